@@ -1,0 +1,4 @@
+//! Where bytes live.
+
+pub mod key;
+pub mod manifest;

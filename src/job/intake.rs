@@ -1,0 +1,18 @@
+//! What the HTTP face needs to know of a recipe before it becomes a job, without knowing how
+//! sources are read: implemented by the worker's side, handed over by the composition root.
+
+use async_trait::async_trait;
+
+use crate::prune::failure::Failure;
+use crate::prune::plan::Plan;
+use crate::prune::recipe::Recipe;
+
+/// Looks at a recipe's sources.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Cheap checks: every URI is of a known scheme, inside the allowed roots, and there.
+    async fn check(&self, recipe: &Recipe) -> Result<(), Failure>;
+
+    /// Reads model and data, and plans; queues nothing.
+    async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure>;
+}

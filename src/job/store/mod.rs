@@ -1,0 +1,160 @@
+//! Where jobs live, as a trait: every store shows the same behaviour, which
+//! `tests/it/job_store.rs` states as a list.
+
+use async_trait::async_trait;
+
+use super::event::{Event, NewEvent};
+use super::{Job, JobId, Lease, NewJob, State};
+use crate::artifact::manifest::Manifest;
+use crate::prune::failure::Failure;
+use crate::prune::report::Report;
+use crate::prune::stage::Stage;
+
+pub mod sqlite;
+
+/// Why a store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such job.
+    #[error("there is no job {0}")]
+    NotFound(JobId),
+    /// The job is in a state that does not allow this.
+    #[error("the job is {}; {needed}", state.as_str())]
+    Conflict {
+        /// The state it is in.
+        state: State,
+        /// What the call needs.
+        needed: &'static str,
+    },
+    /// The same idempotency key came with another body.
+    #[error("this Idempotency-Key was used with another request body within the last 24 hours")]
+    KeyReused,
+    /// The lease is no longer ours: another attempt owns the job, or it has ended.
+    #[error("the lease on job {0} is lost")]
+    LeaseLost(JobId),
+    /// The database is full.
+    #[error("the database's disk is full")]
+    Full,
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Makes a POST safe to repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The caller's key.
+    pub key: String,
+    /// SHA-256 of the request body, hex.
+    pub body_sha256: String,
+}
+
+/// What creating a job came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// A new job.
+    New(Job),
+    /// The same key and body came before: the job of that time.
+    Replayed(Job),
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only this state.
+    pub state: Option<State>,
+    /// Only this model URI.
+    pub model: Option<String>,
+    /// Only jobs that carry this label with this value.
+    pub label: Option<(String, String)>,
+}
+
+/// Counts for the metrics page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Jobs in state `queued`.
+    pub queued: i64,
+    /// Jobs in state `running` or `canceling`.
+    pub running: i64,
+    /// Age of the oldest queued job in milliseconds; 0 when there is none.
+    pub oldest_queued_ms: i64,
+}
+
+/// How a worker's attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// With a result: the files are stored at the manifest's keys.
+    Succeeded {
+        /// What came of it.
+        report: Box<Report>,
+        /// Where its files are.
+        manifest: Manifest,
+    },
+    /// Without: a retryable failure goes back to the queue while attempts are left; `Canceled`
+    /// ends the job as canceled, `DeadlineExceeded` as expired, any other as failed.
+    Failed(Failure),
+    /// The worker shuts down: the job goes back to the queue and its attempt is given back from
+    /// the allowance (the fencing token still grows).
+    Interrupted,
+}
+
+/// Where jobs live. All times come from the database's clock.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Accepts a job, in one transaction with its idempotency key and its first event.
+    async fn create(&self, job: NewJob, key: Option<IdempotencyKey>) -> Result<Created, StoreError>;
+
+    /// One job.
+    async fn get(&self, id: JobId) -> Result<Job, StoreError>;
+
+    /// Newest first, at most `limit`, older than `before`; and whether more follow.
+    async fn list(&self, filter: &JobFilter, before: Option<JobId>, limit: usize) -> Result<(Vec<Job>, bool), StoreError>;
+
+    /// Asks a job to stop: a queued one is canceled at once, a running one becomes `canceling`,
+    /// a terminal one stays as it is. Answers the job as it then is.
+    async fn request_cancel(&self, id: JobId) -> Result<Job, StoreError>;
+
+    /// Forgets a terminal job with its events, and answers its manifest so that the caller removes
+    /// the files. `Conflict` while it is active.
+    async fn delete(&self, id: JobId) -> Result<Option<Manifest>, StoreError>;
+
+    /// The published files of a succeeded job; `None` before that.
+    async fn manifest(&self, id: JobId) -> Result<Option<Manifest>, StoreError>;
+
+    /// Events of a job after sequence number `after`, oldest first, at most `limit`.
+    async fn events(&self, id: JobId, after: i64, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// Takes the oldest job that is queued, or whose lease has run out, for `lease_ms`
+    /// milliseconds. Jobs found past their deadline, past their attempts, or with a cancel request
+    /// and a dead worker are ended on the way. `None` when nothing is to be done.
+    async fn claim(&self, worker: &str, lease_ms: i64) -> Result<Option<(Job, Lease)>, StoreError>;
+
+    /// Keeps the lease alive, writes stage and progress, and brings back whether to stop.
+    async fn heartbeat(&self, lease: &Lease, stage: Option<Stage>, done: u64, total: u64, lease_ms: i64) -> Result<Heartbeat, StoreError>;
+
+    /// Adds to the job's history, under the fence.
+    async fn record(&self, lease: &Lease, event: NewEvent) -> Result<(), StoreError>;
+
+    /// Ends the attempt, under the fence, with manifest and report in the same transaction.
+    /// Answers the job as it then is.
+    async fn finish(&self, lease: &Lease, outcome: Outcome) -> Result<Job, StoreError>;
+
+    /// Ends what no worker will end: jobs past their deadline, and leases that ran out with no
+    /// attempt left or with a cancel request. Answers how many. Safe to run twice at once.
+    async fn sweep(&self) -> Result<u64, StoreError>;
+
+    /// Depth of the queue.
+    async fn depth(&self) -> Result<QueueDepth, StoreError>;
+
+    /// Whether the store answers (for `/readyz`).
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// What a heartbeat brings back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Someone asked to stop.
+    pub cancel_requested: bool,
+    /// The deadline has passed.
+    pub deadline_passed: bool,
+}

@@ -1,0 +1,88 @@
+//! Finished stages, kept so that a killed job goes on from where it was.
+//!
+//! One document a stage, named by the stage and by a digest of everything that the stage read:
+//! weights, data rows, settings, seed. Another digest is another document, so a stale one can
+//! never be taken up by mistake.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+
+/// Where finished stages are kept.
+pub trait Journal: Sync {
+    /// The document, if this stage was finished with these inputs before.
+    ///
+    /// # Errors
+    /// When it is there but cannot be read.
+    fn load(&self, name: &str, digest: &str) -> Result<Option<Vec<u8>>, Failure>;
+
+    /// Keeps a finished stage. Either the whole document is there afterwards or nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn store(&self, name: &str, digest: &str, document: &[u8]) -> Result<(), Failure>;
+}
+
+/// A journal in a local folder; several processes may share it.
+pub struct FolderJournal {
+    folder: PathBuf,
+}
+
+impl FolderJournal {
+    /// Opens the folder, making it where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, Failure> {
+        fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    fn path(&self, name: &str, digest: &str) -> PathBuf {
+        match name.split_once('.') {
+            Some((stem, extension)) => self.folder.join(format!("{stem}-{digest}.{extension}")),
+            None => self.folder.join(format!("{name}-{digest}")),
+        }
+    }
+}
+
+impl Journal for FolderJournal {
+    fn load(&self, name: &str, digest: &str) -> Result<Option<Vec<u8>>, Failure> {
+        match fs::read(self.path(name, digest)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn store(&self, name: &str, digest: &str, document: &[u8]) -> Result<(), Failure> {
+        let path = self.path(name, digest);
+        // A rename is atomic: a reader, or a kill, sees the whole document or none.
+        let draft = path.with_extension(format!("{}.draft", std::process::id()));
+        let written = (|| {
+            let mut file = fs::File::create(&draft)?;
+            file.write_all(document)?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)
+        })();
+        if written.is_err() {
+            // The disk may be full: what is half written only makes that worse.
+            let _ = fs::remove_file(&draft);
+        }
+        Ok(written?)
+    }
+}
+
+/// Keeps nothing: for tests that want every stage to run.
+pub struct NoJournal;
+
+impl Journal for NoJournal {
+    fn load(&self, _: &str, _: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(None)
+    }
+    fn store(&self, _: &str, _: &str, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+}

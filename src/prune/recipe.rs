@@ -1,0 +1,219 @@
+//! What to do, in a form that can only be valid.
+//!
+//! In: the fields of a request or of a command line, as text and numbers. Out: a [`Recipe`], which
+//! every later stage trusts without a second check. It knows ranges and defaults; it never knows
+//! where a URI leads nor who asked.
+//! Source: the method's parameters are those of the paper, section 4 and appendix A.
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::{Code, Failure};
+
+/// Everything that decides the outcome of a job: two equal recipes over equal bytes give equal
+/// results on one kind of machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The checkpoint to prune.
+    pub model: Source,
+    /// Unlabelled examples that scoring and repair look at.
+    pub calibration: Calibration,
+    /// Labelled examples that only verification looks at.
+    pub evaluation: Option<Evaluation>,
+    /// How much to keep.
+    pub target: Target,
+    /// How to choose and how to repair.
+    pub method: Method,
+}
+
+/// Where a folder or a file is to be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// `file:///absolute/path`; resolved by whoever runs the recipe.
+    pub uri: String,
+}
+
+/// The examples that scoring and repair look at. Their labels are never read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// A `.tsv`, `.csv` or `.jsonl` file.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Which columns to read.
+    pub mapping: Mapping,
+    /// At most so many rows are drawn (1 to 100,000).
+    pub max_samples: usize,
+    /// Seeds the draw of rows and of token rows.
+    pub seed: u64,
+}
+
+/// The labelled examples that verification measures the model on, before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// A `.tsv`, `.csv` or `.jsonl` file.
+    #[serde(flatten)]
+    pub source: Source,
+    /// Which columns to read.
+    pub mapping: Mapping,
+    /// At most so many rows are used, from the top; `None` uses all.
+    pub max_samples: Option<usize>,
+}
+
+/// Which columns of a data file are read. `None` means: found by the usual names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// The (first) text.
+    pub text: Option<String>,
+    /// The second text of a pair.
+    pub text_pair: Option<String>,
+    /// The label: a name of `id2label`, an index, or a number for regression.
+    pub label: Option<String>,
+}
+
+/// How much of the model is KEPT.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// What the fraction is a fraction of.
+    pub metric: Metric,
+    /// The share to keep, strictly between 0 and 1.
+    pub keep: f64,
+    /// How far below `keep` the outcome may end, as a share of the target itself.
+    pub tolerance: f64,
+}
+
+/// The quantity that a target limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Floating-point operations of one forward at the calibration set's mean length.
+    Flops,
+}
+
+/// How units are scored and how the cut model is repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    /// What a unit's removal is judged by.
+    pub importance: Importance,
+    /// How the importance is computed.
+    pub estimator: Estimator,
+    /// How the terms of the trajectory are combined.
+    pub trajectory: Trajectory,
+    /// What is done to the kept weights.
+    pub compensation: Compensation,
+    /// Rows of the calibration draw that scoring looks at (1 to 4,096).
+    pub scoring_samples: usize,
+    /// Token rows in the Gram matrices (`K`; 2 to 8,192).
+    pub gram_tokens: usize,
+    /// Weight of the logits' term (`lambda`; 0 and up) once both terms have mean 1.
+    pub logit_weight: f64,
+    /// Softens both distributions in the logits' term (`T`; above 0).
+    pub temperature: f64,
+    /// Ridge toward the original weights, as a share of the Gram matrix's mean diagonal.
+    pub ridge: f64,
+}
+
+impl Default for Method {
+    fn default() -> Self {
+        Self {
+            importance: Importance::Optin,
+            estimator: Estimator::Exact,
+            trajectory: Trajectory::Mean,
+            compensation: Compensation::LeastSquares,
+            scoring_samples: 32,
+            gram_tokens: 768,
+            logit_weight: 0.1,
+            temperature: 4.0,
+            ridge: 1e-2,
+        }
+    }
+}
+
+/// What a unit's removal is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Importance {
+    /// The trajectory: manifold distillation of later features plus the logits' divergence.
+    Optin,
+}
+
+/// How an importance is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Estimator {
+    /// Each unit is masked in turn and the rest of the model runs again.
+    Exact,
+}
+
+/// How the manifold terms of the later features are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trajectory {
+    /// Their mean: early and late layers are judged on one scale.
+    Mean,
+    /// Their sum, as in the paper.
+    Sum,
+}
+
+/// What is done to the kept weights after the cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compensation {
+    /// Each projection that lost inputs is solved again, bottom-up.
+    LeastSquares,
+    /// Nothing.
+    None,
+}
+
+impl Target {
+    /// Reads `"60%"`: the share that is KEPT. A bare number is refused, for it could mean either.
+    ///
+    /// # Errors
+    /// [`Code::InvalidTarget`] when the text is no percentage strictly between 0 % and 100 %.
+    pub fn parse_keep(text: &str) -> Result<f64, Failure> {
+        let wrong = |why: &str| {
+            Failure::new(
+                Code::InvalidTarget,
+                format!("target \"{text}\" {why}; write the share to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""),
+            )
+        };
+        let number = text.trim().strip_suffix('%').ok_or_else(|| wrong("has no % sign"))?;
+        let percent: f64 = number.trim().parse().map_err(|_| wrong("is not a number"))?;
+        if !(percent > 0.0 && percent < 100.0) {
+            return Err(wrong("is out of range"));
+        }
+        Ok(percent / 100.0)
+    }
+}
+
+impl Recipe {
+    /// Checks every range once; after this the recipe is trusted.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRecipe`] or [`Code::InvalidTarget`], naming the field and its range.
+    pub fn validated(self) -> Result<Self, Failure> {
+        let Method { scoring_samples, gram_tokens, logit_weight, temperature, ridge, .. } = self.method;
+        check("calibration.max_samples", self.calibration.max_samples as f64, 1.0, 100_000.0)?;
+        check("method.scoring_samples", scoring_samples as f64, 1.0, 4_096.0)?;
+        check("method.gram_tokens", gram_tokens as f64, 2.0, 8_192.0)?;
+        check("method.logit_weight", logit_weight, 0.0, 1e6)?;
+        check("method.temperature", temperature, 1e-3, 1e3)?;
+        check("method.ridge", ridge, 1e-9, 1e3)?;
+        check("target.tolerance", self.target.tolerance, 1e-4, 0.5)?;
+        if !(self.target.keep > 0.0 && self.target.keep < 1.0) {
+            return Err(Failure::new(
+                Code::InvalidTarget,
+                format!("target.keep is {}; it must lie strictly between 0 and 1", self.target.keep),
+            ));
+        }
+        Ok(self)
+    }
+}
+
+fn check(field: &str, value: f64, low: f64, high: f64) -> Result<(), Failure> {
+    if value.is_finite() && (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::InvalidRecipe,
+        format!("{field} is {value}; it must lie between {low} and {high}"),
+    ))
+}
