@@ -1,1 +1,3 @@
-//! being written
+//! The graphs, and their prunable units as data.
+
+pub mod batch;

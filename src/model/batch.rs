@@ -1,0 +1,49 @@
+//! What a model is fed.
+//!
+//! Rows of one batch have one length, so nothing is ever padded: attention needs no padding mask,
+//! no work is spent on padding, and no padding enters a Gram matrix.
+
+use candle_core::Tensor;
+
+/// Rows of one length, ready for a model's stem.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Which example each row is: its index in the draw, in the order of the rows.
+    pub rows: Vec<usize>,
+    /// The rows themselves.
+    pub input: Input,
+}
+
+/// The rows of a batch, as the kind of model takes them.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Token ids and segment ids, both u32 `[rows, length]`.
+    Tokens {
+        /// Vocabulary indices.
+        ids: Tensor,
+        /// 0 for the first text of a pair, 1 for the second.
+        types: Tensor,
+    },
+}
+
+impl Batch {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Positions a row (tokens here).
+    #[must_use]
+    pub fn length(&self) -> usize {
+        match &self.input {
+            Input::Tokens { ids, .. } => ids.dims()[1],
+        }
+    }
+}
