@@ -42,19 +42,28 @@ impl State {
     /// Whether nothing can change it any more.
     #[must_use]
     pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Canceled | Self::Expired)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Canceled | Self::Expired
+        )
     }
 
     /// Whether an arrow leads from here to `next`.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match self {
-            Self::Queued => matches!(next, Self::Running | Self::Failed | Self::Canceled | Self::Expired),
+            Self::Queued => matches!(
+                next,
+                Self::Running | Self::Failed | Self::Canceled | Self::Expired
+            ),
             // To itself: a claim after the lease ran out. Never straight to canceled: the request
             // comes first, so that the worker hears of it.
             Self::Running => next != Self::Canceled,
             // A result that was finished while the request was under way still counts.
-            Self::Canceling => matches!(next, Self::Succeeded | Self::Failed | Self::Canceled | Self::Expired),
+            Self::Canceling => matches!(
+                next,
+                Self::Succeeded | Self::Failed | Self::Canceled | Self::Expired
+            ),
             Self::Succeeded | Self::Failed | Self::Canceled | Self::Expired => false,
         }
     }

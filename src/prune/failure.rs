@@ -51,7 +51,11 @@ impl Code {
     pub fn retryable(self) -> bool {
         matches!(
             self,
-            Self::StorageFull | Self::StorageError | Self::AttemptsExhausted | Self::DeadlineExceeded | Self::Internal
+            Self::StorageFull
+                | Self::StorageError
+                | Self::AttemptsExhausted
+                | Self::DeadlineExceeded
+                | Self::Internal
         )
     }
 
@@ -94,7 +98,11 @@ pub struct Failure {
 impl Failure {
     /// A failure outside any stage.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), stage: None }
+        Self {
+            code,
+            detail: detail.into(),
+            stage: None,
+        }
     }
 
     /// The same failure, placed in a stage unless it already is in one.
@@ -115,10 +123,14 @@ impl From<candle_core::Error> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Self::new(Code::StorageFull, format!("the disk is full: {error}; free some space and retry"))
-            }
-            _ => Self::new(Code::StorageError, format!("reading or writing failed: {error}")),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::new(
+                Code::StorageFull,
+                format!("the disk is full: {error}; free some space and retry"),
+            ),
+            _ => Self::new(
+                Code::StorageError,
+                format!("reading or writing failed: {error}"),
+            ),
         }
     }
 }

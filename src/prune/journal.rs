@@ -37,7 +37,9 @@ impl FolderJournal {
     /// When it cannot be made.
     pub fn open(folder: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
     }
 
     fn path(&self, name: &str, digest: &str) -> PathBuf {

@@ -34,7 +34,12 @@ pub struct Places {
 ///
 /// # Errors
 /// A [`Failure`] placed in the stage where it happened.
-pub fn run(places: &Places, recipe: &Recipe, journal: &dyn Journal, watch: &dyn Watch) -> Result<Report, Failure> {
+pub fn run(
+    places: &Places,
+    recipe: &Recipe,
+    journal: &dyn Journal,
+    watch: &dyn Watch,
+) -> Result<Report, Failure> {
     let _ = (places, recipe, journal, watch);
     Err(Failure::new(failure::Code::Internal, "being written"))
 }

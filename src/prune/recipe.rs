@@ -172,11 +172,19 @@ impl Target {
         let wrong = |why: &str| {
             Failure::new(
                 Code::InvalidTarget,
-                format!("target \"{text}\" {why}; write the share to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""),
+                format!(
+                    "target \"{text}\" {why}; write the share to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""
+                ),
             )
         };
-        let number = text.trim().strip_suffix('%').ok_or_else(|| wrong("has no % sign"))?;
-        let percent: f64 = number.trim().parse().map_err(|_| wrong("is not a number"))?;
+        let number = text
+            .trim()
+            .strip_suffix('%')
+            .ok_or_else(|| wrong("has no % sign"))?;
+        let percent: f64 = number
+            .trim()
+            .parse()
+            .map_err(|_| wrong("is not a number"))?;
         if !(percent > 0.0 && percent < 100.0) {
             return Err(wrong("is out of range"));
         }
@@ -190,9 +198,26 @@ impl Recipe {
     /// # Errors
     /// [`Code::InvalidRecipe`] or [`Code::InvalidTarget`], naming the field and its range.
     pub fn validated(self) -> Result<Self, Failure> {
-        let Method { scoring_samples, gram_tokens, logit_weight, temperature, ridge, .. } = self.method;
-        check("calibration.max_samples", self.calibration.max_samples as f64, 1.0, 100_000.0)?;
-        check("method.scoring_samples", scoring_samples as f64, 1.0, 4_096.0)?;
+        let Method {
+            scoring_samples,
+            gram_tokens,
+            logit_weight,
+            temperature,
+            ridge,
+            ..
+        } = self.method;
+        check(
+            "calibration.max_samples",
+            self.calibration.max_samples as f64,
+            1.0,
+            100_000.0,
+        )?;
+        check(
+            "method.scoring_samples",
+            scoring_samples as f64,
+            1.0,
+            4_096.0,
+        )?;
         check("method.gram_tokens", gram_tokens as f64, 2.0, 8_192.0)?;
         check("method.logit_weight", logit_weight, 0.0, 1e6)?;
         check("method.temperature", temperature, 1e-3, 1e3)?;
@@ -201,7 +226,10 @@ impl Recipe {
         if !(self.target.keep > 0.0 && self.target.keep < 1.0) {
             return Err(Failure::new(
                 Code::InvalidTarget,
-                format!("target.keep is {}; it must lie strictly between 0 and 1", self.target.keep),
+                format!(
+                    "target.keep is {}; it must lie strictly between 0 and 1",
+                    self.target.keep
+                ),
             ));
         }
         Ok(self)

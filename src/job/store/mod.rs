@@ -102,13 +102,19 @@ pub enum Outcome {
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// Accepts a job, in one transaction with its idempotency key and its first event.
-    async fn create(&self, job: NewJob, key: Option<IdempotencyKey>) -> Result<Created, StoreError>;
+    async fn create(&self, job: NewJob, key: Option<IdempotencyKey>)
+    -> Result<Created, StoreError>;
 
     /// One job.
     async fn get(&self, id: JobId) -> Result<Job, StoreError>;
 
     /// Newest first, at most `limit`, older than `before`; and whether more follow.
-    async fn list(&self, filter: &JobFilter, before: Option<JobId>, limit: usize) -> Result<(Vec<Job>, bool), StoreError>;
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<(Vec<Job>, bool), StoreError>;
 
     /// Asks a job to stop: a queued one is canceled at once, a running one becomes `canceling`,
     /// a terminal one stays as it is. Answers the job as it then is.
@@ -130,7 +136,14 @@ pub trait JobStore: Send + Sync {
     async fn claim(&self, worker: &str, lease_ms: i64) -> Result<Option<(Job, Lease)>, StoreError>;
 
     /// Keeps the lease alive, writes stage and progress, and brings back whether to stop.
-    async fn heartbeat(&self, lease: &Lease, stage: Option<Stage>, done: u64, total: u64, lease_ms: i64) -> Result<Heartbeat, StoreError>;
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        stage: Option<Stage>,
+        done: u64,
+        total: u64,
+        lease_ms: i64,
+    ) -> Result<Heartbeat, StoreError>;
 
     /// Adds to the job's history, under the fence.
     async fn record(&self, lease: &Lease, event: NewEvent) -> Result<(), StoreError>;
