@@ -6,7 +6,9 @@ Writes one folder a case beside this file: `config.json` and `model.safetensors`
 `golden.safetensors` with three rows, each run alone and unpadded, in float32 after the weights were
 rounded to the dtype of their file: `row.N.input_ids`, `row.N.token_type_ids` (int64 `[1, length]`),
 `row.N.hidden.K` before (K = 0) and after each layer (float32 `[1, length, hidden]`), `row.N.logits`.
-The case `pruned` runs the modeling file that every pruned folder carries. Seeded: the same bytes each time.
+The case `pruned` is run as the whole BERT whose missing heads and neurons are zero, by transformers' own
+class, and the modeling file that every pruned folder carries must agree with it. Seeded: the same bytes
+each time.
 """
 
 import importlib.util
@@ -59,14 +61,28 @@ CASES = {
 }
 
 
-def classes(config):
-    """The configuration class and the model class of a case."""
-    if config["model_type"] == "bert":
-        return BertConfig, BertForSequenceClassification
+def from_modeling_file(config):
     spec = importlib.util.spec_from_file_location("modeling_optin_bert", MODELING)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.OptinBertConfig, module.OptinBertForSequenceClassification
+    return module.OptinBertForSequenceClassification(module.OptinBertConfig.from_dict(config))
+
+
+def from_transformers(config):
+    """The model of a case as transformers knows it: with all heads and the most neurons of any layer."""
+    if config["model_type"] == "optin_bert":
+        sizes = {"num_attention_heads": config["hidden_size"] // config["head_dim"]}
+        sizes["intermediate_size"] = max(config["intermediate_size_per_layer"])
+        config = {key: value for key, value in config.items() if key != "model_type"} | sizes
+    return BertForSequenceClassification(BertConfig.from_dict(config))
+
+
+def fill(model, weights):
+    """Loads weights into tensors of their shape or larger; what is left is zero and adds nothing."""
+    for name, tensor in model.state_dict().items():
+        tensor.zero_()
+        tensor[tuple(slice(size) for size in weights[name].shape)] = weights[name]
+    return model.eval()
 
 
 def random_weights(model, generator):
@@ -86,11 +102,10 @@ def row(length, vocabulary, generator):
     return input_ids, token_type_ids
 
 
-@torch.inference_mode()
-def golden(model, generator):
+@torch.no_grad()
+def golden(model, rows):
     tensors = {}
-    for at, length in enumerate(ROW_LENGTHS):
-        input_ids, token_type_ids = row(length, model.config.vocab_size, generator)
+    for at, (input_ids, token_type_ids) in enumerate(rows):
         output = model(input_ids=input_ids, token_type_ids=token_type_ids, output_hidden_states=True)
         tensors |= {f"row.{at}.input_ids": input_ids, f"row.{at}.token_type_ids": token_type_ids}
         tensors |= {f"row.{at}.hidden.{depth}": state.contiguous() for depth, state in enumerate(output.hidden_states)}
@@ -100,16 +115,20 @@ def golden(model, generator):
 
 def write(name, dtype, config, seed):
     generator = torch.Generator().manual_seed(seed)
-    config_class, model_class = classes(config)
     config["dtype"] = str(dtype).removeprefix("torch.")
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    model = model_class(config_class.from_dict(config)).float().eval()
-    stored = {key: tensor.to(dtype) for key, tensor in random_weights(model, generator).items()}
+    pruned = config["model_type"] == "optin_bert"
+    own = (from_modeling_file if pruned else from_transformers)(config)
+    stored = {key: tensor.to(dtype) for key, tensor in random_weights(own, generator).items()}
     save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
-    model.load_state_dict({key: tensor.float() for key, tensor in load_file(folder / "model.safetensors").items()})
-    save_file(golden(model, generator), folder / "golden.safetensors")
+    weights = load_file(folder / "model.safetensors")
+    rows = [row(length, config["vocab_size"], generator) for length in ROW_LENGTHS]
+    promised = golden(fill(from_transformers(config).float(), weights), rows)
+    save_file(promised, folder / "golden.safetensors")
+    for key, tensor in golden(fill(own.float(), weights), rows).items():
+        torch.testing.assert_close(tensor, promised[key], rtol=1e-5, atol=1e-5, msg=lambda text: f"{name} {key}: {text}")
 
 
 if __name__ == "__main__":
