@@ -1,1 +1,12 @@
-//! being written
+//! A Hugging Face folder, in memory and back.
+//!
+//! In: `config.json`, safetensors files, tokenizer files. Out: values that were checked before anything
+//! of their claimed size was made. Formats that can run code are never opened.
+
+pub mod config;
+pub mod error;
+pub mod header;
+pub mod limits;
+pub mod tokenizer;
+pub mod weights;
+pub mod write;

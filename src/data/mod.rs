@@ -1,1 +1,9 @@
-//! being written
+//! Calibration and evaluation examples: from a table of texts to batches of token ids.
+
+pub mod dataset;
+pub mod draw;
+pub mod error;
+pub mod example;
+pub mod limits;
+pub mod mapping;
+pub mod table;

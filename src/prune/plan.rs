@@ -1,8 +1,19 @@
 //! What a job will do and cost, before anything is scored (`plan.json`; the answer to an estimate).
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
+use super::lanes;
+use super::prepare::Prepared;
+use super::recipe::Recipe;
 use super::report::{CalibrationUse, Size};
+use super::score::STACKED_TOKENS;
+use super::score::exact::MOST_VARIANTS;
+use super::search;
+use crate::model::cost::Cost;
+use crate::model::mask::Masks;
 
 /// `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,4 +49,110 @@ pub struct GroupPlan {
     pub width: usize,
     /// MACs that one unit costs at the calibration set's mean length.
     pub macs_per_unit: u64,
+}
+
+/// Draws up the plan, and checks that the target can be reached.
+///
+/// # Errors
+/// [`TargetUnreachable`](super::failure::Code::TargetUnreachable), or a fault of ours.
+pub fn draw_up(prepared: &Prepared, recipe: &Recipe) -> Result<Plan, Failure> {
+    let groups = prepared.model.groups();
+    let calibration = prepared.calibration_use(recipe);
+    let cost = prepared.model.cost(calibration.mean_length);
+    let target_macs = search::reachable_budget(groups, &cost, &recipe.target)?;
+    let scoring_macs = scoring_macs(prepared, recipe);
+    let group_plans = groups
+        .iter()
+        .zip(&cost.per_unit)
+        .map(|(group, &macs_per_unit)| GroupPlan {
+            group: group.name.clone(),
+            kind: group.kind.as_str().to_owned(),
+            width: group.width,
+            macs_per_unit,
+        });
+    Ok(Plan {
+        architecture: prepared.architecture.to_owned(),
+        size: size(prepared, &cost),
+        target_macs,
+        reachable_macs: cost.fixed,
+        groups: group_plans.collect(),
+        calibration,
+        scoring_macs,
+        scoring_ms: (scoring_macs as f64 * ms_per_mac(prepared, recipe)?) as u64,
+        peak_bytes: peak_bytes(prepared, recipe),
+    })
+}
+
+fn size(prepared: &Prepared, cost: &Cost) -> Size {
+    Size {
+        macs: cost.macs(prepared.model.groups().iter().map(|group| group.width)),
+        parameters: prepared.weights.parameters(),
+        bytes: prepared.weights.total_bytes(),
+    }
+}
+
+/// Tokens of the scoring rows.
+fn scoring_tokens(prepared: &Prepared, rows: &[usize]) -> usize {
+    rows.iter()
+        .map(|&row| prepared.calibration.examples[row].ids.len())
+        .sum()
+}
+
+/// Each unit of a block runs every later block once, over all scoring rows.
+fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
+    let rows = prepared.scoring_rows(recipe);
+    let length = scoring_tokens(prepared, &rows) as f64 / rows.len().max(1) as f64;
+    let cost = prepared.model.cost(length);
+    let mut after = cost.fixed;
+    let mut total = 0;
+    for (group, each) in prepared.model.groups().iter().zip(&cost.per_unit).rev() {
+        total += group.width as u64 * after;
+        after += group.width as u64 * each;
+    }
+    total * rows.len() as u64
+}
+
+/// From one timed forward of the scoring rows, in as many lanes as scoring will have.
+fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
+    let rows = prepared.scoring_rows(recipe);
+    let batches = prepared.calibration.batches_of(&rows, STACKED_TOKENS)?;
+    let model = prepared.model.as_ref();
+    let full = Masks::full(model.groups());
+    let start = Instant::now();
+    lanes::run(batches.len(), |index| {
+        Ok(model.forward(&batches[index], &full)?)
+    })?;
+    let length = scoring_tokens(prepared, &rows) as f64 / rows.len().max(1) as f64;
+    let macs = model
+        .cost(length)
+        .macs(model.groups().iter().map(|group| group.width))
+        * rows.len() as u64;
+    Ok(start.elapsed().as_secs_f64() * 1e3 / macs.max(1) as f64)
+}
+
+/// The weights twice (stored, and as f32), and the larger of what scoring and repair hold at once.
+fn peak_bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
+    const F32: usize = 4;
+    let groups = prepared.model.groups();
+    let hidden = groups
+        .iter()
+        .enumerate()
+        .map(|(block, _)| prepared.model.projection(block).0.dims()[0]);
+    let hidden = hidden.max().unwrap_or(0);
+    let units = groups
+        .iter()
+        .map(|group| group.width * group.span)
+        .max()
+        .unwrap_or(0);
+    let sizes = prepared.calibration_use(recipe);
+    let scoring = scoring_tokens(prepared, &prepared.scoring_rows(recipe));
+    let features = groups.len() / 2 + 1;
+    // Inputs of all blocks, the seam of one; then, in each lane, a stack in flight and its sampled rows.
+    let teacher = scoring * (hidden * (groups.len() + features + 2) + units);
+    let lane = STACKED_TOKENS * 2 * (units + 4 * hidden)
+        + MOST_VARIANTS * sizes.gram_tokens * hidden * (features + 2);
+    // Both models' rows, and one block's inputs and targets; its moments in f64.
+    let repair = sizes.tokens * (units + 6 * hidden) + 4 * units * (units + hidden);
+    let working = (teacher + lanes::lanes() * lane).max(repair);
+    prepared.weights.total_bytes() + F32 as u64 * (prepared.weights.parameters() + working as u64)
 }

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Code, Failure};
+pub use crate::data::mapping::Mapping;
 
 /// Everything that decides the outcome of a job: two equal recipes over equal bytes give equal
 /// results on one kind of machine.
@@ -56,17 +57,6 @@ pub struct Evaluation {
     pub mapping: Mapping,
     /// At most so many rows are used, from the top; `None` uses all.
     pub max_samples: Option<usize>,
-}
-
-/// Which columns of a data file are read. `None` means: found by the usual names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mapping {
-    /// The (first) text.
-    pub text: Option<String>,
-    /// The second text of a pair.
-    pub text_pair: Option<String>,
-    /// The label: a name of `id2label`, an index, or a number for regression.
-    pub label: Option<String>,
 }
 
 /// How much of the model is KEPT.

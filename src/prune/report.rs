@@ -27,6 +27,9 @@ pub struct Report {
     pub groups: Vec<GroupReport>,
     /// Repair, projection by projection; empty without compensation.
     pub compensation: Vec<CompensationReport>,
+    /// Largest difference of a logit between the cut model and the masked original, relative to the
+    /// largest logit: rounding, and nothing else.
+    pub consistency: f64,
     /// How near the cut model stays to the original on unseen (else calibration) rows.
     pub fidelity: Fidelity,
     /// Quality on labelled rows, where an evaluation file was given.

@@ -1,1 +1,313 @@
-//! being written
+//! The laws that every architecture keeps, on tiny random configurations (numbers as in the map of
+//! the house): masks, costs, restarts, round trips, parity.
+
+use candle_core::Tensor;
+use optin::checkpoint::config::Config;
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::weights::Weights;
+use optin::checkpoint::write::write;
+use optin::model::mask::Masks;
+use optin::model::nn::meter;
+use optin::model::{PrunableModel, registry};
+use optin::prune::compensate::Repairs;
+use optin::prune::surgery;
+use safetensors::Dtype;
+use std::path::Path;
+use tempfile::TempDir;
+
+use crate::fixture::bert::Tiny;
+
+fn open(folder: &Path) -> (Weights, Box<dyn PrunableModel>) {
+    let limits = Limits::default();
+    let weights = Weights::open(folder, &limits).unwrap();
+    let (_, model) = registry::open(&Config::open(folder, &limits).unwrap(), &weights).unwrap();
+    (weights, model)
+}
+
+fn tiny(dtype: Dtype) -> (TempDir, Tiny, Weights, Box<dyn PrunableModel>) {
+    let folder = tempfile::tempdir().unwrap();
+    let tiny = Tiny {
+        dtype,
+        ..Tiny::default()
+    };
+    tiny.write(folder.path());
+    let (weights, model) = open(folder.path());
+    (folder, tiny, weights, model)
+}
+
+/// Uneven masks: one group whole, one empty, the others somewhere between.
+fn uneven(model: &dyn PrunableModel) -> Masks {
+    let kept: Vec<Vec<usize>> = model
+        .groups()
+        .iter()
+        .enumerate()
+        .map(|(index, group)| match index {
+            0 => (0..group.width).collect(),
+            3 => Vec::new(),
+            4 => Vec::new(),
+            _ => (0..group.width)
+                .filter(|unit| (unit * 7 + index) % 3 != 0)
+                .collect(),
+        })
+        .collect();
+    Masks::keeping(model.groups(), &kept)
+}
+
+/// Cuts by the masks and opens the result from disk.
+fn cut(
+    weights: &Weights,
+    model: &dyn PrunableModel,
+    masks: &Masks,
+    folder: &Path,
+) -> Box<dyn PrunableModel> {
+    let tensors = surgery::cut(
+        weights,
+        model.groups(),
+        masks,
+        &Repairs::none(masks.groups()),
+    )
+    .unwrap();
+    write(
+        &folder.join("model.safetensors"),
+        &tensors,
+        weights.metadata(),
+    )
+    .unwrap();
+    let config = serde_json::to_string(&model.export(masks).config).unwrap();
+    std::fs::write(folder.join("config.json"), config).unwrap();
+    open(folder).1
+}
+
+fn relative_difference(left: &Tensor, right: &Tensor) -> f64 {
+    assert_eq!(left.dims(), right.dims());
+    let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let (left, right) = (values(left), values(right));
+    let largest = left
+        .iter()
+        .fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
+    left.iter()
+        .zip(&right)
+        .map(|(a, b)| f64::from((a - b).abs() / largest))
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn law_1_full_masks_change_nothing() {
+    let (_folder, tiny, _, model) = tiny(Dtype::F32);
+    let batch = tiny.batch(3, 9, 1);
+    let masked = model.forward(&batch, &Masks::full(model.groups())).unwrap();
+    let mut hidden = model.stem(&batch).unwrap();
+    for block in 0..model.groups().len() {
+        let units = model.units(block, &hidden).unwrap();
+        let sum = (model.project(block, &units).unwrap() + model.residual(block, &hidden).unwrap())
+            .unwrap();
+        hidden = model.finish(block, &sum).unwrap();
+    }
+    assert_eq!(
+        relative_difference(&masked, &model.head(&hidden).unwrap()),
+        0.0
+    );
+}
+
+#[test]
+fn law_1_a_mask_takes_out_exactly_what_the_unit_adds() {
+    let (_folder, tiny, _, model) = tiny(Dtype::F32);
+    let hidden = model.stem(&tiny.batch(2, 6, 2)).unwrap();
+    for (block, group) in model.groups().iter().enumerate() {
+        let mut masks = Masks::full(model.groups());
+        masks.drop_unit(block, 1);
+        let masked = model.block(block, &hidden, &masks).unwrap();
+        let units = model.units(block, &hidden).unwrap();
+        let (weight, _) = model.projection(block);
+        let own = units
+            .narrow(2, group.span, group.span)
+            .unwrap()
+            .flatten(0, 1)
+            .unwrap();
+        let added = own
+            .matmul(
+                &weight
+                    .narrow(1, group.span, group.span)
+                    .unwrap()
+                    .t()
+                    .unwrap(),
+            )
+            .unwrap();
+        let sum = (model.project(block, &units).unwrap() + model.residual(block, &hidden).unwrap())
+            .unwrap();
+        let without = (&sum - added.reshape(sum.shape()).unwrap()).unwrap();
+        let by_hand = model.finish(block, &without).unwrap();
+        assert!(
+            relative_difference(&by_hand, &masked) < 1e-5,
+            "{}",
+            group.name
+        );
+        assert!(
+            relative_difference(&model.finish(block, &sum).unwrap(), &masked) > 1e-4,
+            "{} did nothing",
+            group.name
+        );
+    }
+}
+
+#[test]
+fn law_2_masked_is_cut() {
+    for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
+        let (_folder, tiny, weights, model) = tiny(dtype);
+        let masks = uneven(model.as_ref());
+        let smaller = tempfile::tempdir().unwrap();
+        let cut = cut(&weights, model.as_ref(), &masks, smaller.path());
+        for length in [1, 7, 24] {
+            let batch = tiny.batch(3, length, 5);
+            let masked = model.forward(&batch, &masks).unwrap();
+            let small = cut.forward(&batch, &Masks::full(cut.groups())).unwrap();
+            let difference = relative_difference(&masked, &small);
+            assert!(
+                difference <= 1e-5,
+                "{dtype:?}, {length} tokens: {difference:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn law_3_costs_are_what_the_cut_model_executes() {
+    let (_folder, tiny, weights, model) = tiny(Dtype::F32);
+    let masks = uneven(model.as_ref());
+    let smaller = tempfile::tempdir().unwrap();
+    let cut = cut(&weights, model.as_ref(), &masks, smaller.path());
+    for (rows, length) in [(1, 1), (1, 13), (4, 24)] {
+        let batch = tiny.batch(rows, length, 5);
+        let (answer, executed) = meter::measure(|| cut.forward(&batch, &Masks::full(cut.groups())));
+        answer.unwrap();
+        let of_masks = model
+            .cost(length as f64)
+            .macs((0..masks.groups()).map(|group| masks.count(group)));
+        assert_eq!(executed, rows as u64 * of_masks);
+        let of_cut = cut
+            .cost(length as f64)
+            .macs(cut.groups().iter().map(|group| group.width));
+        assert_eq!(of_cut, of_masks);
+    }
+}
+
+#[test]
+fn law_4_a_restart_at_any_block_is_the_whole_run() {
+    let (_folder, tiny, _, model) = tiny(Dtype::F32);
+    let batch = tiny.batch(2, 8, 3);
+    let mut masks = Masks::full(model.groups());
+    masks.drop_unit(4, 2);
+    let whole = model.forward(&batch, &masks).unwrap();
+    let full = Masks::full(model.groups());
+    let mut hidden = model.stem(&batch).unwrap();
+    for block in 0..4 {
+        hidden = model.block(block, &hidden, &full).unwrap();
+    }
+    for block in 4..model.groups().len() {
+        hidden = model.block(block, &hidden, &masks).unwrap();
+    }
+    assert_eq!(
+        relative_difference(&whole, &model.head(&hidden).unwrap()),
+        0.0
+    );
+}
+
+#[test]
+fn law_4_rows_do_not_depend_on_their_batch() {
+    let (_folder, tiny, _, model) = tiny(Dtype::F32);
+    let full = Masks::full(model.groups());
+    let batch = tiny.batch(5, 8, 3);
+    let together = model.forward(&batch, &full).unwrap();
+    let optin::model::batch::Input::Tokens { ids, types } = &batch.input;
+    for row in 0..5 {
+        let input = optin::model::batch::Input::Tokens {
+            ids: ids.narrow(0, row, 1).unwrap(),
+            types: types.narrow(0, row, 1).unwrap(),
+        };
+        let alone = optin::model::batch::Batch {
+            rows: vec![row],
+            input,
+        };
+        let alone = model.forward(&alone, &full).unwrap();
+        assert!(relative_difference(&together.narrow(0, row, 1).unwrap(), &alone) < 1e-5);
+    }
+}
+
+#[test]
+fn law_5_saved_and_loaded_is_the_same_model_and_can_be_cut_again() {
+    let (_folder, tiny, weights, model) = tiny(Dtype::F32);
+    let masks = uneven(model.as_ref());
+    let smaller = tempfile::tempdir().unwrap();
+    let once = cut(&weights, model.as_ref(), &masks, smaller.path());
+    let (once_weights, _) = open(smaller.path());
+    let mut again = Masks::full(once.groups());
+    again.drop_unit(0, 3);
+    again.drop_unit(1, 0);
+    let smallest = tempfile::tempdir().unwrap();
+    let twice = cut(&once_weights, once.as_ref(), &again, smallest.path());
+    let batch = tiny.batch(2, 10, 9);
+    let masked = once.forward(&batch, &again).unwrap();
+    let small = twice.forward(&batch, &Masks::full(twice.groups())).unwrap();
+    assert!(relative_difference(&masked, &small) <= 1e-5);
+}
+
+#[test]
+fn law_6_cutting_nothing_is_the_identity_on_bytes() {
+    for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
+        let (folder, _, weights, model) = tiny(dtype);
+        let masks = Masks::full(model.groups());
+        let copy = tempfile::tempdir().unwrap();
+        cut(&weights, model.as_ref(), &masks, copy.path());
+        let read = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+        assert!(read(folder.path()) == read(copy.path()), "{dtype:?}");
+    }
+}
+
+/// The goldens were computed by Hugging Face transformers (`tests/goldens/bert/make_goldens.py`).
+#[test]
+fn law_7_parity_with_transformers() {
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/bert");
+    for case in ["gelu", "gelu_new", "relu_regression", "pruned"] {
+        let (_, model) = open(&goldens.join(case));
+        let golden = candle_core::safetensors::load(
+            goldens.join(case).join("golden.safetensors"),
+            &candle_core::Device::Cpu,
+        )
+        .unwrap();
+        let full = Masks::full(model.groups());
+        for row in 0..3 {
+            let ids = |name: &str| {
+                golden[&format!("row.{row}.{name}")]
+                    .to_dtype(candle_core::DType::U32)
+                    .unwrap()
+            };
+            let input = optin::model::batch::Input::Tokens {
+                ids: ids("input_ids"),
+                types: ids("token_type_ids"),
+            };
+            let batch = optin::model::batch::Batch {
+                rows: vec![row],
+                input,
+            };
+            let mut hidden = model.stem(&batch).unwrap();
+            let mut layer = 0;
+            let agree = |name: String, ours: &Tensor| {
+                let difference = relative_difference(&golden[&format!("row.{row}.{name}")], ours);
+                assert!(
+                    difference <= 1e-4,
+                    "{case}, row {row}, {name}: {difference:e}"
+                );
+            };
+            agree("hidden.0".to_owned(), &hidden);
+            for block in 0..model.groups().len() {
+                hidden = model.block(block, &hidden, &full).unwrap();
+                if model.is_feature(block) {
+                    layer += 1;
+                    agree(format!("hidden.{layer}"), &hidden);
+                }
+            }
+            assert_eq!(layer * 2, model.groups().len());
+            agree("logits".to_owned(), &model.head(&hidden).unwrap());
+        }
+    }
+}

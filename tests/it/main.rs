@@ -5,6 +5,7 @@ mod architecture;
 mod artifact;
 mod checkpoint;
 mod data;
+mod fixture;
 mod job_state;
 mod job_store;
 mod laws;

@@ -1,1 +1,7 @@
-//! being written
+//! The method's parts against independent ways to the same answer.
+
+mod compensation;
+mod manifold;
+mod reference;
+mod scores;
+mod search;

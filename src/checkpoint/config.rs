@@ -1,0 +1,206 @@
+//! `config.json`: sizes, labels, and what the head answers.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::error::CheckpointError;
+use super::limits::Limits;
+use super::weights::read_capped;
+
+/// Labels beyond this count are taken for a mistake.
+const MOST_LABELS: usize = 100_000;
+
+/// The configuration of a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    map: Map<String, Value>,
+}
+
+/// What a model's head answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// One of these classes, in the order of the logits.
+    Classification {
+        /// Names by `id2label`.
+        labels: Vec<String>,
+    },
+    /// One number.
+    Regression,
+}
+
+impl Config {
+    /// Reads `config.json` of a folder.
+    ///
+    /// # Errors
+    /// When the folder or the file is not there, or is no JSON object.
+    pub fn open(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
+        if !folder.is_dir() {
+            return Err(CheckpointError::NotFound(format!(
+                "the model folder {} is not there",
+                folder.display()
+            )));
+        }
+        let path = folder.join("config.json");
+        if !path.is_file() {
+            return Err(CheckpointError::NotFound(format!(
+                "{} holds no config.json; name a folder that save_pretrained(..) wrote",
+                folder.display()
+            )));
+        }
+        let text = read_capped(&path, limits.config_bytes)?;
+        let map = serde_json::from_slice(&text).map_err(|error| {
+            CheckpointError::Invalid(format!("{} is no JSON object: {error}", path.display()))
+        })?;
+        Ok(Self { map })
+    }
+
+    /// The whole object.
+    #[must_use]
+    pub fn map(&self) -> &Map<String, Value> {
+        &self.map
+    }
+
+    /// Which architecture this is.
+    ///
+    /// # Errors
+    /// When the key is missing or no text.
+    pub fn model_type(&self) -> Result<&str, CheckpointError> {
+        match self.map.get("model_type").and_then(Value::as_str) {
+            Some(name) => Ok(name),
+            None => Err(CheckpointError::UnsupportedModel(
+                "config.json has no model_type, so its architecture is unknown".to_owned(),
+            )),
+        }
+    }
+
+    /// A whole number that must be there.
+    ///
+    /// # Errors
+    /// When it is missing or something else.
+    pub fn usize(&self, key: &str) -> Result<usize, CheckpointError> {
+        self.optional(key, "a whole number", |value| {
+            value.as_u64().and_then(|value| usize::try_from(value).ok())
+        })?
+        .ok_or_else(|| {
+            CheckpointError::Invalid(format!(
+                "config.json has no {key}; it needs a whole number there"
+            ))
+        })
+    }
+
+    /// A whole number, or this one when it is missing.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn usize_or(&self, key: &str, default: usize) -> Result<usize, CheckpointError> {
+        Ok(self
+            .optional(key, "a whole number", |value| {
+                value.as_u64().and_then(|value| usize::try_from(value).ok())
+            })?
+            .unwrap_or(default))
+    }
+
+    /// A number, or this one when it is missing.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn f64_or(&self, key: &str, default: f64) -> Result<f64, CheckpointError> {
+        Ok(self
+            .optional(key, "a number", Value::as_f64)?
+            .unwrap_or(default))
+    }
+
+    /// A text, or this one when it is missing.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn str_or<'a>(&'a self, key: &str, default: &'a str) -> Result<&'a str, CheckpointError> {
+        Ok(self
+            .optional(key, "a text", Value::as_str)?
+            .unwrap_or(default))
+    }
+
+    /// A list of whole numbers, where there is one.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn usize_list(&self, key: &str) -> Result<Option<Vec<usize>>, CheckpointError> {
+        self.optional(key, "a list of whole numbers", |value| {
+            let values = value
+                .as_array()?
+                .iter()
+                .map(|value| value.as_u64().and_then(|value| usize::try_from(value).ok()));
+            values.collect()
+        })
+    }
+
+    /// What the head answers: a regression when `problem_type` says so, or when there is one label.
+    ///
+    /// # Errors
+    /// When the labels are not numbered from 0 without a gap, or the problem is one that we do not know.
+    pub fn problem(&self) -> Result<Problem, CheckpointError> {
+        let kind = self.str_or("problem_type", "")?;
+        let labels = self.labels()?;
+        match (kind, labels.len()) {
+            ("regression", 1) | ("", 1) => Ok(Problem::Regression),
+            ("regression", count) => Err(CheckpointError::UnsupportedModel(format!(
+                "config.json describes a regression of {count} values; one is supported"
+            ))),
+            ("" | "single_label_classification", _) => Ok(Problem::Classification { labels }),
+            (other, _) => Err(CheckpointError::UnsupportedModel(format!(
+                "config.json has problem_type \"{other}\"; supported are single_label_classification and regression"
+            ))),
+        }
+    }
+
+    /// Label names in the order of the logits: `id2label`, else `LABEL_0` .. by `num_labels` (2 by default,
+    /// as in transformers).
+    fn labels(&self) -> Result<Vec<String>, CheckpointError> {
+        let Some(named) =
+            self.optional("id2label", "a map from index to name", Value::as_object)?
+        else {
+            let count = self.usize_or("num_labels", 2)?;
+            if count == 0 || count > MOST_LABELS {
+                return Err(CheckpointError::Invalid(format!(
+                    "config.json: num_labels is {count}; it must lie between 1 and {MOST_LABELS}"
+                )));
+            }
+            return Ok((0..count).map(|label| format!("LABEL_{label}")).collect());
+        };
+        let by_index = (0..named.len()).map(|index| {
+            let name = named.get(&index.to_string()).and_then(Value::as_str);
+            name.map(str::to_owned).ok_or_else(|| {
+                CheckpointError::Invalid(format!(
+                    "config.json: id2label has {} entries but no name for \"{index}\"",
+                    named.len()
+                ))
+            })
+        });
+        let labels: Vec<String> = by_index.collect::<Result<_, _>>()?;
+        if labels.is_empty() {
+            return Err(CheckpointError::Invalid(
+                "config.json: id2label is empty".to_owned(),
+            ));
+        }
+        Ok(labels)
+    }
+
+    /// `null` reads like a missing key, as in transformers.
+    fn optional<'a, T>(
+        &'a self,
+        key: &str,
+        needed: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, CheckpointError> {
+        match self.map.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match read(value) {
+                Some(read) => Ok(Some(read)),
+                None => Err(CheckpointError::Invalid(format!(
+                    "config.json: {key} is {value}; it must be {needed}"
+                ))),
+            },
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The weights of a checkpoint: one `model.safetensors`, or shards with an index.
+//!
+//! Files are read into memory, not mapped: a file that changes under a map would crash the process.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::Dtype;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::error::CheckpointError;
+use super::header::{self, Header};
+use super::limits::Limits;
+
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Every tensor of a checkpoint, as it is stored.
+pub struct Weights {
+    shards: Vec<Shard>,
+    /// Name to shard and position in it.
+    places: HashMap<String, (usize, usize)>,
+    sha256: String,
+}
+
+struct Shard {
+    header: Header,
+    data: Vec<u8>,
+    /// Where the data begin in `data`.
+    offset: usize,
+}
+
+/// One stored tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Type of its elements.
+    pub dtype: Dtype,
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Its bytes, little-endian, row-major.
+    pub bytes: &'a [u8],
+}
+
+impl Weights {
+    /// Reads and checks the weights of a Hugging Face folder.
+    ///
+    /// # Errors
+    /// When there are none, only ones in a format that can run code, or malformed ones.
+    pub fn open(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
+        let names = match (folder.join(SINGLE).is_file(), folder.join(INDEX).is_file()) {
+            (true, _) => vec![SINGLE.to_owned()],
+            (false, true) => shard_names(folder, limits)?,
+            (false, false) => return Err(no_weights(folder)),
+        };
+        let mut digest = Sha256::new();
+        let mut weights = Self {
+            shards: Vec::new(),
+            places: HashMap::new(),
+            sha256: String::new(),
+        };
+        let mut room = limits.weights_bytes;
+        for name in &names {
+            let shard = Shard::read(&folder.join(name), room, limits)?;
+            room -= shard.data.len() as u64;
+            digest.update(&shard.data);
+            for (position, tensor) in shard.header.tensors.iter().enumerate() {
+                let place = (weights.shards.len(), position);
+                if weights.places.insert(tensor.name.clone(), place).is_some() {
+                    return Err(CheckpointError::Invalid(format!(
+                        "{name}: tensor \"{}\" stands in another shard, too",
+                        tensor.name
+                    )));
+                }
+            }
+            if weights.places.len() > limits.tensors {
+                return Err(CheckpointError::Limit(format!(
+                    "the checkpoint holds more than {} tensors",
+                    limits.tensors
+                )));
+            }
+            weights.shards.push(shard);
+        }
+        weights.sha256 = hex::encode(digest.finalize());
+        Ok(weights)
+    }
+
+    /// A tensor as f32 on the CPU.
+    ///
+    /// # Errors
+    /// When it is missing, has another shape than the configuration asks for, is no floating-point tensor, or
+    /// holds NaN or infinity.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, CheckpointError> {
+        let invalid = |what: String| CheckpointError::Invalid(what);
+        let entry = self.entry(name).ok_or_else(|| {
+            invalid(format!("tensor \"{name}\" is missing; config.json asks for one of shape {shape:?}: are both of the same model?"))
+        })?;
+        if entry.shape != shape {
+            return Err(invalid(format!(
+                "tensor \"{name}\" has shape {:?}; config.json asks for {shape:?}",
+                entry.shape
+            )));
+        }
+        let dtype = match entry.dtype {
+            Dtype::F32 => DType::F32,
+            Dtype::F16 => DType::F16,
+            Dtype::BF16 => DType::BF16,
+            Dtype::F64 => DType::F64,
+            other => {
+                return Err(invalid(format!(
+                    "tensor \"{name}\" holds {other:?}; supported are F64, F32, F16 and BF16"
+                )));
+            }
+        };
+        let tensor = Tensor::from_raw_buffer(entry.bytes, dtype, shape, &Device::Cpu)
+            .and_then(|tensor| tensor.to_dtype(DType::F32));
+        let tensor = tensor
+            .map_err(|error| invalid(format!("tensor \"{name}\" cannot be read: {error}")))?;
+        let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+        let values = values
+            .map_err(|error| invalid(format!("tensor \"{name}\" cannot be read: {error}")))?;
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(index) => Err(invalid(format!(
+                "tensor \"{name}\" holds {} at element {index}; the checkpoint is damaged",
+                values[index]
+            ))),
+            None => Ok(tensor),
+        }
+    }
+
+    /// Whether there is a tensor of that name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
+    /// The stored type of a tensor.
+    #[must_use]
+    pub fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.entry(name).map(|entry| entry.dtype)
+    }
+
+    /// The stored shape of a tensor.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entry(name).map(|entry| entry.shape)
+    }
+
+    /// Every tensor, in the order of the files.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.shards
+            .iter()
+            .flat_map(|shard| (0..shard.header.tensors.len()).map(|position| shard.entry(position)))
+    }
+
+    /// The `__metadata__` of the first file.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&HashMap<String, String>> {
+        self.shards
+            .first()
+            .and_then(|shard| shard.header.metadata.as_ref())
+    }
+
+    /// SHA-256 over the bytes of all files in order, hex.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Size of all files.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| shard.data.len() as u64)
+            .sum()
+    }
+
+    /// Elements of all floating-point tensors.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        let weights = self.entries().filter(|entry| {
+            matches!(
+                entry.dtype,
+                Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16
+            )
+        });
+        weights
+            .map(|entry| entry.shape.iter().product::<usize>() as u64)
+            .sum()
+    }
+
+    fn entry(&self, name: &str) -> Option<Entry<'_>> {
+        let &(shard, position) = self.places.get(name)?;
+        Some(self.shards[shard].entry(position))
+    }
+}
+
+impl Shard {
+    fn read(path: &Path, room: u64, limits: &Limits) -> Result<Self, CheckpointError> {
+        let failed = |source| CheckpointError::io(path)(source);
+        let wrong = |what: String| CheckpointError::Invalid(format!("{} {what}", path.display()));
+        let mut file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => CheckpointError::NotFound(format!(
+                "{} is named by {INDEX} but is not there; copy it into the folder",
+                path.display()
+            )),
+            _ => failed(error),
+        })?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        if bytes > room {
+            return Err(CheckpointError::Limit(format!(
+                "{} has {bytes} bytes; at most {} bytes of weights are allowed",
+                path.display(),
+                limits.weights_bytes
+            )));
+        }
+        if bytes < header::PREFIX_BYTES {
+            return Err(wrong(format!("has only {bytes} bytes; it is truncated")));
+        }
+        // The header's claim is checked against the file before the file is read.
+        let mut prefix = [0; header::PREFIX_BYTES as usize];
+        file.read_exact(&mut prefix).map_err(failed)?;
+        let header_bytes = header::length(prefix, bytes, limits).map_err(wrong)?;
+        let mut data = Vec::with_capacity(bytes as usize);
+        data.extend_from_slice(&prefix);
+        file.take(bytes - header::PREFIX_BYTES)
+            .read_to_end(&mut data)
+            .map_err(failed)?;
+        let offset = prefix.len() + header_bytes;
+        if data.len() < offset {
+            return Err(wrong("became shorter while it was read".to_owned()));
+        }
+        let header = header::parse(&data[prefix.len()..offset], data.len() - offset, limits)
+            .map_err(wrong)?;
+        Ok(Self {
+            header,
+            data,
+            offset,
+        })
+    }
+
+    fn entry(&self, position: usize) -> Entry<'_> {
+        let tensor = &self.header.tensors[position];
+        let bytes = &self.data[self.offset + tensor.start..self.offset + tensor.end];
+        Entry {
+            name: &tensor.name,
+            dtype: tensor.dtype,
+            shape: &tensor.shape,
+            bytes,
+        }
+    }
+}
+
+/// The files that an index names, in the order of their names.
+fn shard_names(folder: &Path, limits: &Limits) -> Result<Vec<String>, CheckpointError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: HashMap<String, String>,
+    }
+    let path = folder.join(INDEX);
+    let text = read_capped(&path, limits.config_bytes)?;
+    let index: Index = serde_json::from_slice(&text).map_err(|error| {
+        CheckpointError::Invalid(format!("{} is no shard index: {error}", path.display()))
+    })?;
+    let mut names: Vec<String> = index.weight_map.into_values().collect();
+    names.sort_unstable();
+    names.dedup();
+    if let Some(name) = names.iter().find(|name| !is_plain(name)) {
+        return Err(CheckpointError::Invalid(format!(
+            "{} names the shard \"{name}\"; a shard must be a .safetensors file of the folder itself",
+            path.display()
+        )));
+    }
+    Ok(names)
+}
+
+/// A file of the folder itself, and of the one safe format.
+fn is_plain(name: &str) -> bool {
+    name.ends_with(".safetensors") && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
+}
+
+fn no_weights(folder: &Path) -> CheckpointError {
+    let Ok(files) = std::fs::read_dir(folder) else {
+        return CheckpointError::NotFound(format!(
+            "the model folder {} is not there or cannot be read",
+            folder.display()
+        ));
+    };
+    let names = files
+        .flatten()
+        .map(|file| file.file_name().to_string_lossy().into_owned());
+    let pickled = |name: &String| {
+        [".bin", ".pt", ".pth", ".ckpt", ".pkl"]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+    };
+    match names.into_iter().find(pickled) {
+        Some(name) => CheckpointError::UnsafeFormat(format!(
+            "{} holds {name} but no model.safetensors; pickle can run code and is never opened: \
+             save the model with save_pretrained(.., safe_serialization=True)",
+            folder.display()
+        )),
+        None => {
+            CheckpointError::NotFound(format!("{} holds no model.safetensors", folder.display()))
+        }
+    }
+}
+
+/// A small file, whole.
+pub(super) fn read_capped(path: &Path, most: u64) -> Result<Vec<u8>, CheckpointError> {
+    let file = File::open(path).map_err(CheckpointError::io(path))?;
+    let mut bytes = Vec::new();
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(CheckpointError::io(path))?;
+    if bytes.len() as u64 > most {
+        return Err(CheckpointError::Limit(format!(
+            "{} is larger than the {most} bytes that are allowed",
+            path.display()
+        )));
+    }
+    Ok(bytes)
+}

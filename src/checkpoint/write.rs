@@ -1,0 +1,107 @@
+//! Writing a safetensors file: the same form that Hugging Face's library writes, byte for byte.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Result, Write};
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::Dtype;
+use serde_json::{Map, Value, json};
+
+/// A tensor to be written.
+#[derive(Clone, Debug)]
+pub struct OutTensor<'a> {
+    /// Its name.
+    pub name: String,
+    /// Type of its elements.
+    pub dtype: Dtype,
+    /// Its shape; sizes of 0 are allowed.
+    pub shape: Vec<usize>,
+    /// Its bytes, little-endian, row-major.
+    pub bytes: Cow<'a, [u8]>,
+}
+
+/// Writes the tensors in this order. Answers the size of the file.
+///
+/// # Errors
+/// When it cannot be written; what was written is removed.
+pub fn write(
+    path: &Path,
+    tensors: &[OutTensor<'_>],
+    metadata: Option<&HashMap<String, String>>,
+) -> Result<u64> {
+    let written = write_file(path, tensors, metadata);
+    if written.is_err() {
+        // Half a file is worth nothing, and the disk may be full.
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
+fn write_file(
+    path: &Path,
+    tensors: &[OutTensor<'_>],
+    metadata: Option<&HashMap<String, String>>,
+) -> Result<u64> {
+    let header = header(tensors, metadata);
+    let mut file = BufWriter::new(File::create(path)?);
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(&header)?;
+    let mut bytes = 8 + header.len() as u64;
+    for tensor in tensors {
+        file.write_all(&tensor.bytes)?;
+        bytes += tensor.bytes.len() as u64;
+    }
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?
+        .sync_all()?;
+    Ok(bytes)
+}
+
+fn header(tensors: &[OutTensor<'_>], metadata: Option<&HashMap<String, String>>) -> Vec<u8> {
+    let mut entries = Map::new();
+    if let Some(metadata) = metadata {
+        let mut sorted: Vec<_> = metadata.iter().collect();
+        sorted.sort_unstable();
+        let sorted = sorted
+            .into_iter()
+            .map(|(key, value)| (key.clone(), json!(value)));
+        entries.insert("__metadata__".to_owned(), Value::Object(sorted.collect()));
+    }
+    let mut position = 0;
+    for tensor in tensors {
+        let end = position + tensor.bytes.len();
+        let entry = json!({ "dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [position, end] });
+        entries.insert(tensor.name.clone(), entry);
+        position = end;
+    }
+    let mut header = Value::Object(entries).to_string().into_bytes();
+    // The data begin at a multiple of 8, so that readers may use them in place.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    header
+}
+
+/// Values as the bytes of a floating-point type; F32 for any type that is none.
+#[must_use]
+pub fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
+    match dtype {
+        Dtype::F64 => values
+            .iter()
+            .flat_map(|&value| f64::from(value).to_le_bytes())
+            .collect(),
+        Dtype::F16 => values
+            .iter()
+            .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+            .collect(),
+        Dtype::BF16 => values
+            .iter()
+            .flat_map(|&value| bf16::from_f32(value).to_le_bytes())
+            .collect(),
+        _ => values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+    }
+}

@@ -1,0 +1,145 @@
+//! `optin inspect`: what a model is, and what it could become.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::{output, table};
+use crate::checkpoint::config::Config;
+use crate::checkpoint::limits::Limits;
+use crate::checkpoint::weights::Weights;
+use crate::model::registry;
+use crate::model::unit::UnitKind;
+use crate::prune::failure::Failure;
+
+/// Flags of `optin inspect`.
+#[derive(Args)]
+pub(super) struct InspectCommand {
+    /// Hugging Face folder of the model
+    #[arg(value_name = "DIR")]
+    model: PathBuf,
+    /// Tokens a row; costs are counted at this length
+    #[arg(long, value_name = "TOKENS", default_value_t = 128)]
+    length: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `inspect` answers.
+#[derive(Serialize)]
+struct Inspection {
+    architecture: &'static str,
+    sha256: String,
+    bytes: u64,
+    parameters: u64,
+    /// Tokens a row.
+    length: usize,
+    /// MACs of one row of that length.
+    macs: u64,
+    /// With every unit gone.
+    reachable_macs: u64,
+    /// The same as a share of `macs`, in percent: targets from here to 100 % can be met.
+    reachable_percent: f64,
+    groups: Vec<Group>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    group: String,
+    kind: UnitKind,
+    width: usize,
+    macs_per_unit: u64,
+}
+
+/// Inspects.
+pub(super) fn run(command: &InspectCommand) -> Result<(), Exit> {
+    let inspection = inspect(command)?;
+    if command.json {
+        return output::print_json(&inspection);
+    }
+    output::print(&text(&inspection))
+}
+
+fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
+    let limits = Limits::default();
+    let config = Config::open(&command.model, &limits)?;
+    let weights = Weights::open(&command.model, &limits)?;
+    let (architecture, model) = registry::open(&config, &weights)?;
+    let cost = model.cost(command.length as f64);
+    let macs = cost.macs(model.groups().iter().map(|group| group.width));
+    let groups = model
+        .groups()
+        .iter()
+        .zip(&cost.per_unit)
+        .map(|(group, &macs_per_unit)| Group {
+            group: group.name.clone(),
+            kind: group.kind,
+            width: group.width,
+            macs_per_unit,
+        });
+    Ok(Inspection {
+        architecture,
+        sha256: weights.sha256().to_owned(),
+        bytes: weights.total_bytes(),
+        parameters: weights.parameters(),
+        length: command.length,
+        macs,
+        reachable_macs: cost.fixed,
+        reachable_percent: 100.0 * cost.fixed as f64 / macs as f64,
+        groups: groups.collect(),
+    })
+}
+
+fn text(inspection: &Inspection) -> String {
+    let facts = [
+        [
+            "architecture".to_owned(),
+            inspection.architecture.to_owned(),
+        ],
+        [
+            "sha256 of the weights".to_owned(),
+            inspection.sha256.clone(),
+        ],
+        ["bytes".to_owned(), table::grouped(inspection.bytes)],
+        [
+            "parameters".to_owned(),
+            table::grouped(inspection.parameters),
+        ],
+        [
+            format!("MACs, row of {} tokens", inspection.length),
+            table::grouped(inspection.macs),
+        ],
+        [
+            "reachable targets".to_owned(),
+            format!(
+                "{:.2} % to 100 % of the FLOPs",
+                inspection.reachable_percent
+            ),
+        ],
+    ];
+    let groups: Vec<_> = inspection
+        .groups
+        .iter()
+        .map(|group| {
+            [
+                group.group.clone(),
+                group.kind.as_str().to_owned(),
+                group.width.to_string(),
+                table::grouped(group.macs_per_unit),
+            ]
+        })
+        .collect();
+    let facts = facts
+        .map(|[name, value]| format!("{name:<24}{value}"))
+        .join("\n");
+    format!(
+        "{facts}\n\n{}",
+        table::aligned(
+            ["units", "kind", "width", "MACs each"].map(str::to_owned),
+            &groups
+        )
+    )
+}

@@ -1,0 +1,167 @@
+//! The examples of a job, tokenised, and the batches that they are fed in.
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
+
+use super::draw::draw;
+use super::error::DataError;
+use super::example::{Example, Label};
+use super::limits::Limits;
+use super::mapping::{Columns, Mapping};
+use super::table::Table;
+use crate::checkpoint::config::Problem;
+use crate::checkpoint::tokenizer::Tokenizer;
+use crate::model::batch::{Batch, Input};
+
+/// Examples in the order in which they were drawn.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The examples.
+    pub examples: Vec<Example>,
+    /// The columns that were read, by name.
+    pub mapping: Mapping,
+    /// SHA-256 over tokens and labels, hex.
+    pub sha256: String,
+}
+
+impl Dataset {
+    /// Draws unlabelled examples; label columns are not even looked at.
+    ///
+    /// # Errors
+    /// When the file, a column or a row cannot be used.
+    pub fn calibration(
+        path: &Path,
+        mapping: &Mapping,
+        tokenizer: &Tokenizer,
+        max_samples: usize,
+        seed: u64,
+        limits: &Limits,
+    ) -> Result<Self, DataError> {
+        let table = Table::read(path, !mapping.is_numbered(), limits)?;
+        let rows = draw(table.rows.len(), max_samples, seed);
+        let columns = mapping.resolve(&table, false)?;
+        Self::tokenised(&table, &rows, columns, tokenizer, None)
+    }
+
+    /// Reads labelled examples from the top.
+    ///
+    /// # Errors
+    /// When the file, a column, a row or a label cannot be used.
+    pub fn evaluation(
+        path: &Path,
+        mapping: &Mapping,
+        tokenizer: &Tokenizer,
+        problem: &Problem,
+        max_samples: Option<usize>,
+        limits: &Limits,
+    ) -> Result<Self, DataError> {
+        let table = Table::read(path, !mapping.is_numbered(), limits)?;
+        let rows: Vec<usize> =
+            (0..table.rows.len().min(max_samples.unwrap_or(usize::MAX))).collect();
+        let columns = mapping.resolve(&table, true)?;
+        Self::tokenised(&table, &rows, columns, tokenizer, Some(problem))
+    }
+
+    fn tokenised(
+        table: &Table,
+        rows: &[usize],
+        columns: Columns,
+        tokenizer: &Tokenizer,
+        problem: Option<&Problem>,
+    ) -> Result<Self, DataError> {
+        let mut digest = Sha256::new();
+        let examples = rows.iter().map(|&row| {
+            let row = &table.rows[row];
+            let pair = columns.text_pair.map(|column| row.fields[column].as_str());
+            let encoding = tokenizer.encode(&row.fields[columns.text], pair)?;
+            let label = match (problem, columns.label) {
+                (Some(problem), Some(column)) => Some(Label::read(table, row, column, problem)?),
+                _ => None,
+            };
+            digest.update((encoding.ids.len() as u64).to_le_bytes());
+            encoding
+                .ids
+                .iter()
+                .chain(&encoding.types)
+                .for_each(|value| digest.update(value.to_le_bytes()));
+            digest.update(format!("{label:?}"));
+            if encoding.ids.is_empty() {
+                return Err(DataError::Invalid(format!(
+                    "{}, line {}: the text has no token",
+                    table.file, row.line
+                )));
+            }
+            Ok(Example {
+                ids: encoding.ids,
+                types: encoding.types,
+                label,
+            })
+        });
+        let examples = examples.collect::<Result<_, _>>()?;
+        Ok(Self {
+            examples,
+            mapping: Mapping::named(columns, table),
+            sha256: hex::encode(digest.finalize()),
+        })
+    }
+
+    /// Tokens of all examples.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.examples.iter().map(|example| example.ids.len()).sum()
+    }
+
+    /// Mean tokens an example.
+    #[must_use]
+    pub fn mean_length(&self) -> f64 {
+        self.tokens() as f64 / self.examples.len().max(1) as f64
+    }
+
+    /// All examples in batches of one length each; see [`batches_of`](Self::batches_of).
+    ///
+    /// # Errors
+    /// Never in practice: the shapes are the data's own.
+    pub fn batches(&self, max_tokens: usize) -> candle_core::Result<Vec<Batch>> {
+        let all: Vec<usize> = (0..self.examples.len()).collect();
+        self.batches_of(&all, max_tokens)
+    }
+
+    /// These examples in batches of one length each, short ones first; at most `max_tokens` tokens a batch,
+    /// but at least one row.
+    ///
+    /// # Errors
+    /// Never in practice: the shapes are the data's own.
+    pub fn batches_of(&self, rows: &[usize], max_tokens: usize) -> candle_core::Result<Vec<Batch>> {
+        let mut rows = rows.to_vec();
+        rows.sort_by_key(|&row| self.examples[row].ids.len());
+        let same_length =
+            rows.chunk_by(|&a, &b| self.examples[a].ids.len() == self.examples[b].ids.len());
+        let batches = same_length.flat_map(|rows| {
+            let length = self.examples[rows[0]].ids.len().max(1);
+            rows.chunks((max_tokens / length).max(1))
+        });
+        batches.map(|rows| self.batch(rows)).collect()
+    }
+
+    fn batch(&self, rows: &[usize]) -> candle_core::Result<Batch> {
+        let length = self.examples[rows[0]].ids.len();
+        let stacked = |of: fn(&Example) -> &[u32]| {
+            let values: Vec<u32> = rows
+                .iter()
+                .flat_map(|&row| of(&self.examples[row]))
+                .copied()
+                .collect();
+            Tensor::from_vec(values, (rows.len(), length), &Device::Cpu)
+        };
+        let input = Input::Tokens {
+            ids: stacked(|example| &example.ids)?,
+            types: stacked(|example| &example.types)?,
+        };
+        Ok(Batch {
+            rows: rows.to_vec(),
+            input,
+        })
+    }
+}

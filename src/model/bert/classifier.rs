@@ -1,0 +1,53 @@
+//! Pooler and classifier: the head, which reads the first token alone.
+
+use candle_core::{Result, Tensor};
+
+use super::config::BertConfig;
+use super::load;
+use crate::checkpoint::config::Problem;
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::weights::Weights;
+use crate::model::nn::linear::Linear;
+
+pub(super) struct Classifier {
+    pooler: Linear,
+    classifier: Linear,
+}
+
+fn classes(config: &BertConfig) -> usize {
+    match &config.problem {
+        Problem::Classification { labels } => labels.len(),
+        Problem::Regression => 1,
+    }
+}
+
+impl Classifier {
+    pub(super) fn load(
+        config: &BertConfig,
+        weights: &Weights,
+    ) -> std::result::Result<Self, CheckpointError> {
+        if !weights.contains("classifier.weight") {
+            return Err(CheckpointError::UnsupportedModel(
+                "the checkpoint has no classifier.weight, so it is no BertForSequenceClassification; \
+                 fine-tune it with a classification or regression head first"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self {
+            pooler: load::linear(weights, "bert.pooler.dense", config.hidden, config.hidden)?,
+            classifier: load::linear(weights, "classifier", config.hidden, classes(config))?,
+        })
+    }
+
+    /// `[rows, length, hidden]` to `[rows, classes]`.
+    pub(super) fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+        let first = hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?;
+        self.classifier
+            .forward(&self.pooler.forward(&first)?.tanh()?)
+    }
+}
+
+/// Pooler and classifier of one row.
+pub(super) fn macs(config: &BertConfig) -> u64 {
+    (config.hidden * (config.hidden + classes(config))) as u64
+}

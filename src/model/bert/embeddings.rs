@@ -1,0 +1,57 @@
+//! Word, position and segment embeddings, summed and normalised: the stem.
+
+use candle_core::{Result, Tensor};
+
+use super::config::BertConfig;
+use super::load;
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::weights::Weights;
+use crate::model::batch::{Batch, Input};
+use crate::model::nn::layer_norm::LayerNorm;
+
+pub(super) struct Embeddings {
+    words: Tensor,
+    positions: Tensor,
+    segments: Tensor,
+    norm: LayerNorm,
+}
+
+impl Embeddings {
+    pub(super) fn load(
+        config: &BertConfig,
+        weights: &Weights,
+    ) -> std::result::Result<Self, CheckpointError> {
+        let table = |name: &str, rows: usize| {
+            weights.tensor(
+                &format!("bert.embeddings.{name}.weight"),
+                &[rows, config.hidden],
+            )
+        };
+        Ok(Self {
+            words: table("word_embeddings", config.vocabulary)?,
+            positions: table("position_embeddings", config.positions)?,
+            segments: table("token_type_embeddings", config.segments)?,
+            norm: load::layer_norm(
+                weights,
+                "bert.embeddings.LayerNorm",
+                config.hidden,
+                config.norm_epsilon,
+            )?,
+        })
+    }
+
+    /// `[rows, length]` token and segment ids to `[rows, length, hidden]`.
+    pub(super) fn forward(&self, batch: &Batch) -> Result<Tensor> {
+        let Input::Tokens { ids, types } = &batch.input;
+        let (rows, length) = ids.dims2()?;
+        let hidden = self.words.dims()[1];
+        let look_up = |table: &Tensor, indices: &Tensor| {
+            table
+                .index_select(&indices.flatten_all()?, 0)?
+                .reshape((rows, length, hidden))
+        };
+        let sum = (look_up(&self.words, ids)? + look_up(&self.segments, types)?)?;
+        self.norm
+            .forward(&sum.broadcast_add(&self.positions.narrow(0, 0, length)?)?)
+    }
+}

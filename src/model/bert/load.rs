@@ -1,0 +1,35 @@
+//! Building blocks from named tensors.
+
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::weights::Weights;
+use crate::model::nn::layer_norm::LayerNorm;
+use crate::model::nn::linear::Linear;
+
+/// `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.
+pub(super) fn linear(
+    weights: &Weights,
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Linear, CheckpointError> {
+    let weight = weights.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
+    Ok(Linear::new(
+        weight,
+        weights.tensor(&format!("{name}.bias"), &[outputs])?,
+    ))
+}
+
+/// `{name}.weight` and `{name}.bias`, both `[width]`.
+pub(super) fn layer_norm(
+    weights: &Weights,
+    name: &str,
+    width: usize,
+    epsilon: f64,
+) -> Result<LayerNorm, CheckpointError> {
+    let weight = weights.tensor(&format!("{name}.weight"), &[width])?;
+    Ok(LayerNorm::new(
+        weight,
+        weights.tensor(&format!("{name}.bias"), &[width])?,
+        epsilon,
+    ))
+}

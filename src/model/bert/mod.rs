@@ -1,0 +1,161 @@
+//! BERT with a classifier on top (Devlin et al. 2019), as Hugging Face's
+//! `BertForSequenceClassification` stores it: tensor names are theirs.
+//!
+//! Each layer is two blocks of the chain: attention with its heads, then the feed-forward layer with
+//! its neurons. Layers may differ in both, so a pruned model is the same graph.
+
+mod attention;
+mod classifier;
+mod config;
+mod embeddings;
+mod export;
+mod feed_forward;
+mod load;
+
+use candle_core::{Result, Tensor};
+
+use self::attention::AttentionBlock;
+use self::classifier::Classifier;
+use self::config::BertConfig;
+use self::embeddings::Embeddings;
+use self::feed_forward::FeedForwardBlock;
+use super::batch::Batch;
+use super::chain::PrunableModel;
+use super::cost::Cost;
+use super::export::Export;
+use super::mask::Masks;
+use super::nn::linear::Linear;
+use super::unit::{UnitGroup, UnitKind};
+use crate::checkpoint::config::{Config, Problem};
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::weights::Weights;
+
+/// The graph.
+pub struct Bert {
+    config: BertConfig,
+    source: Config,
+    groups: Vec<UnitGroup>,
+    embeddings: Embeddings,
+    layers: Vec<(AttentionBlock, FeedForwardBlock)>,
+    classifier: Classifier,
+}
+
+/// What a block of the chain is.
+enum Block<'a> {
+    Attention(&'a AttentionBlock),
+    FeedForward(&'a FeedForwardBlock),
+}
+
+impl Bert {
+    /// Builds the graph that the configuration describes from the weights.
+    ///
+    /// # Errors
+    /// When the configuration is not one that we know, or a tensor is missing, has another shape
+    /// or holds values that are not finite.
+    pub fn open(source: &Config, weights: &Weights) -> std::result::Result<Self, CheckpointError> {
+        let config = BertConfig::read(source)?;
+        let mut layers = Vec::new();
+        let mut groups = Vec::new();
+        for layer in 0..config.layers() {
+            let attention = AttentionBlock::load(&config, layer, weights)?;
+            let feed_forward = FeedForwardBlock::load(&config, layer, weights)?;
+            groups.extend([
+                attention::group(&config, layer),
+                feed_forward::group(&config, layer),
+            ]);
+            layers.push((attention, feed_forward));
+        }
+        Ok(Self {
+            embeddings: Embeddings::load(&config, weights)?,
+            classifier: Classifier::load(&config, weights)?,
+            source: source.clone(),
+            config,
+            groups,
+            layers,
+        })
+    }
+
+    fn at(&self, block: usize) -> Block<'_> {
+        let (attention, feed_forward) = &self.layers[block / 2];
+        if block.is_multiple_of(2) {
+            Block::Attention(attention)
+        } else {
+            Block::FeedForward(feed_forward)
+        }
+    }
+
+    fn output(&self, block: usize) -> &Linear {
+        match self.at(block) {
+            Block::Attention(attention) => attention.output(),
+            Block::FeedForward(feed_forward) => feed_forward.output(),
+        }
+    }
+}
+
+impl PrunableModel for Bert {
+    fn groups(&self) -> &[UnitGroup] {
+        &self.groups
+    }
+
+    fn is_feature(&self, block: usize) -> bool {
+        matches!(self.at(block), Block::FeedForward(_))
+    }
+
+    fn problem(&self) -> &Problem {
+        &self.config.problem
+    }
+
+    fn max_length(&self) -> usize {
+        self.config.positions
+    }
+
+    fn cost(&self, length: f64) -> Cost {
+        let per_unit = self.groups.iter().map(|group| match group.kind {
+            UnitKind::Head => attention::macs_per_head(&self.config, length),
+            UnitKind::Neuron => feed_forward::macs_per_neuron(&self.config, length),
+        });
+        Cost {
+            fixed: classifier::macs(&self.config),
+            per_unit: per_unit.collect(),
+        }
+    }
+
+    fn export(&self, masks: &Masks) -> Export {
+        export::export(&self.config, &self.source, masks)
+    }
+
+    fn stem(&self, batch: &Batch) -> Result<Tensor> {
+        self.embeddings.forward(batch)
+    }
+
+    fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
+        match self.at(block) {
+            Block::Attention(attention) => attention.heads(hidden),
+            Block::FeedForward(feed_forward) => feed_forward.neurons(hidden),
+        }
+    }
+
+    fn projection(&self, block: usize) -> (&Tensor, &Tensor) {
+        let output = self.output(block);
+        (output.weight(), output.bias())
+    }
+
+    fn project(&self, block: usize, units: &Tensor) -> Result<Tensor> {
+        self.output(block).forward(units)
+    }
+
+    fn residual(&self, _: usize, hidden: &Tensor) -> Result<Tensor> {
+        Ok(hidden.clone())
+    }
+
+    fn finish(&self, block: usize, sum: &Tensor) -> Result<Tensor> {
+        match self.at(block) {
+            Block::Attention(attention) => attention.norm().forward(sum),
+            Block::FeedForward(feed_forward) => feed_forward.norm().forward(sum),
+        }
+    }
+
+    fn head(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.classifier.forward(hidden)
+    }
+}

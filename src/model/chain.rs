@@ -1,0 +1,109 @@
+//! What every graph shows to the method: a stem, a chain of blocks, a head.
+//!
+//! A block is a sublayer with exactly one group of units between two linear maps:
+//!
+//! ```text
+//! hidden -> units [rows, length, width * span] -> (mask) -> projection -> + residual -> finish -> hidden'
+//! ```
+//!
+//! The seam at the units is what makes pruning cheap and exact: taking unit `j` out changes the
+//! projection by `- units_j W_j` (rank one for a neuron), and re-solving the projection is a linear
+//! least-squares problem whose inputs are the units. Where an architecture has steps without units
+//! (merging patches, pooling), they belong to the `finish` of the block before them.
+
+use candle_core::{Result, Tensor};
+
+use super::batch::Batch;
+use super::cost::Cost;
+use super::export::Export;
+use super::mask::Masks;
+use super::unit::UnitGroup;
+use crate::checkpoint::config::Problem;
+
+/// A graph whose units can be taken out.
+pub trait PrunableModel: Send + Sync {
+    /// The units; group `b` belongs to block `b`.
+    fn groups(&self) -> &[UnitGroup];
+
+    /// Whether the output of this block is a feature of the trajectory (the end of a layer).
+    fn is_feature(&self, block: usize) -> bool;
+
+    /// What the head answers.
+    fn problem(&self) -> &Problem;
+
+    /// Longest row, in tokens.
+    fn max_length(&self) -> usize;
+
+    /// MACs of one row of this (mean) length.
+    fn cost(&self, length: f64) -> Cost;
+
+    /// What the folder of the cut model holds besides its weights.
+    fn export(&self, masks: &Masks) -> Export;
+
+    /// Input to the first block, `[rows, length, hidden]`.
+    ///
+    /// # Errors
+    /// When the batch does not fit the graph.
+    fn stem(&self, batch: &Batch) -> Result<Tensor>;
+
+    /// The block's activations, `[rows, length, width * span]`, before any mask.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor>;
+
+    /// The linear map that consumes the units: its weight `[out, width * span]` and bias `[out]`.
+    fn projection(&self, block: usize) -> (&Tensor, &Tensor);
+
+    /// The projection of (masked) units, `[rows, length, out]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    fn project(&self, block: usize, units: &Tensor) -> Result<Tensor>;
+
+    /// What is added to the projection, same shape as it.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    fn residual(&self, block: usize, hidden: &Tensor) -> Result<Tensor>;
+
+    /// From the sum of projection and residual to the next block's input.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    fn finish(&self, block: usize, sum: &Tensor) -> Result<Tensor>;
+
+    /// Logits, `[rows, classes]` (one column for regression).
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    fn head(&self, hidden: &Tensor) -> Result<Tensor>;
+
+    /// One block, with some of its units masked.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    fn block(&self, block: usize, hidden: &Tensor, masks: &Masks) -> Result<Tensor> {
+        let units = self.units(block, hidden)?;
+        let masked = match masks.factor(block, self.groups()[block].span)? {
+            Some(factor) => units.broadcast_mul(&factor)?,
+            None => units,
+        };
+        self.finish(
+            block,
+            &(self.project(block, &masked)? + self.residual(block, hidden)?)?,
+        )
+    }
+
+    /// The whole model.
+    ///
+    /// # Errors
+    /// When the batch does not fit the graph.
+    fn forward(&self, batch: &Batch, masks: &Masks) -> Result<Tensor> {
+        let mut hidden = self.stem(batch)?;
+        for block in 0..self.groups().len() {
+            hidden = self.block(block, &hidden, masks)?;
+        }
+        self.head(&hidden)
+    }
+}

@@ -1,0 +1,55 @@
+//! A linear map.
+
+use candle_core::{Result, Tensor};
+
+use super::meter;
+
+/// `y = x W^T + b` with `W` `[out, in]` and `b` `[out]`, as Hugging Face stores them. Either side
+/// may be empty: a layer that lost all its units still adds its bias.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// From `[out, in]` and `[out]`.
+    #[must_use]
+    pub fn new(weight: Tensor, bias: Tensor) -> Self {
+        Self { weight, bias }
+    }
+
+    /// `[out, in]`.
+    #[must_use]
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// `[out]`.
+    #[must_use]
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+
+    /// `[.., in]` to `[.., out]`.
+    ///
+    /// # Errors
+    /// When the last dimension is not `in`.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let (outputs, inputs) = self.weight.dims2()?;
+        let mut shape = input.dims().to_vec();
+        let last = shape.pop().unwrap_or_default();
+        if last != inputs {
+            candle_core::bail!("a linear map of {inputs} inputs was given {last}");
+        }
+        let rows: usize = shape.iter().product();
+        shape.push(outputs);
+        if inputs == 0 || outputs == 0 {
+            return self.bias.broadcast_as(shape)?.contiguous();
+        }
+        meter::count(rows * inputs * outputs);
+        // One product over all rows: a batched one would run as many small ones.
+        let product = input.reshape((rows, inputs))?.matmul(&self.weight.t()?)?;
+        product.broadcast_add(&self.bias)?.reshape(shape)
+    }
+}

@@ -1,0 +1,20 @@
+//! Counts the multiply-accumulates that the building blocks really execute, so that the cost model
+//! can be held to them.
+
+use std::cell::Cell;
+
+thread_local! {
+    static EXECUTED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Called by a building block for each product that it runs on this thread.
+pub(crate) fn count(macs: usize) {
+    EXECUTED.set(EXECUTED.get() + macs as u64);
+}
+
+/// What `run` answers, and the MACs that it executed on this thread.
+pub fn measure<T>(run: impl FnOnce() -> T) -> (T, u64) {
+    let before = EXECUTED.get();
+    let answer = run();
+    (answer, EXECUTED.get() - before)
+}

@@ -1,0 +1,123 @@
+//! The repairs as a document of the journal: a safetensors file with `{block}.weight` and
+//! `{block}.bias` of each repaired projection, f32, and the reports in its metadata.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Result, Tensor};
+use safetensors::Dtype;
+use safetensors::tensor::{SafeTensors, TensorView};
+
+use super::Repairs;
+use crate::model::mask::Masks;
+use crate::model::nn::linear::Linear;
+use crate::prune::digest::Digest;
+use crate::prune::failure::{Code, Failure};
+use crate::prune::prepare::Prepared;
+use crate::prune::recipe::Recipe;
+
+/// The document's name.
+pub const NAME: &str = "compensation.safetensors";
+
+/// Of everything that the repairs depend on.
+#[must_use]
+pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
+    let kept = (0..masks.groups()).map(|group| masks.kept(group));
+    Digest::new("compensation/1")
+        .part("weights", prepared.weights.sha256())
+        .part("architecture", prepared.architecture)
+        .part("config", &prepared.config_digest)
+        .part("calibration", &prepared.calibration.sha256)
+        .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
+        .part("ridge", recipe.method.ridge)
+        .hex()
+}
+
+/// The projection as the checkpoint will hold it: rounded to the type of the tensor that it replaces,
+/// so that what follows is repaired against what is shipped.
+///
+/// # Errors
+/// Never on f32.
+pub fn as_stored(linear: &Linear, dtype: Option<Dtype>) -> Result<Linear> {
+    let through = match dtype {
+        Some(Dtype::F16) => DType::F16,
+        Some(Dtype::BF16) => DType::BF16,
+        _ => return Ok(linear.clone()),
+    };
+    let round = |tensor: &Tensor| tensor.to_dtype(through)?.to_dtype(DType::F32);
+    Ok(Linear::new(round(linear.weight())?, round(linear.bias())?))
+}
+
+/// The document.
+///
+/// # Errors
+/// Never in practice: the shapes are the data's own.
+pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
+    let mut tensors = Vec::new();
+    for (block, projection) in repairs.projections.iter().enumerate() {
+        if let Some(linear) = projection {
+            tensors.push((format!("{block}.weight"), linear.weight()));
+            tensors.push((format!("{block}.bias"), linear.bias()));
+        }
+    }
+    let bytes = tensors.iter().map(|(_, tensor)| {
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        Ok(values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect::<Vec<u8>>())
+    });
+    let bytes = bytes.collect::<Result<Vec<_>>>()?;
+    let wrong = |error: String| {
+        Failure::new(
+            Code::Internal,
+            format!("repairs do not fit their document: {error}"),
+        )
+    };
+    let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
+        Ok((
+            name,
+            TensorView::new(Dtype::F32, tensor.dims().to_vec(), bytes)?,
+        ))
+    });
+    let views = views.collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
+    let reports =
+        serde_json::to_string(&repairs.reports).map_err(|error| wrong(error.to_string()))?;
+    let metadata = HashMap::from([
+        ("blocks".to_owned(), repairs.projections.len().to_string()),
+        ("reports".to_owned(), reports),
+    ]);
+    views
+        .and_then(|views| safetensors::serialize(views, Some(metadata)))
+        .map_err(|error| wrong(error.to_string()))
+}
+
+/// The repairs; `None` when the document is not one of `blocks` blocks, so that they are made afresh.
+#[must_use]
+pub fn decode(document: &[u8], blocks: usize) -> Option<Repairs> {
+    let (_, header) = SafeTensors::read_metadata(document).ok()?;
+    let metadata = header.metadata().as_ref()?;
+    if metadata.get("blocks")?.parse() != Ok(blocks) {
+        return None;
+    }
+    let reports = serde_json::from_str(metadata.get("reports")?).ok()?;
+    let tensors = SafeTensors::deserialize(document).ok()?;
+    let tensor = |name: String| -> Option<Tensor> {
+        let view = tensors.tensor(&name).ok()?;
+        let (chunks, _) = view.data().as_chunks::<4>();
+        let values: Vec<f32> = chunks
+            .iter()
+            .map(|chunk| f32::from_le_bytes(*chunk))
+            .collect();
+        Tensor::from_vec(values, view.shape(), &Device::Cpu).ok()
+    };
+    let projection = |block: usize| {
+        Some(Linear::new(
+            tensor(format!("{block}.weight"))?,
+            tensor(format!("{block}.bias"))?,
+        ))
+    };
+    Some(Repairs {
+        projections: (0..blocks).map(projection).collect(),
+        reports,
+    })
+}

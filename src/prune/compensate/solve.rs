@@ -1,0 +1,73 @@
+//! Ridge least squares toward given weights, in f64.
+
+use candle_core::{Device, Tensor};
+use faer::linalg::solvers::Solve;
+use faer::{Mat, Side};
+
+use super::super::failure::Failure;
+use super::moments::Moments;
+use crate::model::nn::linear::Linear;
+
+/// Each time that the matrix is not positive definite the ridge grows tenfold, at most so often.
+const ATTEMPTS: i32 = 4;
+
+/// Minimises `sum_t ||y_t - W x_t - b||^2 + rho ||W - W0||^2` with `rho = ridge * mean diag(X^T X)`, all
+/// centred: `W = (X^T X + rho I)^-1 (X^T Y + rho W0^T)`, `b = mean y - W mean x`. `None` when no
+/// ridge that was tried makes the system solvable.
+///
+/// # Errors
+/// Never in practice: the shapes are the data's own.
+pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<Linear>, Failure> {
+    let Moments {
+        inputs, outputs, ..
+    } = *moments;
+    let count = moments.count.max(1) as f64;
+    let input_mean: Vec<f64> = moments.input_sum.iter().map(|sum| sum / count).collect();
+    let target_mean: Vec<f64> = moments.target_sum.iter().map(|sum| sum / count).collect();
+    if inputs == 0 {
+        let bias = target_mean.iter().map(|&value| value as f32).collect();
+        return Ok(Some(Linear::new(
+            original.weight().clone(),
+            Tensor::from_vec(bias, outputs, &Device::Cpu)?,
+        )));
+    }
+    let centred = |row: usize, column: usize| {
+        moments.gram[row * inputs + column] - count * input_mean[row] * input_mean[column]
+    };
+    let diagonal = (0..inputs).map(|index| centred(index, index)).sum::<f64>() / inputs as f64;
+    let start = original.weight().to_vec2::<f32>()?;
+    for attempt in 0..ATTEMPTS {
+        let rho = ridge * diagonal.max(f64::MIN_POSITIVE) * 10f64.powi(attempt);
+        let system = Mat::from_fn(inputs, inputs, |row, column| {
+            centred(row, column) + if row == column { rho } else { 0.0 }
+        });
+        let Ok(factor) = system.llt(Side::Lower) else {
+            continue;
+        };
+        let right = Mat::from_fn(inputs, outputs, |input, output| {
+            let cross = moments.cross[input * outputs + output]
+                - count * input_mean[input] * target_mean[output];
+            cross + rho * f64::from(start[output][input])
+        });
+        let solution = factor.solve(&right);
+        let weight = (0..outputs).flat_map(|output| (0..inputs).map(move |input| (input, output)));
+        let weight: Vec<f32> = weight
+            .map(|(input, output)| solution[(input, output)] as f32)
+            .collect();
+        let bias = (0..outputs).map(|output| {
+            let from_inputs: f64 = (0..inputs)
+                .map(|input| solution[(input, output)] * input_mean[input])
+                .sum();
+            (target_mean[output] - from_inputs) as f32
+        });
+        let bias: Vec<f32> = bias.collect();
+        if weight.iter().chain(&bias).all(|value| value.is_finite()) {
+            let weight = Tensor::from_vec(weight, (outputs, inputs), &Device::Cpu)?;
+            return Ok(Some(Linear::new(
+                weight,
+                Tensor::from_vec(bias, outputs, &Device::Cpu)?,
+            )));
+        }
+    }
+    Ok(None)
+}

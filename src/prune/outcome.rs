@@ -1,0 +1,172 @@
+//! What a run leaves: the folder with the cut checkpoint and its documents.
+
+use super::Places;
+use super::compensate::Repairs;
+use super::failure::Failure;
+use super::plan::Plan;
+use super::prepare::Prepared;
+use super::recipe::Recipe;
+use super::report::{BeforeAfter, GroupReport, Report, Size, StageTime};
+use super::search::keep_map::KeepMap;
+use super::student::Student;
+use super::surgery;
+use super::surgery::card::card;
+use super::surgery::folder::Draft;
+use super::verify::{self, Measured, golden};
+use super::watch::Watch;
+use crate::checkpoint::config::Config;
+use crate::checkpoint::limits::Limits;
+use crate::checkpoint::weights::Weights;
+use crate::checkpoint::{tokenizer, write};
+use crate::model::export::Export;
+use crate::model::mask::Masks;
+use crate::model::{PrunableModel, registry};
+
+/// The cut model, as it was written and read back.
+pub struct Cut {
+    draft: Draft,
+    export: Export,
+    model: Box<dyn PrunableModel>,
+    parameters: u64,
+    bytes: u64,
+}
+
+/// Cuts, writes what makes the folder a checkpoint, and reads it back.
+///
+/// # Errors
+/// When the folder cannot be written, or is not read back as a model.
+pub fn cut(
+    places: &Places,
+    prepared: &Prepared,
+    masks: &Masks,
+    repairs: &Repairs,
+) -> Result<Cut, Failure> {
+    let draft = Draft::begin(&places.out)?;
+    let tensors = surgery::cut(&prepared.weights, prepared.model.groups(), masks, repairs)?;
+    write::write(
+        &draft.path().join("model.safetensors"),
+        &tensors,
+        prepared.weights.metadata(),
+    )?;
+    drop(tensors);
+    let export = prepared.model.export(masks);
+    draft.write_json("config.json", &export.config)?;
+    for (name, content) in &export.companions {
+        draft.write(name, content.as_bytes())?;
+    }
+    for name in tokenizer::files(&places.model) {
+        draft.write(&name, &std::fs::read(places.model.join(&name))?)?;
+    }
+    let limits = Limits::default();
+    let weights = Weights::open(draft.path(), &limits)?;
+    let (_, model) = registry::open(&Config::open(draft.path(), &limits)?, &weights)?;
+    Ok(Cut {
+        draft,
+        export,
+        model,
+        parameters: weights.parameters(),
+        bytes: weights.total_bytes(),
+    })
+}
+
+/// Measures the cut model.
+///
+/// # Errors
+/// When it does not agree with the masked one, when asked to stop, or when a graph fails.
+pub fn verify(
+    prepared: &Prepared,
+    masks: &Masks,
+    repairs: &Repairs,
+    cut: &Cut,
+    watch: &dyn Watch,
+) -> Result<Measured, Failure> {
+    let mut student = Student::new(prepared.model.as_ref(), masks)?;
+    for (block, projection) in repairs.projections.iter().enumerate() {
+        if let Some(linear) = projection {
+            student.replace(block, linear.clone());
+        }
+    }
+    verify::verify(prepared, cut.model.as_ref(), masks, &student, watch)
+}
+
+/// Gathers the report.
+#[must_use]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the report is where every stage's outcome meets"
+)]
+pub fn report(
+    prepared: &Prepared,
+    recipe: &Recipe,
+    plan: &Plan,
+    masks: &Masks,
+    repairs: Repairs,
+    measured: Measured,
+    cut: &Cut,
+    stage_ms: Vec<StageTime>,
+) -> Report {
+    let groups = prepared
+        .model
+        .groups()
+        .iter()
+        .enumerate()
+        .map(|(index, group)| GroupReport {
+            group: group.name.clone(),
+            kind: group.kind.as_str().to_owned(),
+            width: group.width,
+            kept: masks.count(index),
+        });
+    let macs = cut
+        .model
+        .cost(plan.calibration.mean_length)
+        .macs(cut.model.groups().iter().map(|group| group.width));
+    let after = Size {
+        macs,
+        parameters: cut.parameters,
+        bytes: cut.bytes,
+    };
+    Report {
+        optin_version: env!("CARGO_PKG_VERSION").to_owned(),
+        recipe: recipe.clone(),
+        architecture: prepared.architecture.to_owned(),
+        calibration: plan.calibration,
+        size: BeforeAfter {
+            before: plan.size,
+            after,
+        },
+        kept: after.macs as f64 / plan.size.macs as f64,
+        groups: groups.collect(),
+        compensation: repairs.reports,
+        consistency: measured.consistency,
+        fidelity: measured.fidelity,
+        evaluation: measured.evaluation,
+        latency: measured.latency,
+        stage_ms,
+    }
+}
+
+/// Adds the documents and puts the folder in its place.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn close(prepared: &Prepared, masks: &Masks, report: &Report, cut: Cut) -> Result<(), Failure> {
+    let Cut {
+        draft,
+        export,
+        model,
+        ..
+    } = cut;
+    let data = prepared
+        .evaluation
+        .as_ref()
+        .unwrap_or(&prepared.calibration);
+    draft.write_json("verify.json", &golden::golden(model.as_ref(), data)?)?;
+    draft.write_json(
+        "keep_map.json",
+        &KeepMap::new(prepared.model.groups(), masks),
+    )?;
+    draft.write_json("report.json", report)?;
+    let companions: Vec<&str> = export.companions.iter().map(|(name, _)| *name).collect();
+    draft.write("README.md", card(report, &companions).as_bytes())?;
+    draft.finish()
+}

@@ -1,0 +1,83 @@
+//! The scores of one block as a document of the journal: a safetensors file of two f64 tensors,
+//! `manifold` `[units, features]` and `logits` `[units]`.
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::UnitScores;
+use crate::prune::digest::Digest;
+use crate::prune::failure::{Code, Failure};
+use crate::prune::prepare::Prepared;
+use crate::prune::recipe::Recipe;
+
+/// The document's name.
+pub const NAME: &str = "scores.safetensors";
+
+/// Of everything that the scores of this block depend on.
+#[must_use]
+pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize) -> String {
+    let method = &recipe.method;
+    Digest::new("scores/1")
+        .part("weights", prepared.weights.sha256())
+        .part("architecture", prepared.architecture)
+        .part("config", &prepared.config_digest)
+        .part("calibration", &prepared.calibration.sha256)
+        .part("scoring_samples", method.scoring_samples)
+        .part("gram_tokens", method.gram_tokens)
+        .part("temperature", method.temperature)
+        .part("seed", recipe.calibration.seed)
+        .part("block", block)
+        .hex()
+}
+
+/// The document.
+///
+/// # Errors
+/// Never in practice: the shapes are the data's own.
+pub fn encode(scores: &UnitScores) -> Result<Vec<u8>, Failure> {
+    let bytes = |values: &[f64]| -> Vec<u8> {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
+    };
+    let (manifold, logits) = (bytes(&scores.manifold), bytes(&scores.logits));
+    let units = scores.logits.len();
+    let views = [
+        ("manifold", vec![units, scores.features], &manifold),
+        ("logits", vec![units], &logits),
+    ];
+    let views = views
+        .into_iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F64, shape, bytes)?)));
+    let wrong = |error: safetensors::SafeTensorError| {
+        Failure::new(
+            Code::Internal,
+            format!("scores do not fit their document: {error}"),
+        )
+    };
+    let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    safetensors::serialize(views, None).map_err(wrong)
+}
+
+/// The scores; `None` when the document is not one of `units` units, so that they are made afresh.
+#[must_use]
+pub fn decode(document: &[u8], units: usize) -> Option<UnitScores> {
+    let tensors = SafeTensors::deserialize(document).ok()?;
+    let values = |name: &str| -> Option<Vec<f64>> {
+        let (chunks, _) = tensors.tensor(name).ok()?.data().as_chunks::<8>();
+        Some(
+            chunks
+                .iter()
+                .map(|chunk| f64::from_le_bytes(*chunk))
+                .collect(),
+        )
+    };
+    let features = *tensors.tensor("manifold").ok()?.shape().get(1)?;
+    let scores = UnitScores {
+        features,
+        manifold: values("manifold")?,
+        logits: values("logits")?,
+    };
+    let fits = scores.logits.len() == units && scores.manifold.len() == units * features;
+    fits.then_some(scores)
+}

@@ -1,0 +1,182 @@
+//! Exact scores: each unit is taken out in turn and the rest of the model runs again.
+//!
+//! Exact, not naive. A run starts at the unit's own block, whose input is cached; taking the unit
+//! out there subtracts `units_j W_j` from the cached sum, so the block itself is not run again; and
+//! many such variants are stacked as the rows of one batch. Rows are never padded.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use candle_core::{Result, Tensor};
+
+use super::super::failure::Failure;
+use super::super::lanes;
+use super::super::recipe::Recipe;
+use super::divergence::divergence;
+use super::manifold::{gram_change, normalise};
+use super::teacher::{Teacher, sampled_rows};
+use super::{STACKED_TOKENS, UnitScores};
+use crate::model::mask::Masks;
+
+/// Variants in one stack at most: bounds the memory of the sampled features that a lane holds.
+pub const MOST_VARIANTS: usize = 32;
+
+/// What a block's removal runs start from, for one batch.
+struct Seam {
+    /// Activations, `[rows * length, width * span]`.
+    units: Tensor,
+    /// Projection and residual, `[rows, length, hidden]`.
+    sum: Tensor,
+}
+
+/// Scores of one unit: a manifold term for each feature that follows, and the logits' term.
+type Score = (Vec<f64>, f64);
+
+/// Scores every unit of one block. `progress` hears how many units are done and may stop the work.
+///
+/// # Errors
+/// What `progress` answers, or a fault of ours.
+pub fn score_block(
+    teacher: &Teacher<'_>,
+    recipe: &Recipe,
+    block: usize,
+    progress: &(dyn Fn(u64) -> std::result::Result<(), Failure> + Sync),
+) -> std::result::Result<UnitScores, Failure> {
+    let width = teacher.model.groups()[block].width;
+    let seams = teacher.inputs[block]
+        .iter()
+        .map(|hidden| seam(teacher, block, hidden))
+        .collect::<Result<Vec<_>>>()?;
+    let variants = variants_at_once(teacher, width);
+    let done = AtomicU64::new(0);
+    let pieces = lanes::run(width.div_ceil(variants), |piece| {
+        progress(done.load(Ordering::Relaxed))?;
+        let first = piece * variants;
+        let count = variants.min(width - first);
+        let scores = score_units(
+            teacher,
+            recipe.method.temperature,
+            block,
+            &seams,
+            first,
+            count,
+        )?;
+        done.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(scores)
+    })?;
+    let (manifold, logits): (Vec<_>, Vec<_>) = pieces.into_iter().flatten().unzip();
+    Ok(UnitScores {
+        features: teacher.features_after(block),
+        manifold: manifold.concat(),
+        logits,
+    })
+}
+
+/// Enough variants to fill a batch, the same number whatever the machine: results must not depend on it.
+fn variants_at_once(teacher: &Teacher<'_>, width: usize) -> usize {
+    let tokens: usize = teacher
+        .batches
+        .iter()
+        .map(|batch| batch.len() * batch.length())
+        .sum();
+    let mean = tokens.div_ceil(teacher.batches.len().max(1)).max(1);
+    (STACKED_TOKENS / mean)
+        .clamp(1, MOST_VARIANTS)
+        .min(width.max(1))
+}
+
+fn seam(teacher: &Teacher<'_>, block: usize, hidden: &Tensor) -> Result<Seam> {
+    let model = teacher.model;
+    let units = model.units(block, hidden)?;
+    let sum = (model.project(block, &units)? + model.residual(block, hidden)?)?;
+    Ok(Seam {
+        units: units.flatten(0, 1)?,
+        sum,
+    })
+}
+
+/// Scores units `first .. first + count` together.
+fn score_units(
+    teacher: &Teacher<'_>,
+    temperature: f64,
+    block: usize,
+    seams: &[Seam],
+    first: usize,
+    count: usize,
+) -> Result<Vec<Score>> {
+    let model = teacher.model;
+    let full = Masks::full(model.groups());
+    let columns = unit_columns(teacher, block, first, count)?;
+    let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
+    let mut logits: Vec<Vec<f32>> = vec![Vec::new(); count];
+    for (seam, positions) in seams.iter().zip(&teacher.samples) {
+        let mut hidden = model.finish(
+            block,
+            &without_units(seam, &columns, teacher, block, first, count)?,
+        )?;
+        for current in block..model.groups().len() {
+            if current > block {
+                hidden = model.block(current, &hidden, &full)?;
+            }
+            if let (true, Some(positions)) = (model.is_feature(current), positions) {
+                features[current].push(sampled_rows(&hidden, positions, count)?);
+            }
+        }
+        let stacked = model.head(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
+        for (kept, new) in logits
+            .iter_mut()
+            .zip(stacked.chunks_exact(stacked.len() / count))
+        {
+            kept.extend_from_slice(new);
+        }
+    }
+    let mut manifold: Vec<Vec<f64>> = vec![Vec::new(); count];
+    for (parts, reference) in features.iter().zip(&teacher.features) {
+        if let (false, Some(reference)) = (parts.is_empty(), reference) {
+            let changed = normalise(&Tensor::cat(parts, 1)?)?;
+            for (variant, terms) in manifold.iter_mut().enumerate() {
+                terms.push(gram_change(reference, &changed.get(variant)?)?);
+            }
+        }
+    }
+    let reference = teacher.logits.concat();
+    let scored = manifold.into_iter().zip(logits);
+    Ok(scored
+        .map(|(terms, logits)| {
+            (
+                terms,
+                divergence(model.problem(), &reference, &logits, temperature),
+            )
+        })
+        .collect())
+}
+
+/// The projection's columns of each unit, `[count, span, hidden]`.
+fn unit_columns(teacher: &Teacher<'_>, block: usize, first: usize, count: usize) -> Result<Tensor> {
+    let span = teacher.model.groups()[block].span;
+    let (weight, _) = teacher.model.projection(block);
+    let outputs = weight.dims()[0];
+    let columns = weight.narrow(1, first * span, count * span)?;
+    columns.t()?.contiguous()?.reshape((count, span, outputs))
+}
+
+/// The block's sum without each unit in turn, `[count * rows, length, hidden]`.
+fn without_units(
+    seam: &Seam,
+    columns: &Tensor,
+    teacher: &Teacher<'_>,
+    block: usize,
+    first: usize,
+    count: usize,
+) -> Result<Tensor> {
+    let span = teacher.model.groups()[block].span;
+    let (rows, length, hidden) = seam.sum.dims3()?;
+    let units = seam.units.narrow(1, first * span, count * span)?;
+    let units = units
+        .reshape((rows * length, count, span))?
+        .transpose(0, 1)?
+        .contiguous()?;
+    let contributions = units.matmul(columns)?;
+    let sum = seam.sum.reshape((1, rows * length, hidden))?;
+    sum.broadcast_sub(&contributions)?
+        .reshape((count * rows, length, hidden))
+}

@@ -1,0 +1,131 @@
+//! The unpruned model's trajectory on the scoring rows, kept: every block's input (so that a masked
+//! run starts at its own block), every feature's sampled rows, and the logits.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::super::failure::Failure;
+use super::super::prepare::Prepared;
+use super::super::recipe::Recipe;
+use super::STACKED_TOKENS;
+use super::manifold::normalise;
+use super::sample;
+use crate::model::PrunableModel;
+use crate::model::batch::Batch;
+use crate::model::mask::Masks;
+
+/// The trajectory.
+pub struct Teacher<'a> {
+    /// The model.
+    pub model: &'a dyn PrunableModel,
+    /// The scoring rows.
+    pub batches: Vec<Batch>,
+    /// Input of each block, `[block][batch]`, each `[rows, length, hidden]`.
+    pub inputs: Vec<Vec<Tensor>>,
+    /// Sampled positions of each batch, u32 `[k]` each, `K` in all; `None` where it has none.
+    pub samples: Vec<Option<Tensor>>,
+    /// Sampled rows of each block's output, normalised, `[K, hidden]`; `None` for a block whose output is
+    /// no feature.
+    pub features: Vec<Option<Tensor>>,
+    /// Logits of each batch, row-major.
+    pub logits: Vec<Vec<f32>>,
+}
+
+impl<'a> Teacher<'a> {
+    /// Runs the unpruned model once.
+    ///
+    /// # Errors
+    /// When the graph fails, which is a fault of ours.
+    pub fn run(prepared: &'a Prepared, recipe: &Recipe) -> std::result::Result<Self, Failure> {
+        let batches = prepared
+            .calibration
+            .batches_of(&prepared.scoring_rows(recipe), STACKED_TOKENS)?;
+        Self::follow(
+            prepared.model.as_ref(),
+            batches,
+            recipe.method.gram_tokens,
+            recipe.calibration.seed,
+        )
+    }
+
+    /// Runs the unpruned model once over these batches.
+    ///
+    /// # Errors
+    /// When the graph fails, which is a fault of ours.
+    pub fn follow(
+        model: &'a dyn PrunableModel,
+        batches: Vec<Batch>,
+        gram_tokens: usize,
+        seed: u64,
+    ) -> std::result::Result<Self, Failure> {
+        let drawn = sample::draw(&batches, gram_tokens, seed);
+        let samples = drawn
+            .into_iter()
+            .map(|positions| match positions.is_empty() {
+                true => Ok(None),
+                false => Tensor::new(positions, &Device::Cpu).map(Some),
+            });
+        let samples: Vec<Option<Tensor>> = samples.collect::<Result<_>>()?;
+        let full = Masks::full(model.groups());
+        let mut inputs = Vec::new();
+        let mut features = Vec::new();
+        let mut hidden: Vec<Tensor> = batches
+            .iter()
+            .map(|batch| model.stem(batch))
+            .collect::<Result<_>>()?;
+        for block in 0..model.groups().len() {
+            let next = hidden
+                .iter()
+                .map(|hidden| model.block(block, hidden, &full));
+            let next = next.collect::<Result<Vec<_>>>()?;
+            features.push(match model.is_feature(block) {
+                true => Some(normalise(&sampled(&next, &samples, 1)?.squeeze(0)?)?),
+                false => None,
+            });
+            inputs.push(std::mem::replace(&mut hidden, next));
+        }
+        let logits = hidden
+            .iter()
+            .map(|hidden| model.head(hidden)?.flatten_all()?.to_vec1::<f32>());
+        let logits = logits.collect::<Result<_>>()?;
+        Ok(Self {
+            model,
+            batches,
+            inputs,
+            samples,
+            features,
+            logits,
+        })
+    }
+
+    /// How many features follow block `block`, its own layer's included.
+    #[must_use]
+    pub fn features_after(&self, block: usize) -> usize {
+        self.features[block..].iter().flatten().count()
+    }
+}
+
+/// The sampled rows of a feature over all batches. `hidden[b]` holds `variants` stacked runs of batch
+/// `b`, `[variants * rows, length, d]`; the answer is `[variants, K, d]`.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn sampled(hidden: &[Tensor], samples: &[Option<Tensor>], variants: usize) -> Result<Tensor> {
+    let mut parts = Vec::new();
+    for (hidden, positions) in hidden.iter().zip(samples) {
+        if let Some(positions) = positions {
+            parts.push(sampled_rows(hidden, positions, variants)?);
+        }
+    }
+    Tensor::cat(&parts, 1)
+}
+
+/// The sampled rows of one batch, `[variants, k, d]`.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn sampled_rows(hidden: &Tensor, positions: &Tensor, variants: usize) -> Result<Tensor> {
+    let (rows, length, width) = hidden.dims3()?;
+    hidden
+        .reshape((variants, rows / variants * length, width))?
+        .index_select(positions, 1)
+}

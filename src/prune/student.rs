@@ -1,0 +1,114 @@
+//! The pruned model before it is cut: the original graph, read only at the kept units, with the
+//! repaired projections where there are any.
+
+use candle_core::{Device, Result, Tensor};
+
+use crate::model::PrunableModel;
+use crate::model::batch::Batch;
+use crate::model::mask::Masks;
+use crate::model::nn::linear::Linear;
+
+/// Kept units and projections of a model.
+pub struct Student<'a> {
+    /// The original.
+    pub model: &'a dyn PrunableModel,
+    /// What is kept.
+    pub masks: &'a Masks,
+    projections: Vec<Linear>,
+    repaired: bool,
+}
+
+impl<'a> Student<'a> {
+    /// The student with the original's weights.
+    ///
+    /// # Errors
+    /// Never in practice: the shapes are the model's own.
+    pub fn new(model: &'a dyn PrunableModel, masks: &'a Masks) -> Result<Self> {
+        let projections = (0..model.groups().len()).map(|block| {
+            let (weight, bias) = model.projection(block);
+            Ok(Linear::new(
+                keep_columns(model, masks, block, weight)?,
+                bias.clone(),
+            ))
+        });
+        Ok(Self {
+            model,
+            masks,
+            projections: projections.collect::<Result<_>>()?,
+            repaired: false,
+        })
+    }
+
+    /// The projection of a block: `[out, kept * span]` and its bias.
+    #[must_use]
+    pub fn projection(&self, block: usize) -> &Linear {
+        &self.projections[block]
+    }
+
+    /// Puts another projection in its place.
+    pub fn replace(&mut self, block: usize, projection: Linear) {
+        self.projections[block] = projection;
+        self.repaired = true;
+    }
+
+    /// Whether any projection is not the original's.
+    #[must_use]
+    pub fn is_repaired(&self) -> bool {
+        self.repaired
+    }
+
+    /// Activations of the kept units, `[rows, length, kept * span]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
+        keep_columns(
+            self.model,
+            self.masks,
+            block,
+            &self.model.units(block, hidden)?,
+        )
+    }
+
+    /// One block.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn block(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
+        let projected = self.projections[block].forward(&self.units(block, hidden)?)?;
+        self.model
+            .finish(block, &(projected + self.model.residual(block, hidden)?)?)
+    }
+
+    /// From a batch to the logits.
+    ///
+    /// # Errors
+    /// When the batch does not fit the graph.
+    pub fn forward(&self, batch: &Batch) -> Result<Tensor> {
+        let mut hidden = self.model.stem(batch)?;
+        for block in 0..self.projections.len() {
+            hidden = self.block(block, &hidden)?;
+        }
+        self.model.head(&hidden)
+    }
+}
+
+/// The columns of the kept units, out of the last dimension.
+fn keep_columns(
+    model: &dyn PrunableModel,
+    masks: &Masks,
+    block: usize,
+    tensor: &Tensor,
+) -> Result<Tensor> {
+    if masks.is_full(block) {
+        return Ok(tensor.clone());
+    }
+    let columns = masks.columns(block, model.groups()[block].span);
+    let last = tensor.rank() - 1;
+    if columns.is_empty() {
+        let mut shape = tensor.dims().to_vec();
+        shape[last] = 0;
+        return Tensor::zeros(shape, tensor.dtype(), tensor.device());
+    }
+    tensor.index_select(&Tensor::new(columns, &Device::Cpu)?, last)
+}

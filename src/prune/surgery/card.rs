@@ -1,0 +1,121 @@
+//! The model card (`README.md`) of a cut model: what it is, what it costs, what it kept.
+
+use std::fmt::Write;
+
+use crate::prune::report::{BeforeAfter, Report};
+
+/// The card as Markdown.
+#[must_use]
+pub fn card(report: &Report, companions: &[&str]) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_card(&mut text, report, companions);
+    text
+}
+
+fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::fmt::Result {
+    let size = &report.size;
+    writeln!(
+        text,
+        "---\nlibrary_name: transformers\npipeline_tag: text-classification\ntags: [pruned, optin]\n---\n"
+    )?;
+    writeln!(
+        text,
+        "# Pruned {} at {:.1} % of its FLOPs\n",
+        report.architecture,
+        100.0 * report.kept
+    )?;
+    writeln!(
+        text,
+        "Made in one shot, without retraining, by optin {} (OPTIN: Khaki & Plataniotis, \"The Need for Speed: Pruning\n\
+         Transformers with One Recipe\", ICLR 2024){}.\n",
+        report.optin_version,
+        if report.compensation.is_empty() {
+            ""
+        } else {
+            ", then repaired by least squares on unlabelled rows"
+        }
+    )?;
+    writeln!(text, "| | original | this model | |\n|---|---:|---:|---:|")?;
+    let counts = |size: BeforeAfter<u64>| {
+        format!(
+            "| {} | {} | {:.1} % |",
+            size.before,
+            size.after,
+            100.0 * size.after as f64 / size.before.max(1) as f64
+        )
+    };
+    let field = |of: fn(&crate::prune::report::Size) -> u64| BeforeAfter {
+        before: of(&size.before),
+        after: of(&size.after),
+    };
+    writeln!(
+        text,
+        "| MACs a row of {:.1} tokens {}",
+        report.calibration.mean_length,
+        counts(field(|size| size.macs))
+    )?;
+    writeln!(
+        text,
+        "| parameters {}",
+        counts(field(|size| size.parameters))
+    )?;
+    writeln!(
+        text,
+        "| bytes of weights {}",
+        counts(field(|size| size.bytes))
+    )?;
+    if let Some(evaluation) = &report.evaluation {
+        writeln!(
+            text,
+            "| {} on {} held-out rows | {:.4} ± {:.4} | {:.4} ± {:.4} | {:+.4} |",
+            evaluation.metric,
+            evaluation.rows,
+            evaluation.score.before,
+            evaluation.standard_error.before,
+            evaluation.score.after,
+            evaluation.standard_error.after,
+            evaluation.score.after - evaluation.score.before,
+        )?;
+    }
+    let latency = &report.latency;
+    writeln!(
+        text,
+        "| forward of {} x {} tokens, ms (one CPU) | {:.2} | {:.2} | {:.2}x faster |\n",
+        latency.batch,
+        latency.length,
+        latency.median_ms.before,
+        latency.median_ms.after,
+        latency.speedup
+    )?;
+    writeln!(
+        text,
+        "## Use\n\n```python\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n"
+    )?;
+    writeln!(
+        text,
+        "model = AutoModelForSequenceClassification.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
+    )?;
+    writeln!(
+        text,
+        "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n```\n"
+    )?;
+    writeln!(
+        text,
+        "`trust_remote_code` runs `{}` of this folder: layers have different widths here, which the\n\
+         stock classes cannot hold. `verify.json` has inputs and the logits that they must give.\n",
+        companions.join("`, `")
+    )?;
+    writeln!(text, "## Kept\n\n| group | kept | of |\n|---|---:|---:|")?;
+    for group in &report.groups {
+        writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            group.group, group.kept, group.width
+        )?;
+    }
+    writeln!(
+        text,
+        "\n`keep_map.json` lists the kept units by their indices in the original; `report.json` has every figure."
+    )
+}

@@ -1,0 +1,76 @@
+//! Surgery: the dropped units' slices leave every tensor that holds them.
+//!
+//! In: the stored weights, the groups, the masks, the repairs. Out: the tensors of the smaller model
+//! in the order of the original file. What stays is copied as bytes, never converted; only repaired
+//! projections are written anew, in the type of the tensor that they replace.
+
+pub mod card;
+pub mod folder;
+pub mod slice;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::compensate::Repairs;
+use super::failure::Failure;
+use crate::checkpoint::weights::Weights;
+use crate::checkpoint::write::{OutTensor, encode};
+use crate::model::mask::Masks;
+use crate::model::unit::UnitGroup;
+
+/// Cuts.
+///
+/// # Errors
+/// Never in practice: the graph was built from these weights.
+pub fn cut<'a>(
+    weights: &'a Weights,
+    groups: &[UnitGroup],
+    masks: &Masks,
+    repairs: &Repairs,
+) -> Result<Vec<OutTensor<'a>>, Failure> {
+    let mut slices: HashMap<&str, Vec<slice::Kept>> = HashMap::new();
+    let mut repaired = HashMap::new();
+    for (index, group) in groups.iter().enumerate() {
+        if let Some(linear) = repairs.projections.get(index).and_then(Option::as_ref) {
+            repaired.insert(group.projection_weight.as_str(), linear.weight());
+            repaired.insert(group.projection_bias.as_str(), linear.bias());
+        }
+        if masks.is_full(index) {
+            continue;
+        }
+        for part in &group.slices {
+            let kept = slice::Kept {
+                dim: part.dim,
+                offset: part.offset,
+                span: part.span,
+                width: group.width,
+                units: masks.kept(index),
+            };
+            slices.entry(part.tensor.as_str()).or_default().push(kept);
+        }
+    }
+    let cut = weights.entries().map(|entry| {
+        if let Some(tensor) = repaired.get(entry.name) {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            let bytes = Cow::Owned(encode(&values, entry.dtype));
+            return Ok(OutTensor {
+                name: entry.name.to_owned(),
+                dtype: entry.dtype,
+                shape: tensor.dims().to_vec(),
+                bytes,
+            });
+        }
+        let mut shape = entry.shape.to_vec();
+        let mut bytes = Cow::Borrowed(entry.bytes);
+        for kept in slices.get(entry.name).into_iter().flatten() {
+            bytes = Cow::Owned(kept.apply(&bytes, &mut shape, entry.dtype.bitsize() / 8));
+        }
+        Ok(OutTensor {
+            name: entry.name.to_owned(),
+            dtype: entry.dtype,
+            shape,
+            bytes,
+        })
+    });
+    cut.collect()
+}

@@ -1,0 +1,140 @@
+//! The ridge solution against gradient descent and against closed forms.
+
+use candle_core::{Device, Tensor};
+use optin::model::nn::linear::Linear;
+use optin::prune::compensate::moments::Moments;
+use optin::prune::compensate::solve::solve;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+const INPUTS: usize = 5;
+const OUTPUTS: usize = 3;
+const TOKENS: usize = 60;
+
+fn random(shape: (usize, usize), seed: u64) -> Tensor {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let values: Vec<f32> = (0..shape.0 * shape.1)
+        .map(|_| random.random_range(-1.0..1.0))
+        .collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+fn linear(seed: u64) -> Linear {
+    Linear::new(
+        random((OUTPUTS, INPUTS), seed),
+        random((1, OUTPUTS), seed + 1).squeeze(0).unwrap(),
+    )
+}
+
+fn moments(inputs: &Tensor, targets: &Tensor) -> Moments {
+    let mut moments = Moments::new(INPUTS, OUTPUTS);
+    // In two unequal batches: the sums must not care.
+    for (start, count) in [(0, 23), (23, TOKENS - 23)] {
+        moments
+            .add(
+                &inputs.narrow(0, start, count).unwrap(),
+                &targets.narrow(0, start, count).unwrap(),
+            )
+            .unwrap();
+    }
+    moments
+}
+
+fn close(left: &Tensor, right: &Tensor, tolerance: f32) {
+    let difference = (left - right)
+        .unwrap()
+        .abs()
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .max(0)
+        .unwrap()
+        .to_scalar::<f32>()
+        .unwrap();
+    assert!(difference < tolerance, "{difference}");
+}
+
+#[test]
+fn an_exact_linear_target_is_found_again() {
+    let (truth, start) = (linear(1), linear(5));
+    // Far from centred inputs: the bias has something to do.
+    let inputs = (random((TOKENS, INPUTS), 9) + 3.0).unwrap();
+    let targets = truth.forward(&inputs).unwrap();
+    let solved = solve(&moments(&inputs, &targets), &start, 1e-9)
+        .unwrap()
+        .unwrap();
+    close(solved.weight(), truth.weight(), 1e-3);
+    close(&solved.forward(&inputs).unwrap(), &targets, 1e-3);
+}
+
+#[test]
+fn a_strong_ridge_stays_at_the_original_weights_and_moves_only_the_bias() {
+    let (truth, start) = (linear(1), linear(5));
+    let inputs = random((TOKENS, INPUTS), 9);
+    let targets = truth.forward(&inputs).unwrap();
+    let solved = solve(&moments(&inputs, &targets), &start, 1e7)
+        .unwrap()
+        .unwrap();
+    close(solved.weight(), start.weight(), 1e-4);
+    let missed = (&targets - solved.forward(&inputs).unwrap())
+        .unwrap()
+        .mean(0)
+        .unwrap();
+    close(&missed, &missed.zeros_like().unwrap(), 1e-5);
+}
+
+/// The gradient of `sum ||y - W x - b||^2 + rho ||W - W0||^2` is zero at the solution.
+#[test]
+fn the_solution_is_where_the_gradient_vanishes() {
+    let start = linear(5);
+    let (inputs, targets) = (
+        (random((TOKENS, INPUTS), 9) + 0.7).unwrap(),
+        random((TOKENS, OUTPUTS), 10),
+    );
+    let ridge = 0.05;
+    let solved = solve(&moments(&inputs, &targets), &start, ridge)
+        .unwrap()
+        .unwrap();
+    let centred = inputs
+        .broadcast_sub(&inputs.mean_keepdim(0).unwrap())
+        .unwrap();
+    let diagonal = centred
+        .sqr()
+        .unwrap()
+        .sum_all()
+        .unwrap()
+        .to_scalar::<f32>()
+        .unwrap()
+        / INPUTS as f32;
+    let missed = (solved.forward(&inputs).unwrap() - &targets).unwrap();
+    let of_fit = missed.t().unwrap().matmul(&inputs).unwrap();
+    let of_ridge =
+        ((solved.weight() - start.weight()).unwrap() * (ridge * f64::from(diagonal))).unwrap();
+    close(&of_fit, &of_ridge.neg().unwrap(), 1e-3);
+    let of_bias = missed.sum(0).unwrap();
+    close(&of_bias, &of_bias.zeros_like().unwrap(), 1e-3);
+}
+
+/// Two equal columns make the plain system singular; the ridge keeps it solvable.
+#[test]
+fn dependent_inputs_are_solved() {
+    let start = linear(5);
+    let column = random((TOKENS, 1), 9);
+    let inputs = Tensor::cat(&[&column; INPUTS], 1).unwrap();
+    let targets = random((TOKENS, OUTPUTS), 10);
+    let solved = solve(&moments(&inputs, &targets), &start, 1e-2)
+        .unwrap()
+        .unwrap();
+    let error = |linear: &Linear| {
+        (&targets - linear.forward(&inputs).unwrap())
+            .unwrap()
+            .sqr()
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .to_scalar::<f32>()
+            .unwrap()
+    };
+    assert!(error(&solved) < error(&start));
+}

@@ -1,0 +1,207 @@
+//! Exact scores against the reference: one whole f64 forward a unit, Gram matrices as they are written.
+
+use optin::checkpoint::config::Config;
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::weights::Weights;
+use optin::model::batch::{Batch, Input};
+use optin::model::registry;
+use optin::prune::recipe::{Method, Trajectory};
+use optin::prune::score::combine::combine;
+use optin::prune::score::exact::score_block;
+use optin::prune::score::teacher::Teacher;
+use optin::prune::score::{Scores, UnitScores, sample};
+
+use super::reference::{Dropped, Reference, Rows};
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+
+const GRAM_TOKENS: usize = 20;
+const SEED: u64 = 5;
+
+/// Features at the sampled positions of all rows, and all logits.
+fn trajectory(
+    reference: &Reference<'_>,
+    batches: &[Batch],
+    dropped: Dropped,
+) -> (Vec<Rows>, Vec<Vec<f64>>) {
+    let samples = sample::draw(batches, GRAM_TOKENS, SEED);
+    let mut features = vec![Rows::new(); reference.tiny.layers];
+    let mut logits = Vec::new();
+    for (batch, sample) in batches.iter().zip(samples) {
+        let Input::Tokens { ids, types } = &batch.input;
+        let (ids, types) = (
+            ids.to_vec2::<u32>().unwrap(),
+            types.to_vec2::<u32>().unwrap(),
+        );
+        for (row, (ids, types)) in ids.iter().zip(&types).enumerate() {
+            let (layers, row_logits) = reference.run(ids, types, dropped);
+            let own = sample
+                .iter()
+                .filter(|&&position| position as usize / ids.len() == row);
+            for position in own.map(|position| *position as usize % ids.len()) {
+                for (feature, layer) in features.iter_mut().zip(&layers) {
+                    feature.push(layer[position].clone());
+                }
+            }
+            logits.push(row_logits);
+        }
+    }
+    (features, logits)
+}
+
+fn gram(rows: &Rows) -> Rows {
+    let unit: Rows = rows
+        .iter()
+        .map(|row| {
+            let norm = row.iter().map(|value| value * value).sum::<f64>().sqrt();
+            row.iter().map(|value| value / norm).collect()
+        })
+        .collect();
+    unit.iter()
+        .map(|a| {
+            unit.iter()
+                .map(|b| a.iter().zip(b).map(|(a, b)| a * b).sum())
+                .collect()
+        })
+        .collect()
+}
+
+fn gram_distance(left: &Rows, right: &Rows) -> f64 {
+    gram(left)
+        .iter()
+        .flatten()
+        .zip(gram(right).iter().flatten())
+        .map(|(a, b)| (a - b).powi(2))
+        .sum()
+}
+
+fn divergence(left: &[Vec<f64>], right: &[Vec<f64>], temperature: f64) -> f64 {
+    let softmax = |row: &[f64]| -> Vec<f64> {
+        let powers: Vec<f64> = row
+            .iter()
+            .map(|logit| (logit / temperature).exp())
+            .collect();
+        powers
+            .iter()
+            .map(|power| power / powers.iter().sum::<f64>())
+            .collect()
+    };
+    let rows = left.iter().zip(right).map(|(a, b)| {
+        softmax(a)
+            .iter()
+            .zip(softmax(b))
+            .map(|(p, q)| p * (p / q).ln())
+            .sum::<f64>()
+    });
+    temperature * temperature * rows.sum::<f64>() / left.len() as f64
+}
+
+#[test]
+fn exact_scores_are_those_of_one_whole_forward_a_unit() {
+    let folder = Folder::new(Tiny::default());
+    let tiny = &folder.tiny;
+    let limits = Limits::default();
+    let weights = Weights::open(&folder.model(), &limits).unwrap();
+    let (_, model) =
+        registry::open(&Config::open(&folder.model(), &limits).unwrap(), &weights).unwrap();
+    let reference = Reference {
+        tiny,
+        weights: &weights,
+    };
+    let batches = vec![
+        tiny.batch(2, 9, 1),
+        tiny.batch(1, 5, 2),
+        tiny.batch(3, 4, 3),
+    ];
+    let teacher = Teacher::follow(model.as_ref(), batches.clone(), GRAM_TOKENS, SEED).unwrap();
+    let recipe = folder.recipe(0.5);
+    let temperature = recipe.method.temperature;
+    let (features, logits) = trajectory(&reference, &batches, None);
+    for (block, group) in model.groups().iter().enumerate() {
+        let scores = score_block(&teacher, &recipe, block, &|_| Ok(())).unwrap();
+        let layer = block / 2;
+        assert_eq!(scores.features, tiny.layers - layer);
+        for unit in 0..group.width {
+            let (changed, moved) =
+                trajectory(&reference, &batches, Some((layer, block % 2 == 0, unit)));
+            for after in 0..scores.features {
+                let expected = gram_distance(&features[layer + after], &changed[layer + after]);
+                let ours = scores.manifold[unit * scores.features + after];
+                assert!(
+                    (ours / expected - 1.0).abs() < 1e-3,
+                    "{} {unit}, feature {after}: {ours} against {expected}",
+                    group.name
+                );
+            }
+            let expected = divergence(&logits, &moved, temperature);
+            assert!(
+                (scores.logits[unit] - expected).abs() < 1e-3 * expected + 1e-9,
+                "{} {unit}: {} against {expected}",
+                group.name,
+                scores.logits[unit]
+            );
+        }
+    }
+}
+
+#[test]
+fn the_sample_is_seeded_and_holds_each_position_once() {
+    let tiny = Tiny::default();
+    let batches = [
+        tiny.batch(2, 9, 1),
+        tiny.batch(1, 5, 2),
+        tiny.batch(3, 4, 3),
+    ];
+    let drawn = sample::draw(&batches, 20, 1);
+    assert_eq!(drawn.iter().map(Vec::len).sum::<usize>(), 20);
+    for (positions, size) in drawn.iter().zip([18, 5, 12]) {
+        assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(positions.iter().all(|&position| position < size));
+    }
+    assert_eq!(drawn, sample::draw(&batches, 20, 1));
+    assert_ne!(drawn, sample::draw(&batches, 20, 2));
+    assert_eq!(
+        sample::draw(&batches, 1_000, 1)
+            .iter()
+            .map(Vec::len)
+            .sum::<usize>(),
+        35
+    );
+}
+
+#[test]
+fn terms_are_weighed_once_over_all_units() {
+    let scores = Scores {
+        groups: vec![
+            UnitScores {
+                features: 2,
+                manifold: vec![2.0, 4.0, 0.0, 2.0],
+                logits: vec![3.0, 0.0],
+            },
+            UnitScores {
+                features: 1,
+                manifold: vec![8.0, 0.0],
+                logits: vec![1.0, 0.0],
+            },
+        ],
+    };
+    let method = Method {
+        logit_weight: 0.5,
+        ..Method::default()
+    };
+    // Mean over features: 3 1 | 8 0, mean 3; logits 3 0 | 1 0, mean 1.
+    let mean = combine(&scores, &method);
+    assert_eq!(
+        mean.groups,
+        vec![vec![1.0 + 1.5, 1.0 / 3.0], vec![8.0 / 3.0 + 0.5, 0.0]]
+    );
+    // Sum over features: 6 2 | 8 0, mean 4.
+    let sum = combine(
+        &scores,
+        &Method {
+            trajectory: Trajectory::Sum,
+            ..method
+        },
+    );
+    assert_eq!(sum.groups, vec![vec![1.5 + 1.5, 0.5], vec![2.0 + 0.5, 0.0]]);
+}

@@ -1,0 +1,176 @@
+//! Search against trying every set.
+
+use optin::model::cost::Cost;
+use optin::model::unit::{UnitGroup, UnitKind};
+use optin::prune::failure::Code;
+use optin::prune::recipe::{Metric, Target};
+use optin::prune::score::combine::UnitImportance;
+use optin::prune::search::{budget, select};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+fn group(name: &str, kind: UnitKind, width: usize) -> UnitGroup {
+    let tensor = String::new;
+    UnitGroup {
+        name: name.to_owned(),
+        kind,
+        width,
+        span: 1,
+        slices: Vec::new(),
+        projection_weight: tensor(),
+        projection_bias: tensor(),
+    }
+}
+
+fn target(keep: f64, tolerance: f64) -> Target {
+    Target {
+        metric: Metric::Flops,
+        keep,
+        tolerance,
+    }
+}
+
+/// The best value of any set that costs between `least` and `most`, by trying all of them.
+fn brute_force(units: &[(u64, f64)], least: u64, most: u64) -> Option<f64> {
+    let sets = 0u32..1 << units.len();
+    let values = sets.filter_map(|set| {
+        let chosen = units
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| set >> index & 1 == 1);
+        let (cost, value) =
+            chosen.fold((0, 0.0), |sum, (_, unit)| (sum.0 + unit.0, sum.1 + unit.1));
+        (least..=most).contains(&cost).then_some(value)
+    });
+    values.max_by(f64::total_cmp)
+}
+
+#[test]
+fn the_choice_is_the_best_of_all_sets() {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let mut met = 0;
+    for _ in 0..200 {
+        let widths = [
+            random.random_range(1..4),
+            random.random_range(1..6),
+            random.random_range(1..4),
+            random.random_range(1..5),
+        ];
+        let groups: Vec<UnitGroup> = widths
+            .iter()
+            .enumerate()
+            .map(|(index, &width)| {
+                group(
+                    &index.to_string(),
+                    if index % 2 == 0 {
+                        UnitKind::Head
+                    } else {
+                        UnitKind::Neuron
+                    },
+                    width,
+                )
+            })
+            .collect();
+        // Three different costs: more classes than BERT has.
+        let (head, neuron) = (random.random_range(5..20u64), random.random_range(1..5u64));
+        let cost = Cost {
+            fixed: random.random_range(0..10),
+            per_unit: vec![head, neuron, head, neuron + 1],
+        };
+        let importance = UnitImportance {
+            groups: widths
+                .iter()
+                .map(|&width| (0..width).map(|_| random.random_range(0.0..1.0)).collect())
+                .collect(),
+        };
+        let target = target(random.random_range(0.2..0.95), 0.2);
+        let budget = budget(&groups, &cost, target.keep);
+        if budget < cost.fixed {
+            continue;
+        }
+        let least = ((budget as f64 * 0.8).ceil() as u64).saturating_sub(cost.fixed);
+        let units: Vec<(u64, f64)> = importance
+            .groups
+            .iter()
+            .zip(&cost.per_unit)
+            .flat_map(|(values, &cost)| values.iter().map(move |&value| (cost, value)))
+            .collect();
+        let best = brute_force(&units, least, budget - cost.fixed);
+        match select(&groups, &cost, &importance, &target) {
+            Ok(masks) => {
+                let kept =
+                    |group: usize| masks.kept(group).into_iter().map(move |unit| (group, unit));
+                let value: f64 = (0..4)
+                    .flat_map(kept)
+                    .map(|(group, unit)| importance.groups[group][unit])
+                    .sum();
+                assert!(
+                    (value - best.unwrap()).abs() < 1e-12,
+                    "{value} against {best:?}"
+                );
+                let macs = cost.macs((0..4).map(|group| masks.count(group)));
+                assert!(macs <= budget && macs as f64 >= budget as f64 * 0.8);
+                met += 1;
+            }
+            Err(failure) => {
+                assert_eq!(failure.code, Code::TargetUnreachable);
+                assert_eq!(best, None);
+            }
+        }
+    }
+    assert!(met > 100, "only {met} searches had an answer");
+}
+
+#[test]
+fn no_heads_at_all_is_a_choice() {
+    let groups = [
+        group("heads", UnitKind::Head, 2),
+        group("neurons", UnitKind::Neuron, 10),
+    ];
+    let cost = Cost {
+        fixed: 0,
+        per_unit: vec![50, 10],
+    };
+    let importance = UnitImportance {
+        groups: vec![vec![0.01, 0.02], vec![1.0; 10]],
+    };
+    let masks = select(&groups, &cost, &importance, &target(0.5, 0.01)).unwrap();
+    assert_eq!((masks.count(0), masks.count(1)), (0, 10));
+}
+
+#[test]
+fn equal_units_are_chosen_in_the_order_of_the_graph() {
+    let groups = [
+        group("a", UnitKind::Neuron, 3),
+        group("b", UnitKind::Neuron, 3),
+    ];
+    let cost = Cost {
+        fixed: 0,
+        per_unit: vec![1, 1],
+    };
+    let importance = UnitImportance {
+        groups: vec![vec![1.0; 3], vec![1.0; 3]],
+    };
+    let masks = select(&groups, &cost, &importance, &target(0.67, 0.01)).unwrap();
+    assert_eq!((masks.kept(0), masks.kept(1)), (vec![0, 1, 2], vec![0]));
+}
+
+#[test]
+fn an_unreachable_target_says_what_can_be_reached() {
+    let groups = [group("heads", UnitKind::Head, 4)];
+    let cost = Cost {
+        fixed: 40,
+        per_unit: vec![15],
+    };
+    let importance = UnitImportance {
+        groups: vec![vec![1.0; 4]],
+    };
+    let failure = select(&groups, &cost, &importance, &target(0.39, 0.01)).unwrap_err();
+    assert_eq!(failure.code, Code::TargetUnreachable);
+    assert!(failure.detail.contains("40.00%"), "{}", failure.detail);
+    // Between 55 % and 70 % there is no set: heads are coarse.
+    let failure = select(&groups, &cost, &importance, &target(0.6, 0.01)).unwrap_err();
+    assert_eq!(failure.code, Code::TargetUnreachable);
+    assert!(failure.detail.contains("55.00%"), "{}", failure.detail);
+}
