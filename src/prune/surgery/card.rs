@@ -98,7 +98,7 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     )?;
     writeln!(
         text,
-        "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n```\n"
+        "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)\n```\n"
     )?;
     writeln!(
         text,

@@ -25,6 +25,10 @@ pub struct Golden {
 /// One row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GoldenRow {
+    /// The text; `None`, for the data may not be ours to pass on.
+    pub text: Option<String>,
+    /// The second text of a pair; `None` likewise.
+    pub text_pair: Option<String>,
     /// Vocabulary indices, special tokens included.
     pub input_ids: Vec<u32>,
     /// Segments.
@@ -47,6 +51,8 @@ pub fn golden(cut: &dyn PrunableModel, data: &Dataset) -> Result<Golden> {
             .flatten_all()?
             .to_vec1::<f32>()?;
         Ok(GoldenRow {
+            text: None,
+            text_pair: None,
             input_ids: example.ids.clone(),
             token_type_ids: example.types.clone(),
             logits,
