@@ -1,1 +1,88 @@
-//! being written
+//! Where in the object store a job's files lie. No other file makes a key.
+
+use std::fmt;
+
+/// The place of one object, or the prefix of several.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(String);
+
+/// A part of a key that could lead elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" cannot be part of a key: use letters, digits, '.', '_' and '-', and begin with none of the signs"
+)]
+pub struct BadPart(String);
+
+impl Key {
+    /// The file that this attempt at a job stores under this name.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn attempt_file(job: &str, attempt: i64, name: &str) -> Result<Self, BadPart> {
+        Ok(Self(format!(
+            "jobs/{}/{attempt}/{}",
+            checked(job)?,
+            checked(name)?
+        )))
+    }
+
+    /// Everything that this attempt stores.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn attempt(job: &str, attempt: i64) -> Result<Self, BadPart> {
+        Ok(Self(format!("jobs/{}/{attempt}", checked(job)?)))
+    }
+
+    /// Everything that any attempt at a job stores.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn job(job: &str) -> Result<Self, BadPart> {
+        Ok(Self(format!("jobs/{}", checked(job)?)))
+    }
+
+    /// Where a readiness probe may write.
+    #[must_use]
+    pub fn probe() -> Self {
+        Self("probe/readiness".to_owned())
+    }
+
+    /// A key as it stands in a manifest or in a URL.
+    ///
+    /// # Errors
+    /// When it is none that this file makes.
+    pub fn parse(text: &str) -> Result<Self, BadPart> {
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts.as_slice() {
+            ["jobs", job, attempt, name] => match attempt.parse::<i64>() {
+                Ok(number) if number.to_string() == *attempt => {
+                    Self::attempt_file(job, number, name)
+                }
+                _ => Err(BadPart((*attempt).to_owned())),
+            },
+            _ => Err(BadPart(text.chars().take(64).collect())),
+        }
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+fn checked(part: &str) -> Result<&str, BadPart> {
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '_' | '-');
+    let good = part.len() <= 128
+        && part.starts_with(|sign: char| sign.is_ascii_alphanumeric())
+        && part.chars().all(plain);
+    good.then_some(part)
+        .ok_or_else(|| BadPart(part.chars().take(64).collect()))
+}

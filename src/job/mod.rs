@@ -9,6 +9,7 @@ pub mod event;
 pub mod id;
 pub mod intake;
 pub mod lease;
+pub mod record;
 pub mod state;
 pub mod store;
 

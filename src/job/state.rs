@@ -56,9 +56,8 @@ impl State {
                 next,
                 Self::Running | Self::Failed | Self::Canceled | Self::Expired
             ),
-            // To itself: a claim after the lease ran out. Never straight to canceled: the request
-            // comes first, so that the worker hears of it.
-            Self::Running => next != Self::Canceled,
+            // To itself: a claim after the lease ran out.
+            Self::Running => true,
             // A result that was finished while the request was under way still counts.
             Self::Canceling => matches!(
                 next,

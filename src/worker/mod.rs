@@ -1,1 +1,113 @@
-//! being written
+//! What runs a job: claim, prune on a thread of its own, publish, finish; all under the fence.
+//!
+//! A worker and the HTTP face never see each other: they meet in the job store (rows) and in the artifact
+//! store (bytes).
+
+pub mod attempt;
+pub mod heartbeat;
+pub mod intake;
+pub mod pruner;
+pub mod publish;
+pub mod reporter;
+pub mod source;
+pub mod sweeper;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::artifact::store::ArtifactStore;
+use crate::job::store::JobStore;
+use crate::prune::failure::Failure;
+use crate::prune::journal::FolderJournal;
+use pruner::Pruner;
+use source::Sources;
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its name in leases and log lines.
+    pub name: String,
+    /// How long a claim holds without a heartbeat.
+    pub lease: Duration,
+    /// Time between heartbeats; a cancel request is heard at the next one.
+    pub heartbeat: Duration,
+    /// How often the queue is looked at when nobody says that a job came in.
+    pub poll: Duration,
+    /// Scratch space: the journal and the attempts' output folders.
+    pub work_dir: PathBuf,
+}
+
+/// One worker: one job at a time.
+pub struct Worker {
+    jobs: Arc<dyn JobStore>,
+    artifacts: ArtifactStore,
+    pruner: Arc<dyn Pruner>,
+    sources: Sources,
+    wake: Arc<Notify>,
+    journal: Arc<FolderJournal>,
+    options: Options,
+}
+
+impl Worker {
+    /// A worker over these stores. `wake` is a hint that a job came in; polling is the truth.
+    ///
+    /// # Errors
+    /// When its scratch space cannot be made.
+    pub fn new(
+        jobs: Arc<dyn JobStore>,
+        artifacts: ArtifactStore,
+        pruner: Arc<dyn Pruner>,
+        sources: Sources,
+        wake: Arc<Notify>,
+        options: Options,
+    ) -> Result<Self, Failure> {
+        // Shared by all jobs: its documents are named by what they were made from.
+        let journal = Arc::new(FolderJournal::open(&options.work_dir.join("journal"))?);
+        std::fs::create_dir_all(options.work_dir.join("attempts"))?;
+        Ok(Self {
+            jobs,
+            artifacts,
+            pruner,
+            sources,
+            wake,
+            journal,
+            options,
+        })
+    }
+
+    /// Works until it is told to stop; a job that it holds then goes back to the queue.
+    pub async fn run(&self, stop: CancellationToken) {
+        tracing::info!(worker = %self.options.name, "worker started");
+        while !stop.is_cancelled() {
+            match self
+                .jobs
+                .claim(&self.options.name, millis(self.options.lease))
+                .await
+            {
+                Ok(Some((job, lease))) => self.attempt(job, lease, &stop).await,
+                Ok(None) => self.rest(&stop).await,
+                Err(error) => {
+                    tracing::warn!(worker = %self.options.name, %error, "the queue cannot be read; trying again");
+                    self.rest(&stop).await;
+                }
+            }
+        }
+        tracing::info!(worker = %self.options.name, "worker stopped");
+    }
+
+    async fn rest(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = tokio::time::sleep(self.options.poll) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

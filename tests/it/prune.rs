@@ -1,1 +1,431 @@
-//! being written
+//! The whole route on a tiny model: what it leaves, that it can be resumed and repeated, and how it fails.
+
+use optin::checkpoint::config::Config;
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::weights::Weights;
+use optin::model::mask::Masks;
+use optin::model::registry;
+use optin::prune::digest::sha256_of;
+use optin::prune::failure::{Code, Failure};
+use optin::prune::journal::{FolderJournal, NoJournal};
+use optin::prune::recipe::{Compensation, Method};
+use optin::prune::report::Report;
+use optin::prune::search::keep_map::KeepMap;
+use optin::prune::stage::Stage;
+use optin::prune::verify::golden::Golden;
+use optin::prune::watch::{Unwatched, Watch};
+use optin::prune::{estimate, run};
+use safetensors::Dtype;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Everything that decides the outcome, without what depends on the moment.
+fn timeless(mut report: Report) -> Report {
+    report.stage_ms.clear();
+    report.latency.median_ms.before = 0.0;
+    report.latency.median_ms.after = 0.0;
+    report.latency.speedup = 0.0;
+    report
+}
+
+#[test]
+fn a_prune_leaves_a_whole_folder_that_says_what_it_is() {
+    let folder = Folder::new(Tiny {
+        dtype: Dtype::F16,
+        ..Tiny::default()
+    });
+    let report = run(
+        &folder.places("out"),
+        &folder.recipe(0.5),
+        &NoJournal,
+        &Unwatched,
+    )
+    .unwrap();
+    let out = folder.root.path().join("out");
+    assert!(
+        report.kept <= 0.5 && report.kept >= 0.5 * 0.97,
+        "{}",
+        report.kept
+    );
+    assert_eq!(report.evaluation.as_ref().unwrap().rows, 64);
+    assert!(report.consistency <= 1e-5);
+
+    let written = std::fs::read_to_string(out.join("report.json")).unwrap();
+    assert_eq!(
+        written,
+        serde_json::to_string_pretty(&report).unwrap() + "\n"
+    );
+    let sums = std::fs::read_to_string(out.join("SHA256SUMS")).unwrap();
+    let mut listed: Vec<&str> = sums
+        .lines()
+        .map(|line| line.split_once("  ").unwrap().1)
+        .collect();
+    for line in sums.lines() {
+        let (digest, name) = line.split_once("  ").unwrap();
+        assert_eq!(digest, sha256_of(&out.join(name)).unwrap(), "{name}");
+    }
+    listed.push("SHA256SUMS");
+    listed.sort_unstable();
+    let mut present: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    present.sort_unstable();
+    assert_eq!(listed, present);
+    assert_eq!(
+        present,
+        [
+            "README.md",
+            "SHA256SUMS",
+            "config.json",
+            "keep_map.json",
+            "model.safetensors",
+            "modeling_optin_bert.py",
+            "report.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "verify.json"
+        ]
+    );
+
+    // The weights are the kept slices of the original, in its type.
+    let keep_map: KeepMap = read(&out.join("keep_map.json"));
+    let limits = Limits::default();
+    let weights = Weights::open(&out, &limits).unwrap();
+    for (group, layer) in keep_map.groups.iter().step_by(2).zip(0..) {
+        let name = format!("bert.encoder.layer.{layer}.attention.self.query.weight");
+        assert_eq!(weights.shape(&name).unwrap(), [group.kept.len() * 6, 24]);
+        assert_eq!(weights.dtype(&name), Some(Dtype::F16));
+    }
+
+    // The goldens are what the folder computes.
+    let golden: Golden = read(&out.join("verify.json"));
+    assert_eq!(golden.rows.len(), 8);
+    let (_, model) = registry::open(&Config::open(&out, &limits).unwrap(), &weights).unwrap();
+    for row in golden.rows {
+        let shape = (1, row.input_ids.len());
+        let tensor = |values: Vec<u32>| {
+            candle_core::Tensor::from_vec(values, shape, &candle_core::Device::Cpu).unwrap()
+        };
+        let input = optin::model::batch::Input::Tokens {
+            ids: tensor(row.input_ids),
+            types: tensor(row.token_type_ids),
+        };
+        let logits = model
+            .forward(
+                &optin::model::batch::Batch {
+                    rows: vec![0],
+                    input,
+                },
+                &Masks::full(model.groups()),
+            )
+            .unwrap();
+        assert_eq!(
+            logits.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            row.logits
+        );
+    }
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_bytes_and_another_seed_another_choice() {
+    let folder = Folder::new(Tiny::default());
+    let recipe = folder.recipe(0.6);
+    let first = run(&folder.places("first"), &recipe, &NoJournal, &Unwatched).unwrap();
+    let second = run(&folder.places("second"), &recipe, &NoJournal, &Unwatched).unwrap();
+    assert_eq!(timeless(first), timeless(second));
+    let file =
+        |out: &str, name: &str| std::fs::read(folder.root.path().join(out).join(name)).unwrap();
+    for name in [
+        "model.safetensors",
+        "keep_map.json",
+        "verify.json",
+        "config.json",
+    ] {
+        assert!(file("first", name) == file("second", name), "{name}");
+    }
+    let mut other = recipe.clone();
+    other.calibration.seed += 1;
+    run(&folder.places("third"), &other, &NoJournal, &Unwatched).unwrap();
+    assert!(file("first", "keep_map.json") != file("third", "keep_map.json"));
+}
+
+#[test]
+fn a_pruned_model_can_be_pruned_again() {
+    let folder = Folder::new(Tiny::default());
+    let once = run(
+        &folder.places("once"),
+        &folder.recipe(0.7),
+        &NoJournal,
+        &Unwatched,
+    )
+    .unwrap();
+    let mut places = folder.places("twice");
+    places.model = folder.root.path().join("once");
+    let mut recipe = folder.recipe(0.7);
+    recipe.target.tolerance = 0.1;
+    let twice = run(&places, &recipe, &NoJournal, &Unwatched).unwrap();
+    assert_eq!(twice.size.before, once.size.after);
+    assert!(twice.size.after.macs < twice.size.before.macs);
+}
+
+#[test]
+fn repair_brings_the_model_nearer_to_the_original() {
+    let folder = Folder::new(Tiny {
+        neurons: 48,
+        ..Tiny::default()
+    });
+    let recipe = folder.recipe(0.5);
+    let bare = Method {
+        compensation: Compensation::None,
+        ..recipe.method
+    };
+    let bare = optin::prune::recipe::Recipe {
+        method: bare,
+        ..recipe.clone()
+    };
+    let without = run(&folder.places("without"), &bare, &NoJournal, &Unwatched).unwrap();
+    let with = run(&folder.places("with"), &recipe, &NoJournal, &Unwatched).unwrap();
+    assert_eq!(with.groups, without.groups);
+    assert!(
+        with.fidelity.feature_cosine > without.fidelity.feature_cosine + 0.01,
+        "{} {}",
+        with.fidelity.feature_cosine,
+        without.fidelity.feature_cosine
+    );
+    assert!(
+        without.compensation.is_empty() && with.compensation.iter().any(|repair| repair.accepted)
+    );
+    // What the selection alone is worth is the same figure in both reports.
+    let alone = without.evaluation.unwrap();
+    assert_eq!(alone.without_compensation, None);
+    assert_eq!(
+        with.evaluation.unwrap().without_compensation,
+        Some(alone.score.after)
+    );
+}
+
+/// Counts scored units, and stops the run at the n-th question.
+struct Stopping {
+    questions: AtomicUsize,
+    stop_at: usize,
+    stages: Mutex<Vec<Stage>>,
+}
+
+impl Watch for Stopping {
+    fn stage(&self, stage: Stage) {
+        self.stages.lock().unwrap().push(stage);
+    }
+    fn progress(&self, done: u64, total: u64) {
+        assert!(done <= total);
+    }
+    fn proceed(&self) -> Result<(), Failure> {
+        match self.questions.fetch_add(1, Ordering::Relaxed) {
+            question if question >= self.stop_at => Err(Failure::new(Code::Canceled, "stop")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_run_stops_anywhere_leaves_nothing_half_and_goes_on_from_its_journal() {
+    let folder = Folder::new(Tiny::default());
+    let recipe = folder.recipe(0.6);
+    let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
+    let mut stopped_in = Vec::new();
+    for stop_at in 0.. {
+        assert!(stop_at < 400, "the run never ends");
+        let watch = Stopping {
+            questions: AtomicUsize::new(0),
+            stop_at,
+            stages: Mutex::new(Vec::new()),
+        };
+        match run(&folder.places("out"), &recipe, &journal, &watch) {
+            Ok(_) => break,
+            Err(failure) => {
+                assert_eq!(failure.code, Code::Canceled);
+                stopped_in.push(failure.stage.unwrap());
+                let left = std::fs::read_dir(folder.root.path())
+                    .unwrap()
+                    .map(|file| file.unwrap().file_name().into_string().unwrap());
+                let left: Vec<String> = left.filter(|name| name.contains("out")).collect();
+                assert!(left.is_empty(), "{left:?}");
+            }
+        }
+    }
+    for stage in &Stage::ALL[..7] {
+        assert!(stopped_in.contains(stage), "never stopped in {stage:?}");
+    }
+    // What was resumed is what would have come without a stop.
+    run(&folder.places("straight"), &recipe, &NoJournal, &Unwatched).unwrap();
+    let file =
+        |out: &str| std::fs::read(folder.root.path().join(out).join("model.safetensors")).unwrap();
+    assert!(file("out") == file("straight"));
+}
+
+#[test]
+fn a_journal_that_was_damaged_is_made_afresh() {
+    let folder = Folder::new(Tiny::default());
+    let recipe = folder.recipe(0.6);
+    let path = folder.root.path().join("journal");
+    let journal = FolderJournal::open(&path).unwrap();
+    run(&folder.places("first"), &recipe, &journal, &Unwatched).unwrap();
+    let mut damaged = 0;
+    for file in std::fs::read_dir(&path).unwrap() {
+        std::fs::write(file.unwrap().path(), b"not what it was").unwrap();
+        damaged += 1;
+    }
+    assert_eq!(damaged, 7, "six blocks of scores and one of repairs");
+    run(&folder.places("second"), &recipe, &journal, &Unwatched).unwrap();
+    let file =
+        |out: &str| std::fs::read(folder.root.path().join(out).join("model.safetensors")).unwrap();
+    assert!(file("first") == file("second"));
+}
+
+#[test]
+fn scores_are_shared_between_targets_but_not_between_settings() {
+    let folder = Folder::new(Tiny::default());
+    let path = folder.root.path().join("journal");
+    let journal = FolderJournal::open(&path).unwrap();
+    let documents = || {
+        std::fs::read_dir(&path)
+            .unwrap()
+            .filter(|file| {
+                file.as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with("scores")
+            })
+            .count()
+    };
+    run(
+        &folder.places("a"),
+        &folder.recipe(0.6),
+        &journal,
+        &Unwatched,
+    )
+    .unwrap();
+    assert_eq!(documents(), 6);
+    run(
+        &folder.places("b"),
+        &folder.recipe(0.5),
+        &journal,
+        &Unwatched,
+    )
+    .unwrap();
+    assert_eq!(documents(), 6);
+    let mut warmer = folder.recipe(0.6);
+    warmer.method.temperature = 1.0;
+    run(&folder.places("c"), &warmer, &journal, &Unwatched).unwrap();
+    assert_eq!(documents(), 12);
+}
+
+#[test]
+fn an_estimate_knows_what_a_run_will_cost() {
+    let folder = Folder::new(Tiny::default());
+    let plan = estimate(&folder.places("unused"), &folder.recipe(0.5)).unwrap();
+    let report = run(
+        &folder.places("out"),
+        &folder.recipe(0.5),
+        &NoJournal,
+        &Unwatched,
+    )
+    .unwrap();
+    assert_eq!(plan.size, report.size.before);
+    assert_eq!(plan.calibration, report.calibration);
+    assert!(report.size.after.macs <= plan.target_macs);
+    assert!(
+        plan.reachable_macs < plan.target_macs
+            && plan.scoring_macs > 0
+            && plan.peak_bytes > plan.size.bytes
+    );
+    assert!(!folder.root.path().join("unused").exists());
+}
+
+#[test]
+fn an_unreachable_target_is_told_before_anything_is_scored() {
+    let folder = Folder::new(Tiny::default());
+    let watch = Stopping {
+        questions: AtomicUsize::new(0),
+        stop_at: usize::MAX,
+        stages: Mutex::new(Vec::new()),
+    };
+    let failure = run(
+        &folder.places("out"),
+        &folder.recipe(0.001),
+        &NoJournal,
+        &watch,
+    )
+    .unwrap_err();
+    assert_eq!(
+        (failure.code, failure.stage),
+        (Code::TargetUnreachable, Some(Stage::Planning))
+    );
+    assert!(failure.detail.contains("or more"), "{}", failure.detail);
+    assert_eq!(
+        *watch.stages.lock().unwrap(),
+        [Stage::Preparing, Stage::Planning]
+    );
+}
+
+#[test]
+fn an_occupied_output_folder_is_left_alone() {
+    let folder = Folder::new(Tiny::default());
+    let places = folder.places("out");
+    std::fs::create_dir(&places.out).unwrap();
+    std::fs::write(places.out.join("precious"), "mine").unwrap();
+    let failure = run(&places, &folder.recipe(0.5), &NoJournal, &Unwatched).unwrap_err();
+    assert_eq!(failure.code, Code::InvalidRecipe);
+    assert!(failure.detail.contains("not empty"));
+    assert_eq!(
+        std::fs::read_to_string(places.out.join("precious")).unwrap(),
+        "mine"
+    );
+}
+
+#[test]
+fn regression_is_pruned_and_measured_by_rank_correlation() {
+    let folder = Folder::new(Tiny {
+        labels: 1,
+        ..Tiny::default()
+    });
+    let mut table = "text\tscore\n".to_owned();
+    for row in 0..40 {
+        table.push_str(&format!(
+            "w{} w{} w{}\t{}.5\n",
+            row % 50,
+            (row * 7) % 50,
+            (row * 3) % 50,
+            row % 5
+        ));
+    }
+    std::fs::write(folder.evaluation(), table).unwrap();
+    let report = run(
+        &folder.places("out"),
+        &folder.recipe(0.5),
+        &NoJournal,
+        &Unwatched,
+    )
+    .unwrap();
+    let evaluation = report.evaluation.unwrap();
+    assert_eq!(
+        (
+            evaluation.metric.as_str(),
+            evaluation.rows,
+            evaluation.constant
+        ),
+        ("spearman", 40, None)
+    );
+    assert!(evaluation.score.before.abs() <= 1.0 && evaluation.standard_error.before > 0.0);
+    assert_eq!(report.fidelity.agreement, None);
+    assert!(report.fidelity.divergence > 0.0);
+}

@@ -1,0 +1,148 @@
+//! `GET /v1/jobs/{id}/artifacts` and `GET /v1/jobs/{id}/artifacts/{name}`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::AppState;
+use super::extract::{Id, Named};
+use super::jobs::now_ms;
+use super::problem::Problem;
+use super::wire::time::rfc3339;
+use crate::artifact::key::Key;
+use crate::artifact::manifest::StoredFile;
+use crate::job::JobId;
+
+/// A download URL holds so long.
+const LIFETIME_SECONDS: i64 = 15 * 60;
+
+/// The files of a job's result.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ArtifactList {
+    #[schema(example = "list")]
+    object: &'static str,
+    /// Empty until the job has succeeded.
+    data: Vec<ArtifactBody>,
+}
+
+/// One file.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ArtifactBody {
+    #[schema(example = "model.safetensors")]
+    name: String,
+    bytes: u64,
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    sha256: String,
+    media_type: &'static str,
+    /// Where its download URL is to be had.
+    href: String,
+}
+
+/// A download URL.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SignedUrl {
+    url: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+/// The files of a job's result.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/artifacts", tag = "artifacts", operation_id = "listArtifacts",
+    params(("id" = String, Path, description = "The job")),
+    responses((status = 200, description = "The files; none until the job has succeeded", body = ArtifactList))
+)]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Id(id): Id,
+) -> Result<Json<ArtifactList>, Problem> {
+    let manifest = state.jobs.manifest(id).await?.unwrap_or_default();
+    let data = manifest.files.into_iter().map(|file| ArtifactBody {
+        href: format!("/v1/jobs/{id}/artifacts/{}", file.name),
+        media_type: media_type(&file.name),
+        name: file.name,
+        bytes: file.bytes,
+        sha256: file.sha256,
+    });
+    Ok(Json(ArtifactList {
+        object: "list",
+        data: data.collect(),
+    }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct FilePath {
+    id: String,
+    name: String,
+}
+
+/// A file, by a signed URL that holds for 15 minutes.
+///
+/// Redirects there, or with `Accept: application/json` tells it. Whoever has the URL may read the file.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
+    params(("id" = String, Path, description = "The job"), ("name" = String, Path, description = "The file, as the list names it")),
+    responses(
+        (status = 307, description = "Where the file is", headers(("Location" = String, description = "A signed URL"))),
+        (status = 200, description = "With `Accept: application/json`: the URL", body = SignedUrl),
+    )
+)]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    Named(path): Named<FilePath>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id: JobId = path
+        .id
+        .parse()
+        .map_err(|error: crate::job::id::NotAJobId| Problem::not_found(error.to_string()))?;
+    let manifest = state.jobs.manifest(id).await?.unwrap_or_default();
+    let file = manifest.file(&path.name).ok_or_else(|| {
+        Problem::not_found("the job has no such file; list its artifacts for the names")
+    })?;
+    let (url, expires) = signed(&state, file)?;
+    let wants_json = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("application/json"));
+    Ok(match wants_json {
+        true => Json(SignedUrl {
+            url,
+            expires_at: rfc3339(expires * 1_000),
+        })
+        .into_response(),
+        false => (
+            StatusCode::TEMPORARY_REDIRECT,
+            [
+                (header::LOCATION, url),
+                (header::CACHE_CONTROL, "no-store".to_owned()),
+            ],
+        )
+            .into_response(),
+    })
+}
+
+fn signed(state: &AppState, file: &StoredFile) -> Result<(String, i64), Problem> {
+    let key = Key::parse(&file.key).map_err(|error| Problem::internal(&error))?;
+    let expires = now_ms() / 1_000 + LIFETIME_SECONDS;
+    let signature = state.signing.sign(&key, &file.sha256, expires);
+    let url = format!(
+        "{}/v1/blobs/{key}?sha256={}&expires={expires}&signature={signature}",
+        state.public_url, file.sha256
+    );
+    Ok((url, expires))
+}
+
+/// By the ending of the name.
+pub(crate) fn media_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("json") => "application/json",
+        Some("md") => "text/markdown; charset=utf-8",
+        Some("py" | "txt") => "text/plain; charset=utf-8",
+        _ if name == "SHA256SUMS" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,51 @@
+//! `GET /v1/capabilities`
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::AppState;
+
+/// What this service can do.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CapabilitiesBody {
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    /// Values of `model_type` in `config.json` that can be pruned.
+    #[schema(example = json!(["bert"]))]
+    model_types: Vec<String>,
+    /// What a target may limit.
+    metrics: &'static [&'static str],
+    estimators: &'static [&'static str],
+    trajectories: &'static [&'static str],
+    compensations: &'static [&'static str],
+    /// Formats of weights that are read.
+    weight_formats: &'static [&'static str],
+    /// Formats of data that are read.
+    data_formats: &'static [&'static str],
+    /// Schemes of URIs that are read.
+    uri_schemes: &'static [&'static str],
+    /// Workers in this process.
+    workers: usize,
+}
+
+/// What this service can do.
+#[utoipa::path(
+    get, path = "/v1/capabilities", tag = "service", operation_id = "getCapabilities",
+    responses((status = 200, description = "What is supported", body = CapabilitiesBody))
+)]
+pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<CapabilitiesBody> {
+    Json(CapabilitiesBody {
+        version: env!("CARGO_PKG_VERSION"),
+        model_types: state.capabilities.model_types.clone(),
+        metrics: &["flops"],
+        estimators: &["exact"],
+        trajectories: &["mean", "sum"],
+        compensations: &["least_squares", "none"],
+        weight_formats: &["safetensors"],
+        data_formats: &["tsv", "csv", "jsonl"],
+        uri_schemes: &["file"],
+        workers: state.capabilities.workers,
+    })
+}

@@ -1,0 +1,64 @@
+//! The OpenAPI document: what the handlers say of themselves, and what is true of all of them.
+
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
+use utoipa::{Modify, OpenApi as _};
+
+use super::problem::{FieldError, Problem, ProblemCode};
+use super::router;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "optin",
+        description = "Prunes trained networks in one shot (OPTIN, ICLR 2024) and repairs what remains.\n\n\
+                       Name a model, a calibration set and the share of the FLOPs to KEEP; follow the job; download a smaller \
+                       checkpoint that opens in transformers.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "jobs", description = "Recipes on their way"),
+        (name = "artifacts", description = "The files of results"),
+        (name = "service", description = "What the service can do and how it is"),
+    ),
+    components(schemas(Problem, FieldError, ProblemCode)),
+    modifiers(&Problems),
+)]
+pub(super) struct Document;
+
+/// The whole document, as `openapi.yaml` holds it.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let mut document = router::documented().into_openapi();
+    // Handlers were merged in after the modifiers ran.
+    Problems.modify(&mut document);
+    document
+}
+
+/// The head of the document.
+pub(super) fn head() -> OpenApi {
+    Document::openapi()
+}
+
+/// Any operation may answer with a problem.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let content = ContentBuilder::new()
+                    .schema(Some(Ref::from_schema_name("Problem")))
+                    .build();
+                let response = ResponseBuilder::new()
+                    .description("What went wrong (RFC 9457)")
+                    .content("application/problem+json", content)
+                    .build();
+                operation
+                    .responses
+                    .responses
+                    .insert("default".to_owned(), response.into());
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Extractors whose rejections are problems.
+
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::problem::{Problem, ProblemCode};
+use crate::job::JobId;
+use crate::job::store::IdempotencyKey;
+
+/// A JSON body, with the digest of its bytes.
+pub(super) struct Body<T> {
+    pub(super) value: T,
+    pub(super) sha256: String,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let detail = "send the body as JSON, with Content-Type: application/json";
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ProblemCode::UnsupportedMediaType,
+                detail,
+            ));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        let invalid = |error: &dyn std::fmt::Display| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                ProblemCode::InvalidJson,
+                format!("the body is no JSON: {error}"),
+            )
+        };
+        // Syntax first, then meaning: the two have different codes.
+        let value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|error| invalid(&error))?;
+        let value = serde_path_to_error::deserialize(value).map_err(|error| {
+            let pointer = pointer(error.path());
+            Problem::invalid_field(
+                pointer,
+                ProblemCode::ValidationFailed,
+                error.into_inner().to_string(),
+            )
+        })?;
+        Ok(Self {
+            value,
+            sha256: hex::encode(Sha256::digest(&bytes)),
+        })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    media.is_some_and(|media| {
+        media
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .eq_ignore_ascii_case("application/json")
+    })
+}
+
+fn unread(rejection: BytesRejection) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            ProblemCode::PayloadTooLarge,
+            "the body is larger than the 1 MiB that a request may have",
+        ),
+        _ => Problem::new(
+            StatusCode::BAD_REQUEST,
+            ProblemCode::InvalidRequest,
+            "the body could not be read",
+        ),
+    }
+}
+
+/// A path within a document as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let parts = path.iter().map(|segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { variant } => format!("/{variant}"),
+        Segment::Unknown => String::new(),
+    });
+    parts.collect()
+}
+
+/// The job id of a path; one that is no job id names no job.
+pub(super) struct Id(pub(super) JobId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Named(named) = Named::<IdPath>::from_request_parts(parts, state).await?;
+        named
+            .id
+            .parse()
+            .map(Self)
+            .map_err(|error: crate::job::id::NotAJobId| Problem::not_found(error.to_string()))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct IdPath {
+    id: String,
+}
+
+/// Parts of the path.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Path::<T>::from_request_parts(parts, state).await;
+        found
+            .map(|Path(value)| Self(value))
+            .map_err(|error| Problem::not_found(error.body_text()))
+    }
+}
+
+/// Query parameters.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = Query::<T>::from_request_parts(parts, state).await;
+        found
+            .map(|Query(value)| Self(value))
+            .map_err(|error| Problem::bad_request("query", error.body_text()))
+    }
+}
+
+/// The header that makes a POST safe to repeat.
+pub(super) fn idempotency_key(
+    headers: &HeaderMap,
+    path: &str,
+    body_sha256: &str,
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| !key.is_empty() && key.len() <= 255);
+    let key = key.ok_or_else(|| {
+        Problem::bad_request(
+            "Idempotency-Key",
+            "an Idempotency-Key has 1 to 255 visible ASCII characters",
+        )
+    })?;
+    // One key space for each path: the same key on another path is another request.
+    Ok(Some(IdempotencyKey {
+        key: format!("{path} {key}"),
+        body_sha256: body_sha256.to_owned(),
+    }))
+}

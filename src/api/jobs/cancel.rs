@@ -1,0 +1,35 @@
+//! `POST /v1/jobs/{id}/cancel`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::answer;
+use crate::api::AppState;
+use crate::api::extract::Id;
+use crate::api::problem::Problem;
+use crate::api::wire::job::JobBody;
+
+/// Ask a job to stop.
+///
+/// A queued job ends at once, a running one within five seconds. Asking again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/jobs/{id}/cancel", tag = "jobs", operation_id = "cancelJob",
+    params(("id" = String, Path, description = "The job")),
+    responses(
+        (status = 202, description = "It was asked to stop", body = JobBody),
+        (status = 200, description = "It had ended", body = JobBody),
+    )
+)]
+pub(crate) async fn cancel(State(state): State<AppState>, Id(id): Id) -> Result<Response, Problem> {
+    let had_ended = state.jobs.get(id).await?.state.is_terminal();
+    let job = state.jobs.request_cancel(id).await?;
+    Ok(answer(
+        if had_ended {
+            StatusCode::OK
+        } else {
+            StatusCode::ACCEPTED
+        },
+        &job,
+    ))
+}

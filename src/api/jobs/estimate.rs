@@ -1,0 +1,25 @@
+//! `POST /v1/jobs/estimate`
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::api::AppState;
+use crate::api::extract::Body;
+use crate::api::problem::Problem;
+use crate::api::wire::create::CreateJob;
+use crate::api::wire::plan::EstimateBody;
+
+/// What a job would do and cost.
+///
+/// Reads model and data, counts, and queues nothing.
+#[utoipa::path(
+    post, path = "/v1/jobs/estimate", tag = "jobs", operation_id = "estimateJob", request_body = CreateJob,
+    responses((status = 200, description = "The estimate", body = EstimateBody))
+)]
+pub(crate) async fn estimate(
+    State(state): State<AppState>,
+    body: Body<CreateJob>,
+) -> Result<Json<EstimateBody>, Problem> {
+    let job = body.value.into_new_job()?;
+    Ok(Json(state.intake.estimate(job.recipe).await?.into()))
+}

@@ -1,0 +1,95 @@
+//! `GET /v1/jobs`
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::now_ms;
+use crate::api::AppState;
+use crate::api::extract::Params;
+use crate::api::problem::Problem;
+use crate::api::wire::job::{JobBody, StateBody};
+use crate::job::JobId;
+use crate::job::store::JobFilter;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// Jobs a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    #[serde(default = "twenty")]
+    limit: usize,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only jobs in this state.
+    #[param(inline)]
+    state: Option<StateBody>,
+    /// Only jobs for this model URI.
+    model: Option<String>,
+    /// Only jobs with this label, as `name:value`.
+    #[param(pattern = "^[^:]+:.*$")]
+    label: Option<String>,
+}
+
+fn twenty() -> usize {
+    20
+}
+
+/// A page of jobs, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobList {
+    #[schema(example = "list")]
+    object: &'static str,
+    data: Vec<JobBody>,
+    /// Where the next page begins.
+    next_cursor: Option<String>,
+    has_more: bool,
+}
+
+/// Jobs, newest first.
+#[utoipa::path(
+    get, path = "/v1/jobs", tag = "jobs", operation_id = "listJobs", params(Page),
+    responses((status = 200, description = "A page", body = JobList))
+)]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Params(page): Params<Page>,
+) -> Result<Json<JobList>, Problem> {
+    if !(1..=100).contains(&page.limit) {
+        return Err(Problem::bad_request(
+            "limit",
+            format!("limit is {}; it must lie between 1 and 100", page.limit),
+        ));
+    }
+    let before: Option<JobId> =
+        match &page.cursor {
+            Some(cursor) => Some(cursor.parse().map_err(|_| {
+                Problem::bad_request("cursor", "this cursor was not given by a page")
+            })?),
+            None => None,
+        };
+    let label = match &page.label {
+        Some(label) => match label.split_once(':') {
+            Some((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),
+            _ => return Err(Problem::bad_request("label", "write a label as name:value")),
+        },
+        None => None,
+    };
+    let filter = JobFilter {
+        state: page.state.map(Into::into),
+        model: page.model,
+        label,
+    };
+    let (jobs, has_more) = state.jobs.list(&filter, before, page.limit).await?;
+    let now = now_ms();
+    Ok(Json(JobList {
+        object: "list",
+        next_cursor: jobs
+            .last()
+            .filter(|_| has_more)
+            .map(|job| job.id.to_string()),
+        data: jobs.iter().map(|job| JobBody::new(job, now)).collect(),
+        has_more,
+    }))
+}

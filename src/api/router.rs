@@ -1,0 +1,132 @@
+//! Every route, and what surrounds all of them.
+
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, routing};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::problem::{Problem, ProblemCode};
+use super::{AppState, artifacts, blobs, capabilities, document, events, health, jobs, measure};
+
+/// Largest body of a request.
+const BODY_BYTES: usize = 1 << 20;
+
+/// Names a request in headers, problems and the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static CURRENT: String;
+}
+
+/// The id of the request that this task answers.
+pub(super) fn current_request_id() -> Option<String> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+/// Routes with their entries in the document.
+pub(super) fn documented() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(document::head())
+        .routes(routes!(jobs::create::create, jobs::list::list))
+        .routes(routes!(jobs::estimate::estimate))
+        .routes(routes!(jobs::get::get, jobs::delete::delete))
+        .routes(routes!(jobs::cancel::cancel))
+        .routes(routes!(jobs::retry::retry))
+        .routes(routes!(events::events))
+        .routes(routes!(artifacts::list))
+        .routes(routes!(artifacts::get))
+        .routes(routes!(blobs::get))
+        .routes(routes!(capabilities::capabilities))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+/// The whole face.
+pub fn router(state: AppState) -> Router {
+    let (routes, _) = documented().split_for_parts();
+    let document = document::openapi();
+    let served = document.clone();
+    routes
+        .route(
+            "/openapi.json",
+            routing::get(move || async move { Json(served) }),
+        )
+        .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
+        .fallback(|| async { Problem::not_found("there is no such path; /docs lists them all") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                ProblemCode::MethodNotAllowed,
+                "this path does not take this method; the header Allow lists those that it takes",
+            )
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .route_layer(middleware::from_fn(measure::measure))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_response(log),
+        )
+        .layer(middleware::from_fn(identify))
+        .with_state(state)
+}
+
+/// Every request has an id: its caller's, when that is a plain one, or a fresh one.
+async fn identify(mut request: Request, next: Next) -> Response {
+    let plain = |id: &&str| {
+        !id.is_empty()
+            && id.len() <= 64
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = request
+        .headers()
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(plain);
+    let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
+    if let Ok(value) = id.parse() {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
+    let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
+    if let Ok(value) = id.parse() {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    Problem::internal(&format!("a panic: {}", text.unwrap_or("without words"))).into_response()
+}
+
+fn span(request: &Request) -> tracing::Span {
+    let id = request
+        .headers()
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    // The path alone: a query may hold a signature.
+    tracing::info_span!("http", method = %request.method(), path = request.uri().path(), request_id = id)
+}
+
+fn log(response: &Response, took: Duration, _: &tracing::Span) {
+    tracing::debug!(
+        status = response.status().as_u16(),
+        ms = took.as_millis() as u64,
+        "answered"
+    );
+}

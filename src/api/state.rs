@@ -1,0 +1,41 @@
+//! What handlers work with.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Notify;
+
+use crate::artifact::sign::SigningKey;
+use crate::artifact::store::ArtifactStore;
+use crate::job::intake::Intake;
+use crate::job::store::JobStore;
+
+/// Handed to every handler.
+#[derive(Clone)]
+pub struct AppState {
+    /// Where jobs live.
+    pub jobs: Arc<dyn JobStore>,
+    /// Looks at sources before a job is accepted.
+    pub intake: Arc<dyn Intake>,
+    /// Where files live.
+    pub artifacts: ArtifactStore,
+    /// Signs download URLs.
+    pub signing: Arc<SigningKey>,
+    /// Tells workers in this process that a job came in.
+    pub wake: Arc<Notify>,
+    /// Renders the metrics page.
+    pub metrics: PrometheusHandle,
+    /// Where callers reach this service, without a slash at the end.
+    pub public_url: Arc<str>,
+    /// What this service can do.
+    pub capabilities: Arc<Capabilities>,
+}
+
+/// What this service can do, as its composition root knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Capabilities {
+    /// Values of `model_type` that can be pruned.
+    pub model_types: Vec<String>,
+    /// Workers in this process.
+    pub workers: usize,
+}

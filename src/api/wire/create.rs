@@ -1,0 +1,358 @@
+//! The request for a job, and the valid recipe that it becomes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::duration;
+use crate::api::problem::{Problem, ProblemCode};
+use crate::job::NewJob;
+use crate::prune::failure::Failure;
+use crate::prune::recipe::{
+    Calibration, Compensation, Estimator, Evaluation, Importance, Mapping, Method, Metric, Recipe,
+    Source, Target, Trajectory,
+};
+
+/// Labels a job may carry, and how long a name or a value may be.
+const MOST_LABELS: usize = 16;
+const MOST_LABEL_BYTES: usize = 64;
+
+/// What to prune, and how.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateJob {
+    pub(crate) model: ModelBody,
+    pub(crate) calibration: CalibrationBody,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) evaluation: Option<EvaluationBody>,
+    pub(crate) target: TargetBody,
+    #[serde(default)]
+    pub(crate) method: MethodBody,
+    /// Longest time from acceptance to result: `90s`, `30m`, `2h` or `1d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2h", pattern = "^[0-9]+[smhd]$")]
+    pub(crate) deadline: Option<String>,
+    /// Attempts before the job fails.
+    #[serde(default = "three")]
+    #[schema(minimum = 1, maximum = 10, default = 3)]
+    pub(crate) max_attempts: i64,
+    /// Your own marks, to filter by: at most 16, each at most 64 bytes.
+    #[serde(default)]
+    #[schema(example = json!({"team": "search"}))]
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+fn three() -> i64 {
+    3
+}
+
+/// The checkpoint to prune.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelBody {
+    /// A Hugging Face folder: `file:///absolute/path`, under a folder that the service may read.
+    #[schema(example = "file:///srv/models/bert")]
+    pub(crate) uri: String,
+}
+
+/// Unlabelled examples that scoring and repair look at.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CalibrationBody {
+    /// A `.tsv`, `.csv` or `.jsonl` file.
+    #[schema(example = "file:///srv/data/train.tsv")]
+    pub(crate) uri: String,
+    #[serde(default)]
+    pub(crate) mapping: MappingBody,
+    /// Rows that are drawn.
+    #[serde(default = "five_hundred_and_twelve")]
+    #[schema(minimum = 1, maximum = 100_000, default = 512)]
+    pub(crate) max_samples: usize,
+    /// Seeds the draws of rows and of token rows.
+    #[serde(default)]
+    #[schema(minimum = 0, default = 0)]
+    pub(crate) seed: u64,
+}
+
+fn five_hundred_and_twelve() -> usize {
+    512
+}
+
+/// Labelled examples that the result is measured on.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EvaluationBody {
+    /// A `.tsv`, `.csv` or `.jsonl` file.
+    #[schema(example = "file:///srv/data/dev.tsv")]
+    pub(crate) uri: String,
+    #[serde(default)]
+    pub(crate) mapping: MappingBody,
+    /// Rows that are used, from the top; all when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub(crate) max_samples: Option<usize>,
+}
+
+/// Which columns are read; found by their usual names when not given, numbered from 0 in a file without a header.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MappingBody {
+    /// The (first) text.
+    pub(crate) text: Option<String>,
+    /// The second text of a pair.
+    pub(crate) text_pair: Option<String>,
+    /// The label: a name of `id2label`, an index, or a number for regression.
+    pub(crate) label: Option<String>,
+}
+
+/// How much to KEEP.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetBody {
+    #[serde(default)]
+    pub(crate) metric: MetricBody,
+    /// The share of the FLOPs that is KEPT: `60%` leaves a model of 60 % of the cost.
+    #[schema(example = "60%", pattern = "^[0-9.]+%$")]
+    pub(crate) value: String,
+    /// How far below `value` the result may end, as a share of it.
+    #[serde(default = "one_percent")]
+    #[schema(example = "1%", default = "1%", pattern = "^[0-9.]+%$")]
+    pub(crate) tolerance: String,
+}
+
+fn one_percent() -> String {
+    "1%".to_owned()
+}
+
+/// What a target limits.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MetricBody {
+    /// Floating-point operations of one forward at the calibration set's mean length.
+    #[default]
+    Flops,
+}
+
+/// How units are scored and how the cut model is repaired. Every field has a default.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MethodBody {
+    pub(crate) importance: ImportanceBody,
+    pub(crate) estimator: EstimatorBody,
+    pub(crate) trajectory: TrajectoryBody,
+    pub(crate) compensation: CompensationBody,
+    /// Drawn rows that scoring looks at.
+    #[schema(minimum = 1, maximum = 4096)]
+    pub(crate) scoring_samples: usize,
+    /// Token rows in the Gram matrices.
+    #[schema(minimum = 2, maximum = 8192)]
+    pub(crate) gram_tokens: usize,
+    /// Weight of the logits' term.
+    #[schema(minimum = 0)]
+    pub(crate) logit_weight: f64,
+    /// Softens both distributions in the logits' term.
+    #[schema(minimum = 0.001, maximum = 1000.0)]
+    pub(crate) temperature: f64,
+    /// Ridge toward the original weights.
+    #[schema(minimum = 0.000000001, maximum = 1000.0)]
+    pub(crate) ridge: f64,
+}
+
+macro_rules! mirror {
+    ($(#[$doc:meta])* $name:ident of $core:ident { $($(#[$variant_doc:meta])* $variant:ident),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl From<$name> for $core {
+            fn from(body: $name) -> Self {
+                match body { $($name::$variant => Self::$variant),+ }
+            }
+        }
+
+        impl From<$core> for $name {
+            fn from(core: $core) -> Self {
+                match core { $($core::$variant => Self::$variant),+ }
+            }
+        }
+    };
+}
+
+mirror!(
+    /// What a unit's removal is judged by.
+    ImportanceBody of Importance {
+        /// The trajectory of features and logits.
+        Optin
+    }
+);
+mirror!(
+    /// How an importance is computed.
+    EstimatorBody of Estimator {
+        /// Each unit is taken out in turn.
+        Exact
+    }
+);
+mirror!(
+    /// How the terms of later layers are combined.
+    TrajectoryBody of Trajectory {
+        /// Their mean.
+        Mean,
+        /// Their sum, as in the paper.
+        Sum
+    }
+);
+mirror!(
+    /// What is done to the kept weights.
+    CompensationBody of Compensation {
+        /// Each projection that lost inputs is solved again.
+        LeastSquares,
+        /// Nothing.
+        None
+    }
+);
+
+impl Default for MethodBody {
+    fn default() -> Self {
+        Method::default().into()
+    }
+}
+
+impl From<Method> for MethodBody {
+    fn from(method: Method) -> Self {
+        Self {
+            importance: method.importance.into(),
+            estimator: method.estimator.into(),
+            trajectory: method.trajectory.into(),
+            compensation: method.compensation.into(),
+            scoring_samples: method.scoring_samples,
+            gram_tokens: method.gram_tokens,
+            logit_weight: method.logit_weight,
+            temperature: method.temperature,
+            ridge: method.ridge,
+        }
+    }
+}
+
+impl From<MappingBody> for Mapping {
+    fn from(body: MappingBody) -> Self {
+        Self {
+            text: body.text,
+            text_pair: body.text_pair,
+            label: body.label,
+        }
+    }
+}
+
+impl CreateJob {
+    /// The job that this asks for.
+    pub(crate) fn into_new_job(self) -> Result<NewJob, Problem> {
+        let at = |pointer: &'static str| {
+            move |detail: String| {
+                Problem::invalid_field(pointer, ProblemCode::ValidationFailed, detail)
+            }
+        };
+        let deadline_ms = self
+            .deadline
+            .as_deref()
+            .map(duration::parse_ms)
+            .transpose()
+            .map_err(at("/deadline"))?;
+        if !(1..=10).contains(&self.max_attempts) {
+            return Err(at("/max_attempts")(format!(
+                "max_attempts is {}; it must lie between 1 and 10",
+                self.max_attempts
+            )));
+        }
+        check_labels(&self.labels).map_err(at("/labels"))?;
+        if self
+            .evaluation
+            .as_ref()
+            .is_some_and(|evaluation| evaluation.max_samples == Some(0))
+        {
+            return Err(at("/evaluation/max_samples")(
+                "max_samples is 0; it must be at least 1".to_owned(),
+            ));
+        }
+        let labels = self.labels.clone();
+        Ok(NewJob {
+            max_attempts: self.max_attempts,
+            recipe: self.into_recipe()?,
+            labels,
+            deadline_ms,
+            retry_of: None,
+        })
+    }
+
+    fn into_recipe(self) -> Result<Recipe, Problem> {
+        let at = |pointer: &'static str| {
+            move |failure: Failure| {
+                Problem::invalid_field(pointer, failure.code.into(), failure.detail)
+            }
+        };
+        let keep = Target::parse_keep(&self.target.value).map_err(at("/target/value"))?;
+        let tolerance =
+            Target::parse_keep(&self.target.tolerance).map_err(at("/target/tolerance"))?;
+        let method = &self.method;
+        let recipe = Recipe {
+            model: Source {
+                uri: self.model.uri,
+            },
+            calibration: Calibration {
+                source: Source {
+                    uri: self.calibration.uri,
+                },
+                mapping: self.calibration.mapping.into(),
+                max_samples: self.calibration.max_samples,
+                seed: self.calibration.seed,
+            },
+            evaluation: self.evaluation.map(|evaluation| Evaluation {
+                source: Source {
+                    uri: evaluation.uri,
+                },
+                mapping: evaluation.mapping.into(),
+                max_samples: evaluation.max_samples,
+            }),
+            target: Target {
+                metric: Metric::Flops,
+                keep,
+                tolerance,
+            },
+            method: Method {
+                importance: method.importance.into(),
+                estimator: method.estimator.into(),
+                trajectory: method.trajectory.into(),
+                compensation: method.compensation.into(),
+                scoring_samples: method.scoring_samples,
+                gram_tokens: method.gram_tokens,
+                logit_weight: method.logit_weight,
+                temperature: method.temperature,
+                ridge: method.ridge,
+            },
+        };
+        recipe.validated().map_err(|failure| {
+            // The detail begins with the field's path, as `method.ridge is ..`.
+            let field = failure.detail.split(' ').next().unwrap_or_default();
+            let pointer = format!("/{}", field.replace('.', "/"));
+            Problem::invalid_field(pointer, failure.code.into(), failure.detail)
+        })
+    }
+}
+
+fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), String> {
+    if labels.len() > MOST_LABELS {
+        return Err(format!(
+            "{} labels; at most {MOST_LABELS} are taken",
+            labels.len()
+        ));
+    }
+    match labels.iter().find(|(name, value)| {
+        name.is_empty() || name.len() > MOST_LABEL_BYTES || value.len() > MOST_LABEL_BYTES
+    }) {
+        Some((name, _)) => Err(format!(
+            "label \"{name}\": a name has 1 to {MOST_LABEL_BYTES} bytes, a value at most {MOST_LABEL_BYTES}"
+        )),
+        None => Ok(()),
+    }
+}

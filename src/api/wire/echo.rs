@@ -1,0 +1,63 @@
+//! A recipe as its caller wrote it, with the defaults filled in.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::create::{
+    CalibrationBody, EvaluationBody, MappingBody, MethodBody, MetricBody, ModelBody, TargetBody,
+};
+use crate::prune::recipe::{Mapping, Metric, Recipe};
+
+/// What was asked, with every default filled in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RequestEcho {
+    model: ModelBody,
+    calibration: CalibrationBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evaluation: Option<EvaluationBody>,
+    target: TargetBody,
+    method: MethodBody,
+}
+
+impl From<&Recipe> for RequestEcho {
+    fn from(recipe: &Recipe) -> Self {
+        Self {
+            model: ModelBody {
+                uri: recipe.model.uri.clone(),
+            },
+            calibration: CalibrationBody {
+                uri: recipe.calibration.source.uri.clone(),
+                mapping: mapping(&recipe.calibration.mapping),
+                max_samples: recipe.calibration.max_samples,
+                seed: recipe.calibration.seed,
+            },
+            evaluation: recipe.evaluation.as_ref().map(|evaluation| EvaluationBody {
+                uri: evaluation.source.uri.clone(),
+                mapping: mapping(&evaluation.mapping),
+                max_samples: evaluation.max_samples,
+            }),
+            target: TargetBody {
+                metric: match recipe.target.metric {
+                    Metric::Flops => MetricBody::Flops,
+                },
+                value: percent(recipe.target.keep),
+                tolerance: percent(recipe.target.tolerance),
+            },
+            method: recipe.method.into(),
+        }
+    }
+}
+
+fn mapping(mapping: &Mapping) -> MappingBody {
+    MappingBody {
+        text: mapping.text.clone(),
+        text_pair: mapping.text_pair.clone(),
+        label: mapping.label.clone(),
+    }
+}
+
+/// `0.6` as `60%`; the nine digits hide what the division by 100 left behind.
+fn percent(share: f64) -> String {
+    let text = format!("{:.9}", share * 100.0);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}

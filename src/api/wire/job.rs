@@ -1,0 +1,202 @@
+//! A job on the wire.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::echo::RequestEcho;
+use super::time::rfc3339;
+use crate::api::problem::ProblemCode;
+use crate::job::{Job, State};
+use crate::prune::failure::Failure;
+use crate::prune::stage::Stage;
+
+/// A job: a recipe on its way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobBody {
+    #[schema(example = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
+    pub(crate) id: String,
+    #[schema(example = "job")]
+    object: &'static str,
+    pub(crate) state: StateBody,
+    /// What a running job is doing.
+    stage: Option<StageBody>,
+    progress: ProgressBody,
+    request: RequestEcho,
+    labels: BTreeMap<String, String>,
+    /// Attempts so far.
+    #[schema(minimum = 0)]
+    attempt: i64,
+    #[schema(minimum = 1)]
+    max_attempts: i64,
+    /// The job that this one retries.
+    retry_of: Option<String>,
+    cancel_requested: bool,
+    /// Why it ended without a result.
+    error: Option<FailureBody>,
+    /// What came of it: the content of `report.json`.
+    #[schema(value_type = Option<Object>)]
+    report: Option<serde_json::Value>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    started_at: Option<String>,
+    #[schema(format = DateTime)]
+    finished_at: Option<String>,
+    #[schema(format = DateTime)]
+    deadline_at: Option<String>,
+    links: LinksBody,
+}
+
+/// Where a job is in its life. The last four are terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StateBody {
+    Queued,
+    Running,
+    Canceling,
+    Succeeded,
+    Failed,
+    Canceled,
+    Expired,
+}
+
+/// What a running job is doing.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StageBody {
+    Preparing,
+    Planning,
+    Scoring,
+    Searching,
+    Compensating,
+    Cutting,
+    Verifying,
+    Publishing,
+}
+
+/// How far the current stage is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProgressBody {
+    /// Units of work done.
+    done: u64,
+    /// Units of work in all; 0 while unknown.
+    total: u64,
+    /// `done / total`.
+    #[schema(minimum = 0, maximum = 100)]
+    percent: Option<f64>,
+    /// Milliseconds until this stage ends, at the pace so far.
+    #[schema(minimum = 0)]
+    eta_ms: Option<i64>,
+}
+
+/// Why a job ended without a result.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailureBody {
+    code: ProblemCode,
+    /// What is wrong and what to do about it.
+    detail: String,
+    /// Whether the same request may succeed later without a change.
+    retryable: bool,
+    /// Where it happened.
+    stage: Option<StageBody>,
+}
+
+/// Where to go from here.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LinksBody {
+    #[serde(rename = "self")]
+    own: String,
+    events: String,
+    artifacts: String,
+}
+
+macro_rules! same_words {
+    ($core:ident, $body:ident: $($word:ident),+) => {
+        impl From<$core> for $body {
+            fn from(core: $core) -> Self {
+                match core { $($core::$word => Self::$word),+ }
+            }
+        }
+    };
+}
+same_words!(State, StateBody: Queued, Running, Canceling, Succeeded, Failed, Canceled, Expired);
+same_words!(Stage, StageBody: Preparing, Planning, Scoring, Searching, Compensating, Cutting, Verifying, Publishing);
+
+impl From<StateBody> for State {
+    fn from(body: StateBody) -> Self {
+        match body {
+            StateBody::Queued => Self::Queued,
+            StateBody::Running => Self::Running,
+            StateBody::Canceling => Self::Canceling,
+            StateBody::Succeeded => Self::Succeeded,
+            StateBody::Failed => Self::Failed,
+            StateBody::Canceled => Self::Canceled,
+            StateBody::Expired => Self::Expired,
+        }
+    }
+}
+
+impl From<&Failure> for FailureBody {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            code: failure.code.into(),
+            detail: failure.detail.clone(),
+            retryable: failure.code.retryable(),
+            stage: failure.stage.map(Into::into),
+        }
+    }
+}
+
+impl JobBody {
+    /// A job as it is seen at this moment (for the ETA).
+    pub(crate) fn new(job: &Job, now: i64) -> Self {
+        let own = format!("/v1/jobs/{}", job.id);
+        Self {
+            id: job.id.to_string(),
+            object: "job",
+            state: job.state.into(),
+            stage: job.stage.map(Into::into),
+            progress: progress(job, now),
+            request: (&job.recipe).into(),
+            labels: job.labels.clone(),
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            retry_of: job.retry_of.map(|id| id.to_string()),
+            cancel_requested: job.cancel_requested,
+            error: job.failure.as_ref().map(Into::into),
+            report: job
+                .report
+                .as_ref()
+                .and_then(|report| serde_json::to_value(report).ok()),
+            created_at: rfc3339(job.created_at),
+            started_at: job.started_at.map(rfc3339),
+            finished_at: job.finished_at.map(rfc3339),
+            deadline_at: job.deadline_at.map(rfc3339),
+            links: LinksBody {
+                events: format!("{own}/events"),
+                artifacts: format!("{own}/artifacts"),
+                own,
+            },
+        }
+    }
+}
+
+fn progress(job: &Job, now: i64) -> ProgressBody {
+    let (done, total) = (job.progress.done, job.progress.total);
+    let share = (total > 0).then(|| done as f64 / total as f64);
+    let eta_ms = match (share, job.progress.since) {
+        (Some(share), Some(since)) if share > 0.0 && !job.state.is_terminal() => {
+            let spent = (now - since).max(0) as f64;
+            Some((spent * (1.0 - share) / share) as i64)
+        }
+        _ => None,
+    };
+    ProgressBody {
+        done,
+        total,
+        percent: share.map(|share| (share * 1e4).round() / 1e2),
+        eta_ms,
+    }
+}

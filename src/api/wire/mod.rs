@@ -1,0 +1,9 @@
+//! The documents on the wire, and how they become what the house works with.
+
+pub(super) mod create;
+pub(super) mod duration;
+pub(super) mod echo;
+pub(super) mod event;
+pub(super) mod job;
+pub(super) mod plan;
+pub(super) mod time;

@@ -1,0 +1,51 @@
+//! Why a file cannot be stored or read.
+
+/// What the object store could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// No object at that key.
+    #[error("there is no stored file at {0}")]
+    NotFound(String),
+    /// The disk is full.
+    #[error("the artifact store's disk is full")]
+    Full,
+    /// Reading the local file, or the object store, failed.
+    #[error("the artifact store failed: {0}")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<std::io::Error> for ArtifactError {
+    fn from(error: std::io::Error) -> Self {
+        match is_full(&error) {
+            true => Self::Full,
+            false => Self::Failed(Box::new(error)),
+        }
+    }
+}
+
+impl From<object_store::Error> for ArtifactError {
+    fn from(error: object_store::Error) -> Self {
+        if let object_store::Error::NotFound { path, .. } = error {
+            return Self::NotFound(path);
+        }
+        // The local store hides the system's error somewhere below its own.
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(current) = cause {
+            if current
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(is_full)
+            {
+                return Self::Full;
+            }
+            cause = current.source();
+        }
+        Self::Failed(Box::new(error))
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+    )
+}

@@ -1,0 +1,57 @@
+//! One process a file: a lock beside the database, and a refusal where locks do not hold.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock, statfs};
+
+use super::OpenError;
+
+/// File systems that are reached over a network, by their magic numbers (`statfs(2)`): nfs, smb, cifs,
+/// smb2, afs, ceph, 9p, coda, fuse.
+const NETWORK: &[u64] = &[
+    0x6969,
+    0x517b,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x5346_414f,
+    0x00c3_6400,
+    0x0102_1997,
+    0x7375_7245,
+    0x6573_5546,
+];
+
+/// The lock; released when it is dropped or the process ends, however it ends.
+pub(super) struct Guard {
+    _file: File,
+}
+
+impl Guard {
+    pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
+        let path = || database.display().to_string();
+        let failed = |source| OpenError::Folder {
+            path: path(),
+            source,
+        };
+        let folder = database
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let found = statfs(folder).map_err(|error| failed(error.into()))?;
+        if NETWORK.contains(&(found.f_type as u64 & 0xffff_ffff)) {
+            return Err(OpenError::NetworkFileSystem { path: path() });
+        }
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(name)
+            .map_err(failed)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| OpenError::InUse { path: path() })?;
+        Ok(Self { _file: file })
+    }
+}

@@ -1,0 +1,324 @@
+//! Jobs in one SQLite file: the embedded default, for one process on one machine.
+//!
+//! Every change loads a [`Record`], applies one step of its life and saves it, in one `BEGIN IMMEDIATE`
+//! transaction; readers use their own connections and never wait (WAL). A commit is on the disk before it
+//! is answered (`synchronous = FULL`).
+
+mod error;
+mod guard;
+mod row;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Row as _, Sqlite, Transaction};
+
+use super::{
+    Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, Outcome, QueueDepth, StoreError,
+};
+use crate::artifact::manifest::Manifest;
+use crate::job::event::{Event, NewEvent};
+use crate::job::record::Record;
+use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
+use crate::prune::stage::Stage;
+pub use error::OpenError;
+use guard::Guard;
+
+/// A replay is recognised for so long.
+const KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Connections for readers.
+const READERS: u32 = 4;
+
+/// How long a connection waits for another writer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The store.
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    _guard: Guard,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it where it is missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When another process has it open, its file system cannot hold a database, or it is no database.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let guard = Guard::take(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let failed = |source| OpenError::Database {
+            path: path.display().to_string(),
+            source,
+        };
+        // One connection writes: writers queue here, where waiting is fair, and not at the file's lock.
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        sqlx::migrate!("migrations/sqlite")
+            .run(&writer)
+            .await
+            .map_err(|error| failed(error.into()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true));
+        Ok(Self {
+            writer,
+            readers: readers.await.map_err(failed)?,
+            _guard: guard,
+        })
+    }
+
+    async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, UnixMs), StoreError> {
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let now = row::now(&mut transaction).await?;
+        Ok((transaction, now))
+    }
+
+    /// One step of one job's life.
+    async fn change<T: Send>(
+        &self,
+        id: JobId,
+        step: impl FnOnce(&mut Record, UnixMs) -> Result<T, StoreError> + Send,
+    ) -> Result<(T, Job), StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        let mut record = row::load(&mut transaction, id)
+            .await?
+            .ok_or(StoreError::NotFound(id))?;
+        let answer = step(&mut record, now)?;
+        row::save(&mut transaction, &mut record, now).await?;
+        transaction.commit().await?;
+        Ok((answer, record.job))
+    }
+}
+
+#[async_trait]
+impl JobStore for SqliteStore {
+    async fn create(
+        &self,
+        job: NewJob,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Created, StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        if let Some(key) = &key {
+            let known = sqlx::query(
+                "SELECT job, body_sha256 FROM idempotency_keys WHERE key = ?1 AND created_at > ?2",
+            )
+            .bind(&key.key)
+            .bind(now - KEY_LIFETIME_MS)
+            .fetch_optional(&mut *transaction)
+            .await?;
+            if let Some(known) = known {
+                if known.try_get::<String, _>("body_sha256")? != key.body_sha256 {
+                    return Err(StoreError::KeyReused);
+                }
+                let id = row::id(known.try_get("job")?)?;
+                let record = row::load(&mut transaction, id)
+                    .await?
+                    .ok_or(StoreError::NotFound(id))?;
+                return Ok(Created::Replayed(record.job));
+            }
+        }
+        let mut record = Record::accept(job, now);
+        row::insert(&mut transaction, &mut record, now).await?;
+        if let Some(key) = &key {
+            sqlx::query("INSERT OR REPLACE INTO idempotency_keys (key, body_sha256, job, created_at) VALUES (?1, ?2, ?3, ?4)")
+                .bind(&key.key)
+                .bind(&key.body_sha256)
+                .bind(record.job.id.to_string())
+                .bind(now)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(Created::New(record.job))
+    }
+
+    async fn get(&self, id: JobId) -> Result<Job, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        Ok(row::load(&mut reader, id)
+            .await?
+            .ok_or(StoreError::NotFound(id))?
+            .job)
+    }
+
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<(Vec<Job>, bool), StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM jobs
+             WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR model_uri = ?2) AND (?5 IS NULL OR id < ?5)
+               AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ?3 AND value = ?4))
+             ORDER BY id DESC LIMIT ?6",
+        )
+        .bind(filter.state.map(|state| state.as_str()))
+        .bind(&filter.model)
+        .bind(filter.label.as_ref().map(|(key, _)| key))
+        .bind(filter.label.as_ref().map(|(_, value)| value))
+        .bind(before.map(|id| id.to_string()))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1))
+        .fetch_all(&self.readers)
+        .await?;
+        let more = rows.len() > limit;
+        let jobs = rows
+            .iter()
+            .take(limit)
+            .map(|found| Ok(row::read(found)?.job));
+        Ok((jobs.collect::<Result<_, StoreError>>()?, more))
+    }
+
+    async fn request_cancel(&self, id: JobId) -> Result<Job, StoreError> {
+        let step = |record: &mut Record, now| {
+            record.request_cancel(now);
+            Ok(())
+        };
+        Ok(self.change(id, step).await?.1)
+    }
+
+    async fn delete(&self, id: JobId) -> Result<Option<Manifest>, StoreError> {
+        let (mut transaction, _) = self.begin().await?;
+        let record = row::load(&mut transaction, id)
+            .await?
+            .ok_or(StoreError::NotFound(id))?;
+        if !record.job.state.is_terminal() {
+            return Err(StoreError::Conflict {
+                state: record.job.state,
+                needed: "cancel it before deleting it",
+            });
+        }
+        sqlx::query("DELETE FROM jobs WHERE id = ?1")
+            .bind(id.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(record.manifest)
+    }
+
+    async fn manifest(&self, id: JobId) -> Result<Option<Manifest>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        Ok(row::load(&mut reader, id)
+            .await?
+            .ok_or(StoreError::NotFound(id))?
+            .manifest)
+    }
+
+    async fn events(&self, id: JobId, after: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        row::load(&mut reader, id)
+            .await?
+            .ok_or(StoreError::NotFound(id))?;
+        let rows = sqlx::query("SELECT sequence, at, body FROM events WHERE job = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3")
+            .bind(id.to_string())
+            .bind(after)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&mut *reader)
+            .await?;
+        rows.iter().map(row::read_event).collect()
+    }
+
+    async fn claim(&self, worker: &str, lease_ms: i64) -> Result<Option<(Job, Lease)>, StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        let mut taken = None;
+        while taken.is_none() {
+            let Some(mut record) = row::oldest_claimable(&mut transaction, now).await? else {
+                break;
+            };
+            if !record.end_if_over(now) {
+                taken = Some(record.claim(worker, lease_ms, now));
+            }
+            row::save(&mut transaction, &mut record, now).await?;
+            if let Some(lease) = &taken {
+                let found = (record.job, lease.clone());
+                transaction.commit().await?;
+                return Ok(Some(found));
+            }
+        }
+        transaction.commit().await?;
+        Ok(None)
+    }
+
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        stage: Option<Stage>,
+        done: u64,
+        total: u64,
+        lease_ms: i64,
+    ) -> Result<Heartbeat, StoreError> {
+        let step =
+            |record: &mut Record, now| record.heartbeat(lease, stage, done, total, lease_ms, now);
+        Ok(self.change(lease.job, step).await?.0)
+    }
+
+    async fn record(&self, lease: &Lease, event: NewEvent) -> Result<(), StoreError> {
+        Ok(self
+            .change(lease.job, |record, _| record.record(lease, event))
+            .await?
+            .0)
+    }
+
+    async fn finish(&self, lease: &Lease, outcome: Outcome) -> Result<Job, StoreError> {
+        Ok(self
+            .change(lease.job, |record, now| record.finish(lease, outcome, now))
+            .await?
+            .1)
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        let mut ended = 0;
+        for mut record in row::possibly_over(&mut transaction, now).await? {
+            if record.end_if_over(now) {
+                row::save(&mut transaction, &mut record, now).await?;
+                ended += 1;
+            }
+        }
+        sqlx::query("DELETE FROM idempotency_keys WHERE created_at <= ?1")
+            .bind(now - KEY_LIFETIME_MS)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        let now = row::now(&mut reader).await?;
+        let counts = sqlx::query(
+            "SELECT COUNT(*) FILTER (WHERE state = 'queued') AS queued,
+                    COUNT(*) FILTER (WHERE state != 'queued') AS running,
+                    MIN(created_at) FILTER (WHERE state = 'queued') AS oldest
+             FROM jobs WHERE state IN ('queued', 'running', 'canceling')",
+        )
+        .fetch_one(&mut *reader)
+        .await?;
+        let oldest: Option<i64> = counts.try_get("oldest")?;
+        Ok(QueueDepth {
+            queued: counts.try_get("queued")?,
+            running: counts.try_get("running")?,
+            oldest_queued_ms: oldest.map_or(0, |oldest| (now - oldest).max(0)),
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // A write lock, not a SELECT: a store that cannot write is of no use.
+        let (transaction, _) = self.begin().await?;
+        Ok(transaction.rollback().await?)
+    }
+}

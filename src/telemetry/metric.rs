@@ -1,0 +1,65 @@
+//! Every metric: its name, its unit and what it counts.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+/// HTTP requests by method, route and status.
+pub const HTTP_REQUESTS: &str = "optin_http_requests_total";
+/// Time to answer an HTTP request, by method and route.
+pub const HTTP_SECONDS: &str = "optin_http_request_duration_seconds";
+/// Jobs that wait for a worker.
+pub const JOBS_QUEUED: &str = "optin_jobs_queued";
+/// Jobs that a worker holds.
+pub const JOBS_RUNNING: &str = "optin_jobs_running";
+/// Age of the oldest job that waits.
+pub const OLDEST_QUEUED_SECONDS: &str = "optin_jobs_oldest_queued_seconds";
+/// Attempts that ended, by outcome.
+pub const ATTEMPTS: &str = "optin_attempts_total";
+/// Time of a stage, by stage.
+pub const STAGE_SECONDS: &str = "optin_stage_duration_seconds";
+/// Bytes stored for results.
+pub const ARTIFACT_BYTES: &str = "optin_artifact_bytes_stored_total";
+
+/// Upper ends of the buckets of times, in seconds: from a request's to a stage's.
+const BUCKETS: &[f64] = &[
+    0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 300.0, 1_800.0, 7_200.0,
+];
+
+/// Collects metrics from now on. Later calls find the first one's collector in place and answer a handle
+/// that renders nothing of it, so a process calls this once.
+///
+/// # Errors
+/// When the buckets are refused, which is a fault of ours.
+pub fn start() -> Result<PrometheusHandle, BuildError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets(BUCKETS)?
+        .build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_ok() {
+        describe();
+    }
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(
+        HTTP_REQUESTS,
+        Unit::Count,
+        "HTTP requests by method, route and status"
+    );
+    describe_histogram!(
+        HTTP_SECONDS,
+        Unit::Seconds,
+        "Time to answer an HTTP request"
+    );
+    describe_gauge!(JOBS_QUEUED, Unit::Count, "Jobs that wait for a worker");
+    describe_gauge!(JOBS_RUNNING, Unit::Count, "Jobs that a worker holds");
+    describe_gauge!(
+        OLDEST_QUEUED_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest job that waits"
+    );
+    describe_counter!(ATTEMPTS, Unit::Count, "Attempts that ended, by outcome");
+    describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a stage of the route");
+    describe_counter!(ARTIFACT_BYTES, Unit::Bytes, "Bytes stored for results");
+}
