@@ -186,10 +186,6 @@ impl Problem {
         )
     }
 
-    pub(super) fn code(&self) -> ProblemCode {
-        self.code
-    }
-
     pub(super) fn with_request_id(mut self, id: Option<String>) -> Self {
         self.request_id = id;
         self

@@ -13,6 +13,9 @@ pub(super) enum Exit {
     /// Something around the work failed.
     #[error("{0}")]
     Broken(String),
+    /// Someone pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     /// What was asked cannot be asked.
     #[error("{0}")]
     Usage(String),
@@ -29,6 +32,7 @@ impl Exit {
                 _ => 1,
             },
             Self::Broken(_) => 1,
+            Self::Interrupted => 130,
             Self::Usage(_) => 2,
         })
     }

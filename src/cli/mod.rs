@@ -4,12 +4,19 @@
 //! progress and the errors. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 target unreachable, 130
 //! interrupted.
 
+mod client;
+mod demo;
 mod exit;
 mod inspect;
 mod interrupt;
+mod openapi;
 mod output;
 mod progress;
 mod prune;
+mod recipe;
+mod remote;
+mod serve;
+mod service;
 mod table;
 
 use std::process::ExitCode;
@@ -28,10 +35,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the whole route on the bundled model, over real HTTP, and keep serving
+    Demo(demo::DemoCommand),
+    /// Run the service
+    Serve(serve::ServeCommand),
     /// Prune a model here and now, without a server
     Prune(prune::PruneCommand),
     /// Print a model's architecture, units, cost and the targets that can be reached
     Inspect(inspect::InspectCommand),
+    /// Queue a job at a server and print its id
+    Submit(remote::SubmitCommand),
+    /// Print how a job at a server is
+    Status(remote::JobCommand),
+    /// Follow a job at a server to its end
+    Wait(remote::JobCommand),
+    /// Download the files of a job's result from a server
+    Download(remote::DownloadCommand),
+    /// Print the OpenAPI document
+    Openapi(openapi::OpenapiCommand),
 }
 
 /// Runs the command line.
@@ -39,8 +60,15 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap prints wrong usage itself and exits with 2.
     let outcome = match Cli::parse().command {
+        Command::Demo(command) => demo::run(&command),
+        Command::Serve(command) => serve::run(&command),
         Command::Prune(command) => prune::run(&command),
         Command::Inspect(command) => inspect::run(&command),
+        Command::Submit(command) => remote::submit(&command),
+        Command::Status(command) => remote::status(&command),
+        Command::Wait(command) => remote::wait(&command),
+        Command::Download(command) => remote::download(&command),
+        Command::Openapi(command) => openapi::run(&command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,4 +77,10 @@ pub fn main() -> ExitCode {
             exit.code()
         }
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }

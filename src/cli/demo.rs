@@ -1,0 +1,156 @@
+//! `optin demo`: the whole route on the bundled model, over real HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::client::Client;
+use super::exit::Exit;
+use super::progress::Bar;
+use super::service::{Service, interrupted};
+use super::{output, table};
+use crate::config::server::ServerFlags;
+use crate::config::storage::StorageFlags;
+use crate::config::worker::WorkerFlags;
+use crate::telemetry::tracing::{Format, start};
+
+/// Where the demo listens while that address is free.
+const PORT: u16 = 8080;
+
+/// Flags of `optin demo`.
+#[derive(Args)]
+pub(super) struct DemoCommand {
+    /// The bundled model and its data
+    #[arg(
+        long,
+        env = "OPTIN_DEMO_DIR",
+        value_name = "DIR",
+        default_value = "examples/debian-sections"
+    )]
+    example: PathBuf,
+    /// Share of the FLOPs to KEEP
+    #[arg(long, value_name = "PERCENT", default_value = "40%")]
+    target: String,
+    /// Folder for the database, the artifacts and the result
+    #[arg(
+        long,
+        env = "OPTIN_DATA_DIR",
+        value_name = "DIR",
+        default_value = "optin-data"
+    )]
+    data_dir: PathBuf,
+    /// Exit when the job is done instead of serving on
+    #[arg(long)]
+    once: bool,
+    /// Print the finished job as one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the demo.
+pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
+    start("warn", Format::Text).map_err(Exit::Broken)?;
+    if !command.example.join("model").is_dir() {
+        return Err(Exit::Usage(format!(
+            "the demo's model is not at {}; run this from the repository's root, or name its folder with --example",
+            command.example.display()
+        )));
+    }
+    super::runtime()?.block_on(async {
+        let service = serve(command).await?;
+        let demo = async {
+            show(command, &service.url).await?;
+            if !command.once {
+                output::remark(&format!(
+                    "\nserving on {url}  (its API: {url}/docs) until Ctrl-C",
+                    url = service.url
+                ));
+                interrupted().await?;
+            }
+            Ok(())
+        };
+        // Ctrl-C ends the demo at any moment; the job goes back to the queue.
+        let ended = tokio::select! {
+            biased;
+            ended = demo => ended,
+            pressed = interrupted() => pressed.map_err(Exit::from).and(Err(Exit::Interrupted)),
+        };
+        service.stop().await?;
+        ended
+    })
+}
+
+async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
+    let storage = StorageFlags {
+        data_dir: command.data_dir.clone(),
+        database_url: None,
+        storage_url: None,
+    };
+    let worker = WorkerFlags {
+        workers: 1,
+        source_roots: vec![command.example.clone()],
+        journal_days: 7,
+    };
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+    let free = tokio::net::TcpListener::bind(usual).await.is_ok();
+    let listen = if free {
+        usual
+    } else {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+    };
+    let server = ServerFlags {
+        listen,
+        public_url: None,
+        allow_unauthenticated: false,
+    };
+    Service::start(&server, &storage, &worker).await
+}
+
+async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
+    let client = Client::new(url)?;
+    let job = client.submit(&request(command)?).await?;
+    output::remark(&format!("POST {url}/v1/jobs -> {}", job.id));
+    let bar = Bar::new();
+    let followed = client.follow(&job.id, &bar).await;
+    bar.clear();
+    let (whole, job) = followed?;
+    let id = job.id.clone();
+    let report = job.into_report()?;
+    let folder = command.data_dir.join("demo").join(&id);
+    tokio::fs::create_dir_all(&folder).await?;
+    for artifact in client.artifacts(&id).await? {
+        client
+            .download(&artifact, &folder.join(&artifact.name))
+            .await?;
+    }
+    match command.json {
+        true => output::print_json(&whole)?,
+        false => output::print(&table::before_after(&report))?,
+    }
+    output::remark(&format!(
+        "\ndownloaded through signed URLs to {}, every SHA-256 as promised",
+        folder.display()
+    ));
+    Ok(())
+}
+
+fn request(command: &DemoCommand) -> Result<Value, Exit> {
+    let example = command.example.canonicalize()?;
+    let uri = |name: &str| file_uri(&example.join(name));
+    Ok(json!({
+        "model": {"uri": uri("model")?},
+        "calibration": {"uri": uri("calibration.tsv")?},
+        "evaluation": {"uri": uri("evaluation.tsv")?},
+        "target": {"value": command.target},
+        "labels": {"from": "demo"},
+    }))
+}
+
+fn file_uri(path: &Path) -> Result<String, Exit> {
+    let url = Url::from_file_path(path)
+        .map_err(|()| Exit::Broken(format!("{} is no path that a URI can name", path.display())))?;
+    Ok(url.to_string())
+}

@@ -1,0 +1,28 @@
+//! `optin openapi`: the contract.
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::output;
+
+/// Flags of `optin openapi`.
+#[derive(Args)]
+pub(super) struct OpenapiCommand {
+    /// Print JSON instead of YAML
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the OpenAPI document.
+pub(super) fn run(command: &OpenapiCommand) -> Result<(), Exit> {
+    let document = crate::api::openapi();
+    let text = match command.json {
+        true => document
+            .to_pretty_json()
+            .map_err(|error| Exit::Broken(error.to_string()))?,
+        false => document
+            .to_yaml()
+            .map_err(|error| Exit::Broken(error.to_string()))?,
+    };
+    output::print(text.trim_end())
+}

@@ -1,0 +1,35 @@
+//! `optin serve`: the service, until it is told to stop.
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::service::{Service, interrupted};
+use crate::config::server::ServerFlags;
+use crate::config::storage::StorageFlags;
+use crate::config::telemetry::TelemetryFlags;
+use crate::config::worker::WorkerFlags;
+use crate::telemetry::tracing;
+
+/// Flags of `optin serve`.
+#[derive(Args)]
+pub(super) struct ServeCommand {
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(flatten)]
+    storage: StorageFlags,
+    #[command(flatten)]
+    worker: WorkerFlags,
+    #[command(flatten)]
+    telemetry: TelemetryFlags,
+}
+
+/// Serves.
+pub(super) fn run(command: &ServeCommand) -> Result<(), Exit> {
+    tracing::start(&command.telemetry.log, command.telemetry.log_format.into())
+        .map_err(Exit::Usage)?;
+    super::runtime()?.block_on(async {
+        let service = Service::start(&command.server, &command.storage, &command.worker).await?;
+        interrupted().await?;
+        service.stop().await
+    })
+}

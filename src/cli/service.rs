@@ -1,0 +1,166 @@
+//! The whole service in one process: stores, workers, sweeper and HTTP face, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use crate::api::{AppState, Capabilities, router};
+use crate::artifact::sign::SigningKey;
+use crate::artifact::store::ArtifactStore;
+use crate::config::server::ServerFlags;
+use crate::config::storage::StorageFlags;
+use crate::config::worker::WorkerFlags;
+use crate::job::store::JobStore;
+use crate::job::store::sqlite::SqliteStore;
+use crate::model::registry::ARCHITECTURES;
+use crate::telemetry::metric;
+use crate::worker::intake::LocalIntake;
+use crate::worker::pruner::{Core, Pruner};
+use crate::worker::source::Sources;
+use crate::worker::{Options, Worker, sweeper};
+
+/// A claim holds so long without a heartbeat.
+const LEASE: Duration = Duration::from_secs(15);
+/// A cancel request is heard at the next beat, well within five seconds.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_secs(1);
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Requests that are under way get so long when the service stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running service.
+pub(super) struct Service {
+    /// Where it listens.
+    pub(super) url: String,
+    stop: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    workers: Vec<JoinHandle<()>>,
+    sweeper: JoinHandle<()>,
+}
+
+impl Service {
+    /// Starts everything.
+    pub(super) async fn start(
+        server: &ServerFlags,
+        storage: &StorageFlags,
+        workers: &WorkerFlags,
+    ) -> Result<Self, Exit> {
+        server.check().map_err(Exit::Usage)?;
+        let (database, artifacts) = (
+            storage.database().map_err(Exit::Usage)?,
+            storage.artifacts().map_err(Exit::Usage)?,
+        );
+        std::fs::create_dir_all(&storage.data_dir)?;
+        let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
+        let jobs: Arc<dyn JobStore> = Arc::new(
+            SqliteStore::open(&database)
+                .await
+                .map_err(|error| broken(&error))?,
+        );
+        let artifacts = ArtifactStore::local(&artifacts).map_err(|error| broken(&error))?;
+        let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
+        let sources = Sources::new(&workers.source_roots)?;
+        let pruner: Arc<dyn Pruner> = Arc::new(Core);
+        let wake = Arc::new(Notify::new());
+        let listener = TcpListener::bind(server.listen).await;
+        let listener = listener.map_err(|error| {
+            Exit::Broken(format!("cannot listen on {}: {error}", server.listen))
+        })?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
+        let state = AppState {
+            jobs: Arc::clone(&jobs),
+            intake: Arc::new(LocalIntake::new(sources.clone(), Arc::clone(&pruner))),
+            artifacts: artifacts.clone(),
+            signing,
+            wake: Arc::clone(&wake),
+            metrics: metric::start().map_err(|error| broken(&error))?,
+            public_url: public_url.trim_end_matches('/').into(),
+            capabilities: Arc::new(Capabilities {
+                model_types: ARCHITECTURES
+                    .iter()
+                    .flat_map(|known| known.model_types)
+                    .map(|&name| name.to_owned())
+                    .collect(),
+                workers: usize::from(workers.workers),
+            }),
+        };
+        let stop = CancellationToken::new();
+        sweeper::clear_attempts(&storage.work_dir())?;
+        let running = (0..workers.workers).map(|index| {
+            let options = Options {
+                name: format!("{}-{index}", std::process::id()),
+                lease: LEASE,
+                heartbeat: HEARTBEAT,
+                poll: POLL,
+                work_dir: storage.work_dir(),
+            };
+            let worker = Worker::new(
+                Arc::clone(&jobs),
+                artifacts.clone(),
+                Arc::clone(&pruner),
+                sources.clone(),
+                Arc::clone(&wake),
+                options,
+            )?;
+            let stop = stop.clone();
+            Ok(tokio::spawn(async move { worker.run(stop).await }))
+        });
+        let running = running.collect::<Result<_, Exit>>()?;
+        let options = sweeper::Options {
+            every: SWEEP_EVERY,
+            journal_retention: workers.journal_retention(),
+            work_dir: storage.work_dir(),
+        };
+        let sweeper = tokio::spawn(sweeper::sweep(jobs, options, stop.clone()));
+        let stopping = stop.clone().cancelled_owned();
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router(state))
+                .with_graceful_shutdown(stopping)
+                .await
+        });
+        tracing::info!(%url, "listening");
+        Ok(Self {
+            url,
+            stop,
+            server,
+            workers: running,
+            sweeper,
+        })
+    }
+
+    /// Stops everything: jobs go back to the queue, requests under way are answered if they are quick.
+    pub(super) async fn stop(self) -> Result<(), Exit> {
+        self.stop.cancel();
+        for worker in self.workers {
+            worker
+                .await
+                .map_err(|error| Exit::Broken(error.to_string()))?;
+        }
+        self.sweeper.abort();
+        // Streams would go on as long as their readers: they get a little while.
+        let server = self.server.abort_handle();
+        match tokio::time::timeout(DRAIN, self.server).await {
+            Ok(Ok(ended)) => Ok(ended?),
+            Ok(Err(error)) => Err(Exit::Broken(error.to_string())),
+            Err(_) => {
+                server.abort();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(super) async fn interrupted() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
+}
