@@ -1,1 +1,418 @@
-//! being written
+//! Data files that are whole, and every way in which they can be broken.
+
+use optin::checkpoint::config::Problem;
+use optin::checkpoint::limits::Limits as CheckpointLimits;
+use optin::checkpoint::tokenizer::Tokenizer;
+use optin::data::dataset::Dataset;
+use optin::data::draw::draw;
+use optin::data::example::Label;
+use optin::data::limits::Limits;
+use optin::data::mapping::Mapping;
+use optin::data::table::Table;
+use optin::prune::failure::{Code, Failure};
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+use crate::fixture::sentences::write_tokenizer;
+
+struct Place {
+    folder: TempDir,
+    tokenizer: Tokenizer,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_tokenizer(folder.path(), 64);
+        let tokenizer = Tokenizer::open(folder.path(), 12, &CheckpointLimits::default()).unwrap();
+        Self { folder, tokenizer }
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn calibration(&self, path: &std::path::Path, mapping: &Mapping) -> Result<Dataset, Failure> {
+        Ok(Dataset::calibration(
+            path,
+            mapping,
+            &self.tokenizer,
+            512,
+            0,
+            &Limits::default(),
+        )?)
+    }
+
+    fn evaluation(
+        &self,
+        path: &std::path::Path,
+        mapping: &Mapping,
+        problem: &Problem,
+    ) -> Result<Dataset, Failure> {
+        Ok(Dataset::evaluation(
+            path,
+            mapping,
+            &self.tokenizer,
+            problem,
+            None,
+            &Limits::default(),
+        )?)
+    }
+}
+
+fn named(text: Option<&str>, text_pair: Option<&str>, label: Option<&str>) -> Mapping {
+    Mapping {
+        text: text.map(str::to_owned),
+        text_pair: text_pair.map(str::to_owned),
+        label: label.map(str::to_owned),
+    }
+}
+
+fn classes() -> Problem {
+    Problem::Classification {
+        labels: vec!["Negative".into(), "positive".into(), "7".into()],
+    }
+}
+
+fn refused(outcome: Result<Dataset, Failure>, code: Code, words: &[&str]) {
+    let failure = outcome.unwrap_err();
+    assert_eq!(failure.code, code, "{}", failure.detail);
+    for word in words {
+        assert!(
+            failure.detail.contains(word),
+            "\"{}\" does not say \"{word}\"",
+            failure.detail
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_empty_or_of_another_kind() {
+    let place = Place::new();
+    let read = |path: &std::path::Path| place.calibration(path, &Mapping::default());
+    refused(
+        read(&place.folder.path().join("none.tsv")),
+        Code::SourceNotFound,
+        &["none.tsv", "not there"],
+    );
+    for name in ["a.tsv", "a.csv", "a.jsonl"] {
+        refused(
+            read(&place.file(name, "")),
+            Code::InvalidData,
+            &[name, "empty"],
+        );
+    }
+    refused(
+        read(&place.file("b.tsv", "text\tlabel\n")),
+        Code::InvalidData,
+        &["b.tsv", "no row"],
+    );
+    refused(
+        read(&place.file("c.parquet", "PAR1")),
+        Code::InvalidData,
+        &["c.parquet", ".tsv, .csv or .jsonl"],
+    );
+}
+
+#[test]
+fn bytes_that_are_not_utf_8() {
+    let place = Place::new();
+    let path = place.file("latin.tsv", b"text\tlabel\nw1 w2\t0\ncaf\xe9\t1\n");
+    refused(
+        place.calibration(&path, &Mapping::default()),
+        Code::InvalidData,
+        &["not UTF-8", "line 3", "iconv"],
+    );
+}
+
+#[test]
+fn columns_that_are_not_there() {
+    let place = Place::new();
+    let path = place.file("a.tsv", "words\tmeaning\nw1\t0\n");
+    refused(
+        place.calibration(&path, &Mapping::default()),
+        Code::InvalidData,
+        &["text", "\"words\", \"meaning\""],
+    );
+    refused(
+        place.calibration(&path, &named(Some("sentence"), None, None)),
+        Code::InvalidData,
+        &["no column \"sentence\"", "\"words\""],
+    );
+    refused(
+        place.calibration(&path, &named(Some("words"), Some("other"), None)),
+        Code::InvalidData,
+        &["\"other\""],
+    );
+    refused(
+        place.evaluation(&path, &named(Some("words"), None, None), &classes()),
+        Code::InvalidData,
+        &["label", "\"meaning\""],
+    );
+    place
+        .calibration(&path, &named(Some("words"), None, None))
+        .unwrap();
+}
+
+#[test]
+fn rows_that_do_not_fit() {
+    let place = Place::new();
+    refused(
+        place.calibration(
+            &place.file("a.tsv", "text\tlabel\nw1\t0\nw2\n"),
+            &Mapping::default(),
+        ),
+        Code::InvalidData,
+        &["line 3", "1 fields where 2"],
+    );
+    refused(
+        place.calibration(
+            &place.file("a.csv", "text,label\nw1,0\nw2,1,2\n"),
+            &Mapping::default(),
+        ),
+        Code::InvalidData,
+        &["line 3", "3 fields"],
+    );
+    refused(
+        place.calibration(
+            &place.file("a.jsonl", "{\"text\":\"w1\"}\n{\"txt\":\"w2\"}\n"),
+            &Mapping::default(),
+        ),
+        Code::InvalidData,
+        &["line 2", "\"text\""],
+    );
+    refused(
+        place.calibration(
+            &place.file("b.jsonl", "{\"text\":\"w1\"}\nnot json\n"),
+            &Mapping::default(),
+        ),
+        Code::InvalidData,
+        &["line 2", "no JSON object"],
+    );
+}
+
+#[test]
+fn labels_by_name_by_case_and_by_index() {
+    let place = Place::new();
+    let path = place.file(
+        "a.tsv",
+        "text\tlabel\nw1\tNegative\nw2\tPOSITIVE\nw3\t1\nw4\t7\n",
+    );
+    let data = place
+        .evaluation(&path, &Mapping::default(), &classes())
+        .unwrap();
+    let labels: Vec<Label> = data
+        .examples
+        .iter()
+        .map(|example| example.label.clone().unwrap())
+        .collect();
+    // "7" is a name here, not an index.
+    assert_eq!(labels, [0, 1, 1, 2].map(Label::Class));
+    for wrong in ["neutral", "3", "-1", ""] {
+        let path = place.file("b.tsv", format!("text\tlabel\nw1\t0\nw2\t{wrong}\n"));
+        refused(
+            place.evaluation(&path, &Mapping::default(), &classes()),
+            Code::InvalidData,
+            &[
+                "line 3",
+                "\"label\"",
+                &format!("\"{wrong}\""),
+                "\"Negative\", \"positive\"",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_regression_needs_numbers() {
+    let place = Place::new();
+    let path = place.file("a.csv", "text,score\nw1,2.5\nw2,-1\n");
+    let data = place
+        .evaluation(&path, &Mapping::default(), &Problem::Regression)
+        .unwrap();
+    assert_eq!(data.examples[1].label, Some(Label::Value(-1.0)));
+    for wrong in ["high", "NaN", "inf", ""] {
+        let path = place.file("b.csv", format!("text,score\nw1,{wrong}\n"));
+        refused(
+            place.evaluation(&path, &Mapping::default(), &Problem::Regression),
+            Code::InvalidData,
+            &["line 2", "\"score\"", "number"],
+        );
+    }
+}
+
+#[test]
+fn calibration_never_reads_a_label() {
+    let place = Place::new();
+    let path = place.file("a.tsv", "text\tlabel\nw1\tno such label\nw2\t\n");
+    let data = place.calibration(&path, &Mapping::default()).unwrap();
+    assert!(data.examples.iter().all(|example| example.label.is_none()));
+    assert_eq!(data.mapping, named(Some("text"), None, None));
+}
+
+#[test]
+fn quotes_byte_order_marks_line_ends_and_pairs() {
+    let place = Place::new();
+    // GLUE's tables: a BOM, unusual names, quotes that mean nothing.
+    let tsv = "\u{feff}Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n1\t5\t6\tw1 \"w2\tw3\r\n";
+    let data = place
+        .evaluation(
+            &place.file("mrpc.tsv", tsv),
+            &Mapping::default(),
+            &Problem::Classification {
+                labels: vec!["0".into(), "1".into()],
+            },
+        )
+        .unwrap();
+    assert_eq!(
+        data.mapping,
+        named(Some("#1 String"), Some("#2 String"), Some("Quality"))
+    );
+    // [CLS] w1 [UNK] w2 [SEP] w3 [SEP]
+    assert_eq!(data.examples[0].ids, [2, 6, 1, 7, 3, 8, 3]);
+    assert_eq!(data.examples[0].types, [0, 0, 0, 0, 0, 1, 1]);
+    // CSV quotes do mean something.
+    let csv = "sentence1,sentence2,score\n\"w1, w2\",\"w3\nw4\",1.0\n";
+    let data = place
+        .calibration(&place.file("a.csv", csv), &Mapping::default())
+        .unwrap();
+    assert_eq!(data.examples[0].ids, [2, 6, 1, 7, 3, 8, 9, 3]);
+    let jsonl = "{\"text\": \"w1\", \"label\": 1}\n\n{\"text\": \"w2\", \"label\": \"x\"}\n";
+    assert_eq!(
+        place
+            .calibration(&place.file("a.jsonl", jsonl), &Mapping::default())
+            .unwrap()
+            .examples
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn a_file_without_a_header_is_read_by_numbers() {
+    let place = Place::new();
+    let path = place.file("a.csv", "w1,w2,0\nw3,w4,1\n");
+    let data = place
+        .evaluation(&path, &named(Some("0"), Some("1"), Some("2")), &classes())
+        .unwrap();
+    assert_eq!(data.examples.len(), 2);
+    assert_eq!(data.examples[1].label, Some(Label::Class(1)));
+}
+
+#[test]
+fn too_much_is_refused() {
+    let place = Place::new();
+    let path = place.file("a.tsv", "text\nw1\nw2\nw3\n");
+    let read = |limits: Limits| Failure::from(Table::read(&path, true, &limits).unwrap_err());
+    assert_eq!(
+        read(Limits {
+            rows: 2,
+            ..Limits::default()
+        })
+        .code,
+        Code::LimitExceeded
+    );
+    let failure = read(Limits {
+        file_bytes: 5,
+        ..Limits::default()
+    });
+    assert!(failure.code == Code::LimitExceeded && failure.detail.contains("5 bytes"));
+}
+
+#[test]
+fn long_rows_are_cut_to_the_model() {
+    let place = Place::new();
+    let long = "w1 ".repeat(50);
+    let data = place
+        .calibration(
+            &place.file("a.tsv", format!("text\n{long}\nw1\n")),
+            &Mapping::default(),
+        )
+        .unwrap();
+    let mut lengths: Vec<usize> = data
+        .examples
+        .iter()
+        .map(|example| example.ids.len())
+        .collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, [3, 12]);
+}
+
+#[test]
+fn draws_are_seeded_and_without_replacement() {
+    assert_eq!(draw(1_000, 50, 1), draw(1_000, 50, 1));
+    assert_ne!(draw(1_000, 50, 1), draw(1_000, 50, 2));
+    let mut all = draw(100, 1_000, 3);
+    all.sort_unstable();
+    assert_eq!(all, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn batches_have_one_length_each_and_hold_every_row_once() {
+    let place = Place::new();
+    let rows: String = (0..40)
+        .map(|row| format!("{}\n", vec!["w1"; 1 + row * 7 % 9].join(" ")))
+        .collect();
+    let data = place
+        .calibration(
+            &place.file("a.tsv", format!("text\n{rows}")),
+            &Mapping::default(),
+        )
+        .unwrap();
+    for max_tokens in [1, 20, 1_000] {
+        let batches = data.batches(max_tokens).unwrap();
+        let mut seen: Vec<usize> = batches
+            .iter()
+            .flat_map(|batch| batch.rows.clone())
+            .collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..40).collect::<Vec<_>>());
+        for batch in &batches {
+            assert!(batch.len() == 1 || batch.len() * batch.length() <= max_tokens);
+            for (&row, ids) in batch.rows.iter().zip(match &batch.input {
+                optin::model::batch::Input::Tokens { ids, .. } => ids.to_vec2::<u32>().unwrap(),
+            }) {
+                assert_eq!(data.examples[row].ids, ids);
+            }
+        }
+    }
+    assert_eq!(
+        data.tokens(),
+        data.batches(100)
+            .unwrap()
+            .iter()
+            .map(|batch| batch.len() * batch.length())
+            .sum::<usize>()
+    );
+}
+
+#[test]
+fn a_digest_changes_with_the_rows_alone() {
+    let place = Place::new();
+    let data = |text: &str| {
+        place
+            .calibration(&place.file("a.tsv", text), &Mapping::default())
+            .unwrap()
+            .sha256
+    };
+    let first = data("text\tlabel\nw1\t0\n");
+    assert_eq!(first, data("text\tlabel\nw1\t1\n"), "labels are not read");
+    assert_ne!(first, data("text\tlabel\nw2\t0\n"));
+}
+
+#[test]
+fn a_folder_without_tokenizer() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        Failure::from(
+            Tokenizer::open(folder.path(), 12, &CheckpointLimits::default())
+                .err()
+                .unwrap(),
+        )
+    };
+    assert!(open().code == Code::InvalidTokenizer && open().detail.contains("save_pretrained"));
+    std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
+    assert!(open().code == Code::InvalidTokenizer && open().detail.contains("cannot be read"));
+}
