@@ -1,1 +1,4 @@
-//! being written
+//! What every job store shows: one list of behaviours, run against each store.
+
+mod behaviours;
+mod sqlite;
