@@ -1,4 +1,9 @@
 //! All integration tests in one binary: it links once.
+#![expect(
+    unreachable_pub,
+    reason = "fixtures are for every module of this one binary"
+)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod api;
 mod architecture;
