@@ -1,1 +1,7 @@
-//! being written
+//! The HTTP face, in process: every endpoint, and every way to ask it wrongly.
+
+mod artifacts;
+mod events;
+mod face;
+mod jobs;
+mod requests;

@@ -1,0 +1,228 @@
+//! A router over real stores, with an intake that says what the test says.
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use optin::api::{AppState, Capabilities, router};
+use optin::artifact::key::Key;
+use optin::artifact::manifest::Manifest;
+use optin::artifact::sign::SigningKey;
+use optin::artifact::store::ArtifactStore;
+use optin::job::intake::Intake;
+use optin::job::store::sqlite::SqliteStore;
+use optin::job::store::{JobStore, Outcome};
+use optin::job::{JobId, Lease};
+use optin::prune::failure::{Code, Failure};
+use optin::prune::plan::Plan;
+use optin::prune::recipe::Recipe;
+use optin::prune::report::CalibrationUse;
+use optin::telemetry::metric;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+use crate::fixture::job::report;
+
+/// Takes every recipe but those for a model that ends in `missing`.
+struct Scripted;
+
+#[async_trait]
+impl Intake for Scripted {
+    async fn check(&self, recipe: &Recipe) -> Result<(), Failure> {
+        match recipe.model.uri.as_str() {
+            uri if uri.ends_with("missing") => {
+                Err(Failure::new(Code::SourceNotFound, "it is not there"))
+            }
+            uri if uri.ends_with("panic") => panic!("the secret of the house"),
+            _ => Ok(()),
+        }
+    }
+
+    async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure> {
+        self.check(&recipe).await?;
+        Ok(Plan {
+            architecture: "bert".into(),
+            size: report().size.before,
+            target_macs: 60,
+            reachable_macs: 5,
+            groups: Vec::new(),
+            calibration: CalibrationUse {
+                rows: 1,
+                scoring_rows: 1,
+                tokens: 3,
+                mean_length: 3.0,
+                gram_tokens: 3,
+            },
+            scoring_macs: 1,
+            scoring_ms: 1,
+            peak_bytes: 1,
+        })
+    }
+}
+
+pub struct Face {
+    pub folder: TempDir,
+    pub jobs: Arc<SqliteStore>,
+    pub artifacts: ArtifactStore,
+    pub signing: Arc<SigningKey>,
+    router: Router,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.headers))
+            .to_str()
+            .unwrap()
+    }
+
+    /// That it is a problem with this status and code, in the right form.
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        let body = self.json();
+        assert_eq!(
+            (
+                self.status.as_u16(),
+                body["code"].as_str().unwrap_or_default()
+            ),
+            (status, code),
+            "{body}"
+        );
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(body["status"], status);
+        assert_eq!(body["request_id"], self.header("x-request-id"));
+        assert!(
+            body["title"].is_string() && body["detail"].as_str().unwrap().len() > 10,
+            "{body}"
+        );
+        body
+    }
+}
+
+impl Face {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = Arc::new(
+            SqliteStore::open(&folder.path().join("jobs.sqlite"))
+                .await
+                .unwrap(),
+        );
+        let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
+        let signing = Arc::new(SigningKey::from_bytes([1; 32]));
+        let state = AppState {
+            jobs: Arc::clone(&jobs) as Arc<dyn JobStore>,
+            intake: Arc::new(Scripted),
+            artifacts: artifacts.clone(),
+            signing: Arc::clone(&signing),
+            wake: Arc::new(Notify::new()),
+            metrics: metric::start().unwrap(),
+            public_url: "https://optin.example".into(),
+            capabilities: Arc::new(Capabilities {
+                model_types: vec!["bert".into()],
+                workers: 1,
+            }),
+        };
+        Self {
+            folder,
+            jobs,
+            artifacts,
+            signing,
+            router: router(state),
+        }
+    }
+
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self
+            .router
+            .clone()
+            .oneshot(request.body(body.into()).unwrap())
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            bytes: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], Body::empty()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(
+            "POST",
+            path,
+            &[("content-type", "application/json")],
+            body.to_string(),
+        )
+        .await
+    }
+
+    /// Creates a job and answers its id.
+    pub async fn created(&self) -> JobId {
+        let answer = self.post("/v1/jobs", &request()).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub async fn claim(&self) -> Lease {
+        self.jobs
+            .claim("w", 60_000)
+            .await
+            .unwrap()
+            .expect("a job")
+            .1
+    }
+
+    /// Ends a claimed job with one file.
+    pub async fn succeed(&self, lease: &Lease, name: &str, content: &[u8]) {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let key = Key::attempt_file(&lease.job.to_string(), lease.attempt, name).unwrap();
+        let stored = self.artifacts.upload(&key, name, &path).await.unwrap();
+        let outcome = Outcome::Succeeded {
+            report: Box::new(report()),
+            manifest: Manifest {
+                files: vec![stored],
+            },
+        };
+        self.jobs.finish(lease, outcome).await.unwrap();
+    }
+}
+
+/// The smallest request for a job.
+pub fn request() -> Value {
+    json!({
+        "model": {"uri": "file:///models/a"},
+        "calibration": {"uri": "file:///data/train.tsv"},
+        "target": {"value": "60%"},
+    })
+}

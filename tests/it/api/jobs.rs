@@ -1,0 +1,341 @@
+//! Jobs over HTTP: created, read, waited for, listed, canceled, retried, deleted.
+
+use optin::job::store::{JobStore, Outcome};
+use optin::prune::failure::Code;
+use optin::prune::stage::Stage;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+use super::face::{Face, request};
+use crate::fixture::job::failure;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[tokio::test]
+async fn a_job_is_accepted_and_found_where_the_answer_says() {
+    let face = Face::new().await;
+    let mut body = request();
+    body["target"] = json!({"metric": "flops", "value": "55.5%", "tolerance": "2%"});
+    body["labels"] = json!({"team": "search"});
+    body["deadline"] = json!("2h");
+    let answer = face.post("/v1/jobs", &body).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("retry-after")),
+        (202, "1")
+    );
+    let job = answer.json();
+    assert_eq!(
+        answer.header("location"),
+        format!("/v1/jobs/{}", job["id"].as_str().unwrap())
+    );
+    assert_eq!(job["links"]["self"], answer.header("location"));
+    assert_eq!(
+        (&job["object"], &job["state"], &job["attempt"]),
+        (&json!("job"), &json!("queued"), &json!(0))
+    );
+    assert_eq!(job["request"]["target"], body["target"]);
+    assert_eq!(
+        job["request"]["method"]["scoring_samples"], 32,
+        "defaults are filled in"
+    );
+    assert_eq!(job["labels"], body["labels"]);
+    assert!(job["deadline_at"].as_str().unwrap() > job["created_at"].as_str().unwrap());
+    let read = face.get(answer.header("location")).await;
+    assert_eq!((read.status.as_u16(), read.json()), (200, job));
+    assert_eq!(read.header("etag"), answer.header("etag"));
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_there_is_told_at_once() {
+    let face = Face::new().await;
+    let mut body = request();
+    body["model"]["uri"] = json!("file:///missing");
+    face.post("/v1/jobs", &body)
+        .await
+        .problem(422, "source_not_found");
+    face.post("/v1/jobs/estimate", &body)
+        .await
+        .problem(422, "source_not_found");
+}
+
+#[tokio::test]
+async fn an_estimate_queues_nothing() {
+    let face = Face::new().await;
+    let answer = face.post("/v1/jobs/estimate", &request()).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["reachable_percent"]),
+        (200, &json!(5.0))
+    );
+    assert_eq!(face.get("/v1/jobs").await.json()["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_post_with_a_key_may_be_sent_again() {
+    let face = Face::new().await;
+    let send = async |key: &str, body: String| {
+        face.send("POST", "/v1/jobs", &[JSON, ("idempotency-key", key)], body)
+            .await
+    };
+    let body = request().to_string();
+    let first = send("k1", body.clone()).await;
+    let again = send("k1", body.clone()).await;
+    assert_eq!(
+        (again.status, &again.json()["id"]),
+        (first.status, &first.json()["id"])
+    );
+    assert_ne!(
+        send("k2", body.clone()).await.json()["id"],
+        first.json()["id"]
+    );
+    let mut other = request();
+    other["target"]["value"] = json!("50%");
+    send("k1", other.to_string())
+        .await
+        .problem(422, "idempotency_key_reused");
+    send("", body.clone()).await.problem(400, "invalid_request");
+    send(&"k".repeat(256), body)
+        .await
+        .problem(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn an_etag_saves_a_body_until_something_changes() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    let path = format!("/v1/jobs/{id}");
+    let etag = face.get(&path).await.header("etag").to_owned();
+    for known in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
+        let same = face
+            .send("GET", &path, &[("if-none-match", &known)], "")
+            .await;
+        assert_eq!(
+            (same.status.as_u16(), same.bytes.len(), same.header("etag")),
+            (304, 0, etag.as_str())
+        );
+    }
+    face.claim().await;
+    let changed = face
+        .send("GET", &path, &[("if-none-match", &etag)], "")
+        .await;
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.header("etag"), etag);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_poll_answers_with_the_next_change_or_when_time_is_over() {
+    let face = std::sync::Arc::new(Face::new().await);
+    let id = face.created().await;
+    let etag = face
+        .get(&format!("/v1/jobs/{id}"))
+        .await
+        .header("etag")
+        .to_owned();
+    let start = Instant::now();
+    let waiting = {
+        let (face, etag) = (std::sync::Arc::clone(&face), etag.clone());
+        tokio::spawn(async move {
+            face.send(
+                "GET",
+                &format!("/v1/jobs/{id}?wait=20"),
+                &[("if-none-match", &etag)],
+                "",
+            )
+            .await
+        })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    face.claim().await;
+    let answer = waiting.await.unwrap();
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["state"]),
+        (200, &json!("running"))
+    );
+    assert!(start.elapsed() < Duration::from_secs(10));
+    // Nothing changes: the wait ends by itself.
+    let start = Instant::now();
+    let etag = answer.header("etag").to_owned();
+    assert_eq!(
+        face.send(
+            "GET",
+            &format!("/v1/jobs/{id}?wait=1"),
+            &[("if-none-match", &etag)],
+            ""
+        )
+        .await
+        .status,
+        304
+    );
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    // A caller who knows an old version is answered at once.
+    let start = Instant::now();
+    assert_eq!(
+        face.send(
+            "GET",
+            &format!("/v1/jobs/{id}?wait=30"),
+            &[("if-none-match", "\"old\"")],
+            ""
+        )
+        .await
+        .status,
+        200
+    );
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn progress_is_told_with_percent_and_eta() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    let lease = face.claim().await;
+    face.jobs
+        .heartbeat(&lease, Some(Stage::Scoring), 0, 400, 60_000)
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    face.jobs
+        .heartbeat(&lease, Some(Stage::Scoring), 100, 400, 60_000)
+        .await
+        .unwrap();
+    let job = face.get(&format!("/v1/jobs/{id}")).await.json();
+    assert_eq!(
+        (&job["stage"], &job["progress"]["percent"]),
+        (&json!("scoring"), &json!(25.0))
+    );
+    let eta = job["progress"]["eta_ms"].as_i64().unwrap();
+    assert!((200..20_000).contains(&eta), "{eta}");
+}
+
+#[tokio::test]
+async fn lists_have_pages_and_filters() {
+    let face = Face::new().await;
+    let mut ids = Vec::new();
+    for index in 0..5 {
+        let mut body = request();
+        body["model"]["uri"] = json!(format!("file:///models/{}", index % 2));
+        body["labels"] = json!({"n": index.to_string()});
+        ids.push(
+            face.post("/v1/jobs", &body).await.json()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    ids.reverse();
+    let (mut seen, mut path) = (Vec::new(), "/v1/jobs?limit=2".to_owned());
+    loop {
+        let page = face.get(&path).await.json();
+        seen.extend(
+            page["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|job| job["id"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/v1/jobs?limit=2&cursor={cursor}"),
+            None => {
+                assert_eq!(page["has_more"], false);
+                break;
+            }
+        }
+    }
+    assert_eq!(seen, ids);
+    let count = async |query: &str| {
+        face.get(&format!("/v1/jobs?{query}")).await.json()["data"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(count("model=file:///models/1").await, 2);
+    assert_eq!(count("label=n:3").await, 1);
+    assert_eq!(count("state=queued&label=n:3").await, 1);
+    assert_eq!(count("state=succeeded").await, 0);
+}
+
+#[tokio::test]
+async fn cancel_answers_by_where_the_job_is() {
+    let face = Face::new().await;
+    let cancel = async |id: optin::job::JobId| {
+        face.send("POST", &format!("/v1/jobs/{id}/cancel"), &[], "")
+            .await
+    };
+    let queued = face.created().await;
+    let answer = cancel(queued).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["state"]),
+        (202, &json!("canceled"))
+    );
+    assert_eq!(cancel(queued).await.status, 200);
+    let running = face.created().await;
+    face.claim().await;
+    for _ in 0..2 {
+        let answer = cancel(running).await;
+        assert_eq!(
+            (
+                answer.status.as_u16(),
+                &answer.json()["state"],
+                &answer.json()["cancel_requested"]
+            ),
+            (202, &json!("canceling"), &json!(true))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failed_job_says_why_and_can_be_tried_again() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    let retry = async |headers: &[(&str, &str)]| {
+        face.send("POST", &format!("/v1/jobs/{id}/retry"), headers, "")
+            .await
+    };
+    retry(&[]).await.problem(409, "conflict");
+    let lease = face.claim().await;
+    retry(&[]).await.problem(409, "conflict");
+    face.jobs
+        .finish(
+            &lease,
+            Outcome::Failed(failure(Code::TargetUnreachable).in_stage(Stage::Planning)),
+        )
+        .await
+        .unwrap();
+    let job = face.get(&format!("/v1/jobs/{id}")).await.json();
+    assert_eq!(
+        job["error"],
+        json!({"code": "target_unreachable", "detail": "it went wrong", "retryable": false, "stage": "planning"})
+    );
+    assert!(job["finished_at"].is_string());
+    let again = retry(&[("idempotency-key", "r")]).await;
+    assert_eq!(
+        (again.status.as_u16(), &again.json()["retry_of"]),
+        (202, &json!(id.to_string()))
+    );
+    assert_eq!(again.json()["request"], job["request"]);
+    assert_eq!(
+        retry(&[("idempotency-key", "r")]).await.json()["id"],
+        again.json()["id"]
+    );
+}
+
+#[tokio::test]
+async fn only_jobs_that_have_ended_are_deleted_and_their_files_with_them() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    let path = format!("/v1/jobs/{id}");
+    let delete = async || face.send("DELETE", &path, &[], "").await;
+    delete().await.problem(409, "conflict");
+    let lease = face.claim().await;
+    delete().await.problem(409, "conflict");
+    face.succeed(&lease, "report.json", b"{}").await;
+    let gone = delete().await;
+    assert_eq!((gone.status.as_u16(), gone.bytes.len()), (204, 0));
+    face.get(&path).await.problem(404, "not_found");
+    delete().await.problem(404, "not_found");
+    let files = face
+        .folder
+        .path()
+        .join("artifacts/jobs")
+        .join(id.to_string())
+        .join("1/report.json");
+    assert!(!files.exists());
+}

@@ -1,0 +1,355 @@
+//! Requests that are wrong, and what surrounds every request.
+
+use serde_json::{Value, json};
+
+use super::face::{Face, request};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[tokio::test]
+async fn unknown_paths_methods_and_ids() {
+    let face = Face::new().await;
+    face.get("/nothing").await.problem(404, "not_found");
+    face.get("/v1/nothing").await.problem(404, "not_found");
+    let wrong = face.send("PUT", "/v1/jobs", &[], "").await;
+    wrong.problem(405, "method_not_allowed");
+    assert!(
+        wrong.header("allow").contains("POST"),
+        "{:?}",
+        wrong.headers
+    );
+    for id in [
+        "job_1",
+        "x",
+        "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10",
+        "JOB_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10",
+        "%00",
+        "%ff",
+    ] {
+        for (method, path) in [
+            ("GET", ""),
+            ("DELETE", ""),
+            ("POST", "/cancel"),
+            ("POST", "/retry"),
+            ("GET", "/events"),
+            ("GET", "/artifacts"),
+            ("GET", "/artifacts/a"),
+        ] {
+            face.send(method, &format!("/v1/jobs/{id}{path}"), &[], "")
+                .await
+                .problem(404, "not_found");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json_no_object_or_too_large() {
+    let face = Face::new().await;
+    for path in ["/v1/jobs", "/v1/jobs/estimate"] {
+        face.send("POST", path, &[], request().to_string())
+            .await
+            .problem(415, "unsupported_media_type");
+        face.send("POST", path, &[("content-type", "text/plain")], "x")
+            .await
+            .problem(415, "unsupported_media_type");
+        for body in ["", "{", "{\"model\":}", "\u{1}"] {
+            face.send("POST", path, &[JSON], body)
+                .await
+                .problem(400, "invalid_json");
+        }
+        face.send("POST", path, &[JSON], vec![0xff, 0xfe])
+            .await
+            .problem(400, "invalid_json");
+        for body in ["[]", "null", "1", "\"x\""] {
+            face.send("POST", path, &[JSON], body)
+                .await
+                .problem(422, "validation_failed");
+        }
+        face.send(
+            "POST",
+            path,
+            &[JSON],
+            format!("\"{}\"", "x".repeat(2 << 20)),
+        )
+        .await
+        .problem(413, "payload_too_large");
+        // Deep nesting must not reach the stack's end.
+        face.send("POST", path, &[JSON], "[".repeat(100_000))
+            .await
+            .problem(400, "invalid_json");
+    }
+}
+
+#[tokio::test]
+async fn each_wrong_field_is_pointed_at() {
+    let face = Face::new().await;
+    let cases: &[(&str, Value, &str, &str)] = &[
+        ("/target/value", json!("60"), "invalid_target", "no % sign"),
+        (
+            "/target/value",
+            json!("0%"),
+            "invalid_target",
+            "out of range",
+        ),
+        (
+            "/target/value",
+            json!("100%"),
+            "invalid_target",
+            "out of range",
+        ),
+        (
+            "/target/value",
+            json!("-5%"),
+            "invalid_target",
+            "out of range",
+        ),
+        (
+            "/target/value",
+            json!("NaN%"),
+            "invalid_target",
+            "out of range",
+        ),
+        (
+            "/target/value",
+            json!("sixty%"),
+            "invalid_target",
+            "not a number",
+        ),
+        ("/target/value", json!(60), "validation_failed", "string"),
+        (
+            "/target/tolerance",
+            json!("1"),
+            "invalid_target",
+            "no % sign",
+        ),
+        (
+            "/target/tolerance",
+            json!("99%"),
+            "invalid_recipe",
+            "target.tolerance",
+        ),
+        (
+            "/target/metric",
+            json!("latency_ms"),
+            "validation_failed",
+            "flops",
+        ),
+        (
+            "/method/estimator",
+            json!("sketch"),
+            "validation_failed",
+            "exact",
+        ),
+        (
+            "/method/temperature",
+            json!(0),
+            "invalid_recipe",
+            "method.temperature",
+        ),
+        ("/method/ridge", json!(-1), "invalid_recipe", "method.ridge"),
+        (
+            "/method/scoring_samples",
+            json!(0),
+            "invalid_recipe",
+            "between 1 and 4096",
+        ),
+        (
+            "/method/gram_tokens",
+            json!("many"),
+            "validation_failed",
+            "usize",
+        ),
+        (
+            "/calibration/max_samples",
+            json!(0),
+            "invalid_recipe",
+            "between 1 and 100000",
+        ),
+        ("/calibration/seed", json!(-1), "validation_failed", "u64"),
+        ("/deadline", json!("soon"), "validation_failed", "\"2h\""),
+        ("/deadline", json!("0s"), "validation_failed", "\"2h\""),
+        (
+            "/deadline",
+            json!("99999999999999999999d"),
+            "validation_failed",
+            "\"2h\"",
+        ),
+        (
+            "/max_attempts",
+            json!(0),
+            "validation_failed",
+            "between 1 and 10",
+        ),
+        (
+            "/labels",
+            json!({"": "x"}),
+            "validation_failed",
+            "1 to 64 bytes",
+        ),
+    ];
+    for (pointer, value, code, word) in cases {
+        let mut body = request();
+        body["method"] = json!({});
+        body["labels"] = json!({});
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        body.pointer_mut(parent).unwrap()[key] = value.clone();
+        let problem = face.post("/v1/jobs", &body).await.problem(422, code);
+        assert_eq!(problem["errors"][0]["pointer"], *pointer, "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(word),
+            "{problem}"
+        );
+    }
+    let (all, _) =
+        optin::job::store::JobStore::list(face.jobs.as_ref(), &Default::default(), None, 10)
+            .await
+            .unwrap();
+    assert!(all.is_empty(), "nothing of this was queued");
+}
+
+/// What this release cannot do is refused, not ignored.
+#[tokio::test]
+async fn unknown_and_missing_fields() {
+    let face = Face::new().await;
+    for key in ["outputs", "constraints", "priority", "webhook", "modle"] {
+        let mut body = request();
+        body[key] = json!({});
+        let problem = face
+            .post("/v1/jobs", &body)
+            .await
+            .problem(422, "validation_failed");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(key),
+            "{problem}"
+        );
+    }
+    for key in ["model", "calibration", "target"] {
+        let mut body = request();
+        body.as_object_mut().unwrap().remove(key);
+        let problem = face
+            .post("/v1/jobs", &body)
+            .await
+            .problem(422, "validation_failed");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(key),
+            "{problem}"
+        );
+    }
+    let mut body = request();
+    body["evaluation"] = json!({"uri": "file:///x.tsv", "max_samples": 0});
+    face.post("/v1/jobs", &body)
+        .await
+        .problem(422, "validation_failed");
+    body = request();
+    body["labels"] = (0..17)
+        .map(|label| (label.to_string(), json!("x")))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    face.post("/v1/jobs", &body)
+        .await
+        .problem(422, "validation_failed");
+}
+
+#[tokio::test]
+async fn wrong_parameters() {
+    let face = Face::new().await;
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "limit=-1",
+        "cursor=nowhere",
+        "state=sleeping",
+        "label=x",
+        "label=:x",
+    ] {
+        let problem = face
+            .get(&format!("/v1/jobs?{query}"))
+            .await
+            .problem(400, "invalid_request");
+        assert!(problem["errors"][0]["pointer"].is_string());
+    }
+    let id = face.created().await;
+    for path in [
+        "?wait=61",
+        "?wait=x",
+        "/events?after=-1",
+        "/events?limit=0",
+        "/events?limit=1001",
+    ] {
+        face.get(&format!("/v1/jobs/{id}{path}"))
+            .await
+            .problem(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn a_request_keeps_a_plain_id_and_gets_a_fresh_one_otherwise() {
+    let face = Face::new().await;
+    let with = async |id: &str| {
+        face.send("GET", "/livez", &[("x-request-id", id)], "")
+            .await
+            .header("x-request-id")
+            .to_owned()
+    };
+    assert_eq!(with("abc-1.2_3").await, "abc-1.2_3");
+    for strange in ["a b", "\"x\"", &"x".repeat(65)] {
+        assert_ne!(with(strange).await, strange);
+    }
+    assert_eq!(face.get("/livez").await.header("x-request-id").len(), 36);
+}
+
+#[tokio::test]
+async fn a_panic_is_a_problem_that_tells_nothing_internal() {
+    let face = Face::new().await;
+    let mut body = request();
+    body["model"]["uri"] = json!("file:///panic");
+    let problem = face.post("/v1/jobs", &body).await.problem(500, "internal");
+    assert!(!problem.to_string().contains("secret"), "{problem}");
+    assert_eq!(face.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_service_says_how_it_is_and_what_it_can_do() {
+    let face = Face::new().await;
+    assert_eq!(face.get("/livez").await.bytes, b"ok\n");
+    assert_eq!(face.get("/readyz").await.bytes, b"ok\n");
+    let capabilities = face.get("/v1/capabilities").await.json();
+    assert_eq!(
+        (
+            &capabilities["model_types"][0],
+            &capabilities["uri_schemes"][0]
+        ),
+        (&json!("bert"), &json!("file"))
+    );
+    assert_eq!(
+        face.get("/openapi.json").await.json()["info"]["title"],
+        "optin"
+    );
+    assert!(
+        String::from_utf8(face.get("/docs/").await.bytes)
+            .unwrap()
+            .contains("swagger")
+    );
+    face.created().await;
+    let metrics = face.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4");
+    // Broken stores are not ready.
+    let artifacts = face.folder.path().join("artifacts");
+    std::fs::remove_dir_all(&artifacts).unwrap();
+    std::fs::write(&artifacts, "in the way").unwrap();
+    let problem = face.get("/readyz").await.problem(503, "unavailable");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("artifact store")
+    );
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let face = Face::new().await;
+    let answer = face.send("HEAD", "/v1/capabilities", &[], "").await;
+    assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0));
+}
