@@ -1,9 +1,15 @@
 //! The cut model must be the masked model: the same units, the same repairs, only smaller.
+//!
+//! The masked side runs the original graph at its full width: every unit is computed, dropped ones are
+//! multiplied by zero, and a repaired projection stands in its full-width columns. It shares nothing with
+//! surgery but the masks.
 
-use candle_core::Result;
+use candle_core::{Device, Result, Tensor};
 
 use crate::model::PrunableModel;
 use crate::model::batch::Batch;
+use crate::model::mask::Masks;
+use crate::model::nn::linear::Linear;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::student::Student;
 
@@ -33,8 +39,10 @@ pub fn check(
 }
 
 fn difference(student: &Student<'_>, cut: &dyn PrunableModel, batch: &Batch) -> Result<f64> {
-    let full = crate::model::mask::Masks::full(cut.groups());
-    let masked = student.forward(batch)?.flatten_all()?.to_vec1::<f32>()?;
+    let full = Masks::full(cut.groups());
+    let masked = masked_logits(student, batch)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
     let smaller = cut.forward(batch, &full)?.flatten_all()?.to_vec1::<f32>()?;
     let largest = masked
         .iter()
@@ -51,4 +59,43 @@ fn difference(student: &Student<'_>, cut: &dyn PrunableModel, batch: &Batch) -> 
             most.max(value)
         }
     }))
+}
+
+fn masked_logits(student: &Student<'_>, batch: &Batch) -> Result<Tensor> {
+    let model = student.model;
+    let mut hidden = model.stem(batch)?;
+    for (block, group) in model.groups().iter().enumerate() {
+        let units = model.units(block, &hidden)?;
+        let masked = match student.masks.factor(block, group.span)? {
+            Some(factor) => units.broadcast_mul(&factor)?,
+            None => units,
+        };
+        let projected = full_width(student, block)?.forward(&masked)?;
+        hidden = model.finish(block, &(projected + model.residual(block, &hidden)?)?)?;
+    }
+    model.head(&hidden)
+}
+
+/// The student's projection with a column for every unit of the original; those of dropped units hold ones, which only a
+/// working mask keeps silent.
+fn full_width(student: &Student<'_>, block: usize) -> Result<Linear> {
+    let group = &student.model.groups()[block];
+    let projection = student.projection(block);
+    if student.masks.is_full(block) {
+        return Ok(projection.clone());
+    }
+    let (outputs, kept) = projection.weight().dims2()?;
+    let width = group.width * group.span;
+    let columns = student.masks.columns(block, group.span);
+    let narrow = projection.weight().flatten_all()?.to_vec1::<f32>()?;
+    let mut wide = vec![1.0f32; outputs * width];
+    for output in 0..outputs {
+        for (from, &to) in columns.iter().enumerate() {
+            wide[output * width + to as usize] = narrow[output * kept + from];
+        }
+    }
+    Ok(Linear::new(
+        Tensor::from_vec(wide, (outputs, width), &Device::Cpu)?,
+        projection.bias().clone(),
+    ))
 }
