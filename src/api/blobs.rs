@@ -59,8 +59,8 @@ pub(crate) async fn get(
     Params(query): Params<Signature>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key = Key::parse(&format!("jobs/{}/{}/{}", path.job, path.attempt, path.name))
-        .map_err(|_| refused(Refused::Forged))?;
+    let key =
+        Key::named(&path.job, &path.attempt, &path.name).map_err(|_| refused(Refused::Forged))?;
     state
         .signing
         .verify(

@@ -55,13 +55,19 @@ impl Key {
     pub fn parse(text: &str) -> Result<Self, BadPart> {
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
-            ["jobs", job, attempt, name] => match attempt.parse::<i64>() {
-                Ok(number) if number.to_string() == *attempt => {
-                    Self::attempt_file(job, number, name)
-                }
-                _ => Err(BadPart((*attempt).to_owned())),
-            },
+            ["jobs", job, attempt, name] => Self::named(job, attempt, name),
             _ => Err(BadPart(text.chars().take(64).collect())),
+        }
+    }
+
+    /// A file's key from its parts as text.
+    ///
+    /// # Errors
+    /// When a part is none that this file writes.
+    pub fn named(job: &str, attempt: &str, name: &str) -> Result<Self, BadPart> {
+        match attempt.parse::<i64>() {
+            Ok(number) if number.to_string() == attempt => Self::attempt_file(job, number, name),
+            _ => Err(BadPart(attempt.chars().take(64).collect())),
         }
     }
 

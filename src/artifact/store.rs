@@ -1,7 +1,7 @@
 //! The object store: files in, byte ranges out.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,6 +24,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 #[derive(Clone)]
 pub struct ArtifactStore {
     inner: Arc<dyn ObjectStore>,
+    /// The folder of a local store.
+    folder: Option<PathBuf>,
 }
 
 impl ArtifactStore {
@@ -38,6 +40,7 @@ impl ArtifactStore {
             .with_fsync(true);
         Ok(Self {
             inner: Arc::new(inner),
+            folder: Some(root.to_owned()),
         })
     }
 
@@ -91,7 +94,7 @@ impl ArtifactStore {
         Ok(found.into_stream().map_err(ArtifactError::from).boxed())
     }
 
-    /// Removes every object under a prefix; none is no error.
+    /// Removes everything under a prefix, drafts of uploads that were killed too; nothing there is no error.
     ///
     /// # Errors
     /// When an object cannot be removed.
@@ -109,7 +112,14 @@ impl ArtifactStore {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        // An upload that was killed leaves its draft, which a listing hides.
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        match tokio::fs::remove_dir_all(folder.join(prefix.as_str())).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the store takes, gives back and removes an object.

@@ -88,6 +88,20 @@ async fn attempt_1_is_no_prefix_of_attempt_10() {
 }
 
 #[tokio::test]
+async fn the_draft_of_a_killed_upload_goes_with_its_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ArtifactStore::local(folder.path()).unwrap();
+    let attempt = folder.path().join("jobs").join(JOB).join("1");
+    std::fs::create_dir_all(&attempt).unwrap();
+    std::fs::write(attempt.join("a#1"), "half").unwrap();
+    store
+        .delete_prefix(&Key::attempt(JOB, 1).unwrap())
+        .await
+        .unwrap();
+    assert!(!attempt.exists());
+}
+
+#[tokio::test]
 async fn an_upload_that_fails_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::local(folder.path()).unwrap();
