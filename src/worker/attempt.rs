@@ -28,6 +28,15 @@ impl Worker {
     /// Works on a job until it is done, fails, or must stop.
     pub(super) async fn attempt(&self, job: Job, lease: Lease, shutdown: &CancellationToken) {
         tracing::info!(job = %lease.job, attempt = lease.attempt, "attempt started");
+        // An attempt before this one may have been killed while it stored its files; the fence keeps it from
+        // publishing them.
+        for earlier in 1..lease.attempt {
+            self.discard(&Lease {
+                attempt: earlier,
+                ..lease.clone()
+            })
+            .await;
+        }
         let reporter = Arc::new(Reporter::default());
         let scratch = self
             .options

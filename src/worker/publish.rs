@@ -42,7 +42,7 @@ impl Worker {
         Ok(manifest)
     }
 
-    /// Removes what this attempt stored. What cannot be removed now is found by the sweeper.
+    /// Removes what this attempt stored. What cannot be removed now goes with the next attempt, or with the job.
     pub(super) async fn discard(&self, lease: &Lease) {
         let removed = match Key::attempt(&lease.job.to_string(), lease.attempt) {
             Ok(prefix) => self

@@ -72,6 +72,7 @@ impl SqliteStore {
             .run(&writer)
             .await
             .map_err(|error| failed(error.into()))?;
+        row::end_leases(&writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true));

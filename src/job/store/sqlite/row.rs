@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite};
 
 use super::StoreError;
@@ -231,4 +231,12 @@ fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError 
 
 fn clamped(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Ends every lease: the guard proves that whoever held one is gone, so nobody has to wait for it to run out.
+pub(super) async fn end_leases(pool: &SqlitePool) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE jobs SET lease_until = 0 WHERE lease_until IS NOT NULL")
+        .execute(pool)
+        .await
+        .map(|_| ())
 }
