@@ -1,1 +1,5 @@
-//! being written
+//! The real binary as a process: killed in each stage, on a full disk, and from the command line.
+
+mod command;
+mod kill;
+mod process;

@@ -1,0 +1,178 @@
+//! The command line: answers on standard output, reasons on standard error, exit codes as promised.
+
+use serde_json::Value;
+use std::process::Command;
+
+use super::process::{optin, run, text};
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+
+fn prune(folder: &Folder, target: &str, out: &str) -> Command {
+    let mut command = optin();
+    command
+        .arg("prune")
+        .arg("--model")
+        .arg(folder.model())
+        .arg("--calibration")
+        .arg(folder.calibration());
+    command.arg("--evaluation").arg(folder.evaluation()).args([
+        "--target",
+        target,
+        "--tolerance",
+        "3%",
+        "--scoring-samples",
+        "8",
+    ]);
+    command.arg("--out").arg(folder.root.path().join(out));
+    command
+}
+
+#[test]
+fn prune_prints_a_table_or_one_json_object() {
+    let folder = Folder::new(Tiny::default());
+    let table = run(&mut prune(&folder, "60%", "a"));
+    let said = text(&table.stdout);
+    assert!(table.status.success(), "{}", text(&table.stderr));
+    for word in [
+        "before",
+        "after",
+        "MACs per row",
+        "accuracy (64 rows)",
+        "±",
+        "faster",
+        "written to",
+    ] {
+        assert!(said.contains(word), "{said}");
+    }
+    let json = run(prune(&folder, "60%", "b").arg("--json"));
+    let report: Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
+    assert_eq!(report["architecture"], "bert");
+}
+
+#[test]
+fn exit_codes_tell_what_happened() {
+    let folder = Folder::new(Tiny::default());
+    for (target, code, word) in [
+        ("60", 2, "no % sign"),
+        ("0%", 2, "between 0% and 100%"),
+        ("100%", 2, "KEEP"),
+        ("0.01%", 3, "ask for"),
+    ] {
+        let ended = run(&mut prune(&folder, target, "out"));
+        let said = text(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{said}");
+        assert!(said.starts_with("error: ") && said.contains(word), "{said}");
+        assert!(ended.stdout.is_empty() && !folder.root.path().join("out").exists());
+    }
+    let missing = run(prune(&folder, "60%", "out").arg("--text").arg("sentence"));
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("no column \"sentence\""));
+    assert_eq!(run(optin().arg("prune")).status.code(), Some(2));
+    assert_eq!(run(optin().arg("frobnicate")).status.code(), Some(2));
+}
+
+#[test]
+fn inspect_tells_what_can_be_reached() {
+    let folder = Folder::new(Tiny::default());
+    let told = run(optin().arg("inspect").arg(folder.model()));
+    let said = text(&told.stdout);
+    for word in [
+        "bert",
+        "13,383",
+        "encoder.layer.2.neurons",
+        "reachable targets",
+    ] {
+        assert!(said.contains(word), "{said}");
+    }
+    let json = run(optin()
+        .args(["inspect", "--json", "--length", "10"])
+        .arg(folder.model()));
+    let inspection: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        (&inspection["parameters"], &inspection["length"]),
+        (&Value::from(13_383), &Value::from(10))
+    );
+    assert_eq!(inspection["groups"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn serve_refuses_strangers_unknown_stores_and_a_second_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = |arguments: &[&str]| {
+        let ended = run(optin()
+            .arg("serve")
+            .arg("--data-dir")
+            .arg(folder.path().join("data"))
+            .args(arguments));
+        (ended.status.code(), text(&ended.stderr))
+    };
+    for (arguments, word) in [
+        (["--listen", "0.0.0.0:0"], "no API keys"),
+        (
+            ["--database-url", "postgres://user:secret@host/db"],
+            "sqlite:///",
+        ),
+        (["--storage-url", "s3://bucket/prefix"], "file:///"),
+    ] {
+        let (code, said) = serve(&arguments);
+        assert!(
+            code == Some(2) && said.contains(word) && !said.contains("secret"),
+            "{code:?} {said}"
+        );
+    }
+    let server = super::process::Server::start(&folder.path().join("data"), folder.path());
+    let (code, said) = serve(&["--listen", "127.0.0.1:0"]);
+    assert!(
+        code == Some(1) && said.contains("in use by another process"),
+        "{code:?} {said}"
+    );
+    drop(server);
+}
+
+#[test]
+fn submit_wait_and_download_speak_to_any_server() {
+    let folder = Folder::new(Tiny::default());
+    let server =
+        super::process::Server::start(&folder.root.path().join("data"), folder.root.path());
+    let submitted = run(optin()
+        .args([
+            "submit",
+            "--server",
+            &server.url,
+            "--target",
+            "60%",
+            "--tolerance",
+            "3%",
+        ])
+        .arg("--model")
+        .arg(folder.model())
+        .arg("--calibration")
+        .arg(folder.calibration()));
+    let id = text(&submitted.stdout).trim().to_owned();
+    assert!(id.starts_with("job_"), "{}", text(&submitted.stderr));
+    let waited = run(optin().args(["wait", "--server", &server.url, &id]));
+    assert!(
+        waited.status.success() && text(&waited.stdout).contains("MACs per row"),
+        "{}",
+        text(&waited.stderr)
+    );
+    assert_eq!(
+        text(&run(optin().args(["status", "--server", &server.url, &id])).stdout).trim(),
+        "succeeded"
+    );
+    let out = folder.root.path().join("downloaded");
+    let downloaded = run(optin()
+        .args(["download", "--server", &server.url, &id, "--out"])
+        .arg(&out));
+    assert!(downloaded.status.success(), "{}", text(&downloaded.stderr));
+    assert!(out.join("model.safetensors").is_file() && out.join("SHA256SUMS").is_file());
+    let unknown = run(optin().args([
+        "status",
+        "--server",
+        &server.url,
+        "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10",
+    ]));
+    assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("there is no job"));
+    let nobody = run(optin().args(["status", "--server", "http://127.0.0.1:9", &id]));
+    assert!(nobody.status.code() == Some(1) && text(&nobody.stderr).contains("cannot be reached"));
+}

@@ -1,0 +1,185 @@
+//! A server process, and a client that waits for it.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::fixture::folder::Folder;
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub fn optin() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_optin"));
+    // What the caller's shell says must not reach the tests.
+    for name in [
+        "OPTIN_LISTEN",
+        "OPTIN_DATA_DIR",
+        "DATABASE_URL",
+        "OPTIN_STORAGE_URL",
+        "OPTIN_SOURCE_ROOTS",
+        "OPTIN_WORKERS",
+        "OPTIN_LOG",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub fn run(command: &mut Command) -> Output {
+    command.output().expect("the binary starts")
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// `optin serve` over a data folder; killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+impl Server {
+    pub fn start(data: &Path, root: &Path) -> Self {
+        let mut command = optin();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+        command
+            .arg("--data-dir")
+            .arg(data)
+            .arg("--source-root")
+            .arg(root);
+        let mut child = command
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let mut said = Vec::new();
+        let url = loop {
+            let line = lines
+                .next()
+                .unwrap_or_else(|| panic!("the server ended: {said:?}"))
+                .unwrap();
+            let record: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(url) = record["fields"]["url"].as_str() {
+                break url.to_owned();
+            }
+            said.push(line);
+        };
+        // Somebody must read on, or the pipe fills up.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, url }
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub struct Client {
+    runtime: tokio::runtime::Runtime,
+    http: reqwest::Client,
+}
+
+impl Client {
+    pub fn new() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        Self {
+            runtime,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    pub fn get(&self, url: &str) -> Value {
+        self.runtime.block_on(async {
+            self.http
+                .get(url)
+                .send()
+                .await
+                .unwrap()
+                .json()
+                .await
+                .unwrap()
+        })
+    }
+
+    pub fn bytes(&self, url: &str) -> Vec<u8> {
+        self.runtime.block_on(async {
+            self.http
+                .get(url)
+                .send()
+                .await
+                .unwrap()
+                .error_for_status()
+                .unwrap()
+                .bytes()
+                .await
+                .unwrap()
+                .to_vec()
+        })
+    }
+
+    pub fn create(&self, server: &Server, folder: &Folder) -> String {
+        let uri = |path: PathBuf| format!("file://{}", path.display());
+        let body = json!({
+            "model": {"uri": uri(folder.model())},
+            "calibration": {"uri": uri(folder.calibration()), "max_samples": 64},
+            "evaluation": {"uri": uri(folder.evaluation())},
+            "target": {"value": "50%", "tolerance": "3%"},
+            "max_attempts": 10,
+        });
+        let job: Value = self.runtime.block_on(async {
+            let sent = self
+                .http
+                .post(format!("{}/v1/jobs", server.url))
+                .json(&body);
+            sent.send().await.unwrap().json().await.unwrap()
+        });
+        job["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{job}"))
+            .to_owned()
+    }
+
+    pub fn ended(&self, server: &Server, id: &str) -> Value {
+        let start = Instant::now();
+        loop {
+            let job = self.get(&format!("{}/v1/jobs/{id}?wait=5", server.url));
+            if job["finished_at"].is_string() {
+                return job;
+            }
+            assert!(start.elapsed() < PATIENCE, "still {job}");
+        }
+    }
+}
+
+/// Looks, as often as it can, until the answer is yes.
+pub fn until(what: &str, mut yes: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !yes() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// Names of the files and folders in a folder; none when it is not there.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
