@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::problem::{Problem, ProblemCode};
@@ -39,8 +40,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             )
         };
         // Syntax first, then meaning: the two have different codes.
-        let value: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|error| invalid(&error))?;
+        let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| invalid(&error))?;
+        whole_numbers(&mut value);
         let value = serde_path_to_error::deserialize(value).map_err(|error| {
             let pointer = pointer(error.path());
             Problem::invalid_field(
@@ -53,6 +54,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             value,
             sha256: hex::encode(Sha256::digest(&bytes)),
         })
+    }
+}
+
+/// JSON has one kind of number: `3.0` is as whole as `3`, and serde would not take it for one.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or(f64::NAN);
+            // Beyond 2^53 a float no longer says which whole number it is.
+            if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        _ => {}
     }
 }
 

@@ -168,13 +168,18 @@ impl Target {
             )
         };
         let number = text
-            .trim()
             .strip_suffix('%')
             .ok_or_else(|| wrong("has no % sign"))?;
+        // Digits and one point only: no sign, no exponent, no "infinity".
+        let plain = !number.is_empty()
+            && number
+                .split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
         let percent: f64 = number
-            .trim()
             .parse()
-            .map_err(|_| wrong("is not a number"))?;
+            .ok()
+            .filter(|_| plain)
+            .ok_or_else(|| wrong("is not a number"))?;
         if !(percent > 0.0 && percent < 100.0) {
             return Err(wrong("is out of range"));
         }

@@ -21,6 +21,7 @@ pub(crate) struct Page {
     #[serde(default = "twenty")]
     limit: usize,
     /// `next_cursor` of the page before.
+    #[param(pattern = "^job_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
     cursor: Option<String>,
     /// Only jobs in this state.
     #[param(inline)]

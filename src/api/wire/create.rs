@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 
 use super::duration;
 use crate::api::problem::{Problem, ProblemCode};
@@ -16,7 +17,13 @@ use crate::prune::recipe::{
 
 /// Labels a job may carry, and how long a name or a value may be.
 const MOST_LABELS: usize = 16;
-const MOST_LABEL_BYTES: usize = 64;
+const MOST_LABEL_CHARACTERS: usize = 64;
+
+/// Most rows of an evaluation file that may be asked for.
+const MOST_EVALUATION_ROWS: usize = 10_000_000;
+
+/// Largest whole number that every reader of JSON keeps exact.
+const MOST_EXACT: u64 = (1 << 53) - 1;
 
 /// What to prune, and how.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -29,18 +36,35 @@ pub(crate) struct CreateJob {
     pub(crate) target: TargetBody,
     #[serde(default)]
     pub(crate) method: MethodBody,
-    /// Longest time from acceptance to result: `90s`, `30m`, `2h` or `1d`.
+    /// Longest time from acceptance to result: `90s`, `30m`, `2h` or `1d`; at most five digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2h", pattern = "^[0-9]+[smhd]$")]
+    #[schema(example = "2h", pattern = "^[1-9][0-9]{0,4}[smhd]$")]
     pub(crate) deadline: Option<String>,
     /// Attempts before the job fails.
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 10, default = 3)]
     pub(crate) max_attempts: i64,
-    /// Your own marks, to filter by: at most 16, each at most 64 bytes.
+    /// Your own marks, to filter by.
     #[serde(default)]
-    #[schema(example = json!({"team": "search"}))]
+    #[schema(schema_with = labels_schema)]
     pub(crate) labels: BTreeMap<String, String>,
+}
+
+fn labels_schema() -> Object {
+    let text = |least| {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(least)
+            .max_length(Some(MOST_LABEL_CHARACTERS))
+            .build()
+    };
+    ObjectBuilder::new()
+        .description(Some("Your own marks, to filter by"))
+        .property_names(Some(Schema::Object(text(Some(1)))))
+        .additional_properties(Some(Schema::Object(text(None))))
+        .max_properties(Some(MOST_LABELS))
+        .examples([serde_json::json!({"team": "search"})])
+        .build()
 }
 
 fn three() -> i64 {
@@ -71,7 +95,7 @@ pub(crate) struct CalibrationBody {
     pub(crate) max_samples: usize,
     /// Seeds the draws of rows and of token rows.
     #[serde(default)]
-    #[schema(minimum = 0, default = 0)]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64, default = 0)]
     pub(crate) seed: u64,
 }
 
@@ -90,7 +114,7 @@ pub(crate) struct EvaluationBody {
     pub(crate) mapping: MappingBody,
     /// Rows that are used, from the top; all when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 10_000_000)]
     pub(crate) max_samples: Option<usize>,
 }
 
@@ -113,11 +137,18 @@ pub(crate) struct TargetBody {
     #[serde(default)]
     pub(crate) metric: MetricBody,
     /// The share of the FLOPs that is KEPT: `60%` leaves a model of 60 % of the cost.
-    #[schema(example = "60%", pattern = "^[0-9.]+%$")]
+    #[schema(
+        example = "60%",
+        pattern = "^(0\\.0{0,5}[1-9][0-9]{0,5}|[1-9][0-9]?(\\.[0-9]{1,6})?)%$"
+    )]
     pub(crate) value: String,
-    /// How far below `value` the result may end, as a share of it.
+    /// How far below `value` the result may end, as a share of it: 0.01% to 50%.
     #[serde(default = "one_percent")]
-    #[schema(example = "1%", default = "1%", pattern = "^[0-9.]+%$")]
+    #[schema(
+        example = "1%",
+        default = "1%",
+        pattern = "^(0\\.(0[1-9]|[1-9])[0-9]{0,4}|[1-9](\\.[0-9]{1,6})?|[1-4][0-9](\\.[0-9]{1,6})?|50(\\.0{1,6})?)%$"
+    )]
     pub(crate) tolerance: String,
 }
 
@@ -149,7 +180,7 @@ pub(crate) struct MethodBody {
     #[schema(minimum = 2, maximum = 8192)]
     pub(crate) gram_tokens: usize,
     /// Weight of the logits' term.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000.0)]
     pub(crate) logit_weight: f64,
     /// Softens both distributions in the logits' term.
     #[schema(minimum = 0.001, maximum = 1000.0)]
@@ -266,14 +297,20 @@ impl CreateJob {
             )));
         }
         check_labels(&self.labels).map_err(at("/labels"))?;
-        if self
+        let rows = self
             .evaluation
             .as_ref()
-            .is_some_and(|evaluation| evaluation.max_samples == Some(0))
-        {
-            return Err(at("/evaluation/max_samples")(
-                "max_samples is 0; it must be at least 1".to_owned(),
-            ));
+            .and_then(|evaluation| evaluation.max_samples);
+        if let Some(rows) = rows.filter(|rows| !(1..=MOST_EVALUATION_ROWS).contains(rows)) {
+            return Err(at("/evaluation/max_samples")(format!(
+                "max_samples is {rows}; it must lie between 1 and {MOST_EVALUATION_ROWS}"
+            )));
+        }
+        if self.calibration.seed > MOST_EXACT {
+            return Err(at("/calibration/seed")(format!(
+                "seed is {}; it must lie between 0 and {MOST_EXACT}",
+                self.calibration.seed
+            )));
         }
         let labels = self.labels.clone();
         Ok(NewJob {
@@ -348,10 +385,11 @@ fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), String> {
         ));
     }
     match labels.iter().find(|(name, value)| {
-        name.is_empty() || name.len() > MOST_LABEL_BYTES || value.len() > MOST_LABEL_BYTES
+        let long = |text: &str| text.chars().count() > MOST_LABEL_CHARACTERS;
+        name.is_empty() || long(name) || long(value)
     }) {
         Some((name, _)) => Err(format!(
-            "label \"{name}\": a name has 1 to {MOST_LABEL_BYTES} bytes, a value at most {MOST_LABEL_BYTES}"
+            "label \"{name}\": a name has 1 to {MOST_LABEL_CHARACTERS} characters, a value at most {MOST_LABEL_CHARACTERS}"
         )),
         None => Ok(()),
     }

@@ -101,13 +101,13 @@ async fn each_wrong_field_is_pointed_at() {
             "/target/value",
             json!("-5%"),
             "invalid_target",
-            "out of range",
+            "not a number",
         ),
         (
             "/target/value",
             json!("NaN%"),
             "invalid_target",
-            "out of range",
+            "not a number",
         ),
         (
             "/target/value",
@@ -166,6 +166,18 @@ async fn each_wrong_field_is_pointed_at() {
             "between 1 and 100000",
         ),
         ("/calibration/seed", json!(-1), "validation_failed", "u64"),
+        (
+            "/calibration/seed",
+            json!(u64::MAX),
+            "validation_failed",
+            "between 0 and 9007199254740991",
+        ),
+        (
+            "/evaluation/max_samples",
+            json!(0),
+            "validation_failed",
+            "between 1 and 10000000",
+        ),
         ("/deadline", json!("soon"), "validation_failed", "\"2h\""),
         ("/deadline", json!("0s"), "validation_failed", "\"2h\""),
         (
@@ -184,12 +196,13 @@ async fn each_wrong_field_is_pointed_at() {
             "/labels",
             json!({"": "x"}),
             "validation_failed",
-            "1 to 64 bytes",
+            "1 to 64 characters",
         ),
     ];
     for (pointer, value, code, word) in cases {
         let mut body = request();
         body["method"] = json!({});
+        body["evaluation"] = json!({"uri": body["calibration"]["uri"]});
         body["labels"] = json!({});
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         body.pointer_mut(parent).unwrap()[key] = value.clone();
@@ -205,6 +218,22 @@ async fn each_wrong_field_is_pointed_at() {
             .await
             .unwrap();
     assert!(all.is_empty(), "nothing of this was queued");
+}
+
+/// JSON has one kind of number.
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_point() {
+    let face = Face::new().await;
+    let mut body = request();
+    body["max_attempts"] = json!(4.0);
+    body["calibration"]["max_samples"] = json!(64.0);
+    let job = face.post("/v1/jobs", &body).await;
+    assert_eq!(job.status, 202, "{}", job.json());
+    assert_eq!(job.json()["request"]["calibration"]["max_samples"], 64);
+    body["max_attempts"] = json!(4.5);
+    face.post("/v1/jobs", &body)
+        .await
+        .problem(422, "validation_failed");
 }
 
 /// What this release cannot do is refused, not ignored.

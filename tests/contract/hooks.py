@@ -1,0 +1,56 @@
+"""What a generator cannot know: files that are there, and the name of a job.
+
+A request that the document allows is turned into one that this service can also carry out: its URIs
+lead to the bundled example, and half of all paths name a job that has ended, which nobody may delete.
+Everything else stays as it was generated; requests that are wrong on purpose are not touched. A long
+poll waits a second at most, and no two requests share an Idempotency-Key, which would make them one.
+"""
+
+import os
+import pathlib
+import uuid
+
+import schemathesis
+from schemathesis import GenerationMode
+
+EXAMPLE = pathlib.Path(os.environ["OPTIN_CONTRACT_EXAMPLE"])
+JOB = os.environ["OPTIN_CONTRACT_JOB"]
+
+NOBODY = "job_00000000-0000-7000-8000-000000000000"
+
+calls = 0
+
+
+def uri(name):
+    return (EXAMPLE / name).as_uri()
+
+
+def name_real_files(body, estimate):
+    body["model"]["uri"] = uri("model")
+    body["calibration"]["uri"] = uri("calibration.tsv")
+    if body.get("evaluation"):
+        body["evaluation"]["uri"] = uri("evaluation.tsv")
+    if estimate:
+        # An estimate reads the files: their columns and what the model can reach are facts, not shapes.
+        body["target"]["value"] = "60%"
+        for part in ("calibration", "evaluation"):
+            (body.get(part) or {}).pop("mapping", None)
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    global calls
+    if case.method == "DELETE" and (case.path_parameters or {}).get("id") == JOB:
+        case.path_parameters["id"] = NOBODY
+    if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
+        return
+    if case.headers and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
+    if case.query and "wait" in case.query:
+        case.query["wait"] = min(int(case.query["wait"]), 1)
+    if case.method == "POST" and case.path in ("/v1/jobs", "/v1/jobs/estimate"):
+        name_real_files(case.body, case.path.endswith("estimate"))
+    elif case.path_parameters and "id" in case.path_parameters and case.method != "DELETE":
+        calls += 1
+        if calls % 2:
+            case.path_parameters["id"] = JOB
