@@ -59,6 +59,11 @@ pub fn router(state: AppState) -> Router {
             "/openapi.json",
             routing::get(move || async move { Json(served) }),
         )
+        // Who opens the bare address in a browser sees what is there.
+        .route(
+            "/",
+            routing::get(|| async { axum::response::Redirect::to("/docs/") }),
+        )
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
         .fallback(|| async { Problem::not_found("there is no such path; /docs lists them all") })
         .method_not_allowed_fallback(|| async {
