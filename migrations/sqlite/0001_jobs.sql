@@ -3,6 +3,10 @@
 
 CREATE TABLE jobs (
     id               TEXT    NOT NULL PRIMARY KEY CHECK (id GLOB 'job_????????-????-7???-????-????????????'),
+    tenant           TEXT    NOT NULL,
+    device           TEXT    NOT NULL CHECK (device IN ('cpu', 'cuda')),
+    priority         INTEGER NOT NULL CHECK (priority BETWEEN -100 AND 100),
+    rank             INTEGER NOT NULL,
     state            TEXT    NOT NULL CHECK (state IN ('queued', 'running', 'canceling', 'succeeded', 'failed', 'canceled', 'expired')),
     stage            TEXT,
     done             INTEGER NOT NULL DEFAULT 0 CHECK (done >= 0),
@@ -38,8 +42,11 @@ CREATE TABLE jobs (
     CHECK (state != 'canceling' OR cancel_requested = 1)
 ) STRICT;
 
--- What a claim looks for, oldest first (ids sort by the time of acceptance).
-CREATE INDEX jobs_claimable ON jobs (id) WHERE state IN ('queued', 'running', 'canceling');
+-- What a claim looks for, in its order; what a new job's rank is counted from; who runs how much.
+CREATE INDEX jobs_claimable ON jobs (device, priority DESC, rank, id) WHERE state IN ('queued', 'running', 'canceling');
+CREATE INDEX jobs_waiting ON jobs (tenant, device, priority, rank) WHERE state = 'queued';
+CREATE INDEX jobs_running ON jobs (tenant) WHERE state IN ('running', 'canceling');
+CREATE INDEX jobs_by_tenant ON jobs (tenant, id);
 CREATE INDEX jobs_by_state ON jobs (state, id);
 CREATE INDEX jobs_by_model ON jobs (model_uri, id);
 
@@ -52,10 +59,12 @@ CREATE TABLE events (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency_keys (
-    key         TEXT    NOT NULL PRIMARY KEY,
+    tenant      TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
     body_sha256 TEXT    NOT NULL,
     job         TEXT    NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    created_at  INTEGER NOT NULL
+    created_at  INTEGER NOT NULL,
+    PRIMARY KEY (tenant, key)
 ) STRICT;
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 CREATE INDEX idempotency_keys_by_job ON idempotency_keys (job);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::AppState;
+use super::caller::Caller;
 use super::extract::{Id, Named};
 use super::jobs::now_ms;
 use super::problem::Problem;
@@ -57,9 +58,14 @@ pub(crate) struct SignedUrl {
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
+    caller: Caller,
     Id(id): Id,
 ) -> Result<Json<ArtifactList>, Problem> {
-    let manifest = state.jobs.manifest(id).await?.unwrap_or_default();
+    let manifest = state
+        .jobs
+        .manifest(&caller.scope(), id)
+        .await?
+        .unwrap_or_default();
     let data = manifest.files.into_iter().map(|file| ArtifactBody {
         href: format!("/v1/jobs/{id}/artifacts/{}", file.name),
         media_type: media_type(&file.name),
@@ -92,6 +98,7 @@ pub(crate) struct FilePath {
 )]
 pub(crate) async fn get(
     State(state): State<AppState>,
+    caller: Caller,
     Named(path): Named<FilePath>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -99,7 +106,11 @@ pub(crate) async fn get(
         .id
         .parse()
         .map_err(|error: crate::job::id::NotAJobId| Problem::not_found(error.to_string()))?;
-    let manifest = state.jobs.manifest(id).await?.unwrap_or_default();
+    let manifest = state
+        .jobs
+        .manifest(&caller.scope(), id)
+        .await?
+        .unwrap_or_default();
     let file = manifest.file(&path.name).ok_or_else(|| {
         Problem::not_found("the job has no such file; list its artifacts for the names")
     })?;

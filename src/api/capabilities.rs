@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AppState;
+use super::wire::method::DeviceBody;
 
 /// What this service can do.
 #[derive(Serialize, ToSchema)]
@@ -26,6 +27,9 @@ pub(crate) struct CapabilitiesBody {
     data_formats: &'static [&'static str],
     /// Schemes of URIs that are read.
     uri_schemes: &'static [&'static str],
+    /// What jobs can run on.
+    #[schema(example = json!(["cpu"]))]
+    devices: Vec<DeviceBody>,
     /// Workers in this process.
     workers: usize,
 }
@@ -46,6 +50,12 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         weight_formats: &["safetensors"],
         data_formats: &["tsv", "csv", "jsonl"],
         uri_schemes: &["file"],
+        devices: state
+            .capabilities
+            .devices
+            .iter()
+            .map(|&device| device.into())
+            .collect(),
         workers: state.capabilities.workers,
     })
 }

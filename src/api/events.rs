@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::AppState;
+use super::caller::Caller;
 use super::extract::{Id, Params};
 use super::problem::Problem;
 use super::wire::event::EventBody;
-use crate::job::JobId;
 use crate::job::event::Event;
+use crate::job::{JobId, Scope};
 
 /// How often a stream looks for news.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -67,6 +68,7 @@ pub(crate) struct EventList {
 )]
 pub(crate) async fn events(
     State(state): State<AppState>,
+    caller: Caller,
     Id(id): Id,
     Params(query): Params<After>,
     headers: HeaderMap,
@@ -83,17 +85,20 @@ pub(crate) async fn events(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if accept.contains("text/event-stream") {
-        state.jobs.get(id).await?;
+        state.jobs.get(&caller.scope(), id).await?;
         let seen = headers
             .get("last-event-id")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse().ok());
-        let stream = follow(state, id, seen.unwrap_or(after));
+        let stream = follow(state, caller.scope(), id, seen.unwrap_or(after));
         return Ok(Sse::new(stream)
             .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
             .into_response());
     }
-    let mut found = state.jobs.events(id, after, query.limit + 1).await?;
+    let mut found = state
+        .jobs
+        .events(&caller.scope(), id, after, query.limit + 1)
+        .await?;
     let has_more = found.len() > query.limit;
     found.truncate(query.limit);
     let next_after = found.last().map_or(after, |event| event.sequence);
@@ -110,15 +115,22 @@ pub(crate) async fn events(
 /// What a stream goes on with.
 struct Cursor {
     state: AppState,
+    scope: Scope,
     job: JobId,
     after: i64,
     waiting: std::vec::IntoIter<Event>,
 }
 
 /// Events as they come, until the job has ended and everything is told.
-fn follow(state: AppState, job: JobId, after: i64) -> impl Stream<Item = Result<Sent, Infallible>> {
+fn follow(
+    state: AppState,
+    scope: Scope,
+    job: JobId,
+    after: i64,
+) -> impl Stream<Item = Result<Sent, Infallible>> {
     let cursor = Cursor {
         state,
+        scope,
         job,
         after,
         waiting: Vec::new().into_iter(),
@@ -133,7 +145,7 @@ fn follow(state: AppState, job: JobId, after: i64) -> impl Stream<Item = Result<
             let ended = cursor
                 .state
                 .jobs
-                .get(cursor.job)
+                .get(&cursor.scope, cursor.job)
                 .await
                 .ok()?
                 .state
@@ -141,7 +153,7 @@ fn follow(state: AppState, job: JobId, after: i64) -> impl Stream<Item = Result<
             let found = cursor
                 .state
                 .jobs
-                .events(cursor.job, cursor.after, BATCH)
+                .events(&cursor.scope, cursor.job, cursor.after, BATCH)
                 .await
                 .ok()?;
             if found.is_empty() {

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod blobs;
+mod caller;
 mod capabilities;
 mod document;
 mod events;

@@ -65,6 +65,8 @@ pub(super) enum ProblemCode {
     Conflict,
     /// The `Idempotency-Key` was used with another body.
     IdempotencyKeyReused,
+    /// The tenant has as much of the service as it may have.
+    QuotaExceeded,
     /// The download URL was never signed, or was changed.
     UrlForged,
     /// The download URL was signed for an earlier time.
@@ -217,6 +219,11 @@ impl From<StoreError> for Problem {
             StoreError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 ProblemCode::IdempotencyKeyReused,
+                error.to_string(),
+            ),
+            StoreError::QuotaExceeded { .. } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ProblemCode::QuotaExceeded,
                 error.to_string(),
             ),
             StoreError::Full => Self::new(

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Notify;
 
+use super::problem::{Problem, ProblemCode};
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
 use crate::job::intake::Intake;
+use crate::job::queue::{Device, Quota};
 use crate::job::store::JobStore;
 
 /// Handed to every handler.
@@ -27,6 +29,8 @@ pub struct AppState {
     pub metrics: PrometheusHandle,
     /// Where callers reach this service, without a slash at the end.
     pub public_url: Arc<str>,
+    /// How much of the service one tenant may take.
+    pub quota: Quota,
     /// What this service can do.
     pub capabilities: Arc<Capabilities>,
 }
@@ -36,6 +40,27 @@ pub struct AppState {
 pub struct Capabilities {
     /// Values of `model_type` that can be pruned.
     pub model_types: Vec<String>,
+    /// What its workers run on.
+    pub devices: Vec<Device>,
     /// Workers in this process.
     pub workers: usize,
+}
+
+impl Capabilities {
+    /// Refuses a device that no worker has: the job would wait for ever.
+    pub(super) fn check_device(&self, device: Device) -> Result<(), Problem> {
+        if self.devices.contains(&device) {
+            return Ok(());
+        }
+        let known: Vec<_> = self.devices.iter().map(|device| device.as_str()).collect();
+        Err(Problem::invalid_field(
+            "/device",
+            ProblemCode::ValidationFailed,
+            format!(
+                "no worker of this service runs on {}; it has workers for {}",
+                device.as_str(),
+                known.join(", ")
+            ),
+        ))
+    }
 }

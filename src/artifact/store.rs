@@ -88,8 +88,10 @@ impl ArtifactStore {
         key: &Key,
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, Result<Bytes, ArtifactError>>, ArtifactError> {
-        let mut options = GetOptions::default();
-        options.range = range.map(GetRange::Bounded);
+        let options = GetOptions {
+            range: range.map(GetRange::Bounded),
+            ..GetOptions::default()
+        };
         let found = self.inner.get_opts(&key.as_str().into(), options).await?;
         Ok(found.into_stream().map_err(ArtifactError::from).boxed())
     }

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::service::{Service, interrupted};
 use super::{output, table};
+use crate::config::limits::LimitFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
@@ -106,7 +107,11 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         public_url: None,
         allow_unauthenticated: false,
     };
-    Service::start(&server, &storage, &worker).await
+    let limits = LimitFlags {
+        most_queued: 100,
+        most_running: None,
+    };
+    Service::start(&server, &storage, &worker, &limits).await
 }
 
 async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {

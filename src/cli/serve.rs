@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::service::{Service, interrupted};
+use crate::config::limits::LimitFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::telemetry::TelemetryFlags;
@@ -20,6 +21,8 @@ pub(super) struct ServeCommand {
     #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
+    limits: LimitFlags,
+    #[command(flatten)]
     telemetry: TelemetryFlags,
 }
 
@@ -28,7 +31,13 @@ pub(super) fn run(command: &ServeCommand) -> Result<(), Exit> {
     tracing::start(&command.telemetry.log, command.telemetry.log_format.into())
         .map_err(Exit::Usage)?;
     super::runtime()?.block_on(async {
-        let service = Service::start(&command.server, &command.storage, &command.worker).await?;
+        let service = Service::start(
+            &command.server,
+            &command.storage,
+            &command.worker,
+            &command.limits,
+        )
+        .await?;
         interrupted().await?;
         service.stop().await
     })

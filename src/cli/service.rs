@@ -12,9 +12,11 @@ use super::exit::Exit;
 use crate::api::{AppState, Capabilities, router};
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
+use crate::config::limits::LimitFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
+use crate::job::Device;
 use crate::job::store::JobStore;
 use crate::job::store::sqlite::SqliteStore;
 use crate::model::registry::ARCHITECTURES;
@@ -49,6 +51,7 @@ impl Service {
         server: &ServerFlags,
         storage: &StorageFlags,
         workers: &WorkerFlags,
+        limits: &LimitFlags,
     ) -> Result<Self, Exit> {
         server.check().map_err(Exit::Usage)?;
         let (database, artifacts) = (
@@ -81,12 +84,14 @@ impl Service {
             wake: Arc::clone(&wake),
             metrics: metric::start().map_err(|error| broken(&error))?,
             public_url: public_url.trim_end_matches('/').into(),
+            quota: limits.quota(),
             capabilities: Arc::new(Capabilities {
                 model_types: ARCHITECTURES
                     .iter()
                     .flat_map(|known| known.model_types)
                     .map(|&name| name.to_owned())
                     .collect(),
+                devices: vec![Device::Cpu],
                 workers: usize::from(workers.workers),
             }),
         };
@@ -95,6 +100,8 @@ impl Service {
         let running = (0..workers.workers).map(|index| {
             let options = Options {
                 name: format!("{}-{index}", std::process::id()),
+                device: Device::Cpu,
+                quota: limits.quota(),
                 lease: LEASE,
                 heartbeat: HEARTBEAT,
                 poll: POLL,

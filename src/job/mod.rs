@@ -9,9 +9,11 @@ pub mod event;
 pub mod id;
 pub mod intake;
 pub mod lease;
+pub mod queue;
 pub mod record;
 pub mod state;
 pub mod store;
+pub mod tenant;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,7 +25,9 @@ use crate::prune::stage::Stage;
 
 pub use id::JobId;
 pub use lease::Lease;
+pub use queue::Device;
 pub use state::State;
+pub use tenant::{Scope, TenantId};
 
 /// Milliseconds since the Unix epoch, read from the database's clock.
 pub type UnixMs = i64;
@@ -33,6 +37,12 @@ pub type UnixMs = i64;
 pub struct Job {
     /// Its name.
     pub id: JobId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// On what it runs.
+    pub device: Device,
+    /// The higher, the sooner, within the queue of its device.
+    pub priority: i64,
     /// Where it is in its life.
     pub state: State,
     /// What it does while it runs.
@@ -81,6 +91,12 @@ pub struct Progress {
 /// What a caller hands in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// On what it runs.
+    pub device: Device,
+    /// The higher, the sooner.
+    pub priority: i64,
     /// What to do.
     pub recipe: Recipe,
     /// The caller's own marks.

@@ -20,6 +20,8 @@ const MOST_BACKOFF_MS: i64 = 60_000;
 pub struct Record {
     /// The job as readers see it.
     pub job: Job,
+    /// Its turn among jobs of the same device and priority (see [`queue`](super::queue)).
+    pub rank: i64,
     /// Claims that count against `max_attempts`: all but those that a shutting-down worker gave back.
     pub spent: i64,
     /// No claim before this moment.
@@ -44,9 +46,12 @@ pub struct Hold {
 impl Record {
     /// A job is accepted.
     #[must_use]
-    pub fn accept(new: NewJob, now: UnixMs) -> Self {
+    pub fn accept(new: NewJob, rank: i64, now: UnixMs) -> Self {
         let job = Job {
             id: JobId::fresh(),
+            tenant: new.tenant,
+            device: new.device,
+            priority: new.priority,
             state: State::Queued,
             stage: None,
             progress: Progress::default(),
@@ -66,6 +71,7 @@ impl Record {
         };
         let mut record = Self {
             job,
+            rank,
             spent: 0,
             not_before: now,
             hold: None,

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact::store::ArtifactStore;
+use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::store::JobStore;
 use crate::prune::failure::Failure;
 use crate::prune::journal::FolderJournal;
@@ -31,6 +32,10 @@ use source::Sources;
 pub struct Options {
     /// Its name in leases and log lines.
     pub name: String,
+    /// On what it runs jobs.
+    pub device: Device,
+    /// What each tenant may take.
+    pub quota: Quota,
     /// How long a claim holds without a heartbeat.
     pub lease: Duration,
     /// Time between heartbeats; a cancel request is heard at the next one.
@@ -82,12 +87,14 @@ impl Worker {
     /// Works until it is told to stop; a job that it holds then goes back to the queue.
     pub async fn run(&self, stop: CancellationToken) {
         tracing::info!(worker = %self.options.name, "worker started");
+        let claimer = Claimer {
+            worker: self.options.name.clone(),
+            device: self.options.device,
+            quota: self.options.quota,
+            lease_ms: millis(self.options.lease),
+        };
         while !stop.is_cancelled() {
-            match self
-                .jobs
-                .claim(&self.options.name, millis(self.options.lease))
-                .await
-            {
+            match self.jobs.claim(&claimer).await {
                 Ok(Some((job, lease))) => self.attempt(job, lease, &stop).await,
                 Ok(None) => self.rest(&stop).await,
                 Err(error) => {

@@ -296,16 +296,17 @@ fn larger_than_the_limits() {
 #[test]
 fn a_header_that_lies() {
     let name = "bert.pooler.dense.bias";
-    let lies: [(&str, fn(&mut Value)); 6] = [
+    type Lie = (&'static str, fn(&mut Value));
+    let lies: [Lie; 6] = [
         ("hole or an overlap", |entry| {
-            entry["data_offsets"] = json!([0, 96])
+            entry["data_offsets"] = json!([0, 96]);
         }),
         ("do not fit its shape", |entry| entry["shape"] = json!([25])),
         ("do not fit its shape", |entry| {
-            entry["shape"] = json!([u64::MAX, 2])
+            entry["shape"] = json!([u64::MAX, 2]);
         }),
         ("do not fit its shape", |entry| {
-            entry["data_offsets"] = json!([96, 0])
+            entry["data_offsets"] = json!([96, 0]);
         }),
         ("no valid entry", |entry| entry["dtype"] = json!("F99")),
         ("no valid entry", |entry| entry["shape"] = json!([-24])),

@@ -5,7 +5,7 @@ use optin::artifact::store::ArtifactStore;
 use optin::job::intake::Intake;
 use optin::job::store::JobStore;
 use optin::job::store::sqlite::SqliteStore;
-use optin::job::{Job, JobId, NewJob, State};
+use optin::job::{Job, JobId, NewJob, Scope, State};
 use optin::prune::Places;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::Journal;
@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::job::{created, new_job, report};
+use crate::fixture::job::{claimer, created, new_job, report};
 
 /// What the core does in its n-th run.
 type Script = Box<dyn Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync>;
@@ -101,6 +101,8 @@ impl House {
         let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
         let options = Options {
             name: "w".into(),
+            device: optin::job::Device::Cpu,
+            quota: optin::job::queue::Quota::default(),
             lease: Duration::from_millis(lease_ms),
             heartbeat: Duration::from_millis(50),
             poll: Duration::from_millis(50),
@@ -151,7 +153,7 @@ impl House {
     async fn until(&self, id: JobId, good: impl Fn(&Job) -> bool) -> Job {
         let start = Instant::now();
         loop {
-            let job = self.jobs.get(id).await.unwrap();
+            let job = self.jobs.get(&Scope::Service, id).await.unwrap();
             if good(&job) {
                 return job;
             }
@@ -211,7 +213,12 @@ async fn a_result_is_published_with_every_file() {
         (ended.state, ended.attempt, ended.report),
         (State::Succeeded, 1, Some(report()))
     );
-    let manifest = house.jobs.manifest(job.id).await.unwrap().unwrap();
+    let manifest = house
+        .jobs
+        .manifest(&Scope::Service, job.id)
+        .await
+        .unwrap()
+        .unwrap();
     let names: Vec<&str> = manifest
         .files
         .iter()
@@ -239,12 +246,20 @@ async fn a_cancel_request_stops_a_run_soon_and_leaves_nothing() {
     let job = created(house.jobs.as_ref(), house.job()).await;
     house.scoring(job.id).await;
     let asked = Instant::now();
-    house.jobs.request_cancel(job.id).await.unwrap();
+    house
+        .jobs
+        .request_cancel(&Scope::Service, job.id)
+        .await
+        .unwrap();
     let ended = house.ended(job.id).await;
     assert_eq!((ended.state, ended.failure), (State::Canceled, None));
     assert!(asked.elapsed() < Duration::from_secs(5));
     assert_eq!((house.stored(job.id), house.attempts_left()), (0, 0));
-    let events = house.jobs.events(job.id, 0, 1_000).await.unwrap();
+    let events = house
+        .jobs
+        .events(&Scope::Service, job.id, 0, 1_000)
+        .await
+        .unwrap();
     let progress = events
         .iter()
         .filter(|event| matches!(event.body, optin::job::event::NewEvent::Progress { .. }))
@@ -346,16 +361,19 @@ async fn a_zombies_result_is_refused_and_its_files_are_removed() {
     steal(&house, job.id).await;
     let (_, lease) = house
         .jobs
-        .claim("other", 60_000)
+        .claim(&claimer("other", 60_000))
         .await
         .unwrap()
         .expect("the lease ran out");
     assert_eq!(lease.attempt, 2);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let held = house.jobs.get(job.id).await.unwrap();
+    let held = house.jobs.get(&Scope::Service, job.id).await.unwrap();
     assert_eq!((held.state, held.attempt), (State::Running, 2));
     assert_eq!(house.stored(job.id), 0, "the zombie's files are gone");
-    assert_eq!(house.jobs.manifest(job.id).await.unwrap(), None);
+    assert_eq!(
+        house.jobs.manifest(&Scope::Service, job.id).await.unwrap(),
+        None
+    );
 }
 
 async fn steal(house: &House, id: JobId) {
@@ -394,10 +412,15 @@ async fn a_worker_that_shuts_down_gives_its_job_back() {
         .await
         .expect("it stops soon")
         .unwrap();
-    let back = jobs.get(job.id).await.unwrap();
+    let back = jobs.get(&Scope::Service, job.id).await.unwrap();
     assert_eq!((back.state, back.failure), (State::Queued, None));
     assert_eq!(
-        jobs.claim("next", 1_000).await.unwrap().unwrap().1.attempt,
+        jobs.claim(&claimer("next", 1_000))
+            .await
+            .unwrap()
+            .unwrap()
+            .1
+            .attempt,
         2
     );
 }
@@ -425,7 +448,7 @@ fn sources_stay_under_their_roots() {
     }
     std::os::unix::fs::symlink(&secret, root.join("link")).unwrap();
     std::os::unix::fs::symlink(root.join("a file.tsv"), root.join("good-link")).unwrap();
-    let sources = Sources::new(&[root.clone()]).unwrap();
+    let sources = Sources::new(std::slice::from_ref(&root)).unwrap();
     let resolve = |uri: String| sources.resolve(&Source { uri });
     let file = |path: PathBuf| format!("file://{}", path.display());
     let real = root.join("a file.tsv").canonicalize().unwrap();

@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::answer;
 use crate::api::AppState;
+use crate::api::caller::Caller;
 use crate::api::extract::Id;
 use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
@@ -21,9 +22,18 @@ use crate::api::wire::job::JobBody;
         (status = 200, description = "It had ended", body = JobBody),
     )
 )]
-pub(crate) async fn cancel(State(state): State<AppState>, Id(id): Id) -> Result<Response, Problem> {
-    let had_ended = state.jobs.get(id).await?.state.is_terminal();
-    let job = state.jobs.request_cancel(id).await?;
+pub(crate) async fn cancel(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let had_ended = state
+        .jobs
+        .get(&caller.scope(), id)
+        .await?
+        .state
+        .is_terminal();
+    let job = state.jobs.request_cancel(&caller.scope(), id).await?;
     Ok(answer(
         if had_ended {
             StatusCode::OK

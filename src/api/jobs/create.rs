@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::accepted;
 use crate::api::AppState;
+use crate::api::caller::Caller;
 use crate::api::extract::{Body, idempotency_key};
 use crate::api::problem::Problem;
 use crate::api::wire::create::CreateJob;
@@ -27,13 +28,15 @@ use crate::job::store::Created;
 )]
 pub(crate) async fn create(
     State(state): State<AppState>,
+    caller: Caller,
     headers: HeaderMap,
     body: Body<CreateJob>,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers, "/v1/jobs", &body.sha256)?;
-    let job = body.value.into_new_job()?;
+    let job = body.value.into_new_job(caller.tenant)?;
+    state.capabilities.check_device(job.device)?;
     state.intake.check(&job.recipe).await?;
-    match state.jobs.create(job, key).await? {
+    match state.jobs.create(job, key, state.quota).await? {
         Created::New(job) => {
             state.wake.notify_one();
             Ok(accepted(&job))

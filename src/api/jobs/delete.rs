@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::api::AppState;
+use crate::api::caller::Caller;
 use crate::api::extract::Id;
 use crate::api::problem::Problem;
 use crate::artifact::key::Key;
@@ -16,9 +17,10 @@ use crate::artifact::key::Key;
 )]
 pub(crate) async fn delete(
     State(state): State<AppState>,
+    caller: Caller,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    state.jobs.delete(id).await?;
+    state.jobs.delete(&caller.scope(), id).await?;
     let prefix = Key::job(&id.to_string()).map_err(|error| Problem::internal(&error))?;
     // The job is gone; files that stay behind cost space, not truth.
     if let Err(error) = state.artifacts.delete_prefix(&prefix).await {

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::api::AppState;
+use crate::api::caller::Caller;
 use crate::api::extract::Body;
 use crate::api::problem::Problem;
 use crate::api::wire::create::CreateJob;
@@ -18,8 +19,9 @@ use crate::api::wire::plan::EstimateBody;
 )]
 pub(crate) async fn estimate(
     State(state): State<AppState>,
+    caller: Caller,
     body: Body<CreateJob>,
 ) -> Result<Json<EstimateBody>, Problem> {
-    let job = body.value.into_new_job()?;
+    let job = body.value.into_new_job(caller.tenant)?;
     Ok(Json(state.intake.estimate(job.recipe).await?.into()))
 }

@@ -10,11 +10,12 @@ use utoipa::IntoParams;
 
 use super::{answer, etag};
 use crate::api::AppState;
+use crate::api::caller::Caller;
 use crate::api::extract::{Id, Params};
 use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
-use crate::job::Job;
 use crate::job::store::StoreError;
+use crate::job::{Job, Scope};
 
 /// How often a waiting request looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -48,6 +49,7 @@ pub(crate) struct Wait {
 )]
 pub(crate) async fn get(
     State(state): State<AppState>,
+    caller: Caller,
     Id(id): Id,
     Params(query): Params<Wait>,
     headers: HeaderMap,
@@ -64,8 +66,15 @@ pub(crate) async fn get(
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok());
-    let first = state.jobs.get(id).await?;
-    let job = changed(&state, first, known, Duration::from_secs(query.wait)).await?;
+    let first = state.jobs.get(&caller.scope(), id).await?;
+    let job = changed(
+        &state,
+        &caller.scope(),
+        first,
+        known,
+        Duration::from_secs(query.wait),
+    )
+    .await?;
     Ok(
         match known.is_some_and(|known| matches(known, &etag(&job))) {
             true => (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(&job))]).into_response(),
@@ -77,6 +86,7 @@ pub(crate) async fn get(
 /// The job once it differs from what the caller knows, or after the wait.
 async fn changed(
     state: &AppState,
+    scope: &Scope,
     first: Job,
     known: Option<&str>,
     wait: Duration,
@@ -88,7 +98,7 @@ async fn changed(
     let mut job = first;
     while !stale && job.version == version && !job.state.is_terminal() && start.elapsed() < wait {
         tokio::time::sleep(LOOK_EVERY.min(wait.saturating_sub(start.elapsed()))).await;
-        job = state.jobs.get(job.id).await?;
+        job = state.jobs.get(scope, job.id).await?;
     }
     Ok(job)
 }

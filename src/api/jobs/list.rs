@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::now_ms;
 use crate::api::AppState;
+use crate::api::caller::Caller;
 use crate::api::extract::Params;
 use crate::api::problem::Problem;
 use crate::api::wire::job::{JobBody, StateBody};
@@ -55,6 +56,7 @@ pub(crate) struct JobList {
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
+    caller: Caller,
     Params(page): Params<Page>,
 ) -> Result<Json<JobList>, Problem> {
     if !(1..=100).contains(&page.limit) {
@@ -82,7 +84,10 @@ pub(crate) async fn list(
         model: page.model,
         label,
     };
-    let (jobs, has_more) = state.jobs.list(&filter, before, page.limit).await?;
+    let (jobs, has_more) = state
+        .jobs
+        .list(&caller.scope(), &filter, before, page.limit)
+        .await?;
     let now = now_ms();
     Ok(Json(JobList {
         object: "list",

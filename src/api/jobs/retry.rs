@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::accepted;
 use crate::api::AppState;
+use crate::api::caller::Caller;
 use crate::api::extract::{Id, idempotency_key};
 use crate::api::problem::{Problem, ProblemCode};
 use crate::api::wire::job::JobBody;
@@ -25,11 +26,12 @@ use crate::job::store::Created;
 )]
 pub(crate) async fn retry(
     State(state): State<AppState>,
+    caller: Caller,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers, &format!("/v1/jobs/{id}/retry"), "")?;
-    let old = state.jobs.get(id).await?;
+    let old = state.jobs.get(&caller.scope(), id).await?;
     if !old.state.is_terminal() {
         let detail = format!(
             "the job is {}; wait for its end, or cancel it, before trying it again",
@@ -43,13 +45,17 @@ pub(crate) async fn retry(
     }
     state.intake.check(&old.recipe).await?;
     let again = NewJob {
+        tenant: old.tenant,
+        device: old.device,
+        priority: old.priority,
         deadline_ms: old.deadline_at.map(|deadline| deadline - old.created_at),
         recipe: old.recipe,
         labels: old.labels,
         max_attempts: old.max_attempts,
         retry_of: Some(id),
     };
-    let (Created::New(job) | Created::Replayed(job)) = state.jobs.create(again, key).await?;
+    let (Created::New(job) | Created::Replayed(job)) =
+        state.jobs.create(again, key, state.quota).await?;
     state.wake.notify_one();
     Ok(accepted(&job))
 }

@@ -7,13 +7,12 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 
 use super::duration;
+use super::method::{DeviceBody, MethodBody};
 use crate::api::problem::{Problem, ProblemCode};
-use crate::job::NewJob;
+use crate::job::queue::PRIORITIES;
+use crate::job::{NewJob, TenantId};
 use crate::prune::failure::Failure;
-use crate::prune::recipe::{
-    Calibration, Compensation, Estimator, Evaluation, Importance, Mapping, Method, Metric, Recipe,
-    Source, Target, Trajectory,
-};
+use crate::prune::recipe::{Calibration, Evaluation, Mapping, Metric, Recipe, Source, Target};
 
 /// Labels a job may carry, and how long a name or a value may be.
 const MOST_LABELS: usize = 16;
@@ -40,6 +39,13 @@ pub(crate) struct CreateJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2h", pattern = "^[1-9][0-9]{0,4}[smhd]$")]
     pub(crate) deadline: Option<String>,
+    /// On what the job runs.
+    #[serde(default)]
+    pub(crate) device: DeviceBody,
+    /// The higher, the sooner.
+    #[serde(default)]
+    #[schema(minimum = -100, maximum = 100, default = 0)]
+    pub(crate) priority: i64,
     /// Attempts before the job fails.
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 10, default = 3)]
@@ -165,107 +171,6 @@ pub(crate) enum MetricBody {
     Flops,
 }
 
-/// How units are scored and how the cut model is repaired. Every field has a default.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct MethodBody {
-    pub(crate) importance: ImportanceBody,
-    pub(crate) estimator: EstimatorBody,
-    pub(crate) trajectory: TrajectoryBody,
-    pub(crate) compensation: CompensationBody,
-    /// Drawn rows that scoring looks at.
-    #[schema(minimum = 1, maximum = 4096)]
-    pub(crate) scoring_samples: usize,
-    /// Token rows in the Gram matrices.
-    #[schema(minimum = 2, maximum = 8192)]
-    pub(crate) gram_tokens: usize,
-    /// Weight of the logits' term.
-    #[schema(minimum = 0, maximum = 1_000_000.0)]
-    pub(crate) logit_weight: f64,
-    /// Softens both distributions in the logits' term.
-    #[schema(minimum = 0.001, maximum = 1000.0)]
-    pub(crate) temperature: f64,
-    /// Ridge toward the original weights.
-    #[schema(minimum = 0.000000001, maximum = 1000.0)]
-    pub(crate) ridge: f64,
-}
-
-macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident of $core:ident { $($(#[$variant_doc:meta])* $variant:ident),+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub(crate) enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl From<$name> for $core {
-            fn from(body: $name) -> Self {
-                match body { $($name::$variant => Self::$variant),+ }
-            }
-        }
-
-        impl From<$core> for $name {
-            fn from(core: $core) -> Self {
-                match core { $($core::$variant => Self::$variant),+ }
-            }
-        }
-    };
-}
-
-mirror!(
-    /// What a unit's removal is judged by.
-    ImportanceBody of Importance {
-        /// The trajectory of features and logits.
-        Optin
-    }
-);
-mirror!(
-    /// How an importance is computed.
-    EstimatorBody of Estimator {
-        /// Each unit is taken out in turn.
-        Exact
-    }
-);
-mirror!(
-    /// How the terms of later layers are combined.
-    TrajectoryBody of Trajectory {
-        /// Their mean.
-        Mean,
-        /// Their sum, as in the paper.
-        Sum
-    }
-);
-mirror!(
-    /// What is done to the kept weights.
-    CompensationBody of Compensation {
-        /// Each projection that lost inputs is solved again.
-        LeastSquares,
-        /// Nothing.
-        None
-    }
-);
-
-impl Default for MethodBody {
-    fn default() -> Self {
-        Method::default().into()
-    }
-}
-
-impl From<Method> for MethodBody {
-    fn from(method: Method) -> Self {
-        Self {
-            importance: method.importance.into(),
-            estimator: method.estimator.into(),
-            trajectory: method.trajectory.into(),
-            compensation: method.compensation.into(),
-            scoring_samples: method.scoring_samples,
-            gram_tokens: method.gram_tokens,
-            logit_weight: method.logit_weight,
-            temperature: method.temperature,
-            ridge: method.ridge,
-        }
-    }
-}
-
 impl From<MappingBody> for Mapping {
     fn from(body: MappingBody) -> Self {
         Self {
@@ -278,7 +183,7 @@ impl From<MappingBody> for Mapping {
 
 impl CreateJob {
     /// The job that this asks for.
-    pub(crate) fn into_new_job(self) -> Result<NewJob, Problem> {
+    pub(crate) fn into_new_job(self, tenant: TenantId) -> Result<NewJob, Problem> {
         let at = |pointer: &'static str| {
             move |detail: String| {
                 Problem::invalid_field(pointer, ProblemCode::ValidationFailed, detail)
@@ -313,7 +218,18 @@ impl CreateJob {
             )));
         }
         let labels = self.labels.clone();
+        if !PRIORITIES.contains(&self.priority) {
+            return Err(at("/priority")(format!(
+                "priority is {}; it must lie between {} and {}",
+                self.priority,
+                PRIORITIES.start(),
+                PRIORITIES.end()
+            )));
+        }
         Ok(NewJob {
+            tenant,
+            device: self.device.into(),
+            priority: self.priority,
             max_attempts: self.max_attempts,
             recipe: self.into_recipe()?,
             labels,
@@ -331,7 +247,6 @@ impl CreateJob {
         let keep = Target::parse_keep(&self.target.value).map_err(at("/target/value"))?;
         let tolerance =
             Target::parse_keep(&self.target.tolerance).map_err(at("/target/tolerance"))?;
-        let method = &self.method;
         let recipe = Recipe {
             model: Source {
                 uri: self.model.uri,
@@ -356,17 +271,7 @@ impl CreateJob {
                 keep,
                 tolerance,
             },
-            method: Method {
-                importance: method.importance.into(),
-                estimator: method.estimator.into(),
-                trajectory: method.trajectory.into(),
-                compensation: method.compensation.into(),
-                scoring_samples: method.scoring_samples,
-                gram_tokens: method.gram_tokens,
-                logit_weight: method.logit_weight,
-                temperature: method.temperature,
-                ridge: method.ridge,
-            },
+            method: self.method.into(),
         };
         recipe.validated().map_err(|failure| {
             // The detail begins with the field's path, as `method.ridge is ..`.

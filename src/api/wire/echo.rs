@@ -4,8 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::create::{
-    CalibrationBody, EvaluationBody, MappingBody, MethodBody, MetricBody, ModelBody, TargetBody,
+    CalibrationBody, EvaluationBody, MappingBody, MetricBody, ModelBody, TargetBody,
 };
+use super::method::MethodBody;
 use crate::prune::recipe::{Mapping, Metric, Recipe};
 
 /// What was asked, with every default filled in.

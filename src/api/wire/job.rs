@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::echo::RequestEcho;
+use super::method::DeviceBody;
 use super::time::rfc3339;
 use crate::api::problem::ProblemCode;
 use crate::job::{Job, State};
@@ -24,6 +25,9 @@ pub(crate) struct JobBody {
     stage: Option<StageBody>,
     progress: ProgressBody,
     request: RequestEcho,
+    device: DeviceBody,
+    #[schema(minimum = -100, maximum = 100)]
+    priority: i64,
     labels: BTreeMap<String, String>,
     /// Attempts so far.
     #[schema(minimum = 0)]
@@ -160,6 +164,8 @@ impl JobBody {
             stage: job.stage.map(Into::into),
             progress: progress(job, now),
             request: (&job.recipe).into(),
+            device: job.device.into(),
+            priority: job.priority,
             labels: job.labels.clone(),
             attempt: job.attempt,
             max_attempts: job.max_attempts,

@@ -5,5 +5,6 @@ pub(super) mod duration;
 pub(super) mod echo;
 pub(super) mod event;
 pub(super) mod job;
+pub(super) mod method;
 pub(super) mod plan;
 pub(super) mod time;

@@ -4,6 +4,8 @@
 use async_trait::async_trait;
 
 use super::event::{Event, NewEvent};
+use super::queue::{Claimer, Quota};
+use super::tenant::Scope;
 use super::{Job, JobId, Lease, NewJob, State};
 use crate::artifact::manifest::Manifest;
 use crate::prune::failure::Failure;
@@ -29,6 +31,14 @@ pub enum StoreError {
     /// The same idempotency key came with another body.
     #[error("this Idempotency-Key was used with another request body within the last 24 hours")]
     KeyReused,
+    /// The tenant has as many jobs in the queue as it may have.
+    #[error(
+        "{most} jobs are waiting already, as many as one tenant may have; wait until some have run, or cancel some"
+    )]
+    QuotaExceeded {
+        /// How many that is.
+        most: i64,
+    },
     /// The lease is no longer ours: another attempt owns the job, or it has ended.
     #[error("the lease on job {0} is lost")]
     LeaseLost(JobId),
@@ -98,19 +108,26 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Where jobs live. All times come from the database's clock.
+/// Where jobs live. All times come from the database's clock. A job outside the scope of a call is answered
+/// like one that is not there.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Accepts a job, in one transaction with its idempotency key and its first event.
-    async fn create(&self, job: NewJob, key: Option<IdempotencyKey>)
-    -> Result<Created, StoreError>;
+    /// Accepts a job, in one transaction with its idempotency key and its first event. A key belongs to
+    /// its tenant. `QuotaExceeded` when too many of the tenant's jobs wait already.
+    async fn create(
+        &self,
+        job: NewJob,
+        key: Option<IdempotencyKey>,
+        quota: Quota,
+    ) -> Result<Created, StoreError>;
 
     /// One job.
-    async fn get(&self, id: JobId) -> Result<Job, StoreError>;
+    async fn get(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError>;
 
     /// Newest first, at most `limit`, older than `before`; and whether more follow.
     async fn list(
         &self,
+        scope: &Scope,
         filter: &JobFilter,
         before: Option<JobId>,
         limit: usize,
@@ -118,22 +135,28 @@ pub trait JobStore: Send + Sync {
 
     /// Asks a job to stop: a queued one is canceled at once, a running one becomes `canceling`,
     /// a terminal one stays as it is. Answers the job as it then is.
-    async fn request_cancel(&self, id: JobId) -> Result<Job, StoreError>;
+    async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError>;
 
     /// Forgets a terminal job with its events, and answers its manifest so that the caller removes
     /// the files. `Conflict` while it is active.
-    async fn delete(&self, id: JobId) -> Result<Option<Manifest>, StoreError>;
+    async fn delete(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError>;
 
     /// The published files of a succeeded job; `None` before that.
-    async fn manifest(&self, id: JobId) -> Result<Option<Manifest>, StoreError>;
+    async fn manifest(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError>;
 
     /// Events of a job after sequence number `after`, oldest first, at most `limit`.
-    async fn events(&self, id: JobId, after: i64, limit: usize) -> Result<Vec<Event>, StoreError>;
+    async fn events(
+        &self,
+        scope: &Scope,
+        id: JobId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError>;
 
-    /// Takes the oldest job that is queued, or whose lease has run out, for `lease_ms`
-    /// milliseconds. Jobs found past their deadline, past their attempts, or with a cancel request
+    /// Takes the first job in the queue of the claimer's device, or one whose lease has run out: by
+    /// priority, then by rank, passing over queued jobs of tenants that run as many as they may. Jobs found past their deadline, past their attempts, or with a cancel request
     /// and a dead worker are ended on the way. `None` when nothing is to be done.
-    async fn claim(&self, worker: &str, lease_ms: i64) -> Result<Option<(Job, Lease)>, StoreError>;
+    async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
 
     /// Keeps the lease alive, writes stage and progress, and brings back whether to stop.
     async fn heartbeat(

@@ -113,12 +113,12 @@ fn score_units(
             block,
             &without_units(seam, &columns, teacher, block, first, count)?,
         )?;
-        for current in block..model.groups().len() {
+        for (current, rows) in features.iter_mut().enumerate().skip(block) {
             if current > block {
                 hidden = model.block(current, &hidden, &full)?;
             }
             if let (true, Some(positions)) = (model.is_feature(current), positions) {
-                features[current].push(sampled_rows(&hidden, positions, count)?);
+                rows.push(sampled_rows(&hidden, positions, count)?);
             }
         }
         let stacked = model.head(&hidden)?.flatten_all()?.to_vec1::<f32>()?;

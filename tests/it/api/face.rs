@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
-use crate::fixture::job::report;
+use crate::fixture::job::{claimer, report};
 
 /// Takes every recipe but those for a model that ends in `missing`.
 struct Scripted;
@@ -133,7 +133,9 @@ impl Face {
             wake: Arc::new(Notify::new()),
             metrics: metric::start().unwrap(),
             public_url: "https://optin.example".into(),
+            quota: optin::job::queue::Quota::default(),
             capabilities: Arc::new(Capabilities {
+                devices: vec![optin::job::Device::Cpu],
                 model_types: vec!["bert".into()],
                 workers: 1,
             }),
@@ -195,7 +197,7 @@ impl Face {
 
     pub async fn claim(&self) -> Lease {
         self.jobs
-            .claim("w", 60_000)
+            .claim(&claimer("w", 60_000))
             .await
             .unwrap()
             .expect("a job")

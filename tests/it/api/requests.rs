@@ -193,6 +193,18 @@ async fn each_wrong_field_is_pointed_at() {
             "between 1 and 10",
         ),
         (
+            "/priority",
+            json!(101),
+            "validation_failed",
+            "between -100 and 100",
+        ),
+        (
+            "/device",
+            json!("cuda"),
+            "validation_failed",
+            "no worker of this service runs on cuda",
+        ),
+        (
             "/labels",
             json!({"": "x"}),
             "validation_failed",
@@ -213,10 +225,15 @@ async fn each_wrong_field_is_pointed_at() {
             "{problem}"
         );
     }
-    let (all, _) =
-        optin::job::store::JobStore::list(face.jobs.as_ref(), &Default::default(), None, 10)
-            .await
-            .unwrap();
+    let (all, _) = optin::job::store::JobStore::list(
+        face.jobs.as_ref(),
+        &optin::job::Scope::Service,
+        &Default::default(),
+        None,
+        10,
+    )
+    .await
+    .unwrap();
     assert!(all.is_empty(), "nothing of this was queued");
 }
 
@@ -240,7 +257,7 @@ async fn a_whole_number_may_be_written_with_a_point() {
 #[tokio::test]
 async fn unknown_and_missing_fields() {
     let face = Face::new().await;
-    for key in ["outputs", "constraints", "priority", "webhook", "modle"] {
+    for key in ["outputs", "constraints", "webhook", "modle"] {
         let mut body = request();
         body[key] = json!({});
         let problem = face

@@ -1,14 +1,14 @@
 //! The SQLite store: the list of behaviours, and what is its own.
 
-use optin::job::State;
 use optin::job::store::JobStore;
 use optin::job::store::sqlite::{OpenError, SqliteStore};
+use optin::job::{Scope, State};
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-use super::behaviours::{self, Store};
+use super::behaviours::{Store, conformance};
 use crate::fixture::job::{claimed, created, new_job};
 
 fn place() -> (TempDir, PathBuf) {
@@ -17,42 +17,13 @@ fn place() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-macro_rules! behaviours {
-    ($($name:ident),+ $(,)?) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $name() {
-                let (_folder, path) = place();
-                let store: Store = Arc::new(SqliteStore::open(&path).await.unwrap());
-                behaviours::$name(store).await;
-            }
-        )+
-    };
+async fn open() -> (TempDir, Store) {
+    let (folder, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    (folder, Arc::new(store))
 }
 
-behaviours!(
-    a_created_job_is_queued_and_can_be_read,
-    a_key_replays_its_job_and_refuses_another_body,
-    a_key_used_by_many_at_once_makes_one_job,
-    lists_are_pages_newest_first_and_filtered,
-    claims_take_the_oldest_job_once,
-    many_claimers_share_jobs_without_a_double_or_a_loss,
-    a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced,
-    a_heartbeat_keeps_the_lease_and_writes_progress,
-    every_change_grows_the_version,
-    cancel_ends_a_queued_job_and_asks_a_running_one,
-    a_result_that_was_ready_before_the_cancel_request_counts,
-    a_canceled_job_of_a_dead_worker_ends,
-    a_deadline_ends_a_waiting_job_and_tells_a_running_one,
-    retryable_failures_are_tried_again_and_others_are_not,
-    attempts_run_out,
-    an_interrupted_attempt_is_given_back,
-    a_manifest_is_there_exactly_when_the_job_succeeded,
-    only_jobs_that_have_ended_are_deleted,
-    events_are_pages_in_order,
-    depth_counts_what_waits_and_what_runs,
-    two_sweepers_at_once_end_each_job_once,
-);
+conformance!(open);
 
 #[tokio::test]
 async fn a_second_process_is_told_to_stay_away() {
@@ -86,7 +57,10 @@ async fn what_was_answered_is_there_after_a_crash() {
         std::fs::copy(folder.path().join(name), copy.join(name)).unwrap();
     }
     let reopened = SqliteStore::open(&copy.join("jobs.sqlite")).await.unwrap();
-    assert_eq!(reopened.get(job.id).await.unwrap(), running);
+    assert_eq!(
+        reopened.get(&Scope::Service, job.id).await.unwrap(),
+        running
+    );
     assert_eq!(claimed(&reopened, 1_000).await.1.attempt, 2);
 }
 
@@ -140,6 +114,6 @@ async fn the_schema_itself_refuses_what_cannot_be() {
             "{statement}"
         );
     }
-    assert_eq!(store.get(job.id).await.unwrap(), job);
+    assert_eq!(store.get(&Scope::Service, job.id).await.unwrap(), job);
     assert_eq!(job.state, State::Queued);
 }

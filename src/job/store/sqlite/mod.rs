@@ -6,6 +6,7 @@
 
 mod error;
 mod guard;
+mod queue;
 mod row;
 
 use std::path::Path;
@@ -22,7 +23,9 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
+use crate::job::queue::{Claimer, Quota};
 use crate::job::record::Record;
+use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
 use crate::prune::stage::Stage;
 pub use error::OpenError;
@@ -92,13 +95,12 @@ impl SqliteStore {
     /// One step of one job's life.
     async fn change<T: Send>(
         &self,
+        scope: &Scope,
         id: JobId,
         step: impl FnOnce(&mut Record, UnixMs) -> Result<T, StoreError> + Send,
     ) -> Result<(T, Job), StoreError> {
         let (mut transaction, now) = self.begin().await?;
-        let mut record = row::load(&mut transaction, id)
-            .await?
-            .ok_or(StoreError::NotFound(id))?;
+        let mut record = row::load(&mut transaction, scope, id).await?;
         let answer = step(&mut record, now)?;
         row::save(&mut transaction, &mut record, now).await?;
         transaction.commit().await?;
@@ -112,12 +114,14 @@ impl JobStore for SqliteStore {
         &self,
         job: NewJob,
         key: Option<IdempotencyKey>,
+        quota: Quota,
     ) -> Result<Created, StoreError> {
         let (mut transaction, now) = self.begin().await?;
         if let Some(key) = &key {
             let known = sqlx::query(
-                "SELECT job, body_sha256 FROM idempotency_keys WHERE key = ?1 AND created_at > ?2",
+                "SELECT job, body_sha256 FROM idempotency_keys WHERE tenant = ?1 AND key = ?2 AND created_at > ?3",
             )
+            .bind(job.tenant.as_str())
             .bind(&key.key)
             .bind(now - KEY_LIFETIME_MS)
             .fetch_optional(&mut *transaction)
@@ -127,16 +131,21 @@ impl JobStore for SqliteStore {
                     return Err(StoreError::KeyReused);
                 }
                 let id = row::id(known.try_get("job")?)?;
-                let record = row::load(&mut transaction, id)
-                    .await?
-                    .ok_or(StoreError::NotFound(id))?;
+                let record = row::load(&mut transaction, &Scope::Service, id).await?;
                 return Ok(Created::Replayed(record.job));
             }
         }
-        let mut record = Record::accept(job, now);
+        let turn = queue::next_turn(&mut transaction, &job).await?;
+        if turn.waiting >= quota.most_queued {
+            return Err(StoreError::QuotaExceeded {
+                most: quota.most_queued,
+            });
+        }
+        let mut record = Record::accept(job, turn.rank, now);
         row::insert(&mut transaction, &mut record, now).await?;
         if let Some(key) = &key {
-            sqlx::query("INSERT OR REPLACE INTO idempotency_keys (key, body_sha256, job, created_at) VALUES (?1, ?2, ?3, ?4)")
+            sqlx::query("INSERT OR REPLACE INTO idempotency_keys (tenant, key, body_sha256, job, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")
+                .bind(record.job.tenant.as_str())
                 .bind(&key.key)
                 .bind(&key.body_sha256)
                 .bind(record.job.id.to_string())
@@ -148,23 +157,21 @@ impl JobStore for SqliteStore {
         Ok(Created::New(record.job))
     }
 
-    async fn get(&self, id: JobId) -> Result<Job, StoreError> {
+    async fn get(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {
         let mut reader = self.readers.acquire().await?;
-        Ok(row::load(&mut reader, id)
-            .await?
-            .ok_or(StoreError::NotFound(id))?
-            .job)
+        Ok(row::load(&mut reader, scope, id).await?.job)
     }
 
     async fn list(
         &self,
+        scope: &Scope,
         filter: &JobFilter,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM jobs
-             WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR model_uri = ?2) AND (?5 IS NULL OR id < ?5)
+             WHERE (?7 IS NULL OR tenant = ?7) AND (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR model_uri = ?2) AND (?5 IS NULL OR id < ?5)
                AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ?3 AND value = ?4))
              ORDER BY id DESC LIMIT ?6",
         )
@@ -174,6 +181,7 @@ impl JobStore for SqliteStore {
         .bind(filter.label.as_ref().map(|(_, value)| value))
         .bind(before.map(|id| id.to_string()))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1))
+        .bind(scope.tenant())
         .fetch_all(&self.readers)
         .await?;
         let more = rows.len() > limit;
@@ -184,19 +192,17 @@ impl JobStore for SqliteStore {
         Ok((jobs.collect::<Result<_, StoreError>>()?, more))
     }
 
-    async fn request_cancel(&self, id: JobId) -> Result<Job, StoreError> {
+    async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {
         let step = |record: &mut Record, now| {
             record.request_cancel(now);
             Ok(())
         };
-        Ok(self.change(id, step).await?.1)
+        Ok(self.change(scope, id, step).await?.1)
     }
 
-    async fn delete(&self, id: JobId) -> Result<Option<Manifest>, StoreError> {
+    async fn delete(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError> {
         let (mut transaction, _) = self.begin().await?;
-        let record = row::load(&mut transaction, id)
-            .await?
-            .ok_or(StoreError::NotFound(id))?;
+        let record = row::load(&mut transaction, scope, id).await?;
         if !record.job.state.is_terminal() {
             return Err(StoreError::Conflict {
                 state: record.job.state,
@@ -211,19 +217,20 @@ impl JobStore for SqliteStore {
         Ok(record.manifest)
     }
 
-    async fn manifest(&self, id: JobId) -> Result<Option<Manifest>, StoreError> {
+    async fn manifest(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError> {
         let mut reader = self.readers.acquire().await?;
-        Ok(row::load(&mut reader, id)
-            .await?
-            .ok_or(StoreError::NotFound(id))?
-            .manifest)
+        Ok(row::load(&mut reader, scope, id).await?.manifest)
     }
 
-    async fn events(&self, id: JobId, after: i64, limit: usize) -> Result<Vec<Event>, StoreError> {
+    async fn events(
+        &self,
+        scope: &Scope,
+        id: JobId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
         let mut reader = self.readers.acquire().await?;
-        row::load(&mut reader, id)
-            .await?
-            .ok_or(StoreError::NotFound(id))?;
+        row::load(&mut reader, scope, id).await?;
         let rows = sqlx::query("SELECT sequence, at, body FROM events WHERE job = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3")
             .bind(id.to_string())
             .bind(after)
@@ -233,15 +240,16 @@ impl JobStore for SqliteStore {
         rows.iter().map(row::read_event).collect()
     }
 
-    async fn claim(&self, worker: &str, lease_ms: i64) -> Result<Option<(Job, Lease)>, StoreError> {
+    async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
         let (mut transaction, now) = self.begin().await?;
         let mut taken = None;
         while taken.is_none() {
-            let Some(mut record) = row::oldest_claimable(&mut transaction, now).await? else {
+            let Some(mut record) = queue::first_claimable(&mut transaction, claimer, now).await?
+            else {
                 break;
             };
             if !record.end_if_over(now) {
-                taken = Some(record.claim(worker, lease_ms, now));
+                taken = Some(record.claim(&claimer.worker, claimer.lease_ms, now));
             }
             row::save(&mut transaction, &mut record, now).await?;
             if let Some(lease) = &taken {
@@ -264,19 +272,21 @@ impl JobStore for SqliteStore {
     ) -> Result<Heartbeat, StoreError> {
         let step =
             |record: &mut Record, now| record.heartbeat(lease, stage, done, total, lease_ms, now);
-        Ok(self.change(lease.job, step).await?.0)
+        Ok(self.change(&Scope::Service, lease.job, step).await?.0)
     }
 
     async fn record(&self, lease: &Lease, event: NewEvent) -> Result<(), StoreError> {
-        Ok(self
-            .change(lease.job, |record, _| record.record(lease, event))
-            .await?
-            .0)
+        let step = |record: &mut Record, _| record.record(lease, event);
+        self.change(&Scope::Service, lease.job, step)
+            .await
+            .map(drop)
     }
 
     async fn finish(&self, lease: &Lease, outcome: Outcome) -> Result<Job, StoreError> {
         Ok(self
-            .change(lease.job, |record, now| record.finish(lease, outcome, now))
+            .change(&Scope::Service, lease.job, |record, now| {
+                record.finish(lease, outcome, now)
+            })
             .await?
             .1)
     }

@@ -8,7 +8,7 @@ use sqlx::{Row as _, Sqlite};
 use super::StoreError;
 use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
-use crate::job::{Job, JobId, Progress, UnixMs};
+use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
@@ -20,31 +20,20 @@ pub(super) async fn now(connection: &mut SqliteConnection) -> Result<UnixMs, Sto
     Ok(row.try_get(0)?)
 }
 
+/// A record within the scope, or `NotFound`.
 pub(super) async fn load(
     connection: &mut SqliteConnection,
+    scope: &Scope,
     id: JobId,
-) -> Result<Option<Record>, StoreError> {
+) -> Result<Record, StoreError> {
     let row = sqlx::query("SELECT * FROM jobs WHERE id = ?1")
         .bind(id.to_string())
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(read).transpose()
-}
-
-/// The oldest record that [is claimable](Record::is_claimable).
-pub(super) async fn oldest_claimable(
-    connection: &mut SqliteConnection,
-    now: UnixMs,
-) -> Result<Option<Record>, StoreError> {
-    let row = sqlx::query(
-        "SELECT * FROM jobs WHERE state IN ('queued', 'running', 'canceling')
-           AND CASE state WHEN 'queued' THEN not_before ELSE lease_until END <= ?1
-         ORDER BY id LIMIT 1",
-    )
-    .bind(now)
-    .fetch_optional(connection)
-    .await?;
-    row.as_ref().map(read).transpose()
+    let record = row.as_ref().map(read).transpose()?;
+    record
+        .filter(|record| scope.holds(&record.job.tenant))
+        .ok_or(StoreError::NotFound(id))
 }
 
 /// Records that [may be over](Record::end_if_over).
@@ -70,8 +59,8 @@ pub(super) async fn insert(
     let query = sqlx::query(
         "INSERT INTO jobs (id, state, stage, done, total, stage_since, attempt, spent, cancel_requested, not_before, worker,
                            lease_until, failure, report, manifest, started_at, finished_at, version,
-                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
     );
     let job = &record.job;
     let query = bind_changing(query, record)?
@@ -81,7 +70,11 @@ pub(super) async fn insert(
         .bind(job.max_attempts)
         .bind(job.retry_of.map(|id| id.to_string()))
         .bind(job.created_at)
-        .bind(job.deadline_at);
+        .bind(job.deadline_at)
+        .bind(job.tenant.as_str())
+        .bind(job.device.as_str())
+        .bind(job.priority)
+        .bind(record.rank);
     query.execute(&mut *connection).await?;
     append_news(connection, record, now).await
 }
@@ -150,6 +143,9 @@ async fn append_news(
 pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
     let job = Job {
         id: id(row.try_get("id")?)?,
+        tenant: word(row.try_get("tenant")?)?,
+        device: word(row.try_get("device")?)?,
+        priority: row.try_get("priority")?,
         state: word(row.try_get("state")?)?,
         stage: row
             .try_get::<Option<String>, _>("stage")?
@@ -187,6 +183,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
     let until: Option<i64> = row.try_get("lease_until")?;
     Ok(Record {
         job,
+        rank: row.try_get("rank")?,
         spent: row.try_get("spent")?,
         not_before: row.try_get("not_before")?,
         hold: worker

@@ -1,0 +1,141 @@
+//! How to score and to repair, on the wire; and the words of closed lists.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::job::Device;
+use crate::prune::recipe::{Compensation, Estimator, Importance, Method, Trajectory};
+
+/// How units are scored and how the cut model is repaired. Every field has a default.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MethodBody {
+    pub(crate) importance: ImportanceBody,
+    pub(crate) estimator: EstimatorBody,
+    pub(crate) trajectory: TrajectoryBody,
+    pub(crate) compensation: CompensationBody,
+    /// Drawn rows that scoring looks at.
+    #[schema(minimum = 1, maximum = 4096)]
+    pub(crate) scoring_samples: usize,
+    /// Token rows in the Gram matrices.
+    #[schema(minimum = 2, maximum = 8192)]
+    pub(crate) gram_tokens: usize,
+    /// Weight of the logits' term.
+    #[schema(minimum = 0, maximum = 1_000_000.0)]
+    pub(crate) logit_weight: f64,
+    /// Softens both distributions in the logits' term.
+    #[schema(minimum = 0.001, maximum = 1000.0)]
+    pub(crate) temperature: f64,
+    /// Ridge toward the original weights.
+    #[schema(minimum = 0.000000001, maximum = 1000.0)]
+    pub(crate) ridge: f64,
+}
+
+macro_rules! mirror {
+    ($(#[$doc:meta])* $name:ident of $core:ident { $($(#[$variant_doc:meta])* $variant:ident),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl From<$name> for $core {
+            fn from(body: $name) -> Self {
+                match body { $($name::$variant => Self::$variant),+ }
+            }
+        }
+
+        impl From<$core> for $name {
+            fn from(core: $core) -> Self {
+                match core { $($core::$variant => Self::$variant),+ }
+            }
+        }
+    };
+}
+
+mirror!(
+    /// What a unit's removal is judged by.
+    ImportanceBody of Importance {
+        /// The trajectory of features and logits.
+        Optin
+    }
+);
+mirror!(
+    /// How an importance is computed.
+    EstimatorBody of Estimator {
+        /// Each unit is taken out in turn.
+        Exact
+    }
+);
+mirror!(
+    /// How the terms of later layers are combined.
+    TrajectoryBody of Trajectory {
+        /// Their mean.
+        Mean,
+        /// Their sum, as in the paper.
+        Sum
+    }
+);
+mirror!(
+    /// What is done to the kept weights.
+    CompensationBody of Compensation {
+        /// Each projection that lost inputs is solved again.
+        LeastSquares,
+        /// Nothing.
+        None
+    }
+);
+
+mirror!(
+    /// On what a job runs.
+    DeviceBody of Device {
+        /// The processor.
+        Cpu,
+        /// An NVIDIA GPU.
+        Cuda
+    }
+);
+
+#[expect(clippy::derivable_impls, reason = "the macro derives the same for all")]
+impl Default for DeviceBody {
+    fn default() -> Self {
+        Self::Cpu
+    }
+}
+
+impl Default for MethodBody {
+    fn default() -> Self {
+        Method::default().into()
+    }
+}
+
+impl From<Method> for MethodBody {
+    fn from(method: Method) -> Self {
+        Self {
+            importance: method.importance.into(),
+            estimator: method.estimator.into(),
+            trajectory: method.trajectory.into(),
+            compensation: method.compensation.into(),
+            scoring_samples: method.scoring_samples,
+            gram_tokens: method.gram_tokens,
+            logit_weight: method.logit_weight,
+            temperature: method.temperature,
+            ridge: method.ridge,
+        }
+    }
+}
+
+impl From<MethodBody> for Method {
+    fn from(body: MethodBody) -> Self {
+        Self {
+            importance: body.importance.into(),
+            estimator: body.estimator.into(),
+            trajectory: body.trajectory.into(),
+            compensation: body.compensation.into(),
+            scoring_samples: body.scoring_samples,
+            gram_tokens: body.gram_tokens,
+            logit_weight: body.logit_weight,
+            temperature: body.temperature,
+            ridge: body.ridge,
+        }
+    }
+}

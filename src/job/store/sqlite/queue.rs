@@ -1,0 +1,62 @@
+//! The order of the queue: who comes next, and where a new job stands.
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::{StoreError, row};
+use crate::job::queue::Claimer;
+use crate::job::record::Record;
+use crate::job::{NewJob, UnixMs};
+
+/// Where a new job stands.
+pub(super) struct Turn {
+    /// Its rank.
+    pub(super) rank: i64,
+    /// Jobs of its tenant that wait already.
+    pub(super) waiting: i64,
+}
+
+/// One behind the last waiting job of its tenant, but not before the front of the queue. Jobs that went back to
+/// the queue keep an old rank and do not tell where its front is.
+pub(super) async fn next_turn(
+    connection: &mut SqliteConnection,
+    job: &NewJob,
+) -> Result<Turn, StoreError> {
+    let found = sqlx::query(
+        "SELECT 1 + MAX(
+             COALESCE((SELECT MIN(rank) FROM jobs WHERE state = 'queued' AND device = ?2 AND priority = ?3 AND attempt = 0), 0),
+             COALESCE((SELECT MAX(rank) FROM jobs WHERE state = 'queued' AND device = ?2 AND priority = ?3 AND attempt = 0 AND tenant = ?1), 0)
+         ) AS rank,
+         (SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND tenant = ?1) AS waiting",
+    )
+    .bind(job.tenant.as_str())
+    .bind(job.device.as_str())
+    .bind(job.priority)
+    .fetch_one(connection)
+    .await?;
+    Ok(Turn {
+        rank: found.try_get("rank")?,
+        waiting: found.try_get("waiting")?,
+    })
+}
+
+/// The first record that [is claimable](Record::is_claimable) for this claimer.
+pub(super) async fn first_claimable(
+    connection: &mut SqliteConnection,
+    claimer: &Claimer,
+    now: UnixMs,
+) -> Result<Option<Record>, StoreError> {
+    let found = sqlx::query(
+        "SELECT * FROM jobs WHERE state IN ('queued', 'running', 'canceling') AND device = ?2
+           AND CASE state WHEN 'queued' THEN not_before ELSE lease_until END <= ?1
+           AND (state != 'queued' OR tenant NOT IN (
+               SELECT tenant FROM jobs WHERE state IN ('running', 'canceling') GROUP BY tenant HAVING COUNT(*) >= ?3))
+         ORDER BY priority DESC, rank, id LIMIT 1",
+    )
+    .bind(now)
+    .bind(claimer.device.as_str())
+    .bind(claimer.quota.most_running)
+    .fetch_optional(connection)
+    .await?;
+    found.as_ref().map(row::read).transpose()
+}

@@ -1,0 +1,122 @@
+//! Jobs are claimed, and held.
+
+use optin::job::event::NewEvent;
+use optin::job::store::StoreError;
+use optin::job::{Scope, State};
+use optin::prune::stage::Stage;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{LONG_MS, SHORT_MS, Store, past, succeeded, types};
+use crate::fixture::job::{claimed, claimer, created, new_job};
+
+pub async fn claims_take_the_oldest_job_once(store: Store) {
+    let first = created(store.as_ref(), new_job("a")).await;
+    let second = created(store.as_ref(), new_job("a")).await;
+    let (job, lease) = claimed(store.as_ref(), LONG_MS).await;
+    assert_eq!(
+        (job.id, job.state, job.attempt, lease.attempt),
+        (first.id, State::Running, 1, 1)
+    );
+    assert!(job.started_at.is_some());
+    assert_eq!(claimed(store.as_ref(), LONG_MS).await.0.id, second.id);
+    assert!(store.claim(&claimer("w", LONG_MS)).await.unwrap().is_none());
+    assert_eq!(types(&store, first.id).await, ["queued", "started"]);
+}
+
+pub async fn many_claimers_share_jobs_without_a_double_or_a_loss(store: Store) {
+    let mut wanted = HashSet::new();
+    for _ in 0..200 {
+        wanted.insert(created(store.as_ref(), new_job("a")).await.id);
+    }
+    let claimers = (0..16).map(|index| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let mut taken = Vec::new();
+            while let Some((job, lease)) = store
+                .claim(&claimer(&format!("w{index}"), LONG_MS))
+                .await
+                .unwrap()
+            {
+                taken.push(job.id);
+                store.finish(&lease, succeeded()).await.unwrap();
+            }
+            taken
+        })
+    });
+    let mut taken = Vec::new();
+    for claimer in claimers.collect::<Vec<_>>() {
+        taken.extend(claimer.await.unwrap());
+    }
+    assert_eq!(taken.len(), 200);
+    assert_eq!(taken.into_iter().collect::<HashSet<_>>(), wanted);
+}
+
+pub async fn a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    let (_, old) = claimed(store.as_ref(), SHORT_MS).await;
+    assert!(
+        store
+            .claim(&claimer("thief", LONG_MS))
+            .await
+            .unwrap()
+            .is_none(),
+        "the lease holds"
+    );
+    past(SHORT_MS).await;
+    let (again, new) = store
+        .claim(&claimer("second", LONG_MS))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((again.id, new.attempt), (job.id, 2));
+    let lost = |outcome: Result<(), StoreError>| {
+        assert!(matches!(outcome, Err(StoreError::LeaseLost(id)) if id == job.id));
+    };
+    lost(store.heartbeat(&old, None, 0, 0, LONG_MS).await.map(|_| ()));
+    lost(
+        store
+            .record(
+                &old,
+                NewEvent::Stage {
+                    stage: Stage::Scoring,
+                },
+            )
+            .await,
+    );
+    lost(store.finish(&old, succeeded()).await.map(|_| ()));
+    assert_eq!(store.manifest(&Scope::Service, job.id).await.unwrap(), None);
+    let ended = store.finish(&new, succeeded()).await.unwrap();
+    assert_eq!(ended.state, State::Succeeded);
+    lost(store.finish(&new, succeeded()).await.map(|_| ()));
+    assert_eq!(
+        types(&store, job.id).await,
+        ["queued", "started", "requeued", "started", "succeeded"]
+    );
+}
+
+pub async fn a_heartbeat_keeps_the_lease_and_writes_progress(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    let (_, lease) = claimed(store.as_ref(), 150).await;
+    for done in 0..4 {
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        store
+            .heartbeat(&lease, Some(Stage::Scoring), done, 9, 150)
+            .await
+            .unwrap();
+    }
+    assert!(
+        store
+            .claim(&claimer("thief", LONG_MS))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let seen = store.get(&Scope::Service, job.id).await.unwrap();
+    assert_eq!(
+        (seen.stage, seen.progress.done, seen.progress.total),
+        (Some(Stage::Scoring), 3, 9)
+    );
+    assert!(seen.progress.since.unwrap() <= seen.created_at + 60_000);
+}

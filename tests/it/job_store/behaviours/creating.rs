@@ -1,0 +1,295 @@
+//! Jobs are accepted, read, listed and deleted.
+
+use optin::job::event::NewEvent;
+use optin::job::queue::Quota;
+use optin::job::store::{Created, IdempotencyKey, JobFilter, Outcome, StoreError};
+use optin::job::{JobId, Scope, State};
+use optin::prune::failure::Code;
+use optin::prune::stage::Stage;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::{LONG_MS, Store, manifest, past, succeeded, types};
+use crate::fixture::job::{claimed, created, failure, new_job, report};
+
+pub async fn a_created_job_is_queued_and_can_be_read(store: Store) {
+    let mut new = new_job("file:///models/a");
+    new.labels = BTreeMap::from([("team".to_owned(), "search".to_owned())]);
+    let job = created(store.as_ref(), new.clone()).await;
+    assert_eq!(store.get(&Scope::Service, job.id).await.unwrap(), job);
+    assert_eq!(
+        (job.state, job.attempt, job.stage, job.finished_at),
+        (State::Queued, 0, None, None)
+    );
+    assert_eq!((&job.recipe, &job.labels), (&new.recipe, &new.labels));
+    assert_eq!(types(&store, job.id).await, ["queued"]);
+    assert!(matches!(
+        store.get(&Scope::Service, JobId::fresh()).await,
+        Err(StoreError::NotFound(_))
+    ));
+}
+
+pub async fn a_key_replays_its_job_and_refuses_another_body(store: Store) {
+    let key = |body: &str| {
+        Some(IdempotencyKey {
+            key: "k".into(),
+            body_sha256: body.into(),
+        })
+    };
+    let Created::New(first) = store
+        .create(new_job("a"), key("1"), Quota::default())
+        .await
+        .unwrap()
+    else {
+        panic!("new")
+    };
+    let Created::Replayed(again) = store
+        .create(new_job("a"), key("1"), Quota::default())
+        .await
+        .unwrap()
+    else {
+        panic!("replayed")
+    };
+    assert_eq!(first.id, again.id);
+    assert!(matches!(
+        store.create(new_job("a"), key("2"), Quota::default()).await,
+        Err(StoreError::KeyReused)
+    ));
+    let (all, _) = store
+        .list(&Scope::Service, &JobFilter::default(), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 1);
+}
+
+pub async fn a_key_used_by_many_at_once_makes_one_job(store: Store) {
+    let tasks = (0..16).map(|_| {
+        let store = Arc::clone(&store);
+        let key = Some(IdempotencyKey {
+            key: "k".into(),
+            body_sha256: "b".into(),
+        });
+        tokio::spawn(async move {
+            match store
+                .create(new_job("a"), key, Quota::default())
+                .await
+                .unwrap()
+            {
+                Created::New(job) | Created::Replayed(job) => job.id,
+            }
+        })
+    });
+    let mut ids = HashSet::new();
+    for task in tasks.collect::<Vec<_>>() {
+        ids.insert(task.await.unwrap());
+    }
+    assert_eq!(ids.len(), 1);
+}
+
+pub async fn lists_are_pages_newest_first_and_filtered(store: Store) {
+    let mut ids = Vec::new();
+    for index in 0..7 {
+        let mut new = new_job(if index % 2 == 0 { "even" } else { "odd" });
+        new.labels = BTreeMap::from([("n".to_owned(), (index % 3).to_string())]);
+        ids.push(created(store.as_ref(), new).await.id);
+    }
+    ids.reverse();
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let (page, more) = store
+            .list(&Scope::Service, &JobFilter::default(), before, 3)
+            .await
+            .unwrap();
+        seen.extend(page.iter().map(|job| job.id));
+        before = seen.last().copied();
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(seen, ids);
+    let count = async |filter: JobFilter| {
+        store
+            .list(&Scope::Service, &filter, None, 10)
+            .await
+            .unwrap()
+            .0
+            .len()
+    };
+    assert_eq!(
+        count(JobFilter {
+            model: Some("odd".into()),
+            ..JobFilter::default()
+        })
+        .await,
+        3
+    );
+    assert_eq!(
+        count(JobFilter {
+            label: Some(("n".into(), "0".into())),
+            ..JobFilter::default()
+        })
+        .await,
+        3
+    );
+    assert_eq!(
+        count(JobFilter {
+            label: Some(("n".into(), "9".into())),
+            ..JobFilter::default()
+        })
+        .await,
+        0
+    );
+    store.request_cancel(&Scope::Service, ids[0]).await.unwrap();
+    assert_eq!(
+        count(JobFilter {
+            state: Some(State::Canceled),
+            ..JobFilter::default()
+        })
+        .await,
+        1
+    );
+    assert_eq!(
+        count(JobFilter {
+            state: Some(State::Queued),
+            ..JobFilter::default()
+        })
+        .await,
+        6
+    );
+}
+
+pub async fn every_change_grows_the_version(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    let mut last = job.version;
+    let mut grew = async |what: &str| {
+        let version = store.get(&Scope::Service, job.id).await.unwrap().version;
+        assert!(version > last, "{what}");
+        last = version;
+    };
+    let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+    grew("claim").await;
+    store
+        .heartbeat(&lease, Some(Stage::Scoring), 1, 9, LONG_MS)
+        .await
+        .unwrap();
+    grew("heartbeat").await;
+    store
+        .record(
+            &lease,
+            NewEvent::Stage {
+                stage: Stage::Searching,
+            },
+        )
+        .await
+        .unwrap();
+    grew("event").await;
+    store.request_cancel(&Scope::Service, job.id).await.unwrap();
+    grew("cancel").await;
+    store
+        .finish(&lease, Outcome::Failed(failure(Code::Canceled)))
+        .await
+        .unwrap();
+    grew("finish").await;
+}
+
+pub async fn a_manifest_is_there_exactly_when_the_job_succeeded(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    assert_eq!(store.manifest(&Scope::Service, job.id).await.unwrap(), None);
+    let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+    assert_eq!(store.manifest(&Scope::Service, job.id).await.unwrap(), None);
+    let ended = store.finish(&lease, succeeded()).await.unwrap();
+    assert_eq!(ended.report, Some(report()));
+    assert_eq!(
+        store.manifest(&Scope::Service, job.id).await.unwrap(),
+        Some(manifest())
+    );
+}
+
+pub async fn only_jobs_that_have_ended_are_deleted(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    assert!(matches!(
+        store.delete(&Scope::Service, job.id).await,
+        Err(StoreError::Conflict {
+            state: State::Queued,
+            ..
+        })
+    ));
+    let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+    assert!(matches!(
+        store.delete(&Scope::Service, job.id).await,
+        Err(StoreError::Conflict {
+            state: State::Running,
+            ..
+        })
+    ));
+    store.finish(&lease, succeeded()).await.unwrap();
+    assert_eq!(
+        store.delete(&Scope::Service, job.id).await.unwrap(),
+        Some(manifest())
+    );
+    assert!(matches!(
+        store.get(&Scope::Service, job.id).await,
+        Err(StoreError::NotFound(_))
+    ));
+    assert!(matches!(
+        store.events(&Scope::Service, job.id, 0, 10).await,
+        Err(StoreError::NotFound(_))
+    ));
+    assert!(matches!(
+        store.delete(&Scope::Service, job.id).await,
+        Err(StoreError::NotFound(_))
+    ));
+}
+
+pub async fn events_are_pages_in_order(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+    for done in 0..5 {
+        store
+            .record(
+                &lease,
+                NewEvent::Progress {
+                    stage: Stage::Scoring,
+                    done,
+                    total: 5,
+                },
+            )
+            .await
+            .unwrap();
+    }
+    let page = store.events(&Scope::Service, job.id, 3, 2).await.unwrap();
+    assert_eq!(
+        page.iter().map(|event| event.sequence).collect::<Vec<_>>(),
+        [4, 5]
+    );
+    assert_eq!(
+        page[0].body,
+        NewEvent::Progress {
+            stage: Stage::Scoring,
+            done: 1,
+            total: 5
+        }
+    );
+    assert!(page[0].at >= job.created_at);
+    assert!(
+        store
+            .events(&Scope::Service, job.id, 7, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+pub async fn depth_counts_what_waits_and_what_runs(store: Store) {
+    assert_eq!(store.depth().await.unwrap().queued, 0);
+    for _ in 0..3 {
+        created(store.as_ref(), new_job("a")).await;
+    }
+    claimed(store.as_ref(), LONG_MS).await;
+    past(0).await;
+    let depth = store.depth().await.unwrap();
+    assert_eq!((depth.queued, depth.running), (2, 1));
+    assert!(depth.oldest_queued_ms >= 20 && depth.oldest_queued_ms < 60_000);
+    store.ping().await.unwrap();
+}

@@ -1,0 +1,162 @@
+//! Tenants share the service and not their jobs; the queue knows priorities, devices and turns.
+
+use optin::job::queue::{Claimer, Quota};
+use optin::job::store::{Created, IdempotencyKey, JobFilter, StoreError};
+use optin::job::{Device, NewJob, Scope, TenantId};
+
+use super::{LONG_MS, Store, succeeded};
+use crate::fixture::job::{claimer, created, new_job};
+
+fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
+fn job_of(name: &str) -> NewJob {
+    NewJob {
+        tenant: tenant(name),
+        ..new_job("a")
+    }
+}
+
+pub async fn another_tenants_job_is_not_there(store: Store) {
+    let job = created(store.as_ref(), job_of("a")).await;
+    let stranger = Scope::Tenant(tenant("b"));
+    let missing = |answer: Result<(), StoreError>| {
+        assert!(
+            matches!(answer, Err(StoreError::NotFound(id)) if id == job.id),
+            "{answer:?}"
+        );
+    };
+    missing(store.get(&stranger, job.id).await.map(drop));
+    missing(store.request_cancel(&stranger, job.id).await.map(drop));
+    missing(store.delete(&stranger, job.id).await.map(drop));
+    missing(store.manifest(&stranger, job.id).await.map(drop));
+    missing(store.events(&stranger, job.id, 0, 10).await.map(drop));
+    let everything = JobFilter::default();
+    assert!(
+        store
+            .list(&stranger, &everything, None, 10)
+            .await
+            .unwrap()
+            .0
+            .is_empty()
+    );
+    let own = Scope::Tenant(tenant("a"));
+    assert_eq!(store.get(&own, job.id).await.unwrap(), job);
+    assert_eq!(
+        store.list(&own, &everything, None, 10).await.unwrap().0,
+        [job]
+    );
+}
+
+pub async fn a_key_belongs_to_its_tenant(store: Store) {
+    let key = IdempotencyKey {
+        key: "k".into(),
+        body_sha256: "1".into(),
+    };
+    let mut ids = Vec::new();
+    for name in ["a", "b"] {
+        match store
+            .create(job_of(name), Some(key.clone()), Quota::default())
+            .await
+            .unwrap()
+        {
+            Created::New(job) => ids.push(job.id),
+            Created::Replayed(job) => panic!("{job:?} is another tenant's"),
+        }
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+/// Takes everything that waits, and says whose it was.
+async fn drained(store: &Store, claimer: &Claimer) -> Vec<String> {
+    let mut order = Vec::new();
+    while let Some((job, lease)) = store.claim(claimer).await.unwrap() {
+        order.push(job.tenant.to_string());
+        store.finish(&lease, succeeded()).await.unwrap();
+    }
+    order
+}
+
+pub async fn tenants_take_turns(store: Store) {
+    for _ in 0..4 {
+        created(store.as_ref(), job_of("many")).await;
+    }
+    for _ in 0..2 {
+        created(store.as_ref(), job_of("few")).await;
+    }
+    let order = drained(&store, &claimer("w", LONG_MS)).await;
+    assert_eq!(order, ["many", "many", "few", "many", "few", "many"]);
+    // Who comes when the queue has been going for a while does not wait behind what was there, nor pass it.
+    for _ in 0..4 {
+        created(store.as_ref(), job_of("many")).await;
+    }
+    for _ in 0..2 {
+        let (_, lease) = store.claim(&claimer("w", LONG_MS)).await.unwrap().unwrap();
+        store.finish(&lease, succeeded()).await.unwrap();
+    }
+    created(store.as_ref(), job_of("late")).await;
+    let order = drained(&store, &claimer("w", LONG_MS)).await;
+    assert_eq!(order, ["many", "many", "late"]);
+}
+
+pub async fn the_urgent_come_first(store: Store) {
+    for (name, priority) in [("low", -5), ("usual", 0), ("urgent", 7), ("next", 0)] {
+        created(
+            store.as_ref(),
+            NewJob {
+                priority,
+                ..job_of(name)
+            },
+        )
+        .await;
+    }
+    let order = drained(&store, &claimer("w", LONG_MS)).await;
+    assert_eq!(order, ["urgent", "usual", "next", "low"]);
+}
+
+pub async fn each_device_has_its_queue(store: Store) {
+    created(
+        store.as_ref(),
+        NewJob {
+            device: Device::Cuda,
+            ..job_of("gpu")
+        },
+    )
+    .await;
+    assert!(drained(&store, &claimer("w", LONG_MS)).await.is_empty());
+    let cuda = Claimer {
+        device: Device::Cuda,
+        ..claimer("w", LONG_MS)
+    };
+    assert_eq!(drained(&store, &cuda).await, ["gpu"]);
+}
+
+pub async fn quotas_hold(store: Store) {
+    let quota = Quota {
+        most_queued: 2,
+        most_running: 1,
+    };
+    for _ in 0..2 {
+        store.create(job_of("a"), None, quota).await.unwrap();
+    }
+    let refused = store.create(job_of("a"), None, quota).await;
+    assert!(
+        matches!(refused, Err(StoreError::QuotaExceeded { most: 2 })),
+        "{refused:?}"
+    );
+    store.create(job_of("b"), None, quota).await.unwrap();
+    let claimer = Claimer {
+        quota,
+        ..claimer("w", LONG_MS)
+    };
+    let (first, lease) = store.claim(&claimer).await.unwrap().unwrap();
+    let (second, _) = store.claim(&claimer).await.unwrap().unwrap();
+    assert_ne!(first.tenant, second.tenant, "one of each may run");
+    assert!(store.claim(&claimer).await.unwrap().is_none());
+    store.finish(&lease, succeeded()).await.unwrap();
+    assert_eq!(
+        store.claim(&claimer).await.unwrap().unwrap().0.tenant,
+        first.tenant
+    );
+}
