@@ -83,6 +83,8 @@ pub(super) enum ProblemCode {
     TargetUnreachable,
     /// The model or data is not there, or may not be read.
     SourceNotFound,
+    /// The place that keeps the model or data cannot be reached now.
+    SourceUnavailable,
     /// The architecture is not supported.
     UnsupportedModel,
     /// Only formats that can run code were found.
@@ -116,6 +118,7 @@ impl From<Code> for ProblemCode {
             Code::InvalidTarget => Self::InvalidTarget,
             Code::TargetUnreachable => Self::TargetUnreachable,
             Code::SourceNotFound => Self::SourceNotFound,
+            Code::SourceUnavailable => Self::SourceUnavailable,
             Code::UnsupportedModel => Self::UnsupportedModel,
             Code::UnsafeFormat => Self::UnsafeFormat,
             Code::InvalidCheckpoint => Self::InvalidCheckpoint,
@@ -241,7 +244,7 @@ impl From<Failure> for Problem {
         let status = match failure.code {
             Code::Internal => return Self::internal(&failure),
             Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-            Code::StorageError => StatusCode::SERVICE_UNAVAILABLE,
+            Code::StorageError | Code::SourceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::new(status, failure.code.into(), failure.detail)

@@ -87,6 +87,12 @@ impl Tokenizer {
     }
 }
 
+/// Whether a file of this name belongs to a tokenizer.
+#[must_use]
+pub fn is_file_of_one(name: &str) -> bool {
+    FILES.contains(&name)
+}
+
 /// The tokenizer's files that a folder has.
 #[must_use]
 pub fn files(folder: &Path) -> Vec<String> {

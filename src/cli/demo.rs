@@ -17,6 +17,7 @@ use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
 use crate::telemetry::tracing::{Format, start};
+use crate::worker::source::hub::HUB;
 
 /// Where the demo listens while that address is free.
 const PORT: u16 = 8080;
@@ -93,6 +94,10 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let worker = WorkerFlags {
         workers: 1,
         source_roots: vec![command.example.clone()],
+        hub_endpoint: HUB.to_owned(),
+        hub_token: None,
+        cache_dir: None,
+        cache_gib: 1,
         journal_days: 7,
     };
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));

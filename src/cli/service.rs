@@ -23,7 +23,6 @@ use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
 use crate::worker::intake::LocalIntake;
 use crate::worker::pruner::{Core, Pruner};
-use crate::worker::source::Sources;
 use crate::worker::{Options, Worker, sweeper};
 
 /// A claim holds so long without a heartbeat.
@@ -67,7 +66,7 @@ impl Service {
         );
         let artifacts = ArtifactStore::local(&artifacts).map_err(|error| broken(&error))?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
-        let sources = Sources::new(&workers.source_roots)?;
+        let sources = workers.sources(&storage.data_dir).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core);
         let wake = Arc::new(Notify::new());
         let listener = TcpListener::bind(server.listen).await;

@@ -1,9 +1,14 @@
 //! What runs jobs, and what it may read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+
+use crate::worker::source::Sources;
+use crate::worker::source::cache::Cache;
+use crate::worker::source::hub::{HUB, Hub};
+use crate::worker::source::roots::Roots;
 
 /// Flags of the workers.
 #[derive(Args, Clone, Debug)]
@@ -19,6 +24,29 @@ pub struct WorkerFlags {
         value_delimiter = ':'
     )]
     pub source_roots: Vec<PathBuf>,
+    /// Hub from which hf:// URIs are read; a mirror's address, or the hub's own
+    #[arg(long, env = "HF_ENDPOINT", value_name = "URL", default_value = HUB)]
+    pub hub_endpoint: String,
+    /// Token for the hub
+    #[arg(
+        long,
+        env = "HF_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        hide = true
+    )]
+    pub hub_token: Option<String>,
+    /// Folder for what was fetched from elsewhere [default: DATA_DIR/cache]
+    #[arg(long, env = "OPTIN_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Most GiB that it may hold; what was used longest ago goes first
+    #[arg(
+        long,
+        env = "OPTIN_CACHE_GIB",
+        value_name = "GIB",
+        default_value_t = 50
+    )]
+    pub cache_gib: u32,
     /// Days for which finished stages are kept for re-use
     #[arg(
         long,
@@ -30,6 +58,22 @@ pub struct WorkerFlags {
 }
 
 impl WorkerFlags {
+    /// The places from which models and data may be read.
+    ///
+    /// # Errors
+    /// A sentence, when one of them cannot be used.
+    pub fn sources(&self, data_dir: &Path) -> Result<Sources, String> {
+        let roots = Roots::new(&self.source_roots).map_err(|failure| failure.to_string())?;
+        let folder = self
+            .cache_dir
+            .clone()
+            .unwrap_or_else(|| data_dir.join("cache"));
+        let cache = Cache::open(&folder, u64::from(self.cache_gib) << 30)
+            .map_err(|error| format!("the cache {} cannot be used: {error}", folder.display()))?;
+        let hub = Hub::new(&self.hub_endpoint, self.hub_token.clone())?;
+        Ok(Sources::new(roots).with_hub(hub, cache))
+    }
+
     /// Finished stages are kept so long.
     #[must_use]
     pub fn journal_retention(&self) -> Duration {

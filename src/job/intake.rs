@@ -10,8 +10,9 @@ use crate::prune::recipe::Recipe;
 /// Looks at a recipe's sources.
 #[async_trait]
 pub trait Intake: Send + Sync {
-    /// Cheap checks: every URI is of a known scheme, inside the allowed roots, and there.
-    async fn check(&self, recipe: &Recipe) -> Result<(), Failure>;
+    /// Cheap checks: every URI is of a known scheme, allowed, and there. Answers the recipe with what may move
+    /// pinned down: a revision becomes the commit that it names now.
+    async fn check(&self, recipe: Recipe) -> Result<Recipe, Failure>;
 
     /// Reads model and data, and plans; queues nothing.
     async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure>;

@@ -19,6 +19,8 @@ pub enum Code {
     TargetUnreachable,
     /// The model or data file is not there, or its URI is outside the allowed roots.
     SourceNotFound,
+    /// The place that keeps the model or data does not answer, or answers nonsense.
+    SourceUnavailable,
     /// The architecture is not one that we know.
     UnsupportedModel,
     /// Only formats that can run code (pickle) were found.
@@ -51,7 +53,8 @@ impl Code {
     pub fn retryable(self) -> bool {
         matches!(
             self,
-            Self::StorageFull
+            Self::SourceUnavailable
+                | Self::StorageFull
                 | Self::StorageError
                 | Self::AttemptsExhausted
                 | Self::DeadlineExceeded
@@ -67,6 +70,7 @@ impl Code {
             Self::InvalidTarget => "invalid_target",
             Self::TargetUnreachable => "target_unreachable",
             Self::SourceNotFound => "source_not_found",
+            Self::SourceUnavailable => "source_unavailable",
             Self::UnsupportedModel => "unsupported_model",
             Self::UnsafeFormat => "unsafe_format",
             Self::InvalidCheckpoint => "invalid_checkpoint",

@@ -1,7 +1,6 @@
 //! One attempt at a job, from its claim to its end.
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,10 +82,15 @@ impl Worker {
         scratch: &std::path::Path,
         reporter: &Arc<Reporter>,
     ) -> Result<(Report, Manifest), Failure> {
-        let places = self.sources.places(recipe, PathBuf::from(scratch))?;
-        let out = places.out.clone();
+        reporter.stage(Stage::Preparing);
+        let out = scratch.to_owned();
+        let sources = self
+            .sources
+            .fetch(recipe, out.clone(), reporter.as_ref())
+            .await
+            .map_err(|failure| failure.in_stage(Stage::Preparing))?;
         let report = self
-            .prune_on_thread(places, recipe.clone(), Arc::clone(reporter))
+            .prune_on_thread(sources.places.clone(), recipe.clone(), Arc::clone(reporter))
             .await?;
         reporter.stage(Stage::Publishing);
         let manifest = self

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -12,6 +13,10 @@ use crate::job::intake::Intake;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::plan::Plan;
 use crate::prune::recipe::Recipe;
+use crate::prune::watch::Unwatched;
+
+/// An estimate fetches its sources for so long.
+const MOST_FETCHING: Duration = Duration::from_secs(60);
 
 /// Looks at sources with the worker's own eyes.
 pub struct LocalIntake {
@@ -35,48 +40,53 @@ impl LocalIntake {
 
 #[async_trait]
 impl Intake for LocalIntake {
-    async fn check(&self, recipe: &Recipe) -> Result<(), Failure> {
-        let places = self.sources.places(recipe, PathBuf::new())?;
+    async fn check(&self, recipe: Recipe) -> Result<Recipe, Failure> {
+        let recipe = self.sources.pin(recipe).await?;
         let wrong = |uri: &str, what: &str| {
             Err(Failure::new(
                 Code::SourceNotFound,
                 format!("\"{uri}\" {what}"),
             ))
         };
-        if !places.model.is_dir() {
-            return wrong(
-                &recipe.model.uri,
-                "is no folder; name the folder that holds config.json",
-            );
+        if let Some(model) = self.sources.local(&recipe.model)? {
+            if !model.is_dir() {
+                return wrong(
+                    &recipe.model.uri,
+                    "is no folder; name the folder that holds config.json",
+                );
+            }
+            if !model.join("config.json").is_file() {
+                return wrong(
+                    &recipe.model.uri,
+                    "holds no config.json; name a folder that save_pretrained(..) wrote",
+                );
+            }
         }
-        if !places.model.join("config.json").is_file() {
-            return wrong(
-                &recipe.model.uri,
-                "holds no config.json; name a folder that save_pretrained(..) wrote",
-            );
-        }
-        let files = [
-            (Some(&places.calibration), Some(&recipe.calibration.source)),
-            (
-                places.evaluation.as_ref(),
-                recipe
-                    .evaluation
-                    .as_ref()
-                    .map(|evaluation| &evaluation.source),
-            ),
+        let evaluation = recipe.evaluation.as_ref();
+        let data = [
+            Some(&recipe.calibration.source),
+            evaluation.map(|evaluation| &evaluation.source),
         ];
-        for (path, source) in files {
-            if let (Some(path), Some(source)) = (path, source)
-                && !path.is_file()
+        for source in data.into_iter().flatten() {
+            if self
+                .sources
+                .local(source)?
+                .is_some_and(|path| !path.is_file())
             {
                 return wrong(&source.uri, "is no file; name a .tsv, .csv or .jsonl file");
             }
         }
-        Ok(())
+        Ok(recipe)
     }
 
     async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure> {
-        let places = self.sources.places(&recipe, PathBuf::new())?;
+        let fetched = self.sources.fetch(&recipe, PathBuf::new(), &Unwatched);
+        let fetched = tokio::time::timeout(MOST_FETCHING, fetched).await.map_err(|_| {
+            Failure::new(
+                Code::SourceUnavailable,
+                "the sources are still being fetched; what has arrived is kept: ask again in a while",
+            )
+        })??;
         let internal = |what: String| Failure::new(Code::Internal, what);
         let turn = Arc::clone(&self.turn)
             .acquire_owned()
@@ -85,7 +95,7 @@ impl Intake for LocalIntake {
         let pruner = Arc::clone(&self.pruner);
         let estimate = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            pruner.estimate(&places, &recipe)
+            pruner.estimate(&fetched.places, &recipe)
         });
         estimate
             .await

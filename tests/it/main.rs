@@ -18,4 +18,5 @@ mod method;
 mod openapi;
 mod prune;
 mod service;
+mod source;
 mod worker;

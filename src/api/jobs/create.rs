@@ -33,9 +33,9 @@ pub(crate) async fn create(
     body: Body<CreateJob>,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers, "/v1/jobs", &body.sha256)?;
-    let job = body.value.into_new_job(caller.tenant)?;
+    let mut job = body.value.into_new_job(caller.tenant)?;
     state.capabilities.check_device(job.device)?;
-    state.intake.check(&job.recipe).await?;
+    job.recipe = state.intake.check(job.recipe).await?;
     match state.jobs.create(job, key, state.quota).await? {
         Created::New(job) => {
             state.wake.notify_one();

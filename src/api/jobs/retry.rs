@@ -43,13 +43,12 @@ pub(crate) async fn retry(
             detail,
         ));
     }
-    state.intake.check(&old.recipe).await?;
     let again = NewJob {
         tenant: old.tenant,
         device: old.device,
         priority: old.priority,
         deadline_ms: old.deadline_at.map(|deadline| deadline - old.created_at),
-        recipe: old.recipe,
+        recipe: state.intake.check(old.recipe).await?,
         labels: old.labels,
         max_attempts: old.max_attempts,
         retry_of: Some(id),

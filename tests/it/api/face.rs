@@ -31,18 +31,18 @@ struct Scripted;
 
 #[async_trait]
 impl Intake for Scripted {
-    async fn check(&self, recipe: &Recipe) -> Result<(), Failure> {
+    async fn check(&self, recipe: Recipe) -> Result<Recipe, Failure> {
         match recipe.model.uri.as_str() {
             uri if uri.ends_with("missing") => {
                 Err(Failure::new(Code::SourceNotFound, "it is not there"))
             }
             uri if uri.ends_with("panic") => panic!("the secret of the house"),
-            _ => Ok(()),
+            _ => Ok(recipe),
         }
     }
 
     async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure> {
-        self.check(&recipe).await?;
+        self.check(recipe.clone()).await?;
         Ok(Plan {
             architecture: "bert".into(),
             size: report().size.before,
