@@ -18,6 +18,7 @@ use super::router;
     tags(
         (name = "jobs", description = "Recipes on their way"),
         (name = "artifacts", description = "The files of results"),
+        (name = "webhooks", description = "Who is told of jobs"),
         (name = "service", description = "What the service can do and how it is"),
     ),
     components(schemas(Problem, FieldError, ProblemCode)),
@@ -45,7 +46,12 @@ struct Problems;
 impl Modify for Problems {
     fn modify(&self, document: &mut OpenApi) {
         for item in document.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.delete];
+            let operations = [
+                &mut item.get,
+                &mut item.post,
+                &mut item.patch,
+                &mut item.delete,
+            ];
             for operation in operations.into_iter().flatten() {
                 let content = ContentBuilder::new()
                     .schema(Some(Ref::from_schema_name("Problem")))

@@ -16,6 +16,7 @@ mod measure;
 mod problem;
 mod router;
 mod state;
+mod webhooks;
 mod wire;
 
 pub use document::openapi;

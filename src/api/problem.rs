@@ -213,7 +213,7 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound(_) => Self::not_found(error.to_string()),
+            StoreError::NotFound(_) | StoreError::Missing(_) => Self::not_found(error.to_string()),
             StoreError::Conflict { .. } => Self::new(
                 StatusCode::CONFLICT,
                 ProblemCode::Conflict,
@@ -224,7 +224,7 @@ impl From<StoreError> for Problem {
                 ProblemCode::IdempotencyKeyReused,
                 error.to_string(),
             ),
-            StoreError::QuotaExceeded { .. } => Self::new(
+            StoreError::QuotaExceeded { .. } | StoreError::TooMany { .. } => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 ProblemCode::QuotaExceeded,
                 error.to_string(),

@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::problem::{Problem, ProblemCode};
-use super::{AppState, artifacts, blobs, capabilities, document, events, health, jobs, measure};
+use super::{
+    AppState, artifacts, blobs, capabilities, document, events, health, jobs, measure, webhooks,
+};
 
 /// Largest body of a request.
 const BODY_BYTES: usize = 1 << 20;
@@ -43,6 +45,15 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
         .routes(routes!(blobs::get))
+        .routes(routes!(webhooks::create::create, webhooks::manage::list))
+        .routes(routes!(
+            webhooks::manage::get,
+            webhooks::manage::change,
+            webhooks::manage::delete
+        ))
+        .routes(routes!(webhooks::deliveries::list))
+        .routes(routes!(webhooks::deliveries::test))
+        .routes(routes!(webhooks::deliveries::redeliver))
         .routes(routes!(capabilities::capabilities))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

@@ -11,12 +11,18 @@ use crate::artifact::store::ArtifactStore;
 use crate::job::intake::Intake;
 use crate::job::queue::{Device, Quota};
 use crate::job::store::JobStore;
+use crate::job::store::webhooks::WebhookStore;
+use crate::job::webhook::address::Policy;
 
 /// Handed to every handler.
 #[derive(Clone)]
 pub struct AppState {
     /// Where jobs live.
     pub jobs: Arc<dyn JobStore>,
+    /// Who is told of jobs.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Where webhooks may lead.
+    pub webhook_policy: Policy,
     /// Looks at sources before a job is accepted.
     pub intake: Arc<dyn Intake>,
     /// Where files live.

@@ -110,6 +110,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let server = ServerFlags {
         listen,
         public_url: None,
+        webhooks_private: false,
         allow_unauthenticated: false,
     };
     let limits = LimitFlags {

@@ -19,8 +19,10 @@ use crate::config::worker::WorkerFlags;
 use crate::job::Device;
 use crate::job::store::JobStore;
 use crate::job::store::sqlite::SqliteStore;
+use crate::job::store::webhooks::WebhookStore;
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
+use crate::worker::courier::{self, Courier};
 use crate::worker::intake::LocalIntake;
 use crate::worker::pruner::{Core, Pruner};
 use crate::worker::{Options, Worker, sweeper};
@@ -42,6 +44,7 @@ pub(super) struct Service {
     server: JoinHandle<std::io::Result<()>>,
     workers: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
+    courier: JoinHandle<()>,
 }
 
 impl Service {
@@ -59,11 +62,13 @@ impl Service {
         );
         std::fs::create_dir_all(&storage.data_dir)?;
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
-        let jobs: Arc<dyn JobStore> = Arc::new(
+        let store = Arc::new(
             SqliteStore::open(&database)
                 .await
                 .map_err(|error| broken(&error))?,
         );
+        let jobs: Arc<dyn JobStore> = Arc::clone(&store) as _;
+        let webhooks: Arc<dyn WebhookStore> = store;
         let artifacts = ArtifactStore::local(&artifacts).map_err(|error| broken(&error))?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = workers.sources(&storage.data_dir).map_err(Exit::Usage)?;
@@ -77,6 +82,8 @@ impl Service {
         let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
         let state = AppState {
             jobs: Arc::clone(&jobs),
+            webhooks: Arc::clone(&webhooks),
+            webhook_policy: server.webhook_policy(),
             intake: Arc::new(LocalIntake::new(sources.clone(), Arc::clone(&pruner))),
             artifacts: artifacts.clone(),
             signing,
@@ -124,6 +131,13 @@ impl Service {
             work_dir: storage.work_dir(),
         };
         let sweeper = tokio::spawn(sweeper::sweep(jobs, options, stop.clone()));
+        let courier = courier::Options {
+            poll: POLL,
+            policy: server.webhook_policy(),
+        };
+        let courier = Courier::new(webhooks, courier).map_err(|error| broken(&error))?;
+        let stopped = stop.clone();
+        let courier = tokio::spawn(async move { courier.run(stopped).await });
         let stopping = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move {
             axum::serve(listener, router(state))
@@ -137,6 +151,7 @@ impl Service {
             server,
             workers: running,
             sweeper,
+            courier,
         })
     }
 
@@ -149,6 +164,8 @@ impl Service {
                 .map_err(|error| Exit::Broken(error.to_string()))?;
         }
         self.sweeper.abort();
+        // A delivery that is under way ends; what is not settled is due again later.
+        let _ = tokio::time::timeout(DRAIN, self.courier).await;
         // Streams would go on as long as their readers: they get a little while.
         let server = self.server.abort_handle();
         match tokio::time::timeout(DRAIN, self.server).await {

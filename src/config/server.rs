@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
+use crate::job::webhook::address::Policy;
+
 /// Flags of the HTTP face.
 #[derive(Args, Clone, Debug)]
 pub struct ServerFlags {
@@ -18,12 +20,23 @@ pub struct ServerFlags {
     /// Where callers reach this service, for download URLs [default: http://ADDRESS]
     #[arg(long, env = "OPTIN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Let webhooks lead to private addresses and over plain HTTP: for a closed network, never for the internet
+    #[arg(long, env = "OPTIN_WEBHOOKS_PRIVATE")]
+    pub webhooks_private: bool,
     /// Listen on an address that other machines reach, though nobody has to show a key
     #[arg(long, env = "OPTIN_ALLOW_UNAUTHENTICATED")]
     pub allow_unauthenticated: bool,
 }
 
 impl ServerFlags {
+    /// Where webhooks may lead.
+    #[must_use]
+    pub fn webhook_policy(&self) -> Policy {
+        Policy {
+            private: self.webhooks_private,
+        }
+    }
+
     /// Refuses to serve strangers by accident: this release knows no API keys.
     ///
     /// # Errors

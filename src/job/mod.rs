@@ -14,6 +14,7 @@ pub mod record;
 pub mod state;
 pub mod store;
 pub mod tenant;
+pub mod webhook;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -20,6 +20,9 @@ pub const STAGE_SECONDS: &str = "optin_stage_duration_seconds";
 /// Bytes stored for results.
 pub const ARTIFACT_BYTES: &str = "optin_artifact_bytes_stored_total";
 
+/// Tries to deliver to a webhook, by outcome.
+pub const DELIVERIES: &str = "optin_webhook_deliveries_total";
+
 /// Upper ends of the buckets of times, in seconds: from a request's to a stage's.
 const BUCKETS: &[f64] = &[
     0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 300.0, 1_800.0, 7_200.0,
@@ -61,5 +64,10 @@ fn describe() {
     );
     describe_counter!(ATTEMPTS, Unit::Count, "Attempts that ended, by outcome");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a stage of the route");
+    describe_counter!(
+        DELIVERIES,
+        Unit::Count,
+        "Tries to deliver to a webhook, by outcome"
+    );
     describe_counter!(ARTIFACT_BYTES, Unit::Bytes, "Bytes stored for results");
 }

@@ -4,6 +4,7 @@
 //! store (bytes).
 
 pub mod attempt;
+pub mod courier;
 pub mod heartbeat;
 pub mod intake;
 pub mod pruner;

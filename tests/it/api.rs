@@ -5,3 +5,4 @@ mod events;
 mod face;
 mod jobs;
 mod requests;
+mod webhooks;

@@ -19,4 +19,5 @@ mod openapi;
 mod prune;
 mod service;
 mod source;
+mod webhook;
 mod worker;

@@ -13,6 +13,7 @@ use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
 pub mod sqlite;
+pub mod webhooks;
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,17 @@ pub enum StoreError {
     )]
     QuotaExceeded {
         /// How many that is.
+        most: i64,
+    },
+    /// No such thing.
+    #[error("there is no {0}")]
+    Missing(String),
+    /// There are as many as there may be.
+    #[error("there are {most} {what} already, as many as one tenant may have; remove some")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
         most: i64,
     },
     /// The lease is no longer ours: another attempt owns the job, or it has ended.

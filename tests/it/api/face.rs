@@ -11,7 +11,9 @@ use optin::artifact::sign::SigningKey;
 use optin::artifact::store::ArtifactStore;
 use optin::job::intake::Intake;
 use optin::job::store::sqlite::SqliteStore;
+use optin::job::store::webhooks::WebhookStore;
 use optin::job::store::{JobStore, Outcome};
+use optin::job::webhook::address::Policy;
 use optin::job::{JobId, Lease};
 use optin::prune::failure::{Code, Failure};
 use optin::prune::plan::Plan;
@@ -127,6 +129,8 @@ impl Face {
         let signing = Arc::new(SigningKey::from_bytes([1; 32]));
         let state = AppState {
             jobs: Arc::clone(&jobs) as Arc<dyn JobStore>,
+            webhooks: Arc::clone(&jobs) as Arc<dyn WebhookStore>,
+            webhook_policy: Policy::default(),
             intake: Arc::new(Scripted),
             artifacts: artifacts.clone(),
             signing: Arc::clone(&signing),

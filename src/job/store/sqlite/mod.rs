@@ -8,6 +8,7 @@ mod error;
 mod guard;
 mod queue;
 mod row;
+mod webhooks;
 
 use std::path::Path;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite};
 
-use super::StoreError;
+use super::{StoreError, webhooks};
 use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
@@ -136,6 +136,7 @@ async fn append_news(
         .bind(json(&event)?)
         .execute(&mut *connection)
         .await?;
+        webhooks::tell(connection, &record.job, &event, now).await?;
     }
     Ok(())
 }
@@ -209,20 +210,20 @@ pub(super) fn id(text: String) -> Result<JobId, StoreError> {
     text.parse().map_err(damaged)
 }
 
-fn json(document: &impl Serialize) -> Result<String, StoreError> {
+pub(super) fn json(document: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(document).map_err(damaged)
 }
 
-fn document<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
+pub(super) fn document<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     serde_json::from_str(&text).map_err(damaged)
 }
 
 /// A word of a closed list, as serde spells it.
-fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
+pub(super) fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     serde_json::from_value(serde_json::Value::String(text)).map_err(damaged)
 }
 
-fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Database(Box::new(error))
 }
 

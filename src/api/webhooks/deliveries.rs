@@ -1,0 +1,197 @@
+//! What was told: `GET .../deliveries`, `POST .../test` and `POST .../deliveries/{delivery}/redeliver`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{missing, webhook_id};
+use crate::api::AppState;
+use crate::api::caller::Caller;
+use crate::api::extract::{Named, Params};
+use crate::api::problem::Problem;
+use crate::api::wire::time::rfc3339;
+use crate::job::webhook::{Delivery, DeliveryId, DeliveryState};
+
+/// A page of deliveries, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeliveryList {
+    #[schema(example = "list")]
+    object: &'static str,
+    data: Vec<DeliveryBody>,
+    /// Where the next page begins.
+    next_cursor: Option<String>,
+    has_more: bool,
+}
+
+/// Something on its way to a webhook.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeliveryBody {
+    /// The header `webhook-id`: the same in every try.
+    #[schema(example = "msg_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
+    id: String,
+    #[schema(example = "delivery")]
+    object: &'static str,
+    #[schema(example = "job.succeeded")]
+    event: String,
+    state: DeliveryStateBody,
+    /// Tries so far.
+    #[schema(minimum = 0)]
+    attempts: i64,
+    /// When the next try is due.
+    #[schema(format = DateTime)]
+    next_at: Option<String>,
+    /// The HTTP status of the last try.
+    last_status: Option<i64>,
+    /// Why the last try failed.
+    last_error: Option<String>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it arrived, or was given up.
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+    /// What it says.
+    #[schema(value_type = Object)]
+    body: serde_json::Value,
+}
+
+/// Where a delivery is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeliveryStateBody {
+    /// A try is to come.
+    Pending,
+    /// It arrived.
+    Delivered,
+    /// Every try failed.
+    Failed,
+}
+
+impl From<Delivery> for DeliveryBody {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            id: delivery.id.to_string(),
+            object: "delivery",
+            event: delivery.topic,
+            state: match delivery.state {
+                DeliveryState::Pending => DeliveryStateBody::Pending,
+                DeliveryState::Delivered => DeliveryStateBody::Delivered,
+                DeliveryState::Failed => DeliveryStateBody::Failed,
+            },
+            attempts: delivery.attempts,
+            next_at: delivery.next_at.map(rfc3339),
+            last_status: delivery.last_status,
+            last_error: delivery.last_error,
+            created_at: rfc3339(delivery.created_at),
+            ended_at: delivery.ended_at.map(rfc3339),
+            body: delivery.body,
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// Deliveries a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    #[serde(default = "twenty")]
+    limit: usize,
+    /// `next_cursor` of the page before.
+    #[param(pattern = "^msg_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+    cursor: Option<String>,
+}
+
+fn twenty() -> usize {
+    20
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WebhookPath {
+    id: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeliveryPath {
+    id: String,
+    delivery: String,
+}
+
+/// What was told, newest first.
+#[utoipa::path(
+    get, path = "/v1/webhooks/{id}/deliveries", tag = "webhooks", operation_id = "listDeliveries",
+    params(("id" = String, Path, description = "The webhook"), Page),
+    responses((status = 200, description = "A page", body = DeliveryList))
+)]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<WebhookPath>,
+    Params(page): Params<Page>,
+) -> Result<Json<DeliveryList>, Problem> {
+    if !(1..=100).contains(&page.limit) {
+        return Err(Problem::bad_request(
+            "limit",
+            format!("limit is {}; it must lie between 1 and 100", page.limit),
+        ));
+    }
+    let before: Option<DeliveryId> =
+        match &page.cursor {
+            Some(cursor) => Some(cursor.parse().map_err(|_| {
+                Problem::bad_request("cursor", "this cursor was not given by a page")
+            })?),
+            None => None,
+        };
+    let id = webhook_id(&path.id)?;
+    let (found, has_more) = state
+        .webhooks
+        .deliveries(&caller.scope(), id, before, page.limit)
+        .await?;
+    Ok(Json(DeliveryList {
+        object: "list",
+        next_cursor: found
+            .last()
+            .filter(|_| has_more)
+            .map(|delivery| delivery.id.to_string()),
+        data: found.into_iter().map(Into::into).collect(),
+        has_more,
+    }))
+}
+
+/// See whether a delivery arrives.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "testWebhook",
+    params(("id" = String, Path, description = "The webhook")),
+    responses((status = 202, description = "It is on its way", body = DeliveryBody))
+)]
+pub(crate) async fn test(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<WebhookPath>,
+) -> Result<(StatusCode, Json<DeliveryBody>), Problem> {
+    let id = webhook_id(&path.id)?;
+    let delivery = state.webhooks.test_webhook(&caller.scope(), id).await?;
+    Ok((StatusCode::ACCEPTED, Json(delivery.into())))
+}
+
+/// Tell it again.
+///
+/// Whatever became of the delivery, it is due at once, with the same id and the same body.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/deliveries/{delivery}/redeliver", tag = "webhooks", operation_id = "redeliver",
+    params(("id" = String, Path, description = "The webhook"), ("delivery" = String, Path, description = "The delivery")),
+    responses((status = 202, description = "It is on its way", body = DeliveryBody))
+)]
+pub(crate) async fn redeliver(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<DeliveryPath>,
+) -> Result<(StatusCode, Json<DeliveryBody>), Problem> {
+    let id = webhook_id(&path.id)?;
+    let delivery = path.delivery.parse().map_err(missing)?;
+    let delivery = state
+        .webhooks
+        .redeliver(&caller.scope(), id, delivery)
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(delivery.into())))
+}

@@ -1,0 +1,104 @@
+//! `GET /v1/webhooks`, and `GET`, `PATCH` and `DELETE /v1/webhooks/{id}`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{WebhookBody, webhook_id};
+use crate::api::AppState;
+use crate::api::caller::Caller;
+use crate::api::extract::{Body, Named};
+use crate::api::problem::Problem;
+
+/// All webhooks of a tenant, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WebhookList {
+    #[schema(example = "list")]
+    object: &'static str,
+    data: Vec<WebhookBody>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WebhookPath {
+    id: String,
+}
+
+/// What is changed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeWebhook {
+    /// Whether it is told anything.
+    enabled: bool,
+}
+
+/// Who is told.
+#[utoipa::path(
+    get, path = "/v1/webhooks", tag = "webhooks", operation_id = "listWebhooks",
+    responses((status = 200, description = "All of them", body = WebhookList))
+)]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<Json<WebhookList>, Problem> {
+    let found = state.webhooks.webhooks(&caller.scope()).await?;
+    Ok(Json(WebhookList {
+        object: "list",
+        data: found.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// A webhook.
+#[utoipa::path(
+    get, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "getWebhook",
+    params(("id" = String, Path, description = "The webhook")),
+    responses((status = 200, description = "The webhook", body = WebhookBody))
+)]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<WebhookPath>,
+) -> Result<Json<WebhookBody>, Problem> {
+    let id = webhook_id(&path.id)?;
+    let found = state.webhooks.webhook(&caller.scope(), id).await?;
+    Ok(Json(found.into()))
+}
+
+/// Switch a webhook on or off.
+///
+/// What is on its way waits while it is off.
+#[utoipa::path(
+    patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "changeWebhook", request_body = ChangeWebhook,
+    params(("id" = String, Path, description = "The webhook")),
+    responses((status = 200, description = "The webhook", body = WebhookBody))
+)]
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<WebhookPath>,
+    body: Body<ChangeWebhook>,
+) -> Result<Json<WebhookBody>, Problem> {
+    let id = webhook_id(&path.id)?;
+    let changed = state
+        .webhooks
+        .enable_webhook(&caller.scope(), id, body.value.enabled)
+        .await?;
+    Ok(Json(changed.into()))
+}
+
+/// Tell someone nothing any more.
+#[utoipa::path(
+    delete, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "deleteWebhook",
+    params(("id" = String, Path, description = "The webhook")),
+    responses((status = 204, description = "It is gone, and its deliveries with it"))
+)]
+pub(crate) async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<WebhookPath>,
+) -> Result<StatusCode, Problem> {
+    let id = webhook_id(&path.id)?;
+    state.webhooks.remove_webhook(&caller.scope(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,58 @@
+//! Names of receivers and of deliveries: a word and a UUIDv7, as a job has it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A fresh name, later than every one made before it in this process.
+            #[must_use]
+            pub fn fresh() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!($prefix, "{}"), self.0.hyphenated())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NoSuchName;
+
+            fn from_str(text: &str) -> Result<Self, NoSuchName> {
+                let wrong = || NoSuchName(text.chars().take(64).collect());
+                let uuid = text.strip_prefix($prefix).ok_or_else(wrong)?;
+                let parsed = Uuid::try_parse(uuid).map_err(|_| wrong())?;
+                match parsed.hyphenated().to_string() == uuid {
+                    true => Ok(Self(parsed)),
+                    false => Err(wrong()),
+                }
+            }
+        }
+    };
+}
+
+name!(
+    /// Names a receiver.
+    WebhookId,
+    "wh_"
+);
+name!(
+    /// Names a delivery.
+    DeliveryId,
+    "msg_"
+);
+
+/// The text is no such name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no \"{0}\"")]
+pub struct NoSuchName(String);
