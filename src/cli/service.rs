@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use crate::api::{AppState, Capabilities, router};
 use crate::artifact::sign::SigningKey;
-use crate::artifact::store::ArtifactStore;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
@@ -62,7 +61,9 @@ impl Service {
                 .await
                 .map_err(|error| broken(&error))?,
         );
-        let artifacts = ArtifactStore::local(&artifacts).map_err(|error| broken(&error))?;
+        let artifacts = artifacts.open().map_err(|error| broken(&error))?;
+        // A bucket that cannot be used is told now, and not to the first job.
+        artifacts.probe().await.map_err(|error| broken(&error))?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = Sources::new(&workers.source_roots)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core);
@@ -76,7 +77,9 @@ impl Service {
         let state = AppState {
             jobs: Arc::clone(&jobs),
             intake: Arc::new(LocalIntake::new(sources.clone(), Arc::clone(&pruner))),
-            artifacts: artifacts.clone(),
+            artifacts: artifacts
+                .clone()
+                .with_urls(Arc::clone(&signing), &public_url),
             signing,
             wake: Arc::clone(&wake),
             metrics: metric::start().map_err(|error| broken(&error))?,

@@ -128,7 +128,9 @@ impl Face {
         let state = AppState {
             jobs: Arc::clone(&jobs) as Arc<dyn JobStore>,
             intake: Arc::new(Scripted),
-            artifacts: artifacts.clone(),
+            artifacts: artifacts
+                .clone()
+                .with_urls(Arc::clone(&signing), "https://optin.example"),
             signing: Arc::clone(&signing),
             wake: Arc::new(Notify::new()),
             metrics: metric::start().unwrap(),
