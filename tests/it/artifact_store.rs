@@ -3,6 +3,7 @@
 mod behaviours;
 mod bucket;
 mod crash;
+mod flags;
 mod local;
 mod s3;
 mod urls;
