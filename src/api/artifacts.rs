@@ -1,5 +1,7 @@
 //! `GET /v1/jobs/{id}/artifacts` and `GET /v1/jobs/{id}/artifacts/{name}`
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,15 +12,12 @@ use utoipa::ToSchema;
 use super::AppState;
 use super::caller::Caller;
 use super::extract::{Id, Named};
-use super::jobs::now_ms;
 use super::problem::Problem;
 use super::wire::time::rfc3339;
-use crate::artifact::key::Key;
-use crate::artifact::manifest::StoredFile;
 use crate::job::JobId;
 
 /// A download URL holds so long.
-const LIFETIME_SECONDS: i64 = 15 * 60;
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// The files of a job's result.
 #[derive(Serialize, ToSchema)]
@@ -114,37 +113,30 @@ pub(crate) async fn get(
     let file = manifest.file(&path.name).ok_or_else(|| {
         Problem::not_found("the job has no such file; list its artifacts for the names")
     })?;
-    let (url, expires) = signed(&state, file)?;
+    let signed = state
+        .artifacts
+        .signed_url(file, media_type(&file.name), LIFETIME)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
     let wants_json = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("application/json"));
     Ok(match wants_json {
         true => Json(SignedUrl {
-            url,
-            expires_at: rfc3339(expires * 1_000),
+            url: signed.url,
+            expires_at: rfc3339(signed.expires_at * 1_000),
         })
         .into_response(),
         false => (
             StatusCode::TEMPORARY_REDIRECT,
             [
-                (header::LOCATION, url),
+                (header::LOCATION, signed.url),
                 (header::CACHE_CONTROL, "no-store".to_owned()),
             ],
         )
             .into_response(),
     })
-}
-
-fn signed(state: &AppState, file: &StoredFile) -> Result<(String, i64), Problem> {
-    let key = Key::parse(&file.key).map_err(|error| Problem::internal(&error))?;
-    let expires = now_ms() / 1_000 + LIFETIME_SECONDS;
-    let signature = state.signing.sign(&key, &file.sha256, expires);
-    let url = format!(
-        "{}/v1/blobs/{key}?sha256={}&expires={expires}&signature={signature}",
-        state.public_url, file.sha256
-    );
-    Ok((url, expires))
 }
 
 /// By the ending of the name.

@@ -152,6 +152,6 @@ fn refused(why: Refused) -> Problem {
 fn gone(error: ArtifactError) -> Problem {
     match error {
         ArtifactError::NotFound(_) => Problem::not_found("the file is gone; its job was deleted"),
-        ArtifactError::Full | ArtifactError::Failed(_) => Problem::internal(&error),
+        _ => Problem::internal(&error),
     }
 }

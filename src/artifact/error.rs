@@ -9,6 +9,20 @@ pub enum ArtifactError {
     /// The disk is full.
     #[error("the artifact store's disk is full")]
     Full,
+    /// The bucket cannot be used; the sentence names it and what to do.
+    #[error("{0}")]
+    Bucket(String),
+    /// An object is larger than its reader takes.
+    #[error("the stored file at {key} has more than the {cap_bytes} bytes that are taken")]
+    TooLarge {
+        /// Where it is.
+        key: String,
+        /// What its reader takes.
+        cap_bytes: u64,
+    },
+    /// This store was opened without the means to make URLs.
+    #[error("this artifact store makes no URLs: it was opened without a signing key")]
+    NoUrls,
     /// Reading the local file, or the object store, failed.
     #[error("the artifact store failed: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,4 +1,5 @@
-//! Where in the object store a job's files lie. No other file makes a key.
+//! Where in the object store files lie: a job's, a tenant's journal, and what tenants send in. No other
+//! file makes a key.
 
 use std::fmt;
 
@@ -42,6 +43,44 @@ impl Key {
         Ok(Self(format!("jobs/{}", checked(job)?)))
     }
 
+    /// A document of the shared journal: what this tenant's jobs leave for each other, by the digest of all
+    /// that it was made from.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn journal(tenant: &str, name: &str, digest: &str) -> Result<Self, BadPart> {
+        let document = format!("{}-{}", checked(name)?, checked(digest)?);
+        Ok(Self(format!("journal/{}/{document}", checked(tenant)?)))
+    }
+
+    /// All documents of a tenant's journal.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn journal_of(tenant: &str) -> Result<Self, BadPart> {
+        Ok(Self(format!("journal/{}", checked(tenant)?)))
+    }
+
+    /// What a tenant sends in under this id.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn upload(tenant: &str, id: &str) -> Result<Self, BadPart> {
+        Ok(Self(format!(
+            "uploads/{}/{}",
+            checked(tenant)?,
+            checked(id)?
+        )))
+    }
+
+    /// Everything that a tenant sent in.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn uploads_of(tenant: &str) -> Result<Self, BadPart> {
+        Ok(Self(format!("uploads/{}", checked(tenant)?)))
+    }
+
     /// Where a readiness probe may write.
     #[must_use]
     pub fn probe() -> Self {
@@ -56,6 +95,12 @@ impl Key {
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
             ["jobs", job, attempt, name] => Self::named(job, attempt, name),
+            ["uploads", tenant, id] => Self::upload(tenant, id),
+            ["journal", tenant, document] => Ok(Self(format!(
+                "journal/{}/{}",
+                checked(tenant)?,
+                checked(document)?
+            ))),
             _ => Err(BadPart(text.chars().take(64).collect())),
         }
     }

@@ -1,4 +1,4 @@
-//! Where bytes live: a job's files, in an object store, and the URLs that hand them out.
+//! Where bytes live: a job's files, in a local folder or a bucket, and the URLs that hand them out.
 //!
 //! The only place that knows `object_store`. Files lie at keys that are unique to the attempt that wrote
 //! them; they are published by committing the [manifest](manifest::Manifest) with the job, never by a rename.
@@ -6,5 +6,9 @@
 pub mod error;
 pub mod key;
 pub mod manifest;
+pub mod object;
+pub mod s3;
 pub mod sign;
 pub mod store;
+mod upload;
+pub mod url;

@@ -1,4 +1,4 @@
-//! The object store: files in, byte ranges out.
+//! The object store: a local folder or a bucket, behind one type.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,30 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
-use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::ArtifactError;
 use super::key::Key;
-use super::manifest::StoredFile;
-
-/// Bytes that are read, digested and written at once.
-const CHUNK_BYTES: usize = 1 << 20;
+use super::s3::{Bucket, S3Options};
+use super::sign::SigningKey;
+use super::url::LocalUrls;
 
 /// Where artifacts live.
 #[derive(Clone)]
 pub struct ArtifactStore {
-    inner: Arc<dyn ObjectStore>,
-    /// The folder of a local store.
-    folder: Option<PathBuf>,
+    pub(super) inner: Arc<dyn ObjectStore>,
+    pub(super) backend: Backend,
+}
+
+/// What the two kinds do not share.
+#[derive(Clone)]
+pub(super) enum Backend {
+    Local {
+        folder: PathBuf,
+        urls: Option<LocalUrls>,
+    },
+    S3(Arc<Bucket>),
 }
 
 impl ArtifactStore {
@@ -38,37 +43,38 @@ impl ArtifactStore {
         let inner = LocalFileSystem::new_with_prefix(root)?
             .with_automatic_cleanup(true)
             .with_fsync(true);
+        let backend = Backend::Local {
+            folder: root.to_owned(),
+            urls: None,
+        };
         Ok(Self {
             inner: Arc::new(inner),
-            folder: Some(root.to_owned()),
+            backend,
         })
     }
 
-    /// Stores a local file and says what was stored. Either the whole object is there afterwards or none.
+    /// A bucket. Nothing is asked yet; [`probe`](Self::probe) says whether it can be used.
     ///
     /// # Errors
-    /// When the file cannot be read or the object not be written.
-    pub async fn upload(
-        &self,
-        key: &Key,
-        name: &str,
-        path: &Path,
-    ) -> Result<StoredFile, ArtifactError> {
-        let mut file = tokio::fs::File::open(path).await?;
-        let mut writer = BufWriter::new(Arc::clone(&self.inner), key.as_str().into());
-        match copy(&mut file, &mut writer).await {
-            Ok((bytes, sha256)) => Ok(StoredFile {
-                name: name.to_owned(),
-                key: key.to_string(),
-                bytes,
-                sha256,
-            }),
-            Err(error) => {
-                // What was sent so far must not stay behind; the first error is the one to tell.
-                let _ = writer.abort().await;
-                Err(error.into())
-            }
+    /// When the options contradict each other.
+    pub fn s3(options: S3Options) -> Result<Self, ArtifactError> {
+        let (inner, bucket) = Bucket::open(options)?;
+        Ok(Self {
+            inner,
+            backend: Backend::S3(bucket),
+        })
+    }
+
+    /// What a local store signs its URLs with, and where callers reach this service. A bucket has its own.
+    #[must_use]
+    pub fn with_urls(mut self, key: Arc<SigningKey>, public_url: &str) -> Self {
+        if let Backend::Local { urls, .. } = &mut self.backend {
+            *urls = Some(LocalUrls {
+                signing: key,
+                base: public_url.trim_end_matches('/').into(),
+            });
         }
+        self
     }
 
     /// Size of an object in bytes.
@@ -76,7 +82,8 @@ impl ArtifactStore {
     /// # Errors
     /// When there is no such object.
     pub async fn size(&self, key: &Key) -> Result<u64, ArtifactError> {
-        Ok(self.inner.head(&key.as_str().into()).await?.size)
+        let found = self.inner.head(&self.at(key)).await;
+        Ok(found.map_err(|error| self.failed(error))?.size)
     }
 
     /// The bytes of an object, or a range of them, chunk by chunk.
@@ -88,12 +95,14 @@ impl ArtifactStore {
         key: &Key,
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, Result<Bytes, ArtifactError>>, ArtifactError> {
-        let options = GetOptions {
-            range: range.map(GetRange::Bounded),
-            ..GetOptions::default()
-        };
-        let found = self.inner.get_opts(&key.as_str().into(), options).await?;
-        Ok(found.into_stream().map_err(ArtifactError::from).boxed())
+        let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
+        let found = self.inner.get_opts(&self.at(key), options).await;
+        let found = found.map_err(|error| self.failed(error))?;
+        let store = self.clone();
+        Ok(found
+            .into_stream()
+            .map_err(move |error| store.failed(error))
+            .boxed())
     }
 
     /// Removes everything under a prefix, drafts of uploads that were killed too; nothing there is no error.
@@ -101,21 +110,22 @@ impl ArtifactStore {
     /// # Errors
     /// When an object cannot be removed.
     pub async fn delete_prefix(&self, prefix: &Key) -> Result<(), ArtifactError> {
-        let path = prefix.as_str().into();
-        let found: Vec<_> = self
-            .inner
-            .list(Some(&path))
+        let found = self.inner.list(Some(&self.at(prefix)));
+        let found: Vec<_> = found
             .map_ok(|object| object.location)
             .try_collect()
-            .await?;
-        for location in found {
-            match self.inner.delete(&location).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+            .await
+            .map_err(|error| self.failed(error))?;
+        let locations = futures::stream::iter(found.into_iter().map(Ok)).boxed();
+        let mut deleted = self.inner.delete_stream(locations);
+        while let Some(outcome) = deleted.next().await {
+            match outcome {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(self.failed(error)),
             }
         }
         // An upload that was killed leaves its draft, which a listing hides.
-        let Some(folder) = &self.folder else {
+        let Backend::Local { folder, .. } = &self.backend else {
             return Ok(());
         };
         match tokio::fs::remove_dir_all(folder.join(prefix.as_str())).await {
@@ -124,36 +134,49 @@ impl ArtifactStore {
         }
     }
 
-    /// Whether the store takes, gives back and removes an object.
+    /// Whether the store takes and gives back an object.
     ///
     /// # Errors
     /// When it does not.
     pub async fn probe(&self) -> Result<(), ArtifactError> {
-        let path = Key::probe().as_str().into();
-        self.inner
-            .put(&path, Bytes::from_static(b"ready").into())
-            .await?;
-        self.inner.get(&path).await?.bytes().await?;
+        let ready = Bytes::from_static(b"ready");
+        self.put_bytes(&Key::probe(), ready.clone()).await?;
+        self.get_bytes(&Key::probe(), ready.len() as u64).await?;
         Ok(())
     }
-}
 
-async fn copy(
-    file: &mut tokio::fs::File,
-    writer: &mut BufWriter,
-) -> std::io::Result<(u64, String)> {
-    let mut digest = Sha256::new();
-    let mut total = 0;
-    let mut buffer = vec![0; CHUNK_BYTES];
-    loop {
-        let count = file.read(&mut buffer).await?;
-        if count == 0 {
-            break;
+    /// Where an object lies, in a bucket under its prefix.
+    pub(super) fn at(&self, key: &Key) -> object_store::path::Path {
+        match &self.backend {
+            Backend::Local { .. } => key.as_str().into(),
+            Backend::S3(bucket) => format!("{}/{key}", bucket.options.prefix).into(),
         }
-        digest.update(&buffer[..count]);
-        writer.write_all(&buffer[..count]).await?;
-        total += count as u64;
     }
-    writer.shutdown().await?;
-    Ok((total, hex::encode(digest.finalize())))
+
+    /// The reverse of [`at`](Self::at).
+    pub(super) fn key_of(&self, location: &object_store::path::Path) -> String {
+        let text = location.as_ref();
+        match &self.backend {
+            Backend::Local { .. } => text,
+            Backend::S3(bucket) => text
+                .strip_prefix(bucket.options.prefix.trim_matches('/'))
+                .map_or(text, |rest| rest.trim_start_matches('/')),
+        }
+        .to_owned()
+    }
+
+    pub(super) fn failed(&self, error: object_store::Error) -> ArtifactError {
+        match (&self.backend, error) {
+            (Backend::S3(bucket), error) => match error {
+                // A missing bucket looks like a missing object, but for the service's word.
+                object_store::Error::NotFound { path, ref source }
+                    if !source.to_string().contains("NoSuchBucket") =>
+                {
+                    ArtifactError::NotFound(path)
+                }
+                error => bucket.options.explain(&error),
+            },
+            (Backend::Local { .. }, error) => error.into(),
+        }
+    }
 }

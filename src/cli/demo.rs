@@ -90,6 +90,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         data_dir: command.data_dir.clone(),
         database_url: None,
         storage_url: None,
+        s3: Default::default(),
     };
     let worker = WorkerFlags {
         workers: 1,

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Exit;
 use crate::api::{AppState, Capabilities, router};
 use crate::artifact::sign::SigningKey;
-use crate::artifact::store::ArtifactStore;
 use crate::config::limits::LimitFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
@@ -69,7 +68,9 @@ impl Service {
         );
         let jobs: Arc<dyn JobStore> = Arc::clone(&store) as _;
         let webhooks: Arc<dyn WebhookStore> = store;
-        let artifacts = ArtifactStore::local(&artifacts).map_err(|error| broken(&error))?;
+        let artifacts = artifacts.open().map_err(|error| broken(&error))?;
+        // A bucket that cannot be used is told now, and not to the first job.
+        artifacts.probe().await.map_err(|error| broken(&error))?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = workers.sources(&storage.data_dir).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core);
@@ -85,7 +86,9 @@ impl Service {
             webhooks: Arc::clone(&webhooks),
             webhook_policy: server.webhook_policy(),
             intake: Arc::new(LocalIntake::new(sources.clone(), Arc::clone(&pruner))),
-            artifacts: artifacts.clone(),
+            artifacts: artifacts
+                .clone()
+                .with_urls(Arc::clone(&signing), &public_url),
             signing,
             wake: Arc::clone(&wake),
             metrics: metric::start().map_err(|error| broken(&error))?,

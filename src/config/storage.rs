@@ -4,6 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::s3::S3Flags;
+use crate::artifact::error::ArtifactError;
+use crate::artifact::s3::S3Options;
+use crate::artifact::store::ArtifactStore;
+
 /// Flags of the stores.
 #[derive(Args, Clone, Debug)]
 pub struct StorageFlags {
@@ -18,9 +23,34 @@ pub struct StorageFlags {
     /// Job store, as sqlite:///absolute/path [default: DATA_DIR/jobs.sqlite]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Artifact store, as file:///absolute/path [default: DATA_DIR/artifacts]
+    /// Artifact store, as file:///absolute/path or s3://bucket/prefix [default: DATA_DIR/artifacts]
     #[arg(long, env = "OPTIN_STORAGE_URL", value_name = "URL")]
     pub storage_url: Option<String>,
+    /// How a bucket is reached.
+    #[command(flatten)]
+    pub s3: S3Flags,
+}
+
+/// Where artifacts are.
+#[derive(Clone, Debug)]
+pub enum ArtifactPlace {
+    /// On this machine.
+    Folder(PathBuf),
+    /// In an S3 service.
+    Bucket(S3Options),
+}
+
+impl ArtifactPlace {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the bucket's options are wrong.
+    pub fn open(self) -> Result<ArtifactStore, ArtifactError> {
+        match self {
+            Self::Folder(folder) => ArtifactStore::local(&folder),
+            Self::Bucket(options) => ArtifactStore::s3(options),
+        }
+    }
 }
 
 impl StorageFlags {
@@ -39,12 +69,19 @@ impl StorageFlags {
         )
     }
 
-    /// The artifacts' folder.
+    /// Where the artifacts are.
     ///
     /// # Errors
-    /// When the URL names a store that this release does not know.
-    pub fn artifacts(&self) -> Result<PathBuf, String> {
-        let remedy = "write file:///absolute/path (this release knows no other artifact store)";
+    /// When the URL names a store that this release does not know, or the flags of a bucket are not complete.
+    pub fn artifacts(&self) -> Result<ArtifactPlace, String> {
+        if let Some(rest) = self
+            .storage_url
+            .as_deref()
+            .and_then(|url| url.strip_prefix("s3://"))
+        {
+            return Ok(ArtifactPlace::Bucket(self.s3.bucket(rest)?));
+        }
+        let remedy = "write file:///absolute/path or s3://bucket/prefix";
         at_path(
             "--storage-url",
             self.storage_url.as_deref(),
@@ -52,6 +89,7 @@ impl StorageFlags {
             remedy,
             || self.data_dir.join("artifacts"),
         )
+        .map(ArtifactPlace::Folder)
     }
 
     /// The key that signs download URLs.

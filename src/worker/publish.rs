@@ -65,9 +65,7 @@ impl From<ArtifactError> for Failure {
                 Code::StorageFull,
                 format!("{error}; free some space and retry"),
             ),
-            ArtifactError::NotFound(_) | ArtifactError::Failed(_) => {
-                Self::new(Code::StorageError, error.to_string())
-            }
+            _ => Self::new(Code::StorageError, error.to_string()),
         }
     }
 }

@@ -1,121 +1,13 @@
-//! Stored files and the URLs that hand them out.
+//! Keys of stored files, and the signatures of the URLs that hand them out.
 
-use futures::TryStreamExt;
-use optin::artifact::error::ArtifactError;
 use optin::artifact::key::Key;
 use optin::artifact::sign::{Refused, SigningKey};
-use optin::artifact::store::ArtifactStore;
 use std::os::unix::fs::PermissionsExt;
 
 const JOB: &str = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
 
 fn key(attempt: i64, name: &str) -> Key {
     Key::attempt_file(JOB, attempt, name).unwrap()
-}
-
-async fn read(store: &ArtifactStore, key: &Key, range: Option<std::ops::Range<u64>>) -> Vec<u8> {
-    let chunks: Vec<bytes::Bytes> = store
-        .read(key, range)
-        .await
-        .unwrap()
-        .try_collect()
-        .await
-        .unwrap();
-    chunks.concat()
-}
-
-#[tokio::test]
-async fn a_file_is_stored_read_and_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = ArtifactStore::local(&folder.path().join("store")).unwrap();
-    // Larger than one part of an upload.
-    let content: Vec<u8> = (0..12_000_001u32)
-        .map(|value| (value % 251) as u8)
-        .collect();
-    let file = folder.path().join("file");
-    std::fs::write(&file, &content).unwrap();
-    let stored = store
-        .upload(&key(1, "a.bin"), "a.bin", &file)
-        .await
-        .unwrap();
-    assert_eq!(
-        (stored.name.as_str(), stored.bytes),
-        ("a.bin", content.len() as u64)
-    );
-    assert_eq!(stored.key, format!("jobs/{JOB}/1/a.bin"));
-    assert_eq!(
-        stored.sha256,
-        optin::prune::digest::sha256_of(&file).unwrap()
-    );
-    assert_eq!(store.size(&key(1, "a.bin")).await.unwrap(), stored.bytes);
-    assert!(read(&store, &key(1, "a.bin"), None).await == content);
-    assert!(read(&store, &key(1, "a.bin"), Some(10..6_000_000)).await == content[10..6_000_000]);
-
-    store
-        .upload(&key(2, "a.bin"), "a.bin", &file)
-        .await
-        .unwrap();
-    store
-        .delete_prefix(&Key::attempt(JOB, 1).unwrap())
-        .await
-        .unwrap();
-    assert!(matches!(
-        store.size(&key(1, "a.bin")).await,
-        Err(ArtifactError::NotFound(_))
-    ));
-    store.size(&key(2, "a.bin")).await.unwrap();
-    store.delete_prefix(&Key::job(JOB).unwrap()).await.unwrap();
-    store.delete_prefix(&Key::job(JOB).unwrap()).await.unwrap();
-    assert!(matches!(
-        store.read(&key(2, "a.bin"), None).await,
-        Err(ArtifactError::NotFound(_))
-    ));
-    store.probe().await.unwrap();
-}
-
-#[tokio::test]
-async fn attempt_1_is_no_prefix_of_attempt_10() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = ArtifactStore::local(folder.path()).unwrap();
-    let file = folder.path().join("file");
-    std::fs::write(&file, "x").unwrap();
-    store.upload(&key(10, "a"), "a", &file).await.unwrap();
-    store
-        .delete_prefix(&Key::attempt(JOB, 1).unwrap())
-        .await
-        .unwrap();
-    store.size(&key(10, "a")).await.unwrap();
-}
-
-#[tokio::test]
-async fn the_draft_of_a_killed_upload_goes_with_its_attempt() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = ArtifactStore::local(folder.path()).unwrap();
-    let attempt = folder.path().join("jobs").join(JOB).join("1");
-    std::fs::create_dir_all(&attempt).unwrap();
-    std::fs::write(attempt.join("a#1"), "half").unwrap();
-    store
-        .delete_prefix(&Key::attempt(JOB, 1).unwrap())
-        .await
-        .unwrap();
-    assert!(!attempt.exists());
-}
-
-#[tokio::test]
-async fn an_upload_that_fails_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = ArtifactStore::local(folder.path()).unwrap();
-    // A folder opens, but cannot be read.
-    assert!(
-        store
-            .upload(&key(1, "a"), "a", folder.path())
-            .await
-            .is_err()
-    );
-    assert!(matches!(
-        store.size(&key(1, "a")).await,
-        Err(ArtifactError::NotFound(_))
-    ));
 }
 
 #[test]
@@ -136,8 +28,13 @@ fn keys_lead_nowhere_else() {
         assert!(Key::attempt_file(JOB, 1, part).is_err(), "{part:?}");
         assert!(Key::attempt_file(part, 1, "a").is_err(), "{part:?}");
     }
-    let whole = key(3, "model.safetensors");
-    assert_eq!(Key::parse(whole.as_str()).unwrap(), whole);
+    for whole in [
+        key(3, "model.safetensors"),
+        Key::upload("tenant", "u1").unwrap(),
+        Key::journal("tenant", "plan.json", "00ff").unwrap(),
+    ] {
+        assert_eq!(Key::parse(whole.as_str()).unwrap(), whole);
+    }
     for text in [
         "",
         "jobs",
@@ -148,6 +45,9 @@ fn keys_lead_nowhere_else() {
         "jobs/a/1/../b",
         "/jobs/a/1/b",
         "other/a/1/b",
+        "uploads/a",
+        "uploads/../b",
+        "journal/a/../b",
     ] {
         assert!(Key::parse(text).is_err(), "{text:?}");
     }
@@ -196,6 +96,26 @@ fn signatures_hold_for_one_file_and_for_a_while() {
     assert_ne!(
         signing.sign(&key(1, "a"), "sha1", 1),
         signing.sign(&key(1, "a"), "sha", 11)
+    );
+}
+
+#[test]
+fn a_signature_that_reads_never_stores() {
+    let signing = SigningKey::from_bytes([7; 32]);
+    let at = key(1, "a");
+    let signature = signing.sign_upload(&at, "sha", 5, 1_000);
+    let verify = |sha256, bytes, signature: &str, now| {
+        signing.verify_upload(&at, (sha256, bytes), 1_000, signature, now)
+    };
+    assert_eq!(verify("sha", 5, &signature, 999), Ok(()));
+    assert_eq!(verify("sha", 5, &signature, 1_000), Err(Refused::Expired));
+    assert_eq!(verify("sha", 6, &signature, 0), Err(Refused::Forged));
+    assert_eq!(verify("shb", 5, &signature, 0), Err(Refused::Forged));
+    let reads = signing.sign(&at, "sha", 1_000);
+    assert_eq!(verify("sha", 5, &reads, 0), Err(Refused::Forged));
+    assert_eq!(
+        signing.verify(&at, "sha", 1_000, &signature, 0),
+        Err(Refused::Forged)
     );
 }
 

@@ -8,6 +8,7 @@
 mod api;
 mod architecture;
 mod artifact;
+mod artifact_store;
 mod checkpoint;
 mod data;
 mod fixture;

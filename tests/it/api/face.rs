@@ -132,7 +132,9 @@ impl Face {
             webhooks: Arc::clone(&jobs) as Arc<dyn WebhookStore>,
             webhook_policy: Policy::default(),
             intake: Arc::new(Scripted),
-            artifacts: artifacts.clone(),
+            artifacts: artifacts
+                .clone()
+                .with_urls(Arc::clone(&signing), "https://optin.example"),
             signing: Arc::clone(&signing),
             wake: Arc::new(Notify::new()),
             metrics: metric::start().unwrap(),

@@ -112,7 +112,7 @@ fn serve_refuses_strangers_unknown_stores_and_a_second_process() {
             ["--database-url", "postgres://user:secret@host/db"],
             "sqlite:///",
         ),
-        (["--storage-url", "s3://bucket/prefix"], "file:///"),
+        (["--storage-url", "gs://bucket/prefix"], "s3://bucket/prefix"),
     ] {
         let (code, said) = serve(&arguments);
         assert!(

@@ -1,0 +1,144 @@
+//! Single objects by their key: small ones whole, large ones to a file, and what lies under a prefix.
+
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt};
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+
+use super::error::ArtifactError;
+use super::key::Key;
+use super::store::ArtifactStore;
+
+/// One object of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it is, as [`Key::as_str`] writes it.
+    pub key: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When it was stored, in Unix milliseconds of the store's clock.
+    pub modified_ms: i64,
+}
+
+impl ArtifactStore {
+    /// Stores a small object: the whole is there afterwards, or what was there before.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn put_bytes(&self, key: &Key, bytes: Bytes) -> Result<(), ArtifactError> {
+        let stored = self.inner.put(&self.at(key), bytes.into()).await;
+        stored.map(drop).map_err(|error| self.failed(error))
+    }
+
+    /// A small object.
+    ///
+    /// # Errors
+    /// When there is none, or it has more bytes than the cap.
+    pub async fn get_bytes(&self, key: &Key, cap_bytes: u64) -> Result<Bytes, ArtifactError> {
+        let mut chunks = self.read(key, None).await?;
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = chunks.try_next().await? {
+            if (whole.len() + chunk.len()) as u64 > cap_bytes {
+                return Err(too_large(key, cap_bytes));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Whether there is an object at this key.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub async fn exists(&self, key: &Key) -> Result<bool, ArtifactError> {
+        match self.size(key).await {
+            Ok(_) => Ok(true),
+            Err(ArtifactError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The objects under a prefix, in the order of their keys.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub async fn list(&self, prefix: &Key) -> Result<Vec<Listed>, ArtifactError> {
+        let found = self.inner.list(Some(&self.at(prefix)));
+        let mut found: Vec<Listed> = found
+            .map_ok(|object| Listed {
+                key: self.key_of(&object.location),
+                bytes: object.size,
+                modified_ms: object.last_modified.timestamp_millis(),
+            })
+            .try_collect()
+            .await
+            .map_err(|error| self.failed(error))?;
+        found.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    /// Whether an object has exactly this size and SHA-256 (hex). The size is asked first: a far too large
+    /// object is not read.
+    ///
+    /// # Errors
+    /// When there is no such object.
+    pub async fn holds(&self, key: &Key, sha256: &str, bytes: u64) -> Result<bool, ArtifactError> {
+        if self.size(key).await? != bytes {
+            return Ok(false);
+        }
+        let mut chunks = self.read(key, None).await?;
+        let mut digest = Sha256::new();
+        while let Some(chunk) = chunks.try_next().await? {
+            digest.update(&chunk);
+        }
+        Ok(hex::encode(digest.finalize()) == sha256)
+    }
+
+    /// Copies an object to a local file and answers its size. A file that was begun is removed on failure.
+    ///
+    /// # Errors
+    /// When there is no such object, it has more bytes than the cap, or the file cannot be written.
+    pub async fn copy_to_file(
+        &self,
+        key: &Key,
+        path: &Path,
+        cap_bytes: u64,
+    ) -> Result<u64, ArtifactError> {
+        let copied = self.copy_capped(key, path, cap_bytes).await;
+        if copied.is_err() {
+            // The first error is the one to tell.
+            let _ = tokio::fs::remove_file(path).await;
+        }
+        copied
+    }
+
+    async fn copy_capped(
+        &self,
+        key: &Key,
+        path: &Path,
+        cap_bytes: u64,
+    ) -> Result<u64, ArtifactError> {
+        let mut chunks = self.read(key, None).await?;
+        let mut file = tokio::fs::File::create(path).await?;
+        let mut total = 0;
+        while let Some(chunk) = chunks.try_next().await? {
+            total += chunk.len() as u64;
+            if total > cap_bytes {
+                return Err(too_large(key, cap_bytes));
+            }
+            file.write_all(&chunk).await?;
+        }
+        file.sync_all().await?;
+        Ok(total)
+    }
+}
+
+fn too_large(key: &Key, cap_bytes: u64) -> ArtifactError {
+    ArtifactError::TooLarge {
+        key: key.to_string(),
+        cap_bytes,
+    }
+}

@@ -1,0 +1,196 @@
+//! The list.
+
+use futures::TryStreamExt;
+use optin::artifact::error::ArtifactError;
+use optin::artifact::key::Key;
+use optin::artifact::store::ArtifactStore;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const JOB: &str = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
+
+pub fn key(attempt: i64, name: &str) -> Key {
+    Key::attempt_file(JOB, attempt, name).unwrap()
+}
+
+pub fn content(bytes: u32) -> Vec<u8> {
+    (0..bytes).map(|value| (value % 251) as u8).collect()
+}
+
+pub fn written(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+pub async fn read(
+    store: &ArtifactStore,
+    key: &Key,
+    range: Option<std::ops::Range<u64>>,
+) -> Vec<u8> {
+    let chunks = store.read(key, range).await.unwrap();
+    let chunks: Vec<bytes::Bytes> = chunks.try_collect().await.unwrap();
+    chunks.concat()
+}
+
+async fn stored(store: &ArtifactStore, key: &Key, content: &[u8]) {
+    let (_folder, path) = written(content);
+    store.upload(key, "a", &path).await.unwrap();
+}
+
+async fn goes_in_and_out(store: &ArtifactStore, content: &[u8]) {
+    let (_folder, path) = written(content);
+    let stored = store.upload(&key(1, "a"), "a", &path).await.unwrap();
+    assert_eq!(
+        (stored.name.as_str(), stored.bytes),
+        ("a", content.len() as u64)
+    );
+    assert_eq!(stored.key, format!("jobs/{JOB}/1/a"));
+    assert_eq!(
+        stored.sha256,
+        optin::prune::digest::sha256_of(&path).unwrap()
+    );
+    assert_eq!(store.size(&key(1, "a")).await.unwrap(), stored.bytes);
+    assert!(read(store, &key(1, "a"), None).await == content);
+}
+
+pub async fn a_file_is_stored_read_and_sized(store: ArtifactStore) {
+    store.probe().await.unwrap();
+    goes_in_and_out(&store, b"").await;
+    goes_in_and_out(&store, b"short").await;
+}
+
+pub async fn a_large_file_goes_in_parts(store: ArtifactStore) {
+    // Three parts and a little, then exactly two.
+    goes_in_and_out(&store, &content(25_000_001)).await;
+    goes_in_and_out(&store, &content(16 << 20)).await;
+}
+
+pub async fn a_range_is_read(store: ArtifactStore) {
+    let content = content(1_000_003);
+    stored(&store, &key(1, "a"), &content).await;
+    assert!(read(&store, &key(1, "a"), Some(10..700_000)).await == content[10..700_000]);
+    assert_eq!(
+        read(&store, &key(1, "a"), Some(1_000_002..1_000_003)).await,
+        content[1_000_002..]
+    );
+}
+
+pub async fn objects_are_listed_with_size_and_time(store: ArtifactStore) {
+    let job = Key::job(JOB).unwrap();
+    assert_eq!(store.list(&job).await.unwrap(), []);
+    stored(&store, &key(2, "b"), b"12").await;
+    stored(&store, &key(1, "a"), b"1").await;
+    let listed = store.list(&job).await.unwrap();
+    let seen: Vec<_> = listed
+        .iter()
+        .map(|object| (object.key.clone(), object.bytes))
+        .collect();
+    assert_eq!(
+        seen,
+        [(key(1, "a").to_string(), 1), (key(2, "b").to_string(), 2)]
+    );
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    for object in listed {
+        assert!(
+            (object.modified_ms - now.as_millis() as i64).abs() < 60_000,
+            "{object:?}"
+        );
+    }
+}
+
+pub async fn a_prefix_is_removed_and_attempt_1_is_no_prefix_of_10(store: ArtifactStore) {
+    for (attempt, name) in [(1, "a"), (1, "b"), (10, "a")] {
+        stored(&store, &key(attempt, name), b"x").await;
+    }
+    let first = Key::attempt(JOB, 1).unwrap();
+    store.delete_prefix(&first).await.unwrap();
+    assert_eq!(store.list(&first).await.unwrap(), []);
+    assert!(store.exists(&key(10, "a")).await.unwrap());
+    for _ in 0..2 {
+        store.delete_prefix(&Key::job(JOB).unwrap()).await.unwrap();
+    }
+    assert!(!store.exists(&key(10, "a")).await.unwrap());
+}
+
+pub async fn what_is_missing_is_not_found(store: ArtifactStore) {
+    let missing = key(7, "nothing");
+    assert!(matches!(
+        store.size(&missing).await,
+        Err(ArtifactError::NotFound(_))
+    ));
+    assert!(matches!(
+        store.read(&missing, None).await,
+        Err(ArtifactError::NotFound(_))
+    ));
+    assert!(matches!(
+        store.get_bytes(&missing, 9).await,
+        Err(ArtifactError::NotFound(_))
+    ));
+    assert!(!store.exists(&missing).await.unwrap());
+}
+
+pub async fn a_small_object_is_put_whole_and_read_under_a_cap(store: ArtifactStore) {
+    let document = Key::journal("tenant", "plan.json", "00ff").unwrap();
+    for text in ["first", "and second"] {
+        store.put_bytes(&document, text.into()).await.unwrap();
+        assert_eq!(
+            store.get_bytes(&document, text.len() as u64).await.unwrap(),
+            text
+        );
+    }
+    assert!(matches!(
+        store.get_bytes(&document, 9).await,
+        Err(ArtifactError::TooLarge { cap_bytes: 9, .. })
+    ));
+    let of_tenant = store
+        .list(&Key::journal_of("tenant").unwrap())
+        .await
+        .unwrap();
+    assert_eq!(of_tenant[0].key, document.as_str());
+}
+
+pub async fn an_object_is_copied_to_a_file_under_a_cap(store: ArtifactStore) {
+    let content = content(3_000_000);
+    stored(&store, &key(1, "a"), &content).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy");
+    assert_eq!(
+        store
+            .copy_to_file(&key(1, "a"), &path, 3_000_000)
+            .await
+            .unwrap(),
+        3_000_000
+    );
+    assert!(std::fs::read(&path).unwrap() == content);
+    let capped = store.copy_to_file(&key(1, "a"), &path, 2_999_999).await;
+    assert!(matches!(capped, Err(ArtifactError::TooLarge { .. })));
+    assert!(!path.exists());
+}
+
+pub async fn an_upload_that_fails_leaves_nothing(store: ArtifactStore) {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder opens, but cannot be read.
+    assert!(
+        store
+            .upload(&key(1, "a"), "a", folder.path())
+            .await
+            .is_err()
+    );
+    assert!(!store.exists(&key(1, "a")).await.unwrap());
+}
+
+pub async fn an_upload_that_nobody_waits_for_leaves_nothing(store: ArtifactStore) {
+    let (_folder, path) = written(&content(64 << 20));
+    let place = key(1, "a");
+    let upload = store.upload(&place, "a", &path);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(20), upload)
+            .await
+            .is_err()
+    );
+    assert_eq!(store.list(&Key::job(JOB).unwrap()).await.unwrap(), []);
+}
