@@ -5,9 +5,11 @@
 //! every write of a worker and in every object key, so that a worker whose lease was lost can
 //! change nothing any more.
 
+pub mod audit;
 pub mod event;
 pub mod id;
 pub mod intake;
+pub mod key;
 pub mod lease;
 pub mod queue;
 pub mod record;

@@ -12,7 +12,14 @@ use crate::prune::failure::Failure;
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
+pub mod audit;
+pub mod keys;
 pub mod sqlite;
+
+/// All that a service keeps in its database; whoever shows the parts is one.
+pub trait Store: JobStore + keys::KeyStore + audit::AuditLog {}
+
+impl<S: JobStore + keys::KeyStore + audit::AuditLog> Store for S {}
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]

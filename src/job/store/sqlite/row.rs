@@ -218,12 +218,17 @@ fn document<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
 }
 
 /// A word of a closed list, as serde spells it.
-fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
+pub(super) fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     serde_json::from_value(serde_json::Value::String(text)).map_err(damaged)
 }
 
-fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Database(Box::new(error))
+}
+
+/// A page and one row more, which tells whether another page follows.
+pub(super) fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 fn clamped(count: u64) -> i64 {
