@@ -54,6 +54,7 @@ pub(crate) struct SignedUrl {
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts", tag = "artifacts", operation_id = "listArtifacts",
     params(("id" = String, Path, description = "The job")),
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "The files; none until the job has succeeded", body = ArtifactList))
 )]
 pub(crate) async fn list(
@@ -91,6 +92,7 @@ pub(crate) struct FilePath {
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
     params(("id" = String, Path, description = "The job"), ("name" = String, Path, description = "The file, as the list names it")),
+    security(("api_key" = ["read"])),
     responses(
         (status = 307, description = "Where the file is", headers(("Location" = String, description = "A signed URL"))),
         (status = 200, description = "With `Accept: application/json`: the URL", body = SignedUrl),

@@ -64,6 +64,7 @@ pub(crate) struct EventList {
     get, path = "/v1/jobs/{id}/events", tag = "jobs", operation_id = "listJobEvents",
     params(("id" = String, Path, description = "The job"), After,
            ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last event that was seen (streams)")),
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "A page, or a stream", content((EventList = "application/json"), (String = "text/event-stream"))))
 )]
 pub(crate) async fn events(

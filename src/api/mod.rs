@@ -3,15 +3,19 @@
 //! A handler checks nothing twice: extractors turn bad requests into problems, wire structs turn into valid
 //! recipes, stores answer. The same line wires a route and its entry in `openapi.yaml`.
 
+mod access;
 mod artifacts;
+mod audit;
 mod blobs;
 mod caller;
 mod capabilities;
 mod document;
 mod events;
 mod extract;
+mod guard;
 mod health;
 mod jobs;
+mod keys;
 mod measure;
 mod problem;
 mod router;
@@ -21,3 +25,4 @@ mod wire;
 pub use document::openapi;
 pub use router::router;
 pub use state::{AppState, Capabilities};
+pub use wire::duration::parse_ms;

@@ -53,6 +53,10 @@ pub(super) enum ProblemCode {
     InvalidJson,
     /// The body is JSON, but a field is missing, unknown or out of range.
     ValidationFailed,
+    /// No valid API key was shown.
+    Unauthenticated,
+    /// The API key does not allow this.
+    Forbidden,
     /// No such thing.
     NotFound,
     /// The thing is there, but not with this method.
@@ -174,6 +178,15 @@ impl Problem {
         problem
     }
 
+    /// One sentence for everything that can be wrong with a key: nobody learns which keys there are.
+    pub(super) fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ProblemCode::Unauthenticated,
+            "show a valid API key, as Authorization: Bearer optk_...",
+        )
+    }
+
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, detail)
     }
@@ -203,6 +216,12 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"optin\""),
+            );
+        }
         response
     }
 }

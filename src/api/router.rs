@@ -1,5 +1,6 @@
 //! Every route, and what surrounds all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -13,8 +14,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+use super::access::Needs;
+use super::guard::{Guard, guard};
 use super::problem::{Problem, ProblemCode};
-use super::{AppState, artifacts, blobs, capabilities, document, events, health, jobs, measure};
+use super::{
+    AppState, artifacts, audit, blobs, capabilities, document, events, health, jobs, keys, measure,
+};
 
 /// Largest body of a request.
 const BODY_BYTES: usize = 1 << 20;
@@ -31,6 +36,11 @@ pub(super) fn current_request_id() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
+/// The same work in another task, for the same request.
+pub(super) fn with_request_id<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    CURRENT.scope(current_request_id().unwrap_or_default(), work)
+}
+
 /// Routes with their entries in the document.
 pub(super) fn documented() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(document::head())
@@ -43,6 +53,9 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
         .routes(routes!(blobs::get))
+        .routes(routes!(keys::create::create, keys::list::list))
+        .routes(routes!(keys::revoke::revoke))
+        .routes(routes!(audit::list))
         .routes(routes!(capabilities::capabilities))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -54,7 +67,12 @@ pub fn router(state: AppState) -> Router {
     let (routes, _) = documented().split_for_parts();
     let document = document::openapi();
     let served = document.clone();
+    let guarding = Guard {
+        state: state.clone(),
+        needs: Arc::new(Needs::of(&document)),
+    };
     routes
+        .route_layer(middleware::from_fn_with_state(guarding, guard))
         .route(
             "/openapi.json",
             routing::get(move || async move { Json(served) }),

@@ -11,12 +11,20 @@ use crate::artifact::store::ArtifactStore;
 use crate::job::intake::Intake;
 use crate::job::queue::{Device, Quota};
 use crate::job::store::JobStore;
+use crate::job::store::audit::AuditLog;
+use crate::job::store::keys::KeyStore;
 
 /// Handed to every handler.
 #[derive(Clone)]
 pub struct AppState {
     /// Where jobs live.
     pub jobs: Arc<dyn JobStore>,
+    /// Where API keys live.
+    pub keys: Arc<dyn KeyStore>,
+    /// Where it is kept who did what.
+    pub audit: Arc<dyn AuditLog>,
+    /// Whether callers must show a key.
+    pub keys_required: bool,
     /// Looks at sources before a job is accepted.
     pub intake: Arc<dyn Intake>,
     /// Where files live.

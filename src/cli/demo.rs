@@ -105,7 +105,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let server = ServerFlags {
         listen,
         public_url: None,
-        allow_unauthenticated: false,
+        keys: None,
     };
     let limits = LimitFlags {
         most_queued: 100,
@@ -115,7 +115,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
 }
 
 async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
-    let client = Client::new(url)?;
+    let client = Client::new(url, None)?;
     let job = client.submit(&request(command)?).await?;
     output::remark(&format!("POST {url}/v1/jobs -> {}", job.id));
     let bar = Bar::new();

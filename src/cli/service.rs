@@ -17,8 +17,9 @@ use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
 use crate::job::Device;
-use crate::job::store::JobStore;
+use crate::job::store::keys::KeyStore;
 use crate::job::store::sqlite::SqliteStore;
+use crate::job::store::{JobStore, Store};
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
 use crate::worker::intake::LocalIntake;
@@ -53,18 +54,19 @@ impl Service {
         workers: &WorkerFlags,
         limits: &LimitFlags,
     ) -> Result<Self, Exit> {
-        server.check().map_err(Exit::Usage)?;
+        let keys_required = server.keys_required().map_err(Exit::Usage)?;
         let (database, artifacts) = (
             storage.database().map_err(Exit::Usage)?,
             storage.artifacts().map_err(Exit::Usage)?,
         );
         std::fs::create_dir_all(&storage.data_dir)?;
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
-        let jobs: Arc<dyn JobStore> = Arc::new(
+        let store: Arc<dyn Store> = Arc::new(
             SqliteStore::open(&database)
                 .await
                 .map_err(|error| broken(&error))?,
         );
+        let jobs: Arc<dyn JobStore> = Arc::clone(&store) as Arc<dyn JobStore>;
         let artifacts = ArtifactStore::local(&artifacts).map_err(|error| broken(&error))?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = Sources::new(&workers.source_roots)?;
@@ -78,6 +80,9 @@ impl Service {
         let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
         let state = AppState {
             jobs: Arc::clone(&jobs),
+            keys: Arc::clone(&store) as Arc<dyn KeyStore>,
+            audit: store,
+            keys_required,
             intake: Arc::new(LocalIntake::new(sources.clone(), Arc::clone(&pruner))),
             artifacts: artifacts.clone(),
             signing,

@@ -39,6 +39,7 @@ pub(crate) struct Wait {
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     params(("id" = String, Path, description = "The job"), Wait,
            ("If-None-Match" = Option<String>, Header, description = "ETag of the version that is known")),
+    security(("api_key" = ["read"])),
     responses(
         (status = 200, description = "The job", body = JobBody, headers(
             ("ETag" = String, description = "Names the job's version"),

@@ -10,6 +10,8 @@ use optin::artifact::manifest::Manifest;
 use optin::artifact::sign::SigningKey;
 use optin::artifact::store::ArtifactStore;
 use optin::job::intake::Intake;
+use optin::job::store::audit::AuditLog;
+use optin::job::store::keys::KeyStore;
 use optin::job::store::sqlite::SqliteStore;
 use optin::job::store::{JobStore, Outcome};
 use optin::job::{JobId, Lease};
@@ -61,6 +63,12 @@ impl Intake for Scripted {
             peak_bytes: 1,
         })
     }
+}
+
+/// What differs from a service that asks nobody for a key.
+#[derive(Default)]
+pub struct Options {
+    pub keys_required: bool,
 }
 
 pub struct Face {
@@ -117,6 +125,10 @@ impl Answer {
 
 impl Face {
     pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let jobs = Arc::new(
             SqliteStore::open(&folder.path().join("jobs.sqlite"))
@@ -127,6 +139,9 @@ impl Face {
         let signing = Arc::new(SigningKey::from_bytes([1; 32]));
         let state = AppState {
             jobs: Arc::clone(&jobs) as Arc<dyn JobStore>,
+            keys: Arc::clone(&jobs) as Arc<dyn KeyStore>,
+            audit: Arc::clone(&jobs) as Arc<dyn AuditLog>,
+            keys_required: options.keys_required,
             intake: Arc::new(Scripted),
             artifacts: artifacts.clone(),
             signing: Arc::clone(&signing),
