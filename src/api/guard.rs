@@ -12,6 +12,7 @@ use tracing::Instrument;
 use super::AppState;
 use super::access::{Need, Needs};
 use super::caller::Caller;
+use super::limits::{Meter, Who};
 use super::problem::{Problem, ProblemCode};
 use super::router::{current_request_id, with_request_id};
 use crate::job::audit::Deed;
@@ -26,6 +27,7 @@ const MOST_SUBJECT_CHARACTERS: usize = 64;
 pub(super) struct Guard {
     pub(super) state: AppState,
     pub(super) needs: Arc<Needs>,
+    pub(super) meter: Arc<Meter>,
 }
 
 /// Lets a request through, or answers why not.
@@ -76,10 +78,17 @@ impl Guard {
         scope: KeyScope,
     ) -> Result<Caller, Problem> {
         if !self.state.keys_required {
-            return Ok(Caller::anybody());
+            return Caller::anybody(request, &self.meter).counted();
         }
-        let key = self.authenticate(request, route).await?;
-        let caller = Caller::with(&key);
+        let key = match self.authenticate(request, route).await {
+            Ok(key) => key,
+            Err(problem) => {
+                // Whoever tries keys is counted by address: one that guesses is nobody's.
+                self.meter.request(Who::asks(None, &request.extensions))?;
+                return Err(problem);
+            }
+        };
+        let caller = Caller::with(&key, &self.meter).counted()?;
         if key.scope < scope {
             let detail = format!(
                 "this needs a key with the scope {}; yours has {}",
@@ -106,7 +115,7 @@ impl Guard {
             return Err(Problem::unauthenticated());
         };
         if !believed {
-            let caller = Caller::with(&stored.key);
+            let caller = Caller::with(&stored.key, &self.meter);
             self.refuse(&caller, request, route, StatusCode::UNAUTHORIZED);
             return Err(Problem::unauthenticated());
         }

@@ -16,13 +16,18 @@ mod guard;
 mod health;
 mod jobs;
 mod keys;
+mod limits;
+mod listen;
 mod measure;
+mod patience;
 mod problem;
 mod router;
 mod state;
 mod wire;
 
 pub use document::openapi;
+pub use limits::Limits;
+pub use listen::{Connections, serve};
 pub use router::router;
 pub use state::{AppState, Capabilities};
 pub use wire::duration::parse_ms;

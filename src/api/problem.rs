@@ -31,6 +31,9 @@ pub(super) struct Problem {
     /// Which parts of the request are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// Seconds after which it makes sense to ask again: a header.
+    #[serde(skip)]
+    retry_after: Option<u16>,
 }
 
 /// One wrong part of a request.
@@ -69,6 +72,10 @@ pub(super) enum ProblemCode {
     Conflict,
     /// The `Idempotency-Key` was used with another body.
     IdempotencyKeyReused,
+    /// The caller asks more often than it may.
+    RateLimited,
+    /// The answer took too long.
+    TimedOut,
     /// The tenant has as much of the service as it may have.
     QuotaExceeded,
     /// The download URL was never signed, or was changed.
@@ -146,6 +153,7 @@ impl Problem {
             code,
             request_id: None,
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -187,6 +195,18 @@ impl Problem {
         )
     }
 
+    /// The caller asks more often than it may; again after so many seconds.
+    pub(super) fn rate_limited(detail: impl Into<String>, seconds: u16) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ProblemCode::RateLimited,
+                detail,
+            )
+        }
+    }
+
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, detail)
     }
@@ -211,11 +231,17 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let id = super::router::current_request_id();
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self.with_request_id(id))).into_response();
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if let Some(seconds) = retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 header::WWW_AUTHENTICATE,

@@ -16,6 +16,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::access::Needs;
 use super::guard::{Guard, guard};
+use super::limits::Meter;
+use super::patience::patience;
 use super::problem::{Problem, ProblemCode};
 use super::{
     AppState, artifacts, audit, blobs, capabilities, document, events, health, jobs, keys, measure,
@@ -67,12 +69,15 @@ pub fn router(state: AppState) -> Router {
     let (routes, _) = documented().split_for_parts();
     let document = document::openapi();
     let served = document.clone();
+    let meter = Arc::new(Meter::new(state.limits.clone()));
     let guarding = Guard {
         state: state.clone(),
         needs: Arc::new(Needs::of(&document)),
+        meter: Arc::clone(&meter),
     };
     routes
         .route_layer(middleware::from_fn_with_state(guarding, guard))
+        .route_layer(middleware::from_fn_with_state(meter, patience))
         .route(
             "/openapi.json",
             routing::get(move || async move { Json(served) }),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
+use super::limits::Limits;
 use super::problem::{Problem, ProblemCode};
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
@@ -37,6 +39,10 @@ pub struct AppState {
     pub metrics: PrometheusHandle,
     /// Where callers reach this service, without a slash at the end.
     pub public_url: Arc<str>,
+    /// How much of the service one caller may take.
+    pub limits: Limits,
+    /// Set when the service stops: long polls and streams end.
+    pub stopping: CancellationToken,
     /// How much of the service one tenant may take.
     pub quota: Quota,
     /// What this service can do.

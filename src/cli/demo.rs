@@ -107,10 +107,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         public_url: None,
         keys: None,
     };
-    let limits = LimitFlags {
-        most_queued: 100,
-        most_running: None,
-    };
+    let limits = LimitFlags::default();
     Service::start(&server, &storage, &worker, &limits).await
 }
 

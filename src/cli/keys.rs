@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::output;
 use crate::api::parse_ms;
 use crate::config::storage::StorageFlags;
-use crate::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey};
+use crate::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey, key_name};
 use crate::job::store::keys::KeyStore;
 use crate::job::store::sqlite::{OpenError, SqliteStore};
 use crate::job::{Scope, TenantId};
@@ -35,7 +35,7 @@ enum Verb {
         #[arg(long, value_name = "NAME")]
         tenant: TenantId,
         /// What you call it
-        #[arg(long, value_name = "TEXT", value_parser = name)]
+        #[arg(long, value_name = "TEXT", value_parser = key_name)]
         name: String,
         /// What it allows: read, write (and read) or admin (and all)
         #[arg(long)]
@@ -51,13 +51,6 @@ enum Verb {
         /// The key's id, as the list tells it
         id: KeyId,
     },
-}
-
-fn name(text: &str) -> Result<String, String> {
-    match (1..=100).contains(&text.chars().count()) {
-        true => Ok(text.to_owned()),
-        false => Err("a key's name has 1 to 100 characters".to_owned()),
-    }
 }
 
 /// Makes, lists or revokes.

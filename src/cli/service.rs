@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
-use crate::api::{AppState, Capabilities, router};
+use crate::api::{AppState, Capabilities, router, serve};
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
 use crate::config::limits::LimitFlags;
@@ -41,7 +41,7 @@ pub(super) struct Service {
     /// Where it listens.
     pub(super) url: String,
     stop: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
 }
@@ -78,6 +78,7 @@ impl Service {
         })?;
         let url = format!("http://{}", listener.local_addr()?);
         let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
+        let stop = CancellationToken::new();
         let state = AppState {
             jobs: Arc::clone(&jobs),
             keys: Arc::clone(&store) as Arc<dyn KeyStore>,
@@ -89,6 +90,8 @@ impl Service {
             wake: Arc::clone(&wake),
             metrics: metric::start().map_err(|error| broken(&error))?,
             public_url: public_url.trim_end_matches('/').into(),
+            limits: limits.limits(),
+            stopping: stop.clone(),
             quota: limits.quota(),
             capabilities: Arc::new(Capabilities {
                 model_types: ARCHITECTURES
@@ -100,7 +103,6 @@ impl Service {
                 workers: usize::from(workers.workers),
             }),
         };
-        let stop = CancellationToken::new();
         sweeper::clear_attempts(&storage.work_dir())?;
         let running = (0..workers.workers).map(|index| {
             let options = Options {
@@ -130,12 +132,12 @@ impl Service {
             work_dir: storage.work_dir(),
         };
         let sweeper = tokio::spawn(sweeper::sweep(jobs, options, stop.clone()));
-        let stopping = stop.clone().cancelled_owned();
-        let server = tokio::spawn(async move {
-            axum::serve(listener, router(state))
-                .with_graceful_shutdown(stopping)
-                .await
-        });
+        let server = tokio::spawn(serve(
+            listener,
+            router(state),
+            limits.connections(),
+            stop.clone(),
+        ));
         tracing::info!(%url, "listening");
         Ok(Self {
             url,
@@ -155,10 +157,10 @@ impl Service {
                 .map_err(|error| Exit::Broken(error.to_string()))?;
         }
         self.sweeper.abort();
-        // Streams would go on as long as their readers: they get a little while.
+        // Streams end by themselves; a download goes on as long as its reader, who gets a little while.
         let server = self.server.abort_handle();
         match tokio::time::timeout(DRAIN, self.server).await {
-            Ok(Ok(ended)) => Ok(ended?),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Exit::Broken(error.to_string())),
             Err(_) => {
                 server.abort();

@@ -16,6 +16,9 @@ use super::{TenantId, UnixMs};
 /// Hex digits of a secret.
 const SECRET_DIGITS: usize = 64;
 
+/// Longest name of a key.
+const MOST_NAME_CHARACTERS: usize = 100;
+
 /// What every key begins with, so that scanners find keys that leaked.
 const PREFIX: &str = "optk_";
 
@@ -111,6 +114,22 @@ pub struct NewKey {
     pub scope: KeyScope,
     /// It is refused so many milliseconds after it was made.
     pub lifetime_ms: Option<i64>,
+}
+
+/// The text is no name for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key's name has 1 to {MOST_NAME_CHARACTERS} characters, and no control characters")]
+pub struct NotAName;
+
+/// A name that a key may have.
+///
+/// # Errors
+/// When the text is none.
+pub fn key_name(text: &str) -> Result<String, NotAName> {
+    let plain = |sign: char| sign >= ' ' && sign != '\x7f';
+    let good =
+        (1..=MOST_NAME_CHARACTERS).contains(&text.chars().count()) && text.chars().all(plain);
+    good.then(|| text.to_owned()).ok_or(NotAName)
 }
 
 /// A fresh id and secret. Shows only the id, except to [`reveal`](Self::reveal).

@@ -6,4 +6,5 @@ mod events;
 mod face;
 mod jobs;
 mod keys;
+mod limits;
 mod requests;

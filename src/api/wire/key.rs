@@ -7,17 +7,19 @@ use super::duration;
 use super::time::rfc3339;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::job::TenantId;
-use crate::job::key::{ApiKey, FreshKey, KeyScope, NewKey};
-
-/// Longest name of a key.
-const MOST_NAME_CHARACTERS: usize = 100;
+use crate::job::key::{ApiKey, FreshKey, KeyScope, NewKey, key_name};
 
 /// The key to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateKey {
     /// What you call it.
-    #[schema(example = "laptop", min_length = 1, max_length = 100)]
+    #[schema(
+        example = "laptop",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f]+$"
+    )]
     name: String,
     scope: ScopeBody,
     /// It expires so long after it was made: `90s`, `30m`, `2h` or `90d`; never when not given.
@@ -74,18 +76,11 @@ impl CreateKey {
         let invalid = |pointer: &str, detail: String| {
             Problem::invalid_field(pointer, ProblemCode::ValidationFailed, detail)
         };
-        if !(1..=MOST_NAME_CHARACTERS).contains(&self.name.chars().count()) {
-            let detail = format!("a key's name has 1 to {MOST_NAME_CHARACTERS} characters");
-            return Err(invalid("/name", detail));
-        }
-        // SQLite's texts end there for its own functions.
-        if self.name.contains('\0') {
-            return Err(invalid("/name", "a key's name holds no NUL".to_owned()));
-        }
+        let name = key_name(&self.name).map_err(|error| invalid("/name", error.to_string()))?;
         let lifetime_ms = self.expires.as_deref().map(duration::parse_ms).transpose();
         Ok(NewKey {
             tenant,
-            name: self.name,
+            name,
             scope: self.scope.into(),
             lifetime_ms: lifetime_ms.map_err(|detail| invalid("/expires", detail))?,
         })

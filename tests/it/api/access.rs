@@ -48,6 +48,7 @@ impl Operation {
 pub async fn locked() -> Face {
     Face::with(Options {
         keys_required: true,
+        ..Options::default()
     })
     .await
 }

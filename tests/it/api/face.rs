@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use optin::api::{AppState, Capabilities, router};
+use optin::api::{AppState, Capabilities, Limits, router};
 use optin::artifact::key::Key;
 use optin::artifact::manifest::Manifest;
 use optin::artifact::sign::SigningKey;
@@ -21,9 +21,12 @@ use optin::prune::recipe::Recipe;
 use optin::prune::report::CalibrationUse;
 use optin::telemetry::metric;
 use serde_json::{Value, json};
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::fixture::job::{claimer, report};
@@ -37,6 +40,10 @@ impl Intake for Scripted {
         match recipe.model.uri.as_str() {
             uri if uri.ends_with("missing") => {
                 Err(Failure::new(Code::SourceNotFound, "it is not there"))
+            }
+            uri if uri.ends_with("slow") => {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                Ok(())
             }
             uri if uri.ends_with("panic") => panic!("the secret of the house"),
             _ => Ok(()),
@@ -66,9 +73,26 @@ impl Intake for Scripted {
 }
 
 /// What differs from a service that asks nobody for a key.
-#[derive(Default)]
 pub struct Options {
     pub keys_required: bool,
+    pub limits: Limits,
+    pub stopping: CancellationToken,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let many = NonZeroU32::new(100_000).unwrap();
+        Self {
+            keys_required: false,
+            limits: Limits {
+                rate: many,
+                burst: many,
+                readers: 32,
+                time: Duration::from_secs(30),
+            },
+            stopping: CancellationToken::new(),
+        }
+    }
 }
 
 pub struct Face {
@@ -148,6 +172,8 @@ impl Face {
             wake: Arc::new(Notify::new()),
             metrics: metric::start().unwrap(),
             public_url: "https://optin.example".into(),
+            limits: options.limits,
+            stopping: options.stopping,
             quota: optin::job::queue::Quota::default(),
             capabilities: Arc::new(Capabilities {
                 devices: vec![optin::job::Device::Cpu],
@@ -162,6 +188,11 @@ impl Face {
             signing,
             router: router(state),
         }
+    }
+
+    /// The router, to be served over real connections.
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub async fn send(
