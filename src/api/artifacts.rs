@@ -1,7 +1,7 @@
 //! `GET /v1/jobs/{id}/artifacts` and `GET /v1/jobs/{id}/artifacts/{name}`
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use super::jobs::now_ms;
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::artifact::key::Key;
-use crate::artifact::manifest::StoredFile;
-use crate::job::JobId;
+use crate::artifact::manifest::{Manifest, StoredFile};
+use crate::job::{JobId, State, UnixMs};
 
 /// A download URL holds so long.
 const LIFETIME_SECONDS: i64 = 15 * 60;
@@ -27,6 +27,9 @@ pub(crate) struct ArtifactList {
     object: &'static str,
     /// Empty until the job has succeeded.
     data: Vec<ArtifactBody>,
+    /// From then on the files are gone; none while the job is active, and where they are kept for ever.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
 }
 
 /// One file.
@@ -58,15 +61,11 @@ pub(crate) struct SignedUrl {
     responses((status = 200, description = "The files; none until the job has succeeded", body = ArtifactList))
 )]
 pub(crate) async fn list(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     caller: Caller,
     Id(id): Id,
 ) -> Result<Json<ArtifactList>, Problem> {
-    let manifest = state
-        .jobs
-        .manifest(&caller.scope(), id)
-        .await?
-        .unwrap_or_default();
+    let (manifest, expires_at) = kept(&state, &caller, id).await?;
     let data = manifest.files.into_iter().map(|file| ArtifactBody {
         href: format!("/v1/jobs/{id}/artifacts/{}", file.name),
         media_type: media_type(&file.name),
@@ -77,6 +76,7 @@ pub(crate) async fn list(
     Ok(Json(ArtifactList {
         object: "list",
         data: data.collect(),
+        expires_at: expires_at.map(rfc3339),
     }))
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct FilePath {
     )
 )]
 pub(crate) async fn get(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     caller: Caller,
     Named(path): Named<FilePath>,
     headers: HeaderMap,
@@ -108,15 +108,11 @@ pub(crate) async fn get(
         .id
         .parse()
         .map_err(|error: crate::job::id::NotAJobId| Problem::not_found(error.to_string()))?;
-    let manifest = state
-        .jobs
-        .manifest(&caller.scope(), id)
-        .await?
-        .unwrap_or_default();
+    let (manifest, expires_at) = kept(&state, &caller, id).await?;
     let file = manifest.file(&path.name).ok_or_else(|| {
         Problem::not_found("the job has no such file; list its artifacts for the names")
     })?;
-    let (url, expires) = signed(&state, file)?;
+    let (url, expires) = signed(&state, file, expires_at)?;
     let wants_json = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -138,9 +134,36 @@ pub(crate) async fn get(
     })
 }
 
-fn signed(state: &AppState, file: &StoredFile) -> Result<(String, i64), Problem> {
+/// The files of a job and when they go, or that they are gone: by the row once it says so, by the clock before a
+/// sweeper came.
+async fn kept(
+    state: &AppState,
+    caller: &Caller,
+    id: JobId,
+) -> Result<(Manifest, Option<UnixMs>), Problem> {
+    let job = state.jobs.get(&caller.scope(), id).await?;
+    let expires_at = state.retention.files_expire_at(&job);
+    let expired = expires_at.is_some_and(|moment| moment <= now_ms());
+    if job.state == State::Succeeded && (expired || job.artifacts_removed_at.is_some()) {
+        let when = job.artifacts_removed_at.or(expires_at).map(rfc3339);
+        return Err(Problem::gone(format!(
+            "the files of this job were removed after their retention, on {}; retry the job to have them made again",
+            when.unwrap_or_default()
+        )));
+    }
+    let manifest = state.jobs.manifest(&caller.scope(), id).await?;
+    Ok((manifest.unwrap_or_default(), expires_at))
+}
+
+fn signed(
+    state: &AppState,
+    file: &StoredFile,
+    expires_at: Option<UnixMs>,
+) -> Result<(String, i64), Problem> {
     let key = Key::parse(&file.key).map_err(|error| Problem::internal(&error))?;
-    let expires = now_ms() / 1_000 + LIFETIME_SECONDS;
+    // No URL promises a file for longer than it is kept.
+    let usual = now_ms() / 1_000 + LIFETIME_SECONDS;
+    let expires = expires_at.map_or(usual, |moment| usual.min(moment / 1_000));
     let signature = state.signing.sign(&key, &file.sha256, expires);
     let url = format!(
         "{}/v1/blobs/{key}?sha256={}&expires={expires}&signature={signature}",

@@ -152,7 +152,9 @@ fn refused(why: Refused) -> Problem {
 
 fn gone(error: ArtifactError) -> Problem {
     match error {
-        ArtifactError::NotFound(_) => Problem::not_found("the file is gone; its job was deleted"),
+        ArtifactError::NotFound(_) => {
+            Problem::not_found("the file is gone; its job was deleted, or its retention is over")
+        }
         ArtifactError::Full | ArtifactError::Failed(_) => Problem::internal(&error),
     }
 }

@@ -62,6 +62,8 @@ pub(super) enum ProblemCode {
     Forbidden,
     /// No such thing.
     NotFound,
+    /// It was there, and is no more.
+    Gone,
     /// The thing is there, but not with this method.
     MethodNotAllowed,
     /// The body's media type is not `application/json`.
@@ -205,6 +207,10 @@ impl Problem {
                 detail,
             )
         }
+    }
+
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, ProblemCode::Gone, detail)
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {

@@ -12,6 +12,7 @@ use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
 use crate::job::intake::Intake;
 use crate::job::queue::{Device, Quota};
+use crate::job::retention::Retention;
 use crate::job::store::JobStore;
 use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub metrics: PrometheusHandle,
     /// Where callers reach this service, without a slash at the end.
     pub public_url: Arc<str>,
+    /// How long what has ended is kept.
+    pub retention: Retention,
     /// How much of the service one caller may take.
     pub limits: Limits,
     /// Set when the service stops: long polls and streams end.

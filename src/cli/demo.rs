@@ -13,6 +13,7 @@ use super::progress::Bar;
 use super::service::{Service, interrupted};
 use super::{output, table};
 use crate::config::limits::LimitFlags;
+use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
@@ -108,7 +109,8 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         keys: None,
     };
     let limits = LimitFlags::default();
-    Service::start(&server, &storage, &worker, &limits).await
+    let retention = RetentionFlags::default();
+    Service::start(&server, &storage, &worker, &limits, &retention).await
 }
 
 async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {

@@ -13,10 +13,12 @@ use crate::api::{AppState, Capabilities, router, serve};
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
 use crate::config::limits::LimitFlags;
+use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
 use crate::job::Device;
+use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::sqlite::SqliteStore;
 use crate::job::store::{JobStore, Store};
@@ -53,6 +55,7 @@ impl Service {
         storage: &StorageFlags,
         workers: &WorkerFlags,
         limits: &LimitFlags,
+        retention: &RetentionFlags,
     ) -> Result<Self, Exit> {
         let keys_required = server.keys_required().map_err(Exit::Usage)?;
         let (database, artifacts) = (
@@ -82,7 +85,7 @@ impl Service {
         let state = AppState {
             jobs: Arc::clone(&jobs),
             keys: Arc::clone(&store) as Arc<dyn KeyStore>,
-            audit: store,
+            audit: Arc::clone(&store) as Arc<dyn AuditLog>,
             keys_required,
             intake: Arc::new(LocalIntake::new(sources.clone(), Arc::clone(&pruner))),
             artifacts: artifacts.clone(),
@@ -90,6 +93,7 @@ impl Service {
             wake: Arc::clone(&wake),
             metrics: metric::start().map_err(|error| broken(&error))?,
             public_url: public_url.trim_end_matches('/').into(),
+            retention: retention.retention(),
             limits: limits.limits(),
             stopping: stop.clone(),
             quota: limits.quota(),
@@ -128,10 +132,11 @@ impl Service {
         let running = running.collect::<Result<_, Exit>>()?;
         let options = sweeper::Options {
             every: SWEEP_EVERY,
+            retention: retention.retention(),
             journal_retention: workers.journal_retention(),
             work_dir: storage.work_dir(),
         };
-        let sweeper = tokio::spawn(sweeper::sweep(jobs, options, stop.clone()));
+        let sweeper = tokio::spawn(sweeper::sweep(store, artifacts, options, stop.clone()));
         let server = tokio::spawn(serve(
             listener,
             router(state),

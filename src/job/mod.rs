@@ -13,6 +13,7 @@ pub mod key;
 pub mod lease;
 pub mod queue;
 pub mod record;
+pub mod retention;
 pub mod state;
 pub mod store;
 pub mod tenant;
@@ -75,6 +76,8 @@ pub struct Job {
     pub finished_at: Option<UnixMs>,
     /// After this moment it ends as `expired`.
     pub deadline_at: Option<UnixMs>,
+    /// When its files were removed after their retention.
+    pub artifacts_removed_at: Option<UnixMs>,
     /// Counts every change of the row: the ETag.
     pub version: i64,
 }

@@ -8,3 +8,4 @@ mod jobs;
 mod keys;
 mod limits;
 mod requests;
+mod retention;

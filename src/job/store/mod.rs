@@ -14,12 +14,13 @@ use crate::prune::stage::Stage;
 
 pub mod audit;
 pub mod keys;
+pub mod retention;
 pub mod sqlite;
 
 /// All that a service keeps in its database; whoever shows the parts is one.
-pub trait Store: JobStore + keys::KeyStore + audit::AuditLog {}
+pub trait Store: JobStore + keys::KeyStore + audit::AuditLog + retention::Expiry {}
 
-impl<S: JobStore + keys::KeyStore + audit::AuditLog> Store for S {}
+impl<S: JobStore + keys::KeyStore + audit::AuditLog + retention::Expiry> Store for S {}
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use optin::artifact::manifest::Manifest;
 use optin::artifact::sign::SigningKey;
 use optin::artifact::store::ArtifactStore;
 use optin::job::intake::Intake;
+use optin::job::retention::Retention;
 use optin::job::store::audit::AuditLog;
 use optin::job::store::keys::KeyStore;
 use optin::job::store::sqlite::SqliteStore;
@@ -76,6 +77,7 @@ impl Intake for Scripted {
 pub struct Options {
     pub keys_required: bool,
     pub limits: Limits,
+    pub retention: Retention,
     pub stopping: CancellationToken,
 }
 
@@ -90,6 +92,7 @@ impl Default for Options {
                 readers: 32,
                 time: Duration::from_secs(30),
             },
+            retention: Retention::default(),
             stopping: CancellationToken::new(),
         }
     }
@@ -172,6 +175,7 @@ impl Face {
             wake: Arc::new(Notify::new()),
             metrics: metric::start().unwrap(),
             public_url: "https://optin.example".into(),
+            retention: options.retention,
             limits: options.limits,
             stopping: options.stopping,
             quota: optin::job::queue::Quota::default(),

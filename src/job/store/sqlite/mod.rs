@@ -9,6 +9,7 @@ mod error;
 mod guard;
 mod keys;
 mod queue;
+mod retention;
 mod row;
 
 use std::path::Path;

@@ -177,6 +177,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
         started_at: row.try_get("started_at")?,
         finished_at: row.try_get("finished_at")?,
         deadline_at: row.try_get("deadline_at")?,
+        artifacts_removed_at: row.try_get("artifacts_removed_at")?,
         version: row.try_get("version")?,
     };
     let worker: Option<String> = row.try_get("worker")?;

@@ -4,12 +4,14 @@ mod access;
 mod claiming;
 mod creating;
 mod ending;
+mod retention;
 mod tenants;
 
 pub use access::*;
 pub use claiming::*;
 pub use creating::*;
 pub use ending::*;
+pub use retention::*;
 pub use tenants::*;
 
 use optin::artifact::manifest::{Manifest, StoredFile};
@@ -100,6 +102,8 @@ macro_rules! conformance {
             a_keys_use_is_noted_once_a_minute,
             deeds_are_pages_newest_first_of_one_tenant,
             deeds_are_forgotten_by_age,
+            files_grow_old_once_their_job_has_ended,
+            jobs_grow_old_once_they_have_ended,
         );
     };
     ($open:path: $($name:ident,)+) => {
