@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,11 @@ use utoipa::ToSchema;
 use super::AppState;
 use super::caller::Caller;
 use super::extract::{Id, Named};
+use super::jobs::now_ms;
 use super::problem::Problem;
 use super::wire::time::rfc3339;
-use crate::job::JobId;
+use crate::artifact::manifest::Manifest;
+use crate::job::{JobId, State, UnixMs};
 
 /// A download URL holds so long.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -26,6 +28,9 @@ pub(crate) struct ArtifactList {
     object: &'static str,
     /// Empty until the job has succeeded.
     data: Vec<ArtifactBody>,
+    /// From then on the files are gone; none while the job is active, and where they are kept for ever.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
 }
 
 /// One file.
@@ -53,18 +58,15 @@ pub(crate) struct SignedUrl {
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts", tag = "artifacts", operation_id = "listArtifacts",
     params(("id" = String, Path, description = "The job")),
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "The files; none until the job has succeeded", body = ArtifactList))
 )]
 pub(crate) async fn list(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     caller: Caller,
     Id(id): Id,
 ) -> Result<Json<ArtifactList>, Problem> {
-    let manifest = state
-        .jobs
-        .manifest(&caller.scope(), id)
-        .await?
-        .unwrap_or_default();
+    let (manifest, expires_at) = kept(&state, &caller, id).await?;
     let data = manifest.files.into_iter().map(|file| ArtifactBody {
         href: format!("/v1/jobs/{id}/artifacts/{}", file.name),
         media_type: media_type(&file.name),
@@ -75,6 +77,7 @@ pub(crate) async fn list(
     Ok(Json(ArtifactList {
         object: "list",
         data: data.collect(),
+        expires_at: expires_at.map(rfc3339),
     }))
 }
 
@@ -90,13 +93,14 @@ pub(crate) struct FilePath {
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
     params(("id" = String, Path, description = "The job"), ("name" = String, Path, description = "The file, as the list names it")),
+    security(("api_key" = ["read"])),
     responses(
         (status = 307, description = "Where the file is", headers(("Location" = String, description = "A signed URL"))),
         (status = 200, description = "With `Accept: application/json`: the URL", body = SignedUrl),
     )
 )]
 pub(crate) async fn get(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     caller: Caller,
     Named(path): Named<FilePath>,
     headers: HeaderMap,
@@ -105,17 +109,17 @@ pub(crate) async fn get(
         .id
         .parse()
         .map_err(|error: crate::job::id::NotAJobId| Problem::not_found(error.to_string()))?;
-    let manifest = state
-        .jobs
-        .manifest(&caller.scope(), id)
-        .await?
-        .unwrap_or_default();
+    let (manifest, expires_at) = kept(&state, &caller, id).await?;
     let file = manifest.file(&path.name).ok_or_else(|| {
         Problem::not_found("the job has no such file; list its artifacts for the names")
     })?;
+    // No URL promises a file for longer than it is kept.
+    let left =
+        expires_at.map(|moment| Duration::from_millis((moment - now_ms()).max(0).unsigned_abs()));
+    let lifetime = left.map_or(LIFETIME, |left| left.min(LIFETIME));
     let signed = state
         .artifacts
-        .signed_url(file, media_type(&file.name), LIFETIME)
+        .signed_url(file, media_type(&file.name), lifetime)
         .await
         .map_err(|error| Problem::internal(&error))?;
     let wants_json = headers
@@ -137,6 +141,27 @@ pub(crate) async fn get(
         )
             .into_response(),
     })
+}
+
+/// The files of a job and when they go, or that they are gone: by the row once it says so, by the clock before a
+/// sweeper came.
+async fn kept(
+    state: &AppState,
+    caller: &Caller,
+    id: JobId,
+) -> Result<(Manifest, Option<UnixMs>), Problem> {
+    let job = state.jobs.get(&caller.scope(), id).await?;
+    let expires_at = state.retention.files_expire_at(&job);
+    let expired = expires_at.is_some_and(|moment| moment <= now_ms());
+    if job.state == State::Succeeded && (expired || job.artifacts_removed_at.is_some()) {
+        let when = job.artifacts_removed_at.or(expires_at).map(rfc3339);
+        return Err(Problem::gone(format!(
+            "the files of this job were removed after their retention, on {}; retry the job to have them made again",
+            when.unwrap_or_default()
+        )));
+    }
+    let manifest = state.jobs.manifest(&caller.scope(), id).await?;
+    Ok((manifest.unwrap_or_default(), expires_at))
 }
 
 /// By the ending of the name.

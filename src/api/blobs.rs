@@ -47,6 +47,7 @@ pub(crate) struct Signature {
            ("name" = String, Path, description = "The file"), Signature,
            ("Range" = Option<String>, Header, description = "One byte range, as `bytes=0-1023`"),
            ("If-None-Match" = Option<String>, Header, description = "ETag of the content that is known")),
+    security(()),
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream"),
         (status = 206, description = "The range", content_type = "application/octet-stream"),
@@ -151,7 +152,9 @@ fn refused(why: Refused) -> Problem {
 
 fn gone(error: ArtifactError) -> Problem {
     match error {
-        ArtifactError::NotFound(_) => Problem::not_found("the file is gone; its job was deleted"),
+        ArtifactError::NotFound(_) => {
+            Problem::not_found("the file is gone; its job was deleted, or its retention is over")
+        }
         _ => Problem::internal(&error),
     }
 }

@@ -37,6 +37,7 @@ pub(crate) struct CapabilitiesBody {
 /// What this service can do.
 #[utoipa::path(
     get, path = "/v1/capabilities", tag = "service", operation_id = "getCapabilities",
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "What is supported", body = CapabilitiesBody))
 )]
 pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<CapabilitiesBody> {

@@ -1,8 +1,10 @@
 //! The OpenAPI document: what the handlers say of themselves, and what is true of all of them.
 
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
+use super::access::SCHEME;
 use super::problem::{FieldError, Problem, ProblemCode};
 use super::router;
 
@@ -19,10 +21,11 @@ use super::router;
         (name = "jobs", description = "Recipes on their way"),
         (name = "artifacts", description = "The files of results"),
         (name = "webhooks", description = "Who is told of jobs"),
+        (name = "keys", description = "Who may call, and who called"),
         (name = "service", description = "What the service can do and how it is"),
     ),
     components(schemas(Problem, FieldError, ProblemCode)),
-    modifiers(&Problems),
+    modifiers(&Problems, &Keys),
 )]
 pub(super) struct Document;
 
@@ -38,6 +41,24 @@ pub fn openapi() -> OpenApi {
 /// The head of the document.
 pub(super) fn head() -> OpenApi {
     Document::openapi()
+}
+
+/// How a key is shown, and that without a word every operation needs one.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("optk_<id>_<secret>")
+            .description(Some(
+                "An API key with the scope that the operation names; a service on loopback may ask for none",
+            ))
+            .build();
+        if let Some(components) = &mut document.components {
+            components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+        }
+    }
 }
 
 /// Any operation may answer with a problem.

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::AppState;
 use super::caller::Caller;
 use super::extract::{Id, Params};
+use super::limits::Reading;
 use super::problem::Problem;
 use super::wire::event::EventBody;
 use crate::job::event::Event;
@@ -64,6 +65,7 @@ pub(crate) struct EventList {
     get, path = "/v1/jobs/{id}/events", tag = "jobs", operation_id = "listJobEvents",
     params(("id" = String, Path, description = "The job"), After,
            ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last event that was seen (streams)")),
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "A page, or a stream", content((EventList = "application/json"), (String = "text/event-stream"))))
 )]
 pub(crate) async fn events(
@@ -90,7 +92,8 @@ pub(crate) async fn events(
             .get("last-event-id")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse().ok());
-        let stream = follow(state, caller.scope(), id, seen.unwrap_or(after));
+        let reading = caller.reader()?;
+        let stream = follow(state, caller.scope(), reading, id, seen.unwrap_or(after));
         return Ok(Sse::new(stream)
             .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
             .into_response());
@@ -116,6 +119,7 @@ pub(crate) async fn events(
 struct Cursor {
     state: AppState,
     scope: Scope,
+    _reading: Reading,
     job: JobId,
     after: i64,
     waiting: std::vec::IntoIter<Event>,
@@ -125,12 +129,14 @@ struct Cursor {
 fn follow(
     state: AppState,
     scope: Scope,
+    reading: Reading,
     job: JobId,
     after: i64,
 ) -> impl Stream<Item = Result<Sent, Infallible>> {
     let cursor = Cursor {
         state,
         scope,
+        _reading: reading,
         job,
         after,
         waiting: Vec::new().into_iter(),
@@ -160,7 +166,11 @@ fn follow(
                 if ended {
                     return None;
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+                // The reader comes back with `Last-Event-ID`, to whoever serves then.
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = cursor.state.stopping.cancelled() => return None,
+                }
             }
             cursor.waiting = found.into_iter();
         }

@@ -11,6 +11,7 @@ use crate::telemetry::metric;
 /// Whether the process answers.
 #[utoipa::path(
     get, path = "/livez", tag = "service", operation_id = "livez",
+    security(()),
     responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn livez() -> &'static str {
@@ -20,6 +21,7 @@ pub(crate) async fn livez() -> &'static str {
 /// Whether jobs can be accepted and files stored.
 #[utoipa::path(
     get, path = "/readyz", tag = "service", operation_id = "readyz",
+    security(()),
     responses((status = 200, description = "They can", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str, Problem> {
@@ -47,6 +49,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str
 /// Metrics for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "service", operation_id = "metrics",
+    security(("api_key" = ["admin"])),
     responses((status = 200, description = "In Prometheus' text format", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {

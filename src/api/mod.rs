@@ -3,16 +3,23 @@
 //! A handler checks nothing twice: extractors turn bad requests into problems, wire structs turn into valid
 //! recipes, stores answer. The same line wires a route and its entry in `openapi.yaml`.
 
+mod access;
 mod artifacts;
+mod audit;
 mod blobs;
 mod caller;
 mod capabilities;
 mod document;
 mod events;
 mod extract;
+mod guard;
 mod health;
 mod jobs;
+mod keys;
+mod limits;
+mod listen;
 mod measure;
+mod patience;
 mod problem;
 mod router;
 mod state;
@@ -20,5 +27,8 @@ mod webhooks;
 mod wire;
 
 pub use document::openapi;
+pub use limits::Limits;
+pub use listen::{Connections, serve};
 pub use router::router;
 pub use state::{AppState, Capabilities};
+pub use wire::duration::parse_ms;

@@ -31,6 +31,9 @@ pub(super) struct Problem {
     /// Which parts of the request are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// Seconds after which it makes sense to ask again: a header.
+    #[serde(skip)]
+    retry_after: Option<u16>,
 }
 
 /// One wrong part of a request.
@@ -53,8 +56,14 @@ pub(super) enum ProblemCode {
     InvalidJson,
     /// The body is JSON, but a field is missing, unknown or out of range.
     ValidationFailed,
+    /// No valid API key was shown.
+    Unauthenticated,
+    /// The API key does not allow this.
+    Forbidden,
     /// No such thing.
     NotFound,
+    /// It was there, and is no more.
+    Gone,
     /// The thing is there, but not with this method.
     MethodNotAllowed,
     /// The body's media type is not `application/json`.
@@ -65,6 +74,10 @@ pub(super) enum ProblemCode {
     Conflict,
     /// The `Idempotency-Key` was used with another body.
     IdempotencyKeyReused,
+    /// The caller asks more often than it may.
+    RateLimited,
+    /// The answer took too long.
+    TimedOut,
     /// The tenant has as much of the service as it may have.
     QuotaExceeded,
     /// The download URL was never signed, or was changed.
@@ -145,6 +158,7 @@ impl Problem {
             code,
             request_id: None,
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -177,6 +191,31 @@ impl Problem {
         problem
     }
 
+    /// One sentence for everything that can be wrong with a key: nobody learns which keys there are.
+    pub(super) fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ProblemCode::Unauthenticated,
+            "show a valid API key, as Authorization: Bearer optk_...",
+        )
+    }
+
+    /// The caller asks more often than it may; again after so many seconds.
+    pub(super) fn rate_limited(detail: impl Into<String>, seconds: u16) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ProblemCode::RateLimited,
+                detail,
+            )
+        }
+    }
+
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, ProblemCode::Gone, detail)
+    }
+
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, detail)
     }
@@ -201,11 +240,23 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let id = super::router::current_request_id();
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self.with_request_id(id))).into_response();
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if let Some(seconds) = retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"optin\""),
+            );
+        }
         response
     }
 }

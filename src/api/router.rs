@@ -1,5 +1,6 @@
 //! Every route, and what surrounds all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -13,9 +14,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+use super::access::Needs;
+use super::guard::{Guard, guard};
+use super::limits::Meter;
+use super::patience::patience;
 use super::problem::{Problem, ProblemCode};
 use super::{
-    AppState, artifacts, blobs, capabilities, document, events, health, jobs, measure, webhooks,
+    AppState, artifacts, audit, blobs, capabilities, document, events, health, jobs, keys, measure,
+    webhooks,
 };
 
 /// Largest body of a request.
@@ -31,6 +37,11 @@ tokio::task_local! {
 /// The id of the request that this task answers.
 pub(super) fn current_request_id() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
+}
+
+/// The same work in another task, for the same request.
+pub(super) fn with_request_id<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    CURRENT.scope(current_request_id().unwrap_or_default(), work)
 }
 
 /// Routes with their entries in the document.
@@ -54,6 +65,9 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::deliveries::list))
         .routes(routes!(webhooks::deliveries::test))
         .routes(routes!(webhooks::deliveries::redeliver))
+        .routes(routes!(keys::create::create, keys::list::list))
+        .routes(routes!(keys::revoke::revoke))
+        .routes(routes!(audit::list))
         .routes(routes!(capabilities::capabilities))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
@@ -65,7 +79,15 @@ pub fn router(state: AppState) -> Router {
     let (routes, _) = documented().split_for_parts();
     let document = document::openapi();
     let served = document.clone();
+    let meter = Arc::new(Meter::new(state.limits.clone()));
+    let guarding = Guard {
+        state: state.clone(),
+        needs: Arc::new(Needs::of(&document)),
+        meter: Arc::clone(&meter),
+    };
     routes
+        .route_layer(middleware::from_fn_with_state(guarding, guard))
+        .route_layer(middleware::from_fn_with_state(meter, patience))
         .route(
             "/openapi.json",
             routing::get(move || async move { Json(served) }),

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
+use super::limits::Limits;
 use super::problem::{Problem, ProblemCode};
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
 use crate::job::intake::Intake;
 use crate::job::queue::{Device, Quota};
+use crate::job::retention::Retention;
 use crate::job::store::JobStore;
+use crate::job::store::audit::AuditLog;
+use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
 
@@ -23,6 +28,12 @@ pub struct AppState {
     pub webhooks: Arc<dyn WebhookStore>,
     /// Where webhooks may lead.
     pub webhook_policy: Policy,
+    /// Where API keys live.
+    pub keys: Arc<dyn KeyStore>,
+    /// Where it is kept who did what.
+    pub audit: Arc<dyn AuditLog>,
+    /// Whether callers must show a key.
+    pub keys_required: bool,
     /// Looks at sources before a job is accepted.
     pub intake: Arc<dyn Intake>,
     /// Where files live.
@@ -35,6 +46,12 @@ pub struct AppState {
     pub metrics: PrometheusHandle,
     /// Where callers reach this service, without a slash at the end.
     pub public_url: Arc<str>,
+    /// How long what has ended is kept.
+    pub retention: Retention,
+    /// How much of the service one caller may take.
+    pub limits: Limits,
+    /// Set when the service stops: long polls and streams end.
+    pub stopping: CancellationToken,
     /// How much of the service one tenant may take.
     pub quota: Quota,
     /// What this service can do.

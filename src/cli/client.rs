@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,12 +67,13 @@ struct Told {
 }
 
 impl Client {
-    /// A client of the server at this URL.
-    pub(super) fn new(base: &str) -> Result<Self, Exit> {
+    /// A client of the server at this URL, with an API key where the server asks for one.
+    pub(super) fn new(base: &str, key: Option<&str>) -> Result<Self, Exit> {
         // Another call may have installed it before: it is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
+            .default_headers(credentials(key)?)
             .build();
         let http =
             http.map_err(|error| Exit::Broken(format!("no HTTP client can be made: {error}")))?;
@@ -206,6 +208,19 @@ impl Job {
             (None, None) => Err(Exit::Broken(format!("{} is {}", self.id, self.state))),
         }
     }
+}
+
+/// Sent with every request to this server; the HTTP client drops it where a redirect leads to another host.
+fn credentials(key: Option<&str>) -> Result<HeaderMap, Exit> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let value = HeaderValue::try_from(format!("Bearer {}", key.trim()));
+        let mut value =
+            value.map_err(|_| Exit::Usage("the API key holds signs that no key has".to_owned()))?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    Ok(headers)
 }
 
 fn show(told: &Told, bar: &Bar) {

@@ -13,6 +13,7 @@ use super::progress::Bar;
 use super::service::{Service, interrupted};
 use super::{output, table};
 use crate::config::limits::LimitFlags;
+use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
@@ -112,17 +113,15 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         listen,
         public_url: None,
         webhooks_private: false,
-        allow_unauthenticated: false,
+        keys: None,
     };
-    let limits = LimitFlags {
-        most_queued: 100,
-        most_running: None,
-    };
-    Service::start(&server, &storage, &worker, &limits).await
+    let limits = LimitFlags::default();
+    let retention = RetentionFlags::default();
+    Service::start(&server, &storage, &worker, &limits, &retention).await
 }
 
 async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
-    let client = Client::new(url)?;
+    let client = Client::new(url, None)?;
     let job = client.submit(&request(command)?).await?;
     output::remark(&format!("POST {url}/v1/jobs -> {}", job.id));
     let bar = Bar::new();

@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod inspect;
 mod interrupt;
+mod keys;
 mod openapi;
 mod output;
 mod progress;
@@ -51,6 +52,8 @@ enum Command {
     Wait(remote::JobCommand),
     /// Download the files of a job's result from a server
     Download(remote::DownloadCommand),
+    /// Make, list and revoke API keys, in the database itself
+    Keys(keys::KeysCommand),
     /// Print the OpenAPI document
     Openapi(openapi::OpenapiCommand),
 }
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Status(command) => remote::status(&command),
         Command::Wait(command) => remote::wait(&command),
         Command::Download(command) => remote::download(&command),
+        Command::Keys(command) => keys::run(&command),
         Command::Openapi(command) => openapi::run(&command),
     };
     match outcome {

@@ -21,6 +21,20 @@ struct Server {
         default_value = "http://127.0.0.1:8080"
     )]
     server: String,
+    /// API key, where the server asks for one
+    #[arg(
+        long,
+        env = "OPTIN_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    api_key: Option<String>,
+}
+
+impl Server {
+    fn client(&self) -> Result<Client, Exit> {
+        Client::new(&self.server, self.api_key.as_deref())
+    }
 }
 
 /// Flags of `optin submit`.
@@ -62,9 +76,7 @@ pub(super) struct DownloadCommand {
 pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
     let request = command.recipe.request()?;
     super::runtime()?.block_on(async {
-        let job = Client::new(&command.server.server)?
-            .submit(&request)
-            .await?;
+        let job = command.server.client()?.submit(&request).await?;
         output::print(&job.id)
     })
 }
@@ -72,9 +84,7 @@ pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
 /// Prints how a job is.
 pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
-        let (whole, job) = Client::new(&command.server.server)?
-            .job(&command.job)
-            .await?;
+        let (whole, job) = command.server.client()?.job(&command.job).await?;
         if command.json {
             return output::print_json(&whole);
         }
@@ -86,9 +96,7 @@ pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
 pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let bar = Bar::new();
-        let followed = Client::new(&command.server.server)?
-            .follow(&command.job, &bar)
-            .await;
+        let followed = command.server.client()?.follow(&command.job, &bar).await;
         bar.clear();
         let (whole, job) = followed?;
         if command.json {
@@ -102,7 +110,7 @@ pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
 /// Downloads every file of a job's result and checks it.
 pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
-        let client = Client::new(&command.server.server)?;
+        let client = command.server.client()?;
         let artifacts = client.artifacts(&command.job).await?;
         if artifacts.is_empty() {
             let (_, job) = client.job(&command.job).await?;

@@ -5,6 +5,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::service::{Service, interrupted};
 use crate::config::limits::LimitFlags;
+use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::telemetry::TelemetryFlags;
@@ -23,6 +24,8 @@ pub(super) struct ServeCommand {
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
+    retention: RetentionFlags,
+    #[command(flatten)]
     telemetry: TelemetryFlags,
 }
 
@@ -36,6 +39,7 @@ pub(super) fn run(command: &ServeCommand) -> Result<(), Exit> {
             &command.storage,
             &command.worker,
             &command.limits,
+            &command.retention,
         )
         .await?;
         interrupted().await?;

@@ -9,16 +9,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
-use crate::api::{AppState, Capabilities, router};
+use crate::api::{AppState, Capabilities, router, serve};
 use crate::artifact::sign::SigningKey;
 use crate::config::limits::LimitFlags;
+use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
 use crate::job::Device;
-use crate::job::store::JobStore;
+use crate::job::store::audit::AuditLog;
+use crate::job::store::keys::KeyStore;
 use crate::job::store::sqlite::SqliteStore;
 use crate::job::store::webhooks::WebhookStore;
+use crate::job::store::{JobStore, Store};
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
 use crate::worker::courier::{self, Courier};
@@ -40,7 +43,7 @@ pub(super) struct Service {
     /// Where it listens.
     pub(super) url: String,
     stop: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
     courier: JoinHandle<()>,
@@ -53,21 +56,22 @@ impl Service {
         storage: &StorageFlags,
         workers: &WorkerFlags,
         limits: &LimitFlags,
+        retention: &RetentionFlags,
     ) -> Result<Self, Exit> {
-        server.check().map_err(Exit::Usage)?;
+        let keys_required = server.keys_required().map_err(Exit::Usage)?;
         let (database, artifacts) = (
             storage.database().map_err(Exit::Usage)?,
             storage.artifacts().map_err(Exit::Usage)?,
         );
         std::fs::create_dir_all(&storage.data_dir)?;
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
-        let store = Arc::new(
+        let store: Arc<dyn Store> = Arc::new(
             SqliteStore::open(&database)
                 .await
                 .map_err(|error| broken(&error))?,
         );
-        let jobs: Arc<dyn JobStore> = Arc::clone(&store) as _;
-        let webhooks: Arc<dyn WebhookStore> = store;
+        let jobs: Arc<dyn JobStore> = Arc::clone(&store) as Arc<dyn JobStore>;
+        let webhooks: Arc<dyn WebhookStore> = Arc::clone(&store) as Arc<dyn WebhookStore>;
         let artifacts = artifacts.open().map_err(|error| broken(&error))?;
         // A bucket that cannot be used is told now, and not to the first job.
         artifacts.probe().await.map_err(|error| broken(&error))?;
@@ -81,10 +85,14 @@ impl Service {
         })?;
         let url = format!("http://{}", listener.local_addr()?);
         let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
+        let stop = CancellationToken::new();
         let state = AppState {
             jobs: Arc::clone(&jobs),
             webhooks: Arc::clone(&webhooks),
             webhook_policy: server.webhook_policy(),
+            keys: Arc::clone(&store) as Arc<dyn KeyStore>,
+            audit: Arc::clone(&store) as Arc<dyn AuditLog>,
+            keys_required,
             intake: Arc::new(LocalIntake::new(sources.clone(), Arc::clone(&pruner))),
             artifacts: artifacts
                 .clone()
@@ -93,6 +101,9 @@ impl Service {
             wake: Arc::clone(&wake),
             metrics: metric::start().map_err(|error| broken(&error))?,
             public_url: public_url.trim_end_matches('/').into(),
+            retention: retention.retention(),
+            limits: limits.limits(),
+            stopping: stop.clone(),
             quota: limits.quota(),
             capabilities: Arc::new(Capabilities {
                 model_types: ARCHITECTURES
@@ -104,7 +115,6 @@ impl Service {
                 workers: usize::from(workers.workers),
             }),
         };
-        let stop = CancellationToken::new();
         sweeper::clear_attempts(&storage.work_dir())?;
         let running = (0..workers.workers).map(|index| {
             let options = Options {
@@ -130,10 +140,10 @@ impl Service {
         let running = running.collect::<Result<_, Exit>>()?;
         let options = sweeper::Options {
             every: SWEEP_EVERY,
+            retention: retention.retention(),
             journal_retention: workers.journal_retention(),
             work_dir: storage.work_dir(),
         };
-        let sweeper = tokio::spawn(sweeper::sweep(jobs, options, stop.clone()));
         let courier = courier::Options {
             poll: POLL,
             policy: server.webhook_policy(),
@@ -141,12 +151,13 @@ impl Service {
         let courier = Courier::new(webhooks, courier).map_err(|error| broken(&error))?;
         let stopped = stop.clone();
         let courier = tokio::spawn(async move { courier.run(stopped).await });
-        let stopping = stop.clone().cancelled_owned();
-        let server = tokio::spawn(async move {
-            axum::serve(listener, router(state))
-                .with_graceful_shutdown(stopping)
-                .await
-        });
+        let sweeper = tokio::spawn(sweeper::sweep(store, artifacts, options, stop.clone()));
+        let server = tokio::spawn(serve(
+            listener,
+            router(state),
+            limits.connections(),
+            stop.clone(),
+        ));
         tracing::info!(%url, "listening");
         Ok(Self {
             url,
@@ -169,10 +180,10 @@ impl Service {
         self.sweeper.abort();
         // A delivery that is under way ends; what is not settled is due again later.
         let _ = tokio::time::timeout(DRAIN, self.courier).await;
-        // Streams would go on as long as their readers: they get a little while.
+        // Streams end by themselves; a download goes on as long as its reader, who gets a little while.
         let server = self.server.abort_handle();
         match tokio::time::timeout(DRAIN, self.server).await {
-            Ok(Ok(ended)) => Ok(ended?),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Exit::Broken(error.to_string())),
             Err(_) => {
                 server.abort();

@@ -3,6 +3,7 @@
 //! The only place that reads the environment (clap does, by these declarations).
 
 pub mod limits;
+pub mod retention;
 pub mod s3;
 pub mod server;
 pub mod storage;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::job::webhook::address::Policy;
 
@@ -23,9 +23,20 @@ pub struct ServerFlags {
     /// Let webhooks lead to private addresses and over plain HTTP: for a closed network, never for the internet
     #[arg(long, env = "OPTIN_WEBHOOKS_PRIVATE")]
     pub webhooks_private: bool,
-    /// Listen on an address that other machines reach, though nobody has to show a key
-    #[arg(long, env = "OPTIN_ALLOW_UNAUTHENTICATED")]
-    pub allow_unauthenticated: bool,
+    /// Whether callers must show an API key [default: off on loopback, else required]
+    #[arg(long, env = "OPTIN_KEYS", value_enum)]
+    pub keys: Option<KeysFlag>,
+}
+
+/// Whether callers must show an API key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeysFlag {
+    /// Every call shows a key; `optin keys create` makes the first one.
+    Required,
+    /// Nobody does: for this machine alone, and refused beyond loopback.
+    Off,
+    /// Nobody does here: a proxy in front of this service authenticates.
+    Proxied,
 }
 
 impl ServerFlags {
@@ -37,18 +48,21 @@ impl ServerFlags {
         }
     }
 
-    /// Refuses to serve strangers by accident: this release knows no API keys.
+    /// Whether callers must show a key; refuses to serve strangers by accident.
     ///
     /// # Errors
     /// A sentence with the remedy.
-    pub fn check(&self) -> Result<(), String> {
-        match self.listen.ip().is_loopback() || self.allow_unauthenticated {
-            true => Ok(()),
-            false => Err(format!(
-                "{} can be reached by other machines, and this release knows no API keys; listen on 127.0.0.1, or put a proxy that \
-                 authenticates in front and give --allow-unauthenticated",
+    pub fn keys_required(&self) -> Result<bool, String> {
+        let loopback = self.listen.ip().is_loopback();
+        match self.keys {
+            Some(KeysFlag::Off) if !loopback => Err(format!(
+                "{} can be reached by other machines; ask for keys with --keys required, listen on 127.0.0.1, or put a \
+                 proxy that authenticates in front and give --keys proxied",
                 self.listen
             )),
+            Some(KeysFlag::Required) => Ok(true),
+            Some(KeysFlag::Off | KeysFlag::Proxied) => Ok(false),
+            None => Ok(!loopback),
         }
     }
 }

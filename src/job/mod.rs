@@ -5,12 +5,15 @@
 //! every write of a worker and in every object key, so that a worker whose lease was lost can
 //! change nothing any more.
 
+pub mod audit;
 pub mod event;
 pub mod id;
 pub mod intake;
+pub mod key;
 pub mod lease;
 pub mod queue;
 pub mod record;
+pub mod retention;
 pub mod state;
 pub mod store;
 pub mod tenant;
@@ -74,6 +77,8 @@ pub struct Job {
     pub finished_at: Option<UnixMs>,
     /// After this moment it ends as `expired`.
     pub deadline_at: Option<UnixMs>,
+    /// When its files were removed after their retention.
+    pub artifacts_removed_at: Option<UnixMs>,
     /// Counts every change of the row: the ETag.
     pub version: i64,
 }

@@ -67,6 +67,7 @@ impl Record {
             started_at: None,
             finished_at: None,
             deadline_at: new.deadline_ms.map(|deadline| now.saturating_add(deadline)),
+            artifacts_removed_at: None,
             version: 0,
         };
         let mut record = Self {

@@ -10,6 +10,7 @@ pub mod intake;
 pub mod pruner;
 pub mod publish;
 pub mod reporter;
+mod retention;
 pub mod source;
 pub mod sweeper;
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::job::store::JobStore;
+use super::retention::remove_old;
+use crate::artifact::store::ArtifactStore;
+use crate::job::retention::Retention;
+use crate::job::store::Store;
 
 /// How the sweeper sweeps.
 #[derive(Clone, Debug)]
@@ -15,17 +18,27 @@ pub struct Options {
     pub every: Duration,
     /// Documents of the journal are kept so long after they were written.
     pub journal_retention: Duration,
+    /// How long what has ended is kept.
+    pub retention: Retention,
     /// The workers' scratch space.
     pub work_dir: PathBuf,
 }
 
 /// Sweeps until it is told to stop.
-pub async fn sweep(jobs: Arc<dyn JobStore>, options: Options, stop: CancellationToken) {
+pub async fn sweep(
+    store: Arc<dyn Store>,
+    artifacts: ArtifactStore,
+    options: Options,
+    stop: CancellationToken,
+) {
     loop {
-        match jobs.sweep().await {
+        match store.sweep().await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "jobs without a worker were ended"),
             Err(error) => tracing::warn!(%error, "the queue cannot be swept; trying again"),
+        }
+        if let Err(error) = remove_old(&store, &artifacts, options.retention).await {
+            tracing::warn!(%error, "what has been kept long enough cannot be removed; trying again");
         }
         let (journal, retention) = (options.work_dir.join("journal"), options.journal_retention);
         let cleared = tokio::task::spawn_blocking(move || clear_older(&journal, retention)).await;

@@ -30,6 +30,9 @@ def name_real_files(body, estimate):
     body["calibration"]["uri"] = uri("calibration.tsv")
     if body.get("evaluation"):
         body["evaluation"]["uri"] = uri("evaluation.tsv")
+    if "device" in body:
+        # On what a service runs jobs is a fact, too.
+        body["device"] = "cpu"
     if estimate:
         # An estimate reads the files: their columns and what the model can reach are facts, not shapes.
         body["target"]["value"] = "60%"

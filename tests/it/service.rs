@@ -1,5 +1,6 @@
 //! The real binary as a process: killed in each stage, on a full disk, and from the command line.
 
 mod command;
+mod keys;
 mod kill;
 mod process;

@@ -3,8 +3,9 @@
 use optin::artifact::key::Key;
 use optin::artifact::store::ArtifactStore;
 use optin::job::intake::Intake;
-use optin::job::store::JobStore;
+use optin::job::retention::Retention;
 use optin::job::store::sqlite::SqliteStore;
+use optin::job::store::{JobStore, Store};
 use optin::job::{Job, JobId, NewJob, Scope, State};
 use optin::prune::Places;
 use optin::prune::failure::{Code, Failure};
@@ -493,11 +494,13 @@ async fn the_sweeper_clears_what_nobody_reads_again() {
         let stop = CancellationToken::new();
         let options = sweeper::Options {
             every: Duration::from_secs(60),
+            retention: Retention::default(),
             journal_retention: retention,
             work_dir: work.clone(),
         };
-        let jobs = Arc::clone(&house.jobs) as Arc<dyn JobStore>;
-        let running = tokio::spawn(sweeper::sweep(jobs, options, stop.clone()));
+        let store = Arc::clone(&house.jobs) as Arc<dyn Store>;
+        let artifacts = house.artifacts.clone();
+        let running = tokio::spawn(sweeper::sweep(store, artifacts, options, stop.clone()));
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.cancel();
         running.await.unwrap();

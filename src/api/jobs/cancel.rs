@@ -17,6 +17,7 @@ use crate::api::wire::job::JobBody;
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/cancel", tag = "jobs", operation_id = "cancelJob",
     params(("id" = String, Path, description = "The job")),
+    security(("api_key" = ["write"])),
     responses(
         (status = 202, description = "It was asked to stop", body = JobBody),
         (status = 200, description = "It had ended", body = JobBody),

@@ -20,6 +20,7 @@ use crate::job::store::Created;
 #[utoipa::path(
     post, path = "/v1/jobs", tag = "jobs", operation_id = "createJob", request_body = CreateJob,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; makes it safe to repeat", min_length = 1, max_length = 255)),
+    security(("api_key" = ["write"])),
     responses((status = 202, description = "Accepted", body = JobBody, headers(
         ("Location" = String, description = "Where the job is"),
         ("ETag" = String, description = "Names the job's version"),

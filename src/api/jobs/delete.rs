@@ -13,6 +13,7 @@ use crate::artifact::key::Key;
 #[utoipa::path(
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "deleteJob",
     params(("id" = String, Path, description = "A job that has ended")),
+    security(("api_key" = ["write"])),
     responses((status = 204, description = "It is gone"))
 )]
 pub(crate) async fn delete(

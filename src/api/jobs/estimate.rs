@@ -15,6 +15,7 @@ use crate::api::wire::plan::EstimateBody;
 /// Reads model and data, counts, and queues nothing.
 #[utoipa::path(
     post, path = "/v1/jobs/estimate", tag = "jobs", operation_id = "estimateJob", request_body = CreateJob,
+    security(("api_key" = ["write"])),
     responses((status = 200, description = "The estimate", body = EstimateBody))
 )]
 pub(crate) async fn estimate(

@@ -21,7 +21,7 @@ use crate::job::{Job, Scope};
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Longest wait in seconds.
-const MOST_SECONDS: u64 = 60;
+pub(in crate::api) const MOST_SECONDS: u64 = 60;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -39,6 +39,7 @@ pub(crate) struct Wait {
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     params(("id" = String, Path, description = "The job"), Wait,
            ("If-None-Match" = Option<String>, Header, description = "ETag of the version that is known")),
+    security(("api_key" = ["read"])),
     responses(
         (status = 200, description = "The job", body = JobBody, headers(
             ("ETag" = String, description = "Names the job's version"),
@@ -66,6 +67,10 @@ pub(crate) async fn get(
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok());
+    let _reading = match query.wait {
+        0 => None,
+        _ => Some(caller.reader()?),
+    };
     let first = state.jobs.get(&caller.scope(), id).await?;
     let job = changed(
         &state,
@@ -97,7 +102,10 @@ async fn changed(
     let version = first.version;
     let mut job = first;
     while !stale && job.version == version && !job.state.is_terminal() && start.elapsed() < wait {
-        tokio::time::sleep(LOOK_EVERY.min(wait.saturating_sub(start.elapsed()))).await;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY.min(wait.saturating_sub(start.elapsed()))) => {}
+            () = state.stopping.cancelled() => break,
+        }
         job = state.jobs.get(scope, job.id).await?;
     }
     Ok(job)

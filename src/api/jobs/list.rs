@@ -52,6 +52,7 @@ pub(crate) struct JobList {
 /// Jobs, newest first.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs", operation_id = "listJobs", params(Page),
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "A page", body = JobList))
 )]
 pub(crate) async fn list(

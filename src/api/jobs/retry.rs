@@ -20,6 +20,7 @@ use crate::job::store::Created;
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
     params(("id" = String, Path, description = "A job that has ended"),
            ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; makes it safe to repeat", min_length = 1, max_length = 255)),
+    security(("api_key" = ["write"])),
     responses((status = 202, description = "The new job", body = JobBody, headers(
         ("Location" = String, description = "Where the new job is"),
     )))

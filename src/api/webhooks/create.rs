@@ -36,6 +36,7 @@ pub(crate) struct CreateWebhook {
 /// The answer holds the secret that deliveries are signed with; it is not shown again.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", operation_id = "createWebhook", request_body = CreateWebhook,
+    security(("api_key" = ["write"])),
     responses((status = 201, description = "The webhook, with its secret", body = WebhookBody, headers(
         ("Location" = String, description = "Where the webhook is"),
     )))

@@ -121,6 +121,7 @@ pub(crate) struct DeliveryPath {
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}/deliveries", tag = "webhooks", operation_id = "listDeliveries",
     params(("id" = String, Path, description = "The webhook"), Page),
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "A page", body = DeliveryList))
 )]
 pub(crate) async fn list(
@@ -162,6 +163,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "testWebhook",
     params(("id" = String, Path, description = "The webhook")),
+    security(("api_key" = ["write"])),
     responses((status = 202, description = "It is on its way", body = DeliveryBody))
 )]
 pub(crate) async fn test(
@@ -180,6 +182,7 @@ pub(crate) async fn test(
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/deliveries/{delivery}/redeliver", tag = "webhooks", operation_id = "redeliver",
     params(("id" = String, Path, description = "The webhook"), ("delivery" = String, Path, description = "The delivery")),
+    security(("api_key" = ["write"])),
     responses((status = 202, description = "It is on its way", body = DeliveryBody))
 )]
 pub(crate) async fn redeliver(

@@ -36,6 +36,7 @@ pub(crate) struct ChangeWebhook {
 /// Who is told.
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks", operation_id = "listWebhooks",
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "All of them", body = WebhookList))
 )]
 pub(crate) async fn list(
@@ -53,6 +54,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "getWebhook",
     params(("id" = String, Path, description = "The webhook")),
+    security(("api_key" = ["read"])),
     responses((status = 200, description = "The webhook", body = WebhookBody))
 )]
 pub(crate) async fn get(
@@ -71,6 +73,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "changeWebhook", request_body = ChangeWebhook,
     params(("id" = String, Path, description = "The webhook")),
+    security(("api_key" = ["write"])),
     responses((status = 200, description = "The webhook", body = WebhookBody))
 )]
 pub(crate) async fn change(
@@ -91,6 +94,7 @@ pub(crate) async fn change(
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "deleteWebhook",
     params(("id" = String, Path, description = "The webhook")),
+    security(("api_key" = ["write"])),
     responses((status = 204, description = "It is gone, and its deliveries with it"))
 )]
 pub(crate) async fn delete(

@@ -4,7 +4,10 @@
 const MOST_DIGITS: usize = 5;
 
 /// Milliseconds of `90s`, `30m`, `2h` or `1d`.
-pub(crate) fn parse_ms(text: &str) -> Result<i64, String> {
+///
+/// # Errors
+/// A sentence that says how durations are written.
+pub fn parse_ms(text: &str) -> Result<i64, String> {
     let wrong = || {
         format!(
             "\"{text}\" is no duration; write a whole number with s, m, h or d, for example \"2h\", of at most {MOST_DIGITS} digits"

@@ -50,6 +50,9 @@ pub(crate) struct JobBody {
     finished_at: Option<String>,
     #[schema(format = DateTime)]
     deadline_at: Option<String>,
+    /// When its files were removed after their retention.
+    #[schema(format = DateTime)]
+    artifacts_expired_at: Option<String>,
     links: LinksBody,
 }
 
@@ -180,6 +183,7 @@ impl JobBody {
             started_at: job.started_at.map(rfc3339),
             finished_at: job.finished_at.map(rfc3339),
             deadline_at: job.deadline_at.map(rfc3339),
+            artifacts_expired_at: job.artifacts_removed_at.map(rfc3339),
             links: LinksBody {
                 events: format!("{own}/events"),
                 artifacts: format!("{own}/artifacts"),

@@ -12,8 +12,22 @@ use crate::prune::failure::Failure;
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
+pub mod audit;
+pub mod keys;
+pub mod retention;
 pub mod sqlite;
 pub mod webhooks;
+
+/// All that a service keeps in its database; whoever shows the parts is one.
+pub trait Store:
+    JobStore + keys::KeyStore + audit::AuditLog + retention::Expiry + webhooks::WebhookStore
+{
+}
+
+impl<S> Store for S where
+    S: JobStore + keys::KeyStore + audit::AuditLog + retention::Expiry + webhooks::WebhookStore
+{
+}
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -4,12 +4,15 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use optin::api::{AppState, Capabilities, router};
+use optin::api::{AppState, Capabilities, Limits, router};
 use optin::artifact::key::Key;
 use optin::artifact::manifest::Manifest;
 use optin::artifact::sign::SigningKey;
 use optin::artifact::store::ArtifactStore;
 use optin::job::intake::Intake;
+use optin::job::retention::Retention;
+use optin::job::store::audit::AuditLog;
+use optin::job::store::keys::KeyStore;
 use optin::job::store::sqlite::SqliteStore;
 use optin::job::store::webhooks::WebhookStore;
 use optin::job::store::{JobStore, Outcome};
@@ -21,9 +24,12 @@ use optin::prune::recipe::Recipe;
 use optin::prune::report::CalibrationUse;
 use optin::telemetry::metric;
 use serde_json::{Value, json};
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::fixture::job::{claimer, report};
@@ -37,6 +43,10 @@ impl Intake for Scripted {
         match recipe.model.uri.as_str() {
             uri if uri.ends_with("missing") => {
                 Err(Failure::new(Code::SourceNotFound, "it is not there"))
+            }
+            uri if uri.ends_with("slow") => {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                Ok(recipe)
             }
             uri if uri.ends_with("panic") => panic!("the secret of the house"),
             _ => Ok(recipe),
@@ -62,6 +72,31 @@ impl Intake for Scripted {
             scoring_ms: 1,
             peak_bytes: 1,
         })
+    }
+}
+
+/// What differs from a service that asks nobody for a key.
+pub struct Options {
+    pub keys_required: bool,
+    pub limits: Limits,
+    pub retention: Retention,
+    pub stopping: CancellationToken,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let many = NonZeroU32::new(100_000).unwrap();
+        Self {
+            keys_required: false,
+            limits: Limits {
+                rate: many,
+                burst: many,
+                readers: 32,
+                time: Duration::from_secs(30),
+            },
+            retention: Retention::default(),
+            stopping: CancellationToken::new(),
+        }
     }
 }
 
@@ -119,6 +154,10 @@ impl Answer {
 
 impl Face {
     pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let jobs = Arc::new(
             SqliteStore::open(&folder.path().join("jobs.sqlite"))
@@ -131,6 +170,9 @@ impl Face {
             jobs: Arc::clone(&jobs) as Arc<dyn JobStore>,
             webhooks: Arc::clone(&jobs) as Arc<dyn WebhookStore>,
             webhook_policy: Policy::default(),
+            keys: Arc::clone(&jobs) as Arc<dyn KeyStore>,
+            audit: Arc::clone(&jobs) as Arc<dyn AuditLog>,
+            keys_required: options.keys_required,
             intake: Arc::new(Scripted),
             artifacts: artifacts
                 .clone()
@@ -139,6 +181,9 @@ impl Face {
             wake: Arc::new(Notify::new()),
             metrics: metric::start().unwrap(),
             public_url: "https://optin.example".into(),
+            retention: options.retention,
+            limits: options.limits,
+            stopping: options.stopping,
             quota: optin::job::queue::Quota::default(),
             capabilities: Arc::new(Capabilities {
                 devices: vec![optin::job::Device::Cpu],
@@ -153,6 +198,11 @@ impl Face {
             signing,
             router: router(state),
         }
+    }
+
+    /// The router, to be served over real connections.
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub async fn send(

@@ -105,6 +105,9 @@ async fn the_schema_itself_refuses_what_cannot_be() {
         "UPDATE jobs SET attempt = -1",
         "UPDATE jobs SET spent = 1",
         "UPDATE jobs SET version = 0",
+        "UPDATE jobs SET artifacts_removed_at = 1",
+        "INSERT INTO keys (id, tenant, name, scope, secret_sha256, created_at) VALUES ('00000000000000000000000000000000', 'a', 'n', 'root', zeroblob(32), 1)",
+        "INSERT INTO keys (id, tenant, name, scope, secret_sha256, created_at) VALUES ('00000000000000000000000000000000', 'a', 'n', 'read', zeroblob(31), 1)",
         "UPDATE jobs SET id = 'job_1'",
         "INSERT INTO events (job, sequence, at, body) VALUES ('nobody', 1, 1, '{}')",
     ] {

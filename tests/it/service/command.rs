@@ -107,12 +107,15 @@ fn serve_refuses_strangers_unknown_stores_and_a_second_process() {
         (ended.status.code(), text(&ended.stderr))
     };
     for (arguments, word) in [
-        (["--listen", "0.0.0.0:0"], "no API keys"),
+        (["--listen=0.0.0.0:0", "--keys=off"], "--keys required"),
         (
             ["--database-url", "postgres://user:secret@host/db"],
             "sqlite:///",
         ),
-        (["--storage-url", "gs://bucket/prefix"], "s3://bucket/prefix"),
+        (
+            ["--storage-url", "gs://bucket/prefix"],
+            "s3://bucket/prefix",
+        ),
     ] {
         let (code, said) = serve(&arguments);
         assert!(

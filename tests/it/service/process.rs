@@ -22,6 +22,8 @@ pub fn optin() -> Command {
         "OPTIN_SOURCE_ROOTS",
         "OPTIN_WORKERS",
         "OPTIN_LOG",
+        "OPTIN_KEYS",
+        "OPTIN_API_KEY",
     ] {
         command.env_remove(name);
     }

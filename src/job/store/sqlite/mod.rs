@@ -4,9 +4,12 @@
 //! transaction; readers use their own connections and never wait (WAL). A commit is on the disk before it
 //! is answered (`synchronous = FULL`).
 
+mod audit;
 mod error;
 mod guard;
+mod keys;
 mod queue;
+mod retention;
 mod row;
 mod webhooks;
 
@@ -181,7 +184,7 @@ impl JobStore for SqliteStore {
         .bind(filter.label.as_ref().map(|(key, _)| key))
         .bind(filter.label.as_ref().map(|(_, value)| value))
         .bind(before.map(|id| id.to_string()))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1))
+        .bind(row::one_more(limit))
         .bind(scope.tenant())
         .fetch_all(&self.readers)
         .await?;

@@ -178,6 +178,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
         started_at: row.try_get("started_at")?,
         finished_at: row.try_get("finished_at")?,
         deadline_at: row.try_get("deadline_at")?,
+        artifacts_removed_at: row.try_get("artifacts_removed_at")?,
         version: row.try_get("version")?,
     };
     let worker: Option<String> = row.try_get("worker")?;
@@ -225,6 +226,11 @@ pub(super) fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
 
 pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Database(Box::new(error))
+}
+
+/// A page and one row more, which tells whether another page follows.
+pub(super) fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 fn clamped(count: u64) -> i64 {

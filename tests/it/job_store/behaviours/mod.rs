@@ -1,17 +1,21 @@
 //! The list. A store is made afresh for each entry; every store runs all of it.
 
+mod access;
 mod claiming;
 mod creating;
 mod ending;
+mod retention;
 mod tenants;
 
+pub use access::*;
 pub use claiming::*;
 pub use creating::*;
 pub use ending::*;
+pub use retention::*;
 pub use tenants::*;
 
 use optin::artifact::manifest::{Manifest, StoredFile};
-use optin::job::store::{JobStore, Outcome};
+use optin::job::store::{Outcome, Store as AnyStore};
 use optin::job::{JobId, Scope};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +25,7 @@ use crate::fixture::job::report;
 const LONG_MS: i64 = 60_000;
 const SHORT_MS: i64 = 40;
 
-pub type Store = Arc<dyn JobStore>;
+pub type Store = Arc<dyn AnyStore>;
 
 fn manifest() -> Manifest {
     Manifest {
@@ -92,6 +96,14 @@ macro_rules! conformance {
             the_urgent_come_first,
             each_device_has_its_queue,
             quotas_hold,
+            a_key_is_made_found_listed_and_revoked,
+            a_key_is_believed_with_its_secret_while_it_is_in_force,
+            another_tenants_key_is_not_there,
+            a_keys_use_is_noted_once_a_minute,
+            deeds_are_pages_newest_first_of_one_tenant,
+            deeds_are_forgotten_by_age,
+            files_grow_old_once_their_job_has_ended,
+            jobs_grow_old_once_they_have_ended,
         );
     };
     ($open:path: $($name:ident,)+) => {

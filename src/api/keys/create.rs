@@ -1,0 +1,39 @@
+//! `POST /v1/keys`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::api::AppState;
+use crate::api::caller::Caller;
+use crate::api::extract::Body;
+use crate::api::problem::Problem;
+use crate::api::wire::key::{CreateKey, CreatedKey};
+use crate::job::key::FreshKey;
+
+/// Make a key.
+///
+/// For the caller's tenant. The whole key is in this answer and nowhere else.
+#[utoipa::path(
+    post, path = "/v1/keys", tag = "keys", operation_id = "createKey", request_body = CreateKey,
+    security(("api_key" = ["admin"])),
+    responses((status = 201, description = "Made", body = CreatedKey, headers(
+        ("Location" = String, description = "The key's name in the service"),
+    )))
+)]
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    body: Body<CreateKey>,
+) -> Result<Response, Problem> {
+    let new = body.value.into_new_key(caller.tenant)?;
+    let fresh = FreshKey::draw();
+    let key = state.keys.create_key(new, &fresh).await?;
+    let headers = [
+        (header::LOCATION, format!("/v1/keys/{}", key.id)),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    let body = Json(CreatedKey::new(&key, &fresh));
+    Ok((StatusCode::CREATED, headers, body).into_response())
+}

@@ -1,0 +1,81 @@
+//! `GET /v1/keys`
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::AppState;
+use crate::api::caller::Caller;
+use crate::api::extract::Params;
+use crate::api::problem::Problem;
+use crate::api::wire::key::KeyBody;
+use crate::job::key::KeyId;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// Keys a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    #[serde(default = "twenty")]
+    limit: usize,
+    /// `next_cursor` of the page before.
+    #[param(pattern = "^[0-9a-f]{32}$")]
+    cursor: Option<String>,
+}
+
+fn twenty() -> usize {
+    20
+}
+
+/// A page of keys, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeyList {
+    #[schema(example = "list")]
+    object: &'static str,
+    data: Vec<KeyBody>,
+    /// Where the next page begins.
+    next_cursor: Option<String>,
+    has_more: bool,
+}
+
+/// Keys of the caller's tenant, newest first.
+///
+/// Those that were revoked or have expired too.
+#[utoipa::path(
+    get, path = "/v1/keys", tag = "keys", operation_id = "listKeys", params(Page),
+    security(("api_key" = ["admin"])),
+    responses((status = 200, description = "A page", body = KeyList))
+)]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Params(page): Params<Page>,
+) -> Result<Json<KeyList>, Problem> {
+    if !(1..=100).contains(&page.limit) {
+        return Err(Problem::bad_request(
+            "limit",
+            format!("limit is {}; it must lie between 1 and 100", page.limit),
+        ));
+    }
+    let before: Option<KeyId> =
+        match &page.cursor {
+            Some(cursor) => Some(cursor.parse().map_err(|_| {
+                Problem::bad_request("cursor", "this cursor was not given by a page")
+            })?),
+            None => None,
+        };
+    let (keys, has_more) = state
+        .keys
+        .list_keys(&caller.scope(), before, page.limit)
+        .await?;
+    Ok(Json(KeyList {
+        object: "list",
+        next_cursor: keys
+            .last()
+            .filter(|_| has_more)
+            .map(|key| key.id.to_string()),
+        data: keys.iter().map(KeyBody::from).collect(),
+        has_more,
+    }))
+}

@@ -1,0 +1,40 @@
+//! `DELETE /v1/keys/{id}`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use crate::api::AppState;
+use crate::api::caller::Caller;
+use crate::api::extract::Named;
+use crate::api::problem::Problem;
+use crate::job::key::{KeyId, NotAKey};
+
+#[derive(Deserialize)]
+pub(crate) struct KeyPath {
+    id: String,
+}
+
+/// Revoke a key.
+///
+/// From now on it is refused; it stays in the list. A caller may revoke the key that it shows.
+#[utoipa::path(
+    delete, path = "/v1/keys/{id}", tag = "keys", operation_id = "revokeKey",
+    params(("id" = String, Path, description = "The key's id, no secret")),
+    security(("api_key" = ["admin"])),
+    responses((status = 204, description = "It is refused"))
+)]
+pub(crate) async fn revoke(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<KeyPath>,
+) -> Result<StatusCode, Problem> {
+    let id: KeyId = path
+        .id
+        .parse()
+        .map_err(|error: NotAKey| Problem::not_found(error.to_string()))?;
+    match state.keys.revoke_key(&caller.scope(), id).await? {
+        Some(_) => Ok(StatusCode::NO_CONTENT),
+        None => Err(Problem::not_found(format!("there is no key {id}"))),
+    }
+}

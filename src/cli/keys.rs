@@ -1,0 +1,158 @@
+//! `optin keys`: API keys in the database itself, for the first key and for when no server runs.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::output;
+use crate::api::parse_ms;
+use crate::config::storage::StorageFlags;
+use crate::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey, key_name};
+use crate::job::store::keys::KeyStore;
+use crate::job::store::sqlite::{OpenError, SqliteStore};
+use crate::job::{Scope, TenantId};
+
+/// Keys that are read at once.
+const PAGE: usize = 100;
+
+/// Flags of `optin keys`.
+#[derive(Args)]
+pub(super) struct KeysCommand {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    storage: StorageFlags,
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Make a key and print it; it is not told again
+    Create {
+        /// Whose jobs it opens
+        #[arg(long, value_name = "NAME")]
+        tenant: TenantId,
+        /// What you call it
+        #[arg(long, value_name = "TEXT", value_parser = key_name)]
+        name: String,
+        /// What it allows: read, write (and read) or admin (and all)
+        #[arg(long)]
+        scope: KeyScope,
+        /// It expires after so long, as 12h or 90d [default: never]
+        #[arg(long, value_name = "DURATION", value_parser = parse_ms)]
+        expires: Option<i64>,
+    },
+    /// Print every key, newest first
+    List,
+    /// Refuse a key from now on
+    Revoke {
+        /// The key's id, as the list tells it
+        id: KeyId,
+    },
+}
+
+/// Makes, lists or revokes.
+pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
+    let database = command.storage.database().map_err(Exit::Usage)?;
+    super::runtime()?.block_on(async {
+        let store = SqliteStore::open(&database)
+            .await
+            .map_err(|error| match error {
+                OpenError::InUse { path } => Exit::Broken(format!(
+                    "the database {path} is in use by a server; while it runs, manage keys through it: POST, GET and \
+                     DELETE /v1/keys with an admin key"
+                )),
+                error => Exit::Broken(error.to_string()),
+            })?;
+        let broken = |error: crate::job::store::StoreError| Exit::Broken(error.to_string());
+        match &command.verb {
+            Verb::Create { tenant, name, scope, expires } => {
+                let new = NewKey {
+                    tenant: tenant.clone(),
+                    name: name.clone(),
+                    scope: *scope,
+                    lifetime_ms: *expires,
+                };
+                let fresh = FreshKey::draw();
+                let key = store.create_key(new, &fresh).await.map_err(broken)?;
+                created(&key, &fresh, command.json)
+            }
+            Verb::List => list(&store, command.json).await,
+            Verb::Revoke { id } => {
+                let revoked = store.revoke_key(&Scope::Service, *id).await;
+                let key = revoked
+                    .map_err(broken)?
+                    .ok_or_else(|| Exit::Broken(format!("there is no key {id}")))?;
+                match command.json {
+                    true => output::print_json(&document(&key)),
+                    false => output::print(&line(&key)),
+                }
+            }
+        }
+    })
+}
+
+fn created(key: &ApiKey, fresh: &FreshKey, json: bool) -> Result<(), Exit> {
+    if json {
+        let mut document = document(key);
+        document["key"] = Value::from(fresh.reveal());
+        return output::print_json(&document);
+    }
+    output::remark("keep this key; it is not told again");
+    output::print(&fresh.reveal())
+}
+
+async fn list(store: &SqliteStore, json: bool) -> Result<(), Exit> {
+    let (mut keys, mut more) = (Vec::new(), true);
+    while more {
+        let before = keys.last().map(|key: &ApiKey| key.id);
+        let page = store.list_keys(&Scope::Service, before, PAGE).await;
+        let (page, follows) = page.map_err(|error| Exit::Broken(error.to_string()))?;
+        keys.extend(page);
+        more = follows;
+    }
+    if json {
+        let data: Vec<Value> = keys.iter().map(document).collect();
+        return output::print_json(&json!({"object": "list", "data": data}));
+    }
+    keys.iter().try_for_each(|key| output::print(&line(key)))
+}
+
+fn moment(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| at.to_string())
+}
+
+fn document(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.to_string(),
+        "object": "key",
+        "name": key.name,
+        "tenant": key.tenant.as_str(),
+        "scope": key.scope.as_str(),
+        "created_at": moment(key.created_at),
+        "expires_at": key.expires_at.map(moment),
+        "revoked_at": key.revoked_at.map(moment),
+        "last_used_at": key.last_used_at.map(moment),
+    })
+}
+
+fn line(key: &ApiKey) -> String {
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", moment(at)),
+        (None, Some(at)) => format!("expires {}", moment(at)),
+        (None, None) => "in force".to_owned(),
+    };
+    let used = key.last_used_at.map_or_else(
+        || "never used".to_owned(),
+        |at| format!("used {}", moment(at)),
+    );
+    format!(
+        "{}  {:5}  {}  {}  {state}  {used}",
+        key.id,
+        key.scope.as_str(),
+        key.tenant,
+        key.name
+    )
+}

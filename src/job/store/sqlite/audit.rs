@@ -1,0 +1,82 @@
+//! The audit log in SQLite.
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteStore, row};
+use crate::job::Scope;
+use crate::job::audit::{Deed, Entry};
+use crate::job::store::StoreError;
+use crate::job::store::audit::AuditLog;
+
+#[async_trait]
+impl AuditLog for SqliteStore {
+    async fn record_deed(&self, deed: Deed) -> Result<(), StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO audit (at, tenant, key, method, route, subject, status, request_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )
+        .bind(now)
+        .bind(deed.tenant.as_str())
+        .bind(deed.key.map(|key| key.to_string()))
+        .bind(deed.method)
+        .bind(deed.route)
+        .bind(deed.subject)
+        .bind(i64::from(deed.status))
+        .bind(deed.request_id)
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn deeds(
+        &self,
+        scope: &Scope,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, bool), StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM audit WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR sequence < ?2)
+             ORDER BY sequence DESC LIMIT ?3",
+        )
+        .bind(scope.tenant())
+        .bind(before)
+        .bind(row::one_more(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        let more = rows.len() > limit;
+        let entries = rows.iter().take(limit).map(read);
+        Ok((entries.collect::<Result<_, _>>()?, more))
+    }
+
+    async fn forget_deeds(&self, age_ms: i64) -> Result<u64, StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        let gone = sqlx::query("DELETE FROM audit WHERE at <= ?1")
+            .bind(now.saturating_sub(age_ms))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(gone.rows_affected())
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Entry, StoreError> {
+    let key: Option<String> = row.try_get("key")?;
+    Ok(Entry {
+        sequence: row.try_get("sequence")?,
+        at: row.try_get("at")?,
+        deed: Deed {
+            tenant: row::word(row.try_get("tenant")?)?,
+            key: key
+                .map(|key| key.parse().map_err(row::damaged))
+                .transpose()?,
+            method: row.try_get("method")?,
+            route: row.try_get("route")?,
+            subject: row.try_get("subject")?,
+            status: u16::try_from(row.try_get::<i64, _>("status")?).map_err(row::damaged)?,
+            request_id: row.try_get("request_id")?,
+        },
+    })
+}

@@ -1,0 +1,121 @@
+//! Keys from the command line to the log, which never tells them.
+
+use serde_json::Value;
+use std::process::{Command, Stdio};
+
+use super::process::{optin, run, text, until};
+
+/// A process that is killed when it is dropped.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn keys(data: &std::path::Path) -> Command {
+    let mut command = optin();
+    command.arg("keys").arg("--data-dir").arg(data);
+    command
+}
+
+#[test]
+fn a_key_opens_a_server_and_no_log_line_tells_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let create = [
+        "create", "--tenant", "team", "--name", "laptop", "--scope", "admin",
+    ];
+    let made = run(keys(&data)
+        .args(create)
+        .args(["--expires", "90d", "--json"]));
+    let made: Value =
+        serde_json::from_slice(&made.stdout).unwrap_or_else(|_| panic!("{}", text(&made.stderr)));
+    let (key, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
+    let secret = key.rsplit_once('_').unwrap().1;
+    let listed = text(&run(keys(&data).arg("list")).stdout);
+    assert!(
+        listed.contains(id) && listed.contains("laptop") && !listed.contains(secret),
+        "{listed}"
+    );
+
+    let log = folder.path().join("log");
+    let serve = optin()
+        .args([
+            "serve",
+            "--keys",
+            "required",
+            "--listen",
+            "127.0.0.1:0",
+            "--log",
+            "trace",
+            "--log-format",
+            "json",
+        ])
+        .arg("--data-dir")
+        .arg(&data)
+        .stderr(Stdio::from(std::fs::File::create(&log).unwrap()))
+        .spawn()
+        .unwrap();
+    let server = Running(serve);
+    let said = || std::fs::read_to_string(&log).unwrap();
+    let mut url = String::new();
+    until("the server listens", || {
+        let address = said().lines().find_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some(line["fields"]["url"].as_str()?.to_owned())
+        });
+        url = address.unwrap_or_default();
+        !url.is_empty()
+    });
+    let nobody = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
+    let status = |key: Option<&str>| {
+        let mut command = optin();
+        command
+            .args(["status", "--server", &url, nobody])
+            .env_remove("OPTIN_API_KEY");
+        if let Some(key) = key {
+            command.env("OPTIN_API_KEY", key);
+        }
+        text(&run(&mut command).stderr)
+    };
+    assert!(status(Some(key)).contains("there is no job"));
+    assert!(status(None).contains("show a valid API key"));
+    let changed = key.replace(id, &id.chars().rev().collect::<String>());
+    assert!(status(Some(&changed)).contains("show a valid API key"));
+    let busy = run(keys(&data).arg("list"));
+    assert!(
+        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through it"),
+        "{}",
+        text(&busy.stderr)
+    );
+    drop(server);
+    let said = said();
+    assert!(
+        said.contains("\"level\":\"DEBUG\"") && said.contains("\"status\":401"),
+        "the log was not complete"
+    );
+    assert!(!said.contains(secret), "the log tells the secret");
+    for entry in std::fs::read_dir(&data)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+    {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        let found = bytes
+            .windows(secret.len())
+            .any(|part| part == secret.as_bytes());
+        assert!(!found, "{} holds the secret", entry.path().display());
+    }
+
+    assert!(run(keys(&data).args(["revoke", id])).status.success());
+    assert!(text(&run(keys(&data).arg("list")).stdout).contains("revoked"));
+    let unknown = run(keys(&data).args(["revoke", &"0".repeat(32)]));
+    assert!(
+        text(&unknown.stderr).contains("there is no key"),
+        "{}",
+        text(&unknown.stderr)
+    );
+}
