@@ -80,14 +80,7 @@ impl Guard {
         if !self.state.keys_required {
             return Caller::anybody(request, &self.meter).counted();
         }
-        let key = match self.authenticate(request, route).await {
-            Ok(key) => key,
-            Err(problem) => {
-                // Whoever tries keys is counted by address: one that guesses is nobody's.
-                self.meter.request(Who::asks(None, &request.extensions))?;
-                return Err(problem);
-            }
-        };
+        let key = self.authenticate(request, route).await?;
         let caller = Caller::with(&key, &self.meter).counted()?;
         if key.scope < scope {
             let detail = format!(
@@ -108,13 +101,20 @@ impl Guard {
     /// The key that the caller holds. Every refusal reads alike, and an id that is not there takes the same
     /// steps as a secret that is wrong.
     async fn authenticate(&self, request: &Parts, route: &str) -> Result<ApiKey, Problem> {
-        let shown = shown(&request.headers).ok_or_else(Problem::unauthenticated)?;
+        // Whoever tries keys is counted by address, and beyond the rate leaves no more marks on the record.
+        let count = || self.meter.request(Who::asks(None, &request.extensions));
+        let Some(shown) = shown(&request.headers) else {
+            count()?;
+            return Err(Problem::unauthenticated());
+        };
         let stored = self.state.keys.key(shown.id).await?;
         let believed = shown.is(stored.as_ref());
         let Some(stored) = stored else {
+            count()?;
             return Err(Problem::unauthenticated());
         };
         if !believed {
+            count()?;
             let caller = Caller::with(&stored.key, &self.meter);
             self.refuse(&caller, request, route, StatusCode::UNAUTHORIZED);
             return Err(Problem::unauthenticated());

@@ -1,7 +1,9 @@
 //! What one caller, one request and one connection may take.
 
 use optin::api::{Connections, serve};
+use optin::job::Scope;
 use optin::job::key::KeyScope;
+use optin::job::store::audit::AuditLog;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -73,6 +75,18 @@ async fn who_tries_keys_or_shows_none_is_counted_by_address() {
             .problem(401, "unauthenticated");
     }
     guessing.get("/v1/jobs").await.problem(429, "rate_limited");
+    let known = key(&guessing, "a", KeyScope::Read).await;
+    let (front, _) = known.rsplit_once('_').unwrap();
+    let wrong = format!("{front}_{}", "0".repeat(64));
+    ask(&guessing, "GET", "/v1/jobs", &wrong, &json!({}))
+        .await
+        .problem(429, "rate_limited");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let deeds = guessing.jobs.deeds(&Scope::Service, None, 10).await;
+    assert!(
+        deeds.unwrap().0.is_empty(),
+        "a flood of guesses does not fill the log"
+    );
     let open = Face::with(slow_rate(2)).await;
     for _ in 0..2 {
         assert_eq!(open.get("/v1/jobs").await.status, 200);
