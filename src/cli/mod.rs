@@ -39,7 +39,7 @@ enum Command {
     /// Run the whole route on the bundled model, over real HTTP, and keep serving
     Demo(demo::DemoCommand),
     /// Run the service
-    Serve(serve::ServeCommand),
+    Serve(Box<serve::ServeCommand>),
     /// Prune a model here and now, without a server
     Prune(prune::PruneCommand),
     /// Print a model's architecture, units, cost and the targets that can be reached

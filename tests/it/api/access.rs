@@ -128,6 +128,14 @@ async fn every_operation_asks_for_its_scope() {
     assert!(asked >= 13, "{asked} operations need a key");
 }
 
+/// A body that the operation would take.
+fn body(method: &str) -> Value {
+    match method {
+        "PATCH" => json!({"enabled": true}),
+        _ => json!({}),
+    }
+}
+
 #[tokio::test]
 async fn another_tenants_ids_are_not_there_on_any_path() {
     let face = locked().await;
@@ -138,27 +146,43 @@ async fn another_tenants_ids_are_not_there_on_any_path() {
         .to_string();
     let stranger = key(&face, "b", KeyScope::Admin).await;
     let owner = key(&face, "a", KeyScope::Admin).await;
+    let url = json!({"url": "https://example.org/hook"});
+    let webhook = ask(&face, "POST", "/v1/webhooks", &owner, &url)
+        .await
+        .json()["id"]
+        .clone();
+    let webhook = webhook.as_str().unwrap();
+    let test = format!("/v1/webhooks/{webhook}/test");
+    let delivery = ask(&face, "POST", &test, &owner, &json!({})).await.json()["id"].clone();
     let mut asked = Vec::new();
     for operation in operations() {
         if !operation.path.contains("{id}") {
             continue;
         }
-        let id = if operation.path.starts_with("/v1/keys") {
-            &owned
-        } else {
-            &job
+        let id: &str = match operation.path.split('/').nth(2) {
+            Some("keys") => &owned,
+            Some("webhooks") => webhook,
+            _ => &job,
         };
-        let path = operation.about(id);
-        ask(&face, &operation.method, &path, &stranger, &json!({}))
-            .await
-            .problem(404, "not_found");
+        let path = operation
+            .about(id)
+            .replace("{delivery}", delivery.as_str().unwrap());
+        ask(
+            &face,
+            &operation.method,
+            &path,
+            &stranger,
+            &body(&operation.method),
+        )
+        .await
+        .problem(404, "not_found");
         asked.push((operation.method, path));
     }
     assert!(asked.len() >= 8, "{asked:?}");
     // The owner is answered on the same paths, so what the stranger saw was no mistake of the test's.
     asked.sort_by_key(|(method, path)| (method == "DELETE", path.clone()));
     for (method, path) in asked {
-        let answer = ask(&face, &method, &path, &owner, &json!({})).await;
+        let answer = ask(&face, &method, &path, &owner, &body(&method)).await;
         assert!(answer.status.as_u16() < 400, "{method} {path}: {answer:?}");
     }
 }
