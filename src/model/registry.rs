@@ -12,8 +12,10 @@ pub struct Architecture {
     pub name: &'static str,
     /// Values of `model_type` that it reads.
     pub model_types: &'static [&'static str],
-    open: fn(&Config, &Weights) -> Result<Box<dyn PrunableModel>, CheckpointError>,
+    open: Open,
 }
+
+type Open = fn(&Config, &Weights) -> Result<Box<dyn PrunableModel>, CheckpointError>;
 
 /// Every architecture.
 pub const ARCHITECTURES: &[Architecture] = &[Architecture {

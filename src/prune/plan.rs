@@ -137,7 +137,7 @@ fn peak_bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let hidden = groups
         .iter()
         .enumerate()
-        .map(|(block, _)| prepared.model.projection(block).0.dims()[0]);
+        .map(|(block, _)| prepared.model.projection(block).bias().elem_count());
     let hidden = hidden.max().unwrap_or(0);
     let units = groups
         .iter()

@@ -50,7 +50,7 @@ impl FeedForwardBlock {
 
     /// `[rows, length, hidden]` to `[rows, length, neurons]`.
     pub(super) fn neurons(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.activation.forward(&self.intermediate.forward(hidden)?)
+        self.intermediate.forward_activated(hidden, self.activation)
     }
 
     pub(super) fn output(&self) -> &Linear {

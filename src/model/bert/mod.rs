@@ -24,6 +24,7 @@ use super::chain::PrunableModel;
 use super::cost::Cost;
 use super::export::Export;
 use super::mask::Masks;
+use super::nn::layer_norm::LayerNorm;
 use super::nn::linear::Linear;
 use super::unit::{UnitGroup, UnitKind};
 use crate::checkpoint::config::{Config, Problem};
@@ -84,10 +85,10 @@ impl Bert {
         }
     }
 
-    fn output(&self, block: usize) -> &Linear {
+    fn norm(&self, block: usize) -> &LayerNorm {
         match self.at(block) {
-            Block::Attention(attention) => attention.output(),
-            Block::FeedForward(feed_forward) => feed_forward.output(),
+            Block::Attention(attention) => attention.norm(),
+            Block::FeedForward(feed_forward) => feed_forward.norm(),
         }
     }
 }
@@ -135,13 +136,11 @@ impl PrunableModel for Bert {
         }
     }
 
-    fn projection(&self, block: usize) -> (&Tensor, &Tensor) {
-        let output = self.output(block);
-        (output.weight(), output.bias())
-    }
-
-    fn project(&self, block: usize, units: &Tensor) -> Result<Tensor> {
-        self.output(block).forward(units)
+    fn projection(&self, block: usize) -> &Linear {
+        match self.at(block) {
+            Block::Attention(attention) => attention.output(),
+            Block::FeedForward(feed_forward) => feed_forward.output(),
+        }
     }
 
     fn residual(&self, _: usize, hidden: &Tensor) -> Result<Tensor> {
@@ -149,10 +148,17 @@ impl PrunableModel for Bert {
     }
 
     fn finish(&self, block: usize, sum: &Tensor) -> Result<Tensor> {
-        match self.at(block) {
-            Block::Attention(attention) => attention.norm().forward(sum),
-            Block::FeedForward(feed_forward) => feed_forward.norm().forward(sum),
-        }
+        self.norm(block).forward(sum)
+    }
+
+    fn close(
+        &self,
+        block: usize,
+        projection: &Linear,
+        units: &Tensor,
+        hidden: &Tensor,
+    ) -> Result<Tensor> {
+        self.norm(block).forward_sum(projection, units, hidden)
     }
 
     fn head(&self, hidden: &Tensor) -> Result<Tensor> {

@@ -1,6 +1,9 @@
 //! Activation functions, by the names that `config.json` uses.
 
-use candle_core::{Result, Tensor};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor};
+
+use super::kernel::{Path, epilogue};
+use super::storage::{on_cpu, slice, slice_mut};
 
 /// What stands between the two linear maps of a feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ impl Activation {
         }
     }
 
-    /// Elementwise.
+    /// Elementwise, by candle's own operations.
     ///
     /// # Errors
     /// Never on f32.
@@ -39,5 +42,51 @@ impl Activation {
             Self::GeluTanh => input.gelu(),
             Self::Relu => input.relu(),
         }
+    }
+}
+
+/// `activation(product + bias)` of a product that nobody else reads: on the CPU it is overwritten.
+///
+/// # Errors
+/// When the last dimension is not the bias's.
+pub(super) fn finish_product(
+    product: Tensor,
+    bias: &Tensor,
+    activation: Option<Activation>,
+) -> Result<Tensor> {
+    if product.elem_count() == 0 {
+        return Ok(product);
+    }
+    if on_cpu(&product) {
+        product.inplace_op2(bias, &Epilogue(activation))?;
+        return Ok(product);
+    }
+    let sum = product.broadcast_add(bias)?;
+    match activation {
+        Some(activation) => activation.forward(&sum),
+        None => Ok(sum),
+    }
+}
+
+struct Epilogue(Option<Activation>);
+
+impl InplaceOp2 for Epilogue {
+    fn name(&self) -> &'static str {
+        "bias-and-activation"
+    }
+
+    fn cpu_fwd(
+        &self,
+        product: &mut CpuStorage,
+        layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<()> {
+        if layout.dims().last() != bias_layout.dims().last() {
+            candle_core::bail!("a bias of another width than its product");
+        }
+        let (values, bias) = (slice_mut(product, layout)?, slice(bias, bias_layout)?);
+        epilogue::add_bias(values, bias, self.0, Path::Fastest);
+        Ok(())
     }
 }

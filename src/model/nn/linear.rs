@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::activation::{Activation, finish_product};
 use super::meter;
 
 /// `y = x W^T + b` with `W` `[out, in]` and `b` `[out]`, as Hugging Face stores them. Either side
@@ -36,20 +37,43 @@ impl Linear {
     /// # Errors
     /// When the last dimension is not `in`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let (outputs, inputs) = self.weight.dims2()?;
-        let mut shape = input.dims().to_vec();
-        let last = shape.pop().unwrap_or_default();
-        if last != inputs {
-            candle_core::bail!("a linear map of {inputs} inputs was given {last}");
-        }
-        let rows: usize = shape.iter().product();
-        shape.push(outputs);
-        if inputs == 0 || outputs == 0 {
-            return self.bias.broadcast_as(shape)?.contiguous();
-        }
-        meter::count(rows * inputs * outputs);
-        // One product over all rows: a batched one would run as many small ones.
-        let product = input.reshape((rows, inputs))?.matmul(&self.weight.t()?)?;
-        product.broadcast_add(&self.bias)?.reshape(shape)
+        finish_product(self.product(input)?, &self.bias, None)
     }
+
+    /// `[.., in]` to `[.., out]`, and the activation on it.
+    ///
+    /// # Errors
+    /// When the last dimension is not `in`.
+    pub fn forward_activated(&self, input: &Tensor, activation: Activation) -> Result<Tensor> {
+        finish_product(self.product(input)?, &self.bias, Some(activation))
+    }
+
+    /// `x W^T` alone, in memory of its own; zeros where there is no input.
+    ///
+    /// # Errors
+    /// When the last dimension is not `in`.
+    pub(super) fn product(&self, input: &Tensor) -> Result<Tensor> {
+        let (outputs, inputs) = self.weight.dims2()?;
+        times(input, &self.weight.t()?, inputs, outputs)
+    }
+}
+
+/// `[.., inputs]` times `[inputs, outputs]`; zeros where either is empty.
+fn times(input: &Tensor, matrix: &Tensor, inputs: usize, outputs: usize) -> Result<Tensor> {
+    let mut shape = input.dims().to_vec();
+    let last = shape.pop().unwrap_or_default();
+    if last != inputs {
+        candle_core::bail!("a linear map of {inputs} inputs was given {last}");
+    }
+    let rows: usize = shape.iter().product();
+    shape.push(outputs);
+    if inputs == 0 || outputs == 0 {
+        return Tensor::zeros(shape, input.dtype(), input.device());
+    }
+    meter::count(rows * inputs * outputs);
+    // One product over all rows: a batched one would run as many small ones.
+    input
+        .reshape((rows, inputs))?
+        .matmul(matrix)?
+        .reshape(shape)
 }

@@ -113,12 +113,12 @@ fn score_units(
             block,
             &without_units(seam, &columns, teacher, block, first, count)?,
         )?;
-        for current in block..model.groups().len() {
+        for (current, features) in features.iter_mut().enumerate().skip(block) {
             if current > block {
                 hidden = model.block(current, &hidden, &full)?;
             }
             if let (true, Some(positions)) = (model.is_feature(current), positions) {
-                features[current].push(sampled_rows(&hidden, positions, count)?);
+                features.push(sampled_rows(&hidden, positions, count)?);
             }
         }
         let stacked = model.head(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
@@ -153,7 +153,7 @@ fn score_units(
 /// The projection's columns of each unit, `[count, span, hidden]`.
 fn unit_columns(teacher: &Teacher<'_>, block: usize, first: usize, count: usize) -> Result<Tensor> {
     let span = teacher.model.groups()[block].span;
-    let (weight, _) = teacher.model.projection(block);
+    let weight = teacher.model.projection(block).weight();
     let outputs = weight.dims()[0];
     let columns = weight.narrow(1, first * span, count * span)?;
     columns.t()?.contiguous()?.reshape((count, span, outputs))

@@ -30,13 +30,12 @@ impl Kept {
             end <= size && bytes.len() == outer * size * inner,
             "the units lie inside the tensor"
         );
-        let mut ranges = vec![0..self.offset];
-        ranges.extend(
-            self.units
-                .iter()
-                .map(|unit| self.offset + unit * self.span..self.offset + (unit + 1) * self.span),
-        );
-        ranges.push(end..size);
+        let before = std::iter::once(0..self.offset);
+        let units = self.units.iter().map(|unit| {
+            let start = self.offset + unit * self.span;
+            start..start + self.span
+        });
+        let ranges: Vec<_> = before.chain(units).chain([end..size]).collect();
         shape[self.dim] = size - (self.width - self.units.len()) * self.span;
         let mut kept = Vec::with_capacity(outer * shape[self.dim] * inner);
         for block in 0..outer {
