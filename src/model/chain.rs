@@ -15,6 +15,7 @@ use candle_core::{Result, Tensor};
 
 use super::batch::Batch;
 use super::cost::Cost;
+use super::differentiable::Differentiable;
 use super::export::Export;
 use super::mask::Masks;
 use super::nn::linear::Linear;
@@ -98,6 +99,11 @@ pub trait PrunableModel: Send + Sync {
     /// # Errors
     /// When shapes do not fit.
     fn head(&self, hidden: &Tensor) -> Result<Tensor>;
+
+    /// The way back through the graph, where the architecture has one.
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        None
+    }
 
     /// One block, with some of its units masked.
     ///

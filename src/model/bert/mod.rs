@@ -22,10 +22,12 @@ use self::feed_forward::FeedForwardBlock;
 use super::batch::Batch;
 use super::chain::PrunableModel;
 use super::cost::Cost;
+use super::differentiable::Differentiable;
 use super::export::Export;
 use super::mask::Masks;
 use super::nn::layer_norm::LayerNorm;
 use super::nn::linear::Linear;
+use super::nn::traced::Traced;
 use super::unit::{UnitGroup, UnitKind};
 use crate::checkpoint::config::{Config, Problem};
 use crate::checkpoint::error::CheckpointError;
@@ -163,5 +165,30 @@ impl PrunableModel for Bert {
 
     fn head(&self, hidden: &Tensor) -> Result<Tensor> {
         self.classifier.forward(hidden)
+    }
+
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        Some(self)
+    }
+}
+
+impl Differentiable for Bert {
+    fn units_traced(&self, block: usize, hidden: &Tensor) -> Result<Traced> {
+        match self.at(block) {
+            Block::Attention(attention) => attention.heads_traced(hidden),
+            Block::FeedForward(feed_forward) => feed_forward.neurons_traced(hidden),
+        }
+    }
+
+    fn residual_traced(&self, _: usize, hidden: &Tensor) -> Result<Traced> {
+        Ok(Traced::identity(hidden))
+    }
+
+    fn finish_traced(&self, block: usize, sum: &Tensor) -> Result<Traced> {
+        self.norm(block).traced(sum)
+    }
+
+    fn head_traced(&self, hidden: &Tensor) -> Result<Traced> {
+        self.classifier.traced(hidden)
     }
 }

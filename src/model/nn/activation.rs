@@ -1,9 +1,9 @@
 //! Activation functions, by the names that `config.json` uses.
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::kernel::{Path, epilogue};
-use super::storage::{on_cpu, slice, slice_mut};
+use super::storage::{on_cpu, read, rewrite};
 
 /// What stands between the two linear maps of a feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,12 @@ pub(super) fn finish_product(
         return Ok(product);
     }
     if on_cpu(&product) {
-        product.inplace_op2(bias, &Epilogue(activation))?;
+        check_width(&product, bias)?;
+        rewrite(&product, &|values| {
+            read([bias], |[bias]| {
+                epilogue::add_bias(values, bias, activation, Path::Fastest);
+            })
+        })?;
         return Ok(product);
     }
     let sum = product.broadcast_add(bias)?;
@@ -68,25 +73,25 @@ pub(super) fn finish_product(
     }
 }
 
-struct Epilogue(Option<Activation>);
-
-impl InplaceOp2 for Epilogue {
-    fn name(&self) -> &'static str {
-        "bias-and-activation"
+/// `activation'(product + bias)` of a product that nobody else reads.
+///
+/// # Errors
+/// When the last dimension is not the bias's.
+pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+    check_width(&product, bias)?;
+    if product.elem_count() > 0 {
+        rewrite(&product, &|values| {
+            read([bias], |[bias]| {
+                epilogue::add_bias_and_differentiate(values, bias, activation, Path::Fastest);
+            })
+        })?;
     }
+    Ok(product)
+}
 
-    fn cpu_fwd(
-        &self,
-        product: &mut CpuStorage,
-        layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<()> {
-        if layout.dims().last() != bias_layout.dims().last() {
-            candle_core::bail!("a bias of another width than its product");
-        }
-        let (values, bias) = (slice_mut(product, layout)?, slice(bias, bias_layout)?);
-        epilogue::add_bias(values, bias, self.0, Path::Fastest);
-        Ok(())
+fn check_width(product: &Tensor, bias: &Tensor) -> Result<()> {
+    if product.dims().last() != bias.dims().last() {
+        candle_core::bail!("a bias of another width than its product");
     }
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! Layer normalisation over the last dimension.
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::kernel::Path;
 use super::kernel::norm::{self, Addends, Norm};
 use super::linear::Linear;
-use super::storage::{on_cpu, read, slice, slice_mut};
+use super::storage::{on_cpu, read, rewrite};
+use super::traced::Traced;
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias`.
 #[derive(Clone, Debug)]
@@ -36,9 +37,16 @@ impl LayerNorm {
         }
         self.check_width(input)?;
         let output = input.contiguous()?.copy()?;
-        output.inplace_op1(&Normalise {
-            norm: self,
-            bias: None,
+        rewrite(&output, &|values| {
+            read([&self.weight, &self.bias], |[weight, bias]| {
+                let epsilon = self.epsilon;
+                let norm = Norm {
+                    weight,
+                    bias,
+                    epsilon,
+                };
+                norm::normalise(values, None, norm, Path::Fastest);
+            })
         })?;
         Ok(output)
     }
@@ -61,9 +69,47 @@ impl LayerNorm {
             candle_core::bail!("a residual of another shape than its projection");
         }
         self.check_width(&product)?;
-        let bias = Some(linear.bias());
-        product.inplace_op2(residual, &Normalise { norm: self, bias })?;
+        let parts = [linear.bias(), residual, &self.weight, &self.bias];
+        rewrite(&product, &|values| {
+            read(parts, |[added, residual, weight, bias]| {
+                let addends = Addends {
+                    bias: added,
+                    residual,
+                };
+                let epsilon = self.epsilon;
+                let norm = Norm {
+                    weight,
+                    bias,
+                    epsilon,
+                };
+                norm::normalise(values, Some(addends), norm, Path::Fastest);
+            })
+        })?;
         Ok(product)
+    }
+
+    /// The same as [`forward`](Self::forward), with the way back.
+    ///
+    /// # Errors
+    /// When the last dimension is not `hidden`.
+    pub fn traced(&self, input: &Tensor) -> Result<Traced> {
+        let value = self.forward(input)?;
+        let mut standard = input.flatten_all()?.to_vec1::<f32>()?;
+        let width = self.weight.elem_count();
+        let scales = norm::standardise(&mut standard, width, self.epsilon, Path::Fastest);
+        let weight = self.weight.clone();
+        Ok(Traced {
+            value,
+            pull: Box::new(move |cotangent| {
+                let cotangent = cotangent.contiguous()?;
+                rewrite(&cotangent, &|values| {
+                    read([&weight], |[weight]| {
+                        norm::pull(values, &standard, &scales, weight, Path::Fastest);
+                    })
+                })?;
+                Ok(cotangent)
+            }),
+        })
     }
 
     fn check_width(&self, input: &Tensor) -> Result<()> {
@@ -71,69 +117,5 @@ impl LayerNorm {
             candle_core::bail!("a layer norm of another width than its input");
         }
         Ok(())
-    }
-}
-
-/// The norm with candle's face on it. What it only reads stands in `self`: candle hands an operation
-/// that writes in place no more than two others.
-struct Normalise<'a> {
-    norm: &'a LayerNorm,
-    /// Added to every row first.
-    bias: Option<&'a Tensor>,
-}
-
-impl Normalise<'_> {
-    fn run(&self, values: &mut [f32], residual: Option<&[f32]>) -> Result<()> {
-        let LayerNorm {
-            weight,
-            bias,
-            epsilon,
-        } = self.norm;
-        read(weight, |weight| {
-            read(bias, |bias| {
-                let norm = Norm {
-                    weight,
-                    bias,
-                    epsilon: *epsilon,
-                };
-                match (self.bias, residual) {
-                    (Some(added), Some(residual)) => read(added, |bias| {
-                        let addends = Some(Addends { bias, residual });
-                        norm::normalise(values, addends, norm, Path::Fastest);
-                    }),
-                    _ => {
-                        norm::normalise(values, None, norm, Path::Fastest);
-                        Ok(())
-                    }
-                }
-            })?
-        })?
-    }
-}
-
-impl InplaceOp1 for Normalise<'_> {
-    fn name(&self) -> &'static str {
-        "layer-norm"
-    }
-
-    fn cpu_fwd(&self, values: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        self.run(slice_mut(values, layout)?, None)
-    }
-}
-
-impl InplaceOp2 for Normalise<'_> {
-    fn name(&self) -> &'static str {
-        "bias-residual-layer-norm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        values: &mut CpuStorage,
-        layout: &Layout,
-        residual: &CpuStorage,
-        residual_layout: &Layout,
-    ) -> Result<()> {
-        let residual = slice(residual, residual_layout)?;
-        self.run(slice_mut(values, layout)?, Some(residual))
     }
 }

@@ -2,8 +2,9 @@
 
 use candle_core::{Result, Tensor};
 
-use super::activation::{Activation, finish_product};
+use super::activation::{Activation, finish_product, slopes};
 use super::meter;
+use super::traced::{Traced, times_each};
 
 /// `y = x W^T + b` with `W` `[out, in]` and `b` `[out]`, as Hugging Face stores them. Either side
 /// may be empty: a layer that lost all its units still adds its bias.
@@ -46,6 +47,41 @@ impl Linear {
     /// When the last dimension is not `in`.
     pub fn forward_activated(&self, input: &Tensor, activation: Activation) -> Result<Tensor> {
         finish_product(self.product(input)?, &self.bias, Some(activation))
+    }
+
+    /// The same as [`forward`](Self::forward), with the way back.
+    ///
+    /// # Errors
+    /// When the last dimension is not `in`.
+    pub fn traced(&self, input: &Tensor) -> Result<Traced> {
+        let linear = self.clone();
+        Ok(Traced {
+            value: self.forward(input)?,
+            pull: Box::new(move |cotangent| linear.pull(&cotangent)),
+        })
+    }
+
+    /// The same as [`forward_activated`](Self::forward_activated), with the way back.
+    ///
+    /// # Errors
+    /// When the last dimension is not `in`.
+    pub fn traced_activated(&self, input: &Tensor, activation: Activation) -> Result<Traced> {
+        let product = self.product(input)?;
+        let slopes = slopes(product.copy()?, &self.bias, activation)?;
+        let linear = self.clone();
+        Ok(Traced {
+            value: finish_product(product, &self.bias, Some(activation))?,
+            pull: Box::new(move |cotangent| linear.pull(&times_each(cotangent, &slopes)?)),
+        })
+    }
+
+    /// The way back: a cotangent `[.., out]` to one `[.., in]`.
+    ///
+    /// # Errors
+    /// When the last dimension is not `out`.
+    pub fn pull(&self, cotangent: &Tensor) -> Result<Tensor> {
+        let (outputs, inputs) = self.weight.dims2()?;
+        times(cotangent, &self.weight, outputs, inputs)
     }
 
     /// `x W^T` alone, in memory of its own; zeros where there is no input.

@@ -4,8 +4,11 @@
 
 pub mod activation;
 pub mod attention;
+pub mod attention_back;
 pub mod kernel;
 pub mod layer_norm;
 pub mod linear;
 pub mod meter;
 mod storage;
+pub mod traced;
+pub mod units;

@@ -1,6 +1,6 @@
 //! Candle's tensors as plain slices, for the kernels.
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor};
 
 /// The numbers of a contiguous f32 tensor on the CPU.
 pub(super) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -23,11 +23,35 @@ pub(super) fn on_cpu(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == candle_core::DType::F32
 }
 
-/// Reads the numbers of a contiguous f32 tensor on the CPU.
-pub(super) fn read<T>(tensor: &Tensor, with: impl FnOnce(&[f32]) -> T) -> Result<T> {
-    let (storage, layout) = tensor.storage_and_layout();
-    match &*storage {
-        Storage::Cpu(storage) => Ok(with(slice(storage, layout)?)),
-        _ => candle_core::bail!("a kernel was given a tensor that is not on the CPU"),
+/// Reads the numbers of contiguous f32 tensors on the CPU.
+pub(super) fn read<const N: usize, T>(
+    tensors: [&Tensor; N],
+    with: impl FnOnce([&[f32]; N]) -> T,
+) -> Result<T> {
+    let guards = tensors.map(|tensor| tensor.storage_and_layout());
+    let mut slices: [&[f32]; N] = [&[]; N];
+    for (place, (storage, layout)) in slices.iter_mut().zip(&guards) {
+        *place = match &**storage {
+            Storage::Cpu(storage) => slice(storage, layout)?,
+            _ => candle_core::bail!("a kernel was given a tensor that is not on the CPU"),
+        };
+    }
+    Ok(with(slices))
+}
+
+/// Overwrites a tensor that nobody else reads.
+pub(super) fn rewrite(tensor: &Tensor, work: &dyn Fn(&mut [f32]) -> Result<()>) -> Result<()> {
+    tensor.inplace_op1(&Rewrite(work))
+}
+
+struct Rewrite<'a>(&'a dyn Fn(&mut [f32]) -> Result<()>);
+
+impl InplaceOp1 for Rewrite<'_> {
+    fn name(&self) -> &'static str {
+        "rewrite"
+    }
+
+    fn cpu_fwd(&self, values: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        (self.0)(slice_mut(values, layout)?)
     }
 }

@@ -11,6 +11,7 @@ pub mod document;
 pub mod exact;
 pub mod manifold;
 pub mod sample;
+pub mod sketch;
 pub mod teacher;
 
 use super::failure::Failure;

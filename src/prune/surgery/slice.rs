@@ -35,7 +35,10 @@ impl Kept {
             let start = self.offset + unit * self.span;
             start..start + self.span
         });
-        let ranges: Vec<_> = before.chain(units).chain([end..size]).collect();
+        let ranges: Vec<_> = before
+            .chain(units)
+            .chain(std::iter::once(end..size))
+            .collect();
         shape[self.dim] = size - (self.width - self.units.len()) * self.span;
         let mut kept = Vec::with_capacity(outer * shape[self.dim] * inner);
         for block in 0..outer {

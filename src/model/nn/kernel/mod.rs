@@ -9,6 +9,7 @@ pub mod elementary;
 pub mod epilogue;
 pub mod norm;
 pub mod product;
+pub mod scale;
 pub mod softmax;
 pub mod threads;
 
