@@ -24,6 +24,8 @@ use super::teacher::Teacher;
 use crate::model::differentiable::Differentiable;
 use crate::prune::verify::metric::spearman;
 use piece::Piece;
+pub use piece::TRACED_TOKENS;
+pub use probe::PROBE_COLUMNS;
 
 /// Probes that go together; the reliability is looked at after each round.
 pub const ROUND: usize = 16;

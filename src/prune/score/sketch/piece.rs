@@ -12,7 +12,7 @@ use crate::prune::score::STACKED_TOKENS;
 use crate::prune::score::teacher::Teacher;
 
 /// Tokens whose activations are kept at once in a lane.
-pub(super) const TRACED_TOKENS: usize = 512;
+pub const TRACED_TOKENS: usize = 512;
 
 /// Rows of one batch.
 pub(super) struct Piece {

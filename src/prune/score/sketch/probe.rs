@@ -14,6 +14,9 @@ use crate::prune::score::teacher::Teacher;
 /// Terms of a probe.
 const RANK: usize = 8;
 
+/// Signs of a probe for each sampled row.
+pub const PROBE_COLUMNS: usize = 2 * RANK;
+
 /// Keeps these draws apart from those of examples and token rows, which have the same seed.
 const FIRST_STREAM: u64 = 1 << 32;
 
