@@ -45,7 +45,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         version: env!("CARGO_PKG_VERSION"),
         model_types: state.capabilities.model_types.clone(),
         metrics: &["flops"],
-        estimators: &["exact"],
+        estimators: &["exact", "sketch"],
         trajectories: &["mean", "sum"],
         compensations: &["least_squares", "none"],
         weight_formats: &["safetensors"],

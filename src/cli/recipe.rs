@@ -8,8 +8,8 @@ use url::Url;
 
 use super::exit::Exit;
 use crate::prune::recipe::{
-    Calibration, Compensation, Evaluation, Mapping, Method, Metric, Recipe, Source, Target,
-    Trajectory,
+    Calibration, Compensation, Estimator, Evaluation, Mapping, Method, Metric, Recipe, Source,
+    Target, Trajectory,
 };
 
 /// Flags of a recipe.
@@ -48,12 +48,22 @@ pub(super) struct RecipeFlags {
     /// Of these, examples that scoring looks at
     #[arg(long, value_name = "ROWS", default_value_t = Method::default().scoring_samples)]
     scoring_samples: usize,
+    /// How units are scored: one by one, or all at once by random probes
+    #[arg(long, value_enum, default_value_t = EstimatorFlag::Exact)]
+    estimator: EstimatorFlag,
     /// How the terms of later layers are combined
     #[arg(long, value_enum, default_value_t = TrajectoryFlag::Mean)]
     trajectory: TrajectoryFlag,
     /// What is done to the kept weights
     #[arg(long, value_enum, default_value_t = CompensationFlag::LeastSquares)]
     compensation: CompensationFlag,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum EstimatorFlag {
+    Exact,
+    Sketch,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -100,6 +110,10 @@ impl RecipeFlags {
                 tolerance: Target::parse_keep(&self.tolerance)?,
             },
             method: Method {
+                estimator: match self.estimator {
+                    EstimatorFlag::Exact => Estimator::Exact,
+                    EstimatorFlag::Sketch => Estimator::Sketch,
+                },
                 trajectory: match self.trajectory {
                     TrajectoryFlag::Mean => Trajectory::Mean,
                     TrajectoryFlag::Sum => Trajectory::Sum,
@@ -138,7 +152,7 @@ impl RecipeFlags {
         );
         request.insert(
             "method".to_owned(),
-            json!({"trajectory": recipe.method.trajectory, "compensation": recipe.method.compensation,
+            json!({"estimator": recipe.method.estimator, "trajectory": recipe.method.trajectory, "compensation": recipe.method.compensation,
                    "scoring_samples": recipe.method.scoring_samples}),
         );
         Ok(Value::Object(request))

@@ -46,4 +46,20 @@ impl Batch {
             Input::Tokens { ids, .. } => ids.dims()[1],
         }
     }
+
+    /// Some of its rows.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub fn narrow(&self, first: usize, count: usize) -> candle_core::Result<Self> {
+        let Input::Tokens { ids, types } = &self.input;
+        let rows = |tensor: &Tensor| tensor.narrow(0, first, count)?.contiguous();
+        Ok(Self {
+            rows: self.rows[first..first + count].to_vec(),
+            input: Input::Tokens {
+                ids: rows(ids)?,
+                types: rows(types)?,
+            },
+        })
+    }
 }

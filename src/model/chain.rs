@@ -15,8 +15,10 @@ use candle_core::{Result, Tensor};
 
 use super::batch::Batch;
 use super::cost::Cost;
+use super::differentiable::Differentiable;
 use super::export::Export;
 use super::mask::Masks;
+use super::nn::linear::Linear;
 use super::unit::UnitGroup;
 use crate::checkpoint::config::Problem;
 
@@ -52,14 +54,16 @@ pub trait PrunableModel: Send + Sync {
     /// When shapes do not fit.
     fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor>;
 
-    /// The linear map that consumes the units: its weight `[out, width * span]` and bias `[out]`.
-    fn projection(&self, block: usize) -> (&Tensor, &Tensor);
+    /// The linear map that consumes the units, of weight `[out, width * span]` and bias `[out]`.
+    fn projection(&self, block: usize) -> &Linear;
 
     /// The projection of (masked) units, `[rows, length, out]`.
     ///
     /// # Errors
     /// When shapes do not fit.
-    fn project(&self, block: usize, units: &Tensor) -> Result<Tensor>;
+    fn project(&self, block: usize, units: &Tensor) -> Result<Tensor> {
+        self.projection(block).forward(units)
+    }
 
     /// What is added to the projection, same shape as it.
     ///
@@ -73,11 +77,33 @@ pub trait PrunableModel: Send + Sync {
     /// When shapes do not fit.
     fn finish(&self, block: usize, sum: &Tensor) -> Result<Tensor>;
 
+    /// From (masked) units and the block's input to the next block's input, through this projection:
+    /// the model's own, or one that was cut or repaired. An architecture may do in one step what is
+    /// written here in three.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    fn close(
+        &self,
+        block: usize,
+        projection: &Linear,
+        units: &Tensor,
+        hidden: &Tensor,
+    ) -> Result<Tensor> {
+        let sum = (projection.forward(units)? + self.residual(block, hidden)?)?;
+        self.finish(block, &sum)
+    }
+
     /// Logits, `[rows, classes]` (one column for regression).
     ///
     /// # Errors
     /// When shapes do not fit.
     fn head(&self, hidden: &Tensor) -> Result<Tensor>;
+
+    /// The way back through the graph, where the architecture has one.
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        None
+    }
 
     /// One block, with some of its units masked.
     ///
@@ -89,10 +115,7 @@ pub trait PrunableModel: Send + Sync {
             Some(factor) => units.broadcast_mul(&factor)?,
             None => units,
         };
-        self.finish(
-            block,
-            &(self.project(block, &masked)? + self.residual(block, hidden)?)?,
-        )
+        self.close(block, self.projection(block), &masked, hidden)
     }
 
     /// The whole model.

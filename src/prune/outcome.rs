@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::prepare::Prepared;
 use super::recipe::Recipe;
 use super::report::{BeforeAfter, GroupReport, Report, Size, StageTime};
+use super::score;
 use super::search::keep_map::KeepMap;
 use super::student::Student;
 use super::surgery;
@@ -129,6 +130,7 @@ pub fn report(
         optin_version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
         architecture: prepared.architecture.to_owned(),
+        estimator: score::estimator(prepared.model.as_ref(), recipe),
         calibration: plan.calibration,
         size: BeforeAfter {
             before: plan.size,

@@ -9,8 +9,8 @@ use super::lanes;
 use super::prepare::Prepared;
 use super::recipe::Recipe;
 use super::report::{CalibrationUse, Size};
-use super::score::STACKED_TOKENS;
 use super::score::exact::MOST_VARIANTS;
+use super::score::{self, STACKED_TOKENS, sketch};
 use super::search;
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
@@ -98,16 +98,25 @@ fn scoring_tokens(prepared: &Prepared, rows: &[usize]) -> usize {
         .sum()
 }
 
-/// Each unit of a block runs every later block once, over all scoring rows.
+/// Each unit of a block runs every later block once, over all scoring rows; sketched units share one way
+/// back a probe, which costs as much as a forward, and one more forward a round.
 fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let rows = prepared.scoring_rows(recipe);
     let length = scoring_tokens(prepared, &rows) as f64 / rows.len().max(1) as f64;
     let cost = prepared.model.cost(length);
     let mut after = cost.fixed;
     let mut total = 0;
-    for (group, each) in prepared.model.groups().iter().zip(&cost.per_unit).rev() {
-        total += group.width as u64 * after;
+    let sketched = score::sketched(prepared.model.as_ref(), recipe);
+    let groups = prepared.model.groups().iter().zip(&cost.per_unit);
+    for ((group, each), sketched) in groups.zip(&sketched).rev() {
+        if !sketched {
+            total += group.width as u64 * after;
+        }
         after += group.width as u64 * each;
+    }
+    if sketched.contains(&true) {
+        let probes = sketch::Stop::default().most;
+        total += after * (probes + probes / sketch::ROUND) as u64;
     }
     total * rows.len() as u64
 }
@@ -137,7 +146,7 @@ fn peak_bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let hidden = groups
         .iter()
         .enumerate()
-        .map(|(block, _)| prepared.model.projection(block).0.dims()[0]);
+        .map(|(block, _)| prepared.model.projection(block).bias().elem_count());
     let hidden = hidden.max().unwrap_or(0);
     let units = groups
         .iter()
@@ -151,8 +160,23 @@ fn peak_bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let teacher = scoring * (hidden * (groups.len() + features + 2) + units);
     let lane = STACKED_TOKENS * 2 * (units + 4 * hidden)
         + MOST_VARIANTS * sizes.gram_tokens * hidden * (features + 2);
+    // A trace in each lane: activations and slopes, or query, key, value and context; the norms' inputs,
+    // outputs and residuals. Then a stack of probes on its way back, and the probes themselves.
+    let kept: usize = groups
+        .iter()
+        .map(|group| 4 * group.width * group.span + 4 * hidden)
+        .sum();
+    let sketches = score::sketched(prepared.model.as_ref(), recipe).contains(&true);
+    let lane = match sketches {
+        true => lane.max(sketch::TRACED_TOKENS * kept + STACKED_TOKENS * (5 * units + 6 * hidden)),
+        false => lane,
+    };
+    let probes = match sketches {
+        true => features * sketch::ROUND * 2 * sketch::PROBE_COLUMNS * (sizes.gram_tokens + hidden),
+        false => 0,
+    };
     // Both models' rows, and one block's inputs and targets; its moments in f64.
     let repair = sizes.tokens * (units + 6 * hidden) + 4 * units * (units + hidden);
-    let working = (teacher + lanes::lanes() * lane).max(repair);
+    let working = (teacher + probes + lanes::lanes() * lane).max(repair);
     prepared.weights.total_bytes() + F32 as u64 * (prepared.weights.parameters() + working as u64)
 }

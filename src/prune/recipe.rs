@@ -131,6 +131,20 @@ pub enum Importance {
 pub enum Estimator {
     /// Each unit is masked in turn and the rest of the model runs again.
     Exact,
+    /// Heads as in `exact`; all other units by random probes, all at once. An architecture without a
+    /// way back falls back to `exact`, and the report says so.
+    Sketch,
+}
+
+impl Estimator {
+    /// The estimator as it is written in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Sketch => "sketch",
+        }
+    }
 }
 
 /// How the manifold terms of the later features are combined.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::recipe::Recipe;
+use super::recipe::{Estimator, Recipe};
 
 /// `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct Report {
     pub recipe: Recipe,
     /// Architecture as the registry names it.
     pub architecture: String,
+    /// How the scores were really made: `exact` where the architecture cannot be sketched.
+    pub estimator: Estimator,
     /// Calibration as it was used.
     pub calibration: CalibrationUse,
     /// Size before and after.

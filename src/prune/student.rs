@@ -25,10 +25,10 @@ impl<'a> Student<'a> {
     /// Never in practice: the shapes are the model's own.
     pub fn new(model: &'a dyn PrunableModel, masks: &'a Masks) -> Result<Self> {
         let projections = (0..model.groups().len()).map(|block| {
-            let (weight, bias) = model.projection(block);
+            let whole = model.projection(block);
             Ok(Linear::new(
-                keep_columns(model, masks, block, weight)?,
-                bias.clone(),
+                keep_columns(model, masks, block, whole.weight())?,
+                whole.bias().clone(),
             ))
         });
         Ok(Self {
@@ -75,9 +75,9 @@ impl<'a> Student<'a> {
     /// # Errors
     /// When shapes do not fit.
     pub fn block(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
-        let projected = self.projections[block].forward(&self.units(block, hidden)?)?;
+        let units = self.units(block, hidden)?;
         self.model
-            .finish(block, &(projected + self.model.residual(block, hidden)?)?)
+            .close(block, &self.projections[block], &units, hidden)
     }
 
     /// From a batch to the logits.

@@ -118,7 +118,7 @@ fn law_1_a_mask_takes_out_exactly_what_the_unit_adds() {
         masks.drop_unit(block, 1);
         let masked = model.block(block, &hidden, &masks).unwrap();
         let units = model.units(block, &hidden).unwrap();
-        let (weight, _) = model.projection(block);
+        let weight = model.projection(block).weight();
         let own = units
             .narrow(2, group.span, group.span)
             .unwrap()

@@ -14,6 +14,7 @@ mod data;
 mod fixture;
 mod job_state;
 mod job_store;
+mod kernels;
 mod laws;
 mod method;
 mod openapi;

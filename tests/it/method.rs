@@ -5,3 +5,4 @@ mod manifold;
 mod reference;
 mod scores;
 mod search;
+mod sketch;

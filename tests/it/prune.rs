@@ -8,7 +8,7 @@ use optin::model::registry;
 use optin::prune::digest::sha256_of;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::{FolderJournal, NoJournal};
-use optin::prune::recipe::{Compensation, Method};
+use optin::prune::recipe::{Compensation, Estimator, Method};
 use optin::prune::report::Report;
 use optin::prune::search::keep_map::KeepMap;
 use optin::prune::stage::Stage;
@@ -428,4 +428,39 @@ fn regression_is_pruned_and_measured_by_rank_correlation() {
     assert!(evaluation.score.before.abs() <= 1.0 && evaluation.standard_error.before > 0.0);
     assert_eq!(report.fidelity.agreement, None);
     assert!(report.fidelity.divergence > 0.0);
+}
+
+#[test]
+fn a_sketched_run_leaves_the_same_bytes_again_and_a_model_that_is_checked() {
+    let folder = Folder::new(Tiny::default());
+    let mut recipe = folder.recipe(0.5);
+    recipe.method.estimator = Estimator::Sketch;
+    let documents = |out: &str| {
+        let journal = folder.root.path().join(format!("journal-{out}"));
+        let kept = FolderJournal::open(&journal).unwrap();
+        let report = run(&folder.places(out), &recipe, &kept, &Unwatched).unwrap();
+        assert_eq!(report.estimator, Estimator::Sketch);
+        assert!(report.consistency <= 1e-5);
+        let files = std::fs::read_dir(&journal).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let mut files: Vec<_> = files
+            .filter(|path| {
+                let name = path.file_name().unwrap().to_string_lossy();
+                name.starts_with("scores")
+            })
+            .map(|path| {
+                let name = path.file_name().unwrap().to_owned();
+                (name, std::fs::read(path).unwrap())
+            })
+            .collect();
+        files.sort();
+        files
+    };
+    let (first, second) = (documents("first"), documents("second"));
+    assert_eq!(first.len(), 2 * folder.tiny.layers);
+    for (one, other) in first.iter().zip(&second) {
+        assert_eq!(one.0, other.0);
+        assert!(one.1 == other.1, "{:?} differs", one.0);
+    }
+    assert_eq!(first.len(), second.len());
 }

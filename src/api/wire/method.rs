@@ -63,7 +63,9 @@ mirror!(
     /// How an importance is computed.
     EstimatorBody of Estimator {
         /// Each unit is taken out in turn.
-        Exact
+        Exact,
+        /// Heads in turn; all other units by random probes, all at once.
+        Sketch
     }
 );
 mirror!(

@@ -7,8 +7,10 @@ use super::load;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::nn::attention::attend;
+use crate::model::nn::attention_back;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
+use crate::model::nn::traced::Traced;
 use crate::model::unit::{ParamSlice, UnitGroup, UnitKind};
 
 pub(super) struct AttentionBlock {
@@ -65,6 +67,21 @@ impl AttentionBlock {
         let [query, key, value] =
             [&self.query, &self.key, &self.value].map(|linear| linear.forward(hidden));
         attend(&query?, &key?, &value?, self.head_dim)
+    }
+
+    /// The same, with the way back.
+    pub(super) fn heads_traced(&self, hidden: &Tensor) -> Result<Traced> {
+        let incoming = [self.query.clone(), self.key.clone(), self.value.clone()];
+        let [query, key, value] = incoming.each_ref().map(|linear| linear.forward(hidden));
+        let attention = attention_back::traced(query?, key?, value?, self.head_dim)?;
+        Ok(Traced {
+            value: attention.value.clone(),
+            pull: Box::new(move |cotangent| {
+                let [query, key, value] = attention.pull(&cotangent)?;
+                let sum = (incoming[0].pull(&query)? + incoming[1].pull(&key)?)?;
+                sum + incoming[2].pull(&value)?
+            }),
+        })
     }
 
     pub(super) fn output(&self) -> &Linear {

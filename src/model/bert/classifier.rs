@@ -8,6 +8,7 @@ use crate::checkpoint::config::Problem;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::nn::linear::Linear;
+use crate::model::nn::traced::{self, Traced};
 
 pub(super) struct Classifier {
     pooler: Linear,
@@ -44,6 +45,14 @@ impl Classifier {
         let first = hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?;
         self.classifier
             .forward(&self.pooler.forward(&first)?.tanh()?)
+    }
+
+    /// The same, with the way back.
+    pub(super) fn traced(&self, hidden: &Tensor) -> Result<Traced> {
+        traced::first_position(hidden)?
+            .then(|first| self.pooler.traced(first))?
+            .then(traced::tanh)?
+            .then(|pooled| self.classifier.traced(pooled))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::checkpoint::weights::Weights;
 use crate::model::nn::activation::Activation;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
+use crate::model::nn::traced::Traced;
 use crate::model::unit::{ParamSlice, UnitGroup, UnitKind};
 
 pub(super) struct FeedForwardBlock {
@@ -50,7 +51,12 @@ impl FeedForwardBlock {
 
     /// `[rows, length, hidden]` to `[rows, length, neurons]`.
     pub(super) fn neurons(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.activation.forward(&self.intermediate.forward(hidden)?)
+        self.intermediate.forward_activated(hidden, self.activation)
+    }
+
+    /// The same, with the way back.
+    pub(super) fn neurons_traced(&self, hidden: &Tensor) -> Result<Traced> {
+        self.intermediate.traced_activated(hidden, self.activation)
     }
 
     pub(super) fn output(&self) -> &Linear {

@@ -22,9 +22,12 @@ use self::feed_forward::FeedForwardBlock;
 use super::batch::Batch;
 use super::chain::PrunableModel;
 use super::cost::Cost;
+use super::differentiable::Differentiable;
 use super::export::Export;
 use super::mask::Masks;
+use super::nn::layer_norm::LayerNorm;
 use super::nn::linear::Linear;
+use super::nn::traced::Traced;
 use super::unit::{UnitGroup, UnitKind};
 use crate::checkpoint::config::{Config, Problem};
 use crate::checkpoint::error::CheckpointError;
@@ -84,10 +87,10 @@ impl Bert {
         }
     }
 
-    fn output(&self, block: usize) -> &Linear {
+    fn norm(&self, block: usize) -> &LayerNorm {
         match self.at(block) {
-            Block::Attention(attention) => attention.output(),
-            Block::FeedForward(feed_forward) => feed_forward.output(),
+            Block::Attention(attention) => attention.norm(),
+            Block::FeedForward(feed_forward) => feed_forward.norm(),
         }
     }
 }
@@ -135,13 +138,11 @@ impl PrunableModel for Bert {
         }
     }
 
-    fn projection(&self, block: usize) -> (&Tensor, &Tensor) {
-        let output = self.output(block);
-        (output.weight(), output.bias())
-    }
-
-    fn project(&self, block: usize, units: &Tensor) -> Result<Tensor> {
-        self.output(block).forward(units)
+    fn projection(&self, block: usize) -> &Linear {
+        match self.at(block) {
+            Block::Attention(attention) => attention.output(),
+            Block::FeedForward(feed_forward) => feed_forward.output(),
+        }
     }
 
     fn residual(&self, _: usize, hidden: &Tensor) -> Result<Tensor> {
@@ -149,13 +150,45 @@ impl PrunableModel for Bert {
     }
 
     fn finish(&self, block: usize, sum: &Tensor) -> Result<Tensor> {
-        match self.at(block) {
-            Block::Attention(attention) => attention.norm().forward(sum),
-            Block::FeedForward(feed_forward) => feed_forward.norm().forward(sum),
-        }
+        self.norm(block).forward(sum)
+    }
+
+    fn close(
+        &self,
+        block: usize,
+        projection: &Linear,
+        units: &Tensor,
+        hidden: &Tensor,
+    ) -> Result<Tensor> {
+        self.norm(block).forward_sum(projection, units, hidden)
     }
 
     fn head(&self, hidden: &Tensor) -> Result<Tensor> {
         self.classifier.forward(hidden)
+    }
+
+    fn differentiable(&self) -> Option<&dyn Differentiable> {
+        Some(self)
+    }
+}
+
+impl Differentiable for Bert {
+    fn units_traced(&self, block: usize, hidden: &Tensor) -> Result<Traced> {
+        match self.at(block) {
+            Block::Attention(attention) => attention.heads_traced(hidden),
+            Block::FeedForward(feed_forward) => feed_forward.neurons_traced(hidden),
+        }
+    }
+
+    fn residual_traced(&self, _: usize, hidden: &Tensor) -> Result<Traced> {
+        Ok(Traced::identity(hidden))
+    }
+
+    fn finish_traced(&self, block: usize, sum: &Tensor) -> Result<Traced> {
+        self.norm(block).traced(sum)
+    }
+
+    fn head_traced(&self, hidden: &Tensor) -> Result<Traced> {
+        self.classifier.traced(hidden)
     }
 }

@@ -2,6 +2,9 @@
 
 use candle_core::{Result, Tensor};
 
+use super::kernel::{Path, epilogue};
+use super::storage::{on_cpu, read, rewrite};
+
 /// What stands between the two linear maps of a feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
@@ -28,7 +31,7 @@ impl Activation {
         }
     }
 
-    /// Elementwise.
+    /// Elementwise, by candle's own operations.
     ///
     /// # Errors
     /// Never on f32.
@@ -40,4 +43,55 @@ impl Activation {
             Self::Relu => input.relu(),
         }
     }
+}
+
+/// `activation(product + bias)` of a product that nobody else reads: on the CPU it is overwritten.
+///
+/// # Errors
+/// When the last dimension is not the bias's.
+pub(super) fn finish_product(
+    product: Tensor,
+    bias: &Tensor,
+    activation: Option<Activation>,
+) -> Result<Tensor> {
+    if product.elem_count() == 0 {
+        return Ok(product);
+    }
+    if on_cpu(&product) {
+        check_width(&product, bias)?;
+        rewrite(&product, &|values| {
+            read([bias], |[bias]| {
+                epilogue::add_bias(values, bias, activation, Path::Fastest);
+            })
+        })?;
+        return Ok(product);
+    }
+    let sum = product.broadcast_add(bias)?;
+    match activation {
+        Some(activation) => activation.forward(&sum),
+        None => Ok(sum),
+    }
+}
+
+/// `activation'(product + bias)` of a product that nobody else reads.
+///
+/// # Errors
+/// When the last dimension is not the bias's.
+pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+    check_width(&product, bias)?;
+    if product.elem_count() > 0 {
+        rewrite(&product, &|values| {
+            read([bias], |[bias]| {
+                epilogue::add_bias_and_differentiate(values, bias, activation, Path::Fastest);
+            })
+        })?;
+    }
+    Ok(product)
+}
+
+fn check_width(product: &Tensor, bias: &Tensor) -> Result<()> {
+    if product.dims().last() != bias.dims().last() {
+        candle_core::bail!("a bias of another width than its product");
+    }
+    Ok(())
 }

@@ -1,8 +1,12 @@
 //! Scaled dot-product attention over rows of one length.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
 
+use super::kernel::product::{View, multiply};
+use super::kernel::{Path, softmax};
 use super::meter;
+use super::storage::{on_cpu, slice};
 
 /// `softmax(q k^T / sqrt(head_dim)) v`, head by head; all `[rows, length, heads * head_dim]`. There
 /// is no padding, so there is no mask.
@@ -11,20 +15,134 @@ use super::meter;
 /// When shapes do not fit.
 pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, head_dim: usize) -> Result<Tensor> {
     let (rows, length, width) = query.dims3()?;
-    if width == 0 {
+    if query.elem_count() == 0 {
         return Ok(query.clone());
     }
-    let heads = width / head_dim;
+    meter::count(2 * rows * length * length * width);
+    if on_cpu(query) {
+        return query.apply_op3_no_bwd(key, value, &Attention { head_dim });
+    }
+    attend_plainly(query, key, value, head_dim)
+}
+
+/// The same by candle's own operations.
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn attend_plainly(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    head_dim: usize,
+) -> Result<Tensor> {
+    let (rows, length, width) = query.dims3()?;
     let by_head = |tensor: &Tensor| {
         tensor
-            .reshape((rows, length, heads, head_dim))?
+            .reshape((rows, length, width / head_dim, head_dim))?
             .transpose(1, 2)?
             .contiguous()
     };
-    meter::count(2 * rows * length * length * width);
     let query = (by_head(query)? * (head_dim as f64).powf(-0.5))?;
     let scores = query.matmul(&by_head(key)?.transpose(D::Minus1, D::Minus2)?)?;
     let weights = candle_nn::ops::softmax_last_dim(&scores)?;
     let context = weights.matmul(&by_head(value)?)?;
     context.transpose(1, 2)?.reshape((rows, length, width))
+}
+
+struct Attention {
+    head_dim: usize,
+}
+
+impl CustomOp3 for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        query: &CpuStorage,
+        layout: &Layout,
+        key: &CpuStorage,
+        key_layout: &Layout,
+        value: &CpuStorage,
+        value_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, length, width) = layout.shape().dims3()?;
+        let fits = key_layout.shape() == layout.shape() && value_layout.shape() == layout.shape();
+        if !fits || !width.is_multiple_of(self.head_dim) {
+            candle_core::bail!("query, key and value do not fit together");
+        }
+        let shape = HeadShape {
+            length,
+            width,
+            head_dim: self.head_dim,
+        };
+        let (query, key) = (slice(query, layout)?, slice(key, key_layout)?);
+        let value = slice(value, value_layout)?;
+        let mut context = vec![0.0; query.len()];
+        let row_size = length * width;
+        // Rows side by side, each product on one thread: the products are too small to share.
+        let rows = context.par_chunks_mut(row_size).enumerate();
+        rows.for_each_init(
+            || vec![0.0; length * length],
+            |weights, (row, context)| {
+                let own = row * row_size..(row + 1) * row_size;
+                let (query, key) = (&query[own.clone()], &key[own.clone()]);
+                attend_row(shape, query, key, &value[own], context, weights);
+            },
+        );
+        Ok((CpuStorage::F32(context), layout.shape().clone()))
+    }
+}
+
+/// How the heads lie in a row `[length, heads * head_dim]`.
+#[derive(Clone, Copy)]
+pub(super) struct HeadShape {
+    pub(super) length: usize,
+    pub(super) width: usize,
+    pub(super) head_dim: usize,
+}
+
+impl HeadShape {
+    /// Where each head's columns begin.
+    pub(super) fn heads(self) -> impl Iterator<Item = usize> {
+        (0..self.width).step_by(self.head_dim)
+    }
+
+    /// `1 / sqrt(head_dim)`.
+    pub(super) fn scale(self) -> f32 {
+        (self.head_dim as f32).sqrt().recip()
+    }
+
+    /// The head whose columns begin at `column`, where it lies, `[length, head_dim]`.
+    pub(super) fn head(self, row: &[f32], column: usize) -> View<'_> {
+        View::rows_of(&row[column..], self.length, self.head_dim, self.width)
+    }
+
+    /// A matrix over pairs of positions, `[length, length]`.
+    pub(super) fn pairs(self, values: &[f32]) -> View<'_> {
+        View::rows_of(values, self.length, self.length, self.length)
+    }
+
+    /// `softmax(q k^T / sqrt(head_dim))` of one head into `weights` `[length, length]`.
+    pub(super) fn weights(self, query: &[f32], key: &[f32], column: usize, weights: &mut [f32]) {
+        let (query, key) = (self.head(query, column), self.head(key, column));
+        multiply(weights, self.length, query, key.transposed());
+        softmax::softmax(weights, self.length, self.scale(), Path::Fastest);
+    }
+}
+
+fn attend_row(
+    shape: HeadShape,
+    query: &[f32],
+    key: &[f32],
+    value: &[f32],
+    context: &mut [f32],
+    weights: &mut [f32],
+) {
+    for column in shape.heads() {
+        shape.weights(query, key, column, weights);
+        let (weights, value) = (shape.pairs(weights), shape.head(value, column));
+        multiply(&mut context[column..], shape.width, weights, value);
+    }
 }

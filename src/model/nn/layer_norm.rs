@@ -2,6 +2,12 @@
 
 use candle_core::{Result, Tensor};
 
+use super::kernel::Path;
+use super::kernel::norm::{self, Addends, Norm};
+use super::linear::Linear;
+use super::storage::{on_cpu, read, rewrite};
+use super::traced::Traced;
+
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias`.
 #[derive(Clone, Debug)]
 pub struct LayerNorm {
@@ -26,6 +32,90 @@ impl LayerNorm {
     /// # Errors
     /// When the last dimension is not `hidden`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        candle_nn::ops::layer_norm(input, &self.weight, &self.bias, self.epsilon)
+        if !on_cpu(input) {
+            return candle_nn::ops::layer_norm(input, &self.weight, &self.bias, self.epsilon);
+        }
+        self.check_width(input)?;
+        let output = input.contiguous()?.copy()?;
+        rewrite(&output, &|values| {
+            read([&self.weight, &self.bias], |[weight, bias]| {
+                let epsilon = self.epsilon;
+                let norm = Norm {
+                    weight,
+                    bias,
+                    epsilon,
+                };
+                norm::normalise(values, None, norm, Path::Fastest);
+            })
+        })?;
+        Ok(output)
+    }
+
+    /// The norm of `linear(input) + residual`, `[.., in]` and `[.., hidden]` to `[.., hidden]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn forward_sum(
+        &self,
+        linear: &Linear,
+        input: &Tensor,
+        residual: &Tensor,
+    ) -> Result<Tensor> {
+        if !on_cpu(input) || !residual.is_contiguous() {
+            return self.forward(&(linear.forward(input)? + residual)?);
+        }
+        let product = linear.product(input)?;
+        if product.shape() != residual.shape() {
+            candle_core::bail!("a residual of another shape than its projection");
+        }
+        self.check_width(&product)?;
+        let parts = [linear.bias(), residual, &self.weight, &self.bias];
+        rewrite(&product, &|values| {
+            read(parts, |[added, residual, weight, bias]| {
+                let addends = Addends {
+                    bias: added,
+                    residual,
+                };
+                let epsilon = self.epsilon;
+                let norm = Norm {
+                    weight,
+                    bias,
+                    epsilon,
+                };
+                norm::normalise(values, Some(addends), norm, Path::Fastest);
+            })
+        })?;
+        Ok(product)
+    }
+
+    /// The same as [`forward`](Self::forward), with the way back.
+    ///
+    /// # Errors
+    /// When the last dimension is not `hidden`.
+    pub fn traced(&self, input: &Tensor) -> Result<Traced> {
+        let value = self.forward(input)?;
+        let mut standard = input.flatten_all()?.to_vec1::<f32>()?;
+        let width = self.weight.elem_count();
+        let scales = norm::standardise(&mut standard, width, self.epsilon, Path::Fastest);
+        let weight = self.weight.clone();
+        Ok(Traced {
+            value,
+            pull: Box::new(move |cotangent| {
+                let cotangent = cotangent.contiguous()?;
+                rewrite(&cotangent, &|values| {
+                    read([&weight], |[weight]| {
+                        norm::pull(values, &standard, &scales, weight, Path::Fastest);
+                    })
+                })?;
+                Ok(cotangent)
+            }),
+        })
+    }
+
+    fn check_width(&self, input: &Tensor) -> Result<()> {
+        if input.dims().last() != self.weight.dims().last() {
+            candle_core::bail!("a layer norm of another width than its input");
+        }
+        Ok(())
     }
 }

@@ -15,7 +15,8 @@ pub struct UnitImportance {
 #[must_use]
 pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
     let manifold = scores.groups.iter().map(|group| {
-        let terms = group.manifold.chunks_exact(group.features.max(1));
+        let columns = group.manifold.len() / group.logits.len().max(1);
+        let terms = group.manifold.chunks_exact(columns.max(1));
         let total = terms.map(|terms| terms.iter().sum::<f64>());
         total.map(|sum| match method.trajectory {
             Trajectory::Sum => sum,

@@ -1,5 +1,5 @@
 //! The scores of one block as a document of the journal: a safetensors file of two f64 tensors,
-//! `manifold` `[units, features]` and `logits` `[units]`.
+//! `manifold` `[units, features]` (one column where a sketch gave their sum) and `logits` `[units]`.
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -14,9 +14,9 @@ pub const NAME: &str = "scores.safetensors";
 
 /// Of everything that the scores of this block depend on.
 #[must_use]
-pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize) -> String {
+pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool) -> String {
     let method = &recipe.method;
-    Digest::new("scores/1")
+    Digest::new(if sketched { "sketch/1" } else { "scores/1" })
         .part("weights", prepared.weights.sha256())
         .part("architecture", prepared.architecture)
         .part("config", &prepared.config_digest)
@@ -43,7 +43,11 @@ pub fn encode(scores: &UnitScores) -> Result<Vec<u8>, Failure> {
     let (manifold, logits) = (bytes(&scores.manifold), bytes(&scores.logits));
     let units = scores.logits.len();
     let views = [
-        ("manifold", vec![units, scores.features], &manifold),
+        (
+            "manifold",
+            vec![units, scores.manifold.len() / units.max(1)],
+            &manifold,
+        ),
         ("logits", vec![units], &logits),
     ];
     let views = views
@@ -61,7 +65,7 @@ pub fn encode(scores: &UnitScores) -> Result<Vec<u8>, Failure> {
 
 /// The scores; `None` when the document is not one of `units` units, so that they are made afresh.
 #[must_use]
-pub fn decode(document: &[u8], units: usize) -> Option<UnitScores> {
+pub fn decode(document: &[u8], units: usize, features: usize) -> Option<UnitScores> {
     let tensors = SafeTensors::deserialize(document).ok()?;
     let values = |name: &str| -> Option<Vec<f64>> {
         let (chunks, _) = tensors.tensor(name).ok()?.data().as_chunks::<8>();
@@ -72,12 +76,12 @@ pub fn decode(document: &[u8], units: usize) -> Option<UnitScores> {
                 .collect(),
         )
     };
-    let features = *tensors.tensor("manifold").ok()?.shape().get(1)?;
+    let columns = *tensors.tensor("manifold").ok()?.shape().get(1)?;
     let scores = UnitScores {
         features,
         manifold: values("manifold")?,
         logits: values("logits")?,
     };
-    let fits = scores.logits.len() == units && scores.manifold.len() == units * features;
+    let fits = scores.logits.len() == units && scores.manifold.len() == units * columns;
     fits.then_some(scores)
 }

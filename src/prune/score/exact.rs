@@ -153,7 +153,7 @@ fn score_units(
 /// The projection's columns of each unit, `[count, span, hidden]`.
 fn unit_columns(teacher: &Teacher<'_>, block: usize, first: usize, count: usize) -> Result<Tensor> {
     let span = teacher.model.groups()[block].span;
-    let (weight, _) = teacher.model.projection(block);
+    let weight = teacher.model.projection(block).weight();
     let outputs = weight.dims()[0];
     let columns = weight.narrow(1, first * span, count * span)?;
     columns.t()?.contiguous()?.reshape((count, span, outputs))

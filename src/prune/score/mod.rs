@@ -11,13 +11,17 @@ pub mod document;
 pub mod exact;
 pub mod manifold;
 pub mod sample;
+pub mod sketch;
 pub mod teacher;
 
 use super::failure::Failure;
 use super::journal::Journal;
 use super::prepare::Prepared;
-use super::recipe::Recipe;
+use super::recipe::{Estimator, Recipe};
 use super::watch::Watch;
+use crate::model::PrunableModel;
+use crate::model::differentiable::Differentiable;
+use crate::model::unit::UnitKind;
 use teacher::Teacher;
 
 /// Rows times positions that go through the graph at once, all masked variants together.
@@ -35,10 +39,30 @@ pub struct Scores {
 pub struct UnitScores {
     /// Features that follow the block, its own layer's included.
     pub features: usize,
-    /// Squared change of the Gram matrix, `[units, features]`, row-major.
+    /// Squared change of the Gram matrix, `[units, features]`, row-major; or the sum over the features,
+    /// `[units]`, where it was sketched.
     pub manifold: Vec<f64>,
     /// Divergence of the logits, `[units]`.
     pub logits: Vec<f64>,
+}
+
+/// How the scores are really made: an architecture without a way back cannot be sketched.
+#[must_use]
+pub fn estimator(model: &dyn PrunableModel, recipe: &Recipe) -> Estimator {
+    match model.differentiable() {
+        Some(_) => recipe.method.estimator,
+        None => Estimator::Exact,
+    }
+}
+
+/// Which groups are sketched: heads are few, and taking one out is a large step, so they stay exact.
+#[must_use]
+pub fn sketched(model: &dyn PrunableModel, recipe: &Recipe) -> Vec<bool> {
+    let sketch = estimator(model, recipe) == Estimator::Sketch;
+    let groups = model.groups().iter();
+    groups
+        .map(|group| sketch && group.width > 0 && group.kind != UnitKind::Head)
+        .collect()
 }
 
 /// Scores every unit of every group, block by block; finished blocks are taken from the journal.
@@ -53,30 +77,84 @@ pub fn score(
 ) -> Result<Scores, Failure> {
     let model = prepared.model.as_ref();
     let total: u64 = model.groups().iter().map(|group| group.width as u64).sum();
-    let mut done = 0;
-    watch.progress(done, total);
+    watch.progress(0, total);
     let teacher = Teacher::run(prepared, recipe)?;
-    let mut groups = Vec::with_capacity(model.groups().len());
-    for (block, group) in model.groups().iter().enumerate() {
-        let digest = document::digest(prepared, recipe, block);
-        let known = journal
-            .load(document::NAME, &digest)?
-            .and_then(|bytes| document::decode(&bytes, group.width));
-        let scores = match known {
-            Some(scores) => scores,
-            None => {
-                let scores = exact::score_block(&teacher, recipe, block, &|units| {
-                    watch.proceed()?;
-                    watch.progress(done + units, total);
-                    Ok(())
-                })?;
-                journal.store(document::NAME, &digest, &document::encode(&scores)?)?;
-                scores
+    let sketched = sketched(model, recipe);
+    let digests: Vec<String> = (0..sketched.len())
+        .map(|block| document::digest(prepared, recipe, block, sketched[block]))
+        .collect();
+    let mut known = Vec::with_capacity(digests.len());
+    for (block, digest) in digests.iter().enumerate() {
+        let features = teacher.features_after(block);
+        let width = model.groups()[block].width;
+        let document = journal.load(document::NAME, digest)?;
+        known.push(document.and_then(|bytes| document::decode(&bytes, width, features)));
+    }
+    let missing =
+        |(block, scores): (usize, &Option<UnitScores>)| sketched[block] && scores.is_none();
+    if let (Some(back), true) = (
+        model.differentiable(),
+        known.iter().enumerate().any(missing),
+    ) {
+        let made = sketch_groups(&teacher, back, recipe, &sketched, total, watch)?;
+        for (block, scores) in made.into_iter().enumerate() {
+            if let Some(scores) = scores {
+                journal.store(document::NAME, &digests[block], &document::encode(&scores)?)?;
+                known[block] = Some(scores);
             }
-        };
-        done += group.width as u64;
+        }
+    }
+    let ready = known.iter().zip(model.groups());
+    let mut done = ready
+        .filter_map(|(scores, group)| scores.as_ref().map(|_| group.width as u64))
+        .sum::<u64>();
+    watch.progress(done, total);
+    let mut groups = Vec::with_capacity(known.len());
+    for (block, scores) in known.into_iter().enumerate() {
+        if let Some(scores) = scores {
+            groups.push(scores);
+            continue;
+        }
+        let scores = exact::score_block(&teacher, recipe, block, &|units| {
+            watch.proceed()?;
+            watch.progress(done + units, total);
+            Ok(())
+        })?;
+        journal.store(document::NAME, &digests[block], &document::encode(&scores)?)?;
+        done += model.groups()[block].width as u64;
         watch.progress(done, total);
         groups.push(scores);
     }
     Ok(Scores { groups })
+}
+
+/// Sketches all wanted groups; a probe counts as its share of their units.
+fn sketch_groups(
+    teacher: &Teacher<'_>,
+    back: &dyn Differentiable,
+    recipe: &Recipe,
+    wanted: &[bool],
+    total: u64,
+    watch: &dyn Watch,
+) -> Result<Vec<Option<UnitScores>>, Failure> {
+    let groups = teacher.model.groups().iter().zip(wanted);
+    let units: u64 = groups
+        .filter_map(|(group, &wanted)| wanted.then_some(group.width as u64))
+        .sum();
+    let stop = sketch::Stop::default();
+    let seed = recipe.calibration.seed;
+    let sketch = sketch::score(
+        teacher,
+        back,
+        &recipe.method,
+        seed,
+        wanted,
+        stop,
+        &|probes| {
+            watch.proceed()?;
+            watch.progress(units * probes as u64 / stop.most as u64, total);
+            Ok(())
+        },
+    )?;
+    Ok(sketch.groups)
 }

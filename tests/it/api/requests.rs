@@ -136,7 +136,7 @@ async fn each_wrong_field_is_pointed_at() {
         ),
         (
             "/method/estimator",
-            json!("sketch"),
+            json!("guess"),
             "validation_failed",
             "exact",
         ),

@@ -1,0 +1,117 @@
+//! The way back through attention.
+
+use candle_core::{Result, Tensor};
+
+use super::attention::{HeadShape, attend};
+use super::kernel::product::{View, multiply};
+use super::kernel::{Path, softmax};
+use super::meter;
+use super::storage::read;
+
+/// Attention that remembers what its way back reads.
+pub struct TracedAttention {
+    /// The context, `[rows, length, heads * head_dim]`.
+    pub value: Tensor,
+    query: Tensor,
+    key: Tensor,
+    values: Tensor,
+    head_dim: usize,
+}
+
+/// Runs [`attend`].
+///
+/// # Errors
+/// When shapes do not fit.
+pub fn traced(
+    query: Tensor,
+    key: Tensor,
+    values: Tensor,
+    head_dim: usize,
+) -> Result<TracedAttention> {
+    Ok(TracedAttention {
+        value: attend(&query, &key, &values, head_dim)?,
+        query,
+        key,
+        values,
+        head_dim,
+    })
+}
+
+impl TracedAttention {
+    /// From a cotangent on the context, `[copies * rows, length, heads * head_dim]`, to those on query,
+    /// key and value, of the same shape. The attention weights are made anew rather than kept: they
+    /// are the largest of all activations, and all copies share them.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn pull(&self, cotangent: &Tensor) -> Result<[Tensor; 3]> {
+        let (rows, length, width) = self.query.dims3()?;
+        if cotangent.elem_count() == 0 {
+            return Ok([cotangent.clone(), cotangent.clone(), cotangent.clone()]);
+        }
+        let shape = HeadShape {
+            length,
+            width,
+            head_dim: self.head_dim,
+        };
+        let copies = cotangent.elem_count() / self.query.elem_count();
+        meter::count((4 * copies + 1) * rows * length * length * width);
+        let all = [&self.query, &self.key, &self.values, cotangent];
+        let answers = read(all, |[query, key, value, cotangent]| {
+            let inputs = Inputs { query, key, value };
+            back(shape, inputs, cotangent)
+        })?;
+        let mut tensors = Vec::with_capacity(3);
+        for values in answers {
+            tensors.push(Tensor::from_vec(
+                values,
+                cotangent.shape(),
+                cotangent.device(),
+            )?);
+        }
+        Ok(<[Tensor; 3]>::try_from(tensors).expect("there are three"))
+    }
+}
+
+/// All rows, `[rows, length, width]` each.
+struct Inputs<'a> {
+    query: &'a [f32],
+    key: &'a [f32],
+    value: &'a [f32],
+}
+
+fn back(shape: HeadShape, inputs: Inputs<'_>, cotangent: &[f32]) -> [Vec<f32>; 3] {
+    let HeadShape {
+        length,
+        width,
+        head_dim,
+    } = shape;
+    let row_size = length * width;
+    let mut answers = [(); 3].map(|()| vec![0.0; cotangent.len()]);
+    let [query_back, key_back, value_back] = &mut answers;
+    let mut weights = vec![0.0; length * length];
+    let mut scores = vec![0.0; length * length];
+    for row in (0..inputs.query.len()).step_by(row_size) {
+        let own = row..row + row_size;
+        let (query, key) = (&inputs.query[own.clone()], &inputs.key[own.clone()]);
+        let value = &inputs.value[own];
+        for column in shape.heads() {
+            shape.weights(query, key, column, &mut weights);
+            for copy in (row..cotangent.len()).step_by(inputs.query.len()) {
+                let at = copy + column;
+                let rest = copy + row_size;
+                let context = View::rows_of(&cotangent[at..rest], length, head_dim, width);
+                let (weights_view, value) = (shape.pairs(&weights), shape.head(value, column));
+                let transposed = weights_view.transposed();
+                multiply(&mut value_back[at..rest], width, transposed, context);
+                multiply(&mut scores, length, context, value.transposed());
+                softmax::pull(&mut scores, &weights, length, shape.scale(), Path::Fastest);
+                let scores = shape.pairs(&scores);
+                let (query, key) = (shape.head(query, column), shape.head(key, column));
+                multiply(&mut query_back[at..rest], width, scores, key);
+                multiply(&mut key_back[at..rest], width, scores.transposed(), query);
+            }
+        }
+    }
+    answers
+}

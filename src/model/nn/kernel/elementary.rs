@@ -1,0 +1,69 @@
+//! Elementary functions in f32, without branches, so that a loop over them becomes vector code.
+
+use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
+
+/// `1 / sqrt(2 pi)`.
+const DENSITY_AT_ZERO: f32 = 0.398_942_3;
+
+/// `e^x`, relative error below 2e-7; 0 below -87 and `e^88` above 88.
+#[inline(always)]
+#[must_use]
+pub fn exp(x: f32) -> f32 {
+    // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts: the first has few enough digits that a product with n is exact.
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    // Comparisons, not `max` and `min`: a NaN must stay one.
+    let small = x < -87.0;
+    let x = if small { -87.0 } else { x };
+    let x = if x > 88.0 { 88.0 } else { x };
+    let shifted = x * LOG2_E + ROUND;
+    let whole = shifted - ROUND;
+    let rest = (x - whole * LN_2_HIGH) - whole * LN_2_LOW;
+    // Taylor's series to the seventh power: |rest| <= ln 2 / 2, so the next term is below 6e-9.
+    let mut series = 1.0 / 5_040.0;
+    for factorial in [720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0] {
+        series = series * rest + 1.0 / factorial;
+    }
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()));
+    if small { 0.0 } else { series * power }
+}
+
+/// `erfc(x) e^(x^2) / t` as a polynomial in `t = 1 / (1 + 0.4 x)` for `x >= 0`: interpolated at
+/// Chebyshev's nodes, relative error below 9e-8.
+const TAIL: [f32; 9] = [
+    0.225_611_53,
+    0.226_841_09,
+    0.198_966_05,
+    0.205_131_16,
+    0.051_478_725,
+    0.129_888_4,
+    0.046_533_91,
+    -0.121_834_665,
+    0.037_383_832,
+];
+
+/// The standard normal distribution: `P(X <= x)` and its density at `x`. Both from one exponential,
+/// and the lower tail without cancellation.
+#[inline(always)]
+#[must_use]
+pub fn normal(x: f32) -> (f32, f32) {
+    let distance = x.abs() * FRAC_1_SQRT_2;
+    let bell = exp(-(distance * distance));
+    let t = 1.0 / (1.0 + 0.4 * distance);
+    let mut series = TAIL[8];
+    for power in (0..8).rev() {
+        series = series * t + TAIL[power];
+    }
+    let tail = 0.5 * bell * series * t;
+    let below = if x < 0.0 { tail } else { 1.0 - tail };
+    (below, bell * DENSITY_AT_ZERO)
+}
+
+/// `1 / (1 + e^-x)`, relative error below 5e-7.
+#[inline(always)]
+#[must_use]
+pub fn logistic(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}

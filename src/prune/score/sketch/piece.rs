@@ -1,0 +1,168 @@
+//! Some scoring rows of one length, and what the probes say of them.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::logits::Form;
+use super::probe::Probes;
+use super::trace::Trace;
+use super::{PerUnit, add_rows, lowest, zeros};
+use crate::model::batch::Batch;
+use crate::model::differentiable::Differentiable;
+use crate::prune::score::STACKED_TOKENS;
+use crate::prune::score::teacher::Teacher;
+
+/// Tokens whose activations are kept at once in a lane.
+pub const TRACED_TOKENS: usize = 512;
+
+/// Rows of one batch.
+pub(super) struct Piece {
+    batch: Batch,
+    /// Positions of the sampled tokens, in `[rows * length]`.
+    positions: Vec<usize>,
+    /// Where they stand among all sampled tokens.
+    first_sample: usize,
+}
+
+/// All scoring rows, a few at a time.
+pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let mut first_sample = 0;
+    for (batch, sample) in teacher.batches.iter().zip(&teacher.samples) {
+        let sample = match sample {
+            Some(positions) => positions.to_vec1::<u32>()?,
+            None => Vec::new(),
+        };
+        let rows = (TRACED_TOKENS / batch.length().max(1)).max(1);
+        for first in (0..batch.len()).step_by(rows) {
+            let count = rows.min(batch.len() - first);
+            let own = first * batch.length()..(first + count) * batch.length();
+            let positions = sample.iter().map(|&position| position as usize);
+            let positions: Vec<usize> = positions
+                .filter(|position| own.contains(position))
+                .map(|position| position - own.start)
+                .collect();
+            first_sample += positions.len();
+            pieces.push(Piece {
+                batch: batch.narrow(first, count)?,
+                first_sample: first_sample - positions.len(),
+                positions,
+            });
+        }
+    }
+    Ok(pieces)
+}
+
+impl Piece {
+    pub(super) fn rows(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Copies that fit into one stack.
+    fn copies(&self) -> usize {
+        (STACKED_TOKENS / (self.batch.len() * self.batch.length()).max(1)).max(1)
+    }
+
+    /// The derivative of each probe by each wanted mask, as far as it comes from these rows.
+    pub(super) fn derivatives(
+        &self,
+        teacher: &Teacher<'_>,
+        back: &dyn Differentiable,
+        probes: &Probes,
+        wanted: &[bool],
+    ) -> Result<Vec<PerUnit>> {
+        let mut totals = vec![zeros(teacher, wanted); probes.count];
+        if self.positions.is_empty() {
+            return Ok(totals);
+        }
+        let trace = Trace::follow(teacher.model, back, &self.batch)?;
+        for first in (0..probes.count).step_by(self.copies()) {
+            let count = self.copies().min(probes.count - first);
+            trace.pull(
+                wanted,
+                lowest(wanted)?,
+                |block| self.enter(teacher, &trace, probes, block, (first, count)),
+                |block, derivative| {
+                    let copies = derivative.chunks_exact(derivative.len() / count);
+                    for (totals, rows) in totals[first..].iter_mut().zip(copies) {
+                        add_rows(&mut totals[block], rows, |value| value);
+                    }
+                },
+            )?;
+        }
+        Ok(totals)
+    }
+
+    /// What some probes put onto a block's output: back through the scaling of each sampled row to
+    /// length 1, `(c - <c, f> f) / ||F||`.
+    fn enter(
+        &self,
+        teacher: &Teacher<'_>,
+        trace: &Trace<'_>,
+        probes: &Probes,
+        block: usize,
+        some: (usize, usize),
+    ) -> Result<Option<Tensor>> {
+        let rows = (self.first_sample, self.positions.len());
+        let (Some(cotangent), Some(feature)) = (
+            probes.cotangent(block, some, rows)?,
+            &teacher.features[block],
+        ) else {
+            return Ok(None);
+        };
+        let unit = feature.narrow(0, rows.0, rows.1)?.to_vec2::<f32>()?;
+        let hidden = trace.output(block).flatten(0, 1)?.to_vec2::<f32>()?;
+        let width = hidden[0].len();
+        let copy_size = hidden.len() * width;
+        let cotangent = cotangent.flatten_all()?.to_vec1::<f32>()?;
+        let mut entering = vec![0.0f32; some.1 * copy_size];
+        for (copy, cotangent) in cotangent.chunks_exact(rows.1 * width).enumerate() {
+            let sampled = cotangent.chunks_exact(width).zip(&unit);
+            for ((cotangent, unit), &position) in sampled.zip(&self.positions) {
+                let norm: f32 = hidden[position].iter().map(|value| value * value).sum();
+                let along: f32 = cotangent.iter().zip(unit).map(|(c, f)| c * f).sum();
+                let share = 1.0 / norm.sqrt().max(f32::MIN_POSITIVE);
+                let out = &mut entering[copy * copy_size + position * width..][..width];
+                for ((out, c), f) in out.iter_mut().zip(cotangent).zip(unit) {
+                    *out = (c - along * f) * share;
+                }
+            }
+        }
+        let shape = (some.1 * self.batch.len(), self.batch.length(), width);
+        Tensor::from_vec(entering, shape, &Device::Cpu).map(Some)
+    }
+
+    /// The sum of these rows' quadratic forms for each wanted unit.
+    pub(super) fn logits(
+        &self,
+        teacher: &Teacher<'_>,
+        back: &dyn Differentiable,
+        form: &Form<'_>,
+        wanted: &[bool],
+    ) -> Result<PerUnit> {
+        let mut totals = zeros(teacher, wanted);
+        let trace = Trace::follow(teacher.model, back, &self.batch)?;
+        let directions = form.directions(&trace.logits().to_vec2::<f32>()?, &self.batch.rows);
+        let last = teacher.model.groups().len() - 1;
+        let scale = form.scale(directions.len());
+        for some in directions.chunks(self.copies()) {
+            let values = some.concat();
+            let classes = values.len() / (some.len() * self.batch.len());
+            let shape = (some.len() * self.batch.len(), classes);
+            let cotangent = trace.pull_head(Tensor::from_vec(values, shape, &Device::Cpu)?)?;
+            // Taken once, by the last block: a pullback may overwrite what it is given.
+            let start = std::cell::RefCell::new(Some(cotangent));
+            trace.pull(
+                wanted,
+                lowest(wanted)?,
+                |block| Ok((block == last).then(|| start.take()).flatten()),
+                |block, derivative| {
+                    // Rows do not touch each other, so each row's form is its own.
+                    add_rows(&mut totals[block], derivative, |value| {
+                        scale * value * value
+                    });
+                },
+            )?;
+        }
+        Ok(totals)
+    }
+}

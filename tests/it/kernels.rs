@@ -1,0 +1,187 @@
+//! The fused kernels against candle's own operations and against f64, on odd and on empty shapes.
+
+use candle_core::cpu::erf::erf_f64;
+use candle_core::{D, Device, Tensor};
+use optin::model::nn::activation::Activation;
+use optin::model::nn::attention::{attend, attend_plainly};
+use optin::model::nn::kernel::{Path, elementary, epilogue, norm, softmax};
+use optin::model::nn::layer_norm::LayerNorm;
+use optin::model::nn::linear::Linear;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+const ACTIVATIONS: [Activation; 3] = [Activation::Gelu, Activation::GeluTanh, Activation::Relu];
+
+/// Around the width of a register, and far from it.
+const WIDTHS: [usize; 6] = [1, 15, 16, 33, 96, 384];
+
+pub fn random(count: usize, seed: u64, size: f32) -> Vec<f32> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    (0..count)
+        .map(|_| random.random_range(-size..size))
+        .collect()
+}
+
+pub fn tensor(shape: &[usize], seed: u64, size: f32) -> Tensor {
+    let count = shape.iter().product();
+    Tensor::from_vec(random(count, seed, size), shape, &Device::Cpu).unwrap()
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Largest difference, relative to the largest value.
+fn difference(left: &[f32], right: &[f32]) -> f32 {
+    assert_eq!(left.len(), right.len());
+    let largest = right
+        .iter()
+        .fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
+    let differences = left.iter().zip(right).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, f32::max) / largest
+}
+
+#[test]
+fn elementary_functions_are_those_of_f64() {
+    for step in -20_000..=20_000 {
+        let x = step as f32 * 5e-4;
+        let wide = f64::from(x);
+        let (below, density) = elementary::normal(x);
+        let exact = 0.5 * (1.0 + erf_f64(wide / std::f64::consts::SQRT_2));
+        assert!((f64::from(below) - exact).abs() < 2e-7, "P(X <= {x})");
+        let bell = (-0.5 * wide * wide).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        assert!((f64::from(density) - bell).abs() < 1e-7, "density at {x}");
+        let power = f64::from(elementary::exp(8.0 * x));
+        assert!((power / (8.0 * wide).exp() - 1.0).abs() < 4e-7, "e^{x}");
+        let share = f64::from(elementary::logistic(x)) * (1.0 + (-wide).exp());
+        assert!((share - 1.0).abs() < 5e-7, "logistic {x}");
+    }
+    assert_eq!(elementary::exp(-1e30), 0.0);
+    assert!(elementary::exp(f32::NAN).is_nan());
+    assert!(elementary::normal(f32::NAN).0.is_nan());
+}
+
+#[test]
+fn every_machine_gives_the_same_bits() {
+    for width in WIDTHS {
+        let input = random(7 * width, 1, 6.0);
+        let bias = random(width, 2, 1.0);
+        let both = |run: &dyn Fn(&mut [f32], Path)| {
+            let (mut fast, mut portable) = (input.clone(), input.clone());
+            run(&mut fast, Path::Fastest);
+            run(&mut portable, Path::Portable);
+            assert_eq!(fast, portable, "width {width}");
+        };
+        both(&|values, path| epilogue::add_bias(values, &bias, None, path));
+        for activation in ACTIVATIONS {
+            both(&|values, path| epilogue::add_bias(values, &bias, Some(activation), path));
+            both(&|values, path| {
+                epilogue::add_bias_and_differentiate(values, &bias, activation, path);
+            });
+        }
+        both(&|values, path| softmax::softmax(values, width, 0.3, path));
+        both(&|values, path| softmax::pull(values, &input, width, 0.3, path));
+        let addends = norm::Addends {
+            bias: &bias,
+            residual: &input,
+        };
+        let norm = norm::Norm {
+            weight: &bias,
+            bias: &bias,
+            epsilon: 1e-12,
+        };
+        both(&|values, path| norm::normalise(values, Some(addends), norm, path));
+        both(&|values, path| {
+            norm::standardise(values, width, 1e-12, path);
+        });
+        both(&|values, path| norm::pull(values, &input, &bias[..1].repeat(7), &bias, path));
+    }
+}
+
+#[test]
+fn bias_and_activation_are_those_of_candle() {
+    for width in WIDTHS {
+        let linear = Linear::new(tensor(&[width, 5], 1, 1.0), tensor(&[width], 2, 1.0));
+        let input = tensor(&[2, 3, 5], 3, 2.0);
+        let plain = input
+            .broadcast_matmul(&linear.weight().t().unwrap())
+            .unwrap()
+            .broadcast_add(linear.bias())
+            .unwrap();
+        let fused = linear.forward(&input).unwrap();
+        assert!(difference(&values(&fused), &values(&plain)) <= 1e-6);
+        for activation in ACTIVATIONS {
+            let fused = linear.forward_activated(&input, activation).unwrap();
+            let plain = activation.forward(&plain).unwrap();
+            let apart = difference(&values(&fused), &values(&plain));
+            assert!(apart <= 1e-6, "{activation:?}, width {width}: {apart:e}");
+        }
+    }
+}
+
+#[test]
+fn a_layer_norm_with_what_stands_before_it_is_that_of_candle() {
+    for width in WIDTHS.into_iter().skip(1) {
+        let (weight, bias) = (tensor(&[width], 1, 1.0), tensor(&[width], 2, 1.0));
+        let norm = LayerNorm::new(weight.clone(), bias.clone(), 1e-5);
+        let linear = Linear::new(tensor(&[width, 4], 3, 1.0), tensor(&[width], 4, 1.0));
+        let (input, residual) = (tensor(&[3, 5, 4], 5, 1.0), tensor(&[3, 5, width], 6, 1.0));
+        let sum = (linear.forward(&input).unwrap() + &residual).unwrap();
+        let plain = candle_nn::ops::layer_norm_slow(&sum, &weight, &bias, 1e-5).unwrap();
+        let alone = norm.forward(&sum).unwrap();
+        assert!(difference(&values(&alone), &values(&plain)) <= 1e-6);
+        let fused = norm.forward_sum(&linear, &input, &residual).unwrap();
+        assert_eq!(values(&fused), values(&alone));
+        // The input is somebody else's, and stays as it was.
+        let again = (linear.forward(&input).unwrap() + &residual).unwrap();
+        assert_eq!(values(&sum), values(&again));
+    }
+    let norm = LayerNorm::new(tensor(&[4], 1, 1.0), tensor(&[4], 2, 1.0), 1e-5);
+    assert!(norm.forward(&tensor(&[2, 5], 1, 1.0)).is_err());
+}
+
+#[test]
+fn attention_is_that_of_candle() {
+    for (rows, length, heads, head_dim) in [
+        (1, 1, 1, 1),
+        (3, 7, 3, 5),
+        (2, 17, 2, 32),
+        (1, 40, 12, 64),
+        (5, 16, 1, 8),
+    ] {
+        let shape = [rows, length, heads * head_dim];
+        let [query, key, value] = [1, 2, 3].map(|seed| tensor(&shape, seed, 2.0));
+        let fused = attend(&query, &key, &value, head_dim).unwrap();
+        let plain = attend_plainly(&query, &key, &value, head_dim).unwrap();
+        let apart = difference(&values(&fused), &values(&plain));
+        assert!(apart <= 1e-6, "{shape:?}: {apart:e}");
+        // Views of a larger tensor are read where they lie.
+        let stacked = Tensor::cat(&[&query, &key], 0).unwrap();
+        let view = stacked.narrow(0, rows, rows).unwrap();
+        let through = attend(&query, &view, &value, head_dim).unwrap();
+        assert_eq!(values(&through), values(&fused));
+    }
+}
+
+#[test]
+fn empty_widths_are_no_work() {
+    let nothing = tensor(&[2, 3, 0], 1, 1.0);
+    let attended = attend(&nothing, &nothing, &nothing, 8).unwrap();
+    assert_eq!(attended.dims(), [2, 3, 0]);
+    let closing = Linear::new(tensor(&[6, 0], 1, 1.0), tensor(&[6], 2, 1.0));
+    let norm = LayerNorm::new(tensor(&[6], 3, 1.0), tensor(&[6], 4, 1.0), 1e-5);
+    let residual = tensor(&[2, 3, 6], 5, 1.0);
+    let fused = norm.forward_sum(&closing, &nothing, &residual).unwrap();
+    let sum = residual.broadcast_add(closing.bias()).unwrap();
+    assert_eq!(values(&fused), values(&norm.forward(&sum).unwrap()));
+    let opening = Linear::new(tensor(&[0, 6], 1, 1.0), tensor(&[0], 2, 1.0));
+    for activation in ACTIVATIONS {
+        let units = opening.forward_activated(&residual, activation).unwrap();
+        assert_eq!(units.dims(), [2, 3, 0]);
+    }
+    let softmaxed = candle_nn::ops::softmax(&residual, D::Minus1).unwrap();
+    let mut ours = values(&residual);
+    softmax::softmax(&mut ours, 6, 1.0, Path::Fastest);
+    assert!(difference(&ours, &values(&softmaxed)) <= 1e-6);
+}

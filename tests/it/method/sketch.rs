@@ -1,0 +1,314 @@
+//! The sketch against central differences along each mask, and the ways back against finite differences.
+
+use candle_core::{D, Device, Tensor};
+use optin::checkpoint::config::Config;
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::weights::Weights;
+use optin::model::nn::activation::Activation;
+use optin::model::nn::attention::attend;
+use optin::model::nn::attention_back;
+use optin::model::nn::layer_norm::LayerNorm;
+use optin::model::nn::linear::Linear;
+use optin::model::nn::traced::{self, Traced};
+use optin::model::{PrunableModel, registry};
+use optin::prune::recipe::Method;
+use optin::prune::score::manifold::normalise;
+use optin::prune::score::sketch::{self, Sketch, Stop};
+use optin::prune::score::teacher::{Teacher, sampled};
+
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+use crate::kernels::tensor;
+
+const SEED: u64 = 5;
+
+fn inner(left: &Tensor, right: &Tensor) -> f64 {
+    let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let pairs = values(left).into_iter().zip(values(right));
+    pairs.map(|(a, b)| f64::from(a) * f64::from(b)).sum()
+}
+
+/// `<c, f(x + h d) - f(x - h d)> / 2h = <pull(c), d>`, for two cotangents stacked as two copies.
+fn check_way_back(
+    name: &str,
+    input: &Tensor,
+    run: &dyn Fn(&Tensor) -> Tensor,
+    trace: &dyn Fn(&Tensor) -> Traced,
+) {
+    let traced = trace(input);
+    let value = run(input);
+    assert!((inner(&value, &value) - inner(&traced.value, &traced.value)).abs() < 1e-4);
+    let cotangents = [11, 12].map(|seed| tensor(value.dims(), seed, 1.0));
+    let pulled = (traced.pull)(Tensor::cat(&cotangents, 0).unwrap()).unwrap();
+    let step = 1e-2;
+    for seed in 20..24 {
+        let direction = tensor(input.dims(), seed, 1.0);
+        let shift = (&direction * step).unwrap();
+        let change = (run(&(input + &shift).unwrap()) - run(&(input - &shift).unwrap())).unwrap();
+        for (copy, cotangent) in cotangents.iter().enumerate() {
+            let measured = inner(cotangent, &change) / (2.0 * step);
+            let rows = input.dims()[0];
+            let ours = inner(&pulled.narrow(0, copy * rows, rows).unwrap(), &direction);
+            let size = inner(cotangent, cotangent).sqrt();
+            assert!(
+                (measured - ours).abs() < 2e-3 * size,
+                "{name}: {ours} against {measured}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_way_back_is_the_derivative() {
+    let input = tensor(&[2, 5, 6], 1, 1.0);
+    let linear = Linear::new(tensor(&[9, 6], 2, 0.7), tensor(&[9], 3, 0.5));
+    check_way_back("linear", &input, &|x| linear.forward(x).unwrap(), &|x| {
+        linear.traced(x).unwrap()
+    });
+    for activation in [Activation::Gelu, Activation::GeluTanh] {
+        check_way_back(
+            "activation",
+            &input,
+            &|x| linear.forward_activated(x, activation).unwrap(),
+            &|x| linear.traced_activated(x, activation).unwrap(),
+        );
+    }
+    let norm = LayerNorm::new(tensor(&[6], 4, 1.0), tensor(&[6], 5, 1.0), 1e-5);
+    check_way_back("layer norm", &input, &|x| norm.forward(x).unwrap(), &|x| {
+        norm.traced(x).unwrap()
+    });
+    check_way_back("tanh", &input, &|x| x.tanh().unwrap(), &|x| {
+        traced::tanh(x).unwrap()
+    });
+    check_way_back(
+        "first position, then a linear map",
+        &input,
+        &|x| {
+            linear
+                .forward(&x.narrow(1, 0, 1).unwrap().squeeze(1).unwrap())
+                .unwrap()
+        },
+        &|x| {
+            traced::first_position(x)
+                .unwrap()
+                .then(|x| linear.traced(x))
+                .unwrap()
+        },
+    );
+    let parts = [6, 7, 8].map(|seed| tensor(&[2, 5, 6], seed, 1.0));
+    for part in 0..3 {
+        let with = |x: &Tensor| {
+            let mut parts = parts.clone();
+            parts[part] = x.clone();
+            parts
+        };
+        check_way_back(
+            ["query", "key", "value"][part],
+            &input,
+            &|x| {
+                let [query, key, value] = with(x);
+                attend(&query, &key, &value, 3).unwrap()
+            },
+            &|x| {
+                let [query, key, value] = with(x);
+                let attention = attention_back::traced(query, key, value, 3).unwrap();
+                Traced {
+                    value: attention.value.clone(),
+                    pull: Box::new(move |c| Ok(attention.pull(&c)?[part].clone())),
+                }
+            },
+        );
+    }
+}
+
+#[test]
+fn relu_goes_back_where_it_went_forward() {
+    let linear = Linear::new(tensor(&[9, 6], 2, 0.7), tensor(&[9], 3, 0.5));
+    let input = tensor(&[1, 4, 6], 1, 1.0);
+    let traced = linear.traced_activated(&input, Activation::Relu).unwrap();
+    let cotangent = tensor(&[1, 4, 9], 2, 1.0);
+    let open = traced
+        .value
+        .gt(0.0)
+        .unwrap()
+        .to_dtype(candle_core::DType::F32)
+        .unwrap();
+    let expected = linear.pull(&(&cotangent * open).unwrap()).unwrap();
+    let ours = (traced.pull)(cotangent).unwrap();
+    assert!((inner(&ours, &ours) - inner(&ours, &expected)).abs() < 1e-5);
+}
+
+struct Case {
+    _folder: Folder,
+    model: Box<dyn PrunableModel>,
+    tiny: Tiny,
+}
+
+fn case(labels: usize) -> Case {
+    let folder = Folder::new(Tiny {
+        labels,
+        ..Tiny::default()
+    });
+    let limits = Limits::default();
+    let weights = Weights::open(&folder.model(), &limits).unwrap();
+    let config = Config::open(&folder.model(), &limits).unwrap();
+    let (_, model) = registry::open(&config, &weights).unwrap();
+    Case {
+        tiny: folder.tiny.clone(),
+        _folder: folder,
+        model,
+    }
+}
+
+impl Case {
+    fn teacher(&self) -> Teacher<'_> {
+        let batches = [(2, 9, 1), (1, 5, 2), (3, 4, 3)];
+        let batches = batches.map(|(rows, length, seed)| self.tiny.batch(rows, length, seed));
+        Teacher::follow(self.model.as_ref(), batches.to_vec(), 20, SEED).unwrap()
+    }
+
+    fn sketch(&self, seed: u64, probes: usize) -> Sketch {
+        let stop = Stop {
+            least: probes,
+            most: probes,
+            reliability: 0.0,
+        };
+        let wanted = vec![true; self.model.groups().len()];
+        let back = self.model.differentiable().unwrap();
+        let method = Method::default();
+        let teacher = self.teacher();
+        sketch::score(&teacher, back, &method, seed, &wanted, stop, &|_| Ok(())).unwrap()
+    }
+
+    /// Gram matrices of all features after `block`, and all logits, with one unit's mask at `mask`.
+    fn run(
+        &self,
+        teacher: &Teacher<'_>,
+        block: usize,
+        unit: usize,
+        mask: f32,
+    ) -> (Vec<Tensor>, Tensor) {
+        let model = self.model.as_ref();
+        let group = &model.groups()[block];
+        let factor: Vec<f32> = (0..group.width * group.span)
+            .map(|column| {
+                if column / group.span == unit {
+                    mask
+                } else {
+                    1.0
+                }
+            })
+            .collect();
+        let factor = Tensor::new(factor, &Device::Cpu).unwrap();
+        let full = optin::model::mask::Masks::full(model.groups());
+        let mut hidden: Vec<Tensor> = teacher.inputs[block].clone();
+        let mut grams = Vec::new();
+        for current in block..model.groups().len() {
+            for hidden in &mut hidden {
+                *hidden = if current == block {
+                    let units = model
+                        .units(block, hidden)
+                        .unwrap()
+                        .broadcast_mul(&factor)
+                        .unwrap();
+                    model
+                        .close(block, model.projection(block), &units, hidden)
+                        .unwrap()
+                } else {
+                    model.block(current, hidden, &full).unwrap()
+                };
+            }
+            if model.is_feature(current) {
+                let rows = sampled(&hidden, &teacher.samples, 1)
+                    .unwrap()
+                    .squeeze(0)
+                    .unwrap();
+                let rows = normalise(&rows).unwrap();
+                grams.push(rows.matmul(&rows.t().unwrap()).unwrap());
+            }
+        }
+        let logits: Vec<Tensor> = hidden
+            .iter()
+            .map(|hidden| model.head(hidden).unwrap())
+            .collect();
+        (grams, Tensor::cat(&logits, 0).unwrap())
+    }
+
+    /// `sum_z ||dG_z/dm||^2` and the logits' form, by central differences.
+    fn differences(&self, teacher: &Teacher<'_>, block: usize, unit: usize) -> (f64, f64) {
+        let step = 0.03f32;
+        let (up, logits_up) = self.run(teacher, block, unit, 1.0 + step);
+        let (down, logits_down) = self.run(teacher, block, unit, 1.0 - step);
+        let slope =
+            |up: &Tensor, down: &Tensor| ((up - down).unwrap() / f64::from(2.0 * step)).unwrap();
+        let manifold = up.iter().zip(&down).map(|(up, down)| {
+            let slope = slope(up, down);
+            inner(&slope, &slope)
+        });
+        let moved = slope(&logits_up, &logits_down);
+        let (_, logits) = self.run(teacher, block, unit, 1.0);
+        let temperature = Method::default().temperature;
+        let p = candle_nn::ops::softmax(&(logits / temperature).unwrap(), D::Minus1).unwrap();
+        let along = (&moved * &p).unwrap().sum_keepdim(1).unwrap();
+        let form = (inner(&(&moved * &moved).unwrap(), &p) - inner(&along, &along)) / 2.0;
+        (manifold.sum(), form / moved.dims()[0] as f64)
+    }
+}
+
+#[test]
+fn both_terms_are_the_squared_derivatives_on_average() {
+    let case = case(3);
+    let teacher = case.teacher();
+    let probes = 768;
+    let sketch = case.sketch(SEED, probes);
+    assert_eq!(sketch.probes, probes);
+    assert!(sketch.reliability > 0.98, "{}", sketch.reliability);
+    let mut ratios = Vec::new();
+    for (block, group) in case.model.groups().iter().enumerate() {
+        let scores = sketch.groups[block].as_ref().unwrap();
+        for unit in 0..group.width {
+            let (manifold, form) = case.differences(&teacher, block, unit);
+            let ratio = scores.manifold[unit] / manifold;
+            // Five standard deviations of a mean of squares with kurtosis 4.
+            let bound = 5.0 * (3.0 / probes as f64).sqrt();
+            assert!(
+                (ratio - 1.0).abs() < bound,
+                "{} {unit}: {ratio}",
+                group.name
+            );
+            ratios.push(ratio);
+            let ratio = scores.logits[unit] / form;
+            assert!(
+                (ratio - 1.0).abs() < 0.02,
+                "{} {unit}: logits {ratio}",
+                group.name
+            );
+        }
+    }
+    let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+    assert!((mean - 1.0).abs() < 0.03, "mean ratio {mean}");
+}
+
+#[test]
+fn many_classes_are_sampled_without_bias() {
+    let case = case(40);
+    let teacher = case.teacher();
+    let sketch = case.sketch(SEED, 2);
+    let mut ratios = Vec::new();
+    for (block, group) in case.model.groups().iter().enumerate() {
+        let scores = sketch.groups[block].as_ref().unwrap();
+        for unit in 0..group.width {
+            let (_, form) = case.differences(&teacher, block, unit);
+            ratios.push(scores.logits[unit] / form);
+        }
+    }
+    let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+    assert!((mean - 1.0).abs() < 0.1, "mean ratio {mean}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
+    let case = case(3);
+    assert_eq!(case.sketch(1, 32), case.sketch(1, 32));
+    assert_ne!(case.sketch(1, 32).groups, case.sketch(2, 32).groups);
+}
