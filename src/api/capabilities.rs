@@ -50,7 +50,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         compensations: &["least_squares", "none"],
         weight_formats: &["safetensors"],
         data_formats: &["tsv", "csv", "jsonl"],
-        uri_schemes: &["file"],
+        uri_schemes: &["file", "hf"],
         devices: state
             .capabilities
             .devices

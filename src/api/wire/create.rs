@@ -81,7 +81,8 @@ fn three() -> i64 {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelBody {
-    /// A Hugging Face folder: `file:///absolute/path`, under a folder that the service may read.
+    /// A Hugging Face folder: `file:///absolute/path` under a folder that the service may read, or
+    /// `hf://org/name@revision`.
     #[schema(example = "file:///srv/models/bert")]
     pub(crate) uri: String,
 }
@@ -90,7 +91,7 @@ pub(crate) struct ModelBody {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CalibrationBody {
-    /// A `.tsv`, `.csv` or `.jsonl` file.
+    /// A `.tsv`, `.csv` or `.jsonl` file: `file:///absolute/path`, or `hf://datasets/org/name@revision/path`.
     #[schema(example = "file:///srv/data/train.tsv")]
     pub(crate) uri: String,
     #[serde(default)]
@@ -113,7 +114,7 @@ fn five_hundred_and_twelve() -> usize {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EvaluationBody {
-    /// A `.tsv`, `.csv` or `.jsonl` file.
+    /// A `.tsv`, `.csv` or `.jsonl` file: `file:///absolute/path`, or `hf://datasets/org/name@revision/path`.
     #[schema(example = "file:///srv/data/dev.tsv")]
     pub(crate) uri: String,
     #[serde(default)]
