@@ -11,6 +11,9 @@ use crate::artifact::store::ArtifactStore;
 use crate::job::retention::Retention;
 use crate::job::store::Store;
 
+/// Deliveries to webhooks that ended are kept so long.
+const DELIVERIES_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
 /// How the sweeper sweeps.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -39,6 +42,9 @@ pub async fn sweep(
         }
         if let Err(error) = remove_old(&store, &artifacts, options.retention).await {
             tracing::warn!(%error, "what has been kept long enough cannot be removed; trying again");
+        }
+        if let Err(error) = store.sweep_deliveries(DELIVERIES_KEPT_MS).await {
+            tracing::warn!(%error, "deliveries that ended cannot be removed; trying again");
         }
         let (journal, retention) = (options.work_dir.join("journal"), options.journal_retention);
         let cleared = tokio::task::spawn_blocking(move || clear_older(&journal, retention)).await;

@@ -25,8 +25,6 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const HOLD_MS: i64 = 60_000;
 /// Deliveries on their way at a time.
 const AT_ONCE: usize = 16;
-/// Deliveries that ended are kept so long.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
 
 /// How often the outbox is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +92,6 @@ impl Courier {
         let due = self.outbox.due_deliveries(AT_ONCE, HOLD_MS).await?;
         let count = due.len();
         futures::future::join_all(due.into_iter().map(|due| self.deliver(due))).await;
-        self.outbox.sweep_deliveries(KEPT_MS).await?;
         Ok(count)
     }
 
