@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::AppState;
 use super::caller::Caller;
 use super::extract::Params;
+use super::page::check_limit;
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::job::audit::Entry;
@@ -86,12 +87,7 @@ pub(crate) async fn list(
     caller: Caller,
     Params(page): Params<Page>,
 ) -> Result<Json<AuditList>, Problem> {
-    if !(1..=1_000).contains(&page.limit) {
-        return Err(Problem::bad_request(
-            "limit",
-            format!("limit is {}; it must lie between 1 and 1000", page.limit),
-        ));
-    }
+    check_limit(page.limit, 1_000)?;
     if page.before == Some(0) {
         return Err(Problem::bad_request("before", "before begins at 1"));
     }

@@ -16,6 +16,7 @@ use super::AppState;
 use super::caller::Caller;
 use super::extract::{Id, Params};
 use super::limits::Reading;
+use super::page::check_limit;
 use super::problem::Problem;
 use super::wire::event::EventBody;
 use crate::job::event::Event;
@@ -75,12 +76,7 @@ pub(crate) async fn events(
     Params(query): Params<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if !(1..=1_000).contains(&query.limit) {
-        return Err(Problem::bad_request(
-            "limit",
-            format!("limit is {}; it must lie between 1 and 1000", query.limit),
-        ));
-    }
+    check_limit(query.limit, 1_000)?;
     let after = i64::from(query.after);
     let accept = headers
         .get(header::ACCEPT)

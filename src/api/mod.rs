@@ -19,6 +19,7 @@ mod keys;
 mod limits;
 mod listen;
 mod measure;
+mod page;
 mod patience;
 mod problem;
 mod router;

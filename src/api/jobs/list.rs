@@ -9,6 +9,7 @@ use super::now_ms;
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
+use crate::api::page::{check_limit, cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::wire::job::{JobBody, StateBody};
 use crate::job::JobId;
@@ -34,10 +35,6 @@ pub(crate) struct Page {
     label: Option<String>,
 }
 
-fn twenty() -> usize {
-    20
-}
-
 /// A page of jobs, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobList {
@@ -60,19 +57,8 @@ pub(crate) async fn list(
     caller: Caller,
     Params(page): Params<Page>,
 ) -> Result<Json<JobList>, Problem> {
-    if !(1..=100).contains(&page.limit) {
-        return Err(Problem::bad_request(
-            "limit",
-            format!("limit is {}; it must lie between 1 and 100", page.limit),
-        ));
-    }
-    let before: Option<JobId> =
-        match &page.cursor {
-            Some(cursor) => Some(cursor.parse().map_err(|_| {
-                Problem::bad_request("cursor", "this cursor was not given by a page")
-            })?),
-            None => None,
-        };
+    check_limit(page.limit, 100)?;
+    let before: Option<JobId> = cursor(page.cursor.as_deref())?;
     let label = match &page.label {
         Some(label) => match label.split_once(':') {
             Some((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
+use crate::api::page::{check_limit, cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::wire::key::KeyBody;
 use crate::job::key::KeyId;
@@ -22,10 +23,6 @@ pub(crate) struct Page {
     /// `next_cursor` of the page before.
     #[param(pattern = "^[0-9a-f]{32}$")]
     cursor: Option<String>,
-}
-
-fn twenty() -> usize {
-    20
 }
 
 /// A page of keys, newest first.
@@ -52,19 +49,8 @@ pub(crate) async fn list(
     caller: Caller,
     Params(page): Params<Page>,
 ) -> Result<Json<KeyList>, Problem> {
-    if !(1..=100).contains(&page.limit) {
-        return Err(Problem::bad_request(
-            "limit",
-            format!("limit is {}; it must lie between 1 and 100", page.limit),
-        ));
-    }
-    let before: Option<KeyId> =
-        match &page.cursor {
-            Some(cursor) => Some(cursor.parse().map_err(|_| {
-                Problem::bad_request("cursor", "this cursor was not given by a page")
-            })?),
-            None => None,
-        };
+    check_limit(page.limit, 100)?;
+    let before: Option<KeyId> = cursor(page.cursor.as_deref())?;
     let (keys, has_more) = state
         .keys
         .list_keys(&caller.scope(), before, page.limit)

@@ -10,6 +10,7 @@ use super::{missing, webhook_id};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Named, Params};
+use crate::api::page::{check_limit, cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::wire::time::rfc3339;
 use crate::job::webhook::{Delivery, DeliveryId, DeliveryState};
@@ -102,10 +103,6 @@ pub(crate) struct Page {
     cursor: Option<String>,
 }
 
-fn twenty() -> usize {
-    20
-}
-
 #[derive(Deserialize)]
 pub(crate) struct WebhookPath {
     id: String,
@@ -130,19 +127,8 @@ pub(crate) async fn list(
     Named(path): Named<WebhookPath>,
     Params(page): Params<Page>,
 ) -> Result<Json<DeliveryList>, Problem> {
-    if !(1..=100).contains(&page.limit) {
-        return Err(Problem::bad_request(
-            "limit",
-            format!("limit is {}; it must lie between 1 and 100", page.limit),
-        ));
-    }
-    let before: Option<DeliveryId> =
-        match &page.cursor {
-            Some(cursor) => Some(cursor.parse().map_err(|_| {
-                Problem::bad_request("cursor", "this cursor was not given by a page")
-            })?),
-            None => None,
-        };
+    check_limit(page.limit, 100)?;
+    let before: Option<DeliveryId> = cursor(page.cursor.as_deref())?;
     let id = webhook_id(&path.id)?;
     let (found, has_more) = state
         .webhooks
