@@ -285,6 +285,14 @@ impl From<StoreError> for Problem {
                 ProblemCode::StorageFull,
                 "the service's disk is full; nothing was accepted",
             ),
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "a request was refused");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    ProblemCode::Unavailable,
+                    "the service's database cannot be reached; nothing was changed: try again in a while",
+                )
+            }
             StoreError::LeaseLost(_) | StoreError::Database(_) => Self::internal(&error),
         }
     }

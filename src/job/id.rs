@@ -22,6 +22,12 @@ impl JobId {
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// The name without its word, as a database keeps it.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl fmt::Display for JobId {
@@ -42,6 +48,12 @@ impl FromStr for JobId {
             return Err(wrong());
         }
         Ok(Self(parsed))
+    }
+}
+
+impl From<Uuid> for JobId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
     }
 }
 

@@ -31,6 +31,20 @@ pub struct KeyId(Uuid);
 #[error("a key's id has 32 hexadecimal digits; list the keys to see theirs")]
 pub struct NotAKey;
 
+impl KeyId {
+    /// The id as a database keeps it.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for KeyId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.0.simple())

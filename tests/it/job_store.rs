@@ -1,4 +1,5 @@
 //! What every job store shows: one list of behaviours, run against each store.
 
 mod behaviours;
+mod postgres;
 mod sqlite;

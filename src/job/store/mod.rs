@@ -13,7 +13,10 @@ use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
 pub mod audit;
+mod column;
+mod database;
 pub mod keys;
+pub mod postgres;
 pub mod retention;
 pub mod sqlite;
 pub mod webhooks;
@@ -71,6 +74,9 @@ pub enum StoreError {
     /// The database is full.
     #[error("the database's disk is full")]
     Full,
+    /// The database cannot be reached, or not at this moment: the same call may succeed in a while.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -17,6 +17,18 @@ macro_rules! name {
             pub fn fresh() -> Self {
                 Self(Uuid::now_v7())
             }
+
+            /// The name without its word, as a database keeps it.
+            #[must_use]
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
         }
 
         impl fmt::Display for $name {

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, row};
+use super::SqliteStore;
 use crate::job::Scope;
 use crate::job::audit::{Deed, Entry};
-use crate::job::store::StoreError;
 use crate::job::store::audit::AuditLog;
+use crate::job::store::{StoreError, column};
 
 #[async_trait]
 impl AuditLog for SqliteStore {
@@ -43,7 +43,7 @@ impl AuditLog for SqliteStore {
         )
         .bind(scope.tenant())
         .bind(before)
-        .bind(row::one_more(limit))
+        .bind(column::one_more(limit))
         .fetch_all(&self.readers)
         .await?;
         let more = rows.len() > limit;
@@ -68,14 +68,14 @@ fn read(row: &SqliteRow) -> Result<Entry, StoreError> {
         sequence: row.try_get("sequence")?,
         at: row.try_get("at")?,
         deed: Deed {
-            tenant: row::word(row.try_get("tenant")?)?,
+            tenant: column::word(row.try_get("tenant")?)?,
             key: key
-                .map(|key| key.parse().map_err(row::damaged))
+                .map(|key| key.parse().map_err(column::damaged))
                 .transpose()?,
             method: row.try_get("method")?,
             route: row.try_get("route")?,
             subject: row.try_get("subject")?,
-            status: u16::try_from(row.try_get::<i64, _>("status")?).map_err(row::damaged)?,
+            status: u16::try_from(row.try_get::<i64, _>("status")?).map_err(column::damaged)?,
             request_id: row.try_get("request_id")?,
         },
     })

@@ -1,13 +1,11 @@
-//! What SQLite says, in the store's words.
-
-use super::StoreError;
+//! Why a SQLite file cannot be opened.
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
     #[error(
-        "the database {path} is in use by another process; stop that one first (several processes need a database server, which this release does not support yet)"
+        "the database {path} is in use by another process; stop that one first (several processes need a database server: --database-url postgres://..)"
     )]
     InUse {
         /// The file.
@@ -37,21 +35,4 @@ pub enum OpenError {
         /// Why.
         source: sqlx::Error,
     },
-}
-
-/// SQLite's primary result code for a full disk.
-const SQLITE_FULL: &str = "13";
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let full = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .is_some_and(|code| code == SQLITE_FULL);
-        if full {
-            Self::Full
-        } else {
-            Self::Database(Box::new(error))
-        }
-    }
 }

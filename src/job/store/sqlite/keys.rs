@@ -7,8 +7,8 @@ use sqlx::sqlite::SqliteRow;
 use super::{SqliteStore, row};
 use crate::job::Scope;
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
-use crate::job::store::StoreError;
 use crate::job::store::keys::{KeyStore, LAST_USE_EVERY_MS};
+use crate::job::store::{StoreError, column};
 
 #[async_trait]
 impl KeyStore for SqliteStore {
@@ -43,7 +43,7 @@ impl KeyStore for SqliteStore {
             let secret: Vec<u8> = found.try_get("secret_sha256")?;
             Ok(StoredKey {
                 key: read(&found)?,
-                secret_sha256: secret.as_slice().try_into().map_err(row::damaged)?,
+                secret_sha256: secret.as_slice().try_into().map_err(column::damaged)?,
                 now,
             })
         };
@@ -62,7 +62,7 @@ impl KeyStore for SqliteStore {
         )
         .bind(scope.tenant())
         .bind(before.map(|id| id.to_string()))
-        .bind(row::one_more(limit))
+        .bind(column::one_more(limit))
         .fetch_all(&self.readers)
         .await?;
         let more = rows.len() > limit;
@@ -104,10 +104,10 @@ fn read(row: &SqliteRow) -> Result<ApiKey, StoreError> {
         id: row
             .try_get::<String, _>("id")?
             .parse()
-            .map_err(row::damaged)?,
-        tenant: row::word(row.try_get("tenant")?)?,
+            .map_err(column::damaged)?,
+        tenant: column::word(row.try_get("tenant")?)?,
         name: row.try_get("name")?,
-        scope: row::word(row.try_get("scope")?)?,
+        scope: column::word(row.try_get("scope")?)?,
         created_at: row.try_get("created_at")?,
         expires_at: row.try_get("expires_at")?,
         revoked_at: row.try_get("revoked_at")?,

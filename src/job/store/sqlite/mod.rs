@@ -29,6 +29,7 @@ use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
 use crate::job::queue::{Claimer, Quota};
 use crate::job::record::Record;
+use crate::job::store::column;
 use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
 use crate::prune::stage::Stage;
@@ -184,7 +185,7 @@ impl JobStore for SqliteStore {
         .bind(filter.label.as_ref().map(|(key, _)| key))
         .bind(filter.label.as_ref().map(|(_, value)| value))
         .bind(before.map(|id| id.to_string()))
-        .bind(row::one_more(limit))
+        .bind(column::one_more(limit))
         .bind(scope.tenant())
         .fetch_all(&self.readers)
         .await?;
@@ -238,7 +239,7 @@ impl JobStore for SqliteStore {
         let rows = sqlx::query("SELECT sequence, at, body FROM events WHERE job = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3")
             .bind(id.to_string())
             .bind(after)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(column::at_most(limit))
             .fetch_all(&mut *reader)
             .await?;
         rows.iter().map(row::read_event).collect()

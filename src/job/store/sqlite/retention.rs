@@ -6,8 +6,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{SqliteStore, row};
 use crate::job::JobId;
-use crate::job::store::StoreError;
 use crate::job::store::retention::Expiry;
+use crate::job::store::{StoreError, column};
 
 #[async_trait]
 impl Expiry for SqliteStore {
@@ -19,7 +19,7 @@ impl Expiry for SqliteStore {
              ORDER BY finished_at LIMIT ?2",
         )
         .bind(now.saturating_sub(age_ms))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(column::at_most(limit))
         .fetch_all(&mut *reader)
         .await?;
         ids(&rows)
@@ -45,7 +45,7 @@ impl Expiry for SqliteStore {
             "SELECT id FROM jobs WHERE finished_at IS NOT NULL AND finished_at <= ?1 ORDER BY finished_at LIMIT ?2",
         )
         .bind(now.saturating_sub(age_ms))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(column::at_most(limit))
         .fetch_all(&mut *reader)
         .await?;
         ids(&rows)

@@ -1,13 +1,12 @@
 //! Records as rows, and back.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite};
 
 use super::{StoreError, webhooks};
 use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
+use crate::job::store::column::{clamped, damaged, document, json, word};
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
@@ -209,32 +208,6 @@ pub(super) fn read_event(row: &SqliteRow) -> Result<Event, StoreError> {
 
 pub(super) fn id(text: String) -> Result<JobId, StoreError> {
     text.parse().map_err(damaged)
-}
-
-pub(super) fn json(document: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(document).map_err(damaged)
-}
-
-pub(super) fn document<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
-    serde_json::from_str(&text).map_err(damaged)
-}
-
-/// A word of a closed list, as serde spells it.
-pub(super) fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
-    serde_json::from_value(serde_json::Value::String(text)).map_err(damaged)
-}
-
-pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Database(Box::new(error))
-}
-
-/// A page and one row more, which tells whether another page follows.
-pub(super) fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
-}
-
-fn clamped(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Ends every lease: the guard proves that whoever held one is gone, so nobody has to wait for it to run out.

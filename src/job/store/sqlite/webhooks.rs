@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::row::{document, json, word};
 use super::{SqliteStore, StoreError};
 use crate::job::event::NewEvent;
+use crate::job::store::column::{self, document, json, word};
 use crate::job::store::webhooks::WebhookStore;
 use crate::job::tenant::Scope;
 use crate::job::webhook::schedule::settle;
@@ -196,7 +196,7 @@ impl WebhookStore for SqliteStore {
         )
         .bind(webhook.to_string())
         .bind(before.map(|id| id.to_string()))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1))
+        .bind(column::one_more(limit))
         .fetch_all(&mut *reader)
         .await?;
         let deliveries = rows.iter().take(limit).map(read_delivery);
@@ -232,7 +232,7 @@ impl WebhookStore for SqliteStore {
              ORDER BY deliveries.next_at LIMIT ?2",
         )
         .bind(now)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(column::at_most(limit))
         .fetch_all(&mut *transaction)
         .await?;
         let mut due = Vec::new();
@@ -332,5 +332,5 @@ fn read_delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
 fn name<T: std::str::FromStr<Err = webhook::id::NoSuchName>>(
     text: String,
 ) -> Result<T, StoreError> {
-    text.parse().map_err(super::row::damaged)
+    text.parse().map_err(column::damaged)
 }

@@ -27,10 +27,10 @@ pub async fn claims_take_the_oldest_job_once(store: Store) {
 
 pub async fn many_claimers_share_jobs_without_a_double_or_a_loss(store: Store) {
     let mut wanted = HashSet::new();
-    for _ in 0..200 {
+    for _ in 0..5_000 {
         wanted.insert(created(store.as_ref(), new_job("a")).await.id);
     }
-    let claimers = (0..16).map(|index| {
+    let claimers = (0..8).map(|index| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let mut taken = Vec::new();
@@ -49,7 +49,7 @@ pub async fn many_claimers_share_jobs_without_a_double_or_a_loss(store: Store) {
     for claimer in claimers.collect::<Vec<_>>() {
         taken.extend(claimer.await.unwrap());
     }
-    assert_eq!(taken.len(), 200);
+    assert_eq!(taken.len(), 5_000);
     assert_eq!(taken.into_iter().collect::<HashSet<_>>(), wanted);
 }
 

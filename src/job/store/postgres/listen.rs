@@ -1,0 +1,48 @@
+//! Tells the other processes that a job came in, and hears it from them. A hint: who misses it finds the job
+//! at the next look.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
+
+use super::PostgresStore;
+
+const CHANNEL: &str = "optin_queued";
+
+/// Between two tries to listen.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Outside the job's transaction: a `NOTIFY` makes its commit wait for the commits of all others.
+pub(super) async fn tell(pool: &PgPool) {
+    let told = sqlx::query("SELECT pg_notify($1, '')")
+        .bind(CHANNEL)
+        .execute(pool)
+        .await;
+    if let Err(error) = told {
+        tracing::debug!(%error, "the other processes were not told of a job");
+    }
+}
+
+impl PostgresStore {
+    /// Wakes a waiting worker whenever any process accepts a job. Never ends by itself.
+    pub async fn wake_on_jobs(&self, wake: Arc<Notify>) {
+        loop {
+            if let Err(error) = self.hear(&wake).await {
+                tracing::debug!(%error, "not listening for jobs; trying again");
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn hear(&self, wake: &Notify) -> Result<(), sqlx::Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(CHANNEL).await?;
+        loop {
+            listener.recv().await?;
+            wake.notify_one();
+        }
+    }
+}

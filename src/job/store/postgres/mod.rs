@@ -1,0 +1,369 @@
+//! Jobs in PostgreSQL: for any number of processes on any number of machines.
+//!
+//! Every change locks the job's row, applies one step of its life to the [`Record`] and saves it, in one short
+//! transaction; none is open while a job runs. A claim passes over rows that others have in hand
+//! (`SKIP LOCKED`). That a job came in is told by `NOTIFY` after its commit, as a hint; polling is the truth.
+
+mod audit;
+mod error;
+mod keys;
+mod listen;
+mod queue;
+mod retention;
+mod row;
+mod webhooks;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _, Transaction};
+use uuid::Uuid;
+
+use super::column::{at_most, one_more};
+use super::{
+    Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, Outcome, QueueDepth, StoreError,
+};
+use crate::artifact::manifest::Manifest;
+use crate::job::event::{Event, NewEvent};
+use crate::job::queue::{Claimer, Quota};
+use crate::job::record::Record;
+use crate::job::tenant::Scope;
+use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
+use crate::prune::stage::Stage;
+pub use error::OpenError;
+
+/// A replay is recognised for so long.
+const KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// How long a caller waits for a connection before it hears that the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Limits of each session. A process that was stopped within a transaction must not hold its locks for long.
+const SESSION: [(&str, &str); 3] = [
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+];
+
+/// Jobs that a sweep ends in one transaction.
+const SWEPT_AT_ONCE: i64 = 100;
+
+/// The store.
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects, and brings the schema up to date; processes that start at once take turns at that.
+    ///
+    /// # Errors
+    /// When the URL is none, the server does not answer, or the schema is newer than this release.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, OpenError> {
+        let options: PgConnectOptions = url.parse().map_err(|_| OpenError::Url)?;
+        let options = options.application_name("optin");
+        let (database, host) = (
+            options.get_database().unwrap_or("of the user").to_owned(),
+            options.get_host().to_owned(),
+        );
+        let failed = |source| OpenError::Connect {
+            database: database.clone(),
+            host: host.clone(),
+            source,
+        };
+        // A connection without the session's limits: a migration may take longer than any call.
+        let alone = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT);
+        let unlimited = alone.connect_with(options.clone()).await.map_err(failed)?;
+        let migrated = sqlx::migrate!("migrations/postgres").run(&unlimited).await;
+        migrated.map_err(|source| OpenError::Migrate {
+            database: database.clone(),
+            host: host.clone(),
+            source,
+        })?;
+        unlimited.close().await;
+        let pool = PgPoolOptions::new()
+            .max_connections(connections.max(2))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.options(SESSION))
+            .await
+            .map_err(failed)?;
+        Ok(Self { pool })
+    }
+
+    async fn begin(&self) -> Result<(Transaction<'static, Postgres>, UnixMs), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let now = row::now(&mut transaction).await?;
+        Ok((transaction, now))
+    }
+
+    /// One step of one job's life.
+    async fn change<T: Send>(
+        &self,
+        scope: &Scope,
+        id: JobId,
+        step: impl FnOnce(&mut Record, UnixMs) -> Result<T, StoreError> + Send,
+    ) -> Result<(T, Job), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let (mut record, now) = row::take(&mut transaction, scope, id).await?;
+        let answer = step(&mut record, now)?;
+        row::save(&mut transaction, &mut record, now).await?;
+        transaction.commit().await?;
+        Ok((answer, record.job))
+    }
+
+    /// The job that this key made before.
+    async fn replayed(
+        connection: &mut PgConnection,
+        job: &NewJob,
+        key: &IdempotencyKey,
+        now: UnixMs,
+    ) -> Result<Option<Job>, StoreError> {
+        let known = sqlx::query(
+            "SELECT job, body_sha256 FROM idempotency_keys WHERE tenant = $1 AND key = $2 AND created_at > $3",
+        )
+        .bind(job.tenant.as_str())
+        .bind(&key.key)
+        .bind(row::moment(now - KEY_LIFETIME_MS))
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(known) = known else { return Ok(None) };
+        if known.try_get::<String, _>("body_sha256")? != key.body_sha256 {
+            return Err(StoreError::KeyReused);
+        }
+        let id = row::id(&known, "job")?;
+        let record = row::load(connection, &Scope::Service, id).await?;
+        Ok(Some(record.job))
+    }
+}
+
+#[async_trait]
+impl JobStore for PostgresStore {
+    async fn create(
+        &self,
+        job: NewJob,
+        key: Option<IdempotencyKey>,
+        quota: Quota,
+    ) -> Result<Created, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        queue::lock_tenant(&mut transaction, &job.tenant).await?;
+        let now = row::now(&mut transaction).await?;
+        if let Some(key) = &key
+            && let Some(job) = Self::replayed(&mut transaction, &job, key, now).await?
+        {
+            return Ok(Created::Replayed(job));
+        }
+        let turn = queue::next_turn(&mut transaction, &job).await?;
+        if turn.waiting >= quota.most_queued {
+            return Err(StoreError::QuotaExceeded {
+                most: quota.most_queued,
+            });
+        }
+        let mut record = Record::accept(job, turn.rank, now);
+        row::insert(&mut transaction, &mut record, now).await?;
+        if let Some(key) = &key {
+            sqlx::query(
+                "INSERT INTO idempotency_keys (tenant, key, body_sha256, job, created_at) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (tenant, key) DO UPDATE
+                 SET body_sha256 = excluded.body_sha256, job = excluded.job, created_at = excluded.created_at",
+            )
+            .bind(record.job.tenant.as_str())
+            .bind(&key.key)
+            .bind(&key.body_sha256)
+            .bind(record.job.id.uuid())
+            .bind(row::moment(now))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        listen::tell(&self.pool).await;
+        Ok(Created::New(record.job))
+    }
+
+    async fn get(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        Ok(row::load(&mut connection, scope, id).await?.job)
+    }
+
+    async fn list(
+        &self,
+        scope: &Scope,
+        filter: &JobFilter,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<(Vec<Job>, bool), StoreError> {
+        // Only the conditions that are asked for, so that each finds its index.
+        let mut query = QueryBuilder::<Postgres>::new("SELECT * FROM jobs WHERE true");
+        if let Some(tenant) = scope.tenant() {
+            query.push(" AND tenant = ").push_bind(tenant);
+        }
+        if let Some(state) = filter.state {
+            query.push(" AND state = ").push_bind(state.as_str());
+        }
+        if let Some(model) = &filter.model {
+            query.push(" AND model_uri = ").push_bind(model);
+        }
+        if let Some((key, value)) = &filter.label {
+            query.push(" AND labels ->> ").push_bind(key);
+            query.push(" = ").push_bind(value);
+        }
+        if let Some(before) = before {
+            query.push(" AND id < ").push_bind(before.uuid());
+        }
+        query
+            .push(" ORDER BY id DESC LIMIT ")
+            .push_bind(one_more(limit));
+        let rows = query.build().fetch_all(&self.pool).await?;
+        let more = rows.len() > limit;
+        let jobs = rows
+            .iter()
+            .take(limit)
+            .map(|found| Ok(row::read(found)?.job));
+        Ok((jobs.collect::<Result<_, StoreError>>()?, more))
+    }
+
+    async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {
+        let step = |record: &mut Record, now| {
+            record.request_cancel(now);
+            Ok(())
+        };
+        Ok(self.change(scope, id, step).await?.1)
+    }
+
+    async fn delete(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let (record, _) = row::take(&mut transaction, scope, id).await?;
+        if !record.job.state.is_terminal() {
+            return Err(StoreError::Conflict {
+                state: record.job.state,
+                needed: "cancel it before deleting it",
+            });
+        }
+        sqlx::query("DELETE FROM jobs WHERE id = $1")
+            .bind(id.uuid())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(record.manifest)
+    }
+
+    async fn manifest(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        Ok(row::load(&mut connection, scope, id).await?.manifest)
+    }
+
+    async fn events(
+        &self,
+        scope: &Scope,
+        id: JobId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        row::load(&mut connection, scope, id).await?;
+        let rows = sqlx::query("SELECT sequence, at, body FROM events WHERE job = $1 AND sequence > $2 ORDER BY sequence LIMIT $3")
+            .bind(id.uuid())
+            .bind(after)
+            .bind(at_most(limit))
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter().map(row::read_event).collect()
+    }
+
+    async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
+        loop {
+            let mut transaction = self.pool.begin().await?;
+            let found = queue::first_claimable(&mut transaction, claimer).await?;
+            let Some((mut record, now)) = found else {
+                return Ok(None);
+            };
+            let over = record.end_if_over(now);
+            let lease = (!over).then(|| record.claim(&claimer.worker, claimer.lease_ms, now));
+            row::save(&mut transaction, &mut record, now).await?;
+            transaction.commit().await?;
+            if let Some(lease) = lease {
+                return Ok(Some((record.job, lease)));
+            }
+        }
+    }
+
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        stage: Option<Stage>,
+        done: u64,
+        total: u64,
+        lease_ms: i64,
+    ) -> Result<Heartbeat, StoreError> {
+        let step =
+            |record: &mut Record, now| record.heartbeat(lease, stage, done, total, lease_ms, now);
+        Ok(self.change(&Scope::Service, lease.job, step).await?.0)
+    }
+
+    async fn record(&self, lease: &Lease, event: NewEvent) -> Result<(), StoreError> {
+        let step = |record: &mut Record, _| record.record(lease, event);
+        self.change(&Scope::Service, lease.job, step)
+            .await
+            .map(drop)
+    }
+
+    async fn finish(&self, lease: &Lease, outcome: Outcome) -> Result<Job, StoreError> {
+        let step = |record: &mut Record, now| record.finish(lease, outcome, now);
+        Ok(self.change(&Scope::Service, lease.job, step).await?.1)
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        loop {
+            let mut transaction = self.pool.begin().await?;
+            let found = row::possibly_over(&mut transaction, SWEPT_AT_ONCE).await?;
+            let full = found.len() as i64 == SWEPT_AT_ONCE;
+            for (mut record, now) in found {
+                if record.end_if_over(now) {
+                    row::save(&mut transaction, &mut record, now).await?;
+                    ended += 1;
+                }
+            }
+            transaction.commit().await?;
+            if !full {
+                break;
+            }
+        }
+        let (mut transaction, now) = self.begin().await?;
+        sqlx::query("DELETE FROM idempotency_keys WHERE created_at <= $1")
+            .bind(row::moment(now - KEY_LIFETIME_MS))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        let counts = sqlx::query(
+            "SELECT COUNT(*) FILTER (WHERE state = 'queued') AS queued,
+                    COUNT(*) FILTER (WHERE state <> 'queued') AS running,
+                    MIN(created_at) FILTER (WHERE state = 'queued') AS oldest,
+                    clock_timestamp() AS now
+             FROM jobs WHERE state IN ('queued', 'running', 'canceling')",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let (oldest, now) = (row::maybe_at(&counts, "oldest")?, row::at(&counts, "now")?);
+        Ok(QueueDepth {
+            queued: counts.try_get("queued")?,
+            running: counts.try_get("running")?,
+            oldest_queued_ms: oldest.map_or(0, |oldest| (now - oldest).max(0)),
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // Not a SELECT alone: a store that cannot write, as a standby, is of no use.
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("SELECT id FROM jobs WHERE id = $1 FOR UPDATE")
+            .bind(Uuid::nil())
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.rollback().await?)
+    }
+}

@@ -1,0 +1,252 @@
+//! Records as rows, and back.
+
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::types::Json;
+use sqlx::{Postgres, Row as _};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{StoreError, webhooks};
+use crate::job::event::Event;
+use crate::job::record::{Hold, Record};
+use crate::job::store::column::{clamped, json, word};
+use crate::job::{Job, JobId, Progress, Scope, UnixMs};
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// The last moment that is written with four digits of the year.
+const LAST_MS: UnixMs = 253_402_300_799_999;
+
+/// A moment as the database keeps it. What lies outside the years 1970 to 9999 becomes their edge.
+pub(super) fn moment(at: UnixMs) -> OffsetDateTime {
+    let nanoseconds = i128::from(at.clamp(0, LAST_MS)) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// A column's moment.
+pub(super) fn at(row: &PgRow, column: &str) -> Result<UnixMs, StoreError> {
+    Ok(milliseconds(row.try_get(column)?))
+}
+
+/// A column's moment, where there may be none.
+pub(super) fn maybe_at(row: &PgRow, column: &str) -> Result<Option<UnixMs>, StoreError> {
+    let found: Option<OffsetDateTime> = row.try_get(column)?;
+    Ok(found.map(milliseconds))
+}
+
+fn milliseconds(at: OffsetDateTime) -> UnixMs {
+    let whole = at.unix_timestamp_nanos().div_euclid(1_000_000);
+    UnixMs::try_from(whole).unwrap_or(UnixMs::MAX)
+}
+
+/// The database's clock.
+pub(super) async fn now(connection: &mut PgConnection) -> Result<UnixMs, StoreError> {
+    let row = sqlx::query("SELECT clock_timestamp() AS now")
+        .fetch_one(connection)
+        .await?;
+    at(&row, "now")
+}
+
+/// A record within the scope, or `NotFound`.
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    id: JobId,
+) -> Result<Record, StoreError> {
+    let query = sqlx::query("SELECT * FROM jobs WHERE id = $1").bind(id.uuid());
+    let row = query.fetch_optional(connection).await?;
+    let record = row.as_ref().map(read).transpose()?;
+    visible(record, scope, id)
+}
+
+/// A record within the scope, locked until the transaction ends, and the database's clock. After a wait for
+/// the lock the clock is a little behind, which is the safe side: leases end sooner, nothing expires early.
+pub(super) async fn take(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    id: JobId,
+) -> Result<(Record, UnixMs), StoreError> {
+    let query =
+        sqlx::query("SELECT *, clock_timestamp() AS now FROM jobs WHERE id = $1 FOR UPDATE");
+    let row = query.bind(id.uuid()).fetch_optional(connection).await?;
+    let row = row.ok_or(StoreError::NotFound(id))?;
+    Ok((visible(Some(read(&row)?), scope, id)?, at(&row, "now")?))
+}
+
+fn visible(record: Option<Record>, scope: &Scope, id: JobId) -> Result<Record, StoreError> {
+    record
+        .filter(|record| scope.holds(&record.job.tenant))
+        .ok_or(StoreError::NotFound(id))
+}
+
+/// Records that [may be over](Record::end_if_over), locked; those that another transaction has are left to it.
+pub(super) async fn possibly_over(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<(Record, UnixMs)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT *, clock_timestamp() AS now FROM jobs WHERE state IN ('queued', 'running', 'canceling')
+           AND CASE WHEN state = 'queued' THEN deadline_at <= now() OR (spent >= max_attempts AND not_before <= now())
+                    ELSE lease_until <= now() AND (cancel_requested OR deadline_at <= now() OR spent >= max_attempts) END
+         LIMIT $1 FOR UPDATE SKIP LOCKED",
+    )
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let found = rows.iter().map(|row| Ok((read(row)?, at(row, "now")?)));
+    found.collect()
+}
+
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    record: &mut Record,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(
+        "INSERT INTO jobs (id, state, stage, done, total, stage_since, attempt, spent, cancel_requested, not_before, worker,
+                           lease_until, failure, report, manifest, started_at, finished_at, version,
+                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::json, $14::json, $15::json, $16, $17, $18,
+                 $19::json, $20, $21::jsonb, $22, $23, $24, $25, $26, $27, $28, $29)",
+    );
+    let job = &record.job;
+    let query = bind_changing(query, record)?
+        .bind(json(&job.recipe)?)
+        .bind(job.recipe.model.uri.clone())
+        .bind(json(&job.labels)?)
+        .bind(job.max_attempts)
+        .bind(job.retry_of.map(JobId::uuid))
+        .bind(moment(job.created_at))
+        .bind(job.deadline_at.map(moment))
+        .bind(job.tenant.as_str().to_owned())
+        .bind(job.device.as_str())
+        .bind(job.priority)
+        .bind(record.rank);
+    query.execute(&mut *connection).await?;
+    append_news(connection, record, now).await
+}
+
+pub(super) async fn save(
+    connection: &mut PgConnection,
+    record: &mut Record,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(
+        "UPDATE jobs SET state = $2, stage = $3, done = $4, total = $5, stage_since = $6, attempt = $7, spent = $8,
+             cancel_requested = $9, not_before = $10, worker = $11, lease_until = $12, failure = $13::json,
+             report = $14::json, manifest = $15::json, started_at = $16, finished_at = $17, version = $18
+         WHERE id = $1",
+    );
+    bind_changing(query, record)?
+        .execute(&mut *connection)
+        .await?;
+    append_news(connection, record, now).await
+}
+
+/// Binds what changes in a job's life, as parameters 1 to 18.
+fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, StoreError> {
+    let job = &record.job;
+    Ok(query
+        .bind(job.id.uuid())
+        .bind(job.state.as_str())
+        .bind(job.stage.map(|stage| stage.as_str()))
+        .bind(clamped(job.progress.done))
+        .bind(clamped(job.progress.total))
+        .bind(job.progress.since.map(moment))
+        .bind(job.attempt)
+        .bind(record.spent)
+        .bind(job.cancel_requested)
+        .bind(moment(record.not_before))
+        .bind(record.hold.as_ref().map(|hold| hold.worker.clone()))
+        .bind(record.hold.as_ref().map(|hold| moment(hold.until)))
+        .bind(job.failure.as_ref().map(json).transpose()?)
+        .bind(job.report.as_ref().map(json).transpose()?)
+        .bind(record.manifest.as_ref().map(json).transpose()?)
+        .bind(job.started_at.map(moment))
+        .bind(job.finished_at.map(moment))
+        .bind(job.version))
+}
+
+async fn append_news(
+    connection: &mut PgConnection,
+    record: &mut Record,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    for event in std::mem::take(&mut record.news) {
+        // The job's row is locked: nobody else counts now.
+        sqlx::query(
+            "INSERT INTO events (job, sequence, at, body)
+             SELECT $1, 1 + COALESCE(MAX(sequence), 0), $2, $3::json FROM events WHERE job = $1",
+        )
+        .bind(record.job.id.uuid())
+        .bind(moment(now))
+        .bind(json(&event)?)
+        .execute(&mut *connection)
+        .await?;
+        webhooks::tell(connection, &record.job, &event, now).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
+    let job = Job {
+        id: id(row, "id")?,
+        tenant: word(row.try_get("tenant")?)?,
+        device: word(row.try_get("device")?)?,
+        priority: row.try_get("priority")?,
+        state: word(row.try_get("state")?)?,
+        stage: row
+            .try_get::<Option<String>, _>("stage")?
+            .map(word)
+            .transpose()?,
+        progress: Progress {
+            done: row.try_get::<i64, _>("done")?.unsigned_abs(),
+            total: row.try_get::<i64, _>("total")?.unsigned_abs(),
+            since: maybe_at(row, "stage_since")?,
+        },
+        recipe: row.try_get::<Json<_>, _>("recipe")?.0,
+        labels: row.try_get::<Json<_>, _>("labels")?.0,
+        attempt: row.try_get("attempt")?,
+        max_attempts: row.try_get("max_attempts")?,
+        retry_of: row.try_get::<Option<Uuid>, _>("retry_of")?.map(JobId::from),
+        cancel_requested: row.try_get("cancel_requested")?,
+        failure: row
+            .try_get::<Option<Json<_>>, _>("failure")?
+            .map(|found| found.0),
+        report: row
+            .try_get::<Option<Json<_>>, _>("report")?
+            .map(|found| found.0),
+        created_at: at(row, "created_at")?,
+        started_at: maybe_at(row, "started_at")?,
+        finished_at: maybe_at(row, "finished_at")?,
+        deadline_at: maybe_at(row, "deadline_at")?,
+        artifacts_removed_at: maybe_at(row, "artifacts_removed_at")?,
+        version: row.try_get("version")?,
+    };
+    let worker: Option<String> = row.try_get("worker")?;
+    Ok(Record {
+        job,
+        rank: row.try_get("rank")?,
+        spent: row.try_get("spent")?,
+        not_before: at(row, "not_before")?,
+        hold: worker
+            .zip(maybe_at(row, "lease_until")?)
+            .map(|(worker, until)| Hold { worker, until }),
+        manifest: row
+            .try_get::<Option<Json<_>>, _>("manifest")?
+            .map(|found| found.0),
+        news: Vec::new(),
+    })
+}
+
+pub(super) fn read_event(row: &PgRow) -> Result<Event, StoreError> {
+    Ok(Event {
+        sequence: row.try_get("sequence")?,
+        at: at(row, "at")?,
+        body: row.try_get::<Json<_>, _>("body")?.0,
+    })
+}
+
+pub(super) fn id(row: &PgRow, column: &str) -> Result<JobId, StoreError> {
+    Ok(row.try_get::<Uuid, _>(column)?.into())
+}

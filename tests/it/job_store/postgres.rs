@@ -1,0 +1,134 @@
+//! The PostgreSQL store: the list of behaviours, and what is its own.
+
+use optin::job::store::JobStore;
+use optin::job::store::postgres::{OpenError, PostgresStore};
+use optin::job::{Scope, State};
+use sqlx::{Connection, PgConnection};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+use super::behaviours::{Store, conformance};
+use crate::fixture::job::{created, new_job};
+use crate::fixture::postgres::{database, store};
+
+async fn open() -> ((), Store) {
+    ((), Arc::new(store(&database().await).await))
+}
+
+conformance!(open);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_start_at_once_bring_the_schema_up_once() {
+    let url = database().await;
+    let starts = (0..6).map(|_| {
+        let url = url.clone();
+        tokio::spawn(async move { PostgresStore::open(&url, 2).await.map(drop) })
+    });
+    for start in starts.collect::<Vec<_>>() {
+        start.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_wakes_the_other_processes() {
+    let url = database().await;
+    let (here, there) = (store(&url).await, store(&url).await);
+    let wake = Arc::new(Notify::new());
+    let listening = {
+        let wake = Arc::clone(&wake);
+        tokio::spawn(async move { there.wake_on_jobs(wake).await })
+    };
+    // The listener needs a moment to be one; a hint may be missed before that.
+    let woken = async {
+        loop {
+            created(&here, new_job("a")).await;
+            if tokio::time::timeout(Duration::from_millis(200), wake.notified())
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), woken)
+        .await
+        .expect("woken");
+    listening.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_without_the_password() {
+    let missing = "postgres://someone:geheim@127.0.0.1:1/jobs";
+    let error = PostgresStore::open(missing, 2)
+        .await
+        .err()
+        .expect("nothing there");
+    let text = error.to_string();
+    assert!(
+        text.contains("127.0.0.1") && text.contains("jobs"),
+        "{text}"
+    );
+    assert!(!text.contains("geheim"), "{text}");
+    let error = PostgresStore::open("postgres://[", 2)
+        .await
+        .err()
+        .expect("no URL");
+    assert!(matches!(error, OpenError::Url));
+}
+
+#[tokio::test]
+async fn connections_that_were_cut_are_replaced() {
+    let url = database().await;
+    let store = store(&url).await;
+    let job = created(&store, new_job("a")).await;
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    for _ in 0..3 {
+        raw(
+            &mut other,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await
+        .unwrap();
+        assert_eq!(store.get(&Scope::Service, job.id).await.unwrap(), job);
+    }
+}
+
+async fn raw(connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(statement).execute(connection).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn the_schema_itself_refuses_what_cannot_be() {
+    let url = database().await;
+    let store = store(&url).await;
+    let job = created(&store, new_job("a")).await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    for statement in [
+        "UPDATE jobs SET state = 'sleeping'",
+        "UPDATE jobs SET state = 'running'",
+        "UPDATE jobs SET state = 'canceled'",
+        "UPDATE jobs SET finished_at = now()",
+        "UPDATE jobs SET lease_until = now(), worker = 'w'",
+        "UPDATE jobs SET report = '{}'",
+        "UPDATE jobs SET manifest = '{}'",
+        "UPDATE jobs SET state = 'failed', finished_at = now()",
+        "UPDATE jobs SET failure = '{}'",
+        "UPDATE jobs SET attempt = -1",
+        "UPDATE jobs SET spent = 1",
+        "UPDATE jobs SET version = 0",
+        "UPDATE jobs SET artifacts_removed_at = now()",
+        "INSERT INTO keys (id, tenant, name, scope, secret_sha256, created_at) VALUES (gen_random_uuid(), 'a', 'n', 'root', sha256(''), now())",
+        "INSERT INTO keys (id, tenant, name, scope, secret_sha256, created_at) VALUES (gen_random_uuid(), 'a', 'n', 'read', 'x', now())",
+        "INSERT INTO events (job, sequence, at, body) VALUES (gen_random_uuid(), 1, now(), '{}')",
+    ] {
+        let refused = raw(&mut connection, statement).await;
+        assert!(
+            refused.is_err_and(|error| error.to_string().contains("constraint")),
+            "{statement}"
+        );
+    }
+    assert_eq!(store.get(&Scope::Service, job.id).await.unwrap(), job);
+    assert_eq!(job.state, State::Queued);
+}
