@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use optin::job::store::sqlite::SqliteStore;
 use optin::job::store::webhooks::WebhookStore;
-use optin::job::store::{JobStore, Outcome, StoreError};
+use optin::job::store::{Outcome, Store, StoreError};
 use optin::job::webhook::address::Policy;
 use optin::job::webhook::schedule::settle;
 use optin::job::webhook::{DeliveryState, NewWebhook, Topic, Tried, Webhook};
@@ -16,6 +16,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::fixture::job::{claimed, created, failure, new_job};
+use crate::fixture::postgres;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const LAB: Policy = Policy { private: true };
@@ -54,19 +55,27 @@ impl Receiver {
 }
 
 struct House {
-    _folder: TempDir,
-    store: Arc<SqliteStore>,
+    _folder: Option<TempDir>,
+    store: Arc<dyn Store>,
     receiver: Receiver,
 }
 
 impl House {
-    async fn new() -> Self {
+    async fn over_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("jobs.sqlite")).await;
         Self {
             store: Arc::new(store.unwrap()),
             receiver: Receiver::start().await,
-            _folder: folder,
+            _folder: Some(folder),
+        }
+    }
+
+    async fn over_postgres() -> Self {
+        Self {
+            store: Arc::new(postgres::store(&postgres::database().await).await),
+            receiver: Receiver::start().await,
+            _folder: None,
         }
     }
 
@@ -110,9 +119,38 @@ impl House {
     }
 }
 
-#[tokio::test]
-async fn a_receiver_hears_of_its_tenants_jobs_and_can_check_who_says_so() {
-    let house = House::new().await;
+/// Each of these holds over either store.
+macro_rules! over_both {
+    ($($name:ident,)+) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    super::$name(super::House::over_sqlite().await).await;
+                }
+            )+
+        }
+        mod postgres_server {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    super::$name(super::House::over_postgres().await).await;
+                }
+            )+
+        }
+    };
+}
+
+over_both!(
+    a_receiver_hears_of_its_tenants_jobs_and_can_check_who_says_so,
+    what_did_not_happen_is_not_told,
+    a_receiver_that_fails_is_tried_again_later_and_one_that_is_gone_never,
+    couriers_side_by_side_share_the_outbox,
+    another_tenants_webhook_is_not_there_and_there_is_an_end_to_them,
+    nothing_is_sent_inside_our_network,
+);
+
+async fn a_receiver_hears_of_its_tenants_jobs_and_can_check_who_says_so(house: House) {
     let (own, other) = (TenantId::only(), "other".parse().unwrap());
     let webhook = house.webhook(&own, &[Topic::Started, Topic::Failed]).await;
     let deaf = house.webhook(&own, &[Topic::Succeeded]).await;
@@ -144,9 +182,7 @@ async fn a_receiver_hears_of_its_tenants_jobs_and_can_check_who_says_so() {
     );
 }
 
-#[tokio::test]
-async fn what_did_not_happen_is_not_told() {
-    let house = House::new().await;
+async fn what_did_not_happen_is_not_told(house: House) {
     let own = TenantId::only();
     let webhook = house.webhook(&own, &Topic::ENDS).await;
     created(house.store.as_ref(), new_job("a")).await;
@@ -161,9 +197,7 @@ async fn what_did_not_happen_is_not_told() {
     assert_eq!(house.states(&webhook).await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_receiver_that_fails_is_tried_again_later_and_one_that_is_gone_never() {
-    let house = House::new().await;
+async fn a_receiver_that_fails_is_tried_again_later_and_one_that_is_gone_never(house: House) {
     let own = TenantId::only();
     let webhook = house.webhook(&own, &Topic::ENDS).await;
     let service = Scope::Service;
@@ -222,9 +256,7 @@ async fn a_receiver_that_fails_is_tried_again_later_and_one_that_is_gone_never()
     assert_eq!(house.receiver.count(), before);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn couriers_side_by_side_share_the_outbox() {
-    let house = House::new().await;
+async fn couriers_side_by_side_share_the_outbox(house: House) {
     let webhook = house.webhook(&TenantId::only(), &Topic::ENDS).await;
     for _ in 0..40 {
         house
@@ -241,9 +273,7 @@ async fn couriers_side_by_side_share_the_outbox() {
     assert_eq!(house.receiver.count(), 40, "each once");
 }
 
-#[tokio::test]
-async fn another_tenants_webhook_is_not_there_and_there_is_an_end_to_them() {
-    let house = House::new().await;
+async fn another_tenants_webhook_is_not_there_and_there_is_an_end_to_them(house: House) {
     let webhook = house.webhook(&TenantId::only(), &Topic::ENDS).await;
     let stranger = Scope::Tenant("stranger".parse().unwrap());
     let test = house
@@ -377,9 +407,7 @@ fn urls_lead_to_the_public_internet_or_are_refused() {
 }
 
 /// A name, a redirect and a literal that lead inside are refused when the connection would be made.
-#[tokio::test]
-async fn nothing_is_sent_inside_our_network() {
-    let house = House::new().await;
+async fn nothing_is_sent_inside_our_network(house: House) {
     let port = house.receiver.url.rsplit(':').next().unwrap().to_owned();
     for url in [
         format!("https://localhost:{port}"),
