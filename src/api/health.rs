@@ -1,11 +1,12 @@
 //! `GET /livez`, `GET /readyz` and `GET /metrics`
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 
 use super::AppState;
 use super::problem::{Problem, ProblemCode};
+use super::worker_face::page;
 use crate::telemetry::metric;
 
 /// Whether the process answers.
@@ -57,9 +58,5 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, P
     metrics::gauge!(metric::JOBS_QUEUED).set(depth.queued as f64);
     metrics::gauge!(metric::JOBS_RUNNING).set(depth.running as f64);
     metrics::gauge!(metric::OLDEST_QUEUED_SECONDS).set(depth.oldest_queued_ms as f64 / 1e3);
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        state.metrics.render(),
-    )
-        .into_response())
+    Ok(page(&state.metrics))
 }

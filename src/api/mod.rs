@@ -26,6 +26,7 @@ mod router;
 mod state;
 mod webhooks;
 mod wire;
+mod worker_face;
 
 pub use document::openapi;
 pub use limits::Limits;
@@ -33,3 +34,4 @@ pub use listen::{Connections, serve};
 pub use router::router;
 pub use state::{AppState, Capabilities};
 pub use wire::duration::parse_ms;
+pub use worker_face::worker_face;

@@ -43,22 +43,23 @@ impl Key {
         Ok(Self(format!("jobs/{}", checked(job)?)))
     }
 
-    /// A document of the shared journal: what this tenant's jobs leave for each other, by the digest of all
-    /// that it was made from.
+    /// A document of the shared journal: what this tenant's jobs leave for each other, named by the digest of
+    /// all that it was made from.
     ///
     /// # Errors
     /// When a part could lead elsewhere.
-    pub fn journal(tenant: &str, name: &str, digest: &str) -> Result<Self, BadPart> {
-        let document = format!("{}-{}", checked(name)?, checked(digest)?);
-        Ok(Self(format!("journal/{}/{document}", checked(tenant)?)))
+    pub fn journal(tenant: &str, document: &str) -> Result<Self, BadPart> {
+        Ok(Self(format!(
+            "journal/{}/{}",
+            checked(tenant)?,
+            checked(document)?
+        )))
     }
 
-    /// All documents of a tenant's journal.
-    ///
-    /// # Errors
-    /// When a part could lead elsewhere.
-    pub fn journal_of(tenant: &str) -> Result<Self, BadPart> {
-        Ok(Self(format!("journal/{}", checked(tenant)?)))
+    /// All documents of all journals.
+    #[must_use]
+    pub fn journals() -> Self {
+        Self("journal".to_owned())
     }
 
     /// What a tenant sends in under this id.
@@ -96,11 +97,7 @@ impl Key {
         match parts.as_slice() {
             ["jobs", job, attempt, name] => Self::named(job, attempt, name),
             ["uploads", tenant, id] => Self::upload(tenant, id),
-            ["journal", tenant, document] => Ok(Self(format!(
-                "journal/{}/{}",
-                checked(tenant)?,
-                checked(document)?
-            ))),
+            ["journal", tenant, document] => Self::journal(tenant, document),
             _ => Err(BadPart(text.chars().take(64).collect())),
         }
     }

@@ -49,6 +49,17 @@ impl ArtifactStore {
         Ok(whole.freeze())
     }
 
+    /// Removes an object; nothing there is no error.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn delete(&self, key: &Key) -> Result<(), ArtifactError> {
+        match self.inner.delete(&self.at(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
     /// Whether there is an object at this key.
     ///
     /// # Errors

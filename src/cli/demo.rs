@@ -90,6 +90,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let storage = StorageFlags {
         data_dir: command.data_dir.clone(),
         database_url: None,
+        database_connections: 2,
         storage_url: None,
         s3: Default::default(),
     };
@@ -100,6 +101,8 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         hub_token: None,
         cache_dir: None,
         cache_gib: 1,
+        most_running: None,
+        lease_seconds: 15,
         journal_days: 7,
     };
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));

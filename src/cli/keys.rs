@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::output;
+use super::stores::Database;
 use crate::api::parse_ms;
 use crate::config::storage::StorageFlags;
 use crate::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey, key_name};
-use crate::job::store::keys::KeyStore;
-use crate::job::store::sqlite::{OpenError, SqliteStore};
+use crate::job::store::Store;
 use crate::job::{Scope, TenantId};
 
 /// Keys that are read at once.
@@ -55,17 +55,12 @@ enum Verb {
 
 /// Makes, lists or revokes.
 pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
-    let database = command.storage.database().map_err(Exit::Usage)?;
     super::runtime()?.block_on(async {
-        let store = SqliteStore::open(&database)
-            .await
-            .map_err(|error| match error {
-                OpenError::InUse { path } => Exit::Broken(format!(
-                    "the database {path} is in use by a server; while it runs, manage keys through it: POST, GET and \
-                     DELETE /v1/keys with an admin key"
-                )),
-                error => Exit::Broken(error.to_string()),
-            })?;
+        let database = Database::open(
+            &command.storage,
+            "while a server runs on it, manage keys through that: POST, GET and DELETE /v1/keys with an admin key",
+        );
+        let store = database.await?.store();
         let broken = |error: crate::job::store::StoreError| Exit::Broken(error.to_string());
         match &command.verb {
             Verb::Create { tenant, name, scope, expires } => {
@@ -79,7 +74,7 @@ pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
                 let key = store.create_key(new, &fresh).await.map_err(broken)?;
                 created(&key, &fresh, command.json)
             }
-            Verb::List => list(&store, command.json).await,
+            Verb::List => list(store.as_ref(), command.json).await,
             Verb::Revoke { id } => {
                 let revoked = store.revoke_key(&Scope::Service, *id).await;
                 let key = revoked
@@ -104,7 +99,7 @@ fn created(key: &ApiKey, fresh: &FreshKey, json: bool) -> Result<(), Exit> {
     output::print(&fresh.reveal())
 }
 
-async fn list(store: &SqliteStore, json: bool) -> Result<(), Exit> {
+async fn list(store: &dyn Store, json: bool) -> Result<(), Exit> {
     let (mut keys, mut more) = (Vec::new(), true);
     while more {
         let before = keys.last().map(|key: &ApiKey| key.id);

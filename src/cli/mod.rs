@@ -5,6 +5,7 @@
 //! interrupted.
 
 mod client;
+mod crew;
 mod demo;
 mod exit;
 mod inspect;
@@ -18,7 +19,9 @@ mod recipe;
 mod remote;
 mod serve;
 mod service;
+mod stores;
 mod table;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,8 @@ enum Command {
     Demo(demo::DemoCommand),
     /// Run the service
     Serve(Box<serve::ServeCommand>),
+    /// Run workers beside a service, on this machine or another
+    Worker(Box<worker::WorkerCommand>),
     /// Prune a model here and now, without a server
     Prune(prune::PruneCommand),
     /// Print a model's architecture, units, cost and the targets that can be reached
@@ -65,6 +70,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(command) => demo::run(&command),
         Command::Serve(command) => serve::run(&command),
+        Command::Worker(command) => worker::run(&command),
         Command::Prune(command) => prune::run(&command),
         Command::Inspect(command) => inspect::run(&command),
         Command::Submit(command) => remote::submit(&command),

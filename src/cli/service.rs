@@ -8,7 +8,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::crew::Crew;
 use super::exit::Exit;
+use super::stores::{Database, open_artifacts};
 use crate::api::{AppState, Capabilities, router, serve};
 use crate::artifact::sign::SigningKey;
 use crate::config::limits::LimitFlags;
@@ -19,20 +21,15 @@ use crate::config::worker::WorkerFlags;
 use crate::job::Device;
 use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
-use crate::job::store::sqlite::SqliteStore;
 use crate::job::store::webhooks::WebhookStore;
-use crate::job::store::{JobStore, Store};
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
 use crate::worker::courier::{self, Courier};
 use crate::worker::intake::LocalIntake;
 use crate::worker::pruner::{Core, Pruner};
-use crate::worker::{Options, Worker, sweeper};
+use crate::worker::sweeper;
 
-/// A claim holds so long without a heartbeat.
-const LEASE: Duration = Duration::from_secs(15);
-/// A cancel request is heard at the next beat, well within five seconds.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The outbox is looked at so often.
 const POLL: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Requests that are under way get so long when the service stops.
@@ -44,7 +41,7 @@ pub(super) struct Service {
     pub(super) url: String,
     stop: CancellationToken,
     server: JoinHandle<()>,
-    workers: Vec<JoinHandle<()>>,
+    crew: Crew,
     sweeper: JoinHandle<()>,
     courier: JoinHandle<()>,
 }
@@ -59,22 +56,16 @@ impl Service {
         retention: &RetentionFlags,
     ) -> Result<Self, Exit> {
         let keys_required = server.keys_required().map_err(Exit::Usage)?;
-        let (database, artifacts) = (
-            storage.database().map_err(Exit::Usage)?,
-            storage.artifacts().map_err(Exit::Usage)?,
-        );
         std::fs::create_dir_all(&storage.data_dir)?;
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
-        let store: Arc<dyn Store> = Arc::new(
-            SqliteStore::open(&database)
-                .await
-                .map_err(|error| broken(&error))?,
+        let database = Database::open(
+            storage,
+            "stop that one first (several processes need a database server: --database-url postgres://..)",
         );
-        let jobs: Arc<dyn JobStore> = Arc::clone(&store) as Arc<dyn JobStore>;
+        let database = database.await?;
+        let (store, jobs) = (database.store(), database.jobs());
         let webhooks: Arc<dyn WebhookStore> = Arc::clone(&store) as Arc<dyn WebhookStore>;
-        let artifacts = artifacts.open().map_err(|error| broken(&error))?;
-        // A bucket that cannot be used is told now, and not to the first job.
-        artifacts.probe().await.map_err(|error| broken(&error))?;
+        let artifacts = open_artifacts(storage).await?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = workers.sources(&storage.data_dir).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core);
@@ -115,34 +106,13 @@ impl Service {
                 workers: usize::from(workers.workers),
             }),
         };
-        sweeper::clear_attempts(&storage.work_dir())?;
-        let running = (0..workers.workers).map(|index| {
-            let options = Options {
-                name: format!("{}-{index}", std::process::id()),
-                device: Device::Cpu,
-                quota: limits.quota(),
-                lease: LEASE,
-                heartbeat: HEARTBEAT,
-                poll: POLL,
-                work_dir: storage.work_dir(),
-            };
-            let worker = Worker::new(
-                Arc::clone(&jobs),
-                artifacts.clone(),
-                Arc::clone(&pruner),
-                sources.clone(),
-                Arc::clone(&wake),
-                options,
-            )?;
-            let stop = stop.clone();
-            Ok(tokio::spawn(async move { worker.run(stop).await }))
-        });
-        let running = running.collect::<Result<_, Exit>>()?;
+        let crew = Crew::start(
+            &database, &artifacts, &sources, storage, workers, &wake, &stop,
+        )?;
         let options = sweeper::Options {
             every: SWEEP_EVERY,
             retention: retention.retention(),
             journal_retention: workers.journal_retention(),
-            work_dir: storage.work_dir(),
         };
         let courier = courier::Options {
             poll: POLL,
@@ -163,7 +133,7 @@ impl Service {
             url,
             stop,
             server,
-            workers: running,
+            crew,
             sweeper,
             courier,
         })
@@ -172,11 +142,7 @@ impl Service {
     /// Stops everything: jobs go back to the queue, requests under way are answered if they are quick.
     pub(super) async fn stop(self) -> Result<(), Exit> {
         self.stop.cancel();
-        for worker in self.workers {
-            worker
-                .await
-                .map_err(|error| Exit::Broken(error.to_string()))?;
-        }
+        self.crew.stopped().await?;
         self.sweeper.abort();
         // A delivery that is under way ends; what is not settled is due again later.
         let _ = tokio::time::timeout(DRAIN, self.courier).await;

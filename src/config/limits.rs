@@ -14,9 +14,6 @@ pub struct LimitFlags {
     /// Jobs of one tenant that may wait at a time
     #[arg(long, env = "OPTIN_MOST_QUEUED", value_name = "JOBS", default_value_t = Quota::default().most_queued, value_parser = clap::value_parser!(i64).range(1..))]
     pub most_queued: i64,
-    /// Jobs of one tenant that may run at a time [default: no limit]
-    #[arg(long, env = "OPTIN_MOST_RUNNING", value_name = "JOBS", value_parser = clap::value_parser!(i64).range(1..))]
-    pub most_running: Option<i64>,
     /// Requests a second of one API key, or of one address where nobody shows a key
     #[arg(
         long,
@@ -85,12 +82,12 @@ impl LimitFlags {
         }
     }
 
-    /// The quota of each tenant.
+    /// What each tenant may have in the queue.
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {
             most_queued: self.most_queued,
-            most_running: self.most_running.unwrap_or(i64::MAX),
+            ..Quota::default()
         }
     }
 }

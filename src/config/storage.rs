@@ -20,15 +20,32 @@ pub struct StorageFlags {
         default_value = "optin-data"
     )]
     pub data_dir: PathBuf,
-    /// Job store, as sqlite:///absolute/path [default: DATA_DIR/jobs.sqlite]
+    /// Job store, as sqlite:///absolute/path or postgres://user:password@host/database [default: DATA_DIR/jobs.sqlite]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// Most connections of this process to a database server
+    #[arg(long, env = "OPTIN_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    pub database_connections: u32,
     /// Artifact store, as file:///absolute/path or s3://bucket/prefix [default: DATA_DIR/artifacts]
     #[arg(long, env = "OPTIN_STORAGE_URL", value_name = "URL")]
     pub storage_url: Option<String>,
     /// How a bucket is reached.
     #[command(flatten)]
     pub s3: S3Flags,
+}
+
+/// Where jobs are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabasePlace {
+    /// In a file, for one process.
+    File(PathBuf),
+    /// On a PostgreSQL server, for any number.
+    Server {
+        /// Its URL, which may hold a password.
+        url: String,
+        /// Most connections of this process.
+        connections: u32,
+    },
 }
 
 /// Where artifacts are.
@@ -54,12 +71,22 @@ impl ArtifactPlace {
 }
 
 impl StorageFlags {
-    /// The database's file.
+    /// Where jobs are.
     ///
     /// # Errors
     /// When the URL names a store that this release does not know.
-    pub fn database(&self) -> Result<PathBuf, String> {
-        let remedy = "write sqlite:///absolute/path (this release knows no other job store)";
+    pub fn database(&self) -> Result<DatabasePlace, String> {
+        if let Some(url) = self
+            .database_url
+            .as_deref()
+            .filter(|url| url.starts_with("postgres://") || url.starts_with("postgresql://"))
+        {
+            return Ok(DatabasePlace::Server {
+                url: url.to_owned(),
+                connections: self.database_connections,
+            });
+        }
+        let remedy = "write sqlite:///absolute/path or postgres://user:password@host/database";
         at_path(
             "--database-url",
             self.database_url.as_deref(),
@@ -67,6 +94,7 @@ impl StorageFlags {
             remedy,
             || self.data_dir.join("jobs.sqlite"),
         )
+        .map(DatabasePlace::File)
     }
 
     /// Where the artifacts are.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::job::queue::Quota;
 use crate::worker::source::Sources;
 use crate::worker::source::cache::Cache;
 use crate::worker::source::hub::{HUB, Hub};
@@ -47,6 +48,12 @@ pub struct WorkerFlags {
         default_value_t = 50
     )]
     pub cache_gib: u32,
+    /// Jobs of one tenant that may run at a time [default: no limit]
+    #[arg(long, env = "OPTIN_MOST_RUNNING", value_name = "JOBS", value_parser = clap::value_parser!(i64).range(1..))]
+    pub most_running: Option<i64>,
+    /// Seconds after which a job goes to another worker when its own is not heard of
+    #[arg(long, env = "OPTIN_LEASE_SECONDS", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(4..=3_600))]
+    pub lease_seconds: u64,
     /// Days for which finished stages are kept for re-use
     #[arg(
         long,
@@ -72,6 +79,21 @@ impl WorkerFlags {
             .map_err(|error| format!("the cache {} cannot be used: {error}", folder.display()))?;
         let hub = Hub::new(&self.hub_endpoint, self.hub_token.clone())?;
         Ok(Sources::new(roots).with_hub(hub, cache))
+    }
+
+    /// What each tenant may run.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        Quota {
+            most_running: self.most_running.unwrap_or(i64::MAX),
+            ..Quota::default()
+        }
+    }
+
+    /// A claim holds so long without a heartbeat.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
     }
 
     /// Finished stages are kept so long.

@@ -43,10 +43,16 @@ impl FolderJournal {
     }
 
     fn path(&self, name: &str, digest: &str) -> PathBuf {
-        match name.split_once('.') {
-            Some((stem, extension)) => self.folder.join(format!("{stem}-{digest}.{extension}")),
-            None => self.folder.join(format!("{name}-{digest}")),
-        }
+        self.folder.join(document_name(name, digest))
+    }
+}
+
+/// One name for a stage's name and a digest; a file's extension stays at the end.
+#[must_use]
+pub fn document_name(name: &str, digest: &str) -> String {
+    match name.split_once('.') {
+        Some((stem, extension)) => format!("{stem}-{digest}.{extension}"),
+        None => format!("{name}-{digest}"),
     }
 }
 

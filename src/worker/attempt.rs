@@ -4,9 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::journal::SharedJournal;
 use super::reporter::{Reporter, Stop};
 use super::{Worker, heartbeat};
 use crate::artifact::manifest::Manifest;
@@ -14,7 +16,6 @@ use crate::job::store::{Outcome, StoreError};
 use crate::job::{Job, Lease};
 use crate::prune::Places;
 use crate::prune::failure::{Code, Failure};
-use crate::prune::recipe::Recipe;
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 use crate::prune::watch::Watch;
@@ -38,12 +39,11 @@ impl Worker {
         }
         let reporter = Arc::new(Reporter::default());
         let scratch = self
-            .options
-            .work_dir
-            .join("attempts")
+            .scratch
+            .path()
             .join(format!("{}-{}", lease.job, lease.attempt));
         let ended = {
-            let work = self.work(&job.recipe, &lease, &scratch, &reporter);
+            let work = self.work(&job, &lease, &scratch, &reporter);
             let beat = heartbeat::beat(
                 self.jobs.as_ref(),
                 &lease,
@@ -77,7 +77,7 @@ impl Worker {
     /// Prunes and stores the files; nothing is published yet.
     async fn work(
         &self,
-        recipe: &Recipe,
+        job: &Job,
         lease: &Lease,
         scratch: &std::path::Path,
         reporter: &Arc<Reporter>,
@@ -86,11 +86,11 @@ impl Worker {
         let out = scratch.to_owned();
         let sources = self
             .sources
-            .fetch(recipe, out.clone(), reporter.as_ref())
+            .fetch(&job.recipe, out.clone(), reporter.as_ref())
             .await
             .map_err(|failure| failure.in_stage(Stage::Preparing))?;
         let report = self
-            .prune_on_thread(sources.places.clone(), recipe.clone(), Arc::clone(reporter))
+            .prune_on_thread(job, sources.places.clone(), Arc::clone(reporter))
             .await?;
         reporter.stage(Stage::Publishing);
         let manifest = self
@@ -108,16 +108,20 @@ impl Worker {
     /// process.
     async fn prune_on_thread(
         &self,
+        job: &Job,
         places: Places,
-        recipe: Recipe,
         reporter: Arc<Reporter>,
     ) -> Result<Report, Failure> {
-        let (pruner, journal) = (Arc::clone(&self.pruner), Arc::clone(&self.journal));
+        let (pruner, recipe) = (Arc::clone(&self.pruner), job.recipe.clone());
+        let journal = SharedJournal {
+            artifacts: self.artifacts.clone(),
+            tenant: job.tenant.clone(),
+            runtime: Handle::current(),
+        };
         let (tell, told) = oneshot::channel();
         let run = move || {
-            let run = AssertUnwindSafe(|| {
-                pruner.run(&places, &recipe, journal.as_ref(), reporter.as_ref())
-            });
+            let run =
+                AssertUnwindSafe(|| pruner.run(&places, &recipe, &journal, reporter.as_ref()));
             let ended = std::panic::catch_unwind(run).unwrap_or_else(|panic| {
                 let text = panic
                     .downcast_ref::<String>()

@@ -7,14 +7,15 @@ pub mod attempt;
 pub mod courier;
 pub mod heartbeat;
 pub mod intake;
+mod journal;
 pub mod pruner;
 pub mod publish;
 pub mod reporter;
 mod retention;
+pub mod scratch;
 pub mod source;
 pub mod sweeper;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +25,8 @@ use tokio_util::sync::CancellationToken;
 use crate::artifact::store::ArtifactStore;
 use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::store::JobStore;
-use crate::prune::failure::Failure;
-use crate::prune::journal::FolderJournal;
 use pruner::Pruner;
+use scratch::Scratch;
 use source::Sources;
 
 /// How a worker works.
@@ -44,8 +44,6 @@ pub struct Options {
     pub heartbeat: Duration,
     /// How often the queue is looked at when nobody says that a job came in.
     pub poll: Duration,
-    /// Scratch space: the journal and the attempts' output folders.
-    pub work_dir: PathBuf,
 }
 
 /// One worker: one job at a time.
@@ -55,35 +53,31 @@ pub struct Worker {
     pruner: Arc<dyn Pruner>,
     sources: Sources,
     wake: Arc<Notify>,
-    journal: Arc<FolderJournal>,
+    scratch: Arc<Scratch>,
     options: Options,
 }
 
 impl Worker {
     /// A worker over these stores. `wake` is a hint that a job came in; polling is the truth.
-    ///
-    /// # Errors
-    /// When its scratch space cannot be made.
+    #[must_use]
     pub fn new(
         jobs: Arc<dyn JobStore>,
         artifacts: ArtifactStore,
         pruner: Arc<dyn Pruner>,
         sources: Sources,
         wake: Arc<Notify>,
+        scratch: Arc<Scratch>,
         options: Options,
-    ) -> Result<Self, Failure> {
-        // Shared by all jobs: its documents are named by what they were made from.
-        let journal = Arc::new(FolderJournal::open(&options.work_dir.join("journal"))?);
-        std::fs::create_dir_all(options.work_dir.join("attempts"))?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             jobs,
             artifacts,
             pruner,
             sources,
             wake,
-            journal,
+            scratch,
             options,
-        })
+        }
     }
 
     /// Works until it is told to stop; a job that it holds then goes back to the queue.

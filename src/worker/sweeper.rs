@@ -1,18 +1,23 @@
 //! Ends jobs that no worker will end, and clears away what nobody will read again.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::millis;
 use super::retention::remove_old;
+use crate::artifact::error::ArtifactError;
+use crate::artifact::key::Key;
 use crate::artifact::store::ArtifactStore;
 use crate::job::retention::Retention;
 use crate::job::store::Store;
 
 /// Deliveries to webhooks that ended are kept so long.
 const DELIVERIES_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
+/// Listing a bucket costs money: the journals are looked through so often and no more.
+const JOURNALS_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How the sweeper sweeps.
 #[derive(Clone, Debug)]
@@ -23,8 +28,6 @@ pub struct Options {
     pub journal_retention: Duration,
     /// How long what has ended is kept.
     pub retention: Retention,
-    /// The workers' scratch space.
-    pub work_dir: PathBuf,
 }
 
 /// Sweeps until it is told to stop.
@@ -34,6 +37,7 @@ pub async fn sweep(
     options: Options,
     stop: CancellationToken,
 ) {
+    let mut journals_cleared: Option<Instant> = None;
     loop {
         match store.sweep().await {
             Ok(0) => {}
@@ -46,10 +50,11 @@ pub async fn sweep(
         if let Err(error) = store.sweep_deliveries(DELIVERIES_KEPT_MS).await {
             tracing::warn!(%error, "deliveries that ended cannot be removed; trying again");
         }
-        let (journal, retention) = (options.work_dir.join("journal"), options.journal_retention);
-        let cleared = tokio::task::spawn_blocking(move || clear_older(&journal, retention)).await;
-        if let Ok(Err(error)) = cleared {
-            tracing::warn!(%error, "the journal cannot be cleared");
+        if journals_cleared.is_none_or(|last| last.elapsed() >= JOURNALS_EVERY) {
+            journals_cleared = Some(Instant::now());
+            if let Err(error) = clear_journals(&artifacts, options.journal_retention).await {
+                tracing::warn!(%error, "the journals cannot be cleared; trying again");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(options.every) => {}
@@ -58,23 +63,17 @@ pub async fn sweep(
     }
 }
 
-/// Removes what attempts of a process that is gone left behind. Only before workers start.
-///
-/// # Errors
-/// When it cannot be removed.
-pub fn clear_attempts(work_dir: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(work_dir.join("attempts")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn clear_older(folder: &Path, retention: Duration) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-        if age > retention {
-            std::fs::remove_file(entry.path())?;
+/// Removes documents of the journals that are older than this.
+async fn clear_journals(
+    artifacts: &ArtifactStore,
+    retention: Duration,
+) -> Result<(), ArtifactError> {
+    let now = jiff::Timestamp::now().as_millisecond();
+    for document in artifacts.list(&Key::journals()).await? {
+        if now - document.modified_ms > millis(retention)
+            && let Ok(key) = Key::parse(&document.key)
+        {
+            artifacts.delete(&key).await?;
         }
     }
     Ok(())

@@ -31,7 +31,7 @@ fn keys_lead_nowhere_else() {
     for whole in [
         key(3, "model.safetensors"),
         Key::upload("tenant", "u1").unwrap(),
-        Key::journal("tenant", "plan.json", "00ff").unwrap(),
+        Key::journal("tenant", "plan-00ff.json").unwrap(),
     ] {
         assert_eq!(Key::parse(whole.as_str()).unwrap(), whole);
     }

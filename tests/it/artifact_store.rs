@@ -1,7 +1,6 @@
 //! What every artifact store shows: one list of behaviours, run against each backend.
 
 mod behaviours;
-mod bucket;
 mod crash;
 mod flags;
 mod local;

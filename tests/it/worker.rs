@@ -17,6 +17,7 @@ use optin::prune::stage::Stage;
 use optin::prune::watch::Watch;
 use optin::worker::intake::LocalIntake;
 use optin::worker::pruner::Pruner;
+use optin::worker::scratch::Scratch;
 use optin::worker::source::Sources;
 use optin::worker::source::roots::Roots;
 use optin::worker::{Options, Worker, sweeper};
@@ -78,6 +79,7 @@ fn until_stopped(watch: &dyn Watch) -> Failure {
 
 struct House {
     folder: TempDir,
+    scratch: Arc<Scratch>,
     jobs: Arc<SqliteStore>,
     artifacts: ArtifactStore,
     stop: CancellationToken,
@@ -107,7 +109,6 @@ impl House {
             lease: Duration::from_millis(lease_ms),
             heartbeat: Duration::from_millis(50),
             poll: Duration::from_millis(50),
-            work_dir: folder.path().join("work"),
         };
         let pruner = Arc::new(Scripted {
             runs: AtomicUsize::new(0),
@@ -115,20 +116,22 @@ impl House {
         });
         let sources = Sources::new(Roots::new(&[data]).unwrap());
         let store: Arc<dyn JobStore> = Arc::clone(&jobs) as Arc<dyn JobStore>;
+        let scratch = Arc::new(Scratch::open(&folder.path().join("work")).unwrap());
         let worker = Worker::new(
             store,
             artifacts.clone(),
             pruner,
             sources,
             Arc::new(Notify::new()),
+            Arc::clone(&scratch),
             options,
-        )
-        .unwrap();
+        );
         let stop = CancellationToken::new();
         let token = stop.clone();
         let worker = tokio::spawn(async move { worker.run(token).await });
         Self {
             folder,
+            scratch,
             jobs,
             artifacts,
             stop,
@@ -193,9 +196,7 @@ impl House {
     }
 
     fn attempts_left(&self) -> usize {
-        std::fs::read_dir(self.folder.path().join("work/attempts"))
-            .unwrap()
-            .count()
+        self.scratch.path().read_dir().unwrap().count()
     }
 }
 
@@ -484,19 +485,18 @@ async fn the_intake_looks_before_a_job_is_accepted() {
 #[tokio::test]
 async fn the_sweeper_clears_what_nobody_reads_again() {
     let house = House::new(5_000, |_, places, _| success(places)).await;
-    let work = house.folder.path().join("work");
-    let document = work.join("journal/scores-1.safetensors");
-    std::fs::write(&document, "x").unwrap();
-    std::fs::create_dir_all(work.join("attempts/job_dead-1")).unwrap();
-    sweeper::clear_attempts(&work).unwrap();
-    assert!(!work.join("attempts").exists());
+    let document = Key::journal("tenant", "scores-1.safetensors").unwrap();
+    house
+        .artifacts
+        .put_bytes(&document, "x".into())
+        .await
+        .unwrap();
     let sweep = async |retention: Duration| {
         let stop = CancellationToken::new();
         let options = sweeper::Options {
             every: Duration::from_secs(60),
             retention: Retention::default(),
             journal_retention: retention,
-            work_dir: work.clone(),
         };
         let store = Arc::clone(&house.jobs) as Arc<dyn Store>;
         let artifacts = house.artifacts.clone();
@@ -506,7 +506,26 @@ async fn the_sweeper_clears_what_nobody_reads_again() {
         running.await.unwrap();
     };
     sweep(Duration::from_secs(3_600)).await;
-    assert!(document.exists());
+    assert!(house.artifacts.exists(&document).await.unwrap());
     sweep(Duration::ZERO).await;
-    assert!(!document.exists());
+    assert!(!house.artifacts.exists(&document).await.unwrap());
+}
+
+#[test]
+fn the_next_process_clears_the_folders_of_those_that_are_gone_and_no_others() {
+    let work = tempfile::tempdir().unwrap();
+    let (gone, living) = (
+        Scratch::open(work.path()).unwrap(),
+        Scratch::open(work.path()).unwrap(),
+    );
+    let (left, kept) = (
+        gone.path().join("job_dead-1"),
+        living.path().join("job_alive-1"),
+    );
+    for folder in [&left, &kept] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    drop(gone);
+    let _next = Scratch::open(work.path()).unwrap();
+    assert!(!left.exists() && kept.exists());
 }

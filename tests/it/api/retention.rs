@@ -5,7 +5,6 @@ use optin::job::retention::Retention;
 use optin::job::store::{JobStore, Store};
 use optin::job::{JobId, Lease, Scope};
 use optin::worker::sweeper;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -33,14 +32,11 @@ async fn ended(face: &Face) -> Lease {
 async fn sweep(face: &Face, retention: Retention) {
     tokio::time::sleep(Duration::from_millis(20)).await;
     let stop = CancellationToken::new();
-    let work: PathBuf = face.folder.path().join("work");
-    std::fs::create_dir_all(work.join("journal")).unwrap();
     let sweeper = || {
         let options = sweeper::Options {
             every: Duration::from_secs(60),
             journal_retention: Duration::from_secs(60),
             retention,
-            work_dir: work.clone(),
         };
         let store = Arc::clone(&face.jobs) as Arc<dyn Store>;
         let artifacts = face.artifacts.clone();

@@ -1,7 +1,7 @@
 //! A bucket of a real S3 server, and what it alone shows.
 
 use super::behaviours::{content, key, written};
-use super::bucket::{no_open_uploads, open_uploads, options, place};
+use crate::fixture::bucket::{no_open_uploads, open_uploads, options, place};
 use optin::artifact::store::ArtifactStore;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Signed URLs of a bucket, over real HTTP.
 
 use super::behaviours::{key, written};
-use super::bucket::{get, place};
+use crate::fixture::bucket::{get, place};
 use optin::artifact::manifest::StoredFile;
 use optin::artifact::store::ArtifactStore;
 use std::time::Duration;

@@ -109,8 +109,8 @@ fn serve_refuses_strangers_unknown_stores_and_a_second_process() {
     for (arguments, word) in [
         (["--listen=0.0.0.0:0", "--keys=off"], "--keys required"),
         (
-            ["--database-url", "postgres://user:secret@host/db"],
-            "sqlite:///",
+            ["--database-url", "mysql://user:secret@host/db"],
+            "postgres://",
         ),
         (
             ["--storage-url", "gs://bucket/prefix"],

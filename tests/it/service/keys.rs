@@ -87,7 +87,7 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
     assert!(status(Some(&changed)).contains("show a valid API key"));
     let busy = run(keys(&data).arg("list"));
     assert!(
-        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through it"),
+        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through that"),
         "{}",
         text(&busy.stderr)
     );

@@ -11,7 +11,7 @@ use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
 
 /// Large enough that a stage lasts longer than a look.
-fn folder() -> Folder {
+pub fn folder() -> Folder {
     Folder::new(Tiny {
         layers: 4,
         hidden: 96,
@@ -30,7 +30,7 @@ struct Disk {
 
 impl Disk {
     fn documents(&self, stem: &str) -> usize {
-        let journal = names(&self.data.join("work/journal"));
+        let journal = names(&self.data.join("artifacts/journal/default"));
         journal
             .iter()
             .filter(|name| name.starts_with(stem) && name.ends_with(".safetensors"))
@@ -38,11 +38,23 @@ impl Disk {
     }
 
     fn draft(&self) -> Option<PathBuf> {
-        let attempts = self.data.join("work/attempts");
-        names(&attempts)
+        let mut folders = self.attempts();
+        folders.retain(|folder| folder.to_string_lossy().contains(".draft-"));
+        folders.pop()
+    }
+
+    /// What attempts of any process have left.
+    fn attempts(&self) -> Vec<PathBuf> {
+        let processes = self.data.join("work/attempts");
+        let processes = names(&processes)
             .into_iter()
-            .find(|name| name.contains(".draft-"))
-            .map(|name| attempts.join(name))
+            .map(|name| processes.join(name));
+        let folders = processes.flat_map(|process| {
+            names(&process)
+                .into_iter()
+                .map(move |name| process.join(name))
+        });
+        folders.collect()
     }
 
     /// Published files of each attempt.
@@ -104,7 +116,7 @@ fn check(client: &Client, server: &Server, disk: &Disk, job: &Value) {
         .filter(|event| event["type"] == "succeeded")
         .count();
     assert_eq!(ends, 1);
-    assert!(disk.draft().is_none() && names(&disk.data.join("work/attempts")).is_empty());
+    assert!(disk.attempts().is_empty());
 }
 
 /// One job for each stage: the server is killed there, and started again.

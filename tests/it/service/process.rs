@@ -48,11 +48,12 @@ impl Server {
     pub fn start(data: &Path, root: &Path) -> Self {
         let mut command = optin();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
-        command
-            .arg("--data-dir")
-            .arg(data)
-            .arg("--source-root")
-            .arg(root);
+        command.arg("--data-dir").arg(data);
+        Self::launch(command.arg("--source-root").arg(root))
+    }
+
+    /// Starts a process that says in its log where it listens.
+    pub fn launch(command: &mut Command) -> Self {
         let mut child = command
             .stderr(Stdio::piped())
             .spawn()
@@ -73,6 +74,15 @@ impl Server {
         // Somebody must read on, or the pipe fills up.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let mut command = Command::new("kill");
+        command
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string());
+        assert!(command.status().unwrap().success());
     }
 
     pub fn kill(mut self) {
@@ -135,21 +145,16 @@ impl Client {
         })
     }
 
+    pub fn status(&self, url: &str) -> u16 {
+        let answer = self.runtime.block_on(self.http.get(url).send());
+        answer.unwrap().status().as_u16()
+    }
+
     pub fn create(&self, server: &Server, folder: &Folder) -> String {
-        let uri = |path: PathBuf| format!("file://{}", path.display());
-        let body = json!({
-            "model": {"uri": uri(folder.model())},
-            "calibration": {"uri": uri(folder.calibration()), "max_samples": 64},
-            "evaluation": {"uri": uri(folder.evaluation())},
-            "target": {"value": "50%", "tolerance": "3%"},
-            "max_attempts": 10,
-        });
+        let sent = self.http.post(format!("{}/v1/jobs", server.url));
         let job: Value = self.runtime.block_on(async {
-            let sent = self
-                .http
-                .post(format!("{}/v1/jobs", server.url))
-                .json(&body);
-            sent.send().await.unwrap().json().await.unwrap()
+            let sent = sent.json(&request(folder)).send();
+            sent.await.unwrap().json().await.unwrap()
         });
         job["id"]
             .as_str()
@@ -157,9 +162,20 @@ impl Client {
             .to_owned()
     }
 
+    /// The id of the job that this key makes or has made, if the server lives long enough to tell.
+    pub fn try_create(&self, url: &str, folder: &Folder, key: &str) -> Option<String> {
+        let sent = self.http.post(format!("{url}/v1/jobs"));
+        let sent = sent.header("idempotency-key", key).json(&request(folder));
+        let job: Value = self
+            .runtime
+            .block_on(async { sent.send().await.ok()?.json().await.ok() })?;
+        Some(job["id"].as_str()?.to_owned())
+    }
+
     pub fn ended(&self, server: &Server, id: &str) -> Value {
         let start = Instant::now();
         loop {
+            // A database that is away for a moment is answered with 503, and asked again.
             let job = self.get(&format!("{}/v1/jobs/{id}?wait=5", server.url));
             if job["finished_at"].is_string() {
                 return job;
@@ -167,6 +183,17 @@ impl Client {
             assert!(start.elapsed() < PATIENCE, "still {job}");
         }
     }
+}
+
+fn request(folder: &Folder) -> Value {
+    let uri = |path: PathBuf| format!("file://{}", path.display());
+    json!({
+        "model": {"uri": uri(folder.model())},
+        "calibration": {"uri": uri(folder.calibration()), "max_samples": 64},
+        "evaluation": {"uri": uri(folder.evaluation())},
+        "target": {"value": "50%", "tolerance": "3%"},
+        "max_attempts": 10,
+    })
 }
 
 /// Looks, as often as it can, until the answer is yes.

@@ -1,0 +1,51 @@
+//! What a worker's process shows: whether it lives, whether it can work, and its metrics.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, routing};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+
+use super::health::livez;
+use crate::artifact::store::ArtifactStore;
+use crate::job::store::JobStore;
+
+/// Routes without keys: for loopback, or a network of the operator's own.
+pub fn worker_face(
+    jobs: Arc<dyn JobStore>,
+    artifacts: ArtifactStore,
+    metrics: PrometheusHandle,
+) -> Router {
+    let ready = move || async move {
+        let answers = match jobs.ping().await {
+            Ok(()) => artifacts.probe().await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match answers {
+            Ok(()) => Ok("ok\n"),
+            Err(error) => {
+                tracing::warn!(%error, "not ready");
+                Err((
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "a store does not answer; the log tells why\n",
+                ))
+            }
+        }
+    };
+    Router::new()
+        .route("/livez", routing::get(livez))
+        .route("/readyz", routing::get(ready))
+        .route(
+            "/metrics",
+            routing::get(move || async move { page(&metrics) }),
+        )
+}
+
+/// The metrics page.
+pub(super) fn page(metrics: &PrometheusHandle) -> Response {
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        metrics.render(),
+    )
+        .into_response()
+}

@@ -1,0 +1,75 @@
+//! The stores that the flags name, opened.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::exit::Exit;
+use crate::artifact::store::ArtifactStore;
+use crate::config::storage::{DatabasePlace, StorageFlags};
+use crate::job::store::postgres::PostgresStore;
+use crate::job::store::sqlite::{OpenError, SqliteStore};
+use crate::job::store::{JobStore, Store};
+
+/// The database: one process's file, or a server for many.
+pub(super) enum Database {
+    /// A file.
+    File(Arc<SqliteStore>),
+    /// A server.
+    Server(Arc<PostgresStore>),
+}
+
+impl Database {
+    /// Opens it. `in_use` says what to do when another process has the file.
+    pub(super) async fn open(storage: &StorageFlags, in_use: &str) -> Result<Self, Exit> {
+        let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
+        match storage.database().map_err(Exit::Usage)? {
+            DatabasePlace::File(path) => match SqliteStore::open(&path).await {
+                Ok(store) => Ok(Self::File(Arc::new(store))),
+                Err(OpenError::InUse { path }) => Err(Exit::Broken(format!(
+                    "the database {path} is in use by another process; {in_use}"
+                ))),
+                Err(error) => Err(broken(&error)),
+            },
+            DatabasePlace::Server { url, connections } => {
+                let store = PostgresStore::open(&url, connections).await;
+                Ok(Self::Server(Arc::new(
+                    store.map_err(|error| broken(&error))?,
+                )))
+            }
+        }
+    }
+
+    /// What is kept there.
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::File(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Server(store) => Arc::clone(store) as Arc<dyn Store>,
+        }
+    }
+
+    /// The jobs of it.
+    pub(super) fn jobs(&self) -> Arc<dyn JobStore> {
+        self.store() as Arc<dyn JobStore>
+    }
+
+    /// Wakes waiting workers when another process accepts a job; a file has no other process.
+    pub(super) fn wake_on_jobs(&self, wake: &Arc<Notify>) -> Option<JoinHandle<()>> {
+        let Self::Server(store) = self else {
+            return None;
+        };
+        let (store, wake) = (Arc::clone(store), Arc::clone(wake));
+        Some(tokio::spawn(async move { store.wake_on_jobs(wake).await }))
+    }
+}
+
+/// The artifact store, after it has shown that it takes and gives back an object: what cannot be used is told
+/// now, and not to the first job.
+pub(super) async fn open_artifacts(storage: &StorageFlags) -> Result<ArtifactStore, Exit> {
+    let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
+    let place = storage.artifacts().map_err(Exit::Usage)?;
+    let artifacts = place.open().map_err(|error| broken(&error))?;
+    artifacts.probe().await.map_err(|error| broken(&error))?;
+    Ok(artifacts)
+}
