@@ -135,7 +135,7 @@ fn wanted(header: &str, size: u64) -> Result<Option<Range<u64>>, Problem> {
     }
 }
 
-fn refused(why: Refused) -> Problem {
+pub(super) fn refused(why: Refused) -> Problem {
     match why {
         Refused::Forged => Problem::new(
             StatusCode::FORBIDDEN,

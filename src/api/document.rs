@@ -69,6 +69,7 @@ impl Modify for Problems {
         for item in document.paths.paths.values_mut() {
             let operations = [
                 &mut item.get,
+                &mut item.put,
                 &mut item.post,
                 &mut item.patch,
                 &mut item.delete,

@@ -24,6 +24,7 @@ mod patience;
 mod problem;
 mod router;
 mod state;
+mod uploads;
 mod webhooks;
 mod wire;
 mod worker_face;

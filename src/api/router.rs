@@ -21,7 +21,7 @@ use super::patience::patience;
 use super::problem::{Problem, ProblemCode};
 use super::{
     AppState, artifacts, audit, blobs, capabilities, document, events, health, jobs, keys, measure,
-    webhooks,
+    uploads, webhooks,
 };
 
 /// Largest body of a request.
@@ -56,6 +56,10 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
         .routes(routes!(blobs::get))
+        .routes(routes!(uploads::create::create))
+        .routes(routes!(uploads::complete::complete))
+        .routes(routes!(uploads::manage::get, uploads::manage::delete))
+        .routes(routes!(uploads::content::put))
         .routes(routes!(webhooks::create::create, webhooks::manage::list))
         .routes(routes!(
             webhooks::manage::get,

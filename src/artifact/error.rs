@@ -20,6 +20,9 @@ pub enum ArtifactError {
         /// What its reader takes.
         cap_bytes: u64,
     },
+    /// What was sent ended before it was whole.
+    #[error("the content ended before it was whole")]
+    Cut,
     /// This store was opened without the means to make URLs.
     #[error("this artifact store makes no URLs: it was opened without a signing key")]
     NoUrls,

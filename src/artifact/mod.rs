@@ -4,11 +4,13 @@
 //! them; they are published by committing the [manifest](manifest::Manifest) with the job, never by a rename.
 
 pub mod error;
+pub mod incoming;
 pub mod key;
 pub mod manifest;
 pub mod object;
 pub mod s3;
 pub mod sign;
+pub mod source;
 pub mod store;
 mod upload;
 pub mod url;

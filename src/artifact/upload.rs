@@ -7,6 +7,7 @@ use std::path::Path as FilePath;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt};
 use sha2::{Digest, Sha256};
@@ -69,6 +70,41 @@ impl ArtifactStore {
             bytes: total,
             sha256: hex::encode(digest.finalize()),
         })
+    }
+}
+
+impl ArtifactStore {
+    /// Stores what is sent: exactly so many bytes, or nothing.
+    ///
+    /// # Errors
+    /// `TooLarge` or `Cut` when it is another number; when sending stops; when the object cannot be written.
+    pub async fn receive(
+        &self,
+        key: &Key,
+        mut content: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
+        bytes: u64,
+    ) -> Result<(), ArtifactError> {
+        let mut draft = Draft::begin(self, &self.at(key)).await?;
+        let (mut part, mut total) = (BytesMut::new(), 0);
+        while let Some(chunk) = content.next().await {
+            let chunk = chunk.map_err(|_| ArtifactError::Cut)?;
+            total += chunk.len() as u64;
+            if total > bytes {
+                return Err(ArtifactError::TooLarge {
+                    key: key.to_string(),
+                    cap_bytes: bytes,
+                });
+            }
+            part.extend_from_slice(&chunk);
+            if part.len() as u64 >= PART_BYTES {
+                draft.send(self, part.split().freeze()).await?;
+            }
+        }
+        if total < bytes {
+            return Err(ArtifactError::Cut);
+        }
+        draft.send(self, part.freeze()).await?;
+        draft.complete(self).await
     }
 }
 

@@ -97,6 +97,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let worker = WorkerFlags {
         workers: 1,
         source_roots: vec![command.example.clone()],
+        source_buckets: Vec::new(),
         hub_endpoint: HUB.to_owned(),
         hub_token: None,
         cache_dir: None,

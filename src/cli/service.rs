@@ -67,7 +67,7 @@ impl Service {
         let webhooks: Arc<dyn WebhookStore> = Arc::clone(&store) as Arc<dyn WebhookStore>;
         let artifacts = open_artifacts(storage).await?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
-        let sources = workers.sources(&storage.data_dir).map_err(Exit::Usage)?;
+        let sources = workers.sources(storage, &artifacts).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core);
         let wake = Arc::new(Notify::new());
         let listener = TcpListener::bind(server.listen).await;
@@ -112,6 +112,7 @@ impl Service {
         let options = sweeper::Options {
             every: SWEEP_EVERY,
             retention: retention.retention(),
+            upload_retention: retention.uploads(),
             journal_retention: workers.journal_retention(),
         };
         let courier = courier::Options {

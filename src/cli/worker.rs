@@ -61,7 +61,7 @@ async fn work(command: &WorkerCommand) -> Result<(), Exit> {
     let database = database.await?;
     let artifacts = open_artifacts(storage).await?;
     let metrics = metric::start().map_err(|error| Exit::Broken(error.to_string()))?;
-    let sources = flags.sources(&storage.data_dir).map_err(Exit::Usage)?;
+    let sources = flags.sources(storage, &artifacts).map_err(Exit::Usage)?;
     let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let crew = Crew::start(
         &database, &artifacts, &sources, storage, flags, &wake, &stop,

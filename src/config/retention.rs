@@ -1,9 +1,14 @@
 //! How long what has ended is kept.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::api::parse_ms;
 use crate::job::retention::Retention;
+
+/// As the command line has it, where there is none.
+const UPLOADS_KEPT_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Flags of the retention.
 #[derive(Args, Clone, Debug, Default)]
@@ -14,12 +19,22 @@ pub struct RetentionFlags {
     /// The files of results are removed after so long, as 30d; no later than their jobs [default: never]
     #[arg(long, env = "OPTIN_RETAIN_ARTIFACTS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_artifacts: Option<i64>,
+    /// Uploads are removed after so long
+    #[arg(long, env = "OPTIN_RETAIN_UPLOADS", value_name = "DURATION", value_parser = parse_ms, default_value = "30d")]
+    pub retain_uploads: Option<i64>,
     /// Entries of the audit log are removed after so long
     #[arg(long, env = "OPTIN_RETAIN_AUDIT", value_name = "DURATION", value_parser = parse_ms, default_value = "365d")]
     pub retain_audit: Option<i64>,
 }
 
 impl RetentionFlags {
+    /// Uploads are kept so long.
+    #[must_use]
+    pub fn uploads(&self) -> Duration {
+        let kept = self.retain_uploads.unwrap_or(UPLOADS_KEPT_MS);
+        Duration::from_millis(kept.unsigned_abs())
+    }
+
     /// How long what has ended is kept.
     #[must_use]
     pub fn retention(&self) -> Retention {

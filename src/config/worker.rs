@@ -1,15 +1,19 @@
 //! What runs jobs, and what it may read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::storage::StorageFlags;
+use crate::artifact::store::ArtifactStore;
 use crate::job::queue::Quota;
 use crate::worker::source::Sources;
+use crate::worker::source::bucket::Buckets;
 use crate::worker::source::cache::Cache;
 use crate::worker::source::hub::{HUB, Hub};
 use crate::worker::source::roots::Roots;
+use crate::worker::source::upload::Uploads;
 
 /// Flags of the workers.
 #[derive(Args, Clone, Debug)]
@@ -25,6 +29,14 @@ pub struct WorkerFlags {
         value_delimiter = ':'
     )]
     pub source_roots: Vec<PathBuf>,
+    /// Bucket from which s3:// URIs may be read, reached with the same keys as the artifact store's; give it once for each
+    #[arg(
+        long = "source-bucket",
+        env = "OPTIN_SOURCE_BUCKETS",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub source_buckets: Vec<String>,
     /// Hub from which hf:// URIs are read; a mirror's address, or the hub's own
     #[arg(long, env = "HF_ENDPOINT", value_name = "URL", default_value = HUB)]
     pub hub_endpoint: String,
@@ -69,16 +81,29 @@ impl WorkerFlags {
     ///
     /// # Errors
     /// A sentence, when one of them cannot be used.
-    pub fn sources(&self, data_dir: &Path) -> Result<Sources, String> {
+    pub fn sources(
+        &self,
+        storage: &StorageFlags,
+        artifacts: &ArtifactStore,
+    ) -> Result<Sources, String> {
         let roots = Roots::new(&self.source_roots).map_err(|failure| failure.to_string())?;
         let folder = self
             .cache_dir
             .clone()
-            .unwrap_or_else(|| data_dir.join("cache"));
+            .unwrap_or_else(|| storage.data_dir.join("cache"));
         let cache = Cache::open(&folder, u64::from(self.cache_gib) << 30)
             .map_err(|error| format!("the cache {} cannot be used: {error}", folder.display()))?;
         let hub = Hub::new(&self.hub_endpoint, self.hub_token.clone())?;
-        Ok(Sources::new(roots).with_hub(hub, cache))
+        let uploads = Uploads::new(artifacts.clone(), cache.clone());
+        let sources = Sources::new(roots).with_uploads(uploads);
+        let sources = match self.source_buckets.as_slice() {
+            [] => sources,
+            names => {
+                let options = storage.s3.bucket(&names[0])?;
+                sources.with_buckets(Buckets::new(names, &options, cache.clone())?)
+            }
+        };
+        Ok(sources.with_hub(hub, cache))
     }
 
     /// What each tenant may run.

@@ -3,6 +3,8 @@
 
 use async_trait::async_trait;
 
+use super::TenantId;
+use crate::artifact::incoming::Upload;
 use crate::prune::failure::Failure;
 use crate::prune::plan::Plan;
 use crate::prune::recipe::Recipe;
@@ -12,8 +14,11 @@ use crate::prune::recipe::Recipe;
 pub trait Intake: Send + Sync {
     /// Cheap checks: every URI is of a known scheme, allowed, and there. Answers the recipe with what may move
     /// pinned down: a revision becomes the commit that it names now.
-    async fn check(&self, recipe: Recipe) -> Result<Recipe, Failure>;
+    async fn check(&self, tenant: &TenantId, recipe: Recipe) -> Result<Recipe, Failure>;
 
     /// Reads model and data, and plans; queues nothing.
-    async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure>;
+    async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure>;
+
+    /// Reads what a tenant sent in: whether it is what was announced, and what its name says.
+    async fn admit(&self, tenant: &TenantId, upload: &Upload) -> Result<(), Failure>;
 }

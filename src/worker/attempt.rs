@@ -86,6 +86,7 @@ impl Worker {
         let out = scratch.to_owned();
         let sources = self
             .sources
+            .of(&job.tenant)
             .fetch(&job.recipe, out.clone(), reporter.as_ref())
             .await
             .map_err(|failure| failure.in_stage(Stage::Preparing))?;

@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 
 use super::pruner::Pruner;
 use super::source::Sources;
+use crate::artifact::incoming::Upload;
+use crate::job::TenantId;
 use crate::job::intake::Intake;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::plan::Plan;
@@ -40,8 +42,8 @@ impl LocalIntake {
 
 #[async_trait]
 impl Intake for LocalIntake {
-    async fn check(&self, recipe: Recipe) -> Result<Recipe, Failure> {
-        let recipe = self.sources.pin(recipe).await?;
+    async fn check(&self, tenant: &TenantId, recipe: Recipe) -> Result<Recipe, Failure> {
+        let recipe = self.sources.of(tenant).pin(recipe).await?;
         let wrong = |uri: &str, what: &str| {
             Err(Failure::new(
                 Code::SourceNotFound,
@@ -79,8 +81,13 @@ impl Intake for LocalIntake {
         Ok(recipe)
     }
 
-    async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure> {
-        let fetched = self.sources.fetch(&recipe, PathBuf::new(), &Unwatched);
+    async fn admit(&self, tenant: &TenantId, upload: &Upload) -> Result<(), Failure> {
+        self.sources.of(tenant).admit(upload, &Unwatched).await
+    }
+
+    async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure> {
+        let sources = self.sources.of(tenant);
+        let fetched = sources.fetch(&recipe, PathBuf::new(), &Unwatched);
         let fetched = tokio::time::timeout(MOST_FETCHING, fetched).await.map_err(|_| {
             Failure::new(
                 Code::SourceUnavailable,

@@ -16,8 +16,8 @@ use crate::job::store::Store;
 /// Deliveries to webhooks that ended are kept so long.
 const DELIVERIES_KEPT_MS: i64 = 30 * 24 * 3_600_000;
 
-/// Listing a bucket costs money: the journals are looked through so often and no more.
-const JOURNALS_EVERY: Duration = Duration::from_secs(3_600);
+/// Listing a bucket costs money: journals and uploads are looked through so often and no more.
+const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How the sweeper sweeps.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Options {
     pub every: Duration,
     /// Documents of the journal are kept so long after they were written.
     pub journal_retention: Duration,
+    /// Uploads are kept so long after they came.
+    pub upload_retention: Duration,
     /// How long what has ended is kept.
     pub retention: Retention,
 }
@@ -37,7 +39,7 @@ pub async fn sweep(
     options: Options,
     stop: CancellationToken,
 ) {
-    let mut journals_cleared: Option<Instant> = None;
+    let mut looked: Option<Instant> = None;
     loop {
         match store.sweep().await {
             Ok(0) => {}
@@ -50,10 +52,17 @@ pub async fn sweep(
         if let Err(error) = store.sweep_deliveries(DELIVERIES_KEPT_MS).await {
             tracing::warn!(%error, "deliveries that ended cannot be removed; trying again");
         }
-        if journals_cleared.is_none_or(|last| last.elapsed() >= JOURNALS_EVERY) {
-            journals_cleared = Some(Instant::now());
-            if let Err(error) = clear_journals(&artifacts, options.journal_retention).await {
+        if looked.is_none_or(|last| last.elapsed() >= LOOK_EVERY) {
+            looked = Some(Instant::now());
+            if let Err(error) =
+                clear_older(&artifacts, &Key::journals(), options.journal_retention).await
+            {
                 tracing::warn!(%error, "the journals cannot be cleared; trying again");
+            }
+            if let Err(error) =
+                clear_older(&artifacts, &Key::uploads(), options.upload_retention).await
+            {
+                tracing::warn!(%error, "old uploads cannot be cleared; trying again");
             }
         }
         tokio::select! {
@@ -63,15 +72,16 @@ pub async fn sweep(
     }
 }
 
-/// Removes documents of the journals that are older than this.
-async fn clear_journals(
+/// Removes objects under a prefix that are older than this.
+async fn clear_older(
     artifacts: &ArtifactStore,
+    prefix: &Key,
     retention: Duration,
 ) -> Result<(), ArtifactError> {
     let now = jiff::Timestamp::now().as_millisecond();
-    for document in artifacts.list(&Key::journals()).await? {
-        if now - document.modified_ms > millis(retention)
-            && let Ok(key) = Key::parse(&document.key)
+    for object in artifacts.list(prefix).await? {
+        if now - object.modified_ms > millis(retention)
+            && let Ok(key) = Key::parse(&object.key)
         {
             artifacts.delete(&key).await?;
         }

@@ -1,5 +1,6 @@
 //! What every job store shows: one list of behaviours, run against each store.
 
 mod behaviours;
+mod model;
 mod postgres;
 mod sqlite;

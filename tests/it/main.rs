@@ -7,6 +7,7 @@
 
 mod api;
 mod architecture;
+mod archive;
 mod artifact;
 mod artifact_store;
 mod checkpoint;

@@ -5,3 +5,4 @@ mod fleet;
 mod keys;
 mod kill;
 mod process;
+mod sources;

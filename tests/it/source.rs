@@ -106,7 +106,10 @@ fn uris_name_a_place_or_are_refused() {
         "hf://datasets/org/name",
         "hf://datasets/org/name@main/../x",
         "https://example.org/x",
-        "s3://bucket/key",
+        "s3://bucket",
+        "s3://bucket/../x",
+        "s3:///key",
+        "upload://1",
         "file://host/share",
         "file:///a?b=c",
     ] {

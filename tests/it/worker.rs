@@ -6,7 +6,7 @@ use optin::job::intake::Intake;
 use optin::job::retention::Retention;
 use optin::job::store::sqlite::SqliteStore;
 use optin::job::store::{JobStore, Store};
-use optin::job::{Job, JobId, NewJob, Scope, State};
+use optin::job::{Job, JobId, NewJob, Scope, State, TenantId};
 use optin::prune::Places;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::Journal;
@@ -450,11 +450,14 @@ async fn the_intake_looks_before_a_job_is_accepted() {
         Sources::new(Roots::new(&[house.folder.path().join("data")]).unwrap()),
         pruner,
     );
-    intake.check(house.job().recipe).await.unwrap();
+    intake
+        .check(&TenantId::only(), house.job().recipe)
+        .await
+        .unwrap();
     let refused = async |change: fn(&mut Recipe, &House), word: &str| {
         let mut recipe = house.job().recipe;
         change(&mut recipe, &house);
-        let failure = intake.check(recipe).await.unwrap_err();
+        let failure = intake.check(&TenantId::only(), recipe).await.unwrap_err();
         assert!(
             failure.code == Code::SourceNotFound && failure.detail.contains(word),
             "{failure:?}"
@@ -476,7 +479,7 @@ async fn the_intake_looks_before_a_job_is_accepted() {
     )
     .await;
     refused(
-        |recipe, _| recipe.model.uri = "s3://bucket/model".into(),
+        |recipe, _| recipe.model.uri = "gs://bucket/model".into(),
         "no source that this release reads",
     )
     .await;
@@ -497,6 +500,7 @@ async fn the_sweeper_clears_what_nobody_reads_again() {
             every: Duration::from_secs(60),
             retention: Retention::default(),
             journal_retention: retention,
+            upload_retention: retention,
         };
         let store = Arc::clone(&house.jobs) as Arc<dyn Store>;
         let artifacts = house.artifacts.clone();

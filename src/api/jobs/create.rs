@@ -36,7 +36,7 @@ pub(crate) async fn create(
     let key = idempotency_key(&headers, "/v1/jobs", &body.sha256)?;
     let mut job = body.value.into_new_job(caller.tenant)?;
     state.capabilities.check_device(job.device)?;
-    job.recipe = state.intake.check(job.recipe).await?;
+    job.recipe = state.intake.check(&job.tenant, job.recipe).await?;
     match state.jobs.create(job, key, state.quota).await? {
         Created::New(job) => {
             state.wake.notify_one();

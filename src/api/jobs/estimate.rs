@@ -24,5 +24,7 @@ pub(crate) async fn estimate(
     body: Body<CreateJob>,
 ) -> Result<Json<EstimateBody>, Problem> {
     let job = body.value.into_new_job(caller.tenant)?;
-    Ok(Json(state.intake.estimate(job.recipe).await?.into()))
+    Ok(Json(
+        state.intake.estimate(&job.tenant, job.recipe).await?.into(),
+    ))
 }

@@ -44,12 +44,13 @@ pub(crate) async fn retry(
             detail,
         ));
     }
+    let recipe = state.intake.check(&old.tenant, old.recipe).await?;
     let again = NewJob {
         tenant: old.tenant,
         device: old.device,
         priority: old.priority,
         deadline_ms: old.deadline_at.map(|deadline| deadline - old.created_at),
-        recipe: state.intake.check(old.recipe).await?,
+        recipe,
         labels: old.labels,
         max_attempts: old.max_attempts,
         retry_of: Some(id),

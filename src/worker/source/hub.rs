@@ -10,8 +10,8 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 
 use super::download::{Expected, download};
+use super::model_files;
 use super::uri::{HubKind, HubUri};
-use crate::checkpoint::tokenizer;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 
@@ -242,40 +242,19 @@ impl Listing {
             None => self
                 .files
                 .iter()
-                .filter(|file| belongs_to_model(&file.rfilename))
+                .filter(|file| model_files::belongs(&file.rfilename))
                 .collect(),
         };
-        let missing = |what: &str| {
-            Err(Failure::new(
-                Code::SourceNotFound,
-                format!("{uri} holds no {what}"),
-            ))
-        };
         match &uri.file {
-            Some(path) if chosen.is_empty() => missing(path),
-            None if !chosen.iter().any(|file| file.rfilename == "config.json") => {
-                missing("config.json")
+            Some(path) if chosen.is_empty() => {
+                return Err(Failure::new(
+                    Code::SourceNotFound,
+                    format!("{uri} holds no {path}"),
+                ));
             }
-            None if !chosen
-                .iter()
-                .any(|file| file.rfilename.ends_with(".safetensors")) =>
-            {
-                Err(Failure::new(
-                    Code::UnsafeFormat,
-                    format!(
-                        "{uri} holds no safetensors; formats that can run code are never opened: save it with safe_serialization=True"
-                    ),
-                ))
-            }
-            _ => Ok(chosen),
+            Some(_) => {}
+            None => model_files::check(uri, chosen.iter().map(|file| file.rfilename.as_str()))?,
         }
+        Ok(chosen)
     }
-}
-
-fn belongs_to_model(name: &str) -> bool {
-    let weights = name == "model.safetensors"
-        || name == "model.safetensors.index.json"
-        || (name.starts_with("model-") && name.ends_with(".safetensors"));
-    super::uri::is_plain(name)
-        && (weights || name == "config.json" || tokenizer::is_file_of_one(name))
 }

@@ -1,23 +1,35 @@
 //! Where a recipe's URIs lead: to allowed folders of this machine, or to a hub, from which they are fetched
 //! into a cache.
 
+pub mod archive;
+pub mod bucket;
 pub mod cache;
 pub mod download;
 pub mod hub;
+pub mod model_files;
 pub mod roots;
+pub mod upload;
 pub mod uri;
 
 use std::path::PathBuf;
 
+use crate::artifact::incoming::Upload;
+use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
+use crate::checkpoint::weights::Weights;
+use crate::data;
+use crate::data::table::Table;
+use crate::job::TenantId;
 use crate::prune::Places;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::recipe::{Recipe, Source};
 use crate::prune::watch::Watch;
+use bucket::Buckets;
 use cache::{Cache, Held};
 use hub::Hub;
 use roots::Roots;
+use upload::{ARCHIVE, Uploads};
 use uri::{HubKind, HubUri, SourceUri};
 
 /// Room for the small files of a model beside its weights.
@@ -28,6 +40,9 @@ const SMALL_FILES_BYTES: u64 = 1 << 30;
 pub struct Sources {
     roots: Roots,
     remote: Option<Remote>,
+    buckets: Option<Buckets>,
+    uploads: Option<Uploads>,
+    tenant: TenantId,
 }
 
 #[derive(Clone)]
@@ -51,6 +66,9 @@ impl Sources {
         Self {
             roots,
             remote: None,
+            buckets: None,
+            uploads: None,
+            tenant: TenantId::only(),
         }
     }
 
@@ -61,6 +79,55 @@ impl Sources {
             remote: Some(Remote { hub, cache }),
             ..self
         }
+    }
+
+    /// Buckets too.
+    #[must_use]
+    pub fn with_buckets(self, buckets: Buckets) -> Self {
+        Self {
+            buckets: Some(buckets),
+            ..self
+        }
+    }
+
+    /// What tenants send in too.
+    #[must_use]
+    pub fn with_uploads(self, uploads: Uploads) -> Self {
+        Self {
+            uploads: Some(uploads),
+            ..self
+        }
+    }
+
+    /// The same places as this tenant sees them: its own uploads, and nobody else's.
+    #[must_use]
+    pub fn of(&self, tenant: &TenantId) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Reads an upload: whether it is what was announced, and what its name says.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn admit(&self, upload: &Upload, watch: &dyn Watch) -> Result<(), Failure> {
+        let held = self.uploads()?.entry(&self.tenant, upload, watch).await?;
+        let (folder, name) = (held.path().to_owned(), upload.name.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            if name.ends_with(ARCHIVE) {
+                let limits = Limits::default();
+                Config::open(&folder, &limits)?;
+                Weights::open(&folder, &limits)?;
+            } else {
+                Table::read(&folder.join(name), true, &data::limits::Limits::default())?;
+            }
+            Ok(())
+        });
+        opened
+            .await
+            .map_err(|error| Failure::new(Code::Internal, error.to_string()))?
     }
 
     /// The recipe with every revision replaced by the commit that it names now, so that each attempt, and
@@ -102,6 +169,23 @@ impl Sources {
                     uri: pinned.to_string(),
                 })
             }
+            SourceUri::Bucket(uri) => {
+                self.buckets()?.find(&uri, wanted == HubKind::Model).await?;
+                Ok(source.clone())
+            }
+            SourceUri::Upload(id) => {
+                let upload = self.uploads()?.ready(&self.tenant, id).await?;
+                match upload.name.ends_with(ARCHIVE) == (wanted == HubKind::Model) {
+                    true => Ok(source.clone()),
+                    false => Err(Failure::new(
+                        Code::SourceNotFound,
+                        format!(
+                            "upload://{id} is {}; a model is a .tar archive, data a .tsv, .csv or .jsonl file",
+                            upload.name
+                        ),
+                    )),
+                }
+            }
         }
     }
 
@@ -116,12 +200,22 @@ impl Sources {
         watch: &dyn Watch,
     ) -> Result<Fetched, Failure> {
         let mut held = Vec::new();
-        let model = self.fetch_one(&recipe.model, &mut held, watch).await?;
+        let model = self
+            .fetch_one(&recipe.model, HubKind::Model, &mut held, watch)
+            .await?;
         let calibration = self
-            .fetch_one(&recipe.calibration.source, &mut held, watch)
+            .fetch_one(
+                &recipe.calibration.source,
+                HubKind::Dataset,
+                &mut held,
+                watch,
+            )
             .await?;
         let evaluation = match &recipe.evaluation {
-            Some(evaluation) => Some(self.fetch_one(&evaluation.source, &mut held, watch).await?),
+            Some(evaluation) => Some(
+                self.fetch_one(&evaluation.source, HubKind::Dataset, &mut held, watch)
+                    .await?,
+            ),
             None => None,
         };
         Ok(Fetched {
@@ -138,6 +232,7 @@ impl Sources {
     async fn fetch_one(
         &self,
         source: &Source,
+        wanted: HubKind,
         held: &mut Vec<Held>,
         watch: &dyn Watch,
     ) -> Result<PathBuf, Failure> {
@@ -154,6 +249,22 @@ impl Sources {
                 held.push(entry);
                 Ok(path)
             }
+            SourceUri::Bucket(uri) => {
+                let model = wanted == HubKind::Model;
+                let entry = self.buckets()?.entry(&uri, model, watch).await?;
+                let name = uri.path.rsplit('/').next().unwrap_or_default();
+                let path = within(&entry, model, name);
+                held.push(entry);
+                Ok(path)
+            }
+            SourceUri::Upload(id) => {
+                let uploads = self.uploads()?;
+                let upload = uploads.ready(&self.tenant, id).await?;
+                let entry = uploads.entry(&self.tenant, &upload, watch).await?;
+                let path = within(&entry, upload.name.ends_with(ARCHIVE), &upload.name);
+                held.push(entry);
+                Ok(path)
+            }
         }
     }
 
@@ -164,8 +275,23 @@ impl Sources {
     pub fn local(&self, source: &Source) -> Result<Option<PathBuf>, Failure> {
         match SourceUri::parse(&source.uri)? {
             SourceUri::File(path) => self.roots.resolve(&source.uri, &path).map(Some),
-            SourceUri::Hub(_) => Ok(None),
+            SourceUri::Hub(_) | SourceUri::Bucket(_) | SourceUri::Upload(_) => Ok(None),
         }
+    }
+
+    fn buckets(&self) -> Result<&Buckets, Failure> {
+        self.buckets.as_ref().ok_or_else(|| {
+            Failure::new(
+                Code::SourceNotFound,
+                "this service reads no s3:// sources; it was started without --source-bucket",
+            )
+        })
+    }
+
+    fn uploads(&self) -> Result<&Uploads, Failure> {
+        self.uploads
+            .as_ref()
+            .ok_or_else(|| Failure::new(Code::SourceNotFound, "this service takes no uploads"))
     }
 
     fn remote(&self) -> Result<&Remote, Failure> {
@@ -178,6 +304,22 @@ impl Sources {
     }
 }
 
+/// A model is its entry's folder, data a file in it.
+fn within(entry: &Held, model: bool, name: &str) -> PathBuf {
+    match model {
+        true => entry.path().to_owned(),
+        false => entry.path().join(name),
+    }
+}
+
+/// Most bytes of a source that are taken.
+fn most_bytes(model: bool) -> u64 {
+    match model {
+        true => Limits::default().weights_bytes + SMALL_FILES_BYTES,
+        false => data::limits::Limits::default().file_bytes,
+    }
+}
+
 impl Remote {
     async fn entry(&self, uri: &HubUri, watch: &dyn Watch) -> Result<Held, Failure> {
         let listing = self.hub.list(uri).await?;
@@ -186,10 +328,7 @@ impl Remote {
             .part("hub", self.hub.endpoint())
             .part("uri", uri.to_string())
             .hex();
-        let cap = match uri.kind {
-            HubKind::Model => Limits::default().weights_bytes + SMALL_FILES_BYTES,
-            HubKind::Dataset => crate::data::limits::Limits::default().file_bytes,
-        };
+        let cap = most_bytes(uri.kind == HubKind::Model);
         let bytes = listing.bytes(&uri)?;
         if bytes > cap {
             return Err(Failure::new(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::artifact::incoming::UploadId;
 use crate::prune::failure::{Code, Failure};
 
 /// A source by the place that keeps it.
@@ -14,6 +15,19 @@ pub enum SourceUri {
     File(PathBuf),
     /// `hf://org/name[@revision]`, or a file of a dataset: `hf://datasets/org/name[@revision]/path`
     Hub(HubUri),
+    /// `s3://bucket/folder` of a model, `s3://bucket/path/file` of data
+    Bucket(BucketUri),
+    /// `upload://id`
+    Upload(UploadId),
+}
+
+/// A folder or a file of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketUri {
+    /// The bucket.
+    pub bucket: String,
+    /// The folder or the file, without slashes at its ends.
+    pub path: String,
 }
 
 /// A repository of a hub, or a file in one.
@@ -51,19 +65,42 @@ impl SourceUri {
             Failure::new(
                 Code::SourceNotFound,
                 format!(
-                    "\"{text}\" is no source that this release reads; write file:///absolute/path, hf://org/name@revision for a model, \
-                     or hf://datasets/org/name@revision/path for a data file"
+                    "\"{text}\" is no source that this release reads; write file:///absolute/path, s3://bucket/path, upload://id, \
+                     hf://org/name@revision for a model, or hf://datasets/org/name@revision/path for a data file"
                 ),
             )
         };
         if let Some(rest) = text.strip_prefix("hf://") {
             return HubUri::parse(rest).map(Self::Hub).ok_or_else(unknown);
         }
+        if let Some(rest) = text.strip_prefix("s3://") {
+            return BucketUri::parse(rest).map(Self::Bucket).ok_or_else(unknown);
+        }
+        if let Some(id) = text.strip_prefix("upload://") {
+            return id.parse().map(Self::Upload).map_err(|_| unknown());
+        }
         let url = Url::parse(text).map_err(|_| unknown())?;
         if url.scheme() != "file" || url.query().is_some() || url.fragment().is_some() {
             return Err(unknown());
         }
         url.to_file_path().map(Self::File).map_err(|()| unknown())
+    }
+}
+
+impl BucketUri {
+    fn parse(rest: &str) -> Option<Self> {
+        let (bucket, path) = rest.trim_end_matches('/').split_once('/')?;
+        let good = is_plain(bucket) && path.split('/').all(is_plain);
+        good.then(|| Self {
+            bucket: bucket.to_owned(),
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for BucketUri {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "s3://{}/{}", self.bucket, self.path)
     }
 }
 

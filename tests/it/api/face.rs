@@ -5,10 +5,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use optin::api::{AppState, Capabilities, Limits, router};
+use optin::artifact::incoming::Upload;
 use optin::artifact::key::Key;
 use optin::artifact::manifest::Manifest;
 use optin::artifact::sign::SigningKey;
 use optin::artifact::store::ArtifactStore;
+use optin::job::TenantId;
 use optin::job::intake::Intake;
 use optin::job::retention::Retention;
 use optin::job::store::audit::AuditLog;
@@ -39,7 +41,7 @@ struct Scripted;
 
 #[async_trait]
 impl Intake for Scripted {
-    async fn check(&self, recipe: Recipe) -> Result<Recipe, Failure> {
+    async fn check(&self, _: &TenantId, recipe: Recipe) -> Result<Recipe, Failure> {
         match recipe.model.uri.as_str() {
             uri if uri.ends_with("missing") => {
                 Err(Failure::new(Code::SourceNotFound, "it is not there"))
@@ -53,8 +55,12 @@ impl Intake for Scripted {
         }
     }
 
-    async fn estimate(&self, recipe: Recipe) -> Result<Plan, Failure> {
-        self.check(recipe.clone()).await?;
+    async fn admit(&self, _: &TenantId, _: &Upload) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure> {
+        self.check(tenant, recipe.clone()).await?;
         Ok(Plan {
             architecture: "bert".into(),
             size: report().size.before,

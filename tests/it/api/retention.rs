@@ -36,6 +36,7 @@ async fn sweep(face: &Face, retention: Retention) {
         let options = sweeper::Options {
             every: Duration::from_secs(60),
             journal_retention: Duration::from_secs(60),
+            upload_retention: Duration::from_secs(60),
             retention,
         };
         let store = Arc::clone(&face.jobs) as Arc<dyn Store>;

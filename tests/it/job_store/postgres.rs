@@ -18,6 +18,12 @@ async fn open() -> ((), Store) {
 
 conformance!(open);
 
+#[test]
+fn any_sequence_of_calls_is_answered_as_the_model_says() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    super::model::holds(48, &runtime, open);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn processes_that_start_at_once_bring_the_schema_up_once() {
     let url = database().await;

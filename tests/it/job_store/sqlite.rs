@@ -25,6 +25,12 @@ async fn open() -> (TempDir, Store) {
 
 conformance!(open);
 
+#[test]
+fn any_sequence_of_calls_is_answered_as_the_model_says() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    super::model::holds(48, &runtime, open);
+}
+
 #[tokio::test]
 async fn a_second_process_is_told_to_stay_away() {
     let (_folder, path) = place();

@@ -20,17 +20,17 @@ use crate::fixture::{bucket, postgres};
 /// Short, so that a dead worker's job is soon another's.
 const LEASE_SECONDS: &str = "4";
 
-struct Fleet {
-    folder: Folder,
-    database: String,
-    bucket: S3Options,
-    files: ArtifactStore,
-    runtime: Runtime,
-    client: Client,
+pub struct Fleet {
+    pub folder: Folder,
+    pub database: String,
+    pub bucket: S3Options,
+    pub files: ArtifactStore,
+    pub runtime: Runtime,
+    pub client: Client,
 }
 
 impl Fleet {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(postgres::database());
         Self::over(runtime, database, bucket::options())
@@ -47,7 +47,7 @@ impl Fleet {
         }
     }
 
-    fn command(&self, verb: &str, name: &str) -> Command {
+    pub fn command(&self, verb: &str, name: &str) -> Command {
         let mut command = optin();
         let keys = self.bucket.keys.as_ref().unwrap();
         command
@@ -69,12 +69,12 @@ impl Fleet {
         command
     }
 
-    fn service(&self) -> Server {
+    pub fn service(&self) -> Server {
         let mut command = self.command("serve", "service");
         Server::launch(command.args(["--workers", "0"]))
     }
 
-    fn worker(&self, name: &str) -> Server {
+    pub fn worker(&self, name: &str) -> Server {
         Server::launch(&mut self.command("worker", name))
     }
 

@@ -145,6 +145,23 @@ impl Client {
         })
     }
 
+    pub fn post(&self, url: &str, body: &Value) -> (u16, Value) {
+        self.runtime.block_on(async {
+            let answer = self.http.post(url).json(body).send().await.unwrap();
+            (answer.status().as_u16(), answer.json().await.unwrap())
+        })
+    }
+
+    /// Sends a content as an upload's answer says.
+    pub fn put(&self, how: &Value, content: Vec<u8>) -> u16 {
+        let mut request = self.http.put(how["url"].as_str().unwrap()).body(content);
+        for (name, value) in how["headers"].as_object().unwrap() {
+            request = request.header(name, value.as_str().unwrap());
+        }
+        let answer = self.runtime.block_on(request.send());
+        answer.unwrap().status().as_u16()
+    }
+
     pub fn status(&self, url: &str) -> u16 {
         let answer = self.runtime.block_on(self.http.get(url).send());
         answer.unwrap().status().as_u16()

@@ -38,7 +38,7 @@ fn manifest() -> Manifest {
     }
 }
 
-fn succeeded() -> Outcome {
+pub fn succeeded() -> Outcome {
     Outcome::Succeeded {
         report: Box::new(report()),
         manifest: manifest(),

@@ -1,0 +1,52 @@
+//! `POST /v1/uploads/{id}/complete`
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::{UploadBody, missing, upload_id};
+use crate::api::AppState;
+use crate::api::caller::Caller;
+use crate::api::extract::Named;
+use crate::api::problem::Problem;
+use crate::artifact::incoming::{Upload, UploadState};
+
+#[derive(Deserialize)]
+pub(crate) struct UploadPath {
+    pub(super) id: String,
+}
+
+/// Say that the content was sent.
+///
+/// It is read, compared with what was announced, and opened as what its name says; jobs may name it from then
+/// on. What is wrong with it is told, and it stays pending: send it again. May be repeated.
+#[utoipa::path(
+    post, path = "/v1/uploads/{id}/complete", tag = "uploads", operation_id = "completeUpload",
+    params(("id" = String, Path, description = "The upload")),
+    security(("api_key" = ["write"])),
+    responses((status = 200, description = "It is ready", body = UploadBody))
+)]
+pub(crate) async fn complete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Named(path): Named<UploadPath>,
+) -> Result<Json<UploadBody>, Problem> {
+    let id = upload_id(&path.id)?;
+    let tenant = caller.tenant.as_str();
+    let upload = state.artifacts.get_upload(tenant, id).await;
+    let upload = upload.map_err(missing)?;
+    if upload.state == UploadState::Ready {
+        return Ok(Json(upload.into()));
+    }
+    state.intake.admit(&caller.tenant, &upload).await?;
+    let upload = Upload {
+        state: UploadState::Ready,
+        ..upload
+    };
+    state
+        .artifacts
+        .put_upload(tenant, &upload)
+        .await
+        .map_err(missing)?;
+    Ok(Json(upload.into()))
+}

@@ -1,0 +1,80 @@
+//! `PUT /v1/blobs/uploads/{tenant}/{id}`: where a local store's signed upload leads; a bucket takes its own.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use futures::TryStreamExt;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::api::AppState;
+use crate::api::blobs::refused;
+use crate::api::extract::{Named, Params};
+use crate::api::jobs::now_ms;
+use crate::api::problem::{Problem, ProblemCode};
+use crate::artifact::error::ArtifactError;
+use crate::artifact::key::Key;
+use crate::artifact::sign::Refused;
+use crate::prune::failure::Failure;
+
+#[derive(Deserialize)]
+pub(crate) struct ContentPath {
+    tenant: String,
+    id: String,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UploadSignature {
+    /// Digest of the content.
+    #[param(pattern = "^[0-9a-f]{64}$")]
+    sha256: String,
+    /// Size of the content.
+    #[param(minimum = 0)]
+    bytes: u64,
+    /// Moment of expiry in Unix seconds.
+    expires: i64,
+    /// HMAC-SHA256 over key, digest, size and expiry, hex.
+    signature: String,
+}
+
+/// The content of an upload, by its signed URL.
+#[utoipa::path(
+    put, path = "/v1/blobs/uploads/{tenant}/{id}", tag = "uploads", operation_id = "putUpload",
+    params(("tenant" = String, Path, description = "Whose it is"), ("id" = String, Path, description = "The upload"), UploadSignature),
+    request_body(content = String, content_type = "application/octet-stream", description = "The bytes that were announced"),
+    security(()),
+    responses((status = 204, description = "It has arrived"))
+)]
+pub(crate) async fn put(
+    State(state): State<AppState>,
+    Named(path): Named<ContentPath>,
+    Params(query): Params<UploadSignature>,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let key = Key::upload(&path.tenant, &path.id).map_err(|_| refused(Refused::Forged))?;
+    let announced = (query.sha256.as_str(), query.bytes);
+    state
+        .signing
+        .verify_upload(
+            &key,
+            announced,
+            query.expires,
+            &query.signature,
+            now_ms() / 1_000,
+        )
+        .map_err(refused)?;
+    let stream = body.into_data_stream().map_err(std::io::Error::other);
+    match state.artifacts.receive(&key, stream, query.bytes).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(ArtifactError::TooLarge { .. } | ArtifactError::Cut) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            ProblemCode::InvalidRequest,
+            format!(
+                "not the {} bytes that were announced; nothing was kept",
+                query.bytes
+            ),
+        )),
+        Err(error) => Err(Failure::from(error).into()),
+    }
+}

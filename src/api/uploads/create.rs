@@ -1,0 +1,133 @@
+//! `POST /v1/uploads`
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{UploadBody, missing};
+use crate::api::AppState;
+use crate::api::caller::Caller;
+use crate::api::extract::Body;
+use crate::api::jobs::now_ms;
+use crate::api::problem::{Problem, ProblemCode};
+use crate::artifact::incoming::{Upload, UploadId, UploadState};
+
+/// The URL for the content holds so long.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// Largest content: the largest model that is taken, with the small files beside its weights.
+const MOST_BYTES: u64 = 17 << 30;
+
+/// Ends of names: a model in an archive, or a data file.
+const ENDS: [&str; 4] = [".tar", ".tsv", ".csv", ".jsonl"];
+
+/// What will be sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateUpload {
+    /// `.tar` (uncompressed) for a folder that `save_pretrained(..)` wrote; `.tsv`, `.csv` or `.jsonl` for data.
+    #[schema(
+        example = "model.tar",
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\\.(tar|tsv|csv|jsonl)$"
+    )]
+    name: String,
+    /// Size in bytes.
+    #[schema(minimum = 1, maximum = 18_253_611_008_i64)]
+    bytes: u64,
+    /// SHA-256 of the content.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    sha256: String,
+}
+
+/// Announce a model or a data file.
+///
+/// Then `PUT` the content to the URL of the answer, and `POST` to `/v1/uploads/{id}/complete`.
+#[utoipa::path(
+    post, path = "/v1/uploads", tag = "uploads", operation_id = "createUpload", request_body = CreateUpload,
+    security(("api_key" = ["write"])),
+    responses((status = 201, description = "Where to send the content", body = UploadBody, headers(
+        ("Location" = String, description = "Where the upload is"),
+    )))
+)]
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    body: Body<CreateUpload>,
+) -> Result<Response, Problem> {
+    let CreateUpload {
+        name,
+        bytes,
+        sha256,
+    } = body.value;
+    let wrong = |pointer: &'static str, detail: String| {
+        Problem::invalid_field(pointer, ProblemCode::ValidationFailed, detail)
+    };
+    check_name(&name).map_err(|detail| wrong("/name", detail))?;
+    if !(1..=MOST_BYTES).contains(&bytes) {
+        return Err(wrong(
+            "/bytes",
+            format!("an upload has 1 to {MOST_BYTES} bytes"),
+        ));
+    }
+    let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if sha256.len() != 64 || !sha256.bytes().all(digits) {
+        return Err(wrong(
+            "/sha256",
+            "a SHA-256 has 64 lower-case hexadecimal digits".to_owned(),
+        ));
+    }
+    let upload = Upload {
+        id: UploadId::fresh(),
+        name,
+        bytes,
+        sha256,
+        state: UploadState::Pending,
+        created_at: now_ms(),
+    };
+    let tenant = caller.tenant.as_str();
+    state
+        .artifacts
+        .put_upload(tenant, &upload)
+        .await
+        .map_err(missing)?;
+    let key = upload
+        .key(tenant)
+        .map_err(|error| Problem::internal(&error))?;
+    let signed = state
+        .artifacts
+        .signed_upload(&key, &upload.sha256, upload.bytes, LIFETIME);
+    let signed = signed.await.map_err(missing)?;
+    let location = format!("/v1/uploads/{}", upload.id);
+    let body = UploadBody {
+        put: Some(signed.into()),
+        ..upload.into()
+    };
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        Json(body),
+    )
+        .into_response())
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let stem = ENDS.iter().find_map(|end| name.strip_suffix(end));
+    let good = stem.is_some_and(|stem| {
+        (1..=100).contains(&stem.len())
+            && stem.as_bytes()[0].is_ascii_alphanumeric()
+            && stem.bytes().all(plain)
+    });
+    match good {
+        true => Ok(()),
+        false => Err(format!(
+            "a name has letters, digits, '.', '_' and '-', and ends in one of {}",
+            ENDS.join(", ")
+        )),
+    }
+}

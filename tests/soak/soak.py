@@ -1,0 +1,289 @@
+"""Random kills, and a checker of histories.
+
+What must hold: a job that was acknowledged ends in exactly one terminal state, which never changes; a
+succeeded one has one published result, whose files are all there with the checksums that were told; no
+other attempt's files stay; a request that was repeated under one Idempotency-Key made one job.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "debian-sections"
+TERMINAL = {"succeeded", "failed", "canceled", "expired"}
+LEASE_SECONDS = 5
+WORKERS = 3
+MOST_OPEN = 6
+
+violations = []
+
+
+def violation(text):
+    print("VIOLATION", text, flush=True)
+    violations.append(text)
+
+
+class Process:
+    """One of ours, started again whenever it dies."""
+
+    def __init__(self, verb, name, place, extra):
+        self.command = [
+            str(ROOT / "target/debug/optin"), verb, "--listen", "127.0.0.1:0", "--log-format", "json",
+            "--data-dir", str(place / name), "--source-root", str(EXAMPLE),
+            "--lease-seconds", str(LEASE_SECONDS), *extra,
+        ]
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": os.environ["OPTIN_TEST_DATABASE_URL"],
+            "OPTIN_STORAGE_URL": f"s3://{os.environ['OPTIN_TEST_S3_BUCKET']}/soak",
+            "AWS_ENDPOINT_URL": os.environ["OPTIN_TEST_S3_ENDPOINT"],
+            "AWS_ACCESS_KEY_ID": os.environ["OPTIN_TEST_S3_ACCESS_KEY"],
+            "AWS_SECRET_ACCESS_KEY": os.environ["OPTIN_TEST_S3_SECRET_KEY"],
+        }
+        self.log = place / f"{name}.log"
+        self.start()
+
+    def start(self):
+        """Tries until it runs: its stores may be away at this moment."""
+        while True:
+            with self.log.open("ab") as log:
+                self.child = subprocess.Popen(self.command, env=self.environment, stderr=log, stdout=log)
+            begun = self.log.stat().st_size
+            for _ in range(300):
+                if self.child.poll() is not None:
+                    break
+                with self.log.open() as log:
+                    log.seek(begun)
+                    for line in log:
+                        fields = line.startswith("{") and line.endswith("}\n") and json.loads(line).get("fields", {})
+                        if fields and fields.get("message") == "listening":
+                            self.url = fields["url"]
+                            return
+                time.sleep(0.05)
+            self.child.kill()
+            self.child.wait()
+            time.sleep(0.5)
+
+    def kill(self, how=signal.SIGKILL):
+        self.child.send_signal(how)
+        self.child.wait()
+
+    def signal(self, what):
+        self.child.send_signal(what)
+
+
+def call(url, method="GET", body=None, headers=()):
+    """Status and document; status 0 when there was no answer."""
+    request = urllib.request.Request(url, method=method, data=body and json.dumps(body).encode())
+    request.add_header("content-type", "application/json")
+    for name, value in headers:
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, None
+    except (OSError, ValueError, EOFError):
+        return 0, None
+    except Exception as error:  # A server that dies within an answer.
+        return (0, None) if "IncompleteRead" in type(error).__name__ or "Remote" in type(error).__name__ else violation(repr(error)) or (0, None)
+
+
+class Soak:
+    def __init__(self, arguments, place):
+        self.random = random.Random(arguments.seed)
+        self.services = pathlib.Path(arguments.services)
+        self.service = Process("serve", "service", place, ["--workers", "0"])
+        self.workers = [Process("worker", f"worker-{index}", place, ["--workers", "1"]) for index in range(WORKERS)]
+        self.jobs = {}  # id -> last document seen
+        self.asleep = {}
+        self.counts = {}
+        self.over = threading.Event()
+
+    def submit(self):
+        """A job, asked for under one key until it is acknowledged, and then once more."""
+        key = str(uuid.uuid4())
+        source = lambda name: {"uri": (EXAMPLE / name).as_uri()}
+        body = {
+            "model": source("model"),
+            "calibration": {**source("calibration.tsv"), "max_samples": 48, "seed": self.random.randrange(1000)},
+            "target": {"value": f"{self.random.randrange(40, 80)}%", "tolerance": "3%"},
+            "max_attempts": 10,
+        }
+        ids = set()
+        while len(ids) == 0 or self.random.random() < 0.3:
+            status, job = call(f"{self.service.url}/v1/jobs", "POST", body, [("Idempotency-Key", key)])
+            if status == 202:
+                ids.add(job["id"])
+                self.jobs.setdefault(job["id"], job)
+            elif status not in (0, 500, 503):
+                violation(f"POST answered {status}")
+            else:
+                time.sleep(0.3)
+        if len(ids) > 1:
+            violation(f"one key made {ids}")
+
+    def look(self, job_id):
+        status, job = call(f"{self.service.url}/v1/jobs/{job_id}")
+        if status == 404:
+            violation(f"{job_id} was acknowledged and is lost")
+        if status != 200:
+            return self.jobs[job_id]
+        before = self.jobs[job_id]
+        if before["state"] in TERMINAL and (job["state"], job["attempt"]) != (before["state"], before["attempt"]):
+            violation(f"{job_id} changed after its end: {before['state']} to {job['state']}")
+        if job["attempt"] < before["attempt"]:
+            violation(f"{job_id} lost an attempt")
+        self.jobs[job_id] = job
+        return job
+
+    def drive(self):
+        """Keeps some jobs open, cancels a few."""
+        while not self.over.is_set():
+            open_jobs = [job_id for job_id, job in list(self.jobs.items()) if job["state"] not in TERMINAL]
+            if len(open_jobs) < MOST_OPEN:
+                self.submit()
+            for job_id in open_jobs:
+                self.look(job_id)
+            if open_jobs and self.random.random() < 0.02:
+                call(f"{self.service.url}/v1/jobs/{self.random.choice(open_jobs)}/cancel", "POST", {})
+                self.count("cancel")
+            time.sleep(0.3)
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def server(self, name, command):
+        subprocess.run([ROOT / "tests/services" / name, command, self.services / name], check=True, stdout=subprocess.DEVNULL)
+
+    def harm(self):
+        """Does one bad thing."""
+        what = self.random.choices(
+            ["kill worker", "stop worker", "terminate worker", "kill service", "crash database", "crash bucket", "cut connections"],
+            [8, 4, 3, 3, 1, 1, 3],
+        )[0]
+        self.count(what)
+        if what in ("kill worker", "terminate worker"):
+            worker = self.random.choice([worker for worker in self.workers if worker not in self.asleep])
+            worker.kill(signal.SIGTERM if what.startswith("terminate") else signal.SIGKILL)
+            worker.start()
+        elif what == "stop worker" and len(self.asleep) < WORKERS - 1:
+            worker = self.random.choice([worker for worker in self.workers if worker not in self.asleep])
+            worker.signal(signal.SIGSTOP)
+            self.asleep[worker] = time.monotonic() + self.random.uniform(1, 3 * LEASE_SECONDS)
+        elif what == "kill service":
+            self.service.kill()
+            self.service.start()
+        elif what == "crash database":
+            self.server("postgres", "crash")
+            time.sleep(self.random.uniform(0, 4))
+            self.server("postgres", "restart")
+        elif what == "crash bucket":
+            self.server("rgw", "crash")
+            time.sleep(self.random.uniform(0, 4))
+            self.server("rgw", "restart")
+        elif what == "cut connections":
+            psql = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))[-1]
+            subprocess.run(
+                [psql, os.environ["OPTIN_TEST_DATABASE_URL"], "-qc",
+                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'optin'"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+            )
+
+    def wake(self, all_of_them=False):
+        for worker, until in list(self.asleep.items()):
+            if all_of_them or time.monotonic() > until:
+                worker.signal(signal.SIGCONT)
+                del self.asleep[worker]
+
+    def run(self, minutes):
+        driver = threading.Thread(target=self.drive)
+        driver.start()
+        end = time.monotonic() + 60 * minutes
+        said = time.monotonic()
+        while time.monotonic() < end and not violations:
+            time.sleep(self.random.uniform(0.5, 6))
+            self.wake()
+            self.harm()
+            if time.monotonic() - said > 60:
+                said = time.monotonic()
+                states = [job["state"] for job in list(self.jobs.values())]
+                print({state: states.count(state) for state in set(states)}, self.counts, flush=True)
+        self.over.set()
+        self.wake(all_of_them=True)
+        driver.join()
+
+    def settle(self):
+        """In peace, every job ends."""
+        end = time.monotonic() + 300
+        while any(self.look(job_id)["state"] not in TERMINAL for job_id in list(self.jobs)):
+            if time.monotonic() > end:
+                return violation(f"never ended: {[job for job in self.jobs.values() if job['state'] not in TERMINAL]}")
+            time.sleep(0.5)
+
+    def check(self, job_id, job):
+        url = f"{self.service.url}/v1/jobs/{job_id}"
+        types = [event["type"] for event in call(f"{url}/events?limit=1000")[1]["data"]]
+        ends = [name for name in types if name in TERMINAL]
+        if ends != [job["state"]]:
+            violation(f"{job_id} is {job['state']} and its history ends {ends}")
+        if job["state"] == "failed":
+            violation(f"{job_id} failed: {job['failure']}")
+        if job["state"] != "succeeded":
+            return
+        files = call(f"{url}/artifacts")[1]["data"]
+        if len(files) < 10:
+            violation(f"{job_id} has only {len(files)} files")
+        for file in files:
+            with urllib.request.urlopen(self.service.url + file["href"], timeout=60) as answer:
+                content = answer.read()
+            if hashlib.sha256(content).hexdigest() != file["sha256"] or len(content) != file["bytes"]:
+                violation(f"{job_id}: {file['name']} is not what was told")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--services", required=True)
+    arguments = parser.parse_args()
+    print("seed", arguments.seed, flush=True)
+    place = pathlib.Path(tempfile.mkdtemp())
+    soak = Soak(arguments, place)
+    try:
+        soak.run(arguments.minutes)
+        soak.settle()
+        for job_id, job in soak.jobs.items():
+            soak.check(job_id, job)
+    finally:
+        for process in [soak.service, *soak.workers]:
+            process.child.kill()
+    states = [job["state"] for job in soak.jobs.values()]
+    attempts = [job["attempt"] for job in soak.jobs.values()]
+    print(json.dumps({
+        "jobs": len(states),
+        "states": {state: states.count(state) for state in sorted(set(states))},
+        "attempts": sum(attempts),
+        "most_attempts": max(attempts, default=0),
+        "harm": soak.counts,
+        "violations": violations,
+    }))
+    if violations:
+        raise SystemExit(f"{len(violations)} violations; the logs are in {place}")
+    shutil.rmtree(place)
+
+
+main()
