@@ -23,6 +23,7 @@ use super::{
     AppState, artifacts, audit, blobs, capabilities, document, events, health, jobs, keys, measure,
     uploads, webhooks,
 };
+use crate::job::trace::TraceParent;
 
 /// Largest body of a request.
 const BODY_BYTES: usize = 1 << 20;
@@ -30,8 +31,17 @@ const BODY_BYTES: usize = 1 << 20;
 /// Names a request in headers, problems and the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The trace of a request (W3C Trace Context).
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
 tokio::task_local! {
     static CURRENT: String;
+    static TRACE: TraceParent;
+}
+
+/// The trace that what this task does belongs to.
+pub(super) fn current_trace() -> Option<TraceParent> {
+    TRACE.try_with(TraceParent::child).ok()
 }
 
 /// The id of the request that this task answers.
@@ -41,7 +51,13 @@ pub(super) fn current_request_id() -> Option<String> {
 
 /// The same work in another task, for the same request.
 pub(super) fn with_request_id<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
-    CURRENT.scope(current_request_id().unwrap_or_default(), work)
+    let trace = TRACE
+        .try_with(Clone::clone)
+        .unwrap_or_else(|_| TraceParent::fresh());
+    CURRENT.scope(
+        current_request_id().unwrap_or_default(),
+        TRACE.scope(trace, work),
+    )
 }
 
 /// Routes with their entries in the document.
@@ -140,7 +156,12 @@ async fn identify(mut request: Request, next: Next) -> Response {
     if let Ok(value) = id.parse() {
         request.headers_mut().insert(REQUEST_ID, value);
     }
-    let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
+    let trace = traced(&request).unwrap_or_else(TraceParent::fresh);
+    if let Ok(value) = trace.to_string().parse() {
+        request.headers_mut().insert(TRACE_PARENT, value);
+    }
+    let answered = TRACE.scope(trace, next.run(request));
+    let mut response = CURRENT.scope(id.clone(), answered).await;
     if let Ok(value) = id.parse() {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -155,14 +176,21 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     Problem::internal(&format!("a panic: {}", text.unwrap_or("without words"))).into_response()
 }
 
+/// The trace that a request names.
+fn traced(request: &Request) -> Option<TraceParent> {
+    TraceParent::parse(request.headers().get(&TRACE_PARENT)?.to_str().ok()?)
+}
+
 fn span(request: &Request) -> tracing::Span {
+    let trace = traced(request);
+    let trace_id = trace.as_ref().map_or("", TraceParent::trace_id);
     let id = request
         .headers()
         .get(&REQUEST_ID)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     // The path alone: a query may hold a signature.
-    tracing::info_span!("http", method = %request.method(), path = request.uri().path(), request_id = id)
+    tracing::info_span!("http", method = %request.method(), path = request.uri().path(), request_id = id, trace_id)
 }
 
 fn log(response: &Response, took: Duration, _: &tracing::Span) {

@@ -96,6 +96,7 @@ impl Key {
             ["jobs", job, attempt, name] => Self::named(job, attempt, name),
             ["uploads", tenant, id] => Self::upload(tenant, id),
             ["journal", tenant, document] => Self::journal(tenant, document),
+            ["probe", "readiness"] => Ok(Self::probe()),
             _ => Err(BadPart(text.chars().take(64).collect())),
         }
     }

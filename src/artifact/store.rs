@@ -15,6 +15,7 @@ use super::key::Key;
 use super::s3::{Bucket, S3Options};
 use super::sign::SigningKey;
 use super::url::LocalUrls;
+use crate::telemetry::metric;
 
 /// Where artifacts live.
 #[derive(Clone)]
@@ -166,6 +167,14 @@ impl ArtifactStore {
     }
 
     pub(super) fn failed(&self, error: object_store::Error) -> ArtifactError {
+        let failed = self.told(error);
+        if !matches!(failed, ArtifactError::NotFound(_)) {
+            metrics::counter!(metric::ARTIFACT_STORE_ERRORS).increment(1);
+        }
+        failed
+    }
+
+    fn told(&self, error: object_store::Error) -> ArtifactError {
         match (&self.backend, error) {
             (Backend::S3(bucket), error) => match error {
                 // A missing bucket looks like a missing object, but for the service's word.

@@ -7,6 +7,7 @@
 mod client;
 mod crew;
 mod demo;
+mod doctor;
 mod exit;
 mod inspect;
 mod interrupt;
@@ -59,6 +60,8 @@ enum Command {
     Download(remote::DownloadCommand),
     /// Make, list and revoke API keys, in the database itself
     Keys(keys::KeysCommand),
+    /// Check that a deployment would work, from this machine
+    Doctor(Box<doctor::DoctorCommand>),
     /// Print the OpenAPI document
     Openapi(openapi::OpenapiCommand),
 }
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Wait(command) => remote::wait(&command),
         Command::Download(command) => remote::download(&command),
         Command::Keys(command) => keys::run(&command),
+        Command::Doctor(command) => doctor::run(&command),
         Command::Openapi(command) => openapi::run(&command),
     };
     match outcome {

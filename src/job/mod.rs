@@ -17,6 +17,7 @@ pub mod retention;
 pub mod state;
 pub mod store;
 pub mod tenant;
+pub mod trace;
 pub mod webhook;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use crate::prune::failure::Failure;
 use crate::prune::recipe::Recipe;
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
+use trace::TraceParent;
 
 pub use id::JobId;
 pub use lease::Lease;
@@ -63,6 +65,8 @@ pub struct Job {
     pub max_attempts: i64,
     /// The job that this one retries.
     pub retry_of: Option<JobId>,
+    /// The trace of the request that queued it.
+    pub trace: Option<TraceParent>,
     /// Whether someone asked to stop it.
     pub cancel_requested: bool,
     /// Why it ended without a result.
@@ -113,4 +117,6 @@ pub struct NewJob {
     pub max_attempts: i64,
     /// The job that this one retries.
     pub retry_of: Option<JobId>,
+    /// The trace of the request that brings it.
+    pub trace: Option<TraceParent>,
 }

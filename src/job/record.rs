@@ -60,6 +60,7 @@ impl Record {
             attempt: 0,
             max_attempts: new.max_attempts,
             retry_of: new.retry_of,
+            trace: new.trace,
             cancel_requested: false,
             failure: None,
             report: None,

@@ -13,6 +13,12 @@ pub const JOBS_QUEUED: &str = "optin_jobs_queued";
 pub const JOBS_RUNNING: &str = "optin_jobs_running";
 /// Age of the oldest job that waits.
 pub const OLDEST_QUEUED_SECONDS: &str = "optin_jobs_oldest_queued_seconds";
+/// Jobs that workers of this process claimed.
+pub const CLAIMS: &str = "optin_claims_total";
+/// Leases that workers of this process lost: another worker has the job, or the database was away too long.
+pub const LEASES_LOST: &str = "optin_leases_lost_total";
+/// Calls of the artifact store that failed after its own retries.
+pub const ARTIFACT_STORE_ERRORS: &str = "optin_artifact_store_errors_total";
 /// Attempts that ended, by outcome.
 pub const ATTEMPTS: &str = "optin_attempts_total";
 /// Time of a stage, by stage.
@@ -61,6 +67,21 @@ fn describe() {
         OLDEST_QUEUED_SECONDS,
         Unit::Seconds,
         "Age of the oldest job that waits"
+    );
+    describe_counter!(
+        CLAIMS,
+        Unit::Count,
+        "Jobs that workers of this process claimed"
+    );
+    describe_counter!(
+        LEASES_LOST,
+        Unit::Count,
+        "Leases that workers of this process lost"
+    );
+    describe_counter!(
+        ARTIFACT_STORE_ERRORS,
+        Unit::Count,
+        "Calls of the artifact store that failed after its own retries"
     );
     describe_counter!(ATTEMPTS, Unit::Count, "Attempts that ended, by outcome");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a stage of the route");

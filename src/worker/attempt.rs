@@ -61,6 +61,7 @@ impl Worker {
         let _ = tokio::fs::remove_dir_all(&scratch).await;
         let outcome = match (ended, reporter.stopped()) {
             (_, Some(Stop::LeaseLost)) => {
+                metrics::counter!(metric::LEASES_LOST).increment(1);
                 tracing::warn!(job = %lease.job, attempt = lease.attempt, "the lease is lost; the attempt is dropped");
                 return self.discard(&lease).await;
             }
@@ -165,6 +166,7 @@ impl Worker {
                     return;
                 }
                 Err(StoreError::LeaseLost(_) | StoreError::NotFound(_)) => {
+                    metrics::counter!(metric::LEASES_LOST).increment(1);
                     tracing::warn!(job = %lease.job, attempt = lease.attempt, "the lease is lost; the attempt's result is refused");
                     return self.discard(lease).await;
                 }

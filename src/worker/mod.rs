@@ -21,10 +21,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::artifact::store::ArtifactStore;
 use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::store::JobStore;
+use crate::job::trace::TraceParent;
+use crate::telemetry::metric;
 use pruner::Pruner;
 use scratch::Scratch;
 use source::Sources;
@@ -91,7 +94,16 @@ impl Worker {
         };
         while !stop.is_cancelled() {
             match self.jobs.claim(&claimer).await {
-                Ok(Some((job, lease))) => self.attempt(job, lease, &stop).await,
+                Ok(Some((job, lease))) => {
+                    metrics::counter!(metric::CLAIMS).increment(1);
+                    let trace_id = job
+                        .trace
+                        .as_ref()
+                        .map_or("", TraceParent::trace_id)
+                        .to_owned();
+                    let span = tracing::info_span!("attempt", trace_id);
+                    self.attempt(job, lease, &stop).instrument(span).await;
+                }
                 Ok(None) => self.rest(&stop).await,
                 Err(error) => {
                     tracing::warn!(worker = %self.options.name, %error, "the queue cannot be read; trying again");

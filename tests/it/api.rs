@@ -9,4 +9,5 @@ mod keys;
 mod limits;
 mod requests;
 mod retention;
+mod trace;
 mod webhooks;

@@ -107,7 +107,8 @@ fn modules_import_only_what_the_map_allows() {
         ("model/", &["checkpoint"]),
         ("data/", &["model", "checkpoint"]),
         ("prune/", &["model", "data", "checkpoint"]),
-        ("artifact/", &[]),
+        // Whoever fails may count it: telemetry knows nobody.
+        ("artifact/", &["telemetry"]),
         ("telemetry/", &[]),
         ("job/", &["prune", "artifact", "model"]),
         (

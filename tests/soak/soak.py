@@ -41,7 +41,7 @@ class Process:
 
     def __init__(self, verb, name, place, extra):
         self.command = [
-            str(ROOT / "target/debug/optin"), verb, "--listen", "127.0.0.1:0", "--log-format", "json",
+            str(place / "optin"), verb, "--listen", "127.0.0.1:0", "--log-format", "json",
             "--data-dir", str(place / name), "--source-root", str(EXAMPLE),
             "--lease-seconds", str(LEASE_SECONDS), *extra,
         ]
@@ -215,7 +215,7 @@ class Soak:
         end = time.monotonic() + 60 * minutes
         said = time.monotonic()
         while time.monotonic() < end and not violations:
-            time.sleep(self.random.uniform(0.5, 6))
+            time.sleep(self.random.uniform(1, 9))
             self.wake()
             self.harm()
             if time.monotonic() - said > 60:
@@ -240,8 +240,9 @@ class Soak:
         ends = [name for name in types if name in TERMINAL]
         if ends != [job["state"]]:
             violation(f"{job_id} is {job['state']} and its history ends {ends}")
-        if job["state"] == "failed":
-            violation(f"{job_id} failed: {job['failure']}")
+        # Who is killed ten times may give up.
+        if job["state"] == "failed" and job["error"]["code"] != "attempts_exhausted":
+            violation(f"{job_id} failed: {job['error']}")
         if job["state"] != "succeeded":
             return
         files = call(f"{url}/artifacts")[1]["data"]
@@ -262,6 +263,8 @@ def main():
     arguments = parser.parse_args()
     print("seed", arguments.seed, flush=True)
     place = pathlib.Path(tempfile.mkdtemp())
+    # A copy: someone may build meanwhile.
+    shutil.copy2(ROOT / "target/debug/optin", place / "optin")
     soak = Soak(arguments, place)
     try:
         soak.run(arguments.minutes)

@@ -9,6 +9,7 @@ use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, idempotency_key};
 use crate::api::problem::Problem;
+use crate::api::router::current_trace;
 use crate::api::wire::create::CreateJob;
 use crate::api::wire::job::JobBody;
 use crate::job::store::Created;
@@ -36,6 +37,7 @@ pub(crate) async fn create(
     let key = idempotency_key(&headers, "/v1/jobs", &body.sha256)?;
     let mut job = body.value.into_new_job(caller.tenant)?;
     state.capabilities.check_device(job.device)?;
+    job.trace = current_trace();
     job.recipe = state.intake.check(&job.tenant, job.recipe).await?;
     match state.jobs.create(job, key, state.quota).await? {
         Created::New(job) => {

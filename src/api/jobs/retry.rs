@@ -9,6 +9,7 @@ use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Id, idempotency_key};
 use crate::api::problem::{Problem, ProblemCode};
+use crate::api::router::current_trace;
 use crate::api::wire::job::JobBody;
 use crate::job::NewJob;
 use crate::job::store::Created;
@@ -54,6 +55,7 @@ pub(crate) async fn retry(
         labels: old.labels,
         max_attempts: old.max_attempts,
         retry_of: Some(id),
+        trace: current_trace(),
     };
     let (Created::New(job) | Created::Replayed(job)) =
         state.jobs.create(again, key, state.quota).await?;

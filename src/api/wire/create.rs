@@ -236,6 +236,7 @@ impl CreateJob {
             labels,
             deadline_ms,
             retry_of: None,
+            trace: None,
         })
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::event::{Event, NewEvent};
 use super::queue::{Claimer, Quota};
 use super::tenant::Scope;
-use super::{Job, JobId, Lease, NewJob, State};
+use super::{Job, JobId, Lease, NewJob, State, UnixMs};
 use crate::artifact::manifest::Manifest;
 use crate::prune::failure::Failure;
 use crate::prune::report::Report;
@@ -213,6 +213,9 @@ pub trait JobStore: Send + Sync {
 
     /// Depth of the queue.
     async fn depth(&self) -> Result<QueueDepth, StoreError>;
+
+    /// The database's clock.
+    async fn clock(&self) -> Result<UnixMs, StoreError>;
 
     /// Whether the store answers (for `/readyz`).
     async fn ping(&self) -> Result<(), StoreError>;

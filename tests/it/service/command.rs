@@ -179,3 +179,65 @@ fn submit_wait_and_download_speak_to_any_server() {
     let nobody = run(optin().args(["status", "--server", "http://127.0.0.1:9", &id]));
     assert!(nobody.status.code() == Some(1) && text(&nobody.stderr).contains("cannot be reached"));
 }
+
+#[test]
+fn doctor_tells_what_would_fail_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let doctor = |arguments: &[&str]| {
+        let mut command = optin();
+        command.args(["doctor", "--json", "--hub-endpoint", "http://127.0.0.1:9"]);
+        command.arg("--data-dir").arg(folder.path().join("data"));
+        let ended = run(command.args(arguments));
+        let found: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let states: std::collections::BTreeMap<String, String> = found["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|check| {
+                let text = |name: &str| check[name].as_str().unwrap().to_owned();
+                (text("check"), text("state"))
+            })
+            .collect();
+        (
+            ended.status.code(),
+            found["healthy"].as_bool().unwrap(),
+            states,
+        )
+    };
+    let (code, healthy, states) = doctor(&[]);
+    assert!(code == Some(0) && healthy, "{states:?}");
+    assert_eq!(
+        (states["database"].as_str(), states["hub"].as_str()),
+        ("ok", "warning")
+    );
+    let (code, healthy, states) = doctor(&["--database-url", "postgres://optin@127.0.0.1:1/jobs"]);
+    assert!(code == Some(1) && !healthy, "{states:?}");
+    assert_eq!(
+        (
+            states["database"].as_str(),
+            states["artifact store"].as_str()
+        ),
+        ("failed", "ok")
+    );
+    let bucket = crate::fixture::bucket::options();
+    let url = format!("s3://{}/{}", bucket.bucket, bucket.prefix);
+    let endpoint = bucket.endpoint.unwrap();
+    let keys = [
+        "--s3-access-key-id",
+        &bucket.keys.unwrap().id,
+        "--s3-secret-access-key",
+        &crate::fixture::bucket::secret(),
+    ];
+    let there = [
+        &["--storage-url", &url, "--s3-endpoint", &endpoint][..],
+        &keys,
+    ]
+    .concat();
+    assert_eq!(doctor(&there).2["download URLs"], "ok");
+    let elsewhere = [&there[..], &["--s3-public-endpoint", "http://127.0.0.1:9"]].concat();
+    let (_, healthy, states) = doctor(&elsewhere);
+    assert!(
+        !healthy && states["download URLs"] == "failed",
+        "{states:?}"
+    );
+}

@@ -357,6 +357,11 @@ impl JobStore for PostgresStore {
         })
     }
 
+    async fn clock(&self) -> Result<UnixMs, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        row::now(&mut connection).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         // Not a SELECT alone: a store that cannot write, as a standby, is of no use.
         let mut transaction = self.pool.begin().await?;

@@ -10,6 +10,7 @@ use super::{StoreError, webhooks};
 use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
 use crate::job::store::column::{clamped, json, word};
+use crate::job::trace::TraceParent;
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
@@ -105,9 +106,9 @@ pub(super) async fn insert(
     let query = sqlx::query(
         "INSERT INTO jobs (id, state, stage, done, total, stage_since, attempt, spent, cancel_requested, not_before, worker,
                            lease_until, failure, report, manifest, started_at, finished_at, version,
-                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank)
+                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank, traceparent)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::json, $14::json, $15::json, $16, $17, $18,
-                 $19::json, $20, $21::jsonb, $22, $23, $24, $25, $26, $27, $28, $29)",
+                 $19::json, $20, $21::jsonb, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
     );
     let job = &record.job;
     let query = bind_changing(query, record)?
@@ -121,7 +122,8 @@ pub(super) async fn insert(
         .bind(job.tenant.as_str().to_owned())
         .bind(job.device.as_str())
         .bind(job.priority)
-        .bind(record.rank);
+        .bind(record.rank)
+        .bind(job.trace.as_ref().map(ToString::to_string));
     query.execute(&mut *connection).await?;
     append_news(connection, record, now).await
 }
@@ -209,6 +211,9 @@ pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
         attempt: row.try_get("attempt")?,
         max_attempts: row.try_get("max_attempts")?,
         retry_of: row.try_get::<Option<Uuid>, _>("retry_of")?.map(JobId::from),
+        trace: row
+            .try_get::<Option<String>, _>("traceparent")?
+            .and_then(|text| TraceParent::parse(&text)),
         cancel_requested: row.try_get("cancel_requested")?,
         failure: row
             .try_get::<Option<Json<_>>, _>("failure")?

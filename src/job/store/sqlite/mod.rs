@@ -332,6 +332,11 @@ impl JobStore for SqliteStore {
         })
     }
 
+    async fn clock(&self) -> Result<UnixMs, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        row::now(&mut connection).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         // A write lock, not a SELECT: a store that cannot write is of no use.
         let (transaction, _) = self.begin().await?;

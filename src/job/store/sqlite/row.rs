@@ -7,6 +7,7 @@ use super::{StoreError, webhooks};
 use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
 use crate::job::store::column::{clamped, damaged, document, json, word};
+use crate::job::trace::TraceParent;
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
@@ -58,8 +59,8 @@ pub(super) async fn insert(
     let query = sqlx::query(
         "INSERT INTO jobs (id, state, stage, done, total, stage_since, attempt, spent, cancel_requested, not_before, worker,
                            lease_until, failure, report, manifest, started_at, finished_at, version,
-                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
     );
     let job = &record.job;
     let query = bind_changing(query, record)?
@@ -73,7 +74,8 @@ pub(super) async fn insert(
         .bind(job.tenant.as_str())
         .bind(job.device.as_str())
         .bind(job.priority)
-        .bind(record.rank);
+        .bind(record.rank)
+        .bind(job.trace.as_ref().map(ToString::to_string));
     query.execute(&mut *connection).await?;
     append_news(connection, record, now).await
 }
@@ -164,6 +166,9 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
             .try_get::<Option<String>, _>("retry_of")?
             .map(id)
             .transpose()?,
+        trace: row
+            .try_get::<Option<String>, _>("traceparent")?
+            .and_then(|text| TraceParent::parse(&text)),
         cancel_requested: row.try_get("cancel_requested")?,
         failure: row
             .try_get::<Option<String>, _>("failure")?

@@ -34,6 +34,18 @@ impl Path {
     }
 }
 
+/// The widest instructions of this machine that loops are compiled for.
+#[must_use]
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    match Arch::new() {
+        Arch::V4(_) => return "AVX-512",
+        Arch::V3(_) => return "AVX2",
+        _ => {}
+    }
+    "portable"
+}
+
 /// Partial sums that a loop keeps side by side: wide enough for the widest registers, and the same
 /// everywhere, for the order of a sum decides its last bits.
 pub(super) const LANES: usize = 16;

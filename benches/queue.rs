@@ -1,0 +1,391 @@
+//! What the queue does in a second, over a large history:
+//!
+//!     cargo bench --bench queue -- --database-url postgres://.. [--finished 1000000] [--queued 10000]
+//!
+//! On SQLite (a file in a temporary folder) and on the PostgreSQL server that is named (in a database of its
+//! own), side by side with a bare `SKIP LOCKED` loop on a table of three columns: what the server can do when
+//! nothing is kept but who has what. Prints one table.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot go on says where"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use optin::job::queue::{Claimer, Quota};
+use optin::job::store::postgres::PostgresStore;
+use optin::job::store::sqlite::SqliteStore;
+use optin::job::store::{JobStore, Outcome};
+use optin::job::{Device, NewJob, TenantId};
+use optin::prune::failure::{Code, Failure};
+use optin::prune::recipe::Recipe;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use tokio::sync::Notify;
+
+const CLAIMERS: usize = 8;
+const READERS: usize = 16;
+
+#[derive(Parser)]
+struct Flags {
+    /// A PostgreSQL server on which a database may be made
+    #[arg(long)]
+    database_url: String,
+    /// Jobs that have ended
+    #[arg(long, default_value_t = 1_000_000)]
+    finished: u64,
+    /// Jobs that wait
+    #[arg(long, default_value_t = 10_000)]
+    queued: u64,
+    /// Cargo passes this
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Times of one kind of call.
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn line(mut self, name: &str, wall: Duration) {
+        self.0.sort_unstable();
+        let at =
+            |share: f64| self.0[((self.0.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+        println!(
+            "{name:44} {:8.0} /s   p50 {:7.2} ms   p99 {:7.2} ms",
+            self.0.len() as f64 / wall.as_secs_f64(),
+            at(0.5),
+            at(0.99)
+        );
+    }
+}
+
+fn new_job() -> NewJob {
+    let recipe = serde_json::json!({
+        "model": {"uri": "file:///models/a"},
+        "calibration": {
+            "source": {"uri": "file:///data/a.tsv"},
+            "mapping": {"text": null, "text_pair": null, "label": null},
+            "max_samples": 512, "seed": 0
+        },
+        "evaluation": null,
+        "target": {"metric": "flops", "keep": 0.5, "tolerance": 0.01},
+        "method": optin::prune::recipe::Method::default(),
+    });
+    NewJob {
+        tenant: TenantId::only(),
+        device: Device::Cpu,
+        priority: 0,
+        recipe: serde_json::from_value::<Recipe>(recipe).unwrap(),
+        labels: Default::default(),
+        deadline_ms: None,
+        max_attempts: 3,
+        retry_of: None,
+        trace: None,
+    }
+}
+
+fn claimer(index: usize) -> Claimer {
+    Claimer {
+        worker: format!("w{index}"),
+        device: Device::Cpu,
+        quota: Quota::default(),
+        lease_ms: 60_000,
+    }
+}
+
+/// Claims and ends jobs until none waits.
+async fn drain(store: &Arc<dyn JobStore>, name: &str) {
+    let start = Instant::now();
+    let claimers = (0..CLAIMERS).map(|index| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            let mut times = Vec::new();
+            loop {
+                let begun = Instant::now();
+                let Some((_, lease)) = store.claim(&claimer(index)).await.unwrap() else {
+                    return times;
+                };
+                times.push(begun.elapsed());
+                let failed = Outcome::Failed(Failure::new(Code::InvalidData, "a benchmark"));
+                store.finish(&lease, failed).await.unwrap();
+            }
+        })
+    });
+    let mut times = Vec::new();
+    for claimer in claimers.collect::<Vec<_>>() {
+        times.extend(claimer.await.unwrap());
+    }
+    Times(times).line(
+        &format!("{name}: claim (and end), {CLAIMERS} claimers"),
+        start.elapsed(),
+    );
+}
+
+/// From the acceptance of a job to its claim by one of the waiting claimers, at fifty jobs a second.
+async fn start_latency(store: &Arc<dyn JobStore>, wake: &Arc<Notify>, notify: bool, name: &str) {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let claimers = (0..CLAIMERS).map(|index| {
+        let (store, wake, tell) = (Arc::clone(store), Arc::clone(wake), tell.clone());
+        tokio::spawn(async move {
+            loop {
+                if let Some((job, lease)) = store.claim(&claimer(index)).await.unwrap() {
+                    tell.send((job.id, Instant::now())).unwrap();
+                    let failed = Outcome::Failed(Failure::new(Code::InvalidData, "a benchmark"));
+                    store.finish(&lease, failed).await.unwrap();
+                    continue;
+                }
+                let _ = tokio::time::timeout(Duration::from_secs(1), wake.notified()).await;
+            }
+        })
+    });
+    let claimers: Vec<_> = claimers.collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (start, mut sent) = (Instant::now(), std::collections::HashMap::new());
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..500 {
+        ticks.tick().await;
+        let begun = Instant::now();
+        let created = store
+            .create(new_job(), None, Quota::default())
+            .await
+            .unwrap();
+        if notify {
+            wake.notify_one();
+        }
+        let optin::job::store::Created::New(job) = created else {
+            unreachable!()
+        };
+        sent.insert(job.id, begun);
+    }
+    let mut times = Vec::new();
+    while times.len() < 500 {
+        let (id, at) = told.recv().await.unwrap();
+        times.push(at - sent[&id]);
+    }
+    Times(times).line(
+        &format!("{name}: POST's transaction to claim, 50 jobs/s"),
+        start.elapsed(),
+    );
+    claimers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// `GET /v1/jobs/{id}` of the real service.
+async fn reads(serve: &[&str], store: &Arc<dyn JobStore>, name: &str, release: impl FnOnce()) {
+    let created = store
+        .create(new_job(), None, Quota::default())
+        .await
+        .unwrap();
+    let optin::job::store::Created::New(job) = created else {
+        unreachable!()
+    };
+    release();
+    let (_server, url) = Server::start(serve);
+    let start = Instant::now();
+    let client = reqwest::Client::new();
+    let readers = (0..READERS).map(|_| {
+        let (client, url) = (client.clone(), format!("{url}/v1/jobs/{}", job.id));
+        tokio::spawn(async move {
+            let mut times = Vec::new();
+            while start.elapsed() < Duration::from_secs(5) {
+                let begun = Instant::now();
+                let answer = client.get(&url).send().await.unwrap();
+                assert_eq!(answer.status(), 200);
+                answer.bytes().await.unwrap();
+                times.push(begun.elapsed());
+            }
+            times
+        })
+    });
+    let mut times = Vec::new();
+    for reader in readers.collect::<Vec<_>>() {
+        times.extend(reader.await.unwrap());
+    }
+    Times(times).line(
+        &format!("{name}: GET /v1/jobs/{{id}}, {READERS} readers"),
+        start.elapsed(),
+    );
+}
+
+struct Server(Child);
+
+impl Server {
+    fn start(arguments: &[&str]) -> (Self, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_optin"));
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--workers",
+            "0",
+            "--log-format",
+            "json",
+        ]);
+        command
+            .args(["--rate", "1000000", "--burst", "1000000"])
+            .args(arguments);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let server = Self(child);
+        for line in lines {
+            let record: serde_json::Value =
+                serde_json::from_str(&line.unwrap()).unwrap_or_default();
+            if let Some(url) = record["fields"]["url"].as_str() {
+                return (server, url.to_owned());
+            }
+        }
+        panic!("the server ended");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn sqlite(flags: &Flags, folder: &std::path::Path) {
+    let path = folder.join("jobs.sqlite");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store
+        .create(new_job(), None, Quota::default())
+        .await
+        .unwrap();
+    drop(store);
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display()))
+        .await
+        .unwrap();
+    let (finished, queued) = (flags.finished, flags.queued);
+    let columns = "tenant, device, priority, recipe, model_uri, labels, max_attempts, not_before, created_at, version";
+    let series = |count| {
+        format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})")
+    };
+    for statement in [
+        format!("{} INSERT INTO jobs (id, rank, state, finished_at, failure, {columns})
+             SELECT printf('job_00000000-0000-7000-8000-%012x', i), 0, 'failed', created_at, '{{}}', {columns} FROM n, jobs", series(finished)),
+        format!("{} INSERT INTO jobs (id, rank, state, {columns})
+             SELECT printf('job_10000000-0000-7000-8000-%012x', i), i, 'queued', {columns} FROM n, (SELECT * FROM jobs WHERE state = 'queued' LIMIT 1)", series(queued)),
+        "DELETE FROM jobs WHERE rank = 1 AND id > 'job_1000000f'".to_owned(),
+        "ANALYZE".to_owned(),
+    ] {
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let opened: Arc<dyn JobStore> = Arc::new(SqliteStore::open(&path).await.unwrap());
+    drain(&opened, "sqlite").await;
+    start_latency(&opened, &Arc::new(Notify::new()), true, "sqlite").await;
+    // One process a file: this one lets go before the service opens it.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let data = folder.display().to_string();
+    let store = Arc::clone(&opened);
+    reads(&["--data-dir", &data], &store, "sqlite", move || {
+        drop(opened);
+    })
+    .await;
+}
+
+async fn postgres(flags: &Flags, folder: &std::path::Path) {
+    let name = format!("bench_{}", uuid::Uuid::new_v4().simple());
+    let mut server = PgConnection::connect(&flags.database_url).await.unwrap();
+    server
+        .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .await
+        .unwrap();
+    let (start, _) = flags.database_url.rsplit_once('/').unwrap();
+    let url = format!("{start}/{name}");
+    let store = Arc::new(PostgresStore::open(&url, 24).await.unwrap());
+    store
+        .create(new_job(), None, Quota::default())
+        .await
+        .unwrap();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let (finished, queued) = (flags.finished, flags.queued);
+    let columns = "tenant, device, priority, recipe, model_uri, labels, max_attempts, not_before, created_at, version";
+    for statement in [
+        format!("INSERT INTO jobs (id, rank, state, finished_at, failure, {columns})
+             SELECT gen_random_uuid(), 0, 'failed', created_at, '{{}}', {columns} FROM generate_series(1, {finished}), jobs"),
+        format!("INSERT INTO jobs (id, rank, state, {columns})
+             SELECT gen_random_uuid(), i, 'queued', {columns} FROM generate_series(2, {queued}) AS i, (SELECT * FROM jobs WHERE state = 'queued' LIMIT 1) AS one"),
+        format!("CREATE TABLE bare AS SELECT gen_random_uuid() AS id, 'done' AS state, i AS rank FROM generate_series(1, {finished}) AS i"),
+        format!("INSERT INTO bare SELECT gen_random_uuid(), 'queued', i FROM generate_series(1, {queued}) AS i"),
+        "ALTER TABLE bare ADD PRIMARY KEY (id)".to_owned(),
+        "CREATE INDEX bare_queued ON bare (rank) WHERE state = 'queued'".to_owned(),
+        "VACUUM ANALYZE".to_owned(),
+    ] {
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    bare(&url).await;
+    let jobs: Arc<dyn JobStore> = Arc::clone(&store) as _;
+    drain(&jobs, "postgres").await;
+    let wake = Arc::new(Notify::new());
+    let listening = {
+        let (store, wake) = (Arc::clone(&store), Arc::clone(&wake));
+        tokio::spawn(async move { store.wake_on_jobs(wake).await })
+    };
+    start_latency(&jobs, &wake, false, "postgres, woken by NOTIFY").await;
+    listening.abort();
+    let data = folder.display().to_string();
+    reads(
+        &["--data-dir", &data, "--database-url", &url],
+        &jobs,
+        "postgres",
+        || {},
+    )
+    .await;
+    drop((jobs, store, connection));
+    server
+        .execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
+        .await
+        .unwrap();
+}
+
+/// The limit: one statement takes a row, one ends it, and nothing else is kept.
+async fn bare(url: &str) {
+    let start = Instant::now();
+    let claimers = (0..CLAIMERS).map(|_| {
+        let url = url.to_owned();
+        tokio::spawn(async move {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            let mut times = Vec::new();
+            loop {
+                let begun = Instant::now();
+                let taken: Option<(uuid::Uuid,)> = sqlx::query_as(
+                    "UPDATE bare SET state = 'running' WHERE id = (
+                         SELECT id FROM bare WHERE state = 'queued' ORDER BY rank LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id",
+                )
+                .fetch_optional(&mut connection)
+                .await
+                .unwrap();
+                let Some((id,)) = taken else { return times };
+                times.push(begun.elapsed());
+                let ended = sqlx::query("UPDATE bare SET state = 'done' WHERE id = $1").bind(id);
+                ended.execute(&mut connection).await.unwrap();
+            }
+        })
+    });
+    let mut times = Vec::new();
+    for claimer in claimers.collect::<Vec<_>>() {
+        times.extend(claimer.await.unwrap());
+    }
+    Times(times).line(
+        &format!("bare SKIP LOCKED loop, {CLAIMERS} claimers"),
+        start.elapsed(),
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    let flags = Flags::parse();
+    let folder = tempfile::tempdir().unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    println!("{} jobs ended, {} wait", flags.finished, flags.queued);
+    for name in ["sqlite", "postgres"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    postgres(&flags, &folder.path().join("postgres")).await;
+    sqlite(&flags, &folder.path().join("sqlite")).await;
+}

@@ -1,0 +1,16 @@
+//! A `config.json`: refused with a reason, or read.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use optin::checkpoint::config::Config;
+use optin::checkpoint::limits::Limits;
+
+fuzz_target!(|bytes: &[u8]| {
+    let folder = tempfile::tempdir_in("/dev/shm").expect("room in memory");
+    std::fs::write(folder.path().join("config.json"), bytes).expect("room in memory");
+    let Ok(config) = Config::open(folder.path(), &Limits::default()) else {
+        return;
+    };
+    let _ = (config.model_type(), config.problem(), config.usize("hidden_size"));
+    let _ = (config.f64_or("layer_norm_eps", 1e-12), config.usize_list("pruned_heads"));
+});
