@@ -42,6 +42,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         // Syntax first, then meaning: the two have different codes.
         let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| invalid(&error))?;
         whole_numbers(&mut value);
+        if holds_nul(&value) {
+            return Err(Problem::invalid_field(
+                "",
+                ProblemCode::ValidationFailed,
+                NUL.to_owned(),
+            ));
+        }
         let value = serde_path_to_error::deserialize(value).map_err(|error| {
             let pointer = pointer(error.path());
             Problem::invalid_field(
@@ -54,6 +61,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             value,
             sha256: hex::encode(Sha256::digest(&bytes)),
         })
+    }
+}
+
+/// What no database keeps in a text.
+const NUL: &str = "a text must not hold the character U+0000";
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
     }
 }
 
@@ -156,6 +177,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(Problem::bad_request("query", NUL));
+        }
         let found = Query::<T>::from_request_parts(parts, state).await;
         found
             .map(|Query(value)| Self(value))

@@ -399,3 +399,16 @@ async fn head_is_get_without_a_body() {
     let answer = face.send("HEAD", "/v1/capabilities", &[], "").await;
     assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0));
 }
+
+#[tokio::test]
+async fn a_text_that_no_database_keeps_is_refused() {
+    let face = Face::new().await;
+    let mut body = request();
+    body["labels"] = json!({"team": "a\u{0}b"});
+    face.post("/v1/jobs", &body)
+        .await
+        .problem(422, "validation_failed");
+    face.get("/v1/jobs?model=%00")
+        .await
+        .problem(400, "invalid_request");
+}
