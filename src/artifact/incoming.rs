@@ -137,6 +137,16 @@ impl ArtifactStore {
         serde_json::from_slice(&record).map_err(failed)
     }
 
+    /// How many uploads a tenant has.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub async fn count_uploads(&self, tenant: &str) -> Result<usize, ArtifactError> {
+        let all = self.list(&Key::uploads_of(tenant).map_err(failed)?).await?;
+        let records = all.iter().filter(|object| object.key.ends_with(".json"));
+        Ok(records.count())
+    }
+
     /// Removes an upload; the record last, so that what is half removed can be removed again.
     ///
     /// # Errors

@@ -74,6 +74,14 @@ impl Key {
         )))
     }
 
+    /// Everything that a tenant sent in.
+    ///
+    /// # Errors
+    /// When a part could lead elsewhere.
+    pub fn uploads_of(tenant: &str) -> Result<Self, BadPart> {
+        Ok(Self(format!("uploads/{}", checked(tenant)?)))
+    }
+
     /// Everything that anyone sent in.
     #[must_use]
     pub fn uploads() -> Self {

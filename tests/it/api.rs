@@ -10,4 +10,5 @@ mod limits;
 mod requests;
 mod retention;
 mod trace;
+mod uploads;
 mod webhooks;

@@ -16,12 +16,16 @@ use crate::api::extract::Body;
 use crate::api::jobs::now_ms;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
+use crate::job::store::StoreError;
 
 /// The URL for the content holds so long.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Largest content: the largest model that is taken, with the small files beside its weights.
 const MOST_BYTES: u64 = 17 << 30;
+
+/// Uploads of one tenant at a time.
+const MOST_UPLOADS: usize = 200;
 
 /// Ends of names: a model in an archive, or a data file.
 const ENDS: [&str; 4] = [".tar", ".tsv", ".csv", ".jsonl"];
@@ -90,6 +94,14 @@ pub(crate) async fn create(
         created_at: now_ms(),
     };
     let tenant = caller.tenant.as_str();
+    let count = state.artifacts.count_uploads(tenant).await;
+    if count.map_err(missing)? >= MOST_UPLOADS {
+        let error = StoreError::TooMany {
+            what: "uploads",
+            most: MOST_UPLOADS as i64,
+        };
+        return Err(error.into());
+    }
     state
         .artifacts
         .put_upload(tenant, &upload)
