@@ -20,8 +20,8 @@ use clap::Parser;
 use optin::job::queue::{Claimer, Quota};
 use optin::job::store::postgres::PostgresStore;
 use optin::job::store::sqlite::SqliteStore;
-use optin::job::store::{JobStore, Outcome};
-use optin::job::{Device, NewJob, TenantId};
+use optin::job::store::{Created, JobStore, Outcome};
+use optin::job::{Device, JobId, NewJob, TenantId};
 use optin::prune::failure::{Code, Failure};
 use optin::prune::recipe::Recipe;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
@@ -67,7 +67,7 @@ fn new_job() -> NewJob {
     let recipe = serde_json::json!({
         "model": {"uri": "file:///models/a"},
         "calibration": {
-            "source": {"uri": "file:///data/a.tsv"},
+            "uri": "file:///data/a.tsv",
             "mapping": {"text": null, "text_pair": null, "label": null},
             "max_samples": 512, "seed": 0
         },
@@ -156,7 +156,7 @@ async fn start_latency(store: &Arc<dyn JobStore>, wake: &Arc<Notify>, notify: bo
         if notify {
             wake.notify_one();
         }
-        let optin::job::store::Created::New(job) = created else {
+        let Created::New(job) = created else {
             unreachable!()
         };
         sent.insert(job.id, begun);
@@ -173,21 +173,22 @@ async fn start_latency(store: &Arc<dyn JobStore>, wake: &Arc<Notify>, notify: bo
     claimers.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
-/// `GET /v1/jobs/{id}` of the real service.
-async fn reads(serve: &[&str], store: &Arc<dyn JobStore>, name: &str, release: impl FnOnce()) {
-    let created = store
-        .create(new_job(), None, Quota::default())
-        .await
-        .unwrap();
-    let optin::job::store::Created::New(job) = created else {
+/// A job to read.
+async fn waiting(store: &dyn JobStore) -> JobId {
+    let created = store.create(new_job(), None, Quota::default()).await;
+    let Created::New(job) = created.unwrap() else {
         unreachable!()
     };
-    release();
+    job.id
+}
+
+/// `GET /v1/jobs/{id}` of the real service.
+async fn reads(serve: &[&str], id: JobId, name: &str) {
     let (_server, url) = Server::start(serve);
     let start = Instant::now();
     let client = reqwest::Client::new();
     let readers = (0..READERS).map(|_| {
-        let (client, url) = (client.clone(), format!("{url}/v1/jobs/{}", job.id));
+        let (client, url) = (client.clone(), format!("{url}/v1/jobs/{id}"));
         tokio::spawn(async move {
             let mut times = Vec::new();
             while start.elapsed() < Duration::from_secs(5) {
@@ -228,13 +229,16 @@ impl Server {
             .args(["--rate", "1000000", "--burst", "1000000"])
             .args(arguments);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let server = Self(child);
-        for line in lines {
+        while let Some(line) = lines.next() {
             let record: serde_json::Value =
                 serde_json::from_str(&line.unwrap()).unwrap_or_default();
             if let Some(url) = record["fields"]["url"].as_str() {
-                return (server, url.to_owned());
+                let url = url.to_owned();
+                // Somebody must read on, or the pipe fills up.
+                std::thread::spawn(move || lines.for_each(drop));
+                return (server, url);
             }
         }
         panic!("the server ended");
@@ -278,14 +282,11 @@ async fn sqlite(flags: &Flags, folder: &std::path::Path) {
     let opened: Arc<dyn JobStore> = Arc::new(SqliteStore::open(&path).await.unwrap());
     drain(&opened, "sqlite").await;
     start_latency(&opened, &Arc::new(Notify::new()), true, "sqlite").await;
+    let id = waiting(opened.as_ref()).await;
     // One process a file: this one lets go before the service opens it.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let data = folder.display().to_string();
-    let store = Arc::clone(&opened);
-    reads(&["--data-dir", &data], &store, "sqlite", move || {
-        drop(opened);
-    })
-    .await;
+    drop(opened);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    reads(&["--data-dir", &folder.display().to_string()], id, "sqlite").await;
 }
 
 async fn postgres(flags: &Flags, folder: &std::path::Path) {
@@ -329,11 +330,11 @@ async fn postgres(flags: &Flags, folder: &std::path::Path) {
     start_latency(&jobs, &wake, false, "postgres, woken by NOTIFY").await;
     listening.abort();
     let data = folder.display().to_string();
+    let id = waiting(jobs.as_ref()).await;
     reads(
         &["--data-dir", &data, "--database-url", &url],
-        &jobs,
+        id,
         "postgres",
-        || {},
     )
     .await;
     drop((jobs, store, connection));

@@ -23,7 +23,9 @@ pub fn start(filter: &str, format: Format) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_span_events(FmtSpan::NONE);
+        .with_span_events(FmtSpan::NONE)
+        // A reader of the log that went away must not end the service: telling of it on the same stream would.
+        .log_internal_errors(false);
     let started = match format {
         Format::Text => lines.try_init(),
         Format::Json => lines.json().try_init(),
