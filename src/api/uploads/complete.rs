@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::{UploadBody, missing, upload_id};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Named;
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, ProblemCode};
 use crate::artifact::incoming::{Upload, UploadState};
 
 #[derive(Deserialize)]
@@ -37,6 +38,16 @@ pub(crate) async fn complete(
     let upload = upload.map_err(missing)?;
     if upload.state == UploadState::Ready {
         return Ok(Json(upload.into()));
+    }
+    let key = upload
+        .key(tenant)
+        .map_err(|error| Problem::internal(&error))?;
+    if !state.artifacts.exists(&key).await.map_err(missing)? {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            ProblemCode::Conflict,
+            "its content has not arrived; PUT it to the URL that announcing it answered, or announce it again",
+        ));
     }
     state.intake.admit(&caller.tenant, &upload).await?;
     let upload = Upload {

@@ -1,5 +1,6 @@
 //! Who may do what: the document says it, and every operation holds to it.
 
+use optin::artifact::key::Key;
 use optin::job::key::{FreshKey, KeyScope, NewKey};
 use optin::job::store::keys::KeyStore;
 use optin::job::{JobId, Scope};
@@ -158,6 +159,8 @@ async fn another_tenants_ids_are_not_there_on_any_path() {
         .json()["id"]
         .clone();
     let upload = upload.as_str().unwrap();
+    let key = Key::upload("a", upload).unwrap();
+    face.artifacts.put_bytes(&key, "x".into()).await.unwrap();
     let test = format!("/v1/webhooks/{webhook}/test");
     let delivery = ask(&face, "POST", &test, &owner, &json!({})).await.json()["id"].clone();
     let mut asked = Vec::new();

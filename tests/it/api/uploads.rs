@@ -24,6 +24,8 @@ async fn an_upload_is_announced_found_and_removed() {
         found["put"].is_null() && found["uri"] == made["uri"],
         "{found}"
     );
+    let early = face.post(&format!("{path}/complete"), &json!({})).await;
+    early.problem(409, "conflict");
     assert_eq!(face.send("DELETE", &path, &[], "").await.status, 204);
     face.get(&path).await.problem(404, "not_found");
     face.get("/v1/uploads/upl_1")

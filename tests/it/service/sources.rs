@@ -48,7 +48,7 @@ fn sent(client: &Client, url: &str, path: &Path) -> String {
     let (status, problem) = complete(client, url, &upload);
     assert_eq!(
         (status, problem["code"].as_str()),
-        (422, Some("source_not_found")),
+        (409, Some("conflict")),
         "{problem}"
     );
     let content = std::fs::read(path).unwrap();
