@@ -106,7 +106,7 @@ class Soak:
     def __init__(self, arguments, place):
         self.random = random.Random(arguments.seed)
         self.services = pathlib.Path(arguments.services)
-        self.service = Process("serve", "service", place, ["--workers", "0"])
+        self.service = Process("serve", "service", place, ["--workers", "0", "--rate", "1000000", "--burst", "1000000"])
         self.workers = [Process("worker", f"worker-{index}", place, ["--workers", "1"]) for index in range(WORKERS)]
         self.jobs = {}  # id -> last document seen
         self.asleep = {}
