@@ -107,7 +107,14 @@ impl PostgresStore {
     ) -> Result<(T, Job), StoreError> {
         let mut transaction = self.pool.begin().await?;
         let (mut record, now) = row::take(&mut transaction, scope, id).await?;
-        let answer = step(&mut record, now)?;
+        let answer = match step(&mut record, now) {
+            Ok(answer) => answer,
+            Err(refused) => {
+                // At once: dropped, it would hold the row for a moment, and claims would pass it over.
+                transaction.rollback().await?;
+                return Err(refused);
+            }
+        };
         row::save(&mut transaction, &mut record, now).await?;
         transaction.commit().await?;
         Ok((answer, record.job))
