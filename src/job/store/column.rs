@@ -35,6 +35,16 @@ pub(super) fn one_more(limit: usize) -> i64 {
     at_most(limit).saturating_add(1)
 }
 
+/// At most so many of the rows that [`one_more`] asked for, read; and whether another page follows.
+pub(super) fn page<Row, T>(
+    rows: &[Row],
+    limit: usize,
+    read: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<(Vec<T>, bool), StoreError> {
+    let read = rows.iter().take(limit).map(read);
+    Ok((read.collect::<Result<_, _>>()?, rows.len() > limit))
+}
+
 /// A count, as a database keeps it.
 pub(super) fn clamped(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)

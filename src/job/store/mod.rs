@@ -21,6 +21,9 @@ pub mod retention;
 pub mod sqlite;
 pub mod webhooks;
 
+/// A replay of an idempotency key is recognised for so long.
+pub(crate) const KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// All that a service keeps in its database; whoever shows the parts is one.
 pub trait Store:
     JobStore + keys::KeyStore + audit::AuditLog + retention::Expiry + webhooks::WebhookStore

@@ -6,6 +6,9 @@ use super::StoreError;
 use crate::job::tenant::Scope;
 use crate::job::webhook::{Delivery, DeliveryId, Due, NewWebhook, Tried, Webhook, WebhookId};
 
+/// Receivers that one tenant may have.
+pub(crate) const MOST_WEBHOOKS: i64 = 16;
+
 /// Where receivers and deliveries live. What is outside the scope of a call is answered like what is not
 /// there. The deliveries that tell of jobs are written by the job store, with the change that they tell of.
 #[async_trait]

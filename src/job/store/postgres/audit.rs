@@ -46,9 +46,7 @@ impl AuditLog for PostgresStore {
         .bind(column::one_more(limit))
         .fetch_all(&self.pool)
         .await?;
-        let more = rows.len() > limit;
-        let entries = rows.iter().take(limit).map(read);
-        Ok((entries.collect::<Result<_, _>>()?, more))
+        column::page(&rows, limit, read)
     }
 
     async fn forget_deeds(&self, age_ms: i64) -> Result<u64, StoreError> {

@@ -65,9 +65,7 @@ impl KeyStore for PostgresStore {
         .bind(column::one_more(limit))
         .fetch_all(&self.pool)
         .await?;
-        let more = rows.len() > limit;
-        let keys = rows.iter().take(limit).map(read);
-        Ok((keys.collect::<Result<_, _>>()?, more))
+        column::page(&rows, limit, read)
     }
 
     async fn revoke_key(&self, scope: &Scope, id: KeyId) -> Result<Option<ApiKey>, StoreError> {

@@ -5,6 +5,7 @@
 //! (`SKIP LOCKED`). That a job came in is told by `NOTIFY` after its commit, as a hint; polling is the truth.
 
 mod audit;
+mod create;
 mod error;
 mod keys;
 mod listen;
@@ -17,12 +18,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _, Transaction};
+use sqlx::{Postgres, QueryBuilder, Row as _, Transaction};
 use uuid::Uuid;
 
-use super::column::{at_most, one_more};
+use super::column::{at_most, one_more, page};
 use super::{
-    Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, Outcome, QueueDepth, StoreError,
+    Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, KEY_LIFETIME_MS, Outcome, QueueDepth,
+    StoreError,
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
@@ -32,9 +34,6 @@ use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
 use crate::prune::stage::Stage;
 pub use error::OpenError;
-
-/// A replay is recognised for so long.
-const KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How long a caller waits for a connection before it hears that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -106,42 +105,32 @@ impl PostgresStore {
         step: impl FnOnce(&mut Record, UnixMs) -> Result<T, StoreError> + Send,
     ) -> Result<(T, Job), StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let (mut record, now) = row::take(&mut transaction, scope, id).await?;
-        let answer = match step(&mut record, now) {
-            Ok(answer) => answer,
-            Err(refused) => {
-                // At once: dropped, it would hold the row for a moment, and claims would pass it over.
-                transaction.rollback().await?;
-                return Err(refused);
-            }
+        let changed = async {
+            let (mut record, now) = row::take(&mut transaction, scope, id).await?;
+            let answer = step(&mut record, now)?;
+            row::save(&mut transaction, &mut record, now).await?;
+            Ok((answer, record.job))
         };
-        row::save(&mut transaction, &mut record, now).await?;
-        transaction.commit().await?;
-        Ok((answer, record.job))
+        let changed = changed.await;
+        end(transaction, changed).await
     }
+}
 
-    /// The job that this key made before.
-    async fn replayed(
-        connection: &mut PgConnection,
-        job: &NewJob,
-        key: &IdempotencyKey,
-        now: UnixMs,
-    ) -> Result<Option<Job>, StoreError> {
-        let known = sqlx::query(
-            "SELECT job, body_sha256 FROM idempotency_keys WHERE tenant = $1 AND key = $2 AND created_at > $3",
-        )
-        .bind(job.tenant.as_str())
-        .bind(&key.key)
-        .bind(row::moment(now - KEY_LIFETIME_MS))
-        .fetch_optional(&mut *connection)
-        .await?;
-        let Some(known) = known else { return Ok(None) };
-        if known.try_get::<String, _>("body_sha256")? != key.body_sha256 {
-            return Err(StoreError::KeyReused);
+/// Keeps what was done, or takes it back at once: a transaction that is only dropped holds its locks a moment
+/// longer, and claims would pass over a job that nobody has.
+async fn end<T>(
+    transaction: Transaction<'static, Postgres>,
+    done: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match done {
+        Ok(done) => {
+            transaction.commit().await?;
+            Ok(done)
         }
-        let id = row::id(&known, "job")?;
-        let record = row::load(connection, &Scope::Service, id).await?;
-        Ok(Some(record.job))
+        Err(refused) => {
+            transaction.rollback().await?;
+            Err(refused)
+        }
     }
 }
 
@@ -154,38 +143,12 @@ impl JobStore for PostgresStore {
         quota: Quota,
     ) -> Result<Created, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        queue::lock_tenant(&mut transaction, &job.tenant).await?;
-        let now = row::now(&mut transaction).await?;
-        if let Some(key) = &key
-            && let Some(job) = Self::replayed(&mut transaction, &job, key, now).await?
-        {
-            return Ok(Created::Replayed(job));
+        let created = create::create(&mut transaction, job, key, quota).await;
+        let created = end(transaction, created).await?;
+        if let Created::New(_) = created {
+            listen::tell(&self.pool).await;
         }
-        let turn = queue::next_turn(&mut transaction, &job).await?;
-        if turn.waiting >= quota.most_queued {
-            return Err(StoreError::QuotaExceeded {
-                most: quota.most_queued,
-            });
-        }
-        let mut record = Record::accept(job, turn.rank, now);
-        row::insert(&mut transaction, &mut record, now).await?;
-        if let Some(key) = &key {
-            sqlx::query(
-                "INSERT INTO idempotency_keys (tenant, key, body_sha256, job, created_at) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (tenant, key) DO UPDATE
-                 SET body_sha256 = excluded.body_sha256, job = excluded.job, created_at = excluded.created_at",
-            )
-            .bind(record.job.tenant.as_str())
-            .bind(&key.key)
-            .bind(&key.body_sha256)
-            .bind(record.job.id.uuid())
-            .bind(row::moment(now))
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await?;
-        listen::tell(&self.pool).await;
-        Ok(Created::New(record.job))
+        Ok(created)
     }
 
     async fn get(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {
@@ -222,12 +185,7 @@ impl JobStore for PostgresStore {
             .push(" ORDER BY id DESC LIMIT ")
             .push_bind(one_more(limit));
         let rows = query.build().fetch_all(&self.pool).await?;
-        let more = rows.len() > limit;
-        let jobs = rows
-            .iter()
-            .take(limit)
-            .map(|found| Ok(row::read(found)?.job));
-        Ok((jobs.collect::<Result<_, StoreError>>()?, more))
+        page(&rows, limit, |found| Ok(row::read(found)?.job))
     }
 
     async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {
@@ -240,19 +198,22 @@ impl JobStore for PostgresStore {
 
     async fn delete(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let (record, _) = row::take(&mut transaction, scope, id).await?;
-        if !record.job.state.is_terminal() {
-            return Err(StoreError::Conflict {
-                state: record.job.state,
-                needed: "cancel it before deleting it",
-            });
-        }
-        sqlx::query("DELETE FROM jobs WHERE id = $1")
-            .bind(id.uuid())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(record.manifest)
+        let deleted = async {
+            let (record, _) = row::take(&mut transaction, scope, id).await?;
+            if !record.job.state.is_terminal() {
+                return Err(StoreError::Conflict {
+                    state: record.job.state,
+                    needed: "cancel it before deleting it",
+                });
+            }
+            sqlx::query("DELETE FROM jobs WHERE id = $1")
+                .bind(id.uuid())
+                .execute(&mut *transaction)
+                .await?;
+            Ok(record.manifest)
+        };
+        let deleted = deleted.await;
+        end(transaction, deleted).await
     }
 
     async fn manifest(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError> {

@@ -9,16 +9,13 @@ use uuid::Uuid;
 use super::{PostgresStore, StoreError, queue, row};
 use crate::job::event::NewEvent;
 use crate::job::store::column::{self, json, word};
-use crate::job::store::webhooks::WebhookStore;
+use crate::job::store::webhooks::{MOST_WEBHOOKS, WebhookStore};
 use crate::job::tenant::Scope;
 use crate::job::webhook::schedule::settle;
 use crate::job::webhook::{
     self, Delivery, DeliveryId, Due, NewWebhook, Topic, Tried, Webhook, WebhookId,
 };
 use crate::job::{Job, UnixMs};
-
-/// Receivers that one tenant may have.
-const MOST_WEBHOOKS: i64 = 16;
 
 /// Writes what receivers are to hear of this event, if it is one that they can hear of.
 pub(super) async fn tell(
@@ -201,8 +198,7 @@ impl WebhookStore for PostgresStore {
         .bind(column::one_more(limit))
         .fetch_all(&mut *reader)
         .await?;
-        let deliveries = rows.iter().take(limit).map(read_delivery);
-        Ok((deliveries.collect::<Result<_, _>>()?, rows.len() > limit))
+        column::page(&rows, limit, read_delivery)
     }
 
     async fn redeliver(

@@ -23,7 +23,8 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::{
-    Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, Outcome, QueueDepth, StoreError,
+    Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, KEY_LIFETIME_MS, Outcome, QueueDepth,
+    StoreError,
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
@@ -35,9 +36,6 @@ use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
 use crate::prune::stage::Stage;
 pub use error::OpenError;
 use guard::Guard;
-
-/// A replay is recognised for so long.
-const KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Connections for readers.
 const READERS: u32 = 4;
@@ -189,12 +187,7 @@ impl JobStore for SqliteStore {
         .bind(scope.tenant())
         .fetch_all(&self.readers)
         .await?;
-        let more = rows.len() > limit;
-        let jobs = rows
-            .iter()
-            .take(limit)
-            .map(|found| Ok(row::read(found)?.job));
-        Ok((jobs.collect::<Result<_, StoreError>>()?, more))
+        column::page(&rows, limit, |found| Ok(row::read(found)?.job))
     }
 
     async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {

@@ -1,0 +1,73 @@
+//! A job is accepted, with its idempotency key, within the caller's transaction.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::{StoreError, queue, row};
+use crate::job::queue::Quota;
+use crate::job::record::Record;
+use crate::job::store::{Created, IdempotencyKey, KEY_LIFETIME_MS};
+use crate::job::{Job, NewJob, Scope, UnixMs};
+
+/// The job of this key, or a new one.
+pub(super) async fn create(
+    connection: &mut PgConnection,
+    job: NewJob,
+    key: Option<IdempotencyKey>,
+    quota: Quota,
+) -> Result<Created, StoreError> {
+    queue::lock_tenant(connection, &job.tenant).await?;
+    let now = row::now(connection).await?;
+    if let Some(key) = &key
+        && let Some(job) = replayed(connection, &job, key, now).await?
+    {
+        return Ok(Created::Replayed(job));
+    }
+    let turn = queue::next_turn(connection, &job).await?;
+    if turn.waiting >= quota.most_queued {
+        return Err(StoreError::QuotaExceeded {
+            most: quota.most_queued,
+        });
+    }
+    let mut record = Record::accept(job, turn.rank, now);
+    row::insert(connection, &mut record, now).await?;
+    if let Some(key) = &key {
+        sqlx::query(
+            "INSERT INTO idempotency_keys (tenant, key, body_sha256, job, created_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (tenant, key) DO UPDATE
+             SET body_sha256 = excluded.body_sha256, job = excluded.job, created_at = excluded.created_at",
+        )
+        .bind(record.job.tenant.as_str())
+        .bind(&key.key)
+        .bind(&key.body_sha256)
+        .bind(record.job.id.uuid())
+        .bind(row::moment(now))
+        .execute(connection)
+        .await?;
+    }
+    Ok(Created::New(record.job))
+}
+
+/// The job that this key made before.
+async fn replayed(
+    connection: &mut PgConnection,
+    job: &NewJob,
+    key: &IdempotencyKey,
+    now: UnixMs,
+) -> Result<Option<Job>, StoreError> {
+    let known = sqlx::query(
+        "SELECT job, body_sha256 FROM idempotency_keys WHERE tenant = $1 AND key = $2 AND created_at > $3",
+    )
+    .bind(job.tenant.as_str())
+    .bind(&key.key)
+    .bind(row::moment(now - KEY_LIFETIME_MS))
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(known) = known else { return Ok(None) };
+    if known.try_get::<String, _>("body_sha256")? != key.body_sha256 {
+        return Err(StoreError::KeyReused);
+    }
+    let id = row::id(&known, "job")?;
+    let record = row::load(connection, &Scope::Service, id).await?;
+    Ok(Some(record.job))
+}
