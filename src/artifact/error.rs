@@ -31,6 +31,15 @@ pub enum ArtifactError {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl ArtifactError {
+    pub(super) fn too_large(key: &str, cap_bytes: u64) -> Self {
+        Self::TooLarge {
+            key: key.to_owned(),
+            cap_bytes,
+        }
+    }
+}
+
 impl From<std::io::Error> for ArtifactError {
     fn from(error: std::io::Error) -> Self {
         match is_full(&error) {

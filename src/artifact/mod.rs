@@ -3,6 +3,7 @@
 //! The only place that knows `object_store`. Files lie at keys that are unique to the attempt that wrote
 //! them; they are published by committing the [manifest](manifest::Manifest) with the job, never by a rename.
 
+mod copy;
 pub mod error;
 pub mod incoming;
 pub mod key;

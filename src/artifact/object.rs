@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
 
+use super::copy;
 use super::error::ArtifactError;
 use super::key::Key;
 use super::store::ArtifactStore;
@@ -42,7 +42,7 @@ impl ArtifactStore {
         let mut whole = BytesMut::new();
         while let Some(chunk) = chunks.try_next().await? {
             if (whole.len() + chunk.len()) as u64 > cap_bytes {
-                return Err(too_large(key, cap_bytes));
+                return Err(ArtifactError::too_large(key.as_str(), cap_bytes));
             }
             whole.extend_from_slice(&chunk);
         }
@@ -118,38 +118,7 @@ impl ArtifactStore {
         path: &Path,
         cap_bytes: u64,
     ) -> Result<u64, ArtifactError> {
-        let copied = self.copy_capped(key, path, cap_bytes).await;
-        if copied.is_err() {
-            // The first error is the one to tell.
-            let _ = tokio::fs::remove_file(path).await;
-        }
-        copied
-    }
-
-    async fn copy_capped(
-        &self,
-        key: &Key,
-        path: &Path,
-        cap_bytes: u64,
-    ) -> Result<u64, ArtifactError> {
-        let mut chunks = self.read(key, None).await?;
-        let mut file = tokio::fs::File::create(path).await?;
-        let mut total = 0;
-        while let Some(chunk) = chunks.try_next().await? {
-            total += chunk.len() as u64;
-            if total > cap_bytes {
-                return Err(too_large(key, cap_bytes));
-            }
-            file.write_all(&chunk).await?;
-        }
-        file.sync_all().await?;
-        Ok(total)
-    }
-}
-
-fn too_large(key: &Key, cap_bytes: u64) -> ArtifactError {
-    ArtifactError::TooLarge {
-        key: key.to_string(),
-        cap_bytes,
+        let chunks = self.read(key, None).await?;
+        copy::to_file(key.as_str(), chunks, path, cap_bytes).await
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
-use tokio::io::AsyncWriteExt;
 
+use super::copy;
 use super::error::ArtifactError;
 use super::s3::S3Options;
 
@@ -79,20 +79,7 @@ impl SourceBucket {
             .get(&object_store::path::Path::from(key))
             .await
             .map_err(explain)?;
-        let mut chunks = object.into_stream();
-        let mut file = tokio::fs::File::create(path).await?;
-        let mut total = 0;
-        while let Some(chunk) = chunks.try_next().await.map_err(explain)? {
-            total += chunk.len() as u64;
-            if total > cap_bytes {
-                return Err(ArtifactError::TooLarge {
-                    key: key.to_owned(),
-                    cap_bytes,
-                });
-            }
-            file.write_all(&chunk).await?;
-        }
-        file.sync_all().await?;
-        Ok(total)
+        let chunks = object.into_stream().map_err(explain);
+        copy::to_file(key, chunks, path, cap_bytes).await
     }
 }

@@ -90,10 +90,7 @@ impl ArtifactStore {
             let chunk = chunk.map_err(|_| ArtifactError::Cut)?;
             total += chunk.len() as u64;
             if total > bytes {
-                return Err(ArtifactError::TooLarge {
-                    key: key.to_string(),
-                    cap_bytes: bytes,
-                });
+                return Err(ArtifactError::too_large(key.as_str(), bytes));
             }
             part.extend_from_slice(&chunk);
             if part.len() as u64 >= PART_BYTES {

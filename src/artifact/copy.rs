@@ -1,0 +1,44 @@
+//! What a store gives, into a local file.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use tokio::io::AsyncWriteExt;
+
+use super::error::ArtifactError;
+
+/// Copies an object's chunks to a file, which is on the disk when this answers its size. A file that was begun
+/// is removed on failure.
+pub(super) async fn to_file(
+    key: &str,
+    chunks: impl Stream<Item = Result<Bytes, ArtifactError>> + Unpin,
+    path: &Path,
+    cap_bytes: u64,
+) -> Result<u64, ArtifactError> {
+    let copied = capped(key, chunks, path, cap_bytes).await;
+    if copied.is_err() {
+        // The first error is the one to tell.
+        let _ = tokio::fs::remove_file(path).await;
+    }
+    copied
+}
+
+async fn capped(
+    key: &str,
+    mut chunks: impl Stream<Item = Result<Bytes, ArtifactError>> + Unpin,
+    path: &Path,
+    cap_bytes: u64,
+) -> Result<u64, ArtifactError> {
+    let mut file = tokio::fs::File::create(path).await?;
+    let mut total = 0;
+    while let Some(chunk) = chunks.try_next().await? {
+        total += chunk.len() as u64;
+        if total > cap_bytes {
+            return Err(ArtifactError::too_large(key, cap_bytes));
+        }
+        file.write_all(&chunk).await?;
+    }
+    file.sync_all().await?;
+    Ok(total)
+}
