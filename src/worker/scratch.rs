@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use super::gone_or_removed;
+
 /// A folder of this process; it is removed by the next process that opens the same work folder after this
 /// one has ended.
 #[derive(Debug)]
@@ -58,17 +60,10 @@ fn clear(attempts: &Path) -> io::Result<()> {
             continue;
         };
         if lock.try_lock().is_ok() {
-            remove(fs::remove_dir_all(lock_path.with_extension("")))?;
-            remove(fs::remove_file(&lock_path))?;
+            let folder = fs::remove_dir_all(lock_path.with_extension(""));
+            gone_or_removed(folder)?;
+            gone_or_removed(fs::remove_file(&lock_path))?;
         }
     }
     Ok(())
-}
-
-/// What another process has removed meanwhile is removed.
-fn remove(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
+use crate::worker::gone_or_removed;
 
 /// Between two looks whether another has filled the entry.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -132,8 +133,8 @@ impl Cache {
                 continue;
             };
             if lock.try_lock().is_ok() {
-                remove(&self.folder.join(&entry.key))?;
-                remove(&self.draft(&entry.key))?;
+                gone_or_removed(fs::remove_dir_all(self.folder.join(&entry.key)))?;
+                gone_or_removed(fs::remove_dir_all(self.draft(&entry.key)))?;
                 total -= entry.bytes;
                 tracing::info!(entry = %entry.key, bytes = entry.bytes, "removed from the cache");
             }
@@ -170,13 +171,6 @@ fn is_free(tried: Result<(), TryLockError>) -> std::io::Result<bool> {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-fn remove(folder: &Path) -> std::io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 
