@@ -65,9 +65,12 @@ impl Crew {
             let stop = stop.clone();
             tokio::spawn(async move { worker.run(stop).await })
         });
+        let workers: Vec<_> = workers.collect();
+        // Without workers there is nobody to wake.
+        let listening = (!workers.is_empty()).then(|| database.wake_on_jobs(wake));
         Ok(Self {
-            workers: workers.collect(),
-            listening: database.wake_on_jobs(wake),
+            workers,
+            listening: listening.flatten(),
         })
     }
 
