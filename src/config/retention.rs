@@ -7,7 +7,7 @@ use clap::Args;
 use crate::api::parse_ms;
 use crate::job::retention::Retention;
 
-/// As the command line has it, where there is none.
+/// Uploads are kept so long where nothing else is said.
 const UPLOADS_KEPT_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Flags of the retention.
@@ -19,8 +19,8 @@ pub struct RetentionFlags {
     /// The files of results are removed after so long, as 30d; no later than their jobs [default: never]
     #[arg(long, env = "OPTIN_RETAIN_ARTIFACTS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_artifacts: Option<i64>,
-    /// Uploads are removed after so long
-    #[arg(long, env = "OPTIN_RETAIN_UPLOADS", value_name = "DURATION", value_parser = parse_ms, default_value = "30d")]
+    /// Uploads are removed after so long [default: 30d]
+    #[arg(long, env = "OPTIN_RETAIN_UPLOADS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_uploads: Option<i64>,
     /// Entries of the audit log are removed after so long
     #[arg(long, env = "OPTIN_RETAIN_AUDIT", value_name = "DURATION", value_parser = parse_ms, default_value = "365d")]
