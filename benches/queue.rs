@@ -21,11 +21,12 @@ use optin::job::queue::{Claimer, Quota};
 use optin::job::store::postgres::PostgresStore;
 use optin::job::store::sqlite::SqliteStore;
 use optin::job::store::{Created, JobStore, Outcome};
-use optin::job::{Device, JobId, NewJob, TenantId};
+use optin::job::{Device, JobId, Lease, NewJob, TenantId};
 use optin::prune::failure::{Code, Failure};
 use optin::prune::recipe::Recipe;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 const CLAIMERS: usize = 8;
 const READERS: usize = 16;
@@ -50,6 +51,15 @@ struct Flags {
 struct Times(Vec<Duration>);
 
 impl Times {
+    /// What tasks that run side by side have measured.
+    async fn of(tasks: impl Iterator<Item = JoinHandle<Vec<Duration>>>) -> Self {
+        let mut times = Vec::new();
+        for task in tasks.collect::<Vec<_>>() {
+            times.extend(task.await.unwrap());
+        }
+        Self(times)
+    }
+
     fn line(mut self, name: &str, wall: Duration) {
         self.0.sort_unstable();
         let at =
@@ -97,6 +107,12 @@ fn claimer(index: usize) -> Claimer {
     }
 }
 
+/// Ends a job in the cheapest way.
+async fn finish(store: &dyn JobStore, lease: &Lease) {
+    let failed = Outcome::Failed(Failure::new(Code::InvalidData, "a benchmark"));
+    store.finish(lease, failed).await.unwrap();
+}
+
 /// Claims and ends jobs until none waits.
 async fn drain(store: &Arc<dyn JobStore>, name: &str) {
     let start = Instant::now();
@@ -110,16 +126,11 @@ async fn drain(store: &Arc<dyn JobStore>, name: &str) {
                     return times;
                 };
                 times.push(begun.elapsed());
-                let failed = Outcome::Failed(Failure::new(Code::InvalidData, "a benchmark"));
-                store.finish(&lease, failed).await.unwrap();
+                finish(store.as_ref(), &lease).await;
             }
         })
     });
-    let mut times = Vec::new();
-    for claimer in claimers.collect::<Vec<_>>() {
-        times.extend(claimer.await.unwrap());
-    }
-    Times(times).line(
+    Times::of(claimers).await.line(
         &format!("{name}: claim (and end), {CLAIMERS} claimers"),
         start.elapsed(),
     );
@@ -134,8 +145,7 @@ async fn start_latency(store: &Arc<dyn JobStore>, wake: &Arc<Notify>, notify: bo
             loop {
                 if let Some((job, lease)) = store.claim(&claimer(index)).await.unwrap() {
                     tell.send((job.id, Instant::now())).unwrap();
-                    let failed = Outcome::Failed(Failure::new(Code::InvalidData, "a benchmark"));
-                    store.finish(&lease, failed).await.unwrap();
+                    finish(store.as_ref(), &lease).await;
                     continue;
                 }
                 let _ = tokio::time::timeout(Duration::from_secs(1), wake.notified()).await;
@@ -170,7 +180,7 @@ async fn start_latency(store: &Arc<dyn JobStore>, wake: &Arc<Notify>, notify: bo
         &format!("{name}: POST's transaction to claim, 50 jobs/s"),
         start.elapsed(),
     );
-    claimers.iter().for_each(tokio::task::JoinHandle::abort);
+    claimers.iter().for_each(JoinHandle::abort);
 }
 
 /// A job to read.
@@ -201,11 +211,7 @@ async fn reads(serve: &[&str], id: JobId, name: &str) {
             times
         })
     });
-    let mut times = Vec::new();
-    for reader in readers.collect::<Vec<_>>() {
-        times.extend(reader.await.unwrap());
-    }
-    Times(times).line(
+    Times::of(readers).await.line(
         &format!("{name}: GET /v1/jobs/{{id}}, {READERS} readers"),
         start.elapsed(),
     );
@@ -368,11 +374,7 @@ async fn bare(url: &str) {
             }
         })
     });
-    let mut times = Vec::new();
-    for claimer in claimers.collect::<Vec<_>>() {
-        times.extend(claimer.await.unwrap());
-    }
-    Times(times).line(
+    Times::of(claimers).await.line(
         &format!("bare SKIP LOCKED loop, {CLAIMERS} claimers"),
         start.elapsed(),
     );
