@@ -2,12 +2,14 @@
 //!
 //! Small tensor operations gain nothing from two threads each, and many of them run on one thread
 //! only; whole pieces side by side use every core for all of them. The answers come back in the
-//! order of the pieces, so the outcome does not depend on the number of lanes.
+//! order of the pieces, so the outcome does not depend on the number of lanes. What the lanes execute
+//! counts as the caller's.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::failure::{Code, Failure};
+use crate::model::nn::meter;
 
 /// How many pieces run at once.
 #[must_use]
@@ -51,11 +53,17 @@ pub fn run<T: Send>(
             format!("a thread could not be started: {error}"),
         )
     })?;
+    let executed = AtomicU64::new(0);
+    let metered = || {
+        let ((), macs) = meter::measure(lane);
+        executed.fetch_add(macs, Ordering::Relaxed);
+    };
     std::thread::scope(|scope| {
         for pool in &pools {
-            scope.spawn(|| pool.install(lane));
+            scope.spawn(|| pool.install(metered));
         }
     });
+    meter::count(executed.into_inner() as usize);
     if let Some(reason) = locked(&failure).take() {
         return Err(reason);
     }

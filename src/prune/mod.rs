@@ -3,6 +3,7 @@
 //! [`run`] is the route: prepare, plan, score, search, compensate, cut, verify. Each stage is one
 //! folder or file; each hands the next one value.
 
+pub mod audit;
 pub mod compensate;
 pub mod digest;
 pub mod failure;
@@ -29,11 +30,15 @@ use failure::Failure;
 use journal::Journal;
 use plan::Plan;
 use prepare::Prepared;
-use recipe::{Compensation, Recipe};
+use recipe::Recipe;
 use report::Report;
+use score::combine::UnitImportance;
+use search::frontier::{Frontier, frontier};
 use stage::Stage;
 use stopwatch::Stopwatch;
 use watch::Watch;
+
+use crate::model::mask::Masks;
 
 /// Where a run reads and writes: the recipe's sources, resolved to local paths.
 #[derive(Clone, Debug)]
@@ -65,16 +70,12 @@ pub fn run(
     let scores = clock.time(Stage::Scoring, || {
         score::score(&prepared, recipe, journal, watch)
     })?;
-    let masks = clock.time(Stage::Searching, || {
+    let (masks, frontier) = clock.time(Stage::Searching, || {
         let importance = score::combine::combine(&scores, &recipe.method);
-        let cost = prepared.model.cost(plan.calibration.mean_length);
-        search::select(prepared.model.groups(), &cost, &importance, &recipe.target)
+        search(&prepared, &plan, &importance, recipe)
     })?;
-    let repairs = clock.time(Stage::Compensating, || match recipe.method.compensation {
-        Compensation::LeastSquares => {
-            compensate::compensate_once(&prepared, &masks, recipe, journal, watch)
-        }
-        Compensation::None => Ok(compensate::Repairs::none(masks.groups())),
+    let repairs = clock.time(Stage::Compensating, || {
+        compensate::compensate_once(&prepared, &masks, recipe, journal, watch)
     })?;
     let cut = clock.time(Stage::Cutting, || {
         outcome::cut(places, &prepared, &masks, &repairs)
@@ -92,9 +93,25 @@ pub fn run(
         &cut,
         clock.times(),
     );
-    outcome::close(&prepared, &masks, &report, cut)
+    outcome::close(&prepared, &masks, &frontier, &report, cut)
         .map_err(|failure| failure.in_stage(Stage::Verifying))?;
     Ok(report)
+}
+
+/// The choice at the recipe's target, and at every other one.
+fn search(
+    prepared: &Prepared,
+    plan: &Plan,
+    importance: &UnitImportance,
+    recipe: &Recipe,
+) -> Result<(Masks, Frontier), Failure> {
+    let groups = prepared.model.groups();
+    let cost = prepared.model.cost(plan.calibration.mean_length);
+    let constraints = &recipe.constraints;
+    let masks = search::select(groups, &cost, importance, &recipe.target, constraints)?;
+    let parameters = surgery::parameters(&prepared.weights, groups);
+    let frontier = frontier(groups, &cost, &parameters, importance, constraints);
+    Ok((masks, frontier))
 }
 
 /// Plans and stops there.

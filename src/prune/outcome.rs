@@ -8,6 +8,7 @@ use super::prepare::Prepared;
 use super::recipe::Recipe;
 use super::report::{BeforeAfter, GroupReport, Report, Size, StageTime};
 use super::score;
+use super::search::frontier::{self, Frontier};
 use super::search::keep_map::KeepMap;
 use super::student::Student;
 use super::surgery;
@@ -81,12 +82,7 @@ pub fn verify(
     cut: &Cut,
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
-    let mut student = Student::new(prepared.model.as_ref(), masks)?;
-    for (block, projection) in repairs.projections.iter().enumerate() {
-        if let Some(linear) = projection {
-            student.replace(block, linear.clone());
-        }
-    }
+    let student = Student::repaired(prepared.model.as_ref(), masks.clone(), repairs)?;
     verify::verify(prepared, cut.model.as_ref(), masks, &student, watch)
 }
 
@@ -104,7 +100,7 @@ pub fn report(
     repairs: Repairs,
     measured: Measured,
     cut: &Cut,
-    stage_ms: Vec<StageTime>,
+    stages: Vec<StageTime>,
 ) -> Report {
     let groups = prepared
         .model
@@ -143,7 +139,7 @@ pub fn report(
         fidelity: measured.fidelity,
         evaluation: measured.evaluation,
         latency: measured.latency,
-        stage_ms,
+        stages,
     }
 }
 
@@ -151,7 +147,13 @@ pub fn report(
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn close(prepared: &Prepared, masks: &Masks, report: &Report, cut: Cut) -> Result<(), Failure> {
+pub fn close(
+    prepared: &Prepared,
+    masks: &Masks,
+    frontier: &Frontier,
+    report: &Report,
+    cut: Cut,
+) -> Result<(), Failure> {
     let Cut {
         draft,
         export,
@@ -167,6 +169,7 @@ pub fn close(prepared: &Prepared, masks: &Masks, report: &Report, cut: Cut) -> R
         "keep_map.json",
         &KeepMap::new(prepared.model.groups(), masks),
     )?;
+    draft.write_json(frontier::NAME, frontier)?;
     draft.write_json("report.json", report)?;
     let companions: Vec<&str> = export.companions.iter().map(|(name, _)| *name).collect();
     draft.write("README.md", card(report, &companions).as_bytes())?;

@@ -11,7 +11,7 @@ use super::recipe::Recipe;
 use super::report::{CalibrationUse, Size};
 use super::score::exact::MOST_VARIANTS;
 use super::score::{self, STACKED_TOKENS, sketch};
-use super::search;
+use super::search::{self, ranking};
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 
@@ -24,7 +24,7 @@ pub struct Plan {
     pub size: Size,
     /// MACs that the cut model may cost.
     pub target_macs: u64,
-    /// MACs when every unit is gone: no target below this can be met.
+    /// MACs when every unit is gone that may go: no target below this can be met.
     pub reachable_macs: u64,
     /// The groups of units and what each unit costs.
     pub groups: Vec<GroupPlan>,
@@ -57,9 +57,10 @@ pub struct GroupPlan {
 /// [`TargetUnreachable`](super::failure::Code::TargetUnreachable), or a fault of ours.
 pub fn draw_up(prepared: &Prepared, recipe: &Recipe) -> Result<Plan, Failure> {
     let groups = prepared.model.groups();
+    recipe.constraints.check(groups)?;
     let calibration = prepared.calibration_use(recipe);
     let cost = prepared.model.cost(calibration.mean_length);
-    let target_macs = search::reachable_budget(groups, &cost, &recipe.target)?;
+    let target_macs = search::reachable_budget(groups, &cost, &recipe.target, &recipe.constraints)?;
     let scoring_macs = scoring_macs(prepared, recipe);
     let group_plans = groups
         .iter()
@@ -74,7 +75,7 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe) -> Result<Plan, Failure> {
         architecture: prepared.architecture.to_owned(),
         size: size(prepared, &cost),
         target_macs,
-        reachable_macs: cost.fixed,
+        reachable_macs: ranking::least(groups, &cost, &recipe.constraints),
         groups: group_plans.collect(),
         calibration,
         scoring_macs,
@@ -172,7 +173,7 @@ fn peak_bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
         false => lane,
     };
     let probes = match sketches {
-        true => features * sketch::ROUND * 2 * sketch::PROBE_COLUMNS * (sizes.gram_tokens + hidden),
+        true => features * sketch::ROUND * 2 * sketch::MOST_TERMS * hidden,
         false => 0,
     };
     // Both models' rows, and one block's inputs and targets; its moments in f64.

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Code, Failure};
+pub use super::search::constraints::Constraints;
 pub use crate::data::mapping::Mapping;
 
 /// Everything that decides the outcome of a job: two equal recipes over equal bytes give equal
@@ -22,6 +23,9 @@ pub struct Recipe {
     pub evaluation: Option<Evaluation>,
     /// How much to keep.
     pub target: Target,
+    /// What the choice must respect besides its target.
+    #[serde(default)]
+    pub constraints: Constraints,
     /// How to choose and how to repair.
     pub method: Method,
 }
@@ -45,6 +49,12 @@ pub struct Calibration {
     pub max_samples: usize,
     /// Seeds the draw of rows and of token rows.
     pub seed: u64,
+}
+
+impl Calibration {
+    /// Rows that are drawn unless someone says otherwise: some ten thousand tokens, for the repair has
+    /// as many unknowns in each of its rows as a layer has neurons.
+    pub const DEFAULT_MAX_SAMPLES: usize = 2_048;
 }
 
 /// The labelled examples that verification measures the model on, before and after.
@@ -80,6 +90,7 @@ pub enum Metric {
 
 /// How units are scored and how the cut model is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Method {
     /// What a unit's removal is judged by.
     pub importance: Importance,
@@ -89,12 +100,16 @@ pub struct Method {
     pub trajectory: Trajectory,
     /// What is done to the kept weights.
     pub compensation: Compensation,
+    /// Which tokens the repair fits most closely.
+    pub token_weights: TokenWeights,
     /// Rows of the calibration draw that scoring looks at (1 to 4,096).
     pub scoring_samples: usize,
     /// Token rows in the Gram matrices (`K`; 2 to 8,192).
     pub gram_tokens: usize,
     /// Weight of the logits' term (`lambda`; 0 and up) once both terms have mean 1.
     pub logit_weight: f64,
+    /// Exponent of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
+    pub local_weight: f64,
     /// Softens both distributions in the logits' term (`T`; above 0).
     pub temperature: f64,
     /// Ridge toward the original weights, as a share of the Gram matrix's mean diagonal.
@@ -105,12 +120,14 @@ impl Default for Method {
     fn default() -> Self {
         Self {
             importance: Importance::Optin,
-            estimator: Estimator::Exact,
+            estimator: Estimator::Sketch,
             trajectory: Trajectory::Mean,
             compensation: Compensation::LeastSquares,
-            scoring_samples: 32,
+            token_weights: TokenWeights::Sensitivity,
+            scoring_samples: 128,
             gram_tokens: 768,
-            logit_weight: 0.1,
+            logit_weight: 4.0,
+            local_weight: 0.3,
             temperature: 4.0,
             ridge: 1e-2,
         }
@@ -121,8 +138,15 @@ impl Default for Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
-    /// The trajectory: manifold distillation of later features plus the logits' divergence.
+    /// The trajectory (manifold distillation of later features plus the logits' divergence) and the
+    /// local term.
     Optin,
+    /// The paper's formula: the manifold terms summed over the later features, plus a tenth of the
+    /// logits' divergence. The weights and the trajectory of the method are not looked at.
+    Paper,
+    /// The logits' divergence alone, which is the Fisher information of the masks on unlabelled rows,
+    /// and the local term (as K-prune does it, Park et al. 2024).
+    Fisher,
 }
 
 /// How an importance is computed.
@@ -163,8 +187,20 @@ pub enum Trajectory {
 pub enum Compensation {
     /// Each projection that lost inputs is solved again, bottom-up.
     LeastSquares,
+    /// Only the biases are.
+    Bias,
     /// Nothing.
     None,
+}
+
+/// Which tokens a repair fits most closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenWeights {
+    /// Those that the logits depend on. An architecture without a way back counts all alike.
+    Sensitivity,
+    /// All alike.
+    Uniform,
 }
 
 impl Target {
@@ -201,6 +237,26 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Checks its ranges.
+    ///
+    /// # Errors
+    /// [`Code::InvalidRecipe`] or [`Code::InvalidTarget`], naming the field and its range.
+    pub fn validated(self) -> Result<Self, Failure> {
+        check("target.tolerance", self.tolerance, 1e-4, 0.5)?;
+        if !(self.keep > 0.0 && self.keep < 1.0) {
+            return Err(Failure::new(
+                Code::InvalidTarget,
+                format!(
+                    "target.keep is {}; it must lie strictly between 0 and 1",
+                    self.keep
+                ),
+            ));
+        }
+        Ok(self)
+    }
+}
+
 impl Recipe {
     /// Checks every range once; after this the recipe is trusted.
     ///
@@ -211,6 +267,7 @@ impl Recipe {
             scoring_samples,
             gram_tokens,
             logit_weight,
+            local_weight,
             temperature,
             ridge,
             ..
@@ -229,18 +286,15 @@ impl Recipe {
         )?;
         check("method.gram_tokens", gram_tokens as f64, 2.0, 8_192.0)?;
         check("method.logit_weight", logit_weight, 0.0, 1e6)?;
+        check("method.local_weight", local_weight, 0.0, 1.0)?;
         check("method.temperature", temperature, 1e-3, 1e3)?;
         check("method.ridge", ridge, 1e-9, 1e3)?;
-        check("target.tolerance", self.target.tolerance, 1e-4, 0.5)?;
-        if !(self.target.keep > 0.0 && self.target.keep < 1.0) {
-            return Err(Failure::new(
-                Code::InvalidTarget,
-                format!(
-                    "target.keep is {}; it must lie strictly between 0 and 1",
-                    self.target.keep
-                ),
-            ));
-        }
+        let Constraints {
+            round_to, min_kept, ..
+        } = self.constraints;
+        check("constraints.round_to", round_to as f64, 1.0, 4_096.0)?;
+        check("constraints.min_kept", min_kept as f64, 0.0, 1e6)?;
+        self.target.validated()?;
         Ok(self)
     }
 }

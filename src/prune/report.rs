@@ -38,9 +38,9 @@ pub struct Report {
     pub evaluation: Option<EvaluationReport>,
     /// Forward time of both models, measured in turns on this machine.
     pub latency: Latency,
-    /// Wall time of each stage that ran in this attempt, in milliseconds; a stage taken up from
-    /// the journal does not appear.
-    pub stage_ms: Vec<StageTime>,
+    /// Time and work of each stage in this attempt; what was taken up from the journal cost neither.
+    #[serde(alias = "stage_ms")]
+    pub stages: Vec<StageTime>,
 }
 
 /// The same quantity of the original and of the cut model.
@@ -151,11 +151,14 @@ pub struct Latency {
     pub speedup: f64,
 }
 
-/// Wall time of one stage.
+/// Time and work of one stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTime {
     /// Which stage.
     pub stage: super::stage::Stage,
-    /// Milliseconds.
+    /// Wall time in milliseconds.
     pub ms: u64,
+    /// Multiply-accumulates of the matrix products that were executed.
+    #[serde(default)]
+    pub macs: u64,
 }

@@ -1,4 +1,4 @@
-//! Runs the stages one by one, tells the watch, and remembers how long each took.
+//! Runs the stages one by one, tells the watch, and remembers how long each took and what it computed.
 
 use std::time::Instant;
 
@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::report::StageTime;
 use super::stage::Stage;
 use super::watch::Watch;
+use crate::model::nn::meter;
 
 /// The stages so far.
 pub struct Stopwatch<'a> {
@@ -34,19 +35,17 @@ impl<'a> Stopwatch<'a> {
     ) -> Result<T, Failure> {
         self.watch.stage(stage);
         let start = Instant::now();
-        let answer = self
-            .watch
-            .proceed()
-            .and_then(|()| work())
-            .map_err(|failure| failure.in_stage(stage))?;
+        let (answer, macs) = meter::measure(|| self.watch.proceed().and_then(|()| work()));
+        let answer = answer.map_err(|failure| failure.in_stage(stage))?;
         self.times.push(StageTime {
             stage,
             ms: start.elapsed().as_millis() as u64,
+            macs,
         });
         Ok(answer)
     }
 
-    /// Wall time of each stage that ended.
+    /// Time and work of each stage that ended.
     #[must_use]
     pub fn times(self) -> Vec<StageTime> {
         self.times

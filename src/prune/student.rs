@@ -3,6 +3,7 @@
 
 use candle_core::{Device, Result, Tensor};
 
+use super::compensate::Repairs;
 use crate::model::PrunableModel;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
@@ -13,7 +14,7 @@ pub struct Student<'a> {
     /// The original.
     pub model: &'a dyn PrunableModel,
     /// What is kept.
-    pub masks: &'a Masks,
+    pub masks: Masks,
     projections: Vec<Linear>,
     repaired: bool,
 }
@@ -23,20 +24,34 @@ impl<'a> Student<'a> {
     ///
     /// # Errors
     /// Never in practice: the shapes are the model's own.
-    pub fn new(model: &'a dyn PrunableModel, masks: &'a Masks) -> Result<Self> {
+    pub fn new(model: &'a dyn PrunableModel, masks: Masks) -> Result<Self> {
         let projections = (0..model.groups().len()).map(|block| {
             let whole = model.projection(block);
             Ok(Linear::new(
-                keep_columns(model, masks, block, whole.weight())?,
+                keep_columns(model, &masks, block, whole.weight())?,
                 whole.bias().clone(),
             ))
         });
         Ok(Self {
+            projections: projections.collect::<Result<_>>()?,
             model,
             masks,
-            projections: projections.collect::<Result<_>>()?,
             repaired: false,
         })
+    }
+
+    /// The student with these repairs.
+    ///
+    /// # Errors
+    /// Never in practice: the shapes are the model's own.
+    pub fn repaired(model: &'a dyn PrunableModel, masks: Masks, repairs: &Repairs) -> Result<Self> {
+        let mut student = Self::new(model, masks)?;
+        for (block, projection) in repairs.projections.iter().enumerate() {
+            if let Some(linear) = projection {
+                student.replace(block, linear.clone());
+            }
+        }
+        Ok(student)
     }
 
     /// The projection of a block: `[out, kept * span]` and its bias.
@@ -64,7 +79,7 @@ impl<'a> Student<'a> {
     pub fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
         keep_columns(
             self.model,
-            self.masks,
+            &self.masks,
             block,
             &self.model.units(block, hidden)?,
         )

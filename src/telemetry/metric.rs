@@ -23,6 +23,9 @@ pub const ARTIFACT_STORE_ERRORS: &str = "optin_artifact_store_errors_total";
 pub const ATTEMPTS: &str = "optin_attempts_total";
 /// Time of a stage, by stage.
 pub const STAGE_SECONDS: &str = "optin_stage_duration_seconds";
+/// Floating-point operations of the matrix products that a stage executed, by stage. Divided by the
+/// sum of [`STAGE_SECONDS`] it is the speed that the machine reached.
+pub const STAGE_FLOPS: &str = "optin_stage_flops_total";
 /// Bytes stored for results.
 pub const ARTIFACT_BYTES: &str = "optin_artifact_bytes_stored_total";
 
@@ -85,6 +88,11 @@ fn describe() {
     );
     describe_counter!(ATTEMPTS, Unit::Count, "Attempts that ended, by outcome");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of a stage of the route");
+    describe_counter!(
+        STAGE_FLOPS,
+        Unit::Count,
+        "Floating-point operations of the matrix products of a stage"
+    );
     describe_counter!(
         DELIVERIES,
         Unit::Count,

@@ -14,6 +14,7 @@ use super::{Worker, heartbeat};
 use crate::artifact::manifest::Manifest;
 use crate::job::store::{Outcome, StoreError};
 use crate::job::{Job, Lease};
+use crate::model::cost::flops;
 use crate::prune::Places;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::report::Report;
@@ -99,9 +100,11 @@ impl Worker {
             .store_files(lease, &out, reporter)
             .await
             .map_err(|failure| failure.in_stage(Stage::Publishing))?;
-        for time in &report.stage_ms {
-            metrics::histogram!(metric::STAGE_SECONDS, "stage" => time.stage.as_str())
-                .record(time.ms as f64 / 1e3);
+        for done in &report.stages {
+            let stage = done.stage.as_str();
+            metrics::histogram!(metric::STAGE_SECONDS, "stage" => stage)
+                .record(done.ms as f64 / 1e3);
+            metrics::counter!(metric::STAGE_FLOPS, "stage" => stage).increment(flops(done.macs));
         }
         Ok((report, manifest))
     }

@@ -10,6 +10,7 @@ use optin::model::mask::Masks;
 use optin::model::nn::meter;
 use optin::model::{PrunableModel, registry};
 use optin::prune::compensate::Repairs;
+use optin::prune::lanes;
 use optin::prune::surgery;
 use safetensors::Dtype;
 use std::path::Path;
@@ -188,6 +189,12 @@ fn law_3_costs_are_what_the_cut_model_executes() {
             .cost(length as f64)
             .macs(cut.groups().iter().map(|group| group.width));
         assert_eq!(of_cut, of_masks);
+        // What lanes execute counts as their caller's.
+        let all = Masks::full(cut.groups());
+        let (answers, in_lanes) =
+            meter::measure(|| lanes::run(3, |_| Ok(cut.forward(&batch, &all)?)));
+        answers.unwrap();
+        assert_eq!(in_lanes, 3 * executed);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The method's parts against independent ways to the same answer.
 
+mod audit;
 mod compensation;
 mod manifold;
 mod reference;

@@ -1,5 +1,5 @@
-//! Counts the multiply-accumulates that the building blocks really execute, so that the cost model
-//! can be held to them.
+//! Counts the multiply-accumulates of matrix products as they are executed, so that the cost model can
+//! be held to them and the speed of a stage can be told.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ thread_local! {
     static EXECUTED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Called by a building block for each product that it runs on this thread.
+/// Called for each product that this thread runs.
 pub(crate) fn count(macs: usize) {
     EXECUTED.set(EXECUTED.get() + macs as u64);
 }

@@ -1,11 +1,13 @@
 //! The repairs as a document of the journal: a safetensors file with `{block}.weight` and
-//! `{block}.bias` of each repaired projection, f32, and the reports in its metadata.
+//! `{block}.bias` of each repaired projection, f32, and a summary in its metadata.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
 
 use super::Repairs;
 use crate::model::mask::Masks;
@@ -14,20 +16,36 @@ use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
+use crate::prune::report::CompensationReport;
 
 /// The document's name.
 pub const NAME: &str = "compensation.safetensors";
+
+/// The metadata's one entry.
+const SUMMARY: &str = "repairs";
+
+/// What stands in it.
+#[derive(Serialize, Deserialize)]
+struct Summary<'a> {
+    blocks: usize,
+    reports: Cow<'a, [CompensationReport]>,
+}
 
 /// Of everything that the repairs depend on.
 #[must_use]
 pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
     let kept = (0..masks.groups()).map(|group| masks.kept(group));
-    Digest::new("compensation/1")
+    Digest::new("compensation/2")
         .part("weights", prepared.weights.sha256())
         .part("architecture", prepared.architecture)
         .part("config", &prepared.config_digest)
         .part("calibration", &prepared.calibration.sha256)
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
+        .part("compensation", format!("{:?}", recipe.method.compensation))
+        .part(
+            "token_weights",
+            format!("{:?}", recipe.method.token_weights),
+        )
         .part("ridge", recipe.method.ridge)
         .hex()
 }
@@ -80,12 +98,13 @@ pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
         ))
     });
     let views = views.collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
-    let reports =
-        serde_json::to_string(&repairs.reports).map_err(|error| wrong(error.to_string()))?;
-    let metadata = HashMap::from([
-        ("blocks".to_owned(), repairs.projections.len().to_string()),
-        ("reports".to_owned(), reports),
-    ]);
+    let summary = Summary {
+        blocks: repairs.projections.len(),
+        reports: Cow::Borrowed(&repairs.reports),
+    };
+    let summary = serde_json::to_string(&summary).map_err(|error| wrong(error.to_string()))?;
+    // One entry alone: a map has no order, and equal repairs are to give equal bytes.
+    let metadata = HashMap::from([(SUMMARY.to_owned(), summary)]);
     views
         .and_then(|views| safetensors::serialize(views, Some(metadata)))
         .map_err(|error| wrong(error.to_string()))
@@ -95,11 +114,11 @@ pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
 #[must_use]
 pub fn decode(document: &[u8], blocks: usize) -> Option<Repairs> {
     let (_, header) = SafeTensors::read_metadata(document).ok()?;
-    let metadata = header.metadata().as_ref()?;
-    if metadata.get("blocks")?.parse() != Ok(blocks) {
+    let summary = header.metadata().as_ref()?.get(SUMMARY)?;
+    let summary: Summary<'_> = serde_json::from_str(summary).ok()?;
+    if summary.blocks != blocks {
         return None;
     }
-    let reports = serde_json::from_str(metadata.get("reports")?).ok()?;
     let tensors = SafeTensors::deserialize(document).ok()?;
     let tensor = |name: String| -> Option<Tensor> {
         let view = tensors.tensor(&name).ok()?;
@@ -118,6 +137,6 @@ pub fn decode(document: &[u8], blocks: usize) -> Option<Repairs> {
     };
     Some(Repairs {
         projections: (0..blocks).map(projection).collect(),
-        reports,
+        reports: summary.reports.into_owned(),
     })
 }

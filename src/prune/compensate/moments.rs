@@ -1,6 +1,9 @@
-//! First and second moments of a linear map's inputs and targets, summed batch by batch.
+//! First and second moments of a linear map's inputs and targets, each token by its weight, summed batch
+//! by batch.
 
 use candle_core::{Result, Tensor};
+
+use crate::model::nn::meter;
 
 /// Sums over tokens; products in f32 within a batch, sums in f64 across them.
 pub struct Moments {
@@ -8,8 +11,8 @@ pub struct Moments {
     pub inputs: usize,
     /// Number of outputs.
     pub outputs: usize,
-    /// Tokens seen.
-    pub count: usize,
+    /// What the tokens seen count together.
+    pub weight: f64,
     /// Sum of the inputs, `[inputs]`.
     pub input_sum: Vec<f64>,
     /// Sum of the targets, `[outputs]`.
@@ -27,7 +30,7 @@ impl Moments {
         Self {
             inputs,
             outputs,
-            count: 0,
+            weight: 0.0,
             input_sum: vec![0.0; inputs],
             target_sum: vec![0.0; outputs],
             gram: vec![0.0; inputs * inputs],
@@ -35,20 +38,45 @@ impl Moments {
         }
     }
 
-    /// Adds a batch: inputs `[tokens, inputs]`, targets `[tokens, outputs]`.
+    /// Adds a batch: inputs `[tokens, inputs]`, targets `[tokens, outputs]`, and what each token counts,
+    /// `[tokens, 1]`, where they do not all count alike.
     ///
     /// # Errors
     /// When shapes do not fit.
-    pub fn add(&mut self, inputs: &Tensor, targets: &Tensor) -> Result<()> {
-        self.count += inputs.dims()[0];
-        add_to(&mut self.target_sum, &targets.sum(0)?)?;
+    pub fn add(
+        &mut self,
+        inputs: &Tensor,
+        targets: &Tensor,
+        weights: Option<&Tensor>,
+    ) -> Result<()> {
+        self.weight += weight(inputs, weights)?;
+        add_to(&mut self.target_sum, &weigh(targets, weights)?.sum(0)?)?;
         if self.inputs > 0 {
-            let transposed = inputs.t()?;
-            add_to(&mut self.input_sum, &inputs.sum(0)?)?;
+            let weighed = weigh(inputs, weights)?;
+            add_to(&mut self.input_sum, &weighed.sum(0)?)?;
+            let transposed = weighed.t()?;
+            let tokens = inputs.dims()[0];
+            meter::count(tokens * self.inputs * (self.inputs + self.outputs));
             add_to(&mut self.gram, &transposed.matmul(inputs)?)?;
             add_to(&mut self.cross, &transposed.matmul(targets)?)?;
         }
         Ok(())
+    }
+}
+
+/// Each row times its token's weight.
+pub(super) fn weigh(rows: &Tensor, weights: Option<&Tensor>) -> Result<Tensor> {
+    match weights {
+        Some(weights) => rows.broadcast_mul(weights),
+        None => Ok(rows.clone()),
+    }
+}
+
+/// What all rows count together.
+pub(super) fn weight(rows: &Tensor, weights: Option<&Tensor>) -> Result<f64> {
+    match weights {
+        Some(weights) => Ok(f64::from(weights.sum_all()?.to_scalar::<f32>()?)),
+        None => Ok(rows.dims()[0] as f64),
     }
 }
 

@@ -21,16 +21,12 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
     let Moments {
         inputs, outputs, ..
     } = *moments;
-    let count = moments.count.max(1) as f64;
-    let input_mean: Vec<f64> = moments.input_sum.iter().map(|sum| sum / count).collect();
-    let target_mean: Vec<f64> = moments.target_sum.iter().map(|sum| sum / count).collect();
     if inputs == 0 {
-        let bias = target_mean.iter().map(|&value| value as f32).collect();
-        return Ok(Some(Linear::new(
-            original.weight().clone(),
-            Tensor::from_vec(bias, outputs, &Device::Cpu)?,
-        )));
+        return solve_bias(moments, original).map(Some);
     }
+    let count = moments.weight.max(f64::MIN_POSITIVE);
+    let input_mean = mean(&moments.input_sum, count);
+    let target_mean = mean(&moments.target_sum, count);
     let centred = |row: usize, column: usize| {
         moments.gram[row * inputs + column] - count * input_mean[row] * input_mean[column]
     };
@@ -70,4 +66,28 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
         }
     }
     Ok(None)
+}
+
+/// The bias alone: `b = mean y - W mean x`.
+///
+/// # Errors
+/// Never in practice: the shapes are the data's own.
+pub fn solve_bias(moments: &Moments, original: &Linear) -> Result<Linear, Failure> {
+    let count = moments.weight.max(f64::MIN_POSITIVE);
+    let input_mean = mean(&moments.input_sum, count);
+    let weight = original.weight().to_vec2::<f32>()?;
+    let outputs = mean(&moments.target_sum, count).into_iter().zip(&weight);
+    let bias: Vec<f32> = outputs
+        .map(|(target, row)| {
+            let from_inputs = row.iter().zip(&input_mean);
+            let from_inputs: f64 = from_inputs.map(|(&w, mean)| f64::from(w) * mean).sum();
+            (target - from_inputs) as f32
+        })
+        .collect();
+    let bias = Tensor::from_vec(bias, moments.outputs, &Device::Cpu)?;
+    Ok(Linear::new(original.weight().clone(), bias))
+}
+
+fn mean(sums: &[f64], weight: f64) -> Vec<f64> {
+    sums.iter().map(|sum| sum / weight).collect()
 }

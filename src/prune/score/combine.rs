@@ -1,7 +1,10 @@
 //! From the terms of the trajectory to one importance a unit.
 
-use super::Scores;
-use crate::prune::recipe::{Method, Trajectory};
+use super::{Scores, UnitScores};
+use crate::prune::recipe::{Importance, Method, Trajectory};
+
+/// The weight of the logits' term that the paper gives it.
+const PAPER_LOGIT_WEIGHT: f64 = 0.1;
 
 /// One importance a unit, one list a group. Only their order and their ratios mean something.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,31 +13,77 @@ pub struct UnitImportance {
     pub groups: Vec<Vec<f64>>,
 }
 
-/// `manifold + lambda * logits`, each term first divided by its mean over all units of the model, so
-/// that lambda weighs two terms of one size.
+/// What makes the terms of one size: each is divided by its mean over all units of the model, so that
+/// lambda weighs two terms of mean 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    trajectory: Trajectory,
+    manifold_weight: f64,
+    logit_weight: f64,
+    local_weight: f64,
+    manifold_mean: f64,
+    logits_mean: f64,
+}
+
+impl Scale {
+    /// From the scores of all units.
+    #[must_use]
+    pub fn of(scores: &Scores, method: &Method) -> Self {
+        let (trajectory, [manifold_weight, logit_weight, local_weight]) = match method.importance {
+            Importance::Optin => (
+                method.trajectory,
+                [1.0, method.logit_weight, method.local_weight],
+            ),
+            Importance::Paper => (Trajectory::Sum, [1.0, PAPER_LOGIT_WEIGHT, 0.0]),
+            Importance::Fisher => (method.trajectory, [0.0, 1.0, method.local_weight]),
+        };
+        let mut scale = Self {
+            trajectory,
+            manifold_weight,
+            logit_weight,
+            local_weight,
+            manifold_mean: 1.0,
+            logits_mean: 1.0,
+        };
+        let groups = || scores.groups.iter();
+        let manifold = groups().flat_map(|group| {
+            manifold_sums(group).map(move |sum| scale.manifold(group.features, sum))
+        });
+        let logits = groups().flat_map(|group| group.logits.iter().copied());
+        (scale.manifold_mean, scale.logits_mean) = (mean_or_one(manifold), mean_or_one(logits));
+        scale
+    }
+
+    /// A unit's manifold term, from the sum over the features that follow it.
+    #[must_use]
+    pub fn manifold(&self, features: usize, sum: f64) -> f64 {
+        let term = match self.trajectory {
+            Trajectory::Sum => sum,
+            Trajectory::Mean => sum / features.max(1) as f64,
+        };
+        term / self.manifold_mean
+    }
+
+    /// `manifold + lambda * logits`.
+    #[must_use]
+    pub fn importance(&self, features: usize, manifold: f64, logits: f64) -> f64 {
+        self.manifold_weight * self.manifold(features, manifold)
+            + self.logit_weight * logits / self.logits_mean
+    }
+}
+
+/// The importance of every unit.
 #[must_use]
 pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
-    let manifold = scores.groups.iter().map(|group| {
-        let columns = group.manifold.len() / group.logits.len().max(1);
-        let terms = group.manifold.chunks_exact(columns.max(1));
-        let total = terms.map(|terms| terms.iter().sum::<f64>());
-        total.map(|sum| match method.trajectory {
-            Trajectory::Sum => sum,
-            Trajectory::Mean => sum / group.features.max(1) as f64,
-        })
-    });
-    let manifold = to_mean_one(manifold.map(Iterator::collect).collect());
-    let logits = to_mean_one(
-        scores
-            .groups
-            .iter()
-            .map(|group| group.logits.clone())
-            .collect(),
-    );
-    let groups = manifold.into_iter().zip(logits).map(|(manifold, logits)| {
-        let units = manifold.into_iter().zip(logits);
+    let scale = Scale::of(scores, method);
+    let groups = scores.groups.iter().zip(&scores.local);
+    let groups = groups.map(|(group, local)| {
+        let units = manifold_sums(group).zip(&group.logits).zip(local);
         units
-            .map(|(manifold, logits)| manifold + method.logit_weight * logits)
+            .map(|((manifold, &logits), &local)| {
+                let trajectory = scale.importance(group.features, manifold, logits);
+                trajectory.powf(1.0 - scale.local_weight) * local.powf(scale.local_weight)
+            })
             .collect()
     });
     UnitImportance {
@@ -42,11 +91,15 @@ pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
     }
 }
 
-fn to_mean_one(mut groups: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    let count: usize = groups.iter().map(Vec::len).sum();
-    let mean = groups.iter().flatten().sum::<f64>() / count.max(1) as f64;
-    if mean > 0.0 {
-        groups.iter_mut().flatten().for_each(|value| *value /= mean);
-    }
-    groups
+/// Each unit's manifold terms, summed over the features.
+fn manifold_sums(group: &UnitScores) -> impl Iterator<Item = f64> {
+    let columns = group.manifold.len() / group.logits.len().max(1);
+    let terms = group.manifold.chunks_exact(columns.max(1));
+    terms.map(|terms| terms.iter().sum())
+}
+
+fn mean_or_one(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut count) = (0.0, 0usize);
+    values.for_each(|value| (sum, count) = (sum + value, count + 1));
+    if sum > 0.0 { sum / count as f64 } else { 1.0 }
 }

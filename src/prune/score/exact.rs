@@ -6,16 +6,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::lanes;
-use super::super::recipe::Recipe;
 use super::divergence::divergence;
 use super::manifold::{gram_change, normalise};
 use super::teacher::{Teacher, sampled_rows};
 use super::{STACKED_TOKENS, UnitScores};
 use crate::model::mask::Masks;
+use crate::model::nn::meter;
 
 /// Variants in one stack at most: bounds the memory of the sampled features that a lane holds.
 pub const MOST_VARIANTS: usize = 32;
@@ -31,36 +31,28 @@ struct Seam {
 /// Scores of one unit: a manifold term for each feature that follows, and the logits' term.
 type Score = (Vec<f64>, f64);
 
-/// Scores every unit of one block. `progress` hears how many units are done and may stop the work.
+/// Scores some units of one block, in their order. `progress` hears how many are done and may stop the
+/// work.
 ///
 /// # Errors
 /// What `progress` answers, or a fault of ours.
-pub fn score_block(
+pub fn score(
     teacher: &Teacher<'_>,
-    recipe: &Recipe,
+    temperature: f64,
     block: usize,
+    units: &[usize],
     progress: &(dyn Fn(u64) -> std::result::Result<(), Failure> + Sync),
 ) -> std::result::Result<UnitScores, Failure> {
-    let width = teacher.model.groups()[block].width;
     let seams = teacher.inputs[block]
         .iter()
         .map(|hidden| seam(teacher, block, hidden))
         .collect::<Result<Vec<_>>>()?;
-    let variants = variants_at_once(teacher, width);
+    let stacks: Vec<&[usize]> = units.chunks(variants_at_once(teacher)).collect();
     let done = AtomicU64::new(0);
-    let pieces = lanes::run(width.div_ceil(variants), |piece| {
+    let pieces = lanes::run(stacks.len(), |stack| {
         progress(done.load(Ordering::Relaxed))?;
-        let first = piece * variants;
-        let count = variants.min(width - first);
-        let scores = score_units(
-            teacher,
-            recipe.method.temperature,
-            block,
-            &seams,
-            first,
-            count,
-        )?;
-        done.fetch_add(count as u64, Ordering::Relaxed);
+        let scores = score_stack(teacher, temperature, block, &seams, stacks[stack])?;
+        done.fetch_add(stacks[stack].len() as u64, Ordering::Relaxed);
         Ok(scores)
     })?;
     let (manifold, logits): (Vec<_>, Vec<_>) = pieces.into_iter().flatten().unzip();
@@ -72,16 +64,14 @@ pub fn score_block(
 }
 
 /// Enough variants to fill a batch, the same number whatever the machine: results must not depend on it.
-fn variants_at_once(teacher: &Teacher<'_>, width: usize) -> usize {
+fn variants_at_once(teacher: &Teacher<'_>) -> usize {
     let tokens: usize = teacher
         .batches
         .iter()
         .map(|batch| batch.len() * batch.length())
         .sum();
     let mean = tokens.div_ceil(teacher.batches.len().max(1)).max(1);
-    (STACKED_TOKENS / mean)
-        .clamp(1, MOST_VARIANTS)
-        .min(width.max(1))
+    (STACKED_TOKENS / mean).clamp(1, MOST_VARIANTS)
 }
 
 fn seam(teacher: &Teacher<'_>, block: usize, hidden: &Tensor) -> Result<Seam> {
@@ -94,25 +84,22 @@ fn seam(teacher: &Teacher<'_>, block: usize, hidden: &Tensor) -> Result<Seam> {
     })
 }
 
-/// Scores units `first .. first + count` together.
-fn score_units(
+/// Scores these units together.
+fn score_stack(
     teacher: &Teacher<'_>,
     temperature: f64,
     block: usize,
     seams: &[Seam],
-    first: usize,
-    count: usize,
+    units: &[usize],
 ) -> Result<Vec<Score>> {
     let model = teacher.model;
     let full = Masks::full(model.groups());
-    let columns = unit_columns(teacher, block, first, count)?;
+    let count = units.len();
+    let stack = Stack::new(teacher, block, units)?;
     let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
     let mut logits: Vec<Vec<f32>> = vec![Vec::new(); count];
     for (seam, positions) in seams.iter().zip(&teacher.samples) {
-        let mut hidden = model.finish(
-            block,
-            &without_units(seam, &columns, teacher, block, first, count)?,
-        )?;
+        let mut hidden = model.finish(block, &stack.taken_from(seam)?)?;
         for (current, rows) in features.iter_mut().enumerate().skip(block) {
             if current > block {
                 hidden = model.block(current, &hidden, &full)?;
@@ -150,33 +137,46 @@ fn score_units(
         .collect())
 }
 
-/// The projection's columns of each unit, `[count, span, hidden]`.
-fn unit_columns(teacher: &Teacher<'_>, block: usize, first: usize, count: usize) -> Result<Tensor> {
-    let span = teacher.model.groups()[block].span;
-    let weight = teacher.model.projection(block).weight();
-    let outputs = weight.dims()[0];
-    let columns = weight.narrow(1, first * span, count * span)?;
-    columns.t()?.contiguous()?.reshape((count, span, outputs))
+/// Units that are taken out side by side, each from a copy of its own.
+struct Stack {
+    count: usize,
+    span: usize,
+    /// Which columns of the activations are theirs, `[count * span]`.
+    columns: Tensor,
+    /// Their columns of the projection, `[count, span, hidden]`.
+    weights: Tensor,
 }
 
-/// The block's sum without each unit in turn, `[count * rows, length, hidden]`.
-fn without_units(
-    seam: &Seam,
-    columns: &Tensor,
-    teacher: &Teacher<'_>,
-    block: usize,
-    first: usize,
-    count: usize,
-) -> Result<Tensor> {
-    let span = teacher.model.groups()[block].span;
-    let (rows, length, hidden) = seam.sum.dims3()?;
-    let units = seam.units.narrow(1, first * span, count * span)?;
-    let units = units
-        .reshape((rows * length, count, span))?
-        .transpose(0, 1)?
-        .contiguous()?;
-    let contributions = units.matmul(columns)?;
-    let sum = seam.sum.reshape((1, rows * length, hidden))?;
-    sum.broadcast_sub(&contributions)?
-        .reshape((count * rows, length, hidden))
+impl Stack {
+    fn new(teacher: &Teacher<'_>, block: usize, units: &[usize]) -> Result<Self> {
+        let (count, span) = (units.len(), teacher.model.groups()[block].span);
+        let columns = units.iter().flat_map(|unit| unit * span..(unit + 1) * span);
+        let columns: Vec<u32> = columns.map(|column| column as u32).collect();
+        let columns = Tensor::new(columns, &Device::Cpu)?;
+        let weight = teacher.model.projection(block).weight();
+        let outputs = weight.dims()[0];
+        let weights = weight.index_select(&columns, 1)?.t()?.contiguous()?;
+        Ok(Self {
+            count,
+            span,
+            columns,
+            weights: weights.reshape((count, span, outputs))?,
+        })
+    }
+
+    /// The block's sum without each unit in turn, `[count * rows, length, hidden]`.
+    fn taken_from(&self, seam: &Seam) -> Result<Tensor> {
+        let Self { count, span, .. } = *self;
+        let (rows, length, hidden) = seam.sum.dims3()?;
+        let units = seam.units.index_select(&self.columns, 1)?;
+        let units = units
+            .reshape((rows * length, count, span))?
+            .transpose(0, 1)?
+            .contiguous()?;
+        meter::count(count * rows * length * span * hidden);
+        let contributions = units.matmul(&self.weights)?;
+        let sum = seam.sum.reshape((1, rows * length, hidden))?;
+        sum.broadcast_sub(&contributions)?
+            .reshape((count * rows, length, hidden))
+    }
 }

@@ -6,6 +6,8 @@
 
 use candle_core::{D, Result, Tensor};
 
+use crate::model::nn::meter;
+
 /// Rows scaled to length 1; `[.., d]` to the same shape. A row of zeros stays as it is.
 ///
 /// # Errors
@@ -25,6 +27,7 @@ pub fn gram_change(reference: &Tensor, changed: &Tensor) -> Result<f64> {
     let middle = (reference + (&difference * 0.5)?)?;
     let half = difference.matmul(&middle.t()?)?;
     let size = half.dims()[0];
+    meter::count(size * size * reference.dims()[1]);
     let values = half.flatten_all()?.to_vec1::<f32>()?;
     Ok(symmetric_norm(&values, size))
 }

@@ -1,14 +1,15 @@
 //! Scoring: what the removal of each unit does to the trajectory.
 //!
 //! In: the model and the scoring rows. Out: for each unit the manifold term of every feature after
-//! it and the divergence of the logits ([`Scores`]), apart, so that they can be weighed without
-//! scoring again. Source: paper, section 3; the released code's index factors, stale masks, fresh
+//! it and the divergence of the logits, and what it adds to its own block ([`Scores`]); apart, so that
+//! they can be weighed without scoring again. Source: paper, section 3; the released code's index factors, stale masks, fresh
 //! samples and order-dependent scaling are not part of the method and not here.
 
 pub mod combine;
 pub mod divergence;
 pub mod document;
 pub mod exact;
+pub mod local;
 pub mod manifold;
 pub mod sample;
 pub mod sketch;
@@ -30,8 +31,10 @@ pub const STACKED_TOKENS: usize = 2_048;
 /// The scores of every group, in the order of the groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
-    /// One entry a group.
+    /// The trajectory's terms, one entry a group.
     pub groups: Vec<UnitScores>,
+    /// The term of [`local`] of each unit, one list a group.
+    pub local: Vec<Vec<f64>>,
 }
 
 /// The scores of one group's units.
@@ -115,7 +118,9 @@ pub fn score(
             groups.push(scores);
             continue;
         }
-        let scores = exact::score_block(&teacher, recipe, block, &|units| {
+        let units: Vec<usize> = (0..model.groups()[block].width).collect();
+        let temperature = recipe.method.temperature;
+        let scores = exact::score(&teacher, temperature, block, &units, &|units| {
             watch.proceed()?;
             watch.progress(done + units, total);
             Ok(())
@@ -125,7 +130,11 @@ pub fn score(
         watch.progress(done, total);
         groups.push(scores);
     }
-    Ok(Scores { groups })
+    let local = (0..groups.len()).map(|block| local::energies(&teacher, block));
+    Ok(Scores {
+        local: local.collect::<Result<_, _>>()?,
+        groups,
+    })
 }
 
 /// Sketches all wanted groups; a probe counts as its share of their units.

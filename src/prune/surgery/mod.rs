@@ -15,8 +15,32 @@ use super::compensate::Repairs;
 use super::failure::Failure;
 use crate::checkpoint::weights::Weights;
 use crate::checkpoint::write::{OutTensor, encode};
+use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
+
+/// How many weights the model has, as a sum over its units.
+#[must_use]
+pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Cost {
+    let per_unit = groups.iter().map(|group| {
+        let slices = group.slices.iter().filter_map(|part| {
+            let shape = weights.shape(&part.tensor)?;
+            let others: usize = shape.iter().product::<usize>() / shape[part.dim].max(1);
+            Some((others * part.span) as u64)
+        });
+        slices.sum()
+    });
+    let per_unit: Vec<u64> = per_unit.collect();
+    let units: u64 = groups
+        .iter()
+        .zip(&per_unit)
+        .map(|(group, each)| group.width as u64 * each)
+        .sum();
+    Cost {
+        fixed: weights.parameters().saturating_sub(units),
+        per_unit,
+    }
+}
 
 /// Cuts.
 ///

@@ -1,12 +1,20 @@
 //! The ridge solution against gradient descent and against closed forms.
 
 use candle_core::{Device, Tensor};
+use optin::checkpoint::config::Config;
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::weights::Weights;
 use optin::model::nn::linear::Linear;
+use optin::model::registry;
 use optin::prune::compensate::moments::Moments;
-use optin::prune::compensate::solve::solve;
+use optin::prune::compensate::sensitivity::token_weights;
+use optin::prune::compensate::solve::{solve, solve_bias};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
 
 const INPUTS: usize = 5;
 const OUTPUTS: usize = 3;
@@ -35,6 +43,7 @@ fn moments(inputs: &Tensor, targets: &Tensor) -> Moments {
             .add(
                 &inputs.narrow(0, start, count).unwrap(),
                 &targets.narrow(0, start, count).unwrap(),
+                None,
             )
             .unwrap();
     }
@@ -137,4 +146,66 @@ fn dependent_inputs_are_solved() {
             .unwrap()
     };
     assert!(error(&solved) < error(&start));
+}
+
+#[test]
+fn a_weight_counts_a_token_so_many_times() {
+    let start = linear(5);
+    let inputs = random((TOKENS, INPUTS), 9);
+    let targets = random((TOKENS, OUTPUTS), 10);
+    let counts: Vec<usize> = (0..TOKENS).map(|token| 1 + token % 3).collect();
+    let repeated = counts.iter().enumerate();
+    let repeated: Vec<u32> = repeated
+        .flat_map(|(token, &count)| std::iter::repeat_n(token as u32, count))
+        .collect();
+    let repeated = Tensor::new(repeated, inputs.device()).unwrap();
+    let mut often = Moments::new(INPUTS, OUTPUTS);
+    let rows = |tensor: &Tensor| tensor.index_select(&repeated, 0).unwrap();
+    often.add(&rows(&inputs), &rows(&targets), None).unwrap();
+    let weights: Vec<f32> = counts.iter().map(|&count| count as f32).collect();
+    let weights = Tensor::from_vec(weights, (TOKENS, 1), inputs.device()).unwrap();
+    let mut weighed = Moments::new(INPUTS, OUTPUTS);
+    weighed.add(&inputs, &targets, Some(&weights)).unwrap();
+    let [often, weighed] =
+        [often, weighed].map(|moments| solve(&moments, &start, 1e-2).unwrap().unwrap());
+    close(often.weight(), weighed.weight(), 1e-5);
+    close(often.bias(), weighed.bias(), 1e-5);
+}
+
+#[test]
+fn a_bias_alone_takes_the_mean_error_away() {
+    let start = linear(5);
+    let inputs = (random((TOKENS, INPUTS), 9) + 0.7).unwrap();
+    let targets = random((TOKENS, OUTPUTS), 10);
+    let solved = solve_bias(&moments(&inputs, &targets), &start).unwrap();
+    close(solved.weight(), start.weight(), f32::MIN_POSITIVE);
+    let missed = (&targets - solved.forward(&inputs).unwrap()).unwrap();
+    let mean = missed.mean(0).unwrap();
+    close(&mean, &mean.zeros_like().unwrap(), 1e-5);
+}
+
+/// The classifier reads the first position of the last layer alone.
+#[test]
+fn tokens_count_by_what_the_logits_make_of_them() {
+    let folder = Folder::new(Tiny::default());
+    let limits = Limits::default();
+    let weights = Weights::open(&folder.model(), &limits).unwrap();
+    let config = Config::open(&folder.model(), &limits).unwrap();
+    let (_, model) = registry::open(&config, &weights).unwrap();
+    let batches = [folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 2)];
+    let counts = token_weights(model.as_ref(), &batches).unwrap().unwrap();
+    let last = model.groups().len() - 1;
+    for block in 0..=last {
+        let all = || counts.iter().flat_map(|batch| &batch[block]);
+        let mean = all().sum::<f32>() / all().count() as f32;
+        assert!((mean - 1.0).abs() < 1e-4, "block {block}: {mean}");
+        assert!(all().all(|&weight| weight > 0.0));
+    }
+    for (batch, counts) in batches.iter().zip(&counts) {
+        for (token, &weight) in counts[last].iter().enumerate() {
+            let read = token.is_multiple_of(batch.length());
+            assert_eq!(read, weight > 0.03, "token {token}: {weight}");
+        }
+        assert!(counts[0].iter().all(|&weight| weight > 0.03));
+    }
 }

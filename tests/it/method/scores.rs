@@ -1,13 +1,16 @@
 //! Exact scores against the reference: one whole f64 forward a unit, Gram matrices as they are written.
 
+use candle_core::Tensor;
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::model::batch::{Batch, Input};
+use optin::model::mask::Masks;
 use optin::model::registry;
-use optin::prune::recipe::{Method, Trajectory};
+use optin::prune::recipe::{Importance, Method, Trajectory};
 use optin::prune::score::combine::combine;
-use optin::prune::score::exact::score_block;
+use optin::prune::score::exact;
+use optin::prune::score::local;
 use optin::prune::score::teacher::Teacher;
 use optin::prune::score::{Scores, UnitScores, sample};
 
@@ -118,7 +121,8 @@ fn exact_scores_are_those_of_one_whole_forward_a_unit() {
     let temperature = recipe.method.temperature;
     let (features, logits) = trajectory(&reference, &batches, None);
     for (block, group) in model.groups().iter().enumerate() {
-        let scores = score_block(&teacher, &recipe, block, &|_| Ok(())).unwrap();
+        let units: Vec<usize> = (0..group.width).collect();
+        let scores = exact::score(&teacher, temperature, block, &units, &|_| Ok(())).unwrap();
         let layer = block / 2;
         assert_eq!(scores.features, tiny.layers - layer);
         for unit in 0..group.width {
@@ -184,9 +188,11 @@ fn terms_are_weighed_once_over_all_units() {
                 logits: vec![1.0, 0.0],
             },
         ],
+        local: vec![vec![4.0, 1.0], vec![9.0, 1.0]],
     };
     let method = Method {
         logit_weight: 0.5,
+        local_weight: 0.0,
         ..Method::default()
     };
     // Mean over features: 3 1 | 8 0, mean 3; logits 3 0 | 1 0, mean 1.
@@ -204,4 +210,81 @@ fn terms_are_weighed_once_over_all_units() {
         },
     );
     assert_eq!(sum.groups, vec![vec![1.5 + 1.5, 0.5], vec![2.0 + 0.5, 0.0]]);
+    // The paper's formula looks at no weight of the method.
+    let paper = combine(
+        &scores,
+        &Method {
+            importance: Importance::Paper,
+            local_weight: 0.7,
+            ..method
+        },
+    );
+    assert_eq!(
+        paper.groups,
+        vec![vec![1.5 + 0.1 * 3.0, 0.5], vec![2.0 + 0.1, 0.0]]
+    );
+    let local = combine(
+        &scores,
+        &Method {
+            importance: Importance::Fisher,
+            local_weight: 0.5,
+            ..method
+        },
+    );
+    assert_eq!(
+        local.groups,
+        vec![vec![(3.0f64 * 4.0).sqrt(), 0.0], vec![3.0, 0.0]]
+    );
+}
+
+#[test]
+fn the_local_term_is_what_a_unit_adds_to_its_block() {
+    let folder = Folder::new(Tiny::default());
+    let limits = Limits::default();
+    let weights = Weights::open(&folder.model(), &limits).unwrap();
+    let config = Config::open(&folder.model(), &limits).unwrap();
+    let (_, model) = registry::open(&config, &weights).unwrap();
+    let batches = vec![folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 3)];
+    let teacher = Teacher::follow(model.as_ref(), batches, GRAM_TOKENS, SEED).unwrap();
+    for (block, group) in model.groups().iter().enumerate() {
+        let energies = local::energies(&teacher, block).unwrap();
+        let sums = |masks: &Masks| {
+            let inputs = teacher.inputs[block].iter();
+            let sums = inputs.map(|hidden| {
+                let units = model.units(block, hidden).unwrap();
+                let units = match masks.factor(block, group.span).unwrap() {
+                    Some(factor) => units.broadcast_mul(&factor).unwrap(),
+                    None => units,
+                };
+                let sum = model.project(block, &units).unwrap();
+                let sum = (sum + model.residual(block, hidden).unwrap()).unwrap();
+                sum.flatten(0, 1).unwrap()
+            });
+            Tensor::cat(&sums.collect::<Vec<_>>(), 0).unwrap()
+        };
+        let whole = sums(&Masks::full(model.groups()));
+        let squared = |tensor: Tensor| {
+            tensor
+                .sqr()
+                .unwrap()
+                .sum_all()
+                .unwrap()
+                .to_scalar::<f32>()
+                .unwrap()
+        };
+        let mean = whole.mean_keepdim(0).unwrap();
+        let variation = squared(whole.broadcast_sub(&mean).unwrap());
+        assert_eq!(energies.len(), group.width);
+        for (unit, &energy) in energies.iter().enumerate() {
+            let mut masks = Masks::full(model.groups());
+            masks.drop_unit(block, unit);
+            let expected = squared((&whole - sums(&masks)).unwrap()) / variation;
+            assert!(
+                (energy / f64::from(expected) - 1.0).abs() < 1e-3,
+                "{} {unit}: {} against {expected}",
+                group.name,
+                energy
+            );
+        }
+    }
 }

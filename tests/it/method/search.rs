@@ -3,8 +3,9 @@
 use optin::model::cost::Cost;
 use optin::model::unit::{UnitGroup, UnitKind};
 use optin::prune::failure::Code;
-use optin::prune::recipe::{Metric, Target};
+use optin::prune::recipe::{Constraints, Metric, Target};
 use optin::prune::score::combine::UnitImportance;
+use optin::prune::search::frontier::frontier;
 use optin::prune::search::{budget, select};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -97,7 +98,13 @@ fn the_choice_is_the_best_of_all_sets() {
             .flat_map(|(values, &cost)| values.iter().map(move |&value| (cost, value)))
             .collect();
         let best = brute_force(&units, least, budget - cost.fixed);
-        match select(&groups, &cost, &importance, &target) {
+        match select(
+            &groups,
+            &cost,
+            &importance,
+            &target,
+            &Constraints::default(),
+        ) {
             Ok(masks) => {
                 let kept =
                     |group: usize| masks.kept(group).into_iter().map(move |unit| (group, unit));
@@ -135,7 +142,14 @@ fn no_heads_at_all_is_a_choice() {
     let importance = UnitImportance {
         groups: vec![vec![0.01, 0.02], vec![1.0; 10]],
     };
-    let masks = select(&groups, &cost, &importance, &target(0.5, 0.01)).unwrap();
+    let masks = select(
+        &groups,
+        &cost,
+        &importance,
+        &target(0.5, 0.01),
+        &Constraints::default(),
+    )
+    .unwrap();
     assert_eq!((masks.count(0), masks.count(1)), (0, 10));
 }
 
@@ -152,7 +166,14 @@ fn equal_units_are_chosen_in_the_order_of_the_graph() {
     let importance = UnitImportance {
         groups: vec![vec![1.0; 3], vec![1.0; 3]],
     };
-    let masks = select(&groups, &cost, &importance, &target(0.67, 0.01)).unwrap();
+    let masks = select(
+        &groups,
+        &cost,
+        &importance,
+        &target(0.67, 0.01),
+        &Constraints::default(),
+    )
+    .unwrap();
     assert_eq!((masks.kept(0), masks.kept(1)), (vec![0, 1, 2], vec![0]));
 }
 
@@ -166,11 +187,138 @@ fn an_unreachable_target_says_what_can_be_reached() {
     let importance = UnitImportance {
         groups: vec![vec![1.0; 4]],
     };
-    let failure = select(&groups, &cost, &importance, &target(0.39, 0.01)).unwrap_err();
+    let failure = select(
+        &groups,
+        &cost,
+        &importance,
+        &target(0.39, 0.01),
+        &Constraints::default(),
+    )
+    .unwrap_err();
     assert_eq!(failure.code, Code::TargetUnreachable);
     assert!(failure.detail.contains("40.00%"), "{}", failure.detail);
     // Between 55 % and 70 % there is no set: heads are coarse.
-    let failure = select(&groups, &cost, &importance, &target(0.6, 0.01)).unwrap_err();
+    let failure = select(
+        &groups,
+        &cost,
+        &importance,
+        &target(0.6, 0.01),
+        &Constraints::default(),
+    )
+    .unwrap_err();
     assert_eq!(failure.code, Code::TargetUnreachable);
     assert!(failure.detail.contains("55.00%"), "{}", failure.detail);
+}
+
+/// Heads and neurons of three layers, and random importances.
+fn layers() -> (Vec<UnitGroup>, Cost, UnitImportance) {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let mut groups = Vec::new();
+    for layer in 0..3 {
+        let mut heads = group(&format!("layer.{layer}.heads"), UnitKind::Head, 12);
+        heads.span = 8;
+        groups.push(heads);
+        let name = format!("layer.{layer}.neurons");
+        groups.push(group(&name, UnitKind::Neuron, 100));
+    }
+    let cost = Cost {
+        fixed: 20,
+        per_unit: vec![16, 3, 16, 3, 16, 3],
+    };
+    let values = groups.iter().map(|group| {
+        (0..group.width)
+            .map(|_| random.random_range(0.0..1.0))
+            .collect()
+    });
+    let importance = UnitImportance {
+        groups: values.collect(),
+    };
+    (groups, cost, importance)
+}
+
+#[test]
+fn constraints_are_kept_by_every_choice() {
+    let (groups, cost, importance) = layers();
+    let choose = |constraints: &Constraints| {
+        select(&groups, &cost, &importance, &target(0.8, 0.1), constraints).unwrap()
+    };
+    let counts = |constraints: &Constraints| -> Vec<usize> {
+        let masks = choose(constraints);
+        (0..groups.len()).map(|group| masks.count(group)).collect()
+    };
+    let rounded = counts(&Constraints {
+        round_to: 8,
+        ..Constraints::default()
+    });
+    assert!(
+        rounded
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .all(|count| count % 8 == 0)
+    );
+    assert!(rounded.iter().step_by(2).any(|count| count % 8 != 0));
+    let constraints = Constraints {
+        round_to: 8,
+        min_kept: 35,
+        keep_whole: vec!["layer.1".to_owned(), "layer.0.heads".to_owned()],
+        ..Constraints::default()
+    };
+    let masks = choose(&constraints);
+    assert!(masks.is_full(0) && masks.is_full(2) && masks.is_full(3));
+    // Rounded up from 35; and heads have but twelve.
+    assert!(masks.count(1) >= 40 && masks.count(4) == 12 && masks.count(5) >= 40);
+    for (group, units) in importance.groups.iter().enumerate() {
+        let worst = masks.kept(group).into_iter().map(|unit| units[unit]);
+        let worst = worst.fold(f64::INFINITY, f64::min);
+        let dropped = (0..units.len()).filter(|&unit| !masks.keeps(group, unit));
+        assert!(dropped.into_iter().all(|unit| units[unit] <= worst));
+    }
+    let uniform = counts(&Constraints {
+        uniform: true,
+        ..Constraints::default()
+    });
+    assert_eq!(uniform[0..2], uniform[2..4]);
+    assert_eq!(uniform[0..2], uniform[4..6]);
+    assert_eq!(uniform[0], (uniform[1] * 12 + 50) / 100);
+
+    let everything = Constraints {
+        keep_whole: groups.iter().map(|group| group.name.clone()).collect(),
+        ..Constraints::default()
+    };
+    let refused = select(&groups, &cost, &importance, &target(0.5, 0.1), &everything);
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code, Code::TargetUnreachable);
+    assert!(refused.detail.contains("100.00%"), "{}", refused.detail);
+    let unknown = Constraints {
+        keep_whole: vec!["layer.1".to_owned(), "layer.1.head".to_owned()],
+        ..Constraints::default()
+    };
+    let refused = unknown.check(&groups).unwrap_err();
+    assert!(
+        refused.detail.contains("\"layer.1.head\""),
+        "{}",
+        refused.detail
+    );
+}
+
+#[test]
+fn the_frontier_rises_and_is_what_each_target_chooses() {
+    let (groups, cost, importance) = layers();
+    let none = Constraints::default();
+    let frontier = frontier(&groups, &cost, &cost, &importance, &none);
+    let last = frontier.points.last().unwrap();
+    assert_eq!((last.macs, last.importance), (frontier.macs, 1.0));
+    for pair in frontier.points.windows(2) {
+        assert!(pair[0].percent < pair[1].percent);
+        assert!(pair[0].importance <= pair[1].importance);
+        assert!(pair[0].macs <= pair[1].macs);
+    }
+    assert!(frontier.points.len() > 90);
+    for point in &frontier.points[..frontier.points.len() - 1] {
+        let target = target(point.percent as f64 / 100.0, 0.5);
+        let masks = select(&groups, &cost, &importance, &target, &none).unwrap();
+        let kept: Vec<usize> = (0..groups.len()).map(|group| masks.count(group)).collect();
+        assert_eq!(kept, point.kept, "{} %", point.percent);
+    }
 }

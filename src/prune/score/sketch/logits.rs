@@ -20,16 +20,20 @@ const MOST_DIRECTIONS: usize = 32;
 const FIRST_STREAM: u64 = 1 << 62;
 
 /// Which form it is.
-pub(super) struct Form<'a> {
-    pub(super) problem: &'a Problem,
-    pub(super) temperature: f64,
-    pub(super) seed: u64,
+pub(in crate::prune) struct Form<'a> {
+    pub(in crate::prune) problem: &'a Problem,
+    pub(in crate::prune) temperature: f64,
+    pub(in crate::prune) seed: u64,
 }
 
 impl Form<'_> {
     /// Directions on the logits `[rows, classes]`, each row-major of the same shape. `rows` names the
     /// examples, so that what is drawn for a row does not depend on its batch.
-    pub(super) fn directions(&self, logits: &[Vec<f32>], rows: &[usize]) -> Vec<Vec<f32>> {
+    pub(in crate::prune) fn directions(
+        &self,
+        logits: &[Vec<f32>],
+        rows: &[usize],
+    ) -> Vec<Vec<f32>> {
         if matches!(self.problem, Problem::Regression) {
             return vec![vec![1.0; logits.iter().map(Vec::len).sum()]];
         }
@@ -49,7 +53,7 @@ impl Form<'_> {
     }
 
     /// What the squared derivatives are multiplied with to add up to the form.
-    pub(super) fn scale(&self, directions: usize) -> f64 {
+    pub(in crate::prune) fn scale(&self, directions: usize) -> f64 {
         match self.problem {
             Problem::Regression => 1.0,
             Problem::Classification { labels } if labels.len() - 1 > MOST_DIRECTIONS => {

@@ -4,15 +4,16 @@
 //! so a unit's manifold term over the features `z` that follow is `sum_z ||dG_z/dm_i||^2` and its
 //! logits' term is a quadratic form. For a probe `R_z` with `E <R_z, X>^2 = ||X||^2`, drawn for
 //! each feature on its own, `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`:
-//! the sum of the terms, in the scale of the exact ones (`mean` divides by their number later). The
-//! logits' form (`logits.rs`) is taken apart rather than sampled. In: the teacher. Out: [`UnitScores`]
+//! the sum of the terms, in the scale of the exact ones (`mean` divides by their number later);
+//! how many probes become one number is told in `tally.rs`. The logits' form (`logits.rs`) is taken apart rather than sampled. In: the teacher. Out: [`UnitScores`]
 //! of one column a unit. It knows the chain of blocks and never an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
-mod logits;
+pub(in crate::prune) mod logits;
 mod piece;
 mod probe;
-mod trace;
+mod tally;
+pub(in crate::prune) mod trace;
 
 use candle_core::Result;
 
@@ -25,10 +26,11 @@ use crate::model::differentiable::Differentiable;
 use crate::prune::verify::metric::spearman;
 use piece::Piece;
 pub use piece::TRACED_TOKENS;
-pub use probe::PROBE_COLUMNS;
+pub use probe::MOST_TERMS;
+use tally::Tally;
 
 /// Probes that go together; the reliability is looked at after each round.
-pub const ROUND: usize = 16;
+pub const ROUND: usize = 8;
 
 /// When there are enough probes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,7 +47,7 @@ impl Default for Stop {
     fn default() -> Self {
         Self {
             least: 32,
-            most: 128,
+            most: 64,
             reliability: 0.98,
         }
     }
@@ -78,35 +80,33 @@ pub fn score(
 ) -> std::result::Result<Sketch, Failure> {
     let pieces = piece::pieces(teacher)?;
     let logits = logits_terms(teacher, back, method, seed, wanted, &pieces, progress)?;
-    let mut halves = [0, 1].map(|_| zeros(teacher, wanted));
+    let source = probe::Source::new(teacher, seed)?;
+    let mut tally = Tally::new(&zeros(teacher, wanted));
     let (mut probes, mut reliability) = (0, 0.0);
     while probes < stop.most {
         let count = ROUND.min(stop.most - probes);
-        let drawn = probe::Probes::draw(teacher, seed, probes, count)?;
+        let drawn = source.draw(probes, count)?;
         let parts = lanes::run(pieces.len(), |index| {
             progress(probes)?;
             Ok(pieces[index].derivatives(teacher, back, &drawn, wanted)?)
         })?;
-        for (offset, half) in (probes..probes + count).map(|probe| probe % 2).enumerate() {
-            add_squares(&mut halves[half], &parts, offset);
+        for probe in 0..count {
+            let parts = || parts.iter().map(|part| &part[probe]);
+            let whole = sum(zeros(teacher, wanted), parts().map(|part| &part.whole));
+            let apart = sum(zeros(teacher, wanted), parts().map(|part| &part.apart));
+            tally.add(drawn.number(probe), &whole, &apart);
         }
         probes += count;
-        reliability = agreement(teacher, &halves);
+        reliability = agreement(teacher, &tally);
         if probes >= stop.least && reliability >= stop.reliability {
             break;
         }
     }
     progress(probes)?;
-    let [even, odd] = halves;
-    let groups = even.into_iter().zip(odd).zip(logits).enumerate();
-    let groups = groups.map(|(block, ((even, odd), logits))| {
+    let groups = logits.into_iter().enumerate().map(|(block, logits)| {
         wanted[block].then(|| UnitScores {
             features: teacher.features_after(block),
-            manifold: even
-                .iter()
-                .zip(odd)
-                .map(|(even, odd)| (even + odd) / probes.max(1) as f64)
-                .collect(),
+            manifold: tally.estimate(block).units,
             logits,
         })
     });
@@ -127,27 +127,27 @@ fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
         .collect()
 }
 
-/// Adds the square of probe `offset`'s derivative, summed over all pieces in their order.
-fn add_squares(totals: &mut PerUnit, parts: &[Vec<PerUnit>], offset: usize) {
-    for (block, totals) in totals.iter_mut().enumerate() {
-        for (unit, total) in totals.iter_mut().enumerate() {
-            let derivative: f64 = parts.iter().map(|part| part[offset][block][unit]).sum();
-            *total += derivative * derivative;
+/// Adds the pieces in their order.
+fn sum<'a>(mut totals: PerUnit, parts: impl Iterator<Item = &'a PerUnit>) -> PerUnit {
+    for part in parts {
+        for (totals, units) in totals.iter_mut().zip(part) {
+            for (total, unit) in totals.iter_mut().zip(units) {
+                *total += unit;
+            }
         }
     }
+    totals
 }
 
 /// How well the probes would agree with as many others.
-fn agreement(teacher: &Teacher<'_>, halves: &[PerUnit; 2]) -> f64 {
-    let [even, odd] = halves.each_ref().map(|half| -> Vec<f64> {
-        let blocks = half.iter().enumerate();
-        blocks
-            .flat_map(|(block, units)| {
-                let features = teacher.features_after(block).max(1) as f64;
-                units.iter().map(move |unit| unit / features)
-            })
-            .collect()
-    });
+fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
+    let (mut even, mut odd) = (Vec::new(), Vec::new());
+    for block in 0..teacher.features.len() {
+        let features = teacher.features_after(block).max(1) as f64;
+        let [even_half, odd_half] = tally.estimate(block).halves;
+        even.extend(even_half.into_iter().map(|unit| unit / features));
+        odd.extend(odd_half.into_iter().map(|unit| unit / features));
+    }
     let alike = spearman(&even, &odd);
     if alike > 0.0 {
         2.0 * alike / (1.0 + alike)

@@ -52,6 +52,15 @@ pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
     Ok(pieces)
 }
 
+/// What one probe says of some rows.
+#[derive(Clone)]
+pub(super) struct Derivatives {
+    /// Summed over the rows.
+    pub(super) whole: PerUnit,
+    /// Squared, then summed over the rows.
+    pub(super) apart: PerUnit,
+}
+
 impl Piece {
     pub(super) fn rows(&self) -> usize {
         self.batch.len()
@@ -67,10 +76,14 @@ impl Piece {
         &self,
         teacher: &Teacher<'_>,
         back: &dyn Differentiable,
-        probes: &Probes,
+        probes: &Probes<'_>,
         wanted: &[bool],
-    ) -> Result<Vec<PerUnit>> {
-        let mut totals = vec![zeros(teacher, wanted); probes.count];
+    ) -> Result<Vec<Derivatives>> {
+        let nothing = Derivatives {
+            whole: zeros(teacher, wanted),
+            apart: zeros(teacher, wanted),
+        };
+        let mut totals = vec![nothing; probes.count];
         if self.positions.is_empty() {
             return Ok(totals);
         }
@@ -78,14 +91,19 @@ impl Piece {
         for first in (0..probes.count).step_by(self.copies()) {
             let count = self.copies().min(probes.count - first);
             trace.pull(
-                wanted,
                 lowest(wanted)?,
                 |block| self.enter(teacher, &trace, probes, block, (first, count)),
-                |block, derivative| {
-                    let copies = derivative.chunks_exact(derivative.len() / count);
-                    for (totals, rows) in totals[first..].iter_mut().zip(copies) {
-                        add_rows(&mut totals[block], rows, |value| value);
+                |block, _, units| {
+                    if !wanted[block] {
+                        return Ok(());
                     }
+                    let derivatives = trace.derivatives(block, units)?;
+                    let copies = derivatives.chunks_exact(derivatives.len() / count);
+                    for (totals, rows) in totals[first..].iter_mut().zip(copies) {
+                        add_rows(&mut totals.whole[block], rows, |value| value);
+                        add_rows(&mut totals.apart[block], rows, |value| value * value);
+                    }
+                    Ok(())
                 },
             )?;
         }
@@ -98,24 +116,23 @@ impl Piece {
         &self,
         teacher: &Teacher<'_>,
         trace: &Trace<'_>,
-        probes: &Probes,
+        probes: &Probes<'_>,
         block: usize,
         some: (usize, usize),
     ) -> Result<Option<Tensor>> {
         let rows = (self.first_sample, self.positions.len());
-        let (Some(cotangent), Some(feature)) = (
-            probes.cotangent(block, some, rows)?,
-            &teacher.features[block],
-        ) else {
+        let Some(feature) = &teacher.features[block] else {
             return Ok(None);
         };
         let unit = feature.narrow(0, rows.0, rows.1)?.to_vec2::<f32>()?;
         let hidden = trace.output(block).flatten(0, 1)?.to_vec2::<f32>()?;
         let width = hidden[0].len();
         let copy_size = hidden.len() * width;
-        let cotangent = cotangent.flatten_all()?.to_vec1::<f32>()?;
         let mut entering = vec![0.0f32; some.1 * copy_size];
-        for (copy, cotangent) in cotangent.chunks_exact(rows.1 * width).enumerate() {
+        for copy in 0..some.1 {
+            let Some(cotangent) = probes.cotangent(block, some.0 + copy, rows)? else {
+                return Ok(None);
+            };
             let sampled = cotangent.chunks_exact(width).zip(&unit);
             for ((cotangent, unit), &position) in sampled.zip(&self.positions) {
                 let norm: f32 = hidden[position].iter().map(|value| value * value).sum();
@@ -142,26 +159,22 @@ impl Piece {
         let mut totals = zeros(teacher, wanted);
         let trace = Trace::follow(teacher.model, back, &self.batch)?;
         let directions = form.directions(&trace.logits().to_vec2::<f32>()?, &self.batch.rows);
-        let last = teacher.model.groups().len() - 1;
         let scale = form.scale(directions.len());
         for some in directions.chunks(self.copies()) {
             let values = some.concat();
             let classes = values.len() / (some.len() * self.batch.len());
             let shape = (some.len() * self.batch.len(), classes);
-            let cotangent = trace.pull_head(Tensor::from_vec(values, shape, &Device::Cpu)?)?;
-            // Taken once, by the last block: a pullback may overwrite what it is given.
-            let start = std::cell::RefCell::new(Some(cotangent));
-            trace.pull(
-                wanted,
-                lowest(wanted)?,
-                |block| Ok((block == last).then(|| start.take()).flatten()),
-                |block, derivative| {
+            let cotangent = Tensor::from_vec(values, shape, &Device::Cpu)?;
+            trace.pull_logits(cotangent, lowest(wanted)?, |block, _, units| {
+                if wanted[block] {
                     // Rows do not touch each other, so each row's form is its own.
-                    add_rows(&mut totals[block], derivative, |value| {
+                    let derivatives = trace.derivatives(block, units)?;
+                    add_rows(&mut totals[block], &derivatives, |value| {
                         scale * value * value
                     });
-                },
-            )?;
+                }
+                Ok(())
+            })?;
         }
         Ok(totals)
     }

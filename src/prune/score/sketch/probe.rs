@@ -1,95 +1,191 @@
 //! Probes of the Gram matrices.
 //!
-//! A probe is `R = sum_k r_k s_k^T / sqrt(RANK)` with signs drawn at random, one for each feature on
-//! its own, so that `E <R, X>^2 = ||X||_F^2`. One term alone has heavy tails; a few of them are nearly
-//! as good as a matrix of normal numbers and never cost `K x K`.
+//! A probe is a matrix `R` of signs with `E <R, X>^2 = ||X||_F^2`, drawn for each feature on its own.
+//! Example `e` has rows `R_e = sum_k r_k s_ek^T / sqrt(RANK)`: a few terms for each example rather than
+//! for all together, so that what one example's rows say is independent of the next one's, and never
+//! `K x K` numbers.
 
 use candle_core::{Device, Result, Tensor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::super::super::failure::Failure;
+use super::super::super::lanes;
+use crate::model::nn::meter;
 use crate::prune::score::teacher::Teacher;
 
-/// Terms of a probe.
+/// Terms of an example's rows at most.
 const RANK: usize = 8;
 
-/// Signs of a probe for each sampled row.
-pub const PROBE_COLUMNS: usize = 2 * RANK;
+/// Terms of all examples together at most: bounds the cost where examples are many.
+pub const MOST_TERMS: usize = 256;
 
 /// Keeps these draws apart from those of examples and token rows, which have the same seed.
 const FIRST_STREAM: u64 = 1 << 32;
 
-/// Some probes.
-pub(super) struct Probes {
-    /// How many.
-    pub(super) count: usize,
-    features: Vec<Option<Feature>>,
+/// What probes are drawn for.
+pub(super) struct Source<'a> {
+    teacher: &'a Teacher<'a>,
+    /// Which example each sampled token is of.
+    examples: Vec<usize>,
+    /// Terms of one example.
+    rank: usize,
+    /// Terms of all.
+    terms: usize,
+    seed: u64,
 }
 
-/// The probes of one feature.
-struct Feature {
-    /// `[r | s]`, `[count, K, 2 RANK]`.
-    signs: Tensor,
-    /// `[s | r]^T F / sqrt(RANK)`, `[count, 2 RANK, d]`.
-    sums: Tensor,
-}
-
-impl Probes {
-    /// Probes `first .. first + count` of this seed.
-    pub(super) fn draw(
-        teacher: &Teacher<'_>,
-        seed: u64,
-        first: usize,
-        count: usize,
-    ) -> Result<Self> {
-        let features = teacher.features.iter().enumerate().map(|(block, feature)| {
-            let Some(feature) = feature else {
-                return Ok(None);
-            };
-            let (rows, width) = feature.dims2()?;
-            let mut signs = Vec::with_capacity(count * rows * 2 * RANK);
-            for probe in first..first + count {
-                let mut random = ChaCha8Rng::seed_from_u64(seed);
-                random.set_stream(FIRST_STREAM + ((probe as u64) << 16) + block as u64);
-                for _ in 0..rows {
-                    let bits = random.next_u32();
-                    signs.extend((0..2 * RANK).map(|bit| match bits >> bit & 1 {
-                        0 => -1.0f32,
-                        _ => 1.0,
-                    }));
-                }
+impl<'a> Source<'a> {
+    pub(super) fn new(teacher: &'a Teacher<'a>, seed: u64) -> Result<Self> {
+        let mut examples = Vec::new();
+        let mut first = 0;
+        for (batch, sample) in teacher.batches.iter().zip(&teacher.samples) {
+            if let Some(positions) = sample {
+                let positions = positions.to_vec1::<u32>()?.into_iter();
+                examples.extend(positions.map(|at| first + at as usize / batch.length()));
             }
-            let signs = Tensor::from_vec(signs, (count, rows, 2 * RANK), &Device::Cpu)?;
-            let across = signs.transpose(1, 2)?.contiguous()?;
-            let sums = across.reshape((count * 2 * RANK, rows))?.matmul(feature)?;
-            let sums = (sums * (RANK as f64).powf(-0.5))?.reshape((count, 2 * RANK, width))?;
-            let swapped = [sums.narrow(1, RANK, RANK)?, sums.narrow(1, 0, RANK)?];
-            Ok(Some(Feature {
-                signs,
-                sums: Tensor::cat(&swapped, 1)?,
-            }))
-        });
+            first += batch.len();
+        }
+        let rank = (MOST_TERMS / first.max(1)).clamp(1, RANK);
         Ok(Self {
-            count,
-            features: features.collect::<Result<_>>()?,
+            teacher,
+            examples,
+            rank,
+            terms: rank * first,
+            seed,
         })
     }
 
-    /// `(R + R^T) F` at some of the sampled rows, `[probes, rows, d]`: what `<R, F F^T>` puts onto the
-    /// normalised feature of a block.
+    /// The signs of one probe at sampled tokens `first .. first + count`: `r` `[count, rank]` and `s`
+    /// `[count, terms]`.
+    fn signs(
+        &self,
+        probe: usize,
+        block: usize,
+        first: usize,
+        count: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(FIRST_STREAM + ((probe as u64) << 16) + block as u64);
+        let words = (self.rank + self.terms).div_ceil(32);
+        random.set_word_pos((first * words) as u128);
+        let mut own = Vec::with_capacity(count * self.rank);
+        let mut others = Vec::with_capacity(count * self.terms);
+        for _ in 0..count {
+            let bits: Vec<u32> = (0..words).map(|_| random.next_u32()).collect();
+            let sign = |at: usize| match bits[at / 32] >> (at % 32) & 1 {
+                0 => -1.0f32,
+                _ => 1.0,
+            };
+            own.extend((0..self.rank).map(sign));
+            others.extend((self.rank..self.rank + self.terms).map(sign));
+        }
+        (own, others)
+    }
+
+    /// Probes `first .. first + count`.
+    pub(super) fn draw(
+        &self,
+        first: usize,
+        count: usize,
+    ) -> std::result::Result<Probes<'_>, Failure> {
+        let blocks = self.teacher.features.len();
+        let sums = lanes::run(blocks * count, |index| {
+            let (block, probe) = (index / count, first + index % count);
+            match &self.teacher.features[block] {
+                Some(feature) => Ok(Some(self.sums(probe, block, feature)?)),
+                None => Ok(None),
+            }
+        })?;
+        Ok(Probes {
+            source: self,
+            first,
+            count,
+            sums,
+        })
+    }
+
+    fn sums(&self, probe: usize, block: usize, feature: &Tensor) -> Result<Sums> {
+        let (rows, width) = feature.dims2()?;
+        let (own, others) = self.signs(probe, block, 0, rows);
+        let share = (self.rank as f32).powf(-0.5);
+        let others = Tensor::from_vec(others, (rows, self.terms), &Device::Cpu)?;
+        meter::count(rows * self.terms * width);
+        let across = (others.t()?.matmul(feature)? * f64::from(share))?;
+        let mut along = vec![0.0f32; self.terms * width];
+        let values = feature.flatten_all()?.to_vec1::<f32>()?;
+        let signs = own.chunks_exact(self.rank);
+        for ((values, signs), &example) in values.chunks_exact(width).zip(signs).zip(&self.examples)
+        {
+            let terms = &mut along[example * self.rank * width..][..self.rank * width];
+            for (term, &sign) in terms.chunks_exact_mut(width).zip(signs) {
+                for (sum, value) in term.iter_mut().zip(values) {
+                    *sum += share * sign * value;
+                }
+            }
+        }
+        Ok(Sums {
+            across: across.flatten_all()?.to_vec1()?,
+            along: Tensor::from_vec(along, (self.terms, width), &Device::Cpu)?,
+        })
+    }
+}
+
+/// One probe of one feature `F` `[K, d]`.
+struct Sums {
+    /// `s^T F / sqrt(RANK)` of every term, `[terms, d]` row-major.
+    across: Vec<f32>,
+    /// `r^T F_e / sqrt(RANK)` of every term, `[terms, d]`.
+    along: Tensor,
+}
+
+/// Some probes.
+pub(super) struct Probes<'a> {
+    source: &'a Source<'a>,
+    first: usize,
+    /// How many.
+    pub(super) count: usize,
+    /// `[block][probe]`.
+    sums: Vec<Option<Sums>>,
+}
+
+impl Probes<'_> {
+    /// The number of one of these probes among all.
+    pub(super) fn number(&self, probe: usize) -> usize {
+        self.first + probe
+    }
+
+    /// `(R + R^T) F` of one probe at some of the sampled rows, `[rows, d]` row-major: what
+    /// `<R, F F^T>` puts onto the normalised feature of a block.
     pub(super) fn cotangent(
         &self,
         block: usize,
-        probes: (usize, usize),
-        rows: (usize, usize),
-    ) -> Result<Option<Tensor>> {
-        let Some(feature) = &self.features[block] else {
+        probe: usize,
+        (first, count): (usize, usize),
+    ) -> Result<Option<Vec<f32>>> {
+        let Some(sums) = &self.sums[block * self.count + probe] else {
             return Ok(None);
         };
-        let signs = feature.signs.narrow(0, probes.0, probes.1)?;
-        let signs = signs.narrow(1, rows.0, rows.1)?.contiguous()?;
-        let sums = feature.sums.narrow(0, probes.0, probes.1)?.contiguous()?;
-        signs.matmul(&sums).map(Some)
+        let Source { rank, terms, .. } = *self.source;
+        let (own, others) = self.source.signs(self.number(probe), block, first, count);
+        let others = Tensor::from_vec(others, (count, terms), &Device::Cpu)?;
+        let width = sums.along.dims()[1];
+        meter::count(count * terms * width);
+        let mut cotangent = others
+            .matmul(&sums.along)?
+            .flatten_all()?
+            .to_vec1::<f32>()?;
+        let examples = &self.source.examples[first..first + count];
+        let rows = cotangent.chunks_exact_mut(width).zip(examples);
+        for ((row, &example), signs) in rows.zip(own.chunks_exact(rank)) {
+            let own_terms = &sums.across[example * rank * width..][..rank * width];
+            for (term, &sign) in own_terms.chunks_exact(width).zip(signs) {
+                for (value, part) in row.iter_mut().zip(term) {
+                    *value += sign * part;
+                }
+            }
+        }
+        Ok(Some(cotangent))
     }
 }

@@ -1,5 +1,7 @@
 //! One forward over some rows that remembers its way back.
 
+use std::cell::RefCell;
+
 use candle_core::{Result, Tensor};
 
 use crate::model::PrunableModel;
@@ -9,7 +11,7 @@ use crate::model::nn::traced::Traced;
 use crate::model::nn::units::mask_derivative;
 
 /// All values and pullbacks of a forward.
-pub(super) struct Trace<'a> {
+pub(in crate::prune) struct Trace<'a> {
     model: &'a dyn PrunableModel,
     blocks: Vec<Block>,
     head: Traced,
@@ -23,7 +25,7 @@ struct Block {
 
 impl<'a> Trace<'a> {
     /// Runs the unpruned model.
-    pub(super) fn follow(
+    pub(in crate::prune) fn follow(
         model: &'a dyn PrunableModel,
         back: &dyn Differentiable,
         batch: &Batch,
@@ -55,24 +57,18 @@ impl<'a> Trace<'a> {
     }
 
     /// `[rows, classes]`.
-    pub(super) fn logits(&self) -> &Tensor {
+    pub(in crate::prune) fn logits(&self) -> &Tensor {
         &self.head.value
     }
 
-    /// From a cotangent on the logits to one on the last hidden state.
-    pub(super) fn pull_head(&self, cotangent: Tensor) -> Result<Tensor> {
-        (self.head.pull)(cotangent)
-    }
-
     /// Goes back from the last block to `lowest`. `enter` gives what a probe puts onto a block's
-    /// output, `[copies * rows, length, hidden]`; `visit` hears the derivatives by the masks of each
-    /// wanted block, `[copies * rows, width]`.
-    pub(super) fn pull(
+    /// output, `[copies * rows, length, hidden]`; `visit` hears of each block the cotangents on its sum,
+    /// of the same shape, and on its units, `[copies * rows, length, width * span]`.
+    pub(in crate::prune) fn pull(
         &self,
-        wanted: &[bool],
         lowest: usize,
         enter: impl Fn(usize) -> Result<Option<Tensor>>,
-        mut visit: impl FnMut(usize, &[f32]),
+        mut visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
     ) -> Result<()> {
         let mut below: Option<Tensor> = None;
         for (index, block) in self.blocks.iter().enumerate().skip(lowest).rev() {
@@ -83,16 +79,33 @@ impl<'a> Trace<'a> {
             };
             let sum = (block.finish.pull)(here)?;
             let units = self.model.projection(index).pull(&sum)?;
-            let group = &self.model.groups()[index];
-            if wanted[index] && group.width > 0 {
-                let derivative = mask_derivative(&block.units.value, &units, group.span)?;
-                visit(index, &derivative);
-            }
+            visit(index, &sum, &units)?;
             if index > lowest {
                 let through = (block.units.pull)(units)?;
                 below = Some((through + (block.residual.pull)(sum)?)?);
             }
         }
         Ok(())
+    }
+
+    /// Goes back from the logits alone; `cotangent` is `[copies * rows, classes]`.
+    pub(in crate::prune) fn pull_logits(
+        &self,
+        cotangent: Tensor,
+        lowest: usize,
+        visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        let last = self.blocks.len() - 1;
+        // Taken once, by the last block: a pullback may overwrite what it is given.
+        let start = RefCell::new(Some((self.head.pull)(cotangent)?));
+        let enter = |block| Ok((block == last).then(|| start.take()).flatten());
+        self.pull(lowest, enter, visit)
+    }
+
+    /// The derivatives by the masks of a block, `[copies * rows, width]` row-major, from a cotangent on its
+    /// units.
+    pub(super) fn derivatives(&self, block: usize, units: &Tensor) -> Result<Vec<f32>> {
+        let span = self.model.groups()[block].span;
+        mask_derivative(&self.blocks[block].units.value, units, span)
     }
 }

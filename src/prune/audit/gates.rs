@@ -1,0 +1,126 @@
+//! Figures that tell whether sketched scores choose as exact ones would.
+
+/// Least correlation of the ranks.
+pub const LEAST_SPEARMAN: f64 = 0.98;
+/// Least share of the choice that both have in common.
+pub const LEAST_OVERLAP: f64 = 0.95;
+/// Largest distance of the median ratio from 1.
+pub const MOST_BIAS: f64 = 0.05;
+/// Largest share of the importance that may be given away.
+pub const MOST_REGRET: f64 = 0.01;
+
+/// A sampled unit, seen by both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    /// How many units it stands for.
+    pub weight: f64,
+    /// Whether the sketched scores chose it.
+    pub chosen: bool,
+    /// Importance by the sketch.
+    pub sketched: f64,
+    /// Exact importance.
+    pub exact: f64,
+}
+
+/// The four figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gates {
+    /// See [`spearman`].
+    pub spearman: f64,
+    /// Weight of the units that both choose, over that of the choice.
+    pub overlap: f64,
+    /// See [`median_ratio`].
+    pub median_ratio: f64,
+    /// What the choice lacks of the exact importance that the best one of its weight has, as a share.
+    pub regret: f64,
+}
+
+impl Gates {
+    /// Whether all of them hold.
+    #[must_use]
+    pub fn hold(&self) -> bool {
+        self.spearman >= LEAST_SPEARMAN
+            && self.overlap >= LEAST_OVERLAP
+            && (self.median_ratio - 1.0).abs() <= MOST_BIAS
+            && self.regret <= MOST_REGRET
+    }
+}
+
+/// Measures them.
+#[must_use]
+pub fn measure(pairs: &[Pair]) -> Gates {
+    let chosen = || pairs.iter().filter(|pair| pair.chosen);
+    let weight: f64 = chosen().map(|pair| pair.weight).sum();
+    let worth: f64 = chosen().map(|pair| pair.weight * pair.exact).sum();
+    let mut best: Vec<&Pair> = pairs.iter().collect();
+    best.sort_by(|a, b| b.exact.total_cmp(&a.exact).then(b.chosen.cmp(&a.chosen)));
+    let (mut room, mut best_worth, mut common) = (weight, 0.0, 0.0);
+    for pair in best {
+        // The last one may stand for more units than there is room for.
+        let taken = pair.weight.min(room);
+        room -= taken;
+        best_worth += taken * pair.exact;
+        common += if pair.chosen { taken } else { 0.0 };
+    }
+    let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 1.0 };
+    Gates {
+        spearman: spearman(pairs),
+        overlap: share(common, weight),
+        median_ratio: median_ratio(pairs),
+        regret: 1.0 - share(worth, best_worth),
+    }
+}
+
+/// Spearman's correlation of both importances, each unit counted as often as it stands for others.
+#[must_use]
+pub fn spearman(pairs: &[Pair]) -> f64 {
+    let (sketched, exact) = (
+        ranks(pairs, |pair| pair.sketched),
+        ranks(pairs, |pair| pair.exact),
+    );
+    let total: f64 = pairs.iter().map(|pair| pair.weight).sum();
+    let middle = total / 2.0;
+    let (mut both, mut of_sketched, mut of_exact) = (0.0, 0.0, 0.0);
+    for ((pair, a), b) in pairs.iter().zip(&sketched).zip(&exact) {
+        both += pair.weight * (a - middle) * (b - middle);
+        of_sketched += pair.weight * (a - middle).powi(2);
+        of_exact += pair.weight * (b - middle).powi(2);
+    }
+    let scale = (of_sketched * of_exact).sqrt();
+    if scale > 0.0 { both / scale } else { 1.0 }
+}
+
+/// How many units stand below each one, half of its equals included.
+fn ranks(pairs: &[Pair], value: impl Fn(&Pair) -> f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.sort_by(|&a, &b| value(&pairs[a]).total_cmp(&value(&pairs[b])));
+    let mut ranks = vec![0.0; pairs.len()];
+    let mut below = 0.0;
+    for equal in order.chunk_by(|&a, &b| value(&pairs[a]) == value(&pairs[b])) {
+        let weight: f64 = equal.iter().map(|&index| pairs[index].weight).sum();
+        equal
+            .iter()
+            .for_each(|&index| ranks[index] = below + weight / 2.0);
+        below += weight;
+    }
+    ranks
+}
+
+/// Median of sketched over exact importance, by weight; units without importance do not count.
+#[must_use]
+pub fn median_ratio(pairs: &[Pair]) -> f64 {
+    let counted = pairs.iter().filter(|pair| pair.exact > 0.0);
+    let mut ratios: Vec<(f64, f64)> = counted
+        .map(|pair| (pair.sketched / pair.exact, pair.weight))
+        .collect();
+    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = ratios.iter().map(|(_, weight)| weight).sum();
+    let mut below = 0.0;
+    for (ratio, weight) in ratios {
+        below += weight;
+        if below >= total / 2.0 {
+            return ratio;
+        }
+    }
+    1.0
+}

@@ -1,0 +1,191 @@
+//! Auditing: sketched scores against exact ones, on a sample that stands for all units.
+//!
+//! In: the scores of all units. Out: an [`AuditReport`] with four gates. Heads are
+//! exact in any case, so only sketched groups are looked at. Every figure weighs a sampled unit by
+//! how many it stands for, so that it estimates what the whole model would give.
+
+pub mod gates;
+pub mod sample;
+
+use serde::{Deserialize, Serialize};
+
+use super::Places;
+use super::failure::{Code, Failure};
+use super::journal::Journal;
+use super::prepare::Prepared;
+use super::recipe::{Method, Recipe};
+use super::score::combine::{Scale, combine};
+use super::score::teacher::Teacher;
+use super::score::{Scores, UnitScores, exact, score, sketched};
+use super::search;
+use super::stage::Stage;
+use super::stopwatch::Stopwatch;
+use super::watch::Watch;
+use gates::Pair;
+use sample::Sampled;
+
+/// What an audit found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditReport {
+    /// Units that were scored exactly.
+    pub units: usize,
+    /// Of these, units next to the decision.
+    pub boundary: usize,
+    /// Spearman's correlation of the importances; at least [`gates::LEAST_SPEARMAN`].
+    pub spearman: f64,
+    /// The same of the manifold terms, and of the logits' terms.
+    pub spearman_of_terms: [f64; 2],
+    /// Share of the chosen units that exact scores would choose too; at least [`gates::LEAST_OVERLAP`].
+    pub overlap: f64,
+    /// Median of sketched over exact importance; at most [`gates::MOST_BIAS`] from 1.
+    pub median_ratio: f64,
+    /// Share of the exact importance that the choice gives away; at most [`gates::MOST_REGRET`].
+    pub regret: f64,
+    /// Whether all four gates hold.
+    pub passed: bool,
+    /// Group by group.
+    pub groups: Vec<GroupAudit>,
+}
+
+/// The same within one group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupAudit {
+    /// The group's name in the graph.
+    pub group: String,
+    /// Units that were scored exactly.
+    pub units: usize,
+    /// Spearman's correlation of the importances.
+    pub spearman: f64,
+    /// Median of sketched over exact importance.
+    pub median_ratio: f64,
+}
+
+/// Prepares, scores, and audits the scores.
+///
+/// # Errors
+/// A [`Failure`] placed in the stage where it happened.
+pub fn run(
+    places: &Places,
+    recipe: &Recipe,
+    journal: &dyn Journal,
+    watch: &dyn Watch,
+) -> Result<AuditReport, Failure> {
+    let mut clock = Stopwatch::new(watch);
+    let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
+    let scores = clock.time(Stage::Scoring, || score(&prepared, recipe, journal, watch))?;
+    clock.time(Stage::Scoring, || audit(&prepared, recipe, &scores, watch))
+}
+
+/// Scores a sample exactly and compares.
+///
+/// # Errors
+/// [`Code::InvalidRecipe`] when no group was sketched; when asked to stop; or a fault of ours.
+pub fn audit(
+    prepared: &Prepared,
+    recipe: &Recipe,
+    scores: &Scores,
+    watch: &dyn Watch,
+) -> Result<AuditReport, Failure> {
+    let model = prepared.model.as_ref();
+    let sketched = sketched(model, recipe);
+    if !sketched.contains(&true) {
+        return Err(Failure::new(
+            Code::InvalidRecipe,
+            "all scores are exact, so that there is nothing to audit; ask for the estimator `sketch`",
+        ));
+    }
+    // What is audited is the trajectory: the local term is exact in any case.
+    let method = Method {
+        local_weight: 0.0,
+        ..recipe.method
+    };
+    let importance = combine(scores, &method);
+    let cost = model.cost(prepared.calibration.mean_length());
+    let masks = &search::select(
+        model.groups(),
+        &cost,
+        &importance,
+        &recipe.target,
+        &recipe.constraints,
+    )?;
+    let sampled = sample::draw(&importance, masks, &sketched, recipe.calibration.seed);
+    let teacher = Teacher::run(prepared, recipe)?;
+    let total = sampled.len() as u64;
+    let mut done = 0;
+    let mut exactly = Vec::with_capacity(sampled.len());
+    for of_group in sampled.chunk_by(|a, b| a.group == b.group) {
+        let units: Vec<usize> = of_group.iter().map(|sampled| sampled.unit).collect();
+        let group = of_group[0].group;
+        let temperature = method.temperature;
+        let scored = exact::score(&teacher, temperature, group, &units, &|units| {
+            watch.proceed()?;
+            watch.progress(done + units, total);
+            Ok(())
+        })?;
+        done += units.len() as u64;
+        exactly.extend((0..units.len()).map(|unit| terms(&scored, unit)));
+    }
+    watch.progress(total, total);
+    // Both in the scale of the scores of all units: the sample has no mean of its own to offer.
+    let scale = Scale::of(scores, &method);
+    let pairs = |value: &dyn Fn(usize, [f64; 2]) -> f64| -> Vec<Pair> {
+        let both = sampled.iter().zip(&exactly);
+        both.map(|(sampled, &exactly)| Pair {
+            weight: sampled.weight,
+            chosen: masks.keeps(sampled.group, sampled.unit),
+            sketched: value(
+                sampled.group,
+                terms(&scores.groups[sampled.group], sampled.unit),
+            ),
+            exact: value(sampled.group, exactly),
+        })
+        .collect()
+    };
+    let weighed = |group: usize, [manifold, logits]: [f64; 2]| {
+        scale.importance(scores.groups[group].features, manifold, logits)
+    };
+    let term = |index: usize| {
+        let pairs = pairs(&|group, terms| match index {
+            0 => scale.manifold(scores.groups[group].features, terms[0]),
+            _ => terms[1],
+        });
+        gates::spearman(&pairs)
+    };
+    let all = pairs(&weighed);
+    let gates = gates::measure(&all);
+    Ok(AuditReport {
+        units: sampled.len(),
+        boundary: sampled.iter().filter(|sampled| sampled.boundary).count(),
+        spearman: gates.spearman,
+        spearman_of_terms: [term(0), term(1)],
+        overlap: gates.overlap,
+        median_ratio: gates.median_ratio,
+        regret: gates.regret,
+        passed: gates.hold(),
+        groups: by_group(prepared, &sampled, &all),
+    })
+}
+
+/// Sum of the manifold terms, and the logits' term.
+fn terms(scores: &UnitScores, unit: usize) -> [f64; 2] {
+    let columns = scores.manifold.len() / scores.logits.len().max(1);
+    let manifold = &scores.manifold[unit * columns..][..columns];
+    [manifold.iter().sum(), scores.logits[unit]]
+}
+
+fn by_group(prepared: &Prepared, sampled: &[Sampled], pairs: &[Pair]) -> Vec<GroupAudit> {
+    let mut rest = pairs;
+    let groups = sampled.chunk_by(|a, b| a.group == b.group);
+    groups
+        .map(|of_group| {
+            let (here, later) = rest.split_at(of_group.len());
+            rest = later;
+            GroupAudit {
+                group: prepared.model.groups()[of_group[0].group].name.clone(),
+                units: here.len(),
+                spearman: gates::spearman(here),
+                median_ratio: gates::median_ratio(here),
+            }
+        })
+        .collect()
+}

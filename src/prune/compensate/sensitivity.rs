@@ -1,0 +1,82 @@
+//! How much the logits depend on each token's sum in each block.
+//!
+//! Least squares fits all tokens alike, though a classifier may read a single one of them in the last
+//! layer and others hardly matter anywhere. The derivative of the logits' form (see
+//! [`score::sketch`](super::super::score::sketch)) by the sum that a projection writes tells them apart:
+//! a token counts `FLOOR + (1 - FLOOR) * |derivative| / mean |derivative|`. The root of the quadratic
+//! form, not the form itself: the form leaves so few tokens that the fit would not generalise.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::super::failure::Failure;
+use super::super::lanes;
+use super::super::score::sketch::logits::Form;
+use super::super::score::sketch::trace::Trace;
+use crate::model::PrunableModel;
+use crate::model::batch::Batch;
+use crate::model::differentiable::Differentiable;
+
+/// What a token counts that the logits do not depend on.
+const FLOOR: f64 = 0.02;
+
+/// Weights of mean 1 over all tokens: `[batch][block][rows * length]`; `None` where the architecture has
+/// no way back.
+///
+/// # Errors
+/// When the graph fails.
+pub fn token_weights(
+    model: &dyn PrunableModel,
+    batches: &[Batch],
+) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
+    let Some(back) = model.differentiable() else {
+        return Ok(None);
+    };
+    let mut weights = lanes::run(batches.len(), |index| {
+        Ok(derivatives(model, back, &batches[index])?)
+    })?;
+    for block in 0..model.groups().len() {
+        let all = || weights.iter().flat_map(|batch| &batch[block]);
+        let mean = all().map(|&size| f64::from(size)).sum::<f64>() / all().count().max(1) as f64;
+        for size in weights.iter_mut().flat_map(|batch| &mut batch[block]) {
+            let share = if mean > 0.0 {
+                f64::from(*size) / mean
+            } else {
+                1.0
+            };
+            *size = (FLOOR + (1.0 - FLOOR) * share) as f32;
+        }
+    }
+    Ok(Some(weights))
+}
+
+/// Length of the derivative of the logits' form by each token's sum, `[block][rows * length]`.
+fn derivatives(
+    model: &dyn PrunableModel,
+    back: &dyn Differentiable,
+    batch: &Batch,
+) -> Result<Vec<Vec<f32>>> {
+    let trace = Trace::follow(model, back, batch)?;
+    let form = Form {
+        problem: model.problem(),
+        temperature: 1.0,
+        seed: 0,
+    };
+    let directions = form.directions(&trace.logits().to_vec2::<f32>()?, &batch.rows);
+    let mut squares = vec![vec![0.0; batch.len() * batch.length()]; model.groups().len()];
+    for values in directions {
+        let shape = (batch.len(), values.len() / batch.len());
+        let cotangent = Tensor::from_vec(values, shape, &Device::Cpu)?;
+        trace.pull_logits(cotangent, 0, |block, sum, _| {
+            let of_tokens = sum.sqr()?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
+            for (total, square) in squares[block].iter_mut().zip(of_tokens) {
+                *total += square;
+            }
+            Ok(())
+        })?;
+    }
+    let roots = squares.into_iter().map(|tokens: Vec<f32>| {
+        let roots = tokens.into_iter().map(f32::sqrt);
+        roots.collect()
+    });
+    Ok(roots.collect())
+}

@@ -1,0 +1,109 @@
+//! The local term: how much a unit adds to the sum that its block writes.
+//!
+//! `||units_i W_i||_F^2` over all tokens of the scoring rows, as a share of what the block's sum varies:
+//! for a neuron `|a|^2 |w|^2` (K-prune, Park et al. 2024). It is what a removal does before anything
+//! after it can hide or undo it, so it tells units apart that the trajectory hardly sees.
+
+use candle_core::{Result, Tensor};
+
+use super::super::failure::Failure;
+use super::super::lanes;
+use super::teacher::Teacher;
+use crate::model::nn::meter;
+
+/// What one batch adds.
+struct Sums {
+    /// `U_i^T U_i` of every unit, `[width, span, span]`.
+    grams: Vec<f64>,
+    tokens: usize,
+    /// Sum and squared sum of the block's sums, per column.
+    sum: Vec<f64>,
+    squares: f64,
+}
+
+/// The energies of every unit of one block.
+///
+/// # Errors
+/// A fault of ours.
+pub fn energies(teacher: &Teacher<'_>, block: usize) -> std::result::Result<Vec<f64>, Failure> {
+    let group = &teacher.model.groups()[block];
+    if group.width == 0 {
+        return Ok(Vec::new());
+    }
+    let inputs = &teacher.inputs[block];
+    let parts = lanes::run(inputs.len(), |batch| {
+        Ok(sums(teacher, block, &inputs[batch])?)
+    })?;
+    let size = group.span * group.span;
+    let mut grams = vec![0.0; group.width * size];
+    let mut sum = vec![0.0; teacher.model.projection(block).bias().elem_count()];
+    let (mut squares, mut tokens) = (0.0, 0);
+    for part in parts {
+        add(&mut grams, &part.grams);
+        add(&mut sum, &part.sum);
+        squares += part.squares;
+        tokens += part.tokens;
+    }
+    let mean_energy: f64 = sum.iter().map(|sum| sum * sum).sum::<f64>() / tokens.max(1) as f64;
+    let variation = (squares - mean_energy).max(f64::MIN_POSITIVE);
+    let weight = teacher.model.projection(block).weight().to_vec2::<f32>()?;
+    let units = grams.chunks_exact(size).enumerate();
+    Ok(units
+        .map(|(unit, gram)| {
+            let own = unit * group.span..(unit + 1) * group.span;
+            let energy: f64 = weight
+                .iter()
+                .map(|row| quadratic(gram, &row[own.clone()]))
+                .sum();
+            energy / variation
+        })
+        .collect())
+}
+
+fn sums(teacher: &Teacher<'_>, block: usize, hidden: &Tensor) -> Result<Sums> {
+    let model = teacher.model;
+    let group = &model.groups()[block];
+    let units = model.units(block, hidden)?;
+    let sum = (model.project(block, &units)? + model.residual(block, hidden)?)?.flatten(0, 1)?;
+    let tokens = sum.dims()[0];
+    let units = units.reshape((tokens, group.width, group.span))?;
+    let grams = match group.span {
+        1 => units.sqr()?.sum(0)?,
+        span => {
+            let units = units.transpose(0, 1)?.contiguous()?;
+            meter::count(group.width * tokens * span * span);
+            units.transpose(1, 2)?.matmul(&units)?
+        }
+    };
+    Ok(Sums {
+        grams: numbers(&grams)?,
+        tokens,
+        sum: numbers(&sum.sum(0)?)?,
+        squares: f64::from(sum.sqr()?.sum_all()?.to_scalar::<f32>()?),
+    })
+}
+
+fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
+    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+    Ok(values.into_iter().map(f64::from).collect())
+}
+
+fn add(totals: &mut [f64], values: &[f64]) {
+    for (total, value) in totals.iter_mut().zip(values) {
+        *total += value;
+    }
+}
+
+/// `w^T C w`.
+fn quadratic(gram: &[f64], weights: &[f32]) -> f64 {
+    let rows = gram.chunks_exact(weights.len()).zip(weights);
+    rows.map(|(row, &weight)| {
+        let along: f64 = row
+            .iter()
+            .zip(weights)
+            .map(|(c, &w)| c * f64::from(w))
+            .sum();
+        f64::from(weight) * along
+    })
+    .sum()
+}

@@ -1,0 +1,141 @@
+//! From the derivatives of many probes to one estimate a unit.
+//!
+//! A probe's derivative `g` is a sum over examples, and so are two estimates of the same term from it:
+//! `(sum_e g_e)^2` is right on average, with a relative deviation of `sqrt(2)` however many examples
+//! there are; `sum_e g_e^2` averages over the examples too, but leaves out what two examples have
+//! in common. The second one is taken, and the first one says how much it leaves out: a share that
+//! is one number for a group, and each unit's own departure from it, both as far as the probes can
+//! tell them from chance (shrinkage as in Robbins 1956 and James and Stein 1961).
+
+use super::PerUnit;
+
+/// Sums over the probes of each half: even ones and odd ones.
+pub(super) struct Tally {
+    halves: [Half; 2],
+    /// What each probe leaves out of each group: `[group][probe]`.
+    shares: Vec<Vec<f64>>,
+}
+
+struct Half {
+    probes: usize,
+    /// `(sum_e g_e)^2`, summed.
+    whole: PerUnit,
+    /// `sum_e g_e^2`, summed.
+    apart: PerUnit,
+}
+
+/// What the probes say of one group.
+pub(super) struct Estimate {
+    /// By all probes.
+    pub(super) units: Vec<f64>,
+    /// By even and by odd probes alone.
+    pub(super) halves: [Vec<f64>; 2],
+}
+
+/// No unit's estimate falls below this share of its own examples' part.
+const LEAST_SHARE: f64 = 0.05;
+
+impl Tally {
+    /// Nothing yet; `zeros` has a place for each unit.
+    pub(super) fn new(zeros: &PerUnit) -> Self {
+        Self {
+            halves: [0, 1].map(|_| Half {
+                probes: 0,
+                whole: zeros.clone(),
+                apart: zeros.clone(),
+            }),
+            shares: vec![Vec::new(); zeros.len()],
+        }
+    }
+
+    /// Adds one probe: its derivatives summed over all examples, and the sums of their squares.
+    pub(super) fn add(&mut self, number: usize, whole: &PerUnit, apart: &PerUnit) {
+        let half = &mut self.halves[number % 2];
+        half.probes += 1;
+        for ((shares, whole), apart) in self.shares.iter_mut().zip(whole).zip(apart) {
+            let whole: f64 = whole.iter().map(|unit| unit * unit).sum();
+            let apart: f64 = apart.iter().sum();
+            shares.push(if apart > 0.0 {
+                whole / apart - 1.0
+            } else {
+                0.0
+            });
+        }
+        for (totals, units) in half.whole.iter_mut().zip(whole) {
+            for (total, unit) in totals.iter_mut().zip(units) {
+                *total += unit * unit;
+            }
+        }
+        for (totals, units) in half.apart.iter_mut().zip(apart) {
+            for (total, unit) in totals.iter_mut().zip(units) {
+                *total += unit;
+            }
+        }
+    }
+
+    /// The estimates of one group.
+    pub(super) fn estimate(&self, group: usize) -> Estimate {
+        let mean_of = |sums: fn(&Half) -> &PerUnit| {
+            self.halves.each_ref().map(|half| -> Vec<f64> {
+                let probes = half.probes.max(1) as f64;
+                sums(half)[group].iter().map(|sum| sum / probes).collect()
+            })
+        };
+        let (whole, apart) = (mean_of(|half| &half.whole), mean_of(|half| &half.apart));
+        let both = |halves: &[Vec<f64>; 2]| -> Vec<f64> {
+            let pairs = halves[0].iter().zip(&halves[1]);
+            pairs.map(|(even, odd)| (even + odd) / 2.0).collect()
+        };
+        let apart_of_both = both(&apart);
+        // What each unit's examples have in common, by each half.
+        let common = [0, 1].map(|half| -> Vec<f64> {
+            let units = whole[half].iter().zip(&apart[half]).zip(&apart_of_both);
+            units
+                .map(|((whole, apart), both)| match *both > 0.0 {
+                    true => (whole - apart) / both,
+                    false => 0.0,
+                })
+                .collect()
+        });
+        let share = mean(&both(&common));
+        let departures = common
+            .map(|units| -> Vec<f64> { units.into_iter().map(|unit| unit - share).collect() });
+        let share = share * certainty(share, &self.shares[group]);
+        let pairs = || departures[0].iter().zip(&departures[1]);
+        let agreed: f64 = pairs().map(|(even, odd)| even * odd).sum();
+        let spread: f64 = pairs()
+            .map(|(even, odd)| ((even + odd) / 2.0).powi(2))
+            .sum();
+        let trust = match spread > 0.0 {
+            true => (agreed / spread).clamp(0.0, 1.0),
+            false => 0.0,
+        };
+        let estimate = |apart: &[f64], departures: &[f64]| -> Vec<f64> {
+            let units = apart.iter().zip(departures);
+            units
+                .map(|(apart, departure)| {
+                    apart * (1.0 + share + trust * departure).max(LEAST_SHARE)
+                })
+                .collect()
+        };
+        Estimate {
+            units: estimate(&apart_of_both, &both(&departures)),
+            halves: [0, 1].map(|half| estimate(&apart[half], &departures[half])),
+        }
+    }
+}
+
+/// How much of a share stands above its own standard error: 0 to 1.
+fn certainty(share: f64, probes: &[f64]) -> f64 {
+    let (count, centre) = (probes.len() as f64, mean(probes));
+    let squares: f64 = probes.iter().map(|probe| (probe - centre).powi(2)).sum();
+    let variance = squares / (count * (count - 1.0)).max(1.0);
+    if share == 0.0 {
+        return 0.0;
+    }
+    (1.0 - variance / (share * share)).clamp(0.0, 1.0)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}

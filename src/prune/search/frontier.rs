@@ -1,0 +1,85 @@
+//! The whole frontier from one scoring: for each share of the FLOPs what the best choice keeps
+//! (`frontier.json`).
+
+use serde::{Deserialize, Serialize};
+
+use super::constraints::Constraints;
+use super::ranking::Ranking;
+use crate::model::cost::Cost;
+use crate::model::unit::UnitGroup;
+use crate::prune::score::combine::UnitImportance;
+
+/// The document's name among the files of a result.
+pub const NAME: &str = "frontier.json";
+
+/// Percent from one point to the next.
+const STEP: u64 = 1;
+
+/// `frontier.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frontier {
+    /// MACs of the whole model, at the calibration set's mean length.
+    pub macs: u64,
+    /// Parameters of the whole model.
+    pub parameters: u64,
+    /// From the smallest model up.
+    pub points: Vec<Point>,
+}
+
+/// The best choice at one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The target, in percent of the FLOPs.
+    pub percent: u64,
+    /// MACs of the choice.
+    pub macs: u64,
+    /// Parameters of the choice.
+    pub parameters: u64,
+    /// Share of all importance that it keeps: an estimate of what is left before any repair, 0 to 1.
+    pub importance: f64,
+    /// Units that each group keeps, in the order of the graph.
+    pub kept: Vec<usize>,
+}
+
+/// One point a percent that can be reached, up to the whole model.
+#[must_use]
+pub fn frontier(
+    groups: &[UnitGroup],
+    cost: &Cost,
+    parameters: &Cost,
+    importance: &UnitImportance,
+    constraints: &Constraints,
+) -> Frontier {
+    let ranking = Ranking::new(groups, cost, importance, constraints);
+    let widths = || groups.iter().map(|group| group.width);
+    let whole = cost.macs(widths());
+    let total: f64 = importance.groups.iter().flatten().sum();
+    let targets = (STEP..=100).step_by(STEP as usize);
+    let points = targets.filter_map(|percent| {
+        let budget = (u128::from(whole) * u128::from(percent) / 100) as u64;
+        let masks = ranking.choose(0, budget)?;
+        let kept: Vec<usize> = (0..groups.len()).map(|group| masks.count(group)).collect();
+        let worth = importance
+            .groups
+            .iter()
+            .enumerate()
+            .flat_map(|(group, units)| {
+                let masks = &masks;
+                let units = units.iter().enumerate();
+                units.filter_map(move |(unit, value)| masks.keeps(group, unit).then_some(*value))
+            });
+        let worth: f64 = worth.sum();
+        Some(Point {
+            percent,
+            macs: cost.macs(kept.iter().copied()),
+            parameters: parameters.macs(kept.iter().copied()),
+            importance: if total > 0.0 { worth / total } else { 1.0 },
+            kept,
+        })
+    });
+    Frontier {
+        macs: whole,
+        parameters: parameters.macs(widths()),
+        points: points.collect(),
+    }
+}

@@ -1,0 +1,133 @@
+//! The audit: its sample, its gates, and a whole run.
+
+use optin::model::mask::Masks;
+use optin::model::unit::{UnitGroup, UnitKind};
+use optin::prune::audit::gates::{self, Pair};
+use optin::prune::audit::{run, sample};
+use optin::prune::failure::Code;
+use optin::prune::journal::NoJournal;
+use optin::prune::recipe::Estimator;
+use optin::prune::score::combine::UnitImportance;
+use optin::prune::watch::Unwatched;
+
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+
+fn pair(weight: f64, chosen: bool, sketched: f64, exact: f64) -> Pair {
+    Pair {
+        weight,
+        chosen,
+        sketched,
+        exact,
+    }
+}
+
+#[test]
+fn a_sketch_that_is_right_passes_and_gives_nothing_away() {
+    let pairs: Vec<Pair> = (0..40)
+        .map(|unit| pair(3.0, unit >= 20, f64::from(unit + 1), f64::from(unit + 1)))
+        .collect();
+    let gates = gates::measure(&pairs);
+    assert!(gates.hold(), "{gates:?}");
+    assert!((gates.spearman - 1.0).abs() < 1e-12 && gates.regret.abs() < 1e-12);
+    assert_eq!((gates.overlap, gates.median_ratio), (1.0, 1.0));
+}
+
+#[test]
+fn figures_count_a_unit_as_often_as_it_stands_for_others() {
+    // The choice took the second and missed the third, which stands for two.
+    let pairs = [
+        pair(2.0, true, 9.0, 10.0),
+        pair(2.0, true, 6.0, 1.0),
+        pair(2.0, false, 5.0, 4.0),
+        pair(1.0, false, 0.5, 0.5),
+    ];
+    let gates = gates::measure(&pairs);
+    assert_eq!(gates.overlap, 0.5);
+    assert!((gates.regret - (1.0 - 22.0 / 28.0)).abs() < 1e-12);
+    // Ratios .9, 6, 1.25, 1 with weights 2, 2, 2, 1: half of the weight is reached at 1.25.
+    assert_eq!(gates.median_ratio, 1.25);
+    // The same units, written out.
+    let written: Vec<Pair> = pairs
+        .iter()
+        .flat_map(|pair| {
+            std::iter::repeat_n(
+                Pair {
+                    weight: 1.0,
+                    ..*pair
+                },
+                pair.weight as usize,
+            )
+        })
+        .collect();
+    assert!((gates::spearman(&pairs) - gates::spearman(&written)).abs() < 1e-12);
+    assert!(!gates.hold());
+}
+
+fn group(width: usize) -> UnitGroup {
+    UnitGroup {
+        name: "neurons".to_owned(),
+        kind: UnitKind::Neuron,
+        width,
+        span: 1,
+        slices: Vec::new(),
+        projection_weight: String::new(),
+        projection_bias: String::new(),
+    }
+}
+
+#[test]
+fn the_sample_stands_for_every_unit_of_the_wanted_groups() {
+    let widths = [700, 12, 900];
+    let importance = UnitImportance {
+        groups: widths
+            .map(|width| {
+                (0..width)
+                    .map(|unit| f64::from(unit * 7919 % 1009))
+                    .collect()
+            })
+            .to_vec(),
+    };
+    let groups = widths.map(|width| group(width as usize));
+    let kept: Vec<Vec<usize>> = importance
+        .groups
+        .iter()
+        .map(|units| {
+            (0..units.len())
+                .filter(|&unit| units[unit] > 400.0)
+                .collect()
+        })
+        .collect();
+    let masks = Masks::keeping(&groups, &kept);
+    let sampled = sample::draw(&importance, &masks, &[true, false, true], 5);
+    let weight: f64 = sampled.iter().map(|sampled| sampled.weight).sum();
+    assert!((weight - 1600.0).abs() < 1e-9, "{weight}");
+    let boundary: Vec<f64> = sampled
+        .iter()
+        .filter(|sampled| sampled.boundary)
+        .map(|sampled| importance.groups[sampled.group][sampled.unit])
+        .collect();
+    assert_eq!(boundary.len(), 64);
+    assert!(boundary.iter().all(|value| (value - 400.0).abs() < 30.0));
+    assert!(sampled.iter().all(|sampled| sampled.group != 1));
+    let mut places: Vec<_> = sampled.iter().map(|s| (s.group, s.unit)).collect();
+    places.dedup();
+    assert_eq!(places.len(), sampled.len());
+    assert_eq!(
+        sampled,
+        sample::draw(&importance, &masks, &[true, false, true], 5)
+    );
+}
+
+#[test]
+fn an_audit_tells_how_near_the_sketch_is_to_exact_scores() {
+    let folder = Folder::new(Tiny::default());
+    let mut recipe = folder.recipe(0.5);
+    let report = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap();
+    assert_eq!(report.groups.len(), folder.tiny.layers);
+    assert!(report.spearman > 0.9, "{report:?}");
+    assert!((report.median_ratio - 1.0).abs() < 0.2, "{report:?}");
+    recipe.method.estimator = Estimator::Exact;
+    let refused = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap_err();
+    assert_eq!(refused.code, Code::InvalidRecipe);
+}
