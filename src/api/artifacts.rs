@@ -145,7 +145,7 @@ pub(crate) async fn get(
 
 /// The files of a job and when they go, or that they are gone: by the row once it says so, by the clock before a
 /// sweeper came.
-async fn kept(
+pub(super) async fn kept(
     state: &AppState,
     caller: &Caller,
     id: JobId,

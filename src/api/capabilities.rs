@@ -21,6 +21,7 @@ pub(crate) struct CapabilitiesBody {
     estimators: &'static [&'static str],
     trajectories: &'static [&'static str],
     compensations: &'static [&'static str],
+    importances: &'static [&'static str],
     /// Formats of weights that are read.
     weight_formats: &'static [&'static str],
     /// Formats of data that are read.
@@ -45,12 +46,13 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         version: env!("CARGO_PKG_VERSION"),
         model_types: state.capabilities.model_types.clone(),
         metrics: &["flops"],
-        estimators: &["exact", "sketch"],
+        estimators: &["sketch", "exact"],
         trajectories: &["mean", "sum"],
-        compensations: &["least_squares", "none"],
+        compensations: &["least_squares", "bias", "none"],
+        importances: &["optin", "paper", "fisher"],
         weight_formats: &["safetensors"],
         data_formats: &["tsv", "csv", "jsonl"],
-        uri_schemes: &["file", "hf"],
+        uri_schemes: &["file", "hf", "s3", "upload"],
         devices: state
             .capabilities
             .devices

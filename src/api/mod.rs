@@ -12,6 +12,7 @@ mod capabilities;
 mod document;
 mod events;
 mod extract;
+mod frontier;
 mod guard;
 mod health;
 mod jobs;

@@ -20,8 +20,8 @@ use super::limits::Meter;
 use super::patience::patience;
 use super::problem::{Problem, ProblemCode};
 use super::{
-    AppState, artifacts, audit, blobs, capabilities, document, events, health, jobs, keys, measure,
-    uploads, webhooks,
+    AppState, artifacts, audit, blobs, capabilities, document, events, frontier, health, jobs,
+    keys, measure, uploads, webhooks,
 };
 use crate::job::trace::TraceParent;
 
@@ -68,6 +68,8 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::get::get, jobs::delete::delete))
         .routes(routes!(jobs::cancel::cancel))
         .routes(routes!(jobs::retry::retry))
+        .routes(routes!(jobs::resolve::resolve))
+        .routes(routes!(frontier::get))
         .routes(routes!(events::events))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))

@@ -4,6 +4,8 @@
 //! progress and the errors. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 target unreachable, 130
 //! interrupted.
 
+mod audit;
+mod bench;
 mod client;
 mod crew;
 mod demo;
@@ -48,6 +50,11 @@ enum Command {
     Worker(Box<worker::WorkerCommand>),
     /// Prune a model here and now, without a server
     Prune(prune::PruneCommand),
+    /// Check sketched scores against exact ones on a sample of the units
+    Audit(audit::AuditCommand),
+    /// Measure speed or quality on this machine
+    #[command(subcommand)]
+    Bench(Box<bench::BenchCommand>),
     /// Print a model's architecture, units, cost and the targets that can be reached
     Inspect(inspect::InspectCommand),
     /// Queue a job at a server and print its id
@@ -75,6 +82,8 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve::run(&command),
         Command::Worker(command) => worker::run(&command),
         Command::Prune(command) => prune::run(&command),
+        Command::Audit(command) => audit::run(&command),
+        Command::Bench(command) => bench::run(&command),
         Command::Inspect(command) => inspect::run(&command),
         Command::Submit(command) => remote::submit(&command),
         Command::Status(command) => remote::status(&command),

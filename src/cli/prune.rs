@@ -9,7 +9,7 @@ use super::progress::Bar;
 use super::recipe::RecipeFlags;
 use super::{interrupt, output, table};
 use crate::prune::journal::{FolderJournal, Journal, NoJournal};
-use crate::prune::{Places, run as prune};
+use crate::prune::run as prune;
 
 /// Flags of `optin prune`.
 #[derive(Args)]
@@ -30,12 +30,7 @@ pub(super) struct PruneCommand {
 /// Prunes.
 pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
     let recipe = command.recipe.recipe()?;
-    let places = Places {
-        model: PathBuf::from(&command.recipe.model),
-        calibration: PathBuf::from(&command.recipe.calibration),
-        evaluation: command.recipe.evaluation.as_ref().map(PathBuf::from),
-        out: command.out.clone(),
-    };
+    let places = command.recipe.sources.places(command.out.clone());
     let journal: Box<dyn Journal> = match &command.journal {
         Some(folder) => Box::new(FolderJournal::open(folder)?),
         None => Box::new(NoJournal),

@@ -1,5 +1,6 @@
 //! Reports as tables for people.
 
+use crate::prune::audit::{AuditReport, gates};
 use crate::prune::report::{BeforeAfter, Report, Size};
 
 /// The before/after table of a finished prune.
@@ -66,6 +67,61 @@ pub(super) fn before_after(report: &Report) -> String {
         format!("{:.2}x faster", latency.speedup),
     ]);
     aligned(["", "before", "after", ""].map(str::to_owned), &rows)
+}
+
+/// The gates of an audit, and its groups.
+pub(super) fn audit(report: &AuditReport) -> String {
+    let gate = |name: &str, value: String, wanted: String, holds: bool| {
+        let verdict = if holds { "holds" } else { "FAILS" };
+        [name.to_owned(), value, wanted, verdict.to_owned()]
+    };
+    let bias = (report.median_ratio - 1.0).abs();
+    let rows = [
+        gate(
+            "Spearman's correlation",
+            format!("{:.4}", report.spearman),
+            format!("at least {}", gates::LEAST_SPEARMAN),
+            report.spearman >= gates::LEAST_SPEARMAN,
+        ),
+        gate(
+            "overlap of the choices",
+            format!("{:.4}", report.overlap),
+            format!("at least {}", gates::LEAST_OVERLAP),
+            report.overlap >= gates::LEAST_OVERLAP,
+        ),
+        gate(
+            "median of sketched / exact",
+            format!("{:.4}", report.median_ratio),
+            format!("1 ± {}", gates::MOST_BIAS),
+            bias <= gates::MOST_BIAS,
+        ),
+        gate(
+            "importance given away",
+            format!("{:.4}", report.regret),
+            format!("at most {}", gates::MOST_REGRET),
+            report.regret <= gates::MOST_REGRET,
+        ),
+    ];
+    let groups = report.groups.iter().map(|group| {
+        [
+            group.group.clone(),
+            group.units.to_string(),
+            format!("{:.4}", group.spearman),
+            format!("{:.4}", group.median_ratio),
+        ]
+    });
+    let head = ["", "measured", "wanted", ""].map(str::to_owned);
+    let group_head = ["group", "units", "correlation", "median ratio"].map(str::to_owned);
+    format!(
+        "{}\n\n{}\n\n{} units were scored exactly, {} of them next to the decision; \
+         correlation of the manifold terms {:.4}, of the logits' terms {:.4}",
+        aligned(head, &rows),
+        aligned(group_head, &groups.collect::<Vec<_>>()),
+        report.units,
+        report.boundary,
+        report.spearman_of_terms[0],
+        report.spearman_of_terms[1],
+    )
 }
 
 fn counted(name: &str, counts: BeforeAfter<u64>) -> [String; 4] {

@@ -63,7 +63,7 @@ pub struct Job {
     pub attempt: i64,
     /// Claims allowed before the job fails as `attempts_exhausted`.
     pub max_attempts: i64,
-    /// The job that this one retries.
+    /// The job that this one tries again, or prunes to another target.
     pub retry_of: Option<JobId>,
     /// The trace of the request that queued it.
     pub trace: Option<TraceParent>,
@@ -115,7 +115,7 @@ pub struct NewJob {
     pub deadline_ms: Option<i64>,
     /// Claims allowed.
     pub max_attempts: i64,
-    /// The job that this one retries.
+    /// The job that this one tries again, or prunes to another target.
     pub retry_of: Option<JobId>,
     /// The trace of the request that brings it.
     pub trace: Option<TraceParent>,

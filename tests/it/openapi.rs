@@ -36,5 +36,5 @@ fn every_operation_has_a_name_a_tag_and_an_answer_for_problems() {
             operations += 1;
         }
     }
-    assert_eq!(operations, 32);
+    assert_eq!(operations, 34);
 }

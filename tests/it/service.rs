@@ -5,4 +5,5 @@ mod fleet;
 mod keys;
 mod kill;
 mod process;
+mod resolve;
 mod sources;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 
+use super::constraints::{ConstraintsBody, MOST_NAMES};
 use super::duration;
 use super::method::{DeviceBody, MethodBody};
 use crate::api::problem::{Problem, ProblemCode};
@@ -33,6 +34,8 @@ pub(crate) struct CreateJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evaluation: Option<EvaluationBody>,
     pub(crate) target: TargetBody,
+    #[serde(default)]
+    pub(crate) constraints: ConstraintsBody,
     #[serde(default)]
     pub(crate) method: MethodBody,
     /// Longest time from acceptance to result: `90s`, `30m`, `2h` or `1d`; at most five digits.
@@ -97,8 +100,8 @@ pub(crate) struct CalibrationBody {
     #[serde(default)]
     pub(crate) mapping: MappingBody,
     /// Rows that are drawn.
-    #[serde(default = "five_hundred_and_twelve")]
-    #[schema(minimum = 1, maximum = 100_000, default = 512)]
+    #[serde(default = "default_max_samples")]
+    #[schema(minimum = 1, maximum = 100_000, default = 2048)]
     pub(crate) max_samples: usize,
     /// Seeds the draws of rows and of token rows.
     #[serde(default)]
@@ -106,8 +109,8 @@ pub(crate) struct CalibrationBody {
     pub(crate) seed: u64,
 }
 
-fn five_hundred_and_twelve() -> usize {
-    512
+fn default_max_samples() -> usize {
+    Calibration::DEFAULT_MAX_SAMPLES
 }
 
 /// Labelled examples that the result is measured on.
@@ -241,14 +244,15 @@ impl CreateJob {
     }
 
     fn into_recipe(self) -> Result<Recipe, Problem> {
-        let at = |pointer: &'static str| {
-            move |failure: Failure| {
-                Problem::invalid_field(pointer, failure.code.into(), failure.detail)
-            }
-        };
-        let keep = Target::parse_keep(&self.target.value).map_err(at("/target/value"))?;
-        let tolerance =
-            Target::parse_keep(&self.target.tolerance).map_err(at("/target/tolerance"))?;
+        let names = self.constraints.keep_whole.len();
+        if names > MOST_NAMES {
+            return Err(Problem::invalid_field(
+                "/constraints/keep_whole",
+                ProblemCode::InvalidRequest,
+                format!("keep_whole has {names} names; at most {MOST_NAMES} are taken"),
+            ));
+        }
+        let target = self.target.target()?;
         let recipe = Recipe {
             model: Source {
                 uri: self.model.uri,
@@ -268,11 +272,8 @@ impl CreateJob {
                 mapping: evaluation.mapping.into(),
                 max_samples: evaluation.max_samples,
             }),
-            target: Target {
-                metric: Metric::Flops,
-                keep,
-                tolerance,
-            },
+            target,
+            constraints: self.constraints.into(),
             method: self.method.into(),
         };
         recipe.validated().map_err(|failure| {
@@ -281,6 +282,24 @@ impl CreateJob {
             let pointer = format!("/{}", field.replace('.', "/"));
             Problem::invalid_field(pointer, failure.code.into(), failure.detail)
         })
+    }
+}
+
+impl TargetBody {
+    /// The target, its numbers read.
+    pub(crate) fn target(&self) -> Result<Target, Problem> {
+        let at = |pointer: &'static str| {
+            move |failure: Failure| {
+                Problem::invalid_field(pointer, failure.code.into(), failure.detail)
+            }
+        };
+        let MetricBody::Flops = self.metric;
+        let target = Target {
+            metric: Metric::Flops,
+            keep: Target::parse_keep(&self.value).map_err(at("/target/value"))?,
+            tolerance: Target::parse_keep(&self.tolerance).map_err(at("/target/tolerance"))?,
+        };
+        target.validated().map_err(at("/target/tolerance"))
     }
 }
 

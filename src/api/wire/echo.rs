@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::constraints::ConstraintsBody;
 use super::create::{
     CalibrationBody, EvaluationBody, MappingBody, MetricBody, ModelBody, TargetBody,
 };
@@ -17,6 +18,7 @@ pub(crate) struct RequestEcho {
     #[serde(skip_serializing_if = "Option::is_none")]
     evaluation: Option<EvaluationBody>,
     target: TargetBody,
+    constraints: ConstraintsBody,
     method: MethodBody,
 }
 
@@ -44,6 +46,7 @@ impl From<&Recipe> for RequestEcho {
                 value: percent(recipe.target.keep),
                 tolerance: percent(recipe.target.tolerance),
             },
+            constraints: recipe.constraints.clone().into(),
             method: recipe.method.into(),
         }
     }

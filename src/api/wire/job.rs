@@ -34,7 +34,7 @@ pub(crate) struct JobBody {
     attempt: i64,
     #[schema(minimum = 1)]
     max_attempts: i64,
-    /// The job that this one retries.
+    /// The job that this one tries again, or prunes to another target.
     retry_of: Option<String>,
     cancel_requested: bool,
     /// Why it ended without a result.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::job::Device;
-use crate::prune::recipe::{Compensation, Estimator, Importance, Method, Trajectory};
+use crate::prune::recipe::{Compensation, Estimator, Importance, Method, TokenWeights, Trajectory};
 
 /// How units are scored and how the cut model is repaired. Every field has a default.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -14,6 +14,7 @@ pub(crate) struct MethodBody {
     pub(crate) estimator: EstimatorBody,
     pub(crate) trajectory: TrajectoryBody,
     pub(crate) compensation: CompensationBody,
+    pub(crate) token_weights: TokenWeightsBody,
     /// Drawn rows that scoring looks at.
     #[schema(minimum = 1, maximum = 4096)]
     pub(crate) scoring_samples: usize,
@@ -23,6 +24,9 @@ pub(crate) struct MethodBody {
     /// Weight of the logits' term.
     #[schema(minimum = 0, maximum = 1_000_000.0)]
     pub(crate) logit_weight: f64,
+    /// Exponent of the local term.
+    #[schema(minimum = 0, maximum = 1)]
+    pub(crate) local_weight: f64,
     /// Softens both distributions in the logits' term.
     #[schema(minimum = 0.001, maximum = 1000.0)]
     pub(crate) temperature: f64,
@@ -55,8 +59,12 @@ macro_rules! mirror {
 mirror!(
     /// What a unit's removal is judged by.
     ImportanceBody of Importance {
-        /// The trajectory of features and logits.
-        Optin
+        /// The trajectory of features and logits, and the local term.
+        Optin,
+        /// The paper's formula, whatever the weights.
+        Paper,
+        /// The logits' divergence alone, and the local term.
+        Fisher
     }
 );
 mirror!(
@@ -82,8 +90,19 @@ mirror!(
     CompensationBody of Compensation {
         /// Each projection that lost inputs is solved again.
         LeastSquares,
+        /// Only the biases are.
+        Bias,
         /// Nothing.
         None
+    }
+);
+mirror!(
+    /// Which tokens a repair fits most closely.
+    TokenWeightsBody of TokenWeights {
+        /// Those that the logits depend on.
+        Sensitivity,
+        /// All alike.
+        Uniform
     }
 );
 
@@ -117,9 +136,11 @@ impl From<Method> for MethodBody {
             estimator: method.estimator.into(),
             trajectory: method.trajectory.into(),
             compensation: method.compensation.into(),
+            token_weights: method.token_weights.into(),
             scoring_samples: method.scoring_samples,
             gram_tokens: method.gram_tokens,
             logit_weight: method.logit_weight,
+            local_weight: method.local_weight,
             temperature: method.temperature,
             ridge: method.ridge,
         }
@@ -133,9 +154,11 @@ impl From<MethodBody> for Method {
             estimator: body.estimator.into(),
             trajectory: body.trajectory.into(),
             compensation: body.compensation.into(),
+            token_weights: body.token_weights.into(),
             scoring_samples: body.scoring_samples,
             gram_tokens: body.gram_tokens,
             logit_weight: body.logit_weight,
+            local_weight: body.local_weight,
             temperature: body.temperature,
             ridge: body.ridge,
         }

@@ -1,5 +1,6 @@
 //! The documents on the wire, and how they become what the house works with.
 
+pub(super) mod constraints;
 pub(super) mod create;
 pub(in crate::api) mod duration;
 pub(super) mod echo;

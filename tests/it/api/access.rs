@@ -42,7 +42,7 @@ impl Operation {
     fn about(&self, id: &str) -> String {
         self.path
             .replace("{id}", id)
-            .replace("{name}", "report.json")
+            .replace("{name}", "frontier.json")
     }
 }
 
@@ -90,7 +90,9 @@ async fn ended(face: &Face, tenant: &str) -> JobId {
     let created = ask(face, "POST", "/v1/jobs", &writer, &request()).await;
     assert_eq!(created.status, 202, "{created:?}");
     let lease = face.claim().await;
-    face.succeed(&lease, "report.json", b"{}").await;
+    let frontier = json!({"macs": 9, "parameters": 9, "points": []}).to_string();
+    face.succeed(&lease, "frontier.json", frontier.as_bytes())
+        .await;
     lease.job
 }
 
@@ -130,9 +132,10 @@ async fn every_operation_asks_for_its_scope() {
 }
 
 /// A body that the operation would take.
-fn body(method: &str) -> Value {
+fn body(method: &str, path: &str) -> Value {
     match method {
         "PATCH" => json!({"enabled": true}),
+        _ if path.ends_with("/resolve") => json!({"target": {"value": "40%"}}),
         _ => json!({}),
     }
 }
@@ -183,7 +186,7 @@ async fn another_tenants_ids_are_not_there_on_any_path() {
             &operation.method,
             &path,
             &stranger,
-            &body(&operation.method),
+            &body(&operation.method, &path),
         )
         .await
         .problem(404, "not_found");
@@ -193,7 +196,7 @@ async fn another_tenants_ids_are_not_there_on_any_path() {
     // The owner is answered on the same paths, so what the stranger saw was no mistake of the test's.
     asked.sort_by_key(|(method, path)| (method == "DELETE", path.clone()));
     for (method, path) in asked {
-        let answer = ask(&face, &method, &path, &owner, &body(&method)).await;
+        let answer = ask(&face, &method, &path, &owner, &body(&method, &path)).await;
         assert!(answer.status.as_u16() < 400, "{method} {path}: {answer:?}");
     }
 }
@@ -258,13 +261,14 @@ async fn what_is_open_stays_open() {
         .problem(405, "method_not_allowed");
     let job = ended(&face, "a").await;
     let reader = key(&face, "a", KeyScope::Read).await;
-    let path = format!("/v1/jobs/{job}/artifacts/report.json");
+    let path = format!("/v1/jobs/{job}/artifacts/frontier.json");
     let answer = ask(&face, "GET", &path, &reader, &json!({})).await;
     let url = answer
         .header("location")
         .strip_prefix("https://optin.example")
         .unwrap();
-    assert_eq!(face.get(url).await.bytes, b"{}", "the signature is the key");
+    let file = face.get(url).await.json();
+    assert_eq!(file["macs"], 9, "the signature is the key");
 }
 
 #[tokio::test]

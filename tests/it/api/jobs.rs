@@ -35,7 +35,7 @@ async fn a_job_is_accepted_and_found_where_the_answer_says() {
     );
     assert_eq!(job["request"]["target"], body["target"]);
     assert_eq!(
-        job["request"]["method"]["scoring_samples"], 32,
+        job["request"]["method"]["scoring_samples"], 128,
         "defaults are filled in"
     );
     assert_eq!(job["labels"], body["labels"]);

@@ -257,7 +257,7 @@ async fn a_whole_number_may_be_written_with_a_point() {
 #[tokio::test]
 async fn unknown_and_missing_fields() {
     let face = Face::new().await;
-    for key in ["outputs", "constraints", "webhook", "modle"] {
+    for key in ["outputs", "constraint", "webhook", "modle"] {
         let mut body = request();
         body[key] = json!({});
         let problem = face

@@ -114,7 +114,7 @@ impl Fleet {
         let own = format!("jobs/{id}/{}/", job["attempt"]);
         until("files of other attempts are gone", || {
             let stored = self.stored(id);
-            stored.len() == 10 && stored.iter().all(|key| key.starts_with(&own))
+            stored.len() == 11 && stored.iter().all(|key| key.starts_with(&own))
         });
         let events = self
             .client

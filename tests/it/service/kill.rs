@@ -95,7 +95,7 @@ fn check(client: &Client, server: &Server, disk: &Disk, job: &Value) {
     let id = job["id"].as_str().unwrap();
     let list = client.get(&format!("{}/v1/jobs/{id}/artifacts", server.url));
     let files = list["data"].as_array().unwrap();
-    assert_eq!(files.len(), 10, "{list}");
+    assert_eq!(files.len(), 11, "{list}");
     for file in files {
         let bytes = client.bytes(&format!("{}{}", server.url, file["href"].as_str().unwrap()));
         assert_eq!(bytes.len() as u64, file["bytes"].as_u64().unwrap());
@@ -107,7 +107,7 @@ fn check(client: &Client, server: &Server, disk: &Disk, job: &Value) {
         );
     }
     // Only the attempt that won has files.
-    assert_eq!(disk.stored(id), [(job["attempt"].to_string(), 10)]);
+    assert_eq!(disk.stored(id), [(job["attempt"].to_string(), 11)]);
     let events = client.get(&format!("{}/v1/jobs/{id}/events?limit=1000", server.url));
     let ends = events["data"]
         .as_array()

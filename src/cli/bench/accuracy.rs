@@ -1,0 +1,320 @@
+//! Quality over targets, variants of the method and seeds, in one table.
+//!
+//! Scores are made once a seed and kind; the students are the masked originals with their repairs, which
+//! every prune is checked to equal.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::super::exit::Exit;
+use super::super::progress::Bar;
+use super::super::recipe::{MethodFlags, SourceFlags, recipe};
+use super::super::{interrupt, output, table};
+use crate::data::example::Label;
+use crate::model::batch::Batch;
+use crate::prune::compensate;
+use crate::prune::failure::Failure;
+use crate::prune::journal::FolderJournal;
+use crate::prune::prepare::Prepared;
+use crate::prune::recipe::{
+    Compensation, Constraints, Importance, Method, Metric, Recipe, Target, TokenWeights,
+};
+use crate::prune::score::{self, Scores, combine::combine};
+use crate::prune::search;
+use crate::prune::student::Student;
+use crate::prune::verify::{quality, run as forward};
+use crate::prune::watch::Watch;
+
+/// Flags of `optin bench accuracy`.
+#[derive(Args)]
+pub(in super::super) struct AccuracyCommand {
+    #[command(flatten)]
+    sources: SourceFlags,
+    #[command(flatten)]
+    method: MethodFlags,
+    /// Shares of the FLOPs to KEEP
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "70%,60%,50%,40%,30%,25%,20%"
+    )]
+    targets: Vec<String>,
+    /// Seeds of the calibration draw
+    #[arg(long, value_delimiter = ',', default_value = "0,1,2")]
+    seeds: Vec<u64>,
+    /// Variants of the method, each of the first ones with one thing more
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "paper,bias,least_squares,default"
+    )]
+    variants: Vec<Variant>,
+    /// Keep scores and repairs here
+    #[arg(long, value_name = "DIR")]
+    journal: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A rung of the ladder from the paper's formula to the default.
+#[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
+#[value(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+enum Variant {
+    /// The paper's formula alone
+    Paper,
+    /// And the biases solved again
+    Bias,
+    /// The paper's formula and least squares, all tokens alike
+    LeastSquares,
+    /// The mean over later features instead of the sum
+    Mean,
+    /// And the default weight of the logits' term
+    Logits,
+    /// And the local term
+    Local,
+    /// The method of the flags: by default all of the above, and tokens by sensitivity
+    Default,
+    /// The same by the logits' term and the local term alone
+    Fisher,
+}
+
+impl Variant {
+    fn of(self, method: Method) -> Method {
+        let plain = Method {
+            token_weights: TokenWeights::Uniform,
+            local_weight: 0.0,
+            logit_weight: 0.1,
+            ..method
+        };
+        let paper = |compensation| Method {
+            importance: Importance::Paper,
+            compensation,
+            ..plain
+        };
+        match self {
+            Self::Paper => paper(Compensation::None),
+            Self::Bias => paper(Compensation::Bias),
+            Self::LeastSquares => paper(Compensation::LeastSquares),
+            Self::Mean => plain,
+            Self::Logits => Method {
+                logit_weight: method.logit_weight,
+                ..plain
+            },
+            Self::Local => Method {
+                token_weights: TokenWeights::Uniform,
+                ..method
+            },
+            Self::Default => method,
+            Self::Fisher => Method {
+                importance: Importance::Fisher,
+                ..method
+            },
+        }
+    }
+}
+
+/// What came of one variant at one target.
+#[derive(Serialize)]
+struct Cell {
+    target: String,
+    mean: f64,
+    /// Sample deviation over the seeds.
+    deviation: f64,
+    scores: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    variant: Variant,
+    cells: Vec<Cell>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    metric: String,
+    rows: usize,
+    dense: f64,
+    dense_standard_error: f64,
+    variants: Vec<Row>,
+}
+
+/// Labelled rows and the original's answers to them.
+struct Judge {
+    batches: Vec<Batch>,
+    labels: Vec<Label>,
+    dense: Vec<Vec<f32>>,
+}
+
+/// Measures.
+pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
+    if command.sources.evaluation.is_none() {
+        return Err(Exit::Usage(
+            "--evaluation names the labelled examples that quality is measured on; it is missing"
+                .to_owned(),
+        ));
+    }
+    let targets = command.targets.iter();
+    let targets: Vec<f64> = targets
+        .map(|target| Target::parse_keep(target))
+        .collect::<Result<_, _>>()?;
+    interrupt::listen()?;
+    let bar = Bar::new();
+    let journal = FolderJournal::open(&command.journal)?;
+    let places = command.sources.places(PathBuf::new());
+    let mut scored: Vec<Vec<Vec<f64>>> =
+        vec![vec![Vec::new(); targets.len()]; command.variants.len()];
+    let mut dense = None;
+    for &seed in &command.seeds {
+        let target = Target {
+            metric: Metric::Flops,
+            keep: 0.5,
+            tolerance: 0.05,
+        };
+        let recipe = recipe(
+            &command.sources,
+            seed,
+            target,
+            Constraints::default(),
+            &command.method,
+        )?;
+        let prepared = Prepared::read(&places, &recipe)?;
+        let judge = Judge::new(&prepared, &bar)?;
+        let scores = score::score(&prepared, &recipe, &journal, &bar)?;
+        for (variant, scored) in command.variants.iter().zip(&mut scored) {
+            for (&keep, scored) in targets.iter().zip(scored) {
+                let mut recipe = recipe.clone();
+                recipe.method = variant.of(recipe.method);
+                recipe.target.keep = keep;
+                let student = student(&prepared, &scores, &recipe, &journal, &bar)?;
+                scored.push(judge.score(&prepared, &student, &bar)?);
+            }
+        }
+        dense = Some(judge.dense_quality(&prepared));
+    }
+    bar.clear();
+    let Some((metric, rows, score, standard_error)) = dense else {
+        return Err(Exit::Usage("--seeds names no seed".to_owned()));
+    };
+    let variants = command.variants.iter().zip(scored);
+    let answer = Answer {
+        metric,
+        rows,
+        dense: score,
+        dense_standard_error: standard_error,
+        variants: variants
+            .map(|(&variant, scored)| Row {
+                variant,
+                cells: command.targets.iter().zip(scored).map(cell).collect(),
+            })
+            .collect(),
+    };
+    match command.json {
+        true => output::print_json(&answer),
+        false => output::print(&as_text(&answer)),
+    }
+}
+
+fn cell((target, scores): (&String, Vec<f64>)) -> Cell {
+    let count = scores.len() as f64;
+    let mean = scores.iter().sum::<f64>() / count.max(1.0);
+    let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
+    Cell {
+        target: target.clone(),
+        mean,
+        deviation: (squares / (count - 1.0).max(1.0)).sqrt(),
+        scores,
+    }
+}
+
+/// Searches and repairs.
+fn student<'a>(
+    prepared: &'a Prepared,
+    scores: &Scores,
+    recipe: &Recipe,
+    journal: &FolderJournal,
+    watch: &dyn Watch,
+) -> Result<Student<'a>, Failure> {
+    let model = prepared.model.as_ref();
+    let importance = combine(scores, &recipe.method);
+    let cost = model.cost(prepared.calibration.mean_length());
+    let masks = search::select(
+        model.groups(),
+        &cost,
+        &importance,
+        &recipe.target,
+        &recipe.constraints,
+    )?;
+    let repairs = compensate::compensate_once(prepared, &masks, recipe, journal, watch)?;
+    Ok(Student::repaired(model, masks, &repairs)?)
+}
+
+impl Judge {
+    fn new(prepared: &Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
+        let model = prepared.model.as_ref();
+        let data = prepared
+            .evaluation
+            .as_ref()
+            .unwrap_or(&prepared.calibration);
+        let batches = forward::batches(data)?;
+        let full = crate::model::mask::Masks::full(model.groups());
+        let dense = forward::logits(&batches, watch, |batch| model.forward(batch, &full))?;
+        let labels = data.examples.iter();
+        Ok(Self {
+            labels: labels.filter_map(|example| example.label.clone()).collect(),
+            batches,
+            dense,
+        })
+    }
+
+    fn score(
+        &self,
+        prepared: &Prepared,
+        student: &Student<'_>,
+        watch: &dyn Watch,
+    ) -> Result<f64, Failure> {
+        let logits = forward::logits(&self.batches, watch, |batch| student.forward(batch))?;
+        let problem = prepared.model.problem();
+        let compared = quality::compare(problem, &self.labels, &self.dense, &logits, None);
+        Ok(compared.score.after)
+    }
+
+    fn dense_quality(&self, prepared: &Prepared) -> (String, usize, f64, f64) {
+        let problem = prepared.model.problem();
+        let own = quality::compare(problem, &self.labels, &self.dense, &self.dense, None);
+        (
+            own.metric,
+            own.rows,
+            own.score.before,
+            own.standard_error.before,
+        )
+    }
+}
+
+fn as_text(answer: &Answer) -> String {
+    let lines = answer.variants.iter().flat_map(|row| {
+        row.cells.iter().map(move |cell| {
+            let name = row.variant.to_possible_value();
+            [
+                name.map_or_else(String::new, |name| name.get_name().to_owned()),
+                cell.target.clone(),
+                format!("{:.4}", cell.mean),
+                format!("{:.4}", cell.deviation),
+                format!("{:+.4}", cell.mean - answer.dense),
+            ]
+        })
+    });
+    let head = ["variant", "kept", "mean", "deviation", "loss"].map(str::to_owned);
+    format!(
+        "{} of {} rows; the original: {:.4}, standard error {:.4}\n\n{}",
+        answer.metric,
+        answer.rows,
+        answer.dense,
+        answer.dense_standard_error,
+        table::aligned(head, &lines.collect::<Vec<_>>())
+    )
+}

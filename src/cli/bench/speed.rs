@@ -1,0 +1,277 @@
+//! Time of each part of a prune, side by side in one run, as multiples of one dense forward over the
+//! scoring rows.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use clap::Args;
+use serde::Serialize;
+
+use super::super::exit::Exit;
+use super::super::recipe::{MethodFlags, SourceFlags, recipe};
+use super::super::{output, table};
+use crate::model::cost::flops;
+use crate::model::mask::Masks;
+use crate::model::nn::kernel::instruction_set;
+use crate::model::nn::meter;
+use crate::model::unit::UnitKind;
+use crate::prune::failure::Failure;
+use crate::prune::prepare::Prepared;
+use crate::prune::recipe::{Constraints, Metric, Recipe, Target};
+use crate::prune::score::combine::{UnitImportance, combine};
+use crate::prune::score::teacher::Teacher;
+use crate::prune::score::{Scores, exact, local, sketch};
+use crate::prune::watch::Unwatched;
+use crate::prune::{compensate, lanes, search};
+
+/// Flags of `optin bench speed`.
+#[derive(Args)]
+pub(in super::super) struct SpeedCommand {
+    #[command(flatten)]
+    sources: SourceFlags,
+    #[command(flatten)]
+    method: MethodFlags,
+    /// Probes of the sketches
+    #[arg(long, value_delimiter = ',', default_value = "16,32,64,128")]
+    probes: Vec<usize>,
+    /// Of each group's neurons one in so many is scored exactly, and the time multiplied
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    one_in: usize,
+    /// How often a forward and the machine's peak are timed
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of the answer.
+#[derive(Serialize)]
+struct Measured {
+    what: String,
+    ms: f64,
+    /// In dense forwards over the same rows.
+    forwards: f64,
+    /// FLOPs of the matrix products that were executed.
+    gflop: f64,
+    gflop_per_second: f64,
+    /// Of the machine's measured peak.
+    of_peak: f64,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    instruction_set: &'static str,
+    threads: usize,
+    peak_gflop_per_second: f64,
+    units: usize,
+    rows: usize,
+    tokens: usize,
+    measured: Vec<Measured>,
+}
+
+/// Side of the matrices whose product is the machine's peak.
+const PEAK_SIDE: usize = 2_048;
+
+/// What a piece of work took.
+struct Took {
+    ms: f64,
+    macs: u64,
+}
+
+fn time<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failure> {
+    let start = Instant::now();
+    let (answer, macs) = meter::measure(work);
+    let ms = start.elapsed().as_secs_f64() * 1e3;
+    Ok((answer?, Took { ms, macs }))
+}
+
+/// Measures.
+pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
+    let target = Target {
+        metric: Metric::Flops,
+        keep: 0.5,
+        tolerance: 0.05,
+    };
+    let recipe = recipe(
+        &command.sources,
+        0,
+        target,
+        Constraints::default(),
+        &command.method,
+    )?;
+    let prepared = Prepared::read(&command.sources.places(PathBuf::new()), &recipe)?;
+    let peak = peak(command.rounds)?;
+    let teacher = Teacher::run(&prepared, &recipe)?;
+    let forward = forward(&teacher, command.rounds)?;
+    let per_forward = forward.ms;
+    let mut measured = Vec::new();
+    let mut note = |what: String, took: &Took, times: f64| {
+        let gflop = flops(took.macs) as f64 * times / 1e9;
+        let ms = took.ms * times;
+        measured.push(Measured {
+            what,
+            ms,
+            forwards: ms / per_forward,
+            gflop,
+            gflop_per_second: gflop / ms * 1e3,
+            of_peak: gflop / ms * 1e3 / peak,
+        });
+    };
+    note("dense forward".to_owned(), &forward, 1.0);
+    let (heads, neurons) = exact_parts(&teacher, &recipe, command.one_in)?;
+    note("exact, heads".to_owned(), &heads, 1.0);
+    let extrapolated = format!("exact, neurons (1 in {}, extrapolated)", command.one_in);
+    note(extrapolated, &neurons, command.one_in as f64);
+    let mut scores = None;
+    for &probes in &command.probes {
+        let (made, took) = sketched(&teacher, &recipe, probes)?;
+        note(format!("sketch, {probes} probes"), &took, 1.0);
+        scores = Some(made);
+    }
+    if let Some(scores) = scores {
+        let model = prepared.model.as_ref();
+        let cost = model.cost(prepared.calibration.mean_length());
+        let importance: UnitImportance = combine(&scores, &recipe.method);
+        let (masks, took) = time(|| {
+            search::select(
+                model.groups(),
+                &cost,
+                &importance,
+                &recipe.target,
+                &recipe.constraints,
+            )
+        })?;
+        note("search, 50%".to_owned(), &took, 1.0);
+        let (_, took) = time(|| compensate::compensate(&prepared, &masks, &recipe, &Unwatched))?;
+        let rows = prepared.calibration.examples.len();
+        note(format!("repair, {rows} rows"), &took, 1.0);
+    }
+    let groups = teacher.model.groups();
+    let answer = Answer {
+        instruction_set: instruction_set(),
+        threads: lanes::lanes(),
+        peak_gflop_per_second: peak,
+        units: groups.iter().map(|group| group.width).sum(),
+        rows: teacher.batches.iter().map(|batch| batch.len()).sum(),
+        tokens: teacher
+            .batches
+            .iter()
+            .map(|batch| batch.len() * batch.length())
+            .sum(),
+        measured,
+    };
+    match command.json {
+        true => output::print_json(&answer),
+        false => output::print(&as_text(&answer)),
+    }
+}
+
+/// GFLOP/s of a large matrix product on all threads; the best of some rounds.
+fn peak(rounds: usize) -> Result<f64, Failure> {
+    let shape = (PEAK_SIDE, PEAK_SIDE);
+    let side = Tensor::rand(-1.0f32, 1.0, shape, &Device::Cpu)?;
+    let mut best: f64 = 0.0;
+    for _ in 0..=rounds.max(1) {
+        let start = Instant::now();
+        side.matmul(&side)?;
+        let flop = flops((PEAK_SIDE * PEAK_SIDE * PEAK_SIDE) as u64) as f64;
+        best = best.max(flop / start.elapsed().as_secs_f64() / 1e9);
+    }
+    Ok(best)
+}
+
+/// The median of some dense forwards over the scoring rows, after one that is not counted.
+fn forward(teacher: &Teacher<'_>, rounds: usize) -> Result<Took, Failure> {
+    let full = Masks::full(teacher.model.groups());
+    let mut all = Vec::new();
+    for _ in 0..=rounds.max(1) {
+        let (_, took) = time(|| {
+            lanes::run(teacher.batches.len(), |index| {
+                Ok(teacher.model.forward(&teacher.batches[index], &full)?)
+            })
+        })?;
+        all.push(took);
+    }
+    let mut all = all.split_off(1);
+    all.sort_by(|a, b| a.ms.total_cmp(&b.ms));
+    Ok(all.swap_remove(all.len() / 2))
+}
+
+/// All heads, and one in so many of the other units.
+fn exact_parts(
+    teacher: &Teacher<'_>,
+    recipe: &Recipe,
+    one_in: usize,
+) -> Result<(Took, Took), Failure> {
+    let part = |heads: bool, step: usize| {
+        time(|| {
+            for (block, group) in teacher.model.groups().iter().enumerate() {
+                if (group.kind == UnitKind::Head) == heads {
+                    let units: Vec<usize> = (0..group.width).step_by(step).collect();
+                    let temperature = recipe.method.temperature;
+                    exact::score(teacher, temperature, block, &units, &|_| Ok(()))?;
+                }
+            }
+            Ok(())
+        })
+    };
+    Ok((part(true, 1)?.1, part(false, one_in.max(1))?.1))
+}
+
+/// Scores of all units by so many probes.
+fn sketched(
+    teacher: &Teacher<'_>,
+    recipe: &Recipe,
+    probes: usize,
+) -> Result<(Scores, Took), Failure> {
+    let Some(back) = teacher.model.differentiable() else {
+        return Err(Failure::new(
+            crate::prune::failure::Code::UnsupportedModel,
+            "this architecture has no way back, so that it cannot be sketched",
+        ));
+    };
+    let groups = teacher.model.groups();
+    let stop = sketch::Stop {
+        least: probes,
+        most: probes,
+        reliability: 0.0,
+    };
+    let (made, took) = time(|| {
+        let wanted = vec![true; groups.len()];
+        let seed = recipe.calibration.seed;
+        let method = &recipe.method;
+        sketch::score(teacher, back, method, seed, &wanted, stop, &|_| Ok(()))
+    })?;
+    let local = (0..groups.len()).map(|block| local::energies(teacher, block));
+    let scores = Scores {
+        local: local.collect::<Result<_, _>>()?,
+        groups: made.groups.into_iter().flatten().collect(),
+    };
+    Ok((scores, took))
+}
+
+fn as_text(answer: &Answer) -> String {
+    let rows = answer.measured.iter().map(|line| {
+        [
+            line.what.clone(),
+            format!("{:.1} ms", line.ms),
+            format!("{:.2}", line.forwards),
+            format!("{:.1}", line.gflop),
+            format!("{:.0}", line.gflop_per_second),
+            format!("{:.0} %", 100.0 * line.of_peak),
+        ]
+    });
+    let head = ["", "time", "forwards", "GFLOP", "GFLOP/s", "of peak"].map(str::to_owned);
+    format!(
+        "{} units; {} rows of {} tokens in all; {} threads, {}, peak {:.0} GFLOP/s\n\n{}",
+        answer.units,
+        answer.rows,
+        answer.tokens,
+        answer.threads,
+        answer.instruction_set,
+        answer.peak_gflop_per_second,
+        table::aligned(head, &rows.collect::<Vec<_>>())
+    )
+}

@@ -1,0 +1,99 @@
+//! The flags that say what is read.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use url::Url;
+
+use super::super::exit::Exit;
+use crate::prune::Places;
+use crate::prune::recipe::{Calibration, Evaluation, Mapping, Source};
+
+/// A model and its data.
+#[derive(Args)]
+pub(in super::super) struct SourceFlags {
+    /// Hugging Face folder of the model: config.json, model.safetensors, tokenizer.json
+    #[arg(long, value_name = "DIR")]
+    model: String,
+    /// Unlabelled examples that scoring and repair look at: .tsv, .csv or .jsonl
+    #[arg(long, value_name = "FILE")]
+    calibration: String,
+    /// Labelled examples that the result is measured on
+    #[arg(long, value_name = "FILE")]
+    pub(in super::super) evaluation: Option<String>,
+    /// Column of the (first) text; found by its usual names when not given
+    #[arg(long, value_name = "COLUMN")]
+    text: Option<String>,
+    /// Column of the second text of a pair
+    #[arg(long, value_name = "COLUMN")]
+    text_pair: Option<String>,
+    /// Column of the label
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// Examples drawn from the calibration file
+    #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
+    max_samples: usize,
+}
+
+impl SourceFlags {
+    /// The same as local paths.
+    pub(in super::super) fn places(&self, out: PathBuf) -> Places {
+        Places {
+            model: PathBuf::from(&self.model),
+            calibration: PathBuf::from(&self.calibration),
+            evaluation: self.evaluation.as_ref().map(PathBuf::from),
+            out,
+        }
+    }
+
+    pub(super) fn model(&self) -> Result<Source, Exit> {
+        source(&self.model)
+    }
+
+    pub(super) fn calibration(&self, seed: u64) -> Result<Calibration, Exit> {
+        Ok(Calibration {
+            source: source(&self.calibration)?,
+            mapping: self.mapping(),
+            max_samples: self.max_samples,
+            seed,
+        })
+    }
+
+    pub(super) fn evaluation(&self) -> Result<Option<Evaluation>, Exit> {
+        let Some(path) = &self.evaluation else {
+            return Ok(None);
+        };
+        Ok(Some(Evaluation {
+            source: source(path)?,
+            mapping: self.mapping(),
+            max_samples: None,
+        }))
+    }
+
+    fn mapping(&self) -> Mapping {
+        Mapping {
+            text: self.text.clone(),
+            text_pair: self.text_pair.clone(),
+            label: self.label.clone(),
+        }
+    }
+}
+
+/// A URI as it is, or a local path as one.
+fn source(text: &str) -> Result<Source, Exit> {
+    if text.contains("://") {
+        return Ok(Source {
+            uri: text.to_owned(),
+        });
+    }
+    let path = std::path::absolute(Path::new(text))?;
+    match Url::from_file_path(&path) {
+        Ok(url) => Ok(Source {
+            uri: url.to_string(),
+        }),
+        Err(()) => Err(Exit::Usage(format!(
+            "{} is no path that a URI can name",
+            path.display()
+        ))),
+    }
+}

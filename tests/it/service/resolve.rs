@@ -1,0 +1,76 @@
+//! Another target from the scores of a finished job.
+
+use optin::prune::digest::sha256_of;
+use optin::prune::journal::NoJournal;
+use optin::prune::recipe::Method;
+use optin::prune::run;
+use optin::prune::watch::Unwatched;
+use serde_json::{Value, json};
+
+use super::process::{Client, Server};
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+
+#[test]
+fn another_target_takes_up_the_scores_and_is_what_a_fresh_job_gives() {
+    let folder = Folder::new(Tiny::default());
+    let data = folder.root.path().join("data");
+    let server = Server::start(&data, folder.root.path());
+    let client = Client::new();
+    let first = client.create(&server, &folder);
+    let at = |id: &str, rest: &str| format!("{}/v1/jobs/{id}{rest}", server.url);
+    let target = json!({"target": {"value": "62%", "tolerance": "3%"}});
+    assert_eq!(client.ended(&server, &first)["state"], "succeeded");
+
+    let frontier = client.get(&at(&first, "/frontier"));
+    let points = frontier["points"].as_array().unwrap();
+    assert_eq!(points.last().unwrap()["macs"], frontier["macs"]);
+    assert!(points.len() > 50);
+
+    let (status, resolved) = client.post(&at(&first, "/resolve"), &target);
+    assert_eq!((status, &resolved["retry_of"]), (202, &json!(first)));
+    let id = resolved["id"].as_str().unwrap();
+    let ended = client.ended(&server, id);
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(ended["request"]["target"]["value"], "62%");
+
+    // The scores were taken up: scoring ran the original once, and no unit and no probe.
+    let report = |id: &str| -> Value {
+        let bytes = client.bytes(&at(id, "/artifacts/report.json"));
+        serde_json::from_slice(&bytes).unwrap()
+    };
+    let scoring = |id: &str| {
+        let report = report(id);
+        let stages = report["stages"].as_array().unwrap();
+        let scoring = stages.iter().find(|stage| stage["stage"] == "scoring");
+        scoring.unwrap()["macs"].as_u64().unwrap()
+    };
+    assert!(scoring(id) * 5 < scoring(&first));
+
+    let mut recipe = folder.recipe(0.62);
+    recipe.calibration.seed = 0;
+    recipe.target.tolerance = 0.03;
+    recipe.method = Method::default();
+    run(&folder.places("fresh"), &recipe, &NoJournal, &Unwatched).unwrap();
+    let fresh = folder.root.path().join("fresh");
+    let files = client.get(&at(id, "/artifacts"));
+    let mut same = 0;
+    for file in files["data"].as_array().unwrap() {
+        let name = file["name"].as_str().unwrap();
+        // These two tell times.
+        if ["report.json", "README.md", "SHA256SUMS"].contains(&name) {
+            continue;
+        }
+        assert_eq!(
+            file["sha256"],
+            sha256_of(&fresh.join(name)).unwrap(),
+            "{name}"
+        );
+        same += 1;
+    }
+    assert!(same >= 7, "{files}");
+
+    // Nothing can be had from a job without scores, nor for a target that is none.
+    let (status, _) = client.post(&at(&first, "/resolve"), &json!({"target": {"value": "0%"}}));
+    assert_eq!(status, 422);
+}
