@@ -43,9 +43,11 @@ pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
     if command.json {
         return output::print_json(&report);
     }
+    let audit = report.audit.as_ref().map(table::audit);
     output::print(&format!(
-        "{}\n\nwritten to {}",
+        "{}{}\n\nwritten to {}",
         table::before_after(&report),
+        audit.map_or_else(String::new, |audit| format!("\n\n{audit}")),
         command.out.display()
     ))
 }

@@ -67,8 +67,10 @@ pub fn run(
     let mut clock = Stopwatch::new(watch);
     let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
     let plan = clock.time(Stage::Planning, || plan::draw_up(&prepared, recipe))?;
-    let scores = clock.time(Stage::Scoring, || {
-        score::score(&prepared, recipe, journal, watch)
+    let (scores, audit) = clock.time(Stage::Scoring, || {
+        let scores = score::score(&prepared, recipe, journal, watch)?;
+        let audit = audit::on_request(&prepared, recipe, &scores, watch)?;
+        Ok((scores, audit))
     })?;
     let (masks, frontier) = clock.time(Stage::Searching, || {
         let importance = score::combine::combine(&scores, &recipe.method);
@@ -87,6 +89,7 @@ pub fn run(
         &prepared,
         recipe,
         &plan,
+        audit,
         &masks,
         repairs,
         measured,

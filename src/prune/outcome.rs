@@ -1,6 +1,7 @@
 //! What a run leaves: the folder with the cut checkpoint and its documents.
 
 use super::Places;
+use super::audit::AuditReport;
 use super::compensate::Repairs;
 use super::failure::Failure;
 use super::plan::Plan;
@@ -96,6 +97,7 @@ pub fn report(
     prepared: &Prepared,
     recipe: &Recipe,
     plan: &Plan,
+    audit: Option<AuditReport>,
     masks: &Masks,
     repairs: Repairs,
     measured: Measured,
@@ -127,6 +129,7 @@ pub fn report(
         recipe: recipe.clone(),
         architecture: prepared.architecture.to_owned(),
         estimator: score::estimator(prepared.model.as_ref(), recipe),
+        audit,
         calibration: plan.calibration,
         size: BeforeAfter {
             before: plan.size,

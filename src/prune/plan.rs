@@ -30,7 +30,7 @@ pub struct Plan {
     pub groups: Vec<GroupPlan>,
     /// What of the calibration file will be used.
     pub calibration: CalibrationUse,
-    /// MACs that scoring will execute.
+    /// MACs that scoring will execute, an audit not counted.
     pub scoring_macs: u64,
     /// Scoring time in milliseconds, extrapolated from one timed forward on this machine.
     pub scoring_ms: u64,

@@ -102,6 +102,8 @@ pub struct Method {
     pub compensation: Compensation,
     /// Which tokens the repair fits most closely.
     pub token_weights: TokenWeights,
+    /// Whether sketched scores are held against exact ones on a sample, and the report says what came of it.
+    pub audit: bool,
     /// Rows of the calibration draw that scoring looks at (1 to 4,096).
     pub scoring_samples: usize,
     /// Token rows in the Gram matrices (`K`; 2 to 8,192).
@@ -124,6 +126,7 @@ impl Default for Method {
             trajectory: Trajectory::Mean,
             compensation: Compensation::LeastSquares,
             token_weights: TokenWeights::Sensitivity,
+            audit: false,
             scoring_samples: 128,
             gram_tokens: 768,
             logit_weight: 4.0,

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::AuditReport;
 use super::recipe::{Estimator, Recipe};
 
 /// `report.json`.
@@ -19,6 +20,9 @@ pub struct Report {
     pub architecture: String,
     /// How the scores were really made: `exact` where the architecture cannot be sketched.
     pub estimator: Estimator,
+    /// The scores held against exact ones; `None` where nobody asked, or all are exact.
+    #[serde(default)]
+    pub audit: Option<AuditReport>,
     /// Calibration as it was used.
     pub calibration: CalibrationUse,
     /// Size before and after.

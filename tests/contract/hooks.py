@@ -37,8 +37,9 @@ def name_real_files(body, estimate):
         # On what a service runs jobs is a fact, too.
         body["device"] = "cpu"
     if estimate:
-        # An estimate reads the files: their columns and what the model can reach are facts, not shapes.
+        # An estimate reads the files: their columns, the model's groups and what it can reach are facts, not shapes.
         body["target"]["value"] = "60%"
+        body.pop("constraints", None)
         for part in ("calibration", "evaluation"):
             (body.get(part) or {}).pop("mapping", None)
 

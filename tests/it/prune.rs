@@ -438,11 +438,13 @@ fn a_sketched_run_leaves_the_same_bytes_again_and_a_model_that_is_checked() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.5);
     recipe.method.estimator = Estimator::Sketch;
+    recipe.method.audit = true;
     let documents = |out: &str| {
         let journal = folder.root.path().join(format!("journal-{out}"));
         let kept = FolderJournal::open(&journal).unwrap();
         let report = run(&folder.places(out), &recipe, &kept, &Unwatched).unwrap();
         assert_eq!(report.estimator, Estimator::Sketch);
+        assert!(report.audit.unwrap().spearman > 0.9);
         assert!(report.consistency <= 1e-5);
         let files = std::fs::read_dir(&journal).unwrap();
         let files = files.map(|file| file.unwrap().path());

@@ -15,6 +15,8 @@ pub(crate) struct MethodBody {
     pub(crate) trajectory: TrajectoryBody,
     pub(crate) compensation: CompensationBody,
     pub(crate) token_weights: TokenWeightsBody,
+    /// Whether sketched scores are held against exact ones on a sample; the report has an `audit` then.
+    pub(crate) audit: bool,
     /// Drawn rows that scoring looks at.
     #[schema(minimum = 1, maximum = 4096)]
     pub(crate) scoring_samples: usize,
@@ -137,6 +139,7 @@ impl From<Method> for MethodBody {
             trajectory: method.trajectory.into(),
             compensation: method.compensation.into(),
             token_weights: method.token_weights.into(),
+            audit: method.audit,
             scoring_samples: method.scoring_samples,
             gram_tokens: method.gram_tokens,
             logit_weight: method.logit_weight,
@@ -155,6 +158,7 @@ impl From<MethodBody> for Method {
             trajectory: body.trajectory.into(),
             compensation: body.compensation.into(),
             token_weights: body.token_weights.into(),
+            audit: body.audit,
             scoring_samples: body.scoring_samples,
             gram_tokens: body.gram_tokens,
             logit_weight: body.logit_weight,

@@ -25,7 +25,7 @@ pub(crate) struct EstimateBody {
     /// The groups of units and what each unit costs.
     groups: Vec<GroupBody>,
     calibration: CalibrationUseBody,
-    /// MACs that scoring will execute.
+    /// MACs that scoring will execute, an audit not counted.
     scoring_macs: u64,
     /// Scoring time in milliseconds on this machine, extrapolated from one timed forward.
     scoring_ms: u64,

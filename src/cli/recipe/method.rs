@@ -32,6 +32,9 @@ pub(in super::super) struct MethodFlags {
     /// Which tokens the repair fits most closely
     #[arg(long, value_enum, default_value_t = TokenWeightsFlag::Sensitivity)]
     token_weights: TokenWeightsFlag,
+    /// Hold sketched scores against exact ones on a sample, and report what came of it
+    #[arg(long)]
+    audit: bool,
 }
 
 macro_rules! words {
@@ -62,6 +65,7 @@ impl MethodFlags {
             trajectory: self.trajectory.into(),
             compensation: self.compensation.into(),
             token_weights: self.token_weights.into(),
+            audit: self.audit,
             scoring_samples: self.scoring_samples,
             logit_weight: self.logit_weight,
             local_weight: self.local_weight,

@@ -76,6 +76,23 @@ pub fn run(
     clock.time(Stage::Scoring, || audit(&prepared, recipe, &scores, watch))
 }
 
+/// Audits where the recipe asks for it and there is something to audit.
+///
+/// # Errors
+/// When asked to stop, or a fault of ours.
+pub fn on_request(
+    prepared: &Prepared,
+    recipe: &Recipe,
+    scores: &Scores,
+    watch: &dyn Watch,
+) -> Result<Option<AuditReport>, Failure> {
+    let sketched = sketched(prepared.model.as_ref(), recipe);
+    match recipe.method.audit && sketched.contains(&true) {
+        true => audit(prepared, recipe, scores, watch).map(Some),
+        false => Ok(None),
+    }
+}
+
 /// Scores a sample exactly and compares.
 ///
 /// # Errors
