@@ -47,7 +47,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         model_types: state.capabilities.model_types.clone(),
         metrics: &["flops"],
         estimators: &["sketch", "exact"],
-        trajectories: &["mean", "sum"],
+        trajectories: &["sum", "mean"],
         compensations: &["least_squares", "bias", "none"],
         importances: &["optin", "paper", "fisher"],
         weight_formats: &["safetensors"],

@@ -123,14 +123,14 @@ impl Default for Method {
         Self {
             importance: Importance::Optin,
             estimator: Estimator::Sketch,
-            trajectory: Trajectory::Mean,
+            trajectory: Trajectory::Sum,
             compensation: Compensation::LeastSquares,
             token_weights: TokenWeights::Sensitivity,
             audit: false,
             scoring_samples: 128,
             gram_tokens: 768,
-            logit_weight: 4.0,
-            local_weight: 0.3,
+            logit_weight: 0.1,
+            local_weight: 0.0,
             temperature: 4.0,
             ridge: 1e-2,
         }
@@ -141,8 +141,8 @@ impl Default for Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
-    /// The trajectory (manifold distillation of later features plus the logits' divergence) and the
-    /// local term.
+    /// The trajectory (manifold distillation of later features plus the logits' divergence), weighed as
+    /// the method says, with the local term where it has a weight.
     Optin,
     /// The paper's formula: the manifold terms summed over the later features, plus a tenth of the
     /// logits' divergence. The weights and the trajectory of the method are not looked at.
@@ -178,10 +178,10 @@ impl Estimator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trajectory {
+    /// Their sum, as in the paper: what is early counts for more.
+    Sum,
     /// Their mean: early and late layers are judged on one scale.
     Mean,
-    /// Their sum, as in the paper.
-    Sum,
 }
 
 /// What is done to the kept weights after the cut.

@@ -61,7 +61,7 @@ macro_rules! mirror {
 mirror!(
     /// What a unit's removal is judged by.
     ImportanceBody of Importance {
-        /// The trajectory of features and logits, and the local term.
+        /// The trajectory of features and logits, with the local term where it has a weight.
         Optin,
         /// The paper's formula, whatever the weights.
         Paper,
@@ -81,10 +81,10 @@ mirror!(
 mirror!(
     /// How the terms of later layers are combined.
     TrajectoryBody of Trajectory {
-        /// Their mean.
-        Mean,
         /// Their sum, as in the paper.
-        Sum
+        Sum,
+        /// Their mean.
+        Mean
     }
 );
 mirror!(

@@ -19,7 +19,7 @@ use crate::prune::failure::Failure;
 use crate::prune::journal::FolderJournal;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::{
-    Compensation, Constraints, Importance, Method, Metric, Recipe, Target, TokenWeights,
+    Compensation, Constraints, Importance, Method, Metric, Recipe, Target, TokenWeights, Trajectory,
 };
 use crate::prune::score::{self, Scores, combine::combine};
 use crate::prune::search;
@@ -44,7 +44,7 @@ pub(in super::super) struct AccuracyCommand {
     /// Seeds of the calibration draw
     #[arg(long, value_delimiter = ',', default_value = "0,1,2")]
     seeds: Vec<u64>,
-    /// Variants of the method, each of the first ones with one thing more
+    /// Variants of the method
     #[arg(
         long,
         value_enum,
@@ -60,7 +60,7 @@ pub(in super::super) struct AccuracyCommand {
     json: bool,
 }
 
-/// A rung of the ladder from the paper's formula to the default.
+/// The ladder from the paper's formula to the default, and the default with one thing changed.
 #[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
 #[value(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -69,49 +69,48 @@ enum Variant {
     Paper,
     /// And the biases solved again
     Bias,
-    /// The paper's formula and least squares, all tokens alike
+    /// And the weights by least squares instead, all tokens alike
     LeastSquares,
-    /// The mean over later features instead of the sum
-    Mean,
-    /// And the default weight of the logits' term
-    Logits,
-    /// And the local term
-    Local,
-    /// The method of the flags: by default all of the above, and tokens by sensitivity
+    /// The method of the flags: by default tokens by sensitivity, too
     Default,
-    /// The same by the logits' term and the local term alone
+    /// With the mean over later features instead of their sum
+    Mean,
+    /// With as much weight for the logits' term as for the manifold's
+    Logits,
+    /// With the local term, exponent 0.3
+    Local,
+    /// By the logits' term and the local term alone
     Fisher,
 }
 
 impl Variant {
     fn of(self, method: Method) -> Method {
-        let plain = Method {
-            token_weights: TokenWeights::Uniform,
-            local_weight: 0.0,
-            logit_weight: 0.1,
-            ..method
-        };
         let paper = |compensation| Method {
             importance: Importance::Paper,
+            token_weights: TokenWeights::Uniform,
             compensation,
-            ..plain
+            ..method
         };
         match self {
             Self::Paper => paper(Compensation::None),
             Self::Bias => paper(Compensation::Bias),
             Self::LeastSquares => paper(Compensation::LeastSquares),
-            Self::Mean => plain,
-            Self::Logits => Method {
-                logit_weight: method.logit_weight,
-                ..plain
-            },
-            Self::Local => Method {
-                token_weights: TokenWeights::Uniform,
+            Self::Default => method,
+            Self::Mean => Method {
+                trajectory: Trajectory::Mean,
                 ..method
             },
-            Self::Default => method,
+            Self::Logits => Method {
+                logit_weight: 1.0,
+                ..method
+            },
+            Self::Local => Method {
+                local_weight: 0.3,
+                ..method
+            },
             Self::Fisher => Method {
                 importance: Importance::Fisher,
+                local_weight: 0.3,
                 ..method
             },
         }

@@ -18,7 +18,7 @@ pub(in super::super) struct MethodFlags {
     #[arg(long, value_enum, default_value_t = EstimatorFlag::Sketch)]
     estimator: EstimatorFlag,
     /// How the terms of later layers are combined
-    #[arg(long, value_enum, default_value_t = TrajectoryFlag::Mean)]
+    #[arg(long, value_enum, default_value_t = TrajectoryFlag::Sum)]
     trajectory: TrajectoryFlag,
     /// Weight of the logits' term beside the manifold terms
     #[arg(long, value_name = "LAMBDA", default_value_t = Method::default().logit_weight)]
@@ -53,7 +53,7 @@ macro_rules! words {
 
 words!(ImportanceFlag of Importance { Optin, Paper, Fisher });
 words!(EstimatorFlag of Estimator { Sketch, Exact });
-words!(TrajectoryFlag of Trajectory { Mean, Sum });
+words!(TrajectoryFlag of Trajectory { Sum, Mean });
 words!(CompensationFlag of Compensation { LeastSquares, Bias, None });
 words!(TokenWeightsFlag of TokenWeights { Sensitivity, Uniform });
 

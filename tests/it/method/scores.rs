@@ -191,8 +191,8 @@ fn terms_are_weighed_once_over_all_units() {
         local: vec![vec![4.0, 1.0], vec![9.0, 1.0]],
     };
     let method = Method {
+        trajectory: Trajectory::Mean,
         logit_weight: 0.5,
-        local_weight: 0.0,
         ..Method::default()
     };
     // Mean over features: 3 1 | 8 0, mean 3; logits 3 0 | 1 0, mean 1.
