@@ -9,6 +9,7 @@ pub mod digest;
 pub mod failure;
 pub mod journal;
 pub mod lanes;
+pub mod memory;
 pub mod outcome;
 pub mod plan;
 pub mod prepare;
@@ -66,7 +67,11 @@ pub fn run(
 ) -> Result<Report, Failure> {
     let mut clock = Stopwatch::new(watch);
     let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
-    let plan = clock.time(Stage::Planning, || plan::draw_up(&prepared, recipe))?;
+    let plan = clock.time(Stage::Planning, || {
+        let plan = plan::draw_up(&prepared, recipe)?;
+        memory::check(&plan, memory::available())?;
+        Ok(plan)
+    })?;
     let (scores, audit) = clock.time(Stage::Scoring, || {
         let scores = score::score(&prepared, recipe, journal, watch)?;
         let audit = audit::on_request(&prepared, recipe, &scores, watch)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::lanes;
 use super::prepare::Prepared;
-use super::recipe::Recipe;
+use super::recipe::{Recipe, TokenWeights};
 use super::report::{CalibrationUse, Size};
 use super::score::exact::MOST_VARIANTS;
 use super::score::{self, STACKED_TOKENS, sketch};
@@ -167,17 +167,24 @@ fn peak_bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
         .iter()
         .map(|group| 4 * group.width * group.span + 4 * hidden)
         .sum();
+    let back = prepared.model.differentiable().is_some();
+    let traced = sketch::TRACED_TOKENS * kept + STACKED_TOKENS * (5 * units + 6 * hidden);
     let sketches = score::sketched(prepared.model.as_ref(), recipe).contains(&true);
     let lane = match sketches {
-        true => lane.max(sketch::TRACED_TOKENS * kept + STACKED_TOKENS * (5 * units + 6 * hidden)),
+        true => lane.max(traced),
         false => lane,
     };
     let probes = match sketches {
         true => features * sketch::ROUND * 2 * sketch::MOST_TERMS * hidden,
         false => 0,
     };
-    // Both models' rows, and one block's inputs and targets; its moments in f64.
-    let repair = sizes.tokens * (units + 6 * hidden) + 4 * units * (units + hidden);
+    // Both models' rows, and one block's inputs and targets; its moments in f64; and before them the way
+    // back that tells what tokens count.
+    let weighing = match back && recipe.method.token_weights == TokenWeights::Sensitivity {
+        true => lanes::lanes() * traced + sizes.tokens * groups.len(),
+        false => 0,
+    };
+    let repair = sizes.tokens * (units + 6 * hidden) + 4 * units * (units + hidden) + weighing;
     let working = (teacher + probes + lanes::lanes() * lane).max(repair);
     prepared.weights.total_bytes() + F32 as u64 * (prepared.weights.parameters() + working as u64)
 }

@@ -10,6 +10,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::lanes;
+use super::super::score::sketch::TRACED_TOKENS;
 use super::super::score::sketch::logits::Form;
 use super::super::score::sketch::trace::Trace;
 use crate::model::PrunableModel;
@@ -55,6 +56,24 @@ fn derivatives(
     back: &dyn Differentiable,
     batch: &Batch,
 ) -> Result<Vec<Vec<f32>>> {
+    let mut lengths = vec![Vec::new(); model.groups().len()];
+    // A way back remembers every activation of its rows: a few rows at a time.
+    let rows = (TRACED_TOKENS / batch.length().max(1)).max(1);
+    for first in (0..batch.len()).step_by(rows) {
+        let some = batch.narrow(first, rows.min(batch.len() - first))?;
+        for (lengths, squares) in lengths.iter_mut().zip(squares(model, back, &some)?) {
+            lengths.extend(squares.into_iter().map(f32::sqrt));
+        }
+    }
+    Ok(lengths)
+}
+
+/// The same, squared, of a few rows.
+fn squares(
+    model: &dyn PrunableModel,
+    back: &dyn Differentiable,
+    batch: &Batch,
+) -> Result<Vec<Vec<f32>>> {
     let trace = Trace::follow(model, back, batch)?;
     let form = Form {
         problem: model.problem(),
@@ -74,9 +93,5 @@ fn derivatives(
             Ok(())
         })?;
     }
-    let roots = squares.into_iter().map(|tokens: Vec<f32>| {
-        let roots = tokens.into_iter().map(f32::sqrt);
-        roots.collect()
-    });
-    Ok(roots.collect())
+    Ok(squares)
 }

@@ -1,0 +1,58 @@
+//! Whether a run fits into memory, asked before anything is scored.
+
+use super::failure::{Code, Failure};
+use super::plan::Plan;
+
+/// Refuses a plan whose peak is above what this process may take.
+///
+/// # Errors
+/// [`Code::LimitExceeded`] with both figures.
+pub fn check(plan: &Plan, available: Option<u64>) -> Result<(), Failure> {
+    // The stored weights are in memory by now.
+    let wanted = plan.peak_bytes.saturating_sub(plan.size.bytes);
+    match available {
+        Some(available) if wanted > available => Err(Failure::new(
+            Code::LimitExceeded,
+            format!(
+                "the job takes up to {} MiB more memory, and {} MiB are available here; \
+                 use fewer calibration rows (calibration.max_samples is what the repair holds in memory) or a larger machine",
+                wanted >> 20,
+                available >> 20
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that this process may still take: what the machine has available, or what its control group
+/// leaves where that is less; `None` where neither tells.
+#[must_use]
+pub fn available() -> Option<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let machine = read("/proc/meminfo").and_then(|text| meminfo(&text));
+    let group = read("/proc/self/cgroup").and_then(|text| {
+        let own = text
+            .lines()
+            .find_map(|line| line.strip_prefix("0::"))?
+            .to_owned();
+        let number = |name: &str| -> Option<u64> {
+            let nested = read(&format!("/sys/fs/cgroup{own}/{name}"));
+            let text = nested.or_else(|| read(&format!("/sys/fs/cgroup/{name}")))?;
+            text.trim().parse().ok()
+        };
+        Some(number("memory.max")?.saturating_sub(number("memory.current")?))
+    });
+    match (machine, group) {
+        (Some(machine), Some(group)) => Some(machine.min(group)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in bytes.
+fn meminfo(text: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
