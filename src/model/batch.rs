@@ -47,6 +47,18 @@ impl Batch {
         }
     }
 
+    /// The batch in parts of at most so many tokens, but at least one row each, and the first row of each.
+    ///
+    /// # Errors
+    /// Never in practice: the rows are its own.
+    pub fn parts(&self, max_tokens: usize) -> candle_core::Result<Vec<(usize, Self)>> {
+        let rows = (max_tokens / self.length().max(1)).max(1);
+        let firsts = (0..self.len()).step_by(rows);
+        firsts
+            .map(|first| Ok((first, self.narrow(first, rows.min(self.len() - first))?)))
+            .collect()
+    }
+
     /// Some of its rows.
     ///
     /// # Errors

@@ -113,12 +113,11 @@ fn search(
     importance: &UnitImportance,
     recipe: &Recipe,
 ) -> Result<(Masks, Frontier), Failure> {
+    let masks = search::choose(prepared, importance, recipe)?;
     let groups = prepared.model.groups();
     let cost = prepared.model.cost(plan.calibration.mean_length);
-    let constraints = &recipe.constraints;
-    let masks = search::select(groups, &cost, importance, &recipe.target, constraints)?;
     let parameters = surgery::parameters(&prepared.weights, groups);
-    let frontier = frontier(groups, &cost, &parameters, importance, constraints);
+    let frontier = frontier(groups, &cost, &parameters, importance, &recipe.constraints);
     Ok((masks, frontier))
 }
 

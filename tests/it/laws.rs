@@ -2,13 +2,11 @@
 //! the house): masks, costs, restarts, round trips, parity.
 
 use candle_core::Tensor;
-use optin::checkpoint::config::Config;
-use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::checkpoint::write::write;
+use optin::model::PrunableModel;
 use optin::model::mask::Masks;
 use optin::model::nn::meter;
-use optin::model::{PrunableModel, registry};
 use optin::prune::compensate::Repairs;
 use optin::prune::lanes;
 use optin::prune::surgery;
@@ -17,13 +15,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::fixture::bert::Tiny;
-
-fn open(folder: &Path) -> (Weights, Box<dyn PrunableModel>) {
-    let limits = Limits::default();
-    let weights = Weights::open(folder, &limits).unwrap();
-    let (_, model) = registry::open(&Config::open(folder, &limits).unwrap(), &weights).unwrap();
-    (weights, model)
-}
+use crate::fixture::folder::open;
 
 fn tiny(dtype: Dtype) -> (TempDir, Tiny, Weights, Box<dyn PrunableModel>) {
     let folder = tempfile::tempdir().unwrap();

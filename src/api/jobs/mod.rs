@@ -13,8 +13,13 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::AppState;
+use super::problem::Problem;
+use super::router::current_trace;
 use super::wire::job::JobBody;
-use crate::job::Job;
+use crate::job::store::{Created, IdempotencyKey};
+use crate::job::{Job, NewJob};
+use crate::prune::recipe::Recipe;
 
 /// Seconds after which a poller may ask again.
 const RETRY_AFTER: &str = "1";
@@ -49,4 +54,29 @@ pub(super) fn accepted(job: &Job) -> Response {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// Queues what an old job asked for once more, with this recipe.
+async fn again(
+    state: &AppState,
+    old: Job,
+    recipe: Recipe,
+    key: Option<IdempotencyKey>,
+) -> Result<Response, Problem> {
+    let recipe = state.intake.check(&old.tenant, recipe).await?;
+    let again = NewJob {
+        tenant: old.tenant,
+        device: old.device,
+        priority: old.priority,
+        deadline_ms: old.deadline_at.map(|deadline| deadline - old.created_at),
+        recipe,
+        labels: old.labels,
+        max_attempts: old.max_attempts,
+        retry_of: Some(old.id),
+        trace: current_trace(),
+    };
+    let (Created::New(job) | Created::Replayed(job)) =
+        state.jobs.create(again, key, state.quota).await?;
+    state.wake.notify_one();
+    Ok(accepted(&job))
 }

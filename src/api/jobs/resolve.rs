@@ -6,15 +6,14 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::accepted;
+use super::again;
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Id, idempotency_key};
 use crate::api::problem::{Problem, ProblemCode};
-use crate::api::router::current_trace;
 use crate::api::wire::create::TargetBody;
-use crate::job::store::Created;
-use crate::job::{NewJob, State as JobState};
+use crate::job::State as JobState;
+use crate::prune::recipe::Recipe;
 
 /// Another target.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -58,22 +57,9 @@ pub(crate) async fn resolve(
             detail,
         ));
     }
-    let mut recipe = old.recipe;
-    recipe.target = target;
-    let recipe = state.intake.check(&old.tenant, recipe).await?;
-    let resolved = NewJob {
-        tenant: old.tenant,
-        device: old.device,
-        priority: old.priority,
-        deadline_ms: old.deadline_at.map(|deadline| deadline - old.created_at),
-        recipe,
-        labels: old.labels,
-        max_attempts: old.max_attempts,
-        retry_of: Some(id),
-        trace: current_trace(),
+    let recipe = Recipe {
+        target,
+        ..old.recipe.clone()
     };
-    let (Created::New(job) | Created::Replayed(job)) =
-        state.jobs.create(resolved, key, state.quota).await?;
-    state.wake.notify_one();
-    Ok(accepted(&job))
+    again(&state, old, recipe, key).await
 }

@@ -4,15 +4,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::accepted;
+use super::again;
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Id, idempotency_key};
 use crate::api::problem::{Problem, ProblemCode};
-use crate::api::router::current_trace;
 use crate::api::wire::job::JobBody;
-use crate::job::NewJob;
-use crate::job::store::Created;
 
 /// Try a job again.
 ///
@@ -45,20 +42,6 @@ pub(crate) async fn retry(
             detail,
         ));
     }
-    let recipe = state.intake.check(&old.tenant, old.recipe).await?;
-    let again = NewJob {
-        tenant: old.tenant,
-        device: old.device,
-        priority: old.priority,
-        deadline_ms: old.deadline_at.map(|deadline| deadline - old.created_at),
-        recipe,
-        labels: old.labels,
-        max_attempts: old.max_attempts,
-        retry_of: Some(id),
-        trace: current_trace(),
-    };
-    let (Created::New(job) | Created::Replayed(job)) =
-        state.jobs.create(again, key, state.quota).await?;
-    state.wake.notify_one();
-    Ok(accepted(&job))
+    let recipe = old.recipe.clone();
+    again(&state, old, recipe, key).await
 }

@@ -10,16 +10,18 @@ use serde::Serialize;
 
 use super::super::exit::Exit;
 use super::super::progress::Bar;
-use super::super::recipe::{MethodFlags, SourceFlags, recipe};
+use super::super::recipe::{MethodFlags, SourceFlags};
 use super::super::{interrupt, output, table};
+use super::half;
 use crate::data::example::Label;
 use crate::model::batch::Batch;
+use crate::model::mask::Masks;
 use crate::prune::compensate;
 use crate::prune::failure::Failure;
 use crate::prune::journal::FolderJournal;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::{
-    Compensation, Constraints, Importance, Method, Metric, Recipe, Target, TokenWeights, Trajectory,
+    Compensation, Importance, Method, Recipe, Target, TokenWeights, Trajectory,
 };
 use crate::prune::score::{self, Scores, combine::combine};
 use crate::prune::search;
@@ -169,18 +171,7 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
         vec![vec![Vec::new(); targets.len()]; command.variants.len()];
     let mut dense = None;
     for &seed in &command.seeds {
-        let target = Target {
-            metric: Metric::Flops,
-            keep: 0.5,
-            tolerance: 0.05,
-        };
-        let recipe = recipe(
-            &command.sources,
-            seed,
-            target,
-            Constraints::default(),
-            &command.method,
-        )?;
+        let recipe = half(&command.sources, seed, &command.method)?;
         let prepared = Prepared::read(&places, &recipe)?;
         let judge = Judge::new(&prepared, &bar)?;
         let scores = score::score(&prepared, &recipe, &journal, &bar)?;
@@ -219,13 +210,10 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
 }
 
 fn cell((target, scores): (&String, Vec<f64>)) -> Cell {
-    let count = scores.len() as f64;
-    let mean = scores.iter().sum::<f64>() / count.max(1.0);
-    let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
     Cell {
         target: target.clone(),
-        mean,
-        deviation: (squares / (count - 1.0).max(1.0)).sqrt(),
+        mean: quality::mean(&scores),
+        deviation: quality::deviation(&scores),
         scores,
     }
 }
@@ -238,18 +226,10 @@ fn student<'a>(
     journal: &FolderJournal,
     watch: &dyn Watch,
 ) -> Result<Student<'a>, Failure> {
-    let model = prepared.model.as_ref();
     let importance = combine(scores, &recipe.method);
-    let cost = model.cost(prepared.calibration.mean_length());
-    let masks = search::select(
-        model.groups(),
-        &cost,
-        &importance,
-        &recipe.target,
-        &recipe.constraints,
-    )?;
+    let masks = search::choose(prepared, &importance, recipe)?;
     let repairs = compensate::compensate_once(prepared, &masks, recipe, journal, watch)?;
-    Ok(Student::repaired(model, masks, &repairs)?)
+    Ok(Student::repaired(prepared.model.as_ref(), masks, &repairs)?)
 }
 
 impl Judge {
@@ -260,7 +240,7 @@ impl Judge {
             .as_ref()
             .unwrap_or(&prepared.calibration);
         let batches = forward::batches(data)?;
-        let full = crate::model::mask::Masks::full(model.groups());
+        let full = Masks::full(model.groups());
         let dense = forward::logits(&batches, watch, |batch| model.forward(batch, &full))?;
         let labels = data.examples.iter();
         Ok(Self {

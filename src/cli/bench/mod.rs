@@ -6,6 +6,8 @@ mod speed;
 use clap::Subcommand;
 
 use super::exit::Exit;
+use super::recipe::{MethodFlags, SourceFlags, recipe};
+use crate::prune::recipe::{Constraints, Metric, Recipe, Target};
 
 /// What is measured.
 #[derive(Subcommand)]
@@ -22,4 +24,14 @@ pub(super) fn run(command: &BenchCommand) -> Result<(), Exit> {
         BenchCommand::Speed(command) => speed::run(command),
         BenchCommand::Accuracy(command) => accuracy::run(command),
     }
+}
+
+/// The recipe that is measured: half of the FLOPs, with room for coarse units.
+fn half(sources: &SourceFlags, seed: u64, method: &MethodFlags) -> Result<Recipe, Exit> {
+    let target = Target {
+        metric: Metric::Flops,
+        keep: 0.5,
+        tolerance: 0.05,
+    };
+    recipe(sources, seed, target, Constraints::default(), method)
 }

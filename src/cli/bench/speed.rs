@@ -9,17 +9,18 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::exit::Exit;
-use super::super::recipe::{MethodFlags, SourceFlags, recipe};
+use super::super::recipe::{MethodFlags, SourceFlags};
 use super::super::{output, table};
+use super::half;
 use crate::model::cost::flops;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::nn::meter;
 use crate::model::unit::UnitKind;
-use crate::prune::failure::Failure;
+use crate::prune::failure::{Code, Failure};
 use crate::prune::prepare::Prepared;
-use crate::prune::recipe::{Constraints, Metric, Recipe, Target};
-use crate::prune::score::combine::{UnitImportance, combine};
+use crate::prune::recipe::Recipe;
+use crate::prune::score::combine::combine;
 use crate::prune::score::teacher::Teacher;
 use crate::prune::score::{Scores, exact, local, sketch};
 use crate::prune::watch::Unwatched;
@@ -89,18 +90,7 @@ fn time<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failu
 
 /// Measures.
 pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
-    let target = Target {
-        metric: Metric::Flops,
-        keep: 0.5,
-        tolerance: 0.05,
-    };
-    let recipe = recipe(
-        &command.sources,
-        0,
-        target,
-        Constraints::default(),
-        &command.method,
-    )?;
+    let recipe = half(&command.sources, 0, &command.method)?;
     let prepared = Prepared::read(&command.sources.places(PathBuf::new()), &recipe)?;
     let peak = peak(command.rounds)?;
     let teacher = Teacher::run(&prepared, &recipe)?;
@@ -131,18 +121,8 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
         scores = Some(made);
     }
     if let Some(scores) = scores {
-        let model = prepared.model.as_ref();
-        let cost = model.cost(prepared.calibration.mean_length());
-        let importance: UnitImportance = combine(&scores, &recipe.method);
-        let (masks, took) = time(|| {
-            search::select(
-                model.groups(),
-                &cost,
-                &importance,
-                &recipe.target,
-                &recipe.constraints,
-            )
-        })?;
+        let importance = combine(&scores, &recipe.method);
+        let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe))?;
         note("search, 50%".to_owned(), &took, 1.0);
         let (_, took) = time(|| compensate::compensate(&prepared, &masks, &recipe, &Unwatched))?;
         let rows = prepared.calibration.examples.len();
@@ -228,7 +208,7 @@ fn sketched(
 ) -> Result<(Scores, Took), Failure> {
     let Some(back) = teacher.model.differentiable() else {
         return Err(Failure::new(
-            crate::prune::failure::Code::UnsupportedModel,
+            Code::UnsupportedModel,
             "this architecture has no way back, so that it cannot be sketched",
         ));
     };

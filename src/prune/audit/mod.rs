@@ -117,14 +117,7 @@ pub fn audit(
         ..recipe.method
     };
     let importance = combine(scores, &method);
-    let cost = model.cost(prepared.calibration.mean_length());
-    let masks = &search::select(
-        model.groups(),
-        &cost,
-        &importance,
-        &recipe.target,
-        &recipe.constraints,
-    )?;
+    let masks = &search::choose(prepared, &importance, recipe)?;
     let sampled = sample::draw(&importance, masks, &sketched, recipe.calibration.seed);
     let teacher = Teacher::run(prepared, recipe)?;
     let total = sampled.len() as u64;

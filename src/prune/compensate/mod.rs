@@ -3,10 +3,10 @@
 //! In: the model, the masks, unlabelled rows. Out: one [`Linear`] for each projection that was worth
 //! repairing. For each block the inputs are the kept units as the ALREADY PRUNED prefix gives them,
 //! and the target is the original's sum before its norm minus the student's residual, so that what
-//! went wrong upstream is absorbed here. Tokens count by what the logits make of them. A repair is taken only if it lowers the error on rows that
-//! it was not fitted to. Reconstruction by
-//! least squares follows Kwon et al. 2022 and K-prune (Park et al. 2024); the ridge leans toward the
-//! original weights, and the bias is solved with them.
+//! went wrong upstream is absorbed here. Tokens count by what the logits make of them. A repair is
+//! taken only if it lowers the error on rows that it was not fitted to. Reconstruction by least squares
+//! follows Kwon et al. 2022 and K-prune (Park et al. 2024); the ridge leans toward the original weights,
+//! and the bias is solved with them.
 
 pub mod document;
 mod judge;

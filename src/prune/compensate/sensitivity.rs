@@ -58,9 +58,7 @@ fn derivatives(
 ) -> Result<Vec<Vec<f32>>> {
     let mut lengths = vec![Vec::new(); model.groups().len()];
     // A way back remembers every activation of its rows: a few rows at a time.
-    let rows = (TRACED_TOKENS / batch.length().max(1)).max(1);
-    for first in (0..batch.len()).step_by(rows) {
-        let some = batch.narrow(first, rows.min(batch.len() - first))?;
+    for (_, some) in batch.parts(TRACED_TOKENS)? {
         for (lengths, squares) in lengths.iter_mut().zip(squares(model, back, &some)?) {
             lengths.extend(squares.into_iter().map(f32::sqrt));
         }

@@ -2,8 +2,9 @@
 //!
 //! In: the model and the scoring rows. Out: for each unit the manifold term of every feature after
 //! it and the divergence of the logits, and what it adds to its own block ([`Scores`]); apart, so that
-//! they can be weighed without scoring again. Source: paper, section 3; the released code's index factors, stale masks, fresh
-//! samples and order-dependent scaling are not part of the method and not here.
+//! they can be weighed without scoring again. Source: paper, section 3; the released code's index
+//! factors, stale masks, fresh samples and order-dependent scaling are not part of the method and not
+//! here.
 
 pub mod combine;
 pub mod divergence;

@@ -12,7 +12,8 @@ pub mod knapsack;
 pub mod ranking;
 
 use super::failure::{Code, Failure};
-use super::recipe::Target;
+use super::prepare::Prepared;
+use super::recipe::{Recipe, Target};
 use super::score::combine::UnitImportance;
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
@@ -25,6 +26,26 @@ use ranking::Ranking;
 pub fn budget(groups: &[UnitGroup], cost: &Cost, keep: f64) -> u64 {
     let whole = cost.macs(groups.iter().map(|group| group.width));
     (whole as f64 * keep).floor() as u64
+}
+
+/// The choice at a recipe's target, at the mean length of its calibration rows.
+///
+/// # Errors
+/// See [`select`].
+pub fn choose(
+    prepared: &Prepared,
+    importance: &UnitImportance,
+    recipe: &Recipe,
+) -> Result<Masks, Failure> {
+    let model = prepared.model.as_ref();
+    let cost = model.cost(prepared.calibration.mean_length());
+    select(
+        model.groups(),
+        &cost,
+        importance,
+        &recipe.target,
+        &recipe.constraints,
+    )
 }
 
 /// Picks the units with the largest sum of importances among the sets that the constraints allow and that

@@ -14,8 +14,10 @@ pub struct Ranking<'a> {
     constraints: &'a Constraints,
     /// Units of each group, best first.
     ordered: Vec<Vec<usize>>,
-    /// Bundles of one cost, best first, and their knapsack class.
-    classes: Vec<(Class, Vec<Bundle>)>,
+    /// Bundles of one cost, best first, one list a class.
+    bundles: Vec<Vec<Bundle>>,
+    /// The same as the knapsack takes them.
+    classes: Vec<Class>,
 }
 
 /// Units of one group that are kept together: the next ones in its order.
@@ -62,19 +64,19 @@ impl<'a> Ranking<'a> {
                 .then(b.worth.total_cmp(&a.worth))
                 .then((a.group, a.place).cmp(&(b.group, b.place)))
         });
-        let mut classes: Vec<Vec<Bundle>> = Vec::new();
+        let mut by_cost: Vec<Vec<Bundle>> = Vec::new();
         for bundle in bundles {
-            match classes
+            match by_cost
                 .last_mut()
                 .filter(|class| class[0].cost == bundle.cost)
             {
                 Some(class) => class.push(bundle),
-                None => classes.push(vec![bundle]),
+                None => by_cost.push(vec![bundle]),
             }
         }
-        let classes = classes.into_iter().map(|class| {
+        let classes = by_cost.iter().map(|class| {
             let values = class.iter().map(|bundle| bundle.worth);
-            (Class::new(class[0].cost, values), class)
+            Class::new(class[0].cost, values)
         });
         Self {
             groups,
@@ -82,6 +84,7 @@ impl<'a> Ranking<'a> {
             constraints,
             ordered,
             classes: classes.collect(),
+            bundles: by_cost,
         }
     }
 
@@ -114,15 +117,10 @@ impl<'a> Ranking<'a> {
     fn free(&self, low: u64, high: u64) -> Option<Vec<usize>> {
         let floor = self.least();
         let room = high.checked_sub(floor)?;
-        let classes: Vec<Class> = self
-            .classes
-            .iter()
-            .map(|(class, _)| class.clone())
-            .collect();
-        let taken = knapsack::best(&classes, low.saturating_sub(floor), room)?;
+        let taken = knapsack::best(&self.classes, low.saturating_sub(floor), room)?;
         let groups = self.groups.iter();
         let mut counts: Vec<usize> = groups.map(|group| self.constraints.least(group)).collect();
-        for ((_, bundles), taken) in self.classes.iter().zip(taken) {
+        for (bundles, taken) in self.bundles.iter().zip(taken) {
             for bundle in &bundles[..taken] {
                 counts[bundle.group] += bundle.units;
             }

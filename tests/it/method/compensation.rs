@@ -1,11 +1,7 @@
 //! The ridge solution against gradient descent and against closed forms.
 
 use candle_core::{Device, Tensor};
-use optin::checkpoint::config::Config;
-use optin::checkpoint::limits::Limits;
-use optin::checkpoint::weights::Weights;
 use optin::model::nn::linear::Linear;
-use optin::model::registry;
 use optin::prune::compensate::moments::Moments;
 use optin::prune::compensate::sensitivity::token_weights;
 use optin::prune::compensate::solve::{solve, solve_bias};
@@ -14,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::fixture::bert::Tiny;
-use crate::fixture::folder::Folder;
+use crate::fixture::folder::{Folder, open};
 
 const INPUTS: usize = 5;
 const OUTPUTS: usize = 3;
@@ -188,10 +184,7 @@ fn a_bias_alone_takes_the_mean_error_away() {
 #[test]
 fn tokens_count_by_what_the_logits_make_of_them() {
     let folder = Folder::new(Tiny::default());
-    let limits = Limits::default();
-    let weights = Weights::open(&folder.model(), &limits).unwrap();
-    let config = Config::open(&folder.model(), &limits).unwrap();
-    let (_, model) = registry::open(&config, &weights).unwrap();
+    let (_weights, model) = open(&folder.model());
     let batches = [folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 2)];
     let counts = token_weights(model.as_ref(), &batches).unwrap().unwrap();
     let last = model.groups().len() - 1;

@@ -1,12 +1,8 @@
 //! Exact scores against the reference: one whole f64 forward a unit, Gram matrices as they are written.
 
 use candle_core::Tensor;
-use optin::checkpoint::config::Config;
-use optin::checkpoint::limits::Limits;
-use optin::checkpoint::weights::Weights;
 use optin::model::batch::{Batch, Input};
 use optin::model::mask::Masks;
-use optin::model::registry;
 use optin::prune::recipe::{Importance, Method, Trajectory};
 use optin::prune::score::combine::combine;
 use optin::prune::score::exact;
@@ -16,7 +12,7 @@ use optin::prune::score::{Scores, UnitScores, sample};
 
 use super::reference::{Dropped, Reference, Rows};
 use crate::fixture::bert::Tiny;
-use crate::fixture::folder::Folder;
+use crate::fixture::folder::{Folder, open};
 
 const GRAM_TOKENS: usize = 20;
 const SEED: u64 = 5;
@@ -103,10 +99,7 @@ fn divergence(left: &[Vec<f64>], right: &[Vec<f64>], temperature: f64) -> f64 {
 fn exact_scores_are_those_of_one_whole_forward_a_unit() {
     let folder = Folder::new(Tiny::default());
     let tiny = &folder.tiny;
-    let limits = Limits::default();
-    let weights = Weights::open(&folder.model(), &limits).unwrap();
-    let (_, model) =
-        registry::open(&Config::open(&folder.model(), &limits).unwrap(), &weights).unwrap();
+    let (weights, model) = open(&folder.model());
     let reference = Reference {
         tiny,
         weights: &weights,
@@ -240,10 +233,7 @@ fn terms_are_weighed_once_over_all_units() {
 #[test]
 fn the_local_term_is_what_a_unit_adds_to_its_block() {
     let folder = Folder::new(Tiny::default());
-    let limits = Limits::default();
-    let weights = Weights::open(&folder.model(), &limits).unwrap();
-    let config = Config::open(&folder.model(), &limits).unwrap();
-    let (_, model) = registry::open(&config, &weights).unwrap();
+    let (_weights, model) = open(&folder.model());
     let batches = vec![folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 3)];
     let teacher = Teacher::follow(model.as_ref(), batches, GRAM_TOKENS, SEED).unwrap();
     for (block, group) in model.groups().iter().enumerate() {

@@ -1,23 +1,20 @@
 //! The sketch against central differences along each mask, and the ways back against finite differences.
 
 use candle_core::{D, Device, Tensor};
-use optin::checkpoint::config::Config;
-use optin::checkpoint::limits::Limits;
-use optin::checkpoint::weights::Weights;
+use optin::model::PrunableModel;
 use optin::model::nn::activation::Activation;
 use optin::model::nn::attention::attend;
 use optin::model::nn::attention_back;
 use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
 use optin::model::nn::traced::{self, Traced};
-use optin::model::{PrunableModel, registry};
 use optin::prune::recipe::Method;
 use optin::prune::score::manifold::normalise;
 use optin::prune::score::sketch::{self, Sketch, Stop};
 use optin::prune::score::teacher::{Teacher, sampled};
 
 use crate::fixture::bert::Tiny;
-use crate::fixture::folder::Folder;
+use crate::fixture::folder::{Folder, open};
 use crate::kernels::tensor;
 
 const SEED: u64 = 5;
@@ -149,10 +146,7 @@ fn case(labels: usize) -> Case {
         labels,
         ..Tiny::default()
     });
-    let limits = Limits::default();
-    let weights = Weights::open(&folder.model(), &limits).unwrap();
-    let config = Config::open(&folder.model(), &limits).unwrap();
-    let (_, model) = registry::open(&config, &weights).unwrap();
+    let (_weights, model) = open(&folder.model());
     Case {
         tiny: folder.tiny.clone(),
         _folder: folder,

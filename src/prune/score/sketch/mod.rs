@@ -5,8 +5,9 @@
 //! logits' term is a quadratic form. For a probe `R_z` with `E <R_z, X>^2 = ||X||^2`, drawn for
 //! each feature on its own, `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`:
 //! the sum of the terms, in the scale of the exact ones (`mean` divides by their number later);
-//! how many probes become one number is told in `tally.rs`. The logits' form (`logits.rs`) is taken apart rather than sampled. In: the teacher. Out: [`UnitScores`]
-//! of one column a unit. It knows the chain of blocks and never an architecture.
+//! how many probes become one number is told in `tally.rs`. The logits' form (`logits.rs`) is taken
+//! apart rather than sampled. In: the teacher. Out: [`UnitScores`] of one column a unit. It knows the
+//! chain of blocks and never an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
 pub(in crate::prune) mod logits;
@@ -91,9 +92,11 @@ pub fn score(
             Ok(pieces[index].derivatives(teacher, back, &drawn, wanted)?)
         })?;
         for probe in 0..count {
-            let parts = || parts.iter().map(|part| &part[probe]);
-            let whole = sum(zeros(teacher, wanted), parts().map(|part| &part.whole));
-            let apart = sum(zeros(teacher, wanted), parts().map(|part| &part.apart));
+            let (mut whole, mut apart) = (zeros(teacher, wanted), zeros(teacher, wanted));
+            for part in &parts {
+                add(&mut whole, &part[probe].whole);
+                add(&mut apart, &part[probe].apart);
+            }
             tally.add(drawn.number(probe), &whole, &apart);
         }
         probes += count;
@@ -127,16 +130,13 @@ fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
         .collect()
 }
 
-/// Adds the pieces in their order.
-fn sum<'a>(mut totals: PerUnit, parts: impl Iterator<Item = &'a PerUnit>) -> PerUnit {
-    for part in parts {
-        for (totals, units) in totals.iter_mut().zip(part) {
-            for (total, unit) in totals.iter_mut().zip(units) {
-                *total += unit;
-            }
+/// Adds unit by unit.
+fn add(totals: &mut PerUnit, part: &PerUnit) {
+    for (totals, units) in totals.iter_mut().zip(part) {
+        for (total, unit) in totals.iter_mut().zip(units) {
+            *total += unit;
         }
     }
-    totals
 }
 
 /// How well the probes would agree with as many others.

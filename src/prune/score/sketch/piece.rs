@@ -32,10 +32,8 @@ pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
             Some(positions) => positions.to_vec1::<u32>()?,
             None => Vec::new(),
         };
-        let rows = (TRACED_TOKENS / batch.length().max(1)).max(1);
-        for first in (0..batch.len()).step_by(rows) {
-            let count = rows.min(batch.len() - first);
-            let own = first * batch.length()..(first + count) * batch.length();
+        for (first, part) in batch.parts(TRACED_TOKENS)? {
+            let own = first * batch.length()..(first + part.len()) * batch.length();
             let positions = sample.iter().map(|&position| position as usize);
             let positions: Vec<usize> = positions
                 .filter(|position| own.contains(position))
@@ -43,7 +41,7 @@ pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
                 .collect();
             first_sample += positions.len();
             pieces.push(Piece {
-                batch: batch.narrow(first, count)?,
+                batch: part,
                 first_sample: first_sample - positions.len(),
                 positions,
             });

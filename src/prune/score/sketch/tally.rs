@@ -7,7 +7,8 @@
 //! is one number for a group, and each unit's own departure from it, both as far as the probes can
 //! tell them from chance (shrinkage as in Robbins 1956 and James and Stein 1961).
 
-use super::PerUnit;
+use super::{PerUnit, add};
+use crate::prune::verify::quality::mean;
 
 /// Sums over the probes of each half: even ones and odd ones.
 pub(super) struct Tally {
@@ -66,11 +67,7 @@ impl Tally {
                 *total += unit * unit;
             }
         }
-        for (totals, units) in half.apart.iter_mut().zip(apart) {
-            for (total, unit) in totals.iter_mut().zip(units) {
-                *total += unit;
-            }
-        }
+        add(&mut half.apart, apart);
     }
 
     /// The estimates of one group.
@@ -134,8 +131,4 @@ fn certainty(share: f64, probes: &[f64]) -> f64 {
         return 0.0;
     }
     (1.0 - variance / (share * share)).clamp(0.0, 1.0)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
 }
