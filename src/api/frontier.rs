@@ -9,6 +9,7 @@ use super::AppState;
 use super::artifacts::kept;
 use super::caller::Caller;
 use super::extract::Id;
+use super::jobs::succeeded;
 use super::problem::Problem;
 use crate::artifact::key::Key;
 use crate::prune::search::frontier::{Frontier, NAME};
@@ -56,10 +57,11 @@ pub(crate) async fn get(
     caller: Caller,
     Id(id): Id,
 ) -> Result<Json<FrontierBody>, Problem> {
+    succeeded(&state.jobs.get(&caller.scope(), id).await?)?;
     let (manifest, _) = kept(&state, &caller, id).await?;
-    let file = manifest.file(NAME).ok_or_else(|| {
-        Problem::not_found("the job has no frontier: only one that has succeeded has")
-    })?;
+    let file = manifest
+        .file(NAME)
+        .ok_or_else(|| Problem::conflict("the job kept no frontier; retry it to have one made"))?;
     let key = Key::parse(&file.key).map_err(|error| Problem::internal(&error))?;
     let bytes = state.artifacts.get_bytes(&key, CAP_BYTES).await;
     let bytes = bytes.map_err(|error| Problem::internal(&error))?;

@@ -216,6 +216,10 @@ impl Problem {
         Self::new(StatusCode::GONE, ProblemCode::Gone, detail)
     }
 
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, ProblemCode::Conflict, detail)
+    }
+
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, detail)
     }
@@ -265,11 +269,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(_) | StoreError::Missing(_) => Self::not_found(error.to_string()),
-            StoreError::Conflict { .. } => Self::new(
-                StatusCode::CONFLICT,
-                ProblemCode::Conflict,
-                error.to_string(),
-            ),
+            StoreError::Conflict { .. } => Self::conflict(error.to_string()),
             StoreError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 ProblemCode::IdempotencyKeyReused,

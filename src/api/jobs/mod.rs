@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::router::current_trace;
 use super::wire::job::JobBody;
 use crate::job::store::{Created, IdempotencyKey};
-use crate::job::{Job, NewJob};
+use crate::job::{Job, NewJob, State};
 use crate::prune::recipe::Recipe;
 
 /// Seconds after which a poller may ask again.
@@ -54,6 +54,18 @@ pub(super) fn accepted(job: &Job) -> Response {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// That a job has succeeded, which whatever asks for its scores takes for granted.
+pub(super) fn succeeded(job: &Job) -> Result<(), Problem> {
+    if job.state == State::Succeeded {
+        return Ok(());
+    }
+    let detail = format!(
+        "the job is {}; only one that has succeeded has scores for other targets",
+        job.state.as_str()
+    );
+    Err(Problem::conflict(detail))
 }
 
 /// Queues what an old job asked for once more, with this recipe.

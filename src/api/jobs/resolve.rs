@@ -1,18 +1,17 @@
 //! `POST /v1/jobs/{id}/resolve`
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::again;
+use super::{again, succeeded};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Id, idempotency_key};
-use crate::api::problem::{Problem, ProblemCode};
+use crate::api::problem::Problem;
 use crate::api::wire::create::TargetBody;
-use crate::job::State as JobState;
 use crate::prune::recipe::Recipe;
 
 /// Another target.
@@ -46,17 +45,7 @@ pub(crate) async fn resolve(
     let key = idempotency_key(&headers, &format!("/v1/jobs/{id}/resolve"), &body.sha256)?;
     let target = body.value.target.target()?;
     let old = state.jobs.get(&caller.scope(), id).await?;
-    if old.state != JobState::Succeeded {
-        let detail = format!(
-            "the job is {}; only one that has succeeded has scores for another target",
-            old.state.as_str()
-        );
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            ProblemCode::Conflict,
-            detail,
-        ));
-    }
+    succeeded(&old)?;
     let recipe = Recipe {
         target,
         ..old.recipe.clone()

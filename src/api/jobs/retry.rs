@@ -1,14 +1,14 @@
 //! `POST /v1/jobs/{id}/retry`
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::again;
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Id, idempotency_key};
-use crate::api::problem::{Problem, ProblemCode};
+use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
 
 /// Try a job again.
@@ -36,11 +36,7 @@ pub(crate) async fn retry(
             "the job is {}; wait for its end, or cancel it, before trying it again",
             old.state.as_str()
         );
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            ProblemCode::Conflict,
-            detail,
-        ));
+        return Err(Problem::conflict(detail));
     }
     let recipe = old.recipe.clone();
     again(&state, old, recipe, key).await

@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::{UploadBody, missing, upload_id};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Named;
-use crate::api::problem::{Problem, ProblemCode};
+use crate::api::problem::Problem;
 use crate::artifact::incoming::{Upload, UploadState};
 
 #[derive(Deserialize)]
@@ -43,9 +42,7 @@ pub(crate) async fn complete(
         .key(tenant)
         .map_err(|error| Problem::internal(&error))?;
     if !state.artifacts.exists(&key).await.map_err(missing)? {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            ProblemCode::Conflict,
+        return Err(Problem::conflict(
             "its content has not arrived; PUT it to the URL that announcing it answered, or announce it again",
         ));
     }

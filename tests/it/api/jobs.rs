@@ -318,6 +318,26 @@ async fn a_failed_job_says_why_and_can_be_tried_again() {
 }
 
 #[tokio::test]
+async fn other_targets_wait_until_the_job_has_succeeded() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    let frontier = async || face.get(&format!("/v1/jobs/{id}/frontier")).await;
+    let resolve = async || {
+        let target = json!({"target": {"value": "40%"}});
+        face.post(&format!("/v1/jobs/{id}/resolve"), &target).await
+    };
+    frontier().await.problem(409, "conflict");
+    resolve().await.problem(409, "conflict");
+    let lease = face.claim().await;
+    frontier().await.problem(409, "conflict");
+    // A result from before frontiers were kept.
+    face.succeed(&lease, "report.json", b"{}").await;
+    let without = frontier().await.problem(409, "conflict");
+    assert!(without["detail"].as_str().unwrap().contains("retry"));
+    assert_eq!(resolve().await.status.as_u16(), 202);
+}
+
+#[tokio::test]
 async fn only_jobs_that_have_ended_are_deleted_and_their_files_with_them() {
     let face = Face::new().await;
     let id = face.created().await;
