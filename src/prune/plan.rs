@@ -99,8 +99,8 @@ fn scoring_tokens(prepared: &Prepared, rows: &[usize]) -> usize {
         .sum()
 }
 
-/// Each unit of a block runs every later block once, over all scoring rows; sketched units share one way
-/// back a probe, which costs as much as a forward, and one more forward a round.
+/// Each exact unit of a block runs every later block once, over all scoring rows; sketched units share one
+/// way back a probe, which costs as much as a forward, and one more forward a round.
 fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let rows = prepared.scoring_rows(recipe);
     let length = scoring_tokens(prepared, &rows) as f64 / rows.len().max(1) as f64;
@@ -110,9 +110,11 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let sketched = score::sketched(prepared.model.as_ref(), recipe);
     let groups = prepared.model.groups().iter().zip(&cost.per_unit);
     for ((group, each), sketched) in groups.zip(&sketched).rev() {
-        if !sketched {
-            total += group.width as u64 * after;
-        }
+        let exact = match sketched {
+            true => group.width.min(sketch::anchor::ANCHORS),
+            false => group.width,
+        };
+        total += exact as u64 * after;
         after += group.width as u64 * each;
     }
     if sketched.contains(&true) {

@@ -18,11 +18,12 @@ use crate::model::nn::kernel::instruction_set;
 use crate::model::nn::meter;
 use crate::model::unit::UnitKind;
 use crate::prune::failure::{Code, Failure};
+use crate::prune::journal::NoJournal;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
 use crate::prune::score::combine::combine;
 use crate::prune::score::teacher::Teacher;
-use crate::prune::score::{Scores, exact, local, sketch};
+use crate::prune::score::{exact, score, sketch};
 use crate::prune::watch::Unwatched;
 use crate::prune::{compensate, lanes, search};
 
@@ -114,20 +115,18 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     note("exact, heads".to_owned(), &heads, 1.0);
     let extrapolated = format!("exact, neurons (1 in {}, extrapolated)", command.one_in);
     note(extrapolated, &neurons, command.one_in as f64);
-    let mut scores = None;
     for &probes in &command.probes {
-        let (made, took) = sketched(&teacher, &recipe, probes)?;
+        let took = sketched(&teacher, &recipe, probes)?;
         note(format!("sketch, {probes} probes"), &took, 1.0);
-        scores = Some(made);
     }
-    if let Some(scores) = scores {
-        let importance = combine(&scores, &recipe.method);
-        let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe))?;
-        note("search, 50%".to_owned(), &took, 1.0);
-        let (_, took) = time(|| compensate::compensate(&prepared, &masks, &recipe, &Unwatched))?;
-        let rows = prepared.calibration.examples.len();
-        note(format!("repair, {rows} rows"), &took, 1.0);
-    }
+    let (scores, took) = time(|| score(&prepared, &recipe, &NoJournal, &Unwatched))?;
+    note("scoring, as a job does it".to_owned(), &took, 1.0);
+    let importance = combine(&scores, &recipe.method);
+    let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe))?;
+    note("search, 50%".to_owned(), &took, 1.0);
+    let (_, took) = time(|| compensate::compensate(&prepared, &masks, &recipe, &Unwatched))?;
+    let rows = prepared.calibration.examples.len();
+    note(format!("repair, {rows} rows"), &took, 1.0);
     let groups = teacher.model.groups();
     let answer = Answer {
         instruction_set: instruction_set(),
@@ -200,36 +199,23 @@ fn exact_parts(
     Ok((part(true, 1)?.1, part(false, one_in.max(1))?.1))
 }
 
-/// Scores of all units by so many probes.
-fn sketched(
-    teacher: &Teacher<'_>,
-    recipe: &Recipe,
-    probes: usize,
-) -> Result<(Scores, Took), Failure> {
+/// All units by so many probes.
+fn sketched(teacher: &Teacher<'_>, recipe: &Recipe, probes: usize) -> Result<Took, Failure> {
     let Some(back) = teacher.model.differentiable() else {
         return Err(Failure::new(
             Code::UnsupportedModel,
             "this architecture has no way back, so that it cannot be sketched",
         ));
     };
-    let groups = teacher.model.groups();
     let stop = sketch::Stop {
         least: probes,
         most: probes,
         reliability: 0.0,
     };
-    let (made, took) = time(|| {
-        let wanted = vec![true; groups.len()];
-        let seed = recipe.calibration.seed;
-        let method = &recipe.method;
-        sketch::score(teacher, back, method, seed, &wanted, stop, &|_| Ok(()))
-    })?;
-    let local = (0..groups.len()).map(|block| local::energies(teacher, block));
-    let scores = Scores {
-        local: local.collect::<Result<_, _>>()?,
-        groups: made.groups.into_iter().flatten().collect(),
-    };
-    Ok((scores, took))
+    let wanted = vec![true; teacher.model.groups().len()];
+    let (seed, method) = (recipe.calibration.seed, &recipe.method);
+    let sketch = || sketch::score(teacher, back, method, seed, &wanted, stop, &|_| Ok(()));
+    Ok(time(sketch)?.1)
 }
 
 fn as_text(answer: &Answer) -> String {

@@ -133,20 +133,22 @@ pub fn audit(
             Ok(())
         })?;
         done += units.len() as u64;
-        exactly.extend((0..units.len()).map(|unit| terms(&scored, unit)));
+        exactly.extend(terms(&scored));
     }
     watch.progress(total, total);
     // Both in the scale of the scores of all units: the sample has no mean of its own to offer.
     let scale = Scale::of(scores, &method);
+    let estimates: Vec<Vec<[f64; 2]>> = scores
+        .groups
+        .iter()
+        .map(|group| terms(group).collect())
+        .collect();
     let pairs = |value: &dyn Fn(usize, [f64; 2]) -> f64| -> Vec<Pair> {
         let both = sampled.iter().zip(&exactly);
         both.map(|(sampled, &exactly)| Pair {
             weight: sampled.weight,
             chosen: masks.keeps(sampled.group, sampled.unit),
-            sketched: value(
-                sampled.group,
-                terms(&scores.groups[sampled.group], sampled.unit),
-            ),
+            sketched: value(sampled.group, estimates[sampled.group][sampled.unit]),
             exact: value(sampled.group, exactly),
         })
         .collect()
@@ -176,11 +178,13 @@ pub fn audit(
     })
 }
 
-/// Sum of the manifold terms, and the logits' term.
-fn terms(scores: &UnitScores, unit: usize) -> [f64; 2] {
-    let columns = scores.manifold.len() / scores.logits.len().max(1);
-    let manifold = &scores.manifold[unit * columns..][..columns];
-    [manifold.iter().sum(), scores.logits[unit]]
+/// Of each unit: the sum of its manifold terms, and its logits' term.
+fn terms(scores: &UnitScores) -> impl Iterator<Item = [f64; 2]> {
+    let logits = scores.logits.iter();
+    scores
+        .manifold_sums()
+        .zip(logits)
+        .map(|(manifold, &logits)| [manifold, logits])
 }
 
 fn by_group(prepared: &Prepared, sampled: &[Sampled], pairs: &[Pair]) -> Vec<GroupAudit> {

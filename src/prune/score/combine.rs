@@ -1,6 +1,6 @@
 //! From the terms of the trajectory to one importance a unit.
 
-use super::{Scores, UnitScores};
+use super::Scores;
 use crate::prune::recipe::{Importance, Method, Trajectory};
 
 /// The weight of the logits' term that the paper gives it.
@@ -47,7 +47,9 @@ impl Scale {
         };
         let groups = || scores.groups.iter();
         let manifold = groups().flat_map(|group| {
-            manifold_sums(group).map(move |sum| scale.manifold(group.features, sum))
+            group
+                .manifold_sums()
+                .map(move |sum| scale.manifold(group.features, sum))
         });
         let logits = groups().flat_map(|group| group.logits.iter().copied());
         (scale.manifold_mean, scale.logits_mean) = (mean_or_one(manifold), mean_or_one(logits));
@@ -78,7 +80,7 @@ pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
     let scale = Scale::of(scores, method);
     let groups = scores.groups.iter().zip(&scores.local);
     let groups = groups.map(|(group, local)| {
-        let units = manifold_sums(group).zip(&group.logits).zip(local);
+        let units = group.manifold_sums().zip(&group.logits).zip(local);
         units
             .map(|((manifold, &logits), &local)| {
                 let trajectory = scale.importance(group.features, manifold, logits);
@@ -89,13 +91,6 @@ pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
     UnitImportance {
         groups: groups.collect(),
     }
-}
-
-/// Each unit's manifold terms, summed over the features.
-fn manifold_sums(group: &UnitScores) -> impl Iterator<Item = f64> {
-    let columns = group.manifold.len() / group.logits.len().max(1);
-    let terms = group.manifold.chunks_exact(columns.max(1));
-    terms.map(|terms| terms.iter().sum())
 }
 
 fn mean_or_one(values: impl Iterator<Item = f64>) -> f64 {

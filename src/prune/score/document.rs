@@ -16,7 +16,7 @@ pub const NAME: &str = "scores.safetensors";
 #[must_use]
 pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool) -> String {
     let method = &recipe.method;
-    Digest::new(if sketched { "sketch/2" } else { "scores/2" })
+    Digest::new(if sketched { "sketch/3" } else { "scores/2" })
         .part("weights", prepared.weights.sha256())
         .part("architecture", prepared.architecture)
         .part("config", &prepared.config_digest)

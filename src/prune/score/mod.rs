@@ -50,6 +50,15 @@ pub struct UnitScores {
     pub logits: Vec<f64>,
 }
 
+impl UnitScores {
+    /// Each unit's manifold terms, summed over the features.
+    pub fn manifold_sums(&self) -> impl Iterator<Item = f64> {
+        let columns = self.manifold.len() / self.logits.len().max(1);
+        let terms = self.manifold.chunks_exact(columns.max(1));
+        terms.map(|terms| terms.iter().sum())
+    }
+}
+
 /// How the scores are really made: an architecture without a way back cannot be sketched.
 #[must_use]
 pub fn estimator(model: &dyn PrunableModel, recipe: &Recipe) -> Estimator {
@@ -153,7 +162,7 @@ fn sketch_groups(
         .sum();
     let stop = sketch::Stop::default();
     let seed = recipe.calibration.seed;
-    let sketch = sketch::score(
+    let mut sketch = sketch::score(
         teacher,
         back,
         &recipe.method,
@@ -166,5 +175,7 @@ fn sketch_groups(
             Ok(())
         },
     )?;
+    let temperature = recipe.method.temperature;
+    sketch::anchor::set_scale(teacher, temperature, seed, &mut sketch, &|| watch.proceed())?;
     Ok(sketch.groups)
 }

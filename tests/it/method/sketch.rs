@@ -9,8 +9,10 @@ use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
 use optin::model::nn::traced::{self, Traced};
 use optin::prune::recipe::Method;
+use optin::prune::score::UnitScores;
+use optin::prune::score::exact;
 use optin::prune::score::manifold::normalise;
-use optin::prune::score::sketch::{self, Sketch, Stop};
+use optin::prune::score::sketch::{self, Sketch, Stop, anchor};
 use optin::prune::score::teacher::{Teacher, sampled};
 
 use crate::fixture::bert::Tiny;
@@ -305,4 +307,38 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
     let case = case(3);
     assert_eq!(case.sketch(1, 32), case.sketch(1, 32));
     assert_ne!(case.sketch(1, 32).groups, case.sketch(2, 32).groups);
+}
+
+#[test]
+fn a_group_that_is_out_of_scale_comes_back_by_its_anchors() {
+    let case = case(3);
+    let teacher = case.teacher();
+    let block = 1;
+    let units: Vec<usize> = (0..case.model.groups()[block].width).collect();
+    let exact = exact::score(&teacher, 4.0, block, &units, &|_| Ok(())).unwrap();
+    let sums: Vec<f64> = exact.manifold_sums().collect();
+    let scaled = |factor: f64| {
+        let mut groups = vec![None; case.model.groups().len()];
+        groups[block] = Some(UnitScores {
+            features: exact.features,
+            manifold: sums.iter().map(|sum| factor * sum).collect(),
+            logits: exact.logits.clone(),
+        });
+        let mut sketch = Sketch {
+            groups,
+            probes: 0,
+            reliability: 1.0,
+        };
+        anchor::set_scale(&teacher, 4.0, SEED, &mut sketch, &|| Ok(())).unwrap();
+        sketch.groups.swap_remove(block).unwrap()
+    };
+    for factor in [0.25, 1.0, 3.0] {
+        let anchored = scaled(factor);
+        assert_eq!(anchored.logits, exact.logits);
+        for (ours, exact) in anchored.manifold.iter().zip(&sums) {
+            assert!((ours / exact - 1.0).abs() < 1e-6, "{ours} {exact}");
+        }
+    }
+    // Nothing to go by: the terms stay as they are.
+    assert!(scaled(0.0).manifold.iter().all(|&term| term == 0.0));
 }

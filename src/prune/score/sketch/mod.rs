@@ -5,11 +5,12 @@
 //! logits' term is a quadratic form. For a probe `R_z` with `E <R_z, X>^2 = ||X||^2`, drawn for
 //! each feature on its own, `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`:
 //! the sum of the terms, in the scale of the exact ones (`mean` divides by their number later);
-//! how many probes become one number is told in `tally.rs`. The logits' form (`logits.rs`) is taken
-//! apart rather than sampled. In: the teacher. Out: [`UnitScores`] of one column a unit. It knows the
-//! chain of blocks and never an architecture.
+//! how many probes become one number is told in `tally.rs`, what sets a group's scale in `anchor.rs`.
+//! The logits' form (`logits.rs`) is taken apart rather than sampled. In: the teacher. Out:
+//! [`UnitScores`] of one column a unit. It knows the chain of blocks and never an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
+pub mod anchor;
 pub(in crate::prune) mod logits;
 mod piece;
 mod probe;
