@@ -25,6 +25,7 @@ pub struct Weights {
     /// Name to shard and position in it.
     places: HashMap<String, (usize, usize)>,
     sha256: String,
+    device: Device,
 }
 
 struct Shard {
@@ -63,6 +64,7 @@ impl Weights {
             shards: Vec::new(),
             places: HashMap::new(),
             sha256: String::new(),
+            device: Device::Cpu,
         };
         let mut room = limits.weights_bytes;
         for name in &names {
@@ -90,11 +92,18 @@ impl Weights {
         Ok(weights)
     }
 
-    /// A tensor as f32 on the CPU.
+    /// The same weights, whose tensors are made on this device.
+    #[must_use]
+    pub fn on(self, device: &Device) -> Self {
+        let device = device.clone();
+        Self { device, ..self }
+    }
+
+    /// A tensor as f32 on the weights' device: the CPU, unless another was named.
     ///
     /// # Errors
     /// When it is missing, has another shape than the configuration asks for, is no floating-point tensor, or
-    /// holds NaN or infinity.
+    /// holds NaN or infinity; or the device has no room for it.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, CheckpointError> {
         let invalid = |what: String| CheckpointError::Invalid(what);
         let entry = self.entry(name).ok_or_else(|| {
@@ -129,7 +138,9 @@ impl Weights {
                 "tensor \"{name}\" holds {} at element {index}; the checkpoint is damaged",
                 values[index]
             ))),
-            None => Ok(tensor),
+            None => tensor.to_device(&self.device).map_err(|error| {
+                CheckpointError::Limit(format!("tensor \"{name}\" finds no room: {error}"))
+            }),
         }
     }
 

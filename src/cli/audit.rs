@@ -26,7 +26,7 @@ pub(super) struct AuditCommand {
 pub(super) fn run(command: &AuditCommand) -> Result<(), Exit> {
     let mut recipe = command.recipe.recipe()?;
     recipe.method.estimator = Estimator::Sketch;
-    let places = command.recipe.sources.places(PathBuf::new());
+    let places = command.recipe.sources.places(PathBuf::new())?;
     interrupt::listen()?;
     let bar = Bar::new();
     let outcome = audit::run(&places, &recipe, &NoJournal, &bar);

@@ -7,12 +7,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::device;
 use super::exit::Exit;
 use super::stores::Database;
 use crate::artifact::store::ArtifactStore;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
-use crate::job::Device;
 use crate::worker::pruner::{Core, Pruner};
 use crate::worker::scratch::Scratch;
 use crate::worker::source::Sources;
@@ -41,13 +41,13 @@ impl Crew {
         stop: &CancellationToken,
     ) -> Result<Self, Exit> {
         let scratch = Arc::new(Scratch::open(&storage.work_dir())?);
-        let pruner: Arc<dyn Pruner> = Arc::new(Core);
+        let pruner: Arc<dyn Pruner> = Arc::new(Core(device::open(flags.device)?));
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy();
         let workers = (0..flags.workers).map(|index| {
             let options = Options {
                 name: format!("{machine}-{}-{index}", std::process::id()),
-                device: Device::Cpu,
+                device: flags.device.into(),
                 quota: flags.quota(),
                 lease: flags.lease(),
                 heartbeat: HEARTBEAT,

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::service::{Service, interrupted};
 use super::{output, table};
+use crate::config::device::DeviceFlag;
 use crate::config::limits::LimitFlags;
 use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
@@ -96,6 +97,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     };
     let worker = WorkerFlags {
         workers: 1,
+        device: DeviceFlag::Cpu,
         source_roots: vec![command.example.clone()],
         source_buckets: Vec::new(),
         hub_endpoint: HUB.to_owned(),
@@ -118,6 +120,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         public_url: None,
         webhooks_private: false,
         keys: None,
+        remote_devices: Vec::new(),
     };
     let limits = LimitFlags::default();
     let retention = RetentionFlags::default();

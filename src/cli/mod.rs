@@ -9,6 +9,7 @@ mod bench;
 mod client;
 mod crew;
 mod demo;
+mod device;
 mod doctor;
 mod exit;
 mod inspect;

@@ -30,7 +30,7 @@ pub(super) struct PruneCommand {
 /// Prunes.
 pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
     let recipe = command.recipe.recipe()?;
-    let places = command.recipe.sources.places(command.out.clone());
+    let places = command.recipe.sources.places(command.out.clone())?;
     let journal: Box<dyn Journal> = match &command.journal {
         Some(folder) => Box::new(FolderJournal::open(folder)?),
         None => Box::new(NoJournal),

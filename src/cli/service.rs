@@ -18,10 +18,10 @@ use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
-use crate::job::Device;
 use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
+use crate::model::device::Device;
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
 use crate::worker::courier::{self, Courier};
@@ -68,7 +68,7 @@ impl Service {
         let artifacts = open_artifacts(storage).await?;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = workers.sources(storage, &artifacts).map_err(Exit::Usage)?;
-        let pruner: Arc<dyn Pruner> = Arc::new(Core);
+        let pruner: Arc<dyn Pruner> = Arc::new(Core(Device::Cpu));
         let wake = Arc::new(Notify::new());
         let listener = TcpListener::bind(server.listen).await;
         let listener = listener.map_err(|error| {
@@ -102,7 +102,7 @@ impl Service {
                     .flat_map(|known| known.model_types)
                     .map(|&name| name.to_owned())
                     .collect(),
-                devices: vec![Device::Cpu],
+                devices: server.devices(workers),
                 workers: usize::from(workers.workers),
             }),
         };

@@ -2,6 +2,7 @@
 //!
 //! The only place that reads the environment (clap does, by these declarations).
 
+pub mod device;
 pub mod limits;
 pub mod retention;
 pub mod s3;

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 
+use super::device::DeviceFlag;
+use super::worker::WorkerFlags;
+use crate::job::Device;
 use crate::job::webhook::address::Policy;
 
 /// Flags of the HTTP face.
@@ -26,6 +29,14 @@ pub struct ServerFlags {
     /// Whether callers must show an API key [default: off on loopback, else required]
     #[arg(long, env = "OPTIN_KEYS", value_enum)]
     pub keys: Option<KeysFlag>,
+    /// Devices of workers elsewhere, for which jobs are accepted, too [default: those of this process's workers; cpu where it has none]
+    #[arg(
+        long = "remote-devices",
+        env = "OPTIN_REMOTE_DEVICES",
+        value_enum,
+        value_delimiter = ','
+    )]
+    pub remote_devices: Vec<DeviceFlag>,
 }
 
 /// Whether callers must show an API key.
@@ -46,6 +57,20 @@ impl ServerFlags {
         Policy {
             private: self.webhooks_private,
         }
+    }
+
+    /// What jobs can run on, beside these workers or by them.
+    #[must_use]
+    pub fn devices(&self, workers: &WorkerFlags) -> Vec<Device> {
+        let own = (workers.workers > 0 || self.remote_devices.is_empty()).then_some(workers.device);
+        let all = own.into_iter().chain(self.remote_devices.iter().copied());
+        let mut devices: Vec<Device> = Vec::new();
+        for device in all.map(Device::from) {
+            if !devices.contains(&device) {
+                devices.push(device);
+            }
+        }
+        devices
     }
 
     /// Whether callers must show a key; refuses to serve strangers by accident.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::device::DeviceFlag;
 use super::storage::StorageFlags;
 use crate::artifact::store::ArtifactStore;
 use crate::job::queue::Quota;
@@ -21,6 +22,9 @@ pub struct WorkerFlags {
     /// Workers in this process; each runs one job at a time on all cores
     #[arg(long, env = "OPTIN_WORKERS", value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=64))]
     pub workers: u16,
+    /// On what they run; they take only jobs for it
+    #[arg(long, env = "OPTIN_DEVICE", value_enum, default_value_t)]
+    pub device: DeviceFlag,
     /// Folder from which file:// URIs may be read; give it once for each folder
     #[arg(
         long = "source-root",

@@ -111,7 +111,7 @@ pub trait PrunableModel: Send + Sync {
     /// When shapes do not fit.
     fn block(&self, block: usize, hidden: &Tensor, masks: &Masks) -> Result<Tensor> {
         let units = self.units(block, hidden)?;
-        let masked = match masks.factor(block, self.groups()[block].span)? {
+        let masked = match masks.factor(block, self.groups()[block].span, units.device())? {
             Some(factor) => units.broadcast_mul(&factor)?,
             None => units,
         };

@@ -94,7 +94,7 @@ impl Masks {
     ///
     /// # Errors
     /// Never in practice: the shape is the data's own.
-    pub fn factor(&self, group: usize, span: usize) -> Result<Option<Tensor>> {
+    pub fn factor(&self, group: usize, span: usize, device: &Device) -> Result<Option<Tensor>> {
         if self.is_full(group) {
             return Ok(None);
         }
@@ -102,6 +102,6 @@ impl Masks {
         let factors: Vec<f32> = flags
             .flat_map(|&kept| std::iter::repeat_n(f32::from(u8::from(kept)), span))
             .collect();
-        Tensor::new(factors, &Device::Cpu).map(Some)
+        Tensor::new(factors, device).map(Some)
     }
 }

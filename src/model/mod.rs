@@ -8,6 +8,7 @@ pub mod batch;
 pub mod bert;
 pub mod chain;
 pub mod cost;
+pub mod device;
 pub mod differentiable;
 pub mod export;
 pub mod mask;

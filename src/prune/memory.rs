@@ -2,6 +2,7 @@
 
 use super::failure::{Code, Failure};
 use super::plan::Plan;
+use crate::model::device::Device;
 
 /// Refuses a plan whose peak is above what this process may take.
 ///
@@ -24,10 +25,37 @@ pub fn check(plan: &Plan, available: Option<u64>) -> Result<(), Failure> {
     }
 }
 
-/// Bytes that this process may still take: what the machine has available, or what its control group
-/// leaves where that is less; `None` where neither tells.
+/// Bytes that this process may still take on the device.
 #[must_use]
-pub fn available() -> Option<u64> {
+pub fn available(device: &Device) -> Option<u64> {
+    match device {
+        Device::Cpu => of_machine(),
+        other => of_gpu(other),
+    }
+}
+
+/// What is free of a GPU's memory.
+#[cfg(feature = "cuda")]
+fn of_gpu(device: &Device) -> Option<u64> {
+    use candle_core::cuda_backend::cudarc::driver::result::mem_get_info;
+    let context = device
+        .as_cuda_device()
+        .ok()?
+        .cuda_stream()
+        .context()
+        .clone();
+    context.bind_to_thread().ok()?;
+    mem_get_info().ok().map(|(free, _)| free as u64)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn of_gpu(_: &Device) -> Option<u64> {
+    None
+}
+
+/// What the machine has available, or what the process's control group leaves where that is less; `None`
+/// where neither tells.
+fn of_machine() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|text| meminfo(&text));
     let group = read("/proc/self/cgroup").and_then(|text| {

@@ -39,9 +39,10 @@ use stage::Stage;
 use stopwatch::Stopwatch;
 use watch::Watch;
 
+use crate::model::device::Device;
 use crate::model::mask::Masks;
 
-/// Where a run reads and writes: the recipe's sources, resolved to local paths.
+/// Where a run reads, computes and writes: the recipe's sources, resolved to local paths.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// A Hugging Face folder.
@@ -53,6 +54,17 @@ pub struct Places {
     /// The folder to write the cut checkpoint and its documents to; made where it is missing, and
     /// there only when it is whole.
     pub out: PathBuf,
+    /// On what it computes.
+    pub device: Device,
+}
+
+impl Places {
+    /// The same, computed on this device.
+    #[must_use]
+    pub fn on(self, device: &Device) -> Self {
+        let device = device.clone();
+        Self { device, ..self }
+    }
 }
 
 /// Prunes: from sources to a verified folder.
@@ -69,7 +81,7 @@ pub fn run(
     let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
     let plan = clock.time(Stage::Planning, || {
         let plan = plan::draw_up(&prepared, recipe)?;
-        memory::check(&plan, memory::available())?;
+        memory::check(&plan, memory::available(&places.device))?;
         Ok(plan)
     })?;
     let (scores, audit) = clock.time(Stage::Scoring, || {

@@ -61,7 +61,7 @@ pub fn cut(
         draft.write(&name, &std::fs::read(places.model.join(&name))?)?;
     }
     let limits = Limits::default();
-    let weights = Weights::open(draft.path(), &limits)?;
+    let weights = Weights::open(draft.path(), &limits)?.on(&prepared.device);
     let (_, model) = registry::open(&Config::open(draft.path(), &limits)?, &weights)?;
     Ok(Cut {
         draft,

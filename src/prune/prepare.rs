@@ -10,12 +10,15 @@ use crate::checkpoint::limits::Limits;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::weights::Weights;
 use crate::data::dataset::Dataset;
+use crate::model::device::Device;
 use crate::model::{PrunableModel, registry};
 
 /// What a run reads, checked and in memory.
 pub struct Prepared {
     /// The weights as they are stored.
     pub weights: Weights,
+    /// Where the graph lives.
+    pub device: Device,
     /// Digest of `config.json`'s content.
     pub config_digest: String,
     /// The architecture's name in the registry.
@@ -36,7 +39,7 @@ impl Prepared {
     pub fn read(places: &Places, recipe: &Recipe) -> Result<Self, Failure> {
         let limits = Limits::default();
         let config = Config::open(&places.model, &limits)?;
-        let weights = Weights::open(&places.model, &limits)?;
+        let weights = Weights::open(&places.model, &limits)?.on(&places.device);
         let config_digest = Digest::new("config")
             .part("map", serde_json::json!(config.map()))
             .hex();
@@ -71,6 +74,7 @@ impl Prepared {
         };
         Ok(Self {
             weights,
+            device: places.device.clone(),
             config_digest,
             architecture,
             model,

@@ -1,7 +1,7 @@
 //! The pruned model before it is cut: the original graph, read only at the kept units, with the
 //! repaired projections where there are any.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::compensate::Repairs;
 use crate::model::PrunableModel;
@@ -125,5 +125,5 @@ fn keep_columns(
         shape[last] = 0;
         return Tensor::zeros(shape, tensor.dtype(), tensor.device());
     }
-    tensor.index_select(&Tensor::new(columns, &Device::Cpu)?, last)
+    tensor.index_select(&Tensor::new(columns, tensor.device())?, last)
 }

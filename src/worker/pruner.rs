@@ -1,5 +1,6 @@
 //! The seam between a worker and the core.
 
+use crate::model::device::Device;
 use crate::prune::failure::Failure;
 use crate::prune::journal::Journal;
 use crate::prune::plan::Plan;
@@ -29,8 +30,8 @@ pub trait Pruner: Send + Sync {
     fn estimate(&self, places: &Places, recipe: &Recipe) -> Result<Plan, Failure>;
 }
 
-/// The core.
-pub struct Core;
+/// The core, on this device.
+pub struct Core(pub Device);
 
 impl Pruner for Core {
     fn run(
@@ -40,10 +41,10 @@ impl Pruner for Core {
         journal: &dyn Journal,
         watch: &dyn Watch,
     ) -> Result<Report, Failure> {
-        run(places, recipe, journal, watch)
+        run(&places.clone().on(&self.0), recipe, journal, watch)
     }
 
     fn estimate(&self, places: &Places, recipe: &Recipe) -> Result<Plan, Failure> {
-        estimate(places, recipe)
+        estimate(&places.clone().on(&self.0), recipe)
     }
 }

@@ -1,12 +1,15 @@
 //! The fused kernels against candle's own operations and against f64, on odd and on empty shapes.
 
 use candle_core::cpu::erf::erf_f64;
-use candle_core::{D, Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use optin::model::nn::activation::Activation;
 use optin::model::nn::attention::{attend, attend_plainly};
+use optin::model::nn::attention_back;
 use optin::model::nn::kernel::{Path, elementary, epilogue, norm, softmax};
 use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
+use optin::model::nn::traced::{self, Traced};
+use optin::model::nn::units::mask_derivative;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -184,4 +187,69 @@ fn empty_widths_are_no_work() {
     let mut ours = values(&residual);
     softmax::softmax(&mut ours, 6, 1.0, Path::Fastest);
     assert!(difference(&ours, &values(&softmaxed)) <= 1e-6);
+}
+
+/// The kernels take f32 on the CPU; anything else goes through candle's own operations, as a GPU does.
+fn wide(tensor: &Tensor) -> Tensor {
+    tensor.to_dtype(DType::F64).unwrap()
+}
+
+fn assert_alike(name: &str, fused: &Tensor, plain: &Tensor) {
+    assert_eq!(plain.dtype(), DType::F64, "{name}");
+    let plain = values(&plain.to_dtype(DType::F32).unwrap());
+    let apart = difference(&values(fused), &plain);
+    assert!(apart <= 2e-6, "{name}: {apart:e}");
+}
+
+fn assert_traced_alike(name: &str, trace: impl Fn(fn(&Tensor) -> Tensor) -> Traced) {
+    let (fused, plain) = (trace(Tensor::clone), trace(wide));
+    assert_alike(name, &fused.value, &plain.value);
+    // Two copies go back at once.
+    let mut shape = fused.value.dims().to_vec();
+    shape[0] *= 2;
+    let cotangent = tensor(&shape, 9, 1.0);
+    let back = (plain.pull)(wide(&cotangent)).unwrap();
+    assert_alike(name, &(fused.pull)(cotangent).unwrap(), &back);
+}
+
+#[test]
+fn without_kernels_every_block_gives_the_same_and_so_does_its_way_back() {
+    let input = tensor(&[2, 5, 6], 1, 1.5);
+    let (weight, bias) = (tensor(&[9, 6], 2, 0.7), tensor(&[9], 3, 0.5));
+    let residual = tensor(&[2, 5, 9], 4, 1.0);
+    let linear = |on: fn(&Tensor) -> Tensor| Linear::new(on(&weight), on(&bias));
+    let norm = |on: fn(&Tensor) -> Tensor| {
+        LayerNorm::new(on(&tensor(&[9], 5, 1.0)), on(&tensor(&[9], 6, 1.0)), 1e-5)
+    };
+    let summed = |on: fn(&Tensor) -> Tensor| {
+        let sum = norm(on).forward_sum(&linear(on), &on(&input), &on(&residual));
+        sum.unwrap()
+    };
+    assert_alike("forward_sum", &summed(Tensor::clone), &summed(wide));
+    assert_traced_alike("linear", |on| linear(on).traced(&on(&input)).unwrap());
+    for activation in ACTIVATIONS {
+        assert_traced_alike(&format!("{activation:?}"), |on| {
+            let linear = linear(on);
+            linear.traced_activated(&on(&input), activation).unwrap()
+        });
+    }
+    assert_traced_alike("layer norm", |on| norm(on).traced(&on(&residual)).unwrap());
+    assert_traced_alike("tanh", |on| traced::tanh(&on(&input)).unwrap());
+    let parts = [6, 7, 8].map(|seed| tensor(&[2, 5, 6], seed, 1.5));
+    for part in 0..3 {
+        assert_traced_alike(["query", "key", "value"][part], |on| {
+            let [query, key, values] = parts.each_ref().map(on);
+            let attention = attention_back::traced(query, key, values, 3).unwrap();
+            Traced {
+                value: attention.value.clone(),
+                pull: Box::new(move |c| Ok(attention.pull(&c)?[part].clone())),
+            }
+        });
+    }
+    let cotangent = tensor(&[4, 5, 6], 10, 1.0);
+    for span in [1, 2, 3] {
+        let fused = mask_derivative(&input, &cotangent, span).unwrap();
+        let plain = mask_derivative(&wide(&input), &wide(&cotangent), span).unwrap();
+        assert!(difference(&fused, &plain) <= 2e-6, "units of {span}");
+    }
 }

@@ -486,5 +486,5 @@ fn a_plan_that_does_not_fit_into_memory_is_refused_with_the_remedy() {
         "{}",
         refused.detail
     );
-    assert!(memory::available().unwrap() > 1 << 20);
+    assert!(memory::available(&optin::model::device::Device::Cpu).unwrap() > 1 << 20);
 }

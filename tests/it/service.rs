@@ -1,6 +1,7 @@
 //! The real binary as a process: killed in each stage, on a full disk, and from the command line.
 
 mod command;
+mod devices;
 mod fleet;
 mod keys;
 mod kill;

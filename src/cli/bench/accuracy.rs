@@ -166,7 +166,7 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     interrupt::listen()?;
     let bar = Bar::new();
     let journal = FolderJournal::open(&command.journal)?;
-    let places = command.sources.places(PathBuf::new());
+    let places = command.sources.places(PathBuf::new())?;
     let mut scored: Vec<Vec<Vec<f64>>> =
         vec![vec![Vec::new(); targets.len()]; command.variants.len()];
     let mut dense = None;

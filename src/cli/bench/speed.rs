@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use clap::Args;
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use super::super::recipe::{MethodFlags, SourceFlags};
 use super::super::{output, table};
 use super::half;
 use crate::model::cost::flops;
+use crate::model::device::Device;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::nn::meter;
@@ -92,8 +93,8 @@ fn time<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failu
 /// Measures.
 pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     let recipe = half(&command.sources, 0, &command.method)?;
-    let prepared = Prepared::read(&command.sources.places(PathBuf::new()), &recipe)?;
-    let peak = peak(command.rounds)?;
+    let prepared = Prepared::read(&command.sources.places(PathBuf::new())?, &recipe)?;
+    let peak = peak(command.rounds, &prepared.device)?;
     let teacher = Teacher::run(&prepared, &recipe)?;
     let forward = forward(&teacher, command.rounds)?;
     let per_forward = forward.ms;
@@ -148,13 +149,14 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
 }
 
 /// GFLOP/s of a large matrix product on all threads; the best of some rounds.
-fn peak(rounds: usize) -> Result<f64, Failure> {
+fn peak(rounds: usize, device: &Device) -> Result<f64, Failure> {
     let shape = (PEAK_SIDE, PEAK_SIDE);
-    let side = Tensor::rand(-1.0f32, 1.0, shape, &Device::Cpu)?;
+    let side = Tensor::rand(-1.0f32, 1.0, shape, device)?;
     let mut best: f64 = 0.0;
     for _ in 0..=rounds.max(1) {
         let start = Instant::now();
         side.matmul(&side)?;
+        device.synchronize()?;
         let flop = flops((PEAK_SIDE * PEAK_SIDE * PEAK_SIDE) as u64) as f64;
         best = best.max(flop / start.elapsed().as_secs_f64() / 1e9);
     }
@@ -168,7 +170,8 @@ fn forward(teacher: &Teacher<'_>, rounds: usize) -> Result<Took, Failure> {
     for _ in 0..=rounds.max(1) {
         let (_, took) = time(|| {
             lanes::run(teacher.batches.len(), |index| {
-                Ok(teacher.model.forward(&teacher.batches[index], &full)?)
+                let logits = teacher.model.forward(&teacher.batches[index], &full)?;
+                Ok(logits.device().synchronize()?)
             })
         })?;
         all.push(took);

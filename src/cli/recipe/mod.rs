@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::exit::Exit;
 use constraints::ConstraintFlags;
 
+use crate::job::Device;
 use crate::prune::recipe::{Constraints, Mapping, Metric, Recipe, Target};
 pub(super) use method::MethodFlags;
 pub(super) use sources::SourceFlags;
@@ -74,6 +75,8 @@ impl RecipeFlags {
         );
         request.insert("constraints".to_owned(), json!(recipe.constraints));
         request.insert("method".to_owned(), json!(recipe.method));
+        let device = Device::from(self.sources.device);
+        request.insert("device".to_owned(), json!(device.as_str()));
         Ok(Value::Object(request))
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use url::Url;
 
+use super::super::device;
 use super::super::exit::Exit;
+use crate::config::device::DeviceFlag;
 use crate::prune::Places;
 use crate::prune::recipe::{Calibration, Evaluation, Mapping, Source};
 
@@ -33,17 +35,21 @@ pub(in super::super) struct SourceFlags {
     /// Examples drawn from the calibration file
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
     max_samples: usize,
+    /// On what it runs
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) device: DeviceFlag,
 }
 
 impl SourceFlags {
-    /// The same as local paths.
-    pub(in super::super) fn places(&self, out: PathBuf) -> Places {
-        Places {
+    /// The same as local paths, and the device.
+    pub(in super::super) fn places(&self, out: PathBuf) -> Result<Places, Exit> {
+        Ok(Places {
             model: PathBuf::from(&self.model),
             calibration: PathBuf::from(&self.calibration),
             evaluation: self.evaluation.as_ref().map(PathBuf::from),
             out,
-        }
+            device: device::open(self.device)?,
+        })
     }
 
     pub(super) fn model(&self) -> Result<Source, Exit> {

@@ -46,8 +46,9 @@ impl Embeddings {
         let (rows, length) = ids.dims2()?;
         let hidden = self.words.dims()[1];
         let look_up = |table: &Tensor, indices: &Tensor| {
+            let indices = indices.flatten_all()?.to_device(table.device())?;
             table
-                .index_select(&indices.flatten_all()?, 0)?
+                .index_select(&indices, 0)?
                 .reshape((rows, length, hidden))
         };
         let sum = (look_up(&self.words, ids)? + look_up(&self.segments, types)?)?;

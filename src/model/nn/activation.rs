@@ -43,6 +43,29 @@ impl Activation {
             Self::Relu => input.relu(),
         }
     }
+
+    /// Its derivative, elementwise, by candle's own operations.
+    fn slope(self, input: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Gelu => {
+                let below = ((input * std::f64::consts::FRAC_1_SQRT_2)?.erf()? * 0.5)? + 0.5;
+                let density =
+                    ((input.sqr()? * -0.5)?.exp()? * (0.5 / std::f64::consts::PI).sqrt())?;
+                below? + (input * density)?
+            }
+            Self::GeluTanh => {
+                const CUBIC: f64 = 0.044_715;
+                let scale = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+                let square = input.sqr()?;
+                let inner = ((input * ((&square * CUBIC)? + 1.0)?)? * scale)?;
+                let tanh = inner.tanh()?;
+                let inner_slope = (((square * (3.0 * CUBIC))? + 1.0)? * scale)?;
+                let through = ((input * (1.0 - tanh.sqr()?)?)? * inner_slope)?;
+                ((tanh + 1.0)? + through)? * 0.5
+            }
+            Self::Relu => input.gt(0.0)?.to_dtype(input.dtype()),
+        }
+    }
 }
 
 /// `activation(product + bias)` of a product that nobody else reads: on the CPU it is overwritten.
@@ -78,6 +101,9 @@ pub(super) fn finish_product(
 /// # Errors
 /// When the last dimension is not the bias's.
 pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+    if !on_cpu(&product) {
+        return activation.slope(&product.broadcast_add(bias)?);
+    }
     check_width(&product, bias)?;
     if product.elem_count() > 0 {
         rewrite(&product, &|values| {

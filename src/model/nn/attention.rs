@@ -36,17 +36,23 @@ pub fn attend_plainly(
     head_dim: usize,
 ) -> Result<Tensor> {
     let (rows, length, width) = query.dims3()?;
-    let by_head = |tensor: &Tensor| {
-        tensor
-            .reshape((rows, length, width / head_dim, head_dim))?
-            .transpose(1, 2)?
-            .contiguous()
-    };
-    let query = (by_head(query)? * (head_dim as f64).powf(-0.5))?;
-    let scores = query.matmul(&by_head(key)?.transpose(D::Minus1, D::Minus2)?)?;
-    let weights = candle_nn::ops::softmax_last_dim(&scores)?;
-    let context = weights.matmul(&by_head(value)?)?;
+    let weights = weights_plainly(query, key, head_dim)?;
+    let context = weights.matmul(&by_head(value, head_dim)?)?;
     context.transpose(1, 2)?.reshape((rows, length, width))
+}
+
+/// `softmax(q k^T / sqrt(head_dim))`, `[rows, heads, length, length]`.
+pub(super) fn weights_plainly(query: &Tensor, key: &Tensor, head_dim: usize) -> Result<Tensor> {
+    let query = (by_head(query, head_dim)? * (head_dim as f64).powf(-0.5))?;
+    let key = by_head(key, head_dim)?;
+    candle_nn::ops::softmax_last_dim(&query.matmul(&key.transpose(D::Minus1, D::Minus2)?)?)
+}
+
+/// `[rows, length, heads * head_dim]` to `[rows, heads, length, head_dim]`.
+pub(super) fn by_head(tensor: &Tensor, head_dim: usize) -> Result<Tensor> {
+    let (rows, length, width) = tensor.dims3()?;
+    let heads = tensor.reshape((rows, length, width / head_dim, head_dim))?;
+    heads.transpose(1, 2)?.contiguous()
 }
 
 struct Attention {

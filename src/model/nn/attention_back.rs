@@ -1,12 +1,12 @@
 //! The way back through attention.
 
-use candle_core::{Result, Tensor};
+use candle_core::{D, Result, Tensor};
 
-use super::attention::{HeadShape, attend};
+use super::attention::{HeadShape, attend, by_head, weights_plainly};
 use super::kernel::product::{View, multiply};
 use super::kernel::{Path, softmax};
 use super::meter;
-use super::storage::read;
+use super::storage::{on_cpu, read};
 
 /// Attention that remembers what its way back reads.
 pub struct TracedAttention {
@@ -56,6 +56,9 @@ impl TracedAttention {
         };
         let copies = cotangent.elem_count() / self.query.elem_count();
         meter::count((4 * copies + 1) * rows * length * length * width);
+        if !on_cpu(&self.query) {
+            return self.pull_plainly(cotangent, copies);
+        }
         let all = [&self.query, &self.key, &self.values, cotangent];
         let answers = read(all, |[query, key, value, cotangent]| {
             let inputs = Inputs { query, key, value };
@@ -70,6 +73,29 @@ impl TracedAttention {
             )?);
         }
         Ok(<[Tensor; 3]>::try_from(tensors).expect("there are three"))
+    }
+}
+
+impl TracedAttention {
+    /// The same by candle's own operations.
+    fn pull_plainly(&self, cotangent: &Tensor, copies: usize) -> Result<[Tensor; 3]> {
+        let transposed = |tensor: &Tensor| tensor.transpose(D::Minus1, D::Minus2)?.contiguous();
+        // Every copy reads the same activations.
+        let of_all = |tensor: Tensor| tensor.repeat((copies, 1, 1, 1));
+        let head_dim = self.head_dim;
+        let weights = of_all(weights_plainly(&self.query, &self.key, head_dim)?)?;
+        let [query, key, values] =
+            [&self.query, &self.key, &self.values].map(|tensor| of_all(by_head(tensor, head_dim)?));
+        let context = by_head(cotangent, head_dim)?;
+        let value_back = transposed(&weights)?.matmul(&context)?;
+        let weights_back = context.matmul(&transposed(&values?)?)?;
+        let along = (&weights * &weights_back)?.sum_keepdim(D::Minus1)?;
+        let scores = (weights * weights_back.broadcast_sub(&along)?)?;
+        let scores = (scores * (head_dim as f64).powf(-0.5))?;
+        let query_back = scores.matmul(&key?)?;
+        let key_back = transposed(&scores)?.matmul(&query?)?;
+        let joined = |tensor: Tensor| tensor.transpose(1, 2)?.reshape(cotangent.shape());
+        Ok([joined(query_back)?, joined(key_back)?, joined(value_back)?])
     }
 }
 

@@ -1,12 +1,12 @@
 //! Layer normalisation over the last dimension.
 
-use candle_core::{Result, Tensor};
+use candle_core::{D, Result, Tensor};
 
 use super::kernel::Path;
 use super::kernel::norm::{self, Addends, Norm};
 use super::linear::Linear;
 use super::storage::{on_cpu, read, rewrite};
-use super::traced::Traced;
+use super::traced::{Traced, by_copy};
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias`.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl LayerNorm {
     /// When the last dimension is not `hidden`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         if !on_cpu(input) {
-            return candle_nn::ops::layer_norm(input, &self.weight, &self.bias, self.epsilon);
+            return self.spread(&self.standardise(input)?.0);
         }
         self.check_width(input)?;
         let output = input.contiguous()?.copy()?;
@@ -93,6 +93,9 @@ impl LayerNorm {
     /// # Errors
     /// When the last dimension is not `hidden`.
     pub fn traced(&self, input: &Tensor) -> Result<Traced> {
+        if !on_cpu(input) {
+            return self.traced_plainly(input);
+        }
         let value = self.forward(input)?;
         let mut standard = input.flatten_all()?.to_vec1::<f32>()?;
         let width = self.weight.elem_count();
@@ -108,6 +111,38 @@ impl LayerNorm {
                     })
                 })?;
                 Ok(cotangent)
+            }),
+        })
+    }
+
+    /// `(x - mean) / sqrt(variance + epsilon)` and the second factor alone, by candle's own operations.
+    fn standardise(&self, input: &Tensor) -> Result<(Tensor, Tensor)> {
+        let centred = input.broadcast_sub(&input.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let scale = (variance + f64::from(self.epsilon))?.sqrt()?.recip()?;
+        Ok((centred.broadcast_mul(&scale)?, scale))
+    }
+
+    /// Times weight, plus bias.
+    fn spread(&self, standard: &Tensor) -> Result<Tensor> {
+        standard
+            .broadcast_mul(&self.weight)?
+            .broadcast_add(&self.bias)
+    }
+
+    /// The same as [`traced`](Self::traced), by candle's own operations.
+    fn traced_plainly(&self, input: &Tensor) -> Result<Traced> {
+        let last = D::Minus1;
+        let (standard, scale) = self.standardise(input)?;
+        let weight = self.weight.clone();
+        Ok(Traced {
+            value: self.spread(&standard)?,
+            pull: Box::new(move |cotangent| {
+                let weighed = by_copy(&cotangent, &standard)?.broadcast_mul(&weight)?;
+                let along = weighed.broadcast_mul(&standard)?.mean_keepdim(last)?;
+                let centred = weighed.broadcast_sub(&weighed.mean_keepdim(last)?)?;
+                let across = (centred - along.broadcast_mul(&standard)?)?;
+                across.broadcast_mul(&scale)?.reshape(cotangent.shape())
             }),
         })
     }

@@ -7,7 +7,7 @@
 use candle_core::{Result, Tensor};
 
 use super::kernel::scale;
-use super::storage::{read, rewrite};
+use super::storage::{on_cpu, read, rewrite};
 
 /// From a cotangent on the value to one on the input. The cotangent is given away: it may be
 /// overwritten.
@@ -73,11 +73,24 @@ pub fn first_position(input: &Tensor) -> Result<Traced> {
     })
 }
 
-/// Each copy in the cotangent times the same factors, in place.
+/// Each copy in the cotangent times the same factors; in place on the CPU.
 pub(super) fn times_each(cotangent: Tensor, factors: &Tensor) -> Result<Tensor> {
     let cotangent = cotangent.contiguous()?;
+    if !on_cpu(&cotangent) {
+        let product = by_copy(&cotangent, factors)?.broadcast_mul(factors)?;
+        return product.reshape(cotangent.shape());
+    }
     rewrite(&cotangent, &|values| {
         read([factors], |[factors]| scale::each(values, factors))
     })?;
     Ok(cotangent)
+}
+
+/// A cotangent with its copies in a dimension of their own, `[copies, ..]` before the dimensions of `like`.
+pub(super) fn by_copy(cotangent: &Tensor, like: &Tensor) -> Result<Tensor> {
+    let copies = cotangent.elem_count() / like.elem_count().max(1);
+    let shape: Vec<usize> = std::iter::once(copies)
+        .chain(like.dims().iter().copied())
+        .collect();
+    cotangent.reshape(shape)
 }

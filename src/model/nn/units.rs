@@ -1,9 +1,10 @@
 //! Derivatives by the masks of units.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::kernel::{Path, contract};
-use super::storage::read;
+use super::storage::{on_cpu, read};
+use super::traced::by_copy;
 
 /// What a unit's mask does to each row: for activations `[rows, length, width * span]` and a
 /// cotangent on them `[copies * rows, length, width * span]`, the sum of their products over a unit's
@@ -12,12 +13,19 @@ use super::storage::read;
 /// # Errors
 /// When shapes do not fit.
 pub fn mask_derivative(activations: &Tensor, cotangent: &Tensor, span: usize) -> Result<Vec<f32>> {
-    let (_, length, columns) = activations.dims3()?;
+    let (rows, length, columns) = activations.dims3()?;
     if cotangent.dims()[1..] != activations.dims()[1..] {
         candle_core::bail!("a cotangent of another shape than its activations");
     }
+    let width = columns / span;
+    if !on_cpu(activations) {
+        let products = by_copy(cotangent, activations)?.broadcast_mul(activations)?;
+        let copies = products.dims()[0];
+        let by_unit = products.reshape((copies * rows, length, width, span))?;
+        let sums = by_unit.sum((1, 3))?.flatten_all()?;
+        return sums.to_dtype(DType::F32)?.to_vec1();
+    }
     read([activations, cotangent], |[activations, cotangent]| {
-        let width = columns / span;
         contract::by_unit(activations, cotangent, length, width, span, Path::Fastest)
     })
 }

@@ -10,6 +10,7 @@ use safetensors::tensor::{SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::Repairs;
+use crate::model::device;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 use crate::prune::digest::Digest;
@@ -36,6 +37,7 @@ struct Summary<'a> {
 pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
     let kept = (0..masks.groups()).map(|group| masks.kept(group));
     Digest::new("compensation/2")
+        .part("device", device::kind(&prepared.device))
         .part("weights", prepared.weights.sha256())
         .part("architecture", prepared.architecture)
         .part("config", &prepared.config_digest)
@@ -112,7 +114,7 @@ pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
 
 /// The repairs; `None` when the document is not one of `blocks` blocks, so that they are made afresh.
 #[must_use]
-pub fn decode(document: &[u8], blocks: usize) -> Option<Repairs> {
+pub fn decode(document: &[u8], blocks: usize, device: &Device) -> Option<Repairs> {
     let (_, header) = SafeTensors::read_metadata(document).ok()?;
     let summary = header.metadata().as_ref()?.get(SUMMARY)?;
     let summary: Summary<'_> = serde_json::from_str(summary).ok()?;
@@ -127,7 +129,7 @@ pub fn decode(document: &[u8], blocks: usize) -> Option<Repairs> {
             .iter()
             .map(|chunk| f32::from_le_bytes(*chunk))
             .collect();
-        Tensor::from_vec(values, view.shape(), &Device::Cpu).ok()
+        Tensor::from_vec(values, view.shape(), device).ok()
     };
     let projection = |block: usize| {
         Some(Linear::new(

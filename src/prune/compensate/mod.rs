@@ -68,7 +68,7 @@ pub fn compensate_once(
     let digest = document::digest(prepared, masks, recipe);
     let known = journal
         .load(document::NAME, &digest)?
-        .and_then(|bytes| document::decode(&bytes, masks.groups()));
+        .and_then(|bytes| document::decode(&bytes, masks.groups(), &prepared.device));
     if let Some(repairs) = known {
         return Ok(repairs);
     }

@@ -6,7 +6,7 @@
 //! a token counts `FLOOR + (1 - FLOOR) * |derivative| / mean |derivative|`. The root of the quadratic
 //! form, not the form itself: the form leaves so few tokens that the fit would not generalise.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::lanes;
@@ -82,7 +82,7 @@ fn squares(
     let mut squares = vec![vec![0.0; batch.len() * batch.length()]; model.groups().len()];
     for values in directions {
         let shape = (batch.len(), values.len() / batch.len());
-        let cotangent = Tensor::from_vec(values, shape, &Device::Cpu)?;
+        let cotangent = Tensor::from_vec(values, shape, trace.logits().device())?;
         trace.pull_logits(cotangent, 0, |block, sum, _| {
             let of_tokens = sum.sqr()?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
             for (total, square) in squares[block].iter_mut().zip(of_tokens) {

@@ -1,6 +1,6 @@
 //! Ridge least squares toward given weights, in f64.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
@@ -31,6 +31,7 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
         moments.gram[row * inputs + column] - count * input_mean[row] * input_mean[column]
     };
     let diagonal = (0..inputs).map(|index| centred(index, index)).sum::<f64>() / inputs as f64;
+    let device = original.weight().device();
     let start = original.weight().to_vec2::<f32>()?;
     for attempt in 0..ATTEMPTS {
         let rho = ridge * diagonal.max(f64::MIN_POSITIVE) * 10f64.powi(attempt);
@@ -58,10 +59,10 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
         });
         let bias: Vec<f32> = bias.collect();
         if weight.iter().chain(&bias).all(|value| value.is_finite()) {
-            let weight = Tensor::from_vec(weight, (outputs, inputs), &Device::Cpu)?;
+            let weight = Tensor::from_vec(weight, (outputs, inputs), device)?;
             return Ok(Some(Linear::new(
                 weight,
-                Tensor::from_vec(bias, outputs, &Device::Cpu)?,
+                Tensor::from_vec(bias, outputs, device)?,
             )));
         }
     }
@@ -84,7 +85,7 @@ pub fn solve_bias(moments: &Moments, original: &Linear) -> Result<Linear, Failur
             (target - from_inputs) as f32
         })
         .collect();
-    let bias = Tensor::from_vec(bias, moments.outputs, &Device::Cpu)?;
+    let bias = Tensor::from_vec(bias, moments.outputs, original.weight().device())?;
     Ok(Linear::new(original.weight().clone(), bias))
 }
 

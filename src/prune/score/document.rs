@@ -4,6 +4,7 @@
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::UnitScores;
+use crate::model::device;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::prepare::Prepared;
@@ -17,6 +18,7 @@ pub const NAME: &str = "scores.safetensors";
 pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool) -> String {
     let method = &recipe.method;
     Digest::new(if sketched { "sketch/3" } else { "scores/2" })
+        .part("device", device::kind(&prepared.device))
         .part("weights", prepared.weights.sha256())
         .part("architecture", prepared.architecture)
         .part("config", &prepared.config_digest)

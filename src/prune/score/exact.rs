@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::lanes;
@@ -152,8 +152,8 @@ impl Stack {
         let (count, span) = (units.len(), teacher.model.groups()[block].span);
         let columns = units.iter().flat_map(|unit| unit * span..(unit + 1) * span);
         let columns: Vec<u32> = columns.map(|column| column as u32).collect();
-        let columns = Tensor::new(columns, &Device::Cpu)?;
         let weight = teacher.model.projection(block).weight();
+        let columns = Tensor::new(columns, weight.device())?;
         let outputs = weight.dims()[0];
         let weights = weight.index_select(&columns, 1)?.t()?.contiguous()?;
         Ok(Self {

@@ -1,7 +1,7 @@
 //! The unpruned model's trajectory on the scoring rows, kept: every block's input (so that a masked
 //! run starts at its own block), every feature's sampled rows, and the logits.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::prepare::Prepared;
@@ -58,11 +58,12 @@ impl<'a> Teacher<'a> {
         seed: u64,
     ) -> std::result::Result<Self, Failure> {
         let drawn = sample::draw(&batches, gram_tokens, seed);
+        let device = model.projection(0).weight().device();
         let samples = drawn
             .into_iter()
             .map(|positions| match positions.is_empty() {
                 true => Ok(None),
-                false => Tensor::new(positions, &Device::Cpu).map(Some),
+                false => Tensor::new(positions, device).map(Some),
             });
         let samples: Vec<Option<Tensor>> = samples.collect::<Result<_>>()?;
         let full = Masks::full(model.groups());

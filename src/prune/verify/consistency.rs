@@ -4,7 +4,7 @@
 //! multiplied by zero, and a repaired projection stands in its full-width columns. It shares nothing with
 //! surgery but the masks.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::model::PrunableModel;
 use crate::model::batch::Batch;
@@ -66,7 +66,7 @@ fn masked_logits(student: &Student<'_>, batch: &Batch) -> Result<Tensor> {
     let mut hidden = model.stem(batch)?;
     for (block, group) in model.groups().iter().enumerate() {
         let units = model.units(block, &hidden)?;
-        let masked = match student.masks.factor(block, group.span)? {
+        let masked = match student.masks.factor(block, group.span, units.device())? {
             Some(factor) => units.broadcast_mul(&factor)?,
             None => units,
         };
@@ -95,7 +95,7 @@ fn full_width(student: &Student<'_>, block: usize) -> Result<Linear> {
         }
     }
     Ok(Linear::new(
-        Tensor::from_vec(wide, (outputs, width), &Device::Cpu)?,
+        Tensor::from_vec(wide, (outputs, width), projection.weight().device())?,
         projection.bias().clone(),
     ))
 }

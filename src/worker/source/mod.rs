@@ -20,6 +20,7 @@ use crate::checkpoint::weights::Weights;
 use crate::data;
 use crate::data::table::Table;
 use crate::job::TenantId;
+use crate::model::device::Device;
 use crate::prune::Places;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
@@ -224,6 +225,7 @@ impl Sources {
                 calibration,
                 evaluation,
                 out,
+                device: Device::Cpu,
             },
             _held: held,
         })

@@ -242,7 +242,7 @@ fn the_local_term_is_what_a_unit_adds_to_its_block() {
             let inputs = teacher.inputs[block].iter();
             let sums = inputs.map(|hidden| {
                 let units = model.units(block, hidden).unwrap();
-                let units = match masks.factor(block, group.span).unwrap() {
+                let units = match masks.factor(block, group.span, units.device()).unwrap() {
                     Some(factor) => units.broadcast_mul(&factor).unwrap(),
                     None => units,
                 };

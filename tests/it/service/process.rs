@@ -202,7 +202,7 @@ impl Client {
     }
 }
 
-fn request(folder: &Folder) -> Value {
+pub fn request(folder: &Folder) -> Value {
     let uri = |path: PathBuf| format!("file://{}", path.display());
     json!({
         "model": {"uri": uri(folder.model())},

@@ -1,6 +1,6 @@
 //! Some scoring rows of one length, and what the probes say of them.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::logits::Form;
 use super::probe::Probes;
@@ -143,7 +143,7 @@ impl Piece {
             }
         }
         let shape = (some.1 * self.batch.len(), self.batch.length(), width);
-        Tensor::from_vec(entering, shape, &Device::Cpu).map(Some)
+        Tensor::from_vec(entering, shape, feature.device()).map(Some)
     }
 
     /// The sum of these rows' quadratic forms for each wanted unit.
@@ -162,7 +162,7 @@ impl Piece {
             let values = some.concat();
             let classes = values.len() / (some.len() * self.batch.len());
             let shape = (some.len() * self.batch.len(), classes);
-            let cotangent = Tensor::from_vec(values, shape, &Device::Cpu)?;
+            let cotangent = Tensor::from_vec(values, shape, trace.logits().device())?;
             trace.pull_logits(cotangent, lowest(wanted)?, |block, _, units| {
                 if wanted[block] {
                     // Rows do not touch each other, so each row's form is its own.

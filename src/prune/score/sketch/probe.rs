@@ -5,7 +5,7 @@
 //! for all together, so that what one example's rows say is independent of the next one's, and never
 //! `K x K` numbers.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -110,7 +110,7 @@ impl<'a> Source<'a> {
         let (rows, width) = feature.dims2()?;
         let (own, others) = self.signs(probe, block, 0, rows);
         let share = (self.rank as f32).powf(-0.5);
-        let others = Tensor::from_vec(others, (rows, self.terms), &Device::Cpu)?;
+        let others = Tensor::from_vec(others, (rows, self.terms), feature.device())?;
         meter::count(rows * self.terms * width);
         let across = (others.t()?.matmul(feature)? * f64::from(share))?;
         let mut along = vec![0.0f32; self.terms * width];
@@ -127,7 +127,7 @@ impl<'a> Source<'a> {
         }
         Ok(Sums {
             across: across.flatten_all()?.to_vec1()?,
-            along: Tensor::from_vec(along, (self.terms, width), &Device::Cpu)?,
+            along: Tensor::from_vec(along, (self.terms, width), feature.device())?,
         })
     }
 }
@@ -169,7 +169,7 @@ impl Probes<'_> {
         };
         let Source { rank, terms, .. } = *self.source;
         let (own, others) = self.source.signs(self.number(probe), block, first, count);
-        let others = Tensor::from_vec(others, (count, terms), &Device::Cpu)?;
+        let others = Tensor::from_vec(others, (count, terms), sums.along.device())?;
         let width = sums.along.dims()[1];
         meter::count(count * terms * width);
         let mut cotangent = others

@@ -1,0 +1,13 @@
+//! From the flag to the device itself.
+
+use super::exit::Exit;
+use crate::config::device::DeviceFlag;
+use crate::model::device::{Device, cuda};
+
+/// Opens it.
+pub(super) fn open(flag: DeviceFlag) -> Result<Device, Exit> {
+    match flag {
+        DeviceFlag::Cpu => Ok(Device::Cpu),
+        DeviceFlag::Cuda => cuda().map_err(Exit::Usage),
+    }
+}
