@@ -45,7 +45,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
     Json(CapabilitiesBody {
         version: env!("CARGO_PKG_VERSION"),
         model_types: state.capabilities.model_types.clone(),
-        metrics: &["flops"],
+        metrics: &["flops", "params"],
         estimators: &["sketch", "exact"],
         trajectories: &["sum", "mean"],
         compensations: &["least_squares", "bias", "none"],

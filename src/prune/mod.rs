@@ -31,7 +31,7 @@ use failure::Failure;
 use journal::Journal;
 use plan::Plan;
 use prepare::Prepared;
-use recipe::Recipe;
+use recipe::{Metric, Recipe};
 use report::Report;
 use score::combine::UnitImportance;
 use search::frontier::{Frontier, frontier};
@@ -91,7 +91,7 @@ pub fn run(
     })?;
     let (masks, frontier) = clock.time(Stage::Searching, || {
         let importance = score::combine::combine(&scores, &recipe.method);
-        search(&prepared, &plan, &importance, recipe)
+        search(&prepared, &importance, recipe)
     })?;
     let repairs = clock.time(Stage::Compensating, || {
         compensate::compensate_once(&prepared, &masks, recipe, journal, watch)
@@ -121,15 +121,14 @@ pub fn run(
 /// The choice at the recipe's target, and at every other one.
 fn search(
     prepared: &Prepared,
-    plan: &Plan,
     importance: &UnitImportance,
     recipe: &Recipe,
 ) -> Result<(Masks, Frontier), Failure> {
     let masks = search::choose(prepared, importance, recipe)?;
     let groups = prepared.model.groups();
-    let cost = prepared.model.cost(plan.calibration.mean_length);
-    let parameters = surgery::parameters(&prepared.weights, groups);
-    let frontier = frontier(groups, &cost, &parameters, importance, &recipe.constraints);
+    let [flops, parameters] =
+        [Metric::Flops, Metric::Params].map(|metric| search::cost(prepared, metric));
+    let frontier = frontier(groups, &flops, &parameters, importance, &recipe.constraints);
     Ok((masks, frontier))
 }
 

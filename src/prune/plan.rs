@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::lanes;
 use super::prepare::Prepared;
-use super::recipe::{Recipe, TokenWeights};
+use super::recipe::{Metric, Recipe, TokenWeights};
 use super::report::{CalibrationUse, Size};
 use super::score::exact::MOST_VARIANTS;
 use super::score::{self, STACKED_TOKENS, sketch};
@@ -22,10 +22,12 @@ pub struct Plan {
     pub architecture: String,
     /// The model as it is.
     pub size: Size,
-    /// MACs that the cut model may cost.
-    pub target_macs: u64,
-    /// MACs when every unit is gone that may go: no target below this can be met.
-    pub reachable_macs: u64,
+    /// What the target limits.
+    pub metric: Metric,
+    /// MACs that the cut model may cost, or parameters that it may have.
+    pub target_cost: u64,
+    /// The same when every unit is gone that may go: no target below this can be met.
+    pub reachable_cost: u64,
     /// The groups of units and what each unit costs.
     pub groups: Vec<GroupPlan>,
     /// What of the calibration file will be used.
@@ -36,6 +38,18 @@ pub struct Plan {
     pub scoring_ms: u64,
     /// Most memory that weights and activations will take at once, in bytes.
     pub peak_bytes: u64,
+}
+
+impl Plan {
+    /// The smallest share of the model that can be reached, in percent of the target's metric.
+    #[must_use]
+    pub fn reachable_percent(&self) -> f64 {
+        let whole = match self.metric {
+            Metric::Flops => self.size.macs,
+            Metric::Params => self.size.parameters,
+        };
+        100.0 * self.reachable_cost as f64 / whole.max(1) as f64
+    }
 }
 
 /// One group of units.
@@ -60,7 +74,10 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe) -> Result<Plan, Failure> {
     recipe.constraints.check(groups)?;
     let calibration = prepared.calibration_use(recipe);
     let cost = prepared.model.cost(calibration.mean_length);
-    let target_macs = search::reachable_budget(groups, &cost, &recipe.target, &recipe.constraints)?;
+    let metric = recipe.target.metric;
+    let limited = search::cost(prepared, metric);
+    let target_cost =
+        search::reachable_budget(groups, &limited, &recipe.target, &recipe.constraints)?;
     let scoring_macs = scoring_macs(prepared, recipe);
     let group_plans = groups
         .iter()
@@ -74,8 +91,9 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe) -> Result<Plan, Failure> {
     Ok(Plan {
         architecture: prepared.architecture.to_owned(),
         size: size(prepared, &cost),
-        target_macs,
-        reachable_macs: ranking::least(groups, &cost, &recipe.constraints),
+        metric,
+        target_cost,
+        reachable_cost: ranking::least(groups, &limited, &recipe.constraints),
         groups: group_plans.collect(),
         calibration,
         scoring_macs,

@@ -86,6 +86,28 @@ pub struct Target {
 pub enum Metric {
     /// Floating-point operations of one forward at the calibration set's mean length.
     Flops,
+    /// Weights, those of the embeddings among them.
+    Params,
+}
+
+impl Metric {
+    /// The metric as it is written in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Flops => "flops",
+            Self::Params => "params",
+        }
+    }
+
+    /// What there is so much of.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Flops => "FLOPs",
+            Self::Params => "parameters",
+        }
+    }
 }
 
 /// How units are scored and how the cut model is repaired.

@@ -27,6 +27,8 @@ TERMINAL = {"succeeded", "failed", "canceled", "expired"}
 LEASE_SECONDS = 5
 WORKERS = 3
 MOST_OPEN = 6
+# The bucket of the tests lives in memory and holds every result until the end.
+SECONDS_A_JOB = 6
 
 violations = []
 
@@ -152,9 +154,11 @@ class Soak:
 
     def drive(self):
         """Keeps some jobs open, cancels a few."""
+        next_job = time.monotonic()
         while not self.over.is_set():
             open_jobs = [job_id for job_id, job in list(self.jobs.items()) if job["state"] not in TERMINAL]
-            if len(open_jobs) < MOST_OPEN:
+            if len(open_jobs) < MOST_OPEN and time.monotonic() > next_job:
+                next_job = time.monotonic() + SECONDS_A_JOB
                 self.submit()
             for job_id in open_jobs:
                 self.look(job_id)

@@ -146,7 +146,7 @@ pub(crate) struct MappingBody {
 pub(crate) struct TargetBody {
     #[serde(default)]
     pub(crate) metric: MetricBody,
-    /// The share of the FLOPs that is KEPT: `60%` leaves a model of 60 % of the cost.
+    /// The share that is KEPT: `60%` leaves a model of 60 % of the FLOPs, or of the parameters.
     #[schema(
         example = "60%",
         pattern = "^(0\\.0{0,5}[1-9][0-9]{0,5}|[1-9][0-9]?(\\.[0-9]{1,6})?)%$"
@@ -173,6 +173,26 @@ pub(crate) enum MetricBody {
     /// Floating-point operations of one forward at the calibration set's mean length.
     #[default]
     Flops,
+    /// Weights, those of the embeddings among them.
+    Params,
+}
+
+impl From<MetricBody> for Metric {
+    fn from(body: MetricBody) -> Self {
+        match body {
+            MetricBody::Flops => Self::Flops,
+            MetricBody::Params => Self::Params,
+        }
+    }
+}
+
+impl From<Metric> for MetricBody {
+    fn from(metric: Metric) -> Self {
+        match metric {
+            Metric::Flops => Self::Flops,
+            Metric::Params => Self::Params,
+        }
+    }
 }
 
 impl From<MappingBody> for Mapping {
@@ -293,9 +313,8 @@ impl TargetBody {
                 Problem::invalid_field(pointer, failure.code.into(), failure.detail)
             }
         };
-        let MetricBody::Flops = self.metric;
         let target = Target {
-            metric: Metric::Flops,
+            metric: self.metric.into(),
             keep: Target::parse_keep(&self.value).map_err(at("/target/value"))?,
             tolerance: Target::parse_keep(&self.tolerance).map_err(at("/target/tolerance"))?,
         };

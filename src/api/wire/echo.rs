@@ -4,11 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::constraints::ConstraintsBody;
-use super::create::{
-    CalibrationBody, EvaluationBody, MappingBody, MetricBody, ModelBody, TargetBody,
-};
+use super::create::{CalibrationBody, EvaluationBody, MappingBody, ModelBody, TargetBody};
 use super::method::MethodBody;
-use crate::prune::recipe::{Mapping, Metric, Recipe};
+use crate::prune::recipe::{Mapping, Recipe};
 
 /// What was asked, with every default filled in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,9 +38,7 @@ impl From<&Recipe> for RequestEcho {
                 max_samples: evaluation.max_samples,
             }),
             target: TargetBody {
-                metric: match recipe.target.metric {
-                    Metric::Flops => MetricBody::Flops,
-                },
+                metric: recipe.target.metric.into(),
                 value: percent(recipe.target.keep),
                 tolerance: percent(recipe.target.tolerance),
             },

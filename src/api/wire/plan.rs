@@ -16,11 +16,11 @@ pub(crate) struct EstimateBody {
     parameters: u64,
     /// Bytes of `model.safetensors`.
     bytes: u64,
-    /// MACs that the cut model may cost.
-    target_macs: u64,
-    /// MACs when every unit is gone: no target below this can be met.
-    reachable_macs: u64,
-    /// The same as a share of `macs`, in percent.
+    /// MACs that the cut model may cost, or parameters that it may have, as the target's metric says.
+    target_cost: u64,
+    /// The same when every unit is gone that may go: no target below this can be met.
+    reachable_cost: u64,
+    /// The same as a share of the whole model, in percent.
     reachable_percent: f64,
     /// The groups of units and what each unit costs.
     groups: Vec<GroupBody>,
@@ -56,6 +56,7 @@ pub(crate) struct CalibrationUseBody {
 
 impl From<Plan> for EstimateBody {
     fn from(plan: Plan) -> Self {
+        let reachable_percent = plan.reachable_percent();
         let groups = plan.groups.into_iter().map(|group| GroupBody {
             group: group.group,
             kind: group.kind,
@@ -67,9 +68,9 @@ impl From<Plan> for EstimateBody {
             macs: plan.size.macs,
             parameters: plan.size.parameters,
             bytes: plan.size.bytes,
-            target_macs: plan.target_macs,
-            reachable_macs: plan.reachable_macs,
-            reachable_percent: 100.0 * plan.reachable_macs as f64 / plan.size.macs.max(1) as f64,
+            target_cost: plan.target_cost,
+            reachable_cost: plan.reachable_cost,
+            reachable_percent,
             groups: groups.collect(),
             calibration: CalibrationUseBody {
                 rows: plan.calibration.rows,

@@ -2,6 +2,7 @@
 
 mod constraints;
 mod method;
+mod metric;
 mod sources;
 
 use clap::Args;
@@ -9,9 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
 use constraints::ConstraintFlags;
+use metric::MetricFlag;
 
 use crate::job::Device;
-use crate::prune::recipe::{Constraints, Mapping, Metric, Recipe, Target};
+use crate::prune::recipe::{Constraints, Mapping, Recipe, Target};
 pub(super) use method::MethodFlags;
 pub(super) use sources::SourceFlags;
 
@@ -20,9 +22,12 @@ pub(super) use sources::SourceFlags;
 pub(super) struct RecipeFlags {
     #[command(flatten)]
     pub(super) sources: SourceFlags,
-    /// Share of the FLOPs to KEEP, for example 60%
+    /// Share to KEEP, for example 60%
     #[arg(long, value_name = "PERCENT")]
     target: String,
+    /// Of what: the FLOPs of a forward, or the parameters
+    #[arg(long, value_enum, default_value_t)]
+    metric: MetricFlag,
     /// How far below the target the result may end, as a share of it
     #[arg(long, value_name = "PERCENT", default_value = "1%")]
     tolerance: String,
@@ -39,7 +44,7 @@ impl RecipeFlags {
     /// The recipe.
     pub(super) fn recipe(&self) -> Result<Recipe, Exit> {
         let target = Target {
-            metric: Metric::Flops,
+            metric: self.metric.into(),
             keep: Target::parse_keep(&self.target)?,
             tolerance: Target::parse_keep(&self.tolerance)?,
         };
@@ -71,7 +76,7 @@ impl RecipeFlags {
         }
         request.insert(
             "target".to_owned(),
-            json!({"metric": "flops", "value": self.target, "tolerance": self.tolerance}),
+            json!({"metric": recipe.target.metric.as_str(), "value": self.target, "tolerance": self.tolerance}),
         );
         request.insert("constraints".to_owned(), json!(recipe.constraints));
         request.insert("method".to_owned(), json!(recipe.method));

@@ -13,8 +13,9 @@ pub mod ranking;
 
 use super::failure::{Code, Failure};
 use super::prepare::Prepared;
-use super::recipe::{Recipe, Target};
+use super::recipe::{Metric, Recipe, Target};
 use super::score::combine::UnitImportance;
+use super::surgery;
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
@@ -28,7 +29,17 @@ pub fn budget(groups: &[UnitGroup], cost: &Cost, keep: f64) -> u64 {
     (whole as f64 * keep).floor() as u64
 }
 
-/// The choice at a recipe's target, at the mean length of its calibration rows.
+/// What each unit costs in the target's metric; FLOPs at the mean length of the calibration rows.
+#[must_use]
+pub fn cost(prepared: &Prepared, metric: Metric) -> Cost {
+    let model = prepared.model.as_ref();
+    match metric {
+        Metric::Flops => model.cost(prepared.calibration.mean_length()),
+        Metric::Params => surgery::parameters(&prepared.weights, model.groups()),
+    }
+}
+
+/// The choice at a recipe's target.
 ///
 /// # Errors
 /// See [`select`].
@@ -37,11 +48,9 @@ pub fn choose(
     importance: &UnitImportance,
     recipe: &Recipe,
 ) -> Result<Masks, Failure> {
-    let model = prepared.model.as_ref();
-    let cost = model.cost(prepared.calibration.mean_length());
     select(
-        model.groups(),
-        &cost,
+        prepared.model.groups(),
+        &cost(prepared, recipe.target.metric),
         importance,
         &recipe.target,
         &recipe.constraints,
@@ -104,9 +113,10 @@ pub fn reachable_budget(
         return Err(Failure::new(
             Code::TargetUnreachable,
             format!(
-                "keeping {:.4}% cannot be reached: {what} the model still costs {least:.2}% of its FLOPs; \
+                "keeping {:.4}% cannot be reached: {what} the model still has {least:.2}% of its {}; \
                  ask for {least:.2}% or more",
-                target.keep * 100.0
+                target.keep * 100.0,
+                target.metric.noun()
             ),
         ));
     }

@@ -64,8 +64,9 @@ impl Intake for Scripted {
         Ok(Plan {
             architecture: "bert".into(),
             size: report().size.before,
-            target_macs: 60,
-            reachable_macs: 5,
+            metric: optin::prune::recipe::Metric::Flops,
+            target_cost: 60,
+            reachable_cost: 5,
             groups: Vec::new(),
             calibration: CalibrationUse {
                 rows: 1,
