@@ -268,9 +268,9 @@ impl Record {
         match failure.code {
             Code::Canceled => self.end(State::Canceled, None, now),
             Code::DeadlineExceeded => self.end(State::Expired, Some(failure), now),
+            // Who was asked to stop is not tried again and has not failed: see `requeue`.
             code if code.retryable()
-                && self.spent < self.job.max_attempts
-                && !self.job.cancel_requested =>
+                && (self.spent < self.job.max_attempts || self.job.cancel_requested) =>
             {
                 let wait = FIRST_BACKOFF_MS
                     .saturating_mul(1 << (self.spent - 1).clamp(0, 20))

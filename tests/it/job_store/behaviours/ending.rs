@@ -83,6 +83,26 @@ pub async fn a_result_that_was_ready_before_the_cancel_request_counts(store: Sto
     );
 }
 
+pub async fn what_would_be_tried_again_is_canceled_when_asked_to_stop(store: Store) {
+    let ended = async |code: Code, max_attempts: i64| {
+        let job = optin::job::NewJob {
+            max_attempts,
+            ..new_job("a")
+        };
+        let job = created(store.as_ref(), job).await;
+        let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+        store.request_cancel(&Scope::Service, job.id).await.unwrap();
+        let outcome = Outcome::Failed(failure(code));
+        let job = store.finish(&lease, outcome).await.unwrap();
+        (job.state, job.failure.map(|failure| failure.code))
+    };
+    assert_eq!(ended(Code::StorageError, 3).await, (State::Canceled, None));
+    assert_eq!(ended(Code::StorageError, 1).await, (State::Canceled, None));
+    // What would fail again has failed, whoever asked for what meanwhile.
+    let failed = (State::Failed, Some(Code::InvalidData));
+    assert_eq!(ended(Code::InvalidData, 3).await, failed);
+}
+
 pub async fn a_canceled_job_of_a_dead_worker_ends(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     claimed(store.as_ref(), SHORT_MS).await;

@@ -85,6 +85,7 @@ macro_rules! conformance {
             a_heartbeat_keeps_the_lease_and_writes_progress,
             cancel_ends_a_queued_job_and_asks_a_running_one,
             a_result_that_was_ready_before_the_cancel_request_counts,
+            what_would_be_tried_again_is_canceled_when_asked_to_stop,
             a_canceled_job_of_a_dead_worker_ends,
             a_deadline_ends_a_waiting_job_and_tells_a_running_one,
             retryable_failures_are_tried_again_and_others_are_not,
