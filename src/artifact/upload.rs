@@ -4,6 +4,7 @@
 //! caller who no longer waits, takes back the parts that were sent.
 
 use std::path::Path as FilePath;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -125,11 +126,19 @@ struct Draft {
 
 impl Draft {
     async fn begin(store: &ArtifactStore, at: &Path) -> Result<Self, ArtifactError> {
-        let upload = store.inner.put_multipart(at).await;
-        Ok(Self {
-            upload: Some(upload.map_err(|error| store.failed(error))?),
-            parts: JoinSet::new(),
-        })
+        let (inner, at) = (Arc::clone(&store.inner), at.clone());
+        // Once asked for, an upload is there, whoever still waits for the answer: so the answer is heard in any
+        // case, and a draft that nobody takes takes itself back.
+        let begun = tokio::spawn(async move {
+            Ok(Self {
+                upload: Some(inner.put_multipart(&at).await?),
+                parts: JoinSet::new(),
+            })
+        });
+        match begun.await {
+            Ok(draft) => draft.map_err(|error| store.failed(error)),
+            Err(error) => Err(ArtifactError::Failed(Box::new(error))),
+        }
     }
 
     async fn send(&mut self, store: &ArtifactStore, part: Bytes) -> Result<(), ArtifactError> {
