@@ -55,6 +55,12 @@ impl Config {
         Ok(Self { map })
     }
 
+    /// The configuration that this object is.
+    #[must_use]
+    pub fn new(map: Map<String, Value>) -> Self {
+        Self { map }
+    }
+
     /// The whole object.
     #[must_use]
     pub fn map(&self) -> &Map<String, Value> {

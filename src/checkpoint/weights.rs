@@ -59,6 +59,29 @@ impl Weights {
             (false, true) => shard_names(folder, limits)?,
             (false, false) => return Err(no_weights(folder)),
         };
+        let mut room = limits.weights_bytes;
+        let shards = names.iter().map(|name| {
+            let shard = Shard::read(&folder.join(name), room, limits)?;
+            room -= shard.data.len() as u64;
+            Ok((name.as_str(), shard))
+        });
+        Self::of_shards(shards, limits)
+    }
+
+    /// The weights of one safetensors file in memory.
+    ///
+    /// # Errors
+    /// When they are malformed.
+    pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self, CheckpointError> {
+        let invalid = |what: String| CheckpointError::Invalid(format!("the weights {what}"));
+        let shard = Shard::of(bytes, limits).map_err(invalid)?;
+        Self::of_shards([Ok((SINGLE, shard))], limits)
+    }
+
+    fn of_shards<'a>(
+        shards: impl IntoIterator<Item = Result<(&'a str, Shard), CheckpointError>>,
+        limits: &Limits,
+    ) -> Result<Self, CheckpointError> {
         let mut digest = Sha256::new();
         let mut weights = Self {
             shards: Vec::new(),
@@ -66,10 +89,8 @@ impl Weights {
             sha256: String::new(),
             device: Device::Cpu,
         };
-        let mut room = limits.weights_bytes;
-        for name in &names {
-            let shard = Shard::read(&folder.join(name), room, limits)?;
-            room -= shard.data.len() as u64;
+        for shard in shards {
+            let (name, shard) = shard?;
             digest.update(&shard.data);
             for (position, tensor) in shard.header.tensors.iter().enumerate() {
                 let place = (weights.shards.len(), position);
@@ -237,18 +258,23 @@ impl Shard {
         // The header's claim is checked against the file before the file is read.
         let mut prefix = [0; header::PREFIX_BYTES as usize];
         file.read_exact(&mut prefix).map_err(failed)?;
-        let header_bytes = header::length(prefix, bytes, limits).map_err(wrong)?;
+        header::length(prefix, bytes, limits).map_err(wrong)?;
         let mut data = Vec::with_capacity(bytes as usize);
         data.extend_from_slice(&prefix);
         file.take(bytes - header::PREFIX_BYTES)
             .read_to_end(&mut data)
             .map_err(failed)?;
-        let offset = prefix.len() + header_bytes;
-        if data.len() < offset {
-            return Err(wrong("became shorter while it was read".to_owned()));
-        }
-        let header = header::parse(&data[prefix.len()..offset], data.len() - offset, limits)
-            .map_err(wrong)?;
+        Self::of(data, limits).map_err(wrong)
+    }
+
+    /// From the bytes of a file; the error says what is wrong with it.
+    fn of(data: Vec<u8>, limits: &Limits) -> Result<Self, String> {
+        const PREFIX: usize = header::PREFIX_BYTES as usize;
+        let Some(prefix) = data.first_chunk::<PREFIX>() else {
+            return Err(format!("has only {} bytes; it is truncated", data.len()));
+        };
+        let offset = PREFIX + header::length(*prefix, data.len() as u64, limits)?;
+        let header = header::parse(&data[PREFIX..offset], data.len() - offset, limits)?;
         Ok(Self {
             header,
             data,

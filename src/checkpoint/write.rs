@@ -45,8 +45,31 @@ fn write_file(
     tensors: &[OutTensor<'_>],
     metadata: Option<&HashMap<String, String>>,
 ) -> Result<u64> {
-    let header = header(tensors, metadata);
     let mut file = BufWriter::new(File::create(path)?);
+    let bytes = write_to(&mut file, tensors, metadata)?;
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?
+        .sync_all()?;
+    Ok(bytes)
+}
+
+/// The same file in memory.
+///
+/// # Errors
+/// Never: memory takes it.
+pub fn bytes(tensors: &[OutTensor<'_>]) -> Result<Vec<u8>> {
+    let size: usize = tensors.iter().map(|tensor| tensor.bytes.len()).sum();
+    let mut bytes = Vec::with_capacity(size + (1 << 16));
+    write_to(&mut bytes, tensors, None)?;
+    Ok(bytes)
+}
+
+fn write_to(
+    file: &mut impl Write,
+    tensors: &[OutTensor<'_>],
+    metadata: Option<&HashMap<String, String>>,
+) -> Result<u64> {
+    let header = header(tensors, metadata);
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(&header)?;
     let mut bytes = 8 + header.len() as u64;
@@ -54,9 +77,6 @@ fn write_file(
         file.write_all(&tensor.bytes)?;
         bytes += tensor.bytes.len() as u64;
     }
-    file.into_inner()
-        .map_err(std::io::IntoInnerError::into_error)?
-        .sync_all()?;
     Ok(bytes)
 }
 

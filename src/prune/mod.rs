@@ -11,6 +11,7 @@ pub mod journal;
 pub mod lanes;
 pub mod memory;
 pub mod outcome;
+pub mod peak;
 pub mod plan;
 pub mod prepare;
 pub mod recipe;
@@ -22,22 +23,25 @@ pub mod stage;
 pub mod stopwatch;
 pub mod student;
 pub mod surgery;
+pub mod timing;
 pub mod verify;
 pub mod watch;
 
 use std::path::PathBuf;
 
 use failure::Failure;
-use journal::Journal;
+use journal::{Journal, NoJournal};
 use plan::Plan;
 use prepare::Prepared;
-use recipe::{Metric, Recipe};
+use recipe::Recipe;
 use report::Report;
 use score::combine::UnitImportance;
+use search::Limit;
 use search::frontier::{Frontier, frontier};
+use search::price::Price;
 use stage::Stage;
 use stopwatch::Stopwatch;
-use watch::Watch;
+use watch::{Unwatched, Watch};
 
 use crate::model::device::Device;
 use crate::model::mask::Masks;
@@ -79,19 +83,20 @@ pub fn run(
 ) -> Result<Report, Failure> {
     let mut clock = Stopwatch::new(watch);
     let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
-    let plan = clock.time(Stage::Planning, || {
-        let plan = plan::draw_up(&prepared, recipe)?;
+    let (plan, limit) = clock.time(Stage::Planning, || {
+        let limit = Limit::of(&prepared, recipe, journal, watch)?;
+        let plan = plan::draw_up(&prepared, recipe, &limit.price)?;
         memory::check(&plan, memory::available(&places.device))?;
-        Ok(plan)
+        Ok((plan, limit))
     })?;
     let (scores, audit) = clock.time(Stage::Scoring, || {
         let scores = score::score(&prepared, recipe, journal, watch)?;
-        let audit = audit::on_request(&prepared, recipe, &scores, watch)?;
+        let audit = audit::on_request(&prepared, recipe, &limit, &scores, watch)?;
         Ok((scores, audit))
     })?;
     let (masks, frontier) = clock.time(Stage::Searching, || {
         let importance = score::combine::combine(&scores, &recipe.method);
-        search(&prepared, &importance, recipe)
+        search(&prepared, &importance, recipe, &limit)
     })?;
     let repairs = clock.time(Stage::Compensating, || {
         compensate::compensate_once(&prepared, &masks, recipe, journal, watch)
@@ -113,7 +118,7 @@ pub fn run(
         &cut,
         clock.times(),
     );
-    outcome::close(&prepared, &masks, &frontier, &report, cut)
+    outcome::close(&prepared, &masks, &limit, &frontier, &report, cut)
         .map_err(|failure| failure.in_stage(Stage::Verifying))?;
     Ok(report)
 }
@@ -123,12 +128,16 @@ fn search(
     prepared: &Prepared,
     importance: &UnitImportance,
     recipe: &Recipe,
+    limit: &Limit,
 ) -> Result<(Masks, Frontier), Failure> {
-    let masks = search::choose(prepared, importance, recipe)?;
-    let groups = prepared.model.groups();
-    let [flops, parameters] =
-        [Metric::Flops, Metric::Params].map(|metric| search::cost(prepared, metric));
-    let frontier = frontier(groups, &flops, &parameters, importance, &recipe.constraints);
+    let masks = search::choose(prepared, importance, recipe, limit)?;
+    let frontier = frontier(
+        prepared.model.groups(),
+        &Price::PerUnit(search::macs(prepared)),
+        &search::parameters(prepared),
+        importance,
+        &recipe.constraints,
+    );
     Ok((masks, frontier))
 }
 
@@ -139,5 +148,7 @@ fn search(
 pub fn estimate(places: &Places, recipe: &Recipe) -> Result<Plan, Failure> {
     let prepared =
         Prepared::read(places, recipe).map_err(|failure| failure.in_stage(Stage::Preparing))?;
-    plan::draw_up(&prepared, recipe).map_err(|failure| failure.in_stage(Stage::Planning))
+    Limit::of(&prepared, recipe, &NoJournal, &Unwatched)
+        .and_then(|limit| plan::draw_up(&prepared, recipe, &limit.price))
+        .map_err(|failure| failure.in_stage(Stage::Planning))
 }

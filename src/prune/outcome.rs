@@ -9,8 +9,10 @@ use super::prepare::Prepared;
 use super::recipe::Recipe;
 use super::report::{BeforeAfter, GroupReport, Report, Size, StageTime};
 use super::score;
+use super::search::Limit;
 use super::search::frontier::{self, Frontier};
 use super::search::keep_map::KeepMap;
+use super::search::latency;
 use super::student::Student;
 use super::surgery;
 use super::surgery::card::card;
@@ -153,6 +155,7 @@ pub fn report(
 pub fn close(
     prepared: &Prepared,
     masks: &Masks,
+    limit: &Limit,
     frontier: &Frontier,
     report: &Report,
     cut: Cut,
@@ -173,6 +176,9 @@ pub fn close(
         &KeepMap::new(prepared.model.groups(), masks),
     )?;
     draft.write_json(frontier::NAME, frontier)?;
+    if let Some(table) = &limit.latency {
+        draft.write_json(latency::NAME, table)?;
+    }
     draft.write_json("report.json", report)?;
     let companions: Vec<&str> = export.companions.iter().map(|(name, _)| *name).collect();
     draft.write("README.md", card(report, &companions).as_bytes())?;

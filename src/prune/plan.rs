@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::lanes;
+use super::peak;
 use super::prepare::Prepared;
-use super::recipe::{Metric, Recipe, TokenWeights};
+use super::recipe::{Metric, Recipe};
 use super::report::{CalibrationUse, Size};
-use super::score::exact::MOST_VARIANTS;
 use super::score::{self, STACKED_TOKENS, sketch};
-use super::search::{self, ranking};
+use super::search::{self, price::Price};
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 
@@ -24,7 +24,9 @@ pub struct Plan {
     pub size: Size,
     /// What the target limits.
     pub metric: Metric,
-    /// MACs that the cut model may cost, or parameters that it may have.
+    /// What the model costs in that metric: MACs, parameters, or nanoseconds.
+    pub whole_cost: u64,
+    /// What the cut model may cost.
     pub target_cost: u64,
     /// The same when every unit is gone that may go: no target below this can be met.
     pub reachable_cost: u64,
@@ -44,11 +46,7 @@ impl Plan {
     /// The smallest share of the model that can be reached, in percent of the target's metric.
     #[must_use]
     pub fn reachable_percent(&self) -> f64 {
-        let whole = match self.metric {
-            Metric::Flops => self.size.macs,
-            Metric::Params => self.size.parameters,
-        };
-        100.0 * self.reachable_cost as f64 / whole.max(1) as f64
+        100.0 * self.reachable_cost as f64 / self.whole_cost.max(1) as f64
     }
 }
 
@@ -69,15 +67,11 @@ pub struct GroupPlan {
 ///
 /// # Errors
 /// [`TargetUnreachable`](super::failure::Code::TargetUnreachable), or a fault of ours.
-pub fn draw_up(prepared: &Prepared, recipe: &Recipe) -> Result<Plan, Failure> {
+pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Plan, Failure> {
     let groups = prepared.model.groups();
-    recipe.constraints.check(groups)?;
     let calibration = prepared.calibration_use(recipe);
     let cost = prepared.model.cost(calibration.mean_length);
-    let metric = recipe.target.metric;
-    let limited = search::cost(prepared, metric);
-    let target_cost =
-        search::reachable_budget(groups, &limited, &recipe.target, &recipe.constraints)?;
+    let target_cost = search::reachable_budget(groups, price, &recipe.target, &recipe.constraints)?;
     let scoring_macs = scoring_macs(prepared, recipe);
     let group_plans = groups
         .iter()
@@ -91,14 +85,15 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe) -> Result<Plan, Failure> {
     Ok(Plan {
         architecture: prepared.architecture.to_owned(),
         size: size(prepared, &cost),
-        metric,
+        metric: recipe.target.metric,
+        whole_cost: price.whole(groups),
         target_cost,
-        reachable_cost: ranking::least(groups, &limited, &recipe.constraints),
+        reachable_cost: search::least(groups, price, &recipe.constraints),
         groups: group_plans.collect(),
         calibration,
         scoring_macs,
         scoring_ms: (scoring_macs as f64 * ms_per_mac(prepared, recipe)?) as u64,
-        peak_bytes: peak_bytes(prepared, recipe),
+        peak_bytes: peak::bytes(prepared, recipe),
     })
 }
 
@@ -110,18 +105,11 @@ fn size(prepared: &Prepared, cost: &Cost) -> Size {
     }
 }
 
-/// Tokens of the scoring rows.
-fn scoring_tokens(prepared: &Prepared, rows: &[usize]) -> usize {
-    rows.iter()
-        .map(|&row| prepared.calibration.examples[row].ids.len())
-        .sum()
-}
-
 /// Each exact unit of a block runs every later block once, over all scoring rows; sketched units share one
 /// way back a probe, which costs as much as a forward, and one more forward a round.
 fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let rows = prepared.scoring_rows(recipe);
-    let length = scoring_tokens(prepared, &rows) as f64 / rows.len().max(1) as f64;
+    let length = prepared.tokens(&rows) as f64 / rows.len().max(1) as f64;
     let cost = prepared.model.cost(length);
     let mut after = cost.fixed;
     let mut total = 0;
@@ -152,59 +140,10 @@ fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     lanes::run(batches.len(), |index| {
         Ok(model.forward(&batches[index], &full)?)
     })?;
-    let length = scoring_tokens(prepared, &rows) as f64 / rows.len().max(1) as f64;
+    let length = prepared.tokens(&rows) as f64 / rows.len().max(1) as f64;
     let macs = model
         .cost(length)
         .macs(model.groups().iter().map(|group| group.width))
         * rows.len() as u64;
     Ok(start.elapsed().as_secs_f64() * 1e3 / macs.max(1) as f64)
-}
-
-/// The weights twice (stored, and as f32), and the larger of what scoring and repair hold at once.
-fn peak_bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
-    const F32: usize = 4;
-    let groups = prepared.model.groups();
-    let hidden = groups
-        .iter()
-        .enumerate()
-        .map(|(block, _)| prepared.model.projection(block).bias().elem_count());
-    let hidden = hidden.max().unwrap_or(0);
-    let units = groups
-        .iter()
-        .map(|group| group.width * group.span)
-        .max()
-        .unwrap_or(0);
-    let sizes = prepared.calibration_use(recipe);
-    let scoring = scoring_tokens(prepared, &prepared.scoring_rows(recipe));
-    let features = groups.len() / 2 + 1;
-    // Inputs of all blocks, the seam of one; then, in each lane, a stack in flight and its sampled rows.
-    let teacher = scoring * (hidden * (groups.len() + features + 2) + units);
-    let lane = STACKED_TOKENS * 2 * (units + 4 * hidden)
-        + MOST_VARIANTS * sizes.gram_tokens * hidden * (features + 2);
-    // A trace in each lane: activations and slopes, or query, key, value and context; the norms' inputs,
-    // outputs and residuals. Then a stack of probes on its way back, and the probes themselves.
-    let kept: usize = groups
-        .iter()
-        .map(|group| 4 * group.width * group.span + 4 * hidden)
-        .sum();
-    let back = prepared.model.differentiable().is_some();
-    let traced = sketch::TRACED_TOKENS * kept + STACKED_TOKENS * (5 * units + 6 * hidden);
-    let sketches = score::sketched(prepared.model.as_ref(), recipe).contains(&true);
-    let lane = match sketches {
-        true => lane.max(traced),
-        false => lane,
-    };
-    let probes = match sketches {
-        true => features * sketch::ROUND * 2 * sketch::MOST_TERMS * hidden,
-        false => 0,
-    };
-    // Both models' rows, and one block's inputs and targets; its moments in f64; and before them the way
-    // back that tells what tokens count.
-    let weighing = match back && recipe.method.token_weights == TokenWeights::Sensitivity {
-        true => lanes::lanes() * traced + sizes.tokens * groups.len(),
-        false => 0,
-    };
-    let repair = sizes.tokens * (units + 6 * hidden) + 4 * units * (units + hidden) + weighing;
-    let working = (teacher + probes + lanes::lanes() * lane).max(repair);
-    prepared.weights.total_bytes() + F32 as u64 * (prepared.weights.parameters() + working as u64)
 }

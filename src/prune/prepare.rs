@@ -93,20 +93,23 @@ impl Prepared {
             .collect()
     }
 
+    /// Tokens of these calibration rows.
+    #[must_use]
+    pub fn tokens(&self, rows: &[usize]) -> usize {
+        let examples = rows.iter().map(|&row| &self.calibration.examples[row]);
+        examples.map(|example| example.ids.len()).sum()
+    }
+
     /// The calibration as it is used.
     #[must_use]
     pub fn calibration_use(&self, recipe: &Recipe) -> CalibrationUse {
         let scoring = self.scoring_rows(recipe);
-        let scoring_tokens: usize = scoring
-            .iter()
-            .map(|&row| self.calibration.examples[row].ids.len())
-            .sum();
         CalibrationUse {
             rows: self.calibration.examples.len(),
             scoring_rows: scoring.len(),
             tokens: self.calibration.tokens(),
             mean_length: self.calibration.mean_length(),
-            gram_tokens: recipe.method.gram_tokens.min(scoring_tokens),
+            gram_tokens: recipe.method.gram_tokens.min(self.tokens(&scoring)),
         }
     }
 }

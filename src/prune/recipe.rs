@@ -88,6 +88,9 @@ pub enum Metric {
     Flops,
     /// Weights, those of the embeddings among them.
     Params,
+    /// Time of one forward of eight rows of the calibration set's mean length, as measured on the machine that
+    /// runs the job: two runs may choose differently.
+    LatencyMs,
 }
 
 impl Metric {
@@ -97,6 +100,7 @@ impl Metric {
         match self {
             Self::Flops => "flops",
             Self::Params => "params",
+            Self::LatencyMs => "latency_ms",
         }
     }
 
@@ -106,6 +110,7 @@ impl Metric {
         match self {
             Self::Flops => "FLOPs",
             Self::Params => "parameters",
+            Self::LatencyMs => "latency",
         }
     }
 }

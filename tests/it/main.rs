@@ -22,5 +22,6 @@ mod openapi;
 mod prune;
 mod service;
 mod source;
+mod target;
 mod webhook;
 mod worker;

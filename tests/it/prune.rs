@@ -9,7 +9,7 @@ use optin::prune::digest::sha256_of;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::{FolderJournal, NoJournal};
 use optin::prune::memory;
-use optin::prune::recipe::{Compensation, Estimator, Method, Metric};
+use optin::prune::recipe::{Compensation, Estimator, Method};
 use optin::prune::report::Report;
 use optin::prune::search::keep_map::KeepMap;
 use optin::prune::stage::Stage;
@@ -353,28 +353,6 @@ fn an_estimate_knows_what_a_run_will_cost() {
             && plan.peak_bytes > plan.size.bytes
     );
     assert!(!folder.root.path().join("unused").exists());
-}
-
-#[test]
-fn parameters_can_be_the_target() {
-    let folder = Folder::new(Tiny::default());
-    let mut recipe = folder.recipe(0.8);
-    recipe.target.metric = Metric::Params;
-    recipe.target.tolerance = 0.05;
-    let plan = estimate(&folder.places("unused"), &recipe).unwrap();
-    let report = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap();
-    let size = &report.size;
-    assert_eq!(
-        plan.target_cost,
-        (0.8 * size.before.parameters as f64) as u64
-    );
-    assert!(size.after.parameters <= plan.target_cost);
-    assert!(size.after.parameters as f64 >= 0.76 * size.before.parameters as f64 - 1.0);
-    // Without any unit the embeddings and the head are still there.
-    recipe.target.keep = plan.reachable_percent() / 100.0 - 0.01;
-    let failure = estimate(&folder.places("unused"), &recipe).unwrap_err();
-    assert_eq!(failure.code, Code::TargetUnreachable);
-    assert!(failure.detail.contains("parameters"), "{}", failure.detail);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(crate) struct EstimateBody {
     parameters: u64,
     /// Bytes of `model.safetensors`.
     bytes: u64,
-    /// MACs that the cut model may cost, or parameters that it may have, as the target's metric says.
+    /// What the cut model may cost in the target's metric: MACs, parameters, or nanoseconds.
     target_cost: u64,
     /// The same when every unit is gone that may go: no target below this can be met.
     reachable_cost: u64,

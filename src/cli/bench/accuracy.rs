@@ -24,7 +24,7 @@ use crate::prune::recipe::{
     Compensation, Importance, Method, Recipe, Target, TokenWeights, Trajectory,
 };
 use crate::prune::score::{self, Scores, combine::combine};
-use crate::prune::search;
+use crate::prune::search::{self, Limit};
 use crate::prune::student::Student;
 use crate::prune::verify::{quality, run as forward};
 use crate::prune::watch::Watch;
@@ -227,7 +227,8 @@ fn student<'a>(
     watch: &dyn Watch,
 ) -> Result<Student<'a>, Failure> {
     let importance = combine(scores, &recipe.method);
-    let masks = search::choose(prepared, &importance, recipe)?;
+    let limit = Limit::of(prepared, recipe, journal, watch)?;
+    let masks = search::choose(prepared, &importance, recipe, &limit)?;
     let repairs = compensate::compensate_once(prepared, &masks, recipe, journal, watch)?;
     Ok(Student::repaired(prepared.model.as_ref(), masks, &repairs)?)
 }

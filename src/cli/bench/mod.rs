@@ -1,6 +1,7 @@
 //! `optin bench`: what pruning costs on this machine, and what it keeps of a model's quality.
 
 mod accuracy;
+mod forward;
 mod speed;
 
 use clap::Subcommand;
@@ -14,6 +15,8 @@ use crate::prune::recipe::{Constraints, Metric, Recipe, Target};
 pub(super) enum BenchCommand {
     /// Time of a forward, of exact and sketched scores, of repair and search, side by side
     Speed(speed::SpeedCommand),
+    /// Time of a dense forward of random rows, to be held against another engine's
+    Forward(forward::ForwardCommand),
     /// Quality over targets, variants of the method and seeds
     Accuracy(accuracy::AccuracyCommand),
 }
@@ -22,6 +25,7 @@ pub(super) enum BenchCommand {
 pub(super) fn run(command: &BenchCommand) -> Result<(), Exit> {
     match command {
         BenchCommand::Speed(command) => speed::run(command),
+        BenchCommand::Forward(command) => forward::run(command),
         BenchCommand::Accuracy(command) => accuracy::run(command),
     }
 }

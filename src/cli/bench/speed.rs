@@ -25,8 +25,9 @@ use crate::prune::recipe::Recipe;
 use crate::prune::score::combine::combine;
 use crate::prune::score::teacher::Teacher;
 use crate::prune::score::{exact, score, sketch};
+use crate::prune::search::{self, Limit};
 use crate::prune::watch::Unwatched;
-use crate::prune::{compensate, lanes, search};
+use crate::prune::{compensate, lanes};
 
 /// Flags of `optin bench speed`.
 #[derive(Args)]
@@ -123,7 +124,8 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     let (scores, took) = time(|| score(&prepared, &recipe, &NoJournal, &Unwatched))?;
     note("scoring, as a job does it".to_owned(), &took, 1.0);
     let importance = combine(&scores, &recipe.method);
-    let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe))?;
+    let limit = Limit::of(&prepared, &recipe, &NoJournal, &Unwatched)?;
+    let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe, &limit))?;
     note("search, 50%".to_owned(), &took, 1.0);
     let (_, took) = time(|| compensate::compensate(&prepared, &masks, &recipe, &Unwatched))?;
     let rows = prepared.calibration.examples.len();

@@ -12,6 +12,9 @@ pub(super) enum MetricFlag {
     Flops,
     /// Weights, those of the embeddings among them.
     Params,
+    /// Time of a forward, as measured on the machine that prunes.
+    #[value(name = "latency_ms")]
+    LatencyMs,
 }
 
 impl From<MetricFlag> for Metric {
@@ -19,6 +22,7 @@ impl From<MetricFlag> for Metric {
         match flag {
             MetricFlag::Flops => Self::Flops,
             MetricFlag::Params => Self::Params,
+            MetricFlag::LatencyMs => Self::LatencyMs,
         }
     }
 }

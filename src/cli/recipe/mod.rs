@@ -25,7 +25,7 @@ pub(super) struct RecipeFlags {
     /// Share to KEEP, for example 60%
     #[arg(long, value_name = "PERCENT")]
     target: String,
-    /// Of what: the FLOPs of a forward, or the parameters
+    /// Of what: the FLOPs of a forward, the parameters, or the time of a forward
     #[arg(long, value_enum, default_value_t)]
     metric: MetricFlag,
     /// How far below the target the result may end, as a share of it

@@ -17,7 +17,7 @@ use super::recipe::{Method, Recipe};
 use super::score::combine::{Scale, combine};
 use super::score::teacher::Teacher;
 use super::score::{Scores, UnitScores, exact, score, sketched};
-use super::search;
+use super::search::{self, Limit};
 use super::stage::Stage;
 use super::stopwatch::Stopwatch;
 use super::watch::Watch;
@@ -72,8 +72,13 @@ pub fn run(
 ) -> Result<AuditReport, Failure> {
     let mut clock = Stopwatch::new(watch);
     let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
+    let limit = clock.time(Stage::Planning, || {
+        Limit::of(&prepared, recipe, journal, watch)
+    })?;
     let scores = clock.time(Stage::Scoring, || score(&prepared, recipe, journal, watch))?;
-    clock.time(Stage::Scoring, || audit(&prepared, recipe, &scores, watch))
+    clock.time(Stage::Scoring, || {
+        audit(&prepared, recipe, &limit, &scores, watch)
+    })
 }
 
 /// Audits where the recipe asks for it and there is something to audit.
@@ -83,12 +88,13 @@ pub fn run(
 pub fn on_request(
     prepared: &Prepared,
     recipe: &Recipe,
+    limit: &Limit,
     scores: &Scores,
     watch: &dyn Watch,
 ) -> Result<Option<AuditReport>, Failure> {
     let sketched = sketched(prepared.model.as_ref(), recipe);
     match recipe.method.audit && sketched.contains(&true) {
-        true => audit(prepared, recipe, scores, watch).map(Some),
+        true => audit(prepared, recipe, limit, scores, watch).map(Some),
         false => Ok(None),
     }
 }
@@ -100,6 +106,7 @@ pub fn on_request(
 pub fn audit(
     prepared: &Prepared,
     recipe: &Recipe,
+    limit: &Limit,
     scores: &Scores,
     watch: &dyn Watch,
 ) -> Result<AuditReport, Failure> {
@@ -117,7 +124,7 @@ pub fn audit(
         ..recipe.method
     };
     let importance = combine(scores, &method);
-    let masks = &search::choose(prepared, &importance, recipe)?;
+    let masks = &search::choose(prepared, &importance, recipe, limit)?;
     let sampled = sample::draw(&importance, masks, &sketched, recipe.calibration.seed);
     let teacher = Teacher::run(prepared, recipe)?;
     let total = sampled.len() as u64;

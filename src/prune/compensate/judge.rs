@@ -7,10 +7,7 @@ use super::walk::Problem;
 use crate::model::nn::linear::Linear;
 
 /// `||Y - projection(X)||^2 / ||Y - mean Y||^2` over these problems, each token by its weight.
-pub(super) fn relative_error<'a>(
-    problems: impl Iterator<Item = &'a Problem>,
-    projection: &Linear,
-) -> Result<f64> {
+pub(super) fn relative_error(problems: &[Problem], projection: &Linear) -> Result<f64> {
     let (mut error, mut weight) = (0.0, 0.0);
     let (mut sum, mut squares): (Option<Tensor>, f64) = (None, 0.0);
     let total =

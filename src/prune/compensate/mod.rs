@@ -29,6 +29,7 @@ use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 use judge::relative_error;
 use moments::Moments;
+pub use walk::{AT_ONCE, BATCH_TOKENS, judged};
 use walk::{Problem, Walk};
 
 /// The repaired projections.
@@ -77,7 +78,8 @@ pub fn compensate_once(
     Ok(repairs)
 }
 
-/// Repairs every projection that lost inputs, or whose inputs changed.
+/// Repairs every projection that lost inputs, or whose inputs changed. Of a block's activations a few
+/// batches are in memory at a time, and those of the held-out rows.
 ///
 /// # Errors
 /// When asked to stop, or the graph fails.
@@ -97,12 +99,11 @@ pub fn compensate(
         watch.proceed()?;
         watch.progress(block as u64, blocks as u64);
         pruned |= !masks.is_full(block);
-        let problems = lanes::run(walks.len(), |index| Ok(walks[index].pose(&student, block)?))?;
+        let posed = pose(&mut walks, &student, block)?;
         // Before the first cut both models agree and there is nothing to solve.
         if pruned {
             let dtype = prepared.weights.dtype(&group.projection_weight);
-            let before = student.projection(block).clone();
-            let (repaired, report) = repair(&walks, &problems, &before, recipe, |linear| {
+            let (repaired, report) = repair(&posed, student.projection(block), recipe, |linear| {
                 document::as_stored(linear, dtype)
             })?;
             repairs.reports.push(CompensationReport {
@@ -114,47 +115,67 @@ pub fn compensate(
                 repairs.projections[block] = Some(linear);
             }
         }
+        drop(posed);
         let next = lanes::run(walks.len(), |index| {
-            Ok(problems[index].output(&student, block)?)
+            Ok(walks[index].output(&student, block)?)
         })?;
-        for ((walk, problem), student) in walks.iter_mut().zip(problems).zip(next) {
-            walk.step(problem, student);
+        for (walk, next) in walks.iter_mut().zip(next) {
+            walk.student = next;
         }
     }
     watch.progress(blocks as u64, blocks as u64);
     Ok(repairs)
 }
 
+/// What all rows say of one block.
+struct Posed {
+    /// Of the rows that the fit sees.
+    moments: Moments,
+    /// Those that it is judged on.
+    judges: Vec<Problem>,
+}
+
+/// Poses a block's problem, a few batches at a time, and takes the teacher over the block.
+fn pose(
+    walks: &mut [Walk],
+    student: &Student<'_>,
+    block: usize,
+) -> std::result::Result<Posed, Failure> {
+    let (outputs, inputs) = student.projection(block).weight().dims2()?;
+    let mut moments = Moments::new(inputs, outputs);
+    let mut judges = Vec::new();
+    for some in walks.chunks_mut(lanes::lanes() * AT_ONCE) {
+        let problems = lanes::run(some.len(), |index| Ok(some[index].pose(student, block)?))?;
+        for (walk, (problem, teacher)) in some.iter_mut().zip(problems) {
+            walk.teacher = teacher;
+            if walk.part.fits {
+                moments.add(&problem.inputs, &problem.target, problem.weights.as_ref())?;
+            }
+            if walk.part.judges {
+                judges.push(problem);
+            }
+        }
+    }
+    Ok(Posed { moments, judges })
+}
+
 /// Solves one projection again. `stored` rounds it as the checkpoint will hold it.
 fn repair(
-    walks: &[Walk],
-    problems: &[Problem],
+    posed: &Posed,
     before: &Linear,
     recipe: &Recipe,
     stored: impl Fn(&Linear) -> Result<Linear>,
 ) -> std::result::Result<(Option<Linear>, CompensationReport), Failure> {
-    let (outputs, inputs) = before.weight().dims2()?;
-    let mut moments = Moments::new(inputs, outputs);
-    let both = || walks.iter().zip(problems);
-    for (_, problem) in both().filter(|(walk, _)| !walk.held_out) {
-        moments.add(&problem.inputs, &problem.target, problem.weights.as_ref())?;
-    }
-    let held_out = walks.iter().any(|walk| walk.held_out);
-    // With too few rows to hold some out, the fit itself is the judge.
-    let judged = || {
-        both()
-            .filter(|(walk, _)| walk.held_out || !held_out)
-            .map(|(_, problem)| problem)
-    };
-    let error_before = relative_error(judged(), before)?;
+    let Posed { moments, judges } = posed;
+    let error_before = relative_error(judges, before)?;
     let solved = match recipe.method.compensation {
-        Compensation::LeastSquares => solve::solve(&moments, before, recipe.method.ridge)?,
-        Compensation::Bias => Some(solve::solve_bias(&moments, before)?),
+        Compensation::LeastSquares => solve::solve(moments, before, recipe.method.ridge)?,
+        Compensation::Bias => Some(solve::solve_bias(moments, before)?),
         Compensation::None => None,
     };
     let solved = solved.map(|linear| stored(&linear)).transpose()?;
     let error_after = match &solved {
-        Some(linear) => relative_error(judged(), linear)?,
+        Some(linear) => relative_error(judges, linear)?,
         None => error_before,
     };
     let accepted = error_after < error_before;

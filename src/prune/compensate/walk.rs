@@ -9,19 +9,31 @@ use super::super::student::Student;
 use super::sensitivity::token_weights;
 
 /// Tokens that go through the graph at once.
-const BATCH_TOKENS: usize = 2_048;
+pub const BATCH_TOKENS: usize = 2_048;
+
+/// Batches of each lane whose activations are in memory at once.
+pub const AT_ONCE: usize = 4;
 
 /// Every so many drawn rows one is held out of the fit.
 const HOLD_OUT_EVERY: usize = 8;
 
-/// Rows of one length.
+/// Rows of one length: what both models make of them, after the blocks that are done.
 pub(super) struct Walk {
-    /// Whether the fit may not see them.
-    pub(super) held_out: bool,
+    /// What they are there for.
+    pub(super) part: Part,
     /// How much each token counts in each block, `[block][tokens]`; `None` where all count alike.
     weights: Option<Vec<Vec<f32>>>,
-    teacher: Tensor,
-    student: Tensor,
+    pub(super) teacher: Tensor,
+    pub(super) student: Tensor,
+}
+
+/// What rows are there for.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    /// The fit sees them.
+    pub(super) fits: bool,
+    /// The fit is judged on them.
+    pub(super) judges: bool,
 }
 
 /// One block's least-squares problem on one batch.
@@ -32,8 +44,15 @@ pub(super) struct Problem {
     pub(super) target: Tensor,
     /// How much each token counts, `[tokens, 1]`; `None` where all count alike.
     pub(super) weights: Option<Tensor>,
-    residual: Tensor,
-    teacher_next: Tensor,
+}
+
+/// Tokens, at most, of the rows that a fit is judged on, where they are of like length.
+#[must_use]
+pub fn judged(rows: usize, tokens: usize) -> usize {
+    match rows < HOLD_OUT_EVERY {
+        true => tokens,
+        false => tokens.div_ceil(HOLD_OUT_EVERY),
+    }
 }
 
 /// All calibration rows before the first block.
@@ -50,6 +69,8 @@ pub(super) fn set_out(
         (0..rows).partition(|row| row % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1);
     let mut batches = prepared.calibration.batches_of(&fitted, BATCH_TOKENS)?;
     let of_fit = batches.len();
+    // With too few rows to hold some out, the fit itself is the judge.
+    let none_held_out = held_out.is_empty();
     batches.extend(prepared.calibration.batches_of(&held_out, BATCH_TOKENS)?);
     let weights = match tokens {
         TokenWeights::Sensitivity => token_weights(model, &batches)?,
@@ -58,8 +79,12 @@ pub(super) fn set_out(
     let mut weights = weights.map(Vec::into_iter);
     let walks = batches.iter().enumerate().map(|(index, batch)| {
         let hidden = model.stem(batch)?;
+        let fits = index < of_fit;
         Ok(Walk {
-            held_out: index >= of_fit,
+            part: Part {
+                fits,
+                judges: !fits || none_held_out,
+            },
             weights: weights.as_mut().and_then(Iterator::next),
             teacher: hidden.clone(),
             student: hidden,
@@ -69,8 +94,8 @@ pub(super) fn set_out(
 }
 
 impl Walk {
-    /// The problem of the next block.
-    pub(super) fn pose(&self, student: &Student<'_>, block: usize) -> Result<Problem> {
+    /// The problem of the next block, and the teacher's output of it.
+    pub(super) fn pose(&self, student: &Student<'_>, block: usize) -> Result<(Problem, Tensor)> {
         let model = student.model;
         let units = model.units(block, &self.teacher)?;
         let sum = (model.project(block, &units)? + model.residual(block, &self.teacher)?)?;
@@ -80,28 +105,16 @@ impl Walk {
             let shape = (weights[block].len(), 1);
             Tensor::from_slice(&weights[block], shape, target.device())
         });
-        Ok(Problem {
+        let problem = Problem {
             inputs: student.units(block, &self.student)?.flatten(0, 1)?,
             target,
             weights: weights.transpose()?,
-            residual,
-            teacher_next: model.finish(block, &sum)?,
-        })
+        };
+        Ok((problem, model.finish(block, &sum)?))
     }
 
-    /// Goes on to the next block: the teacher's output and the student's.
-    pub(super) fn step(&mut self, problem: Problem, student: Tensor) {
-        (self.teacher, self.student) = (problem.teacher_next, student);
-    }
-}
-
-impl Problem {
-    /// The student's output.
+    /// The student's output of the next block.
     pub(super) fn output(&self, student: &Student<'_>, block: usize) -> Result<Tensor> {
-        let projected = student.projection(block).forward(&self.inputs)?;
-        student.model.finish(
-            block,
-            &(projected.reshape(self.residual.shape())? + &self.residual)?,
-        )
+        student.block(block, &self.student)
     }
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::constraints::Constraints;
+use super::price::Price;
 use super::ranking::Ranking;
 use crate::model::cost::Cost;
 use crate::model::unit::UnitGroup;
@@ -45,14 +46,13 @@ pub struct Point {
 #[must_use]
 pub fn frontier(
     groups: &[UnitGroup],
-    cost: &Cost,
+    macs: &Price,
     parameters: &Cost,
     importance: &UnitImportance,
     constraints: &Constraints,
 ) -> Frontier {
-    let ranking = Ranking::new(groups, cost, importance, constraints);
-    let widths = || groups.iter().map(|group| group.width);
-    let whole = cost.macs(widths());
+    let ranking = Ranking::new(groups, macs, importance, constraints);
+    let whole = macs.whole(groups);
     let total: f64 = importance.groups.iter().flatten().sum();
     let targets = (STEP..=100).step_by(STEP as usize);
     let points = targets.filter_map(|percent| {
@@ -71,7 +71,7 @@ pub fn frontier(
         let worth: f64 = worth.sum();
         Some(Point {
             percent,
-            macs: cost.macs(kept.iter().copied()),
+            macs: macs.of(kept.iter().copied()),
             parameters: parameters.macs(kept.iter().copied()),
             importance: if total > 0.0 { worth / total } else { 1.0 },
             kept,
@@ -79,7 +79,7 @@ pub fn frontier(
     });
     Frontier {
         macs: whole,
-        parameters: parameters.macs(widths()),
+        parameters: parameters.macs(groups.iter().map(|group| group.width)),
         points: points.collect(),
     }
 }

@@ -1,42 +1,84 @@
 //! Searching: the units to keep under a budget.
 //!
-//! In: one importance and one cost a unit, and constraints. Out: [`Masks`]. Units of one cost form a class;
-//! the best set takes the most important units of each class, so it is found by trying how many each
-//! class keeps (paper, section 3.3: for every number of heads, fill the rest with the best neurons; zero
-//! heads included, and never above the budget).
+//! In: one importance a unit, the prices, and constraints. Out: [`Masks`]. Where each unit of a group costs
+//! the same, units of one cost form a class; the best set takes the most important units of each
+//! class, so it is found by trying how many each class keeps (paper, section 3.3: for every number of
+//! heads, fill the rest with the best neurons; zero heads included, and never above the budget).
+//! Where a group's price was measured for each count, see [`menu`].
 
+mod bundles;
 pub mod constraints;
 pub mod frontier;
 pub mod keep_map;
 pub mod knapsack;
+pub mod latency;
+pub mod menu;
+pub mod price;
 pub mod ranking;
 
 use super::failure::{Code, Failure};
+use super::journal::Journal;
 use super::prepare::Prepared;
 use super::recipe::{Metric, Recipe, Target};
 use super::score::combine::UnitImportance;
 use super::surgery;
+use super::watch::Watch;
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
 use constraints::Constraints;
+use latency::LatencyTable;
+use price::Price;
 use ranking::Ranking;
 
-/// What the cut model may cost: the asked share of the whole model, never more.
-#[must_use]
-pub fn budget(groups: &[UnitGroup], cost: &Cost, keep: f64) -> u64 {
-    let whole = cost.macs(groups.iter().map(|group| group.width));
-    (whole as f64 * keep).floor() as u64
+/// What the target limits.
+pub struct Limit {
+    /// The prices of units.
+    pub price: Price,
+    /// What they were read from, where they were measured.
+    pub latency: Option<LatencyTable>,
 }
 
-/// What each unit costs in the target's metric; FLOPs at the mean length of the calibration rows.
-#[must_use]
-pub fn cost(prepared: &Prepared, metric: Metric) -> Cost {
-    let model = prepared.model.as_ref();
-    match metric {
-        Metric::Flops => model.cost(prepared.calibration.mean_length()),
-        Metric::Params => surgery::parameters(&prepared.weights, model.groups()),
+impl Limit {
+    /// What the target's metric counts; a latency is measured, unless the journal knows it.
+    ///
+    /// # Errors
+    /// When the constraints name what is not there; see [`latency::table`].
+    pub fn of(
+        prepared: &Prepared,
+        recipe: &Recipe,
+        journal: &dyn Journal,
+        watch: &dyn Watch,
+    ) -> Result<Self, Failure> {
+        recipe.constraints.check(prepared.model.groups())?;
+        let cost = match recipe.target.metric {
+            Metric::Flops => macs(prepared),
+            Metric::Params => parameters(prepared),
+            Metric::LatencyMs => {
+                let table = latency::table(prepared, journal, watch)?;
+                return Ok(Self {
+                    price: table.price(prepared.model.groups()),
+                    latency: Some(table),
+                });
+            }
+        };
+        Ok(Self {
+            price: Price::PerUnit(cost),
+            latency: None,
+        })
     }
+}
+
+/// MACs of one row of the calibration rows' mean length.
+#[must_use]
+pub fn macs(prepared: &Prepared) -> Cost {
+    prepared.model.cost(prepared.calibration.mean_length())
+}
+
+/// Weights, those of the embeddings among them.
+#[must_use]
+pub fn parameters(prepared: &Prepared) -> Cost {
+    surgery::parameters(&prepared.weights, prepared.model.groups())
 }
 
 /// The choice at a recipe's target.
@@ -47,14 +89,21 @@ pub fn choose(
     prepared: &Prepared,
     importance: &UnitImportance,
     recipe: &Recipe,
+    limit: &Limit,
 ) -> Result<Masks, Failure> {
     select(
         prepared.model.groups(),
-        &cost(prepared, recipe.target.metric),
+        &limit.price,
         importance,
         &recipe.target,
         &recipe.constraints,
     )
+}
+
+/// What the cut model may cost: the asked share of the whole model, never more.
+#[must_use]
+pub fn budget(groups: &[UnitGroup], price: &Price, keep: f64) -> u64 {
+    (price.whole(groups) as f64 * keep).floor() as u64
 }
 
 /// Picks the units with the largest sum of importances among the sets that the constraints allow and that
@@ -64,18 +113,18 @@ pub fn choose(
 /// [`Code::TargetUnreachable`] with what can be reached.
 pub fn select(
     groups: &[UnitGroup],
-    cost: &Cost,
+    price: &Price,
     importance: &UnitImportance,
     target: &Target,
     constraints: &Constraints,
 ) -> Result<Masks, Failure> {
-    let whole = cost.macs(groups.iter().map(|group| group.width));
-    let budget = reachable_budget(groups, cost, target, constraints)?;
-    let ranking = Ranking::new(groups, cost, importance, constraints);
+    let budget = reachable_budget(groups, price, target, constraints)?;
+    let ranking = Ranking::new(groups, price, importance, constraints);
     let low = (budget as f64 * (1.0 - target.tolerance)).ceil() as u64;
     ranking.choose(low, budget).ok_or_else(|| {
-        let below = ranking.choose(0, budget).map_or(cost.fixed, |masks| {
-            cost.macs((0..groups.len()).map(|group| masks.count(group)))
+        let whole = price.whole(groups);
+        let below = ranking.choose(0, budget).map_or(price.fixed(), |masks| {
+            price.of((0..groups.len()).map(|group| masks.count(group)))
         });
         Failure::new(
             Code::TargetUnreachable,
@@ -96,17 +145,16 @@ pub fn select(
 /// [`Code::TargetUnreachable`] with the smallest share that can be reached.
 pub fn reachable_budget(
     groups: &[UnitGroup],
-    cost: &Cost,
+    price: &Price,
     target: &Target,
     constraints: &Constraints,
 ) -> Result<u64, Failure> {
-    let budget = budget(groups, cost, target.keep);
-    let smallest = ranking::least(groups, cost, constraints);
+    let budget = budget(groups, price, target.keep);
+    let smallest = least(groups, price, constraints);
     if budget < smallest {
-        let whole = cost.macs(groups.iter().map(|group| group.width));
         // Rounded up, so that the figure itself can be asked for.
-        let least = (percent(smallest, whole) * 100.0).ceil() / 100.0;
-        let what = match smallest > cost.fixed {
+        let least = (percent(smallest, price.whole(groups)) * 100.0).ceil() / 100.0;
+        let what = match smallest > price.fixed() {
             true => "with every unit gone that the constraints let go",
             false => "with every unit gone",
         };
@@ -123,6 +171,12 @@ pub fn reachable_budget(
     Ok(budget)
 }
 
-fn percent(macs: u64, whole: u64) -> f64 {
-    100.0 * macs as f64 / whole as f64
+/// What the smallest choice costs that the constraints allow.
+#[must_use]
+pub fn least(groups: &[UnitGroup], price: &Price, constraints: &Constraints) -> u64 {
+    price.of(groups.iter().map(|group| constraints.least(group)))
+}
+
+fn percent(price: u64, whole: u64) -> f64 {
+    100.0 * price as f64 / whole as f64
 }

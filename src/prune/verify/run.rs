@@ -11,7 +11,7 @@ use crate::prune::lanes;
 use crate::prune::watch::Watch;
 
 /// Tokens that go through the graph at once.
-const BATCH_TOKENS: usize = 1_024;
+pub const BATCH_TOKENS: usize = 1_024;
 
 /// Batches of all rows of a data set.
 ///

@@ -1,0 +1,120 @@
+//! Time of a dense forward of random rows of one shape, to be held against another engine's.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use clap::Args;
+use serde::Serialize;
+
+use super::super::exit::Exit;
+use super::super::output;
+use crate::checkpoint::config::Config;
+use crate::checkpoint::limits::Limits;
+use crate::checkpoint::weights::Weights;
+use crate::model::batch::{Batch, Input};
+use crate::model::mask::Masks;
+use crate::model::nn::kernel::instruction_set;
+use crate::model::registry;
+use crate::prune::failure::Failure;
+use crate::prune::lanes;
+use crate::prune::timing::median;
+
+/// Flags of `optin bench forward`.
+#[derive(Args)]
+pub(in super::super) struct ForwardCommand {
+    /// The checkpoint: a Hugging Face folder
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Rows of the batch; each thread takes its share of them
+    #[arg(long, default_value_t = 32)]
+    rows: usize,
+    /// Tokens of each row
+    #[arg(long, default_value_t = 128)]
+    length: usize,
+    /// How often the forward is timed, after one that is not
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    instruction_set: &'static str,
+    threads: usize,
+    rows: usize,
+    length: usize,
+    median_ms: f64,
+    ms: Vec<f64>,
+    /// The first row's logits, so that another engine's can be held against them.
+    logits: Vec<f32>,
+}
+
+/// Measures.
+pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
+    let limits = Limits::default();
+    let config = Config::open(&command.model, &limits).map_err(Failure::from)?;
+    let weights = Weights::open(&command.model, &limits).map_err(Failure::from)?;
+    let (_, model) = registry::open(&config, &weights).map_err(Failure::from)?;
+    let vocabulary = config.usize("vocab_size").map_err(Failure::from)?;
+    let (rows, length) = (command.rows.max(1), command.length.max(1));
+    if length > model.max_length() {
+        return Err(Exit::Usage(format!(
+            "--length is {length}; the model reads at most {} tokens a row",
+            model.max_length()
+        )));
+    }
+    let batch = batch(rows, length, vocabulary).map_err(Failure::from)?;
+    let share = rows.div_ceil(lanes::lanes()) * length;
+    let parts = batch.parts(share).map_err(Failure::from)?;
+    let full = Masks::full(model.groups());
+    let mut all = Vec::new();
+    let mut logits = Vec::new();
+    for _ in 0..=command.rounds.max(1) {
+        let start = Instant::now();
+        let answers = lanes::run(
+            parts.len(),
+            |part| Ok(model.forward(&parts[part].1, &full)?),
+        )?;
+        all.push(start.elapsed().as_secs_f64() * 1e3);
+        logits = answers[0]
+            .narrow(0, 0, 1)
+            .and_then(|row| row.flatten_all()?.to_vec1())
+            .map_err(Failure::from)?;
+    }
+    let ms = all.split_off(1);
+    let answer = Answer {
+        instruction_set: instruction_set(),
+        threads: lanes::lanes(),
+        rows,
+        length,
+        median_ms: median(ms.iter().copied()),
+        ms,
+        logits,
+    };
+    match command.json {
+        true => output::print_json(&answer),
+        false => output::print(&format!(
+            "{rows} rows of {length} tokens on {} threads ({}): {:.1} ms",
+            answer.threads, answer.instruction_set, answer.median_ms
+        )),
+    }
+}
+
+/// Token `position` of a row is `(31 row + 17 position) mod vocabulary`: any engine makes the same rows.
+fn batch(rows: usize, length: usize, vocabulary: usize) -> candle_core::Result<Batch> {
+    let ids = (0..rows).flat_map(|row| {
+        (0..length).map(move |position| ((31 * row + 17 * position) % vocabulary) as u32)
+    });
+    let shape = (rows, length);
+    let input = Input::Tokens {
+        ids: Tensor::from_vec(ids.collect::<Vec<u32>>(), shape, &Device::Cpu)?,
+        types: Tensor::zeros(shape, candle_core::DType::U32, &Device::Cpu)?,
+    };
+    Ok(Batch {
+        rows: (0..rows).collect(),
+        input,
+    })
+}

@@ -1,0 +1,246 @@
+//! What units cost in time: a table measured on the machine that runs the job.
+//!
+//! Groups of one shape take one time. For each shape and for some counts of its units a model is cut
+//! in which every such group keeps that count and all others are whole, and its forwards are timed in
+//! turns with the original's. A group's time is what they differ by, shared out evenly, and times of
+//! different groups add up (after ZipLM, Kurtic et al. 2023). What is measured is never the same
+//! twice: another measurement may lead to another choice. A job keeps its table in the journal.
+
+use serde::{Deserialize, Serialize};
+
+use super::price::Price;
+use crate::checkpoint::config::Config;
+use crate::checkpoint::limits::Limits;
+use crate::checkpoint::weights::Weights;
+use crate::checkpoint::write;
+use crate::model::mask::Masks;
+use crate::model::nn::kernel::instruction_set;
+use crate::model::unit::{UnitGroup, UnitKind};
+use crate::model::{PrunableModel, device, registry};
+use crate::prune::compensate::Repairs;
+use crate::prune::digest::Digest;
+use crate::prune::failure::{Code, Failure};
+use crate::prune::journal::Journal;
+use crate::prune::lanes;
+use crate::prune::prepare::Prepared;
+use crate::prune::surgery;
+use crate::prune::timing::{ROWS, in_turns, mean_batch, median};
+use crate::prune::verify::quality::deviation;
+use crate::prune::watch::Watch;
+
+/// The document's name, in the journal and among the files of a result.
+pub const NAME: &str = "latency_table.json";
+
+/// Counts of a shape that are timed besides all of its units.
+const POINTS: usize = 16;
+
+/// Pairs that are timed, after one that is not.
+const ROUNDS: usize = 9;
+const WARM_UP: usize = 1;
+
+/// `latency_table.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyTable {
+    /// Rows of the timed batch.
+    pub batch: usize,
+    /// Tokens of each row: the calibration set's mean.
+    pub length: usize,
+    /// Median time of the whole model, in milliseconds.
+    pub whole_ms: f64,
+    /// One entry a shape of groups.
+    pub shapes: Vec<ShapeTimes>,
+}
+
+/// The times of the groups of one shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShapeTimes {
+    /// What their units are.
+    pub kind: UnitKind,
+    /// How many units each has.
+    pub width: usize,
+    /// The groups, by their places in the graph.
+    pub groups: Vec<usize>,
+    /// From no unit up; all units are the whole model and are not measured.
+    pub points: Vec<PointTime>,
+}
+
+/// The time of the model when each group of a shape keeps so many units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PointTime {
+    /// Units that each group keeps.
+    pub kept: usize,
+    /// Median over the rounds of the time as a share of the whole model's.
+    pub share: f64,
+    /// Sample deviation of that share over the rounds.
+    pub deviation: f64,
+}
+
+/// Takes the table from the journal, or measures it and keeps it there.
+///
+/// # Errors
+/// When asked to stop, when a graph fails, or the journal cannot be read or written.
+pub fn table(
+    prepared: &Prepared,
+    journal: &dyn Journal,
+    watch: &dyn Watch,
+) -> Result<LatencyTable, Failure> {
+    let batch = mean_batch(&prepared.calibration)?;
+    let digest = Digest::new("latency/1")
+        .part("device", device::kind(&prepared.device))
+        .part("instructions", instruction_set())
+        .part("lanes", lanes::lanes())
+        .part("weights", prepared.weights.sha256())
+        .part("architecture", prepared.architecture)
+        .part("config", &prepared.config_digest)
+        .part("rows", ROWS)
+        .part("length", batch.length())
+        .hex();
+    let known = journal
+        .load(NAME, &digest)?
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if let Some(table) = known {
+        return Ok(table);
+    }
+    let table = measure(prepared, watch)?;
+    let document = serde_json::to_vec(&table).map_err(|error| {
+        Failure::new(
+            Code::Internal,
+            format!("a table does not fit its document: {error}"),
+        )
+    })?;
+    journal.store(NAME, &digest, &document)?;
+    Ok(table)
+}
+
+fn measure(prepared: &Prepared, watch: &dyn Watch) -> Result<LatencyTable, Failure> {
+    let model = prepared.model.as_ref();
+    let batch = mean_batch(&prepared.calibration)?;
+    let mut shapes = shapes(model.groups());
+    let mut whole = Vec::new();
+    let total: usize = shapes.iter().map(|shape| shape.points.len()).sum();
+    let mut done = 0;
+    for shape in &mut shapes {
+        for point in &mut shape.points {
+            watch.proceed()?;
+            watch.progress(done, total as u64);
+            let narrow = narrowed(prepared, &shape.groups, point.kept)?;
+            let times = in_turns([model, narrow.as_ref()], &batch, WARM_UP, ROUNDS)?;
+            let shares: Vec<f64> = times.iter().map(|[whole, narrow]| narrow / whole).collect();
+            point.deviation = deviation(&shares);
+            point.share = median(shares);
+            whole.extend(times.iter().map(|[whole, _]| *whole));
+            done += 1;
+        }
+    }
+    Ok(LatencyTable {
+        batch: batch.len(),
+        length: batch.length(),
+        whole_ms: median(whole),
+        shapes,
+    })
+}
+
+/// The shapes of a model's groups, and what of them is to be timed.
+fn shapes(groups: &[UnitGroup]) -> Vec<ShapeTimes> {
+    let mut shapes: Vec<ShapeTimes> = Vec::new();
+    let mut spans = Vec::new();
+    for (index, group) in groups
+        .iter()
+        .enumerate()
+        .filter(|(_, group)| group.width > 0)
+    {
+        let same = shapes.iter().zip(&spans).position(|(shape, &span)| {
+            (shape.kind, shape.width, span) == (group.kind, group.width, group.span)
+        });
+        match same {
+            Some(same) => shapes[same].groups.push(index),
+            None => {
+                let step = group.width.div_ceil(POINTS);
+                let points = (0..group.width).step_by(step).map(|kept| PointTime {
+                    kept,
+                    share: 0.0,
+                    deviation: 0.0,
+                });
+                spans.push(group.span);
+                shapes.push(ShapeTimes {
+                    kind: group.kind,
+                    width: group.width,
+                    groups: vec![index],
+                    points: points.collect(),
+                });
+            }
+        }
+    }
+    shapes
+}
+
+/// The model with so many units in each of these groups.
+fn narrowed(
+    prepared: &Prepared,
+    narrow: &[usize],
+    kept: usize,
+) -> Result<Box<dyn PrunableModel>, Failure> {
+    let groups = prepared.model.groups();
+    let keep = groups.iter().enumerate().map(|(index, group)| {
+        let count = if narrow.contains(&index) {
+            kept
+        } else {
+            group.width
+        };
+        (0..count).collect()
+    });
+    let masks = Masks::keeping(groups, &keep.collect::<Vec<_>>());
+    let tensors = surgery::cut(
+        &prepared.weights,
+        groups,
+        &masks,
+        &Repairs::none(groups.len()),
+    )?;
+    let limits = Limits::default();
+    let weights = Weights::from_bytes(write::bytes(&tensors)?, &limits)?.on(&prepared.device);
+    let config = Config::new(prepared.model.export(&masks).config);
+    Ok(registry::open(&config, &weights)?.1)
+}
+
+impl LatencyTable {
+    /// The prices, in nanoseconds.
+    #[must_use]
+    pub fn price(&self, groups: &[UnitGroup]) -> Price {
+        let nanoseconds = |share: f64| (share * self.whole_ms * 1e6).round() as u64;
+        let mut fixed = 1.0;
+        let mut prices = vec![vec![0]; groups.len()];
+        for shape in &self.shapes {
+            let curve = shape.curve();
+            fixed -= curve[shape.width] * shape.groups.len() as f64;
+            let curve: Vec<u64> = curve.into_iter().map(nanoseconds).collect();
+            for &group in &shape.groups {
+                prices[group].clone_from(&curve);
+            }
+        }
+        Price::PerCount {
+            fixed: nanoseconds(fixed.max(0.0)),
+            groups: prices,
+        }
+    }
+}
+
+impl ShapeTimes {
+    /// What `0..=width` units of one group take, as shares of the whole model's time. More units never take
+    /// less: where the machine says so, it was disturbed, or the difference is not worth a unit.
+    fn curve(&self) -> Vec<f64> {
+        let measured = self.points.iter().map(|point| (point.kept, point.share));
+        let measured: Vec<(usize, f64)> = measured.chain([(self.width, 1.0)]).collect();
+        let empty = measured[0].1;
+        let mut curve: Vec<f64> = vec![0.0];
+        for pair in measured.windows(2) {
+            let ((from, low), (to, high)) = (pair[0], pair[1]);
+            for count in from + 1..=to {
+                let along = (count - from) as f64 / (to - from) as f64;
+                let share = low + (high - low) * along - empty;
+                let before = curve[count - 1];
+                curve.push(before.max(share / self.groups.len() as f64));
+            }
+        }
+        curve
+    }
+}

@@ -1,0 +1,79 @@
+//! Timing forwards.
+
+use std::time::Instant;
+
+use candle_core::{Device, Result, Tensor};
+
+use crate::data::dataset::Dataset;
+use crate::data::example::Example;
+use crate::model::PrunableModel;
+use crate::model::batch::{Batch, Input};
+use crate::model::mask::Masks;
+
+/// Rows of a timed batch.
+pub const ROWS: usize = 8;
+
+/// [`ROWS`] rows of the data's rounded mean length: each example's tokens, repeated or cropped to it.
+///
+/// # Errors
+/// Never in practice: the shapes are the data's own.
+pub fn mean_batch(data: &Dataset) -> Result<Batch> {
+    let length = (data.mean_length().round() as usize).max(1);
+    let rows: Vec<usize> = (0..data.examples.len()).cycle().take(ROWS).collect();
+    let fitted = |of: fn(&Example) -> &[u32]| -> Result<Tensor> {
+        let values = rows
+            .iter()
+            .flat_map(|&row| of(&data.examples[row]).iter().copied().cycle().take(length));
+        Tensor::from_vec(values.collect::<Vec<u32>>(), (ROWS, length), &Device::Cpu)
+    };
+    let input = Input::Tokens {
+        ids: fitted(|example| &example.ids)?,
+        types: fitted(|example| &example.types)?,
+    };
+    Ok(Batch { rows, input })
+}
+
+/// Milliseconds of two models, in turns: `rounds` pairs after `warm_up` that are not counted.
+///
+/// # Errors
+/// When a graph fails.
+pub fn in_turns(
+    models: [&dyn PrunableModel; 2],
+    batch: &Batch,
+    warm_up: usize,
+    rounds: usize,
+) -> Result<Vec<[f64; 2]>> {
+    let [first, second] = models;
+    let mut times = Vec::with_capacity(rounds);
+    for round in 0..warm_up + rounds {
+        // Whoever goes second finds a warmer machine: they take turns at that, too.
+        let pair = if round % 2 == 0 {
+            let before = forward_ms(first, batch)?;
+            [before, forward_ms(second, batch)?]
+        } else {
+            let after = forward_ms(second, batch)?;
+            [forward_ms(first, batch)?, after]
+        };
+        if round >= warm_up {
+            times.push(pair);
+        }
+    }
+    Ok(times)
+}
+
+fn forward_ms(model: &dyn PrunableModel, batch: &Batch) -> Result<f64> {
+    let full = Masks::full(model.groups());
+    let start = Instant::now();
+    let logits = model.forward(batch, &full)?;
+    // A GPU answers before it has finished.
+    logits.device().synchronize()?;
+    Ok(start.elapsed().as_secs_f64() * 1e3)
+}
+
+/// The median; the upper one of an even number.
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

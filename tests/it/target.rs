@@ -1,0 +1,68 @@
+//! Targets other than FLOPs, on a tiny model.
+
+use optin::prune::journal::{FolderJournal, NoJournal};
+use optin::prune::prepare::Prepared;
+use optin::prune::recipe::Metric;
+use optin::prune::search::latency::{LatencyTable, NAME};
+use optin::prune::search::{Limit, least};
+use optin::prune::watch::Unwatched;
+use optin::prune::{estimate, run};
+
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+
+#[test]
+fn parameters_can_be_the_target() {
+    let folder = Folder::new(Tiny::default());
+    let mut recipe = folder.recipe(0.8);
+    recipe.target.metric = Metric::Params;
+    recipe.target.tolerance = 0.05;
+    let plan = estimate(&folder.places("unused"), &recipe).unwrap();
+    let report = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap();
+    let size = &report.size;
+    assert_eq!(
+        plan.target_cost,
+        (0.8 * size.before.parameters as f64) as u64
+    );
+    assert!(size.after.parameters <= plan.target_cost);
+    assert!(size.after.parameters as f64 >= 0.76 * size.before.parameters as f64 - 1.0);
+    // Without any unit the embeddings and the head are still there.
+    recipe.target.keep = plan.reachable_percent() / 100.0 - 0.01;
+    let failure = estimate(&folder.places("unused"), &recipe).unwrap_err();
+    assert_eq!(failure.code, Code::TargetUnreachable);
+    assert!(failure.detail.contains("parameters"), "{}", failure.detail);
+}
+
+#[test]
+fn latency_is_measured_once_a_journal_and_the_choice_is_within_it() {
+    let folder = Folder::new(Tiny::default());
+    let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
+    let mut recipe = folder.recipe(0.5);
+    recipe.target.metric = Metric::LatencyMs;
+    recipe.target.tolerance = 0.5;
+    let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
+    let limit = Limit::of(&prepared, &recipe, &journal, &Unwatched).unwrap();
+    let again = Limit::of(&prepared, &recipe, &journal, &Unwatched).unwrap();
+    // No two measurements are alike to the last digit.
+    assert_eq!(limit.latency, again.latency);
+    let table = limit.latency.as_ref().unwrap();
+    let groups = prepared.model.groups();
+    assert_eq!((table.batch, table.shapes.len()), (8, 2));
+    for (kind, shape) in table.shapes.iter().enumerate() {
+        let every_other: Vec<usize> = (kind..groups.len()).step_by(2).collect();
+        assert_eq!(shape.groups, every_other);
+        assert!(shape.points.len() > 1 && shape.points[0].kept == 0);
+        assert!(shape.points.iter().all(|point| point.share > 0.0));
+        assert!(shape.points.iter().any(|point| point.deviation > 0.0));
+    }
+    // So small a model takes most of its time without any unit: what can be asked for is known now.
+    let whole = limit.price.whole(groups);
+    let reachable = least(groups, &limit.price, &recipe.constraints) as f64 / whole as f64;
+    recipe.target.keep = (reachable + 1.0) / 2.0;
+    let report = run(&folder.places("out"), &recipe, &journal, &Unwatched).unwrap();
+    let kept = report.groups.iter().map(|group| group.kept);
+    assert!(limit.price.of(kept) as f64 <= whole as f64 * recipe.target.keep);
+    let written = std::fs::read(folder.root.path().join("out").join(NAME)).unwrap();
+    let written: LatencyTable = serde_json::from_slice(&written).unwrap();
+    assert_eq!(Some(written), limit.latency);
+}
