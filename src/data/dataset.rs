@@ -27,7 +27,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Draws unlabelled examples; label columns are not even looked at.
+    /// Draws unlabelled examples, `max_samples` or as many as it takes to have `max_tokens` tokens; label columns
+    /// are not even looked at.
     ///
     /// # Errors
     /// When the file, a column or a row cannot be used.
@@ -36,13 +37,14 @@ impl Dataset {
         mapping: &Mapping,
         tokenizer: &Tokenizer,
         max_samples: usize,
+        max_tokens: usize,
         seed: u64,
         limits: &Limits,
     ) -> Result<Self, DataError> {
         let table = Table::read(path, !mapping.is_numbered(), limits)?;
         let rows = draw(table.rows.len(), max_samples, seed);
         let columns = mapping.resolve(&table, false)?;
-        Self::tokenised(&table, &rows, columns, tokenizer, None)
+        Self::tokenised(&table, &rows, columns, tokenizer, max_tokens, None)
     }
 
     /// Reads labelled examples from the top.
@@ -61,7 +63,7 @@ impl Dataset {
         let rows: Vec<usize> =
             (0..table.rows.len().min(max_samples.unwrap_or(usize::MAX))).collect();
         let columns = mapping.resolve(&table, true)?;
-        Self::tokenised(&table, &rows, columns, tokenizer, Some(problem))
+        Self::tokenised(&table, &rows, columns, tokenizer, usize::MAX, Some(problem))
     }
 
     fn tokenised(
@@ -69,10 +71,16 @@ impl Dataset {
         rows: &[usize],
         columns: Columns,
         tokenizer: &Tokenizer,
+        max_tokens: usize,
         problem: Option<&Problem>,
     ) -> Result<Self, DataError> {
         let mut digest = Sha256::new();
-        let examples = rows.iter().map(|&row| {
+        let mut examples = Vec::new();
+        let mut tokens = 0;
+        for &row in rows {
+            if tokens >= max_tokens {
+                break;
+            }
             let row = &table.rows[row];
             let pair = columns.text_pair.map(|column| row.fields[column].as_str());
             let encoding = tokenizer.encode(&row.fields[columns.text], pair)?;
@@ -93,13 +101,13 @@ impl Dataset {
                     table.file, row.line
                 )));
             }
-            Ok(Example {
+            tokens += encoding.ids.len();
+            examples.push(Example {
                 ids: encoding.ids,
                 types: encoding.types,
                 label,
-            })
-        });
-        let examples = examples.collect::<Result<_, _>>()?;
+            });
+        }
         Ok(Self {
             examples,
             mapping: Mapping::named(columns, table),

@@ -16,7 +16,7 @@ pub fn check(plan: &Plan, available: Option<u64>) -> Result<(), Failure> {
             Code::LimitExceeded,
             format!(
                 "the job takes up to {} MiB more memory, and {} MiB are available here; \
-                 use fewer calibration rows (calibration.max_samples is what the repair holds in memory) or a larger machine",
+                 use fewer calibration tokens (calibration.max_tokens is what the repair holds in memory) or a larger machine",
                 wanted >> 20,
                 available >> 20
             ),

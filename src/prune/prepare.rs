@@ -58,6 +58,7 @@ impl Prepared {
             &wanted.mapping,
             &tokenizer,
             wanted.max_samples,
+            wanted.max_tokens,
             wanted.seed,
             &data_limits,
         )?;

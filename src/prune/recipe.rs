@@ -47,14 +47,24 @@ pub struct Calibration {
     pub mapping: Mapping,
     /// At most so many rows are drawn (1 to 100,000).
     pub max_samples: usize,
+    /// Drawing ends with the row that brings their tokens to so many (1 to 100,000,000).
+    #[serde(default = "Calibration::default_max_tokens")]
+    pub max_tokens: usize,
     /// Seeds the draw of rows and of token rows.
     pub seed: u64,
 }
 
 impl Calibration {
-    /// Rows that are drawn unless someone says otherwise: some ten thousand tokens, for the repair has
-    /// as many unknowns in each of its rows as a layer has neurons.
-    pub const DEFAULT_MAX_SAMPLES: usize = 2_048;
+    /// Rows that are drawn unless someone says otherwise; short texts need many.
+    pub const DEFAULT_MAX_SAMPLES: usize = 8_192;
+
+    /// Tokens that end the draw unless someone says otherwise: the repair has as many unknowns in each of its
+    /// rows as a layer has neurons, and is to have many times as many tokens to find them by.
+    pub const DEFAULT_MAX_TOKENS: usize = 1 << 17;
+
+    fn default_max_tokens() -> usize {
+        Self::DEFAULT_MAX_TOKENS
+    }
 }
 
 /// The labelled examples that verification measures the model on, before and after.
@@ -307,6 +317,12 @@ impl Recipe {
             self.calibration.max_samples as f64,
             1.0,
             100_000.0,
+        )?;
+        check(
+            "calibration.max_tokens",
+            self.calibration.max_tokens as f64,
+            1.0,
+            1e8,
         )?;
         check(
             "method.scoring_samples",

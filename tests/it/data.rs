@@ -35,11 +35,21 @@ impl Place {
     }
 
     fn calibration(&self, path: &std::path::Path, mapping: &Mapping) -> Result<Dataset, Failure> {
+        self.drawn(path, mapping, usize::MAX)
+    }
+
+    fn drawn(
+        &self,
+        path: &std::path::Path,
+        mapping: &Mapping,
+        max_tokens: usize,
+    ) -> Result<Dataset, Failure> {
         Ok(Dataset::calibration(
             path,
             mapping,
             &self.tokenizer,
             512,
+            max_tokens,
             0,
             &Limits::default(),
         )?)
@@ -347,6 +357,29 @@ fn draws_are_seeded_and_without_replacement() {
     let mut all = draw(100, 1_000, 3);
     all.sort_unstable();
     assert_eq!(all, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_draw_ends_with_the_row_that_brings_enough_tokens() {
+    let place = Place::new();
+    let rows: String = (0..40)
+        .map(|row| format!("{}\n", vec!["w1"; 1 + row % 9].join(" ")))
+        .collect();
+    let file = place.file("a.tsv", format!("text\n{rows}"));
+    let drawn = |max_tokens| place.drawn(&file, &Mapping::default(), max_tokens).unwrap();
+    let all = drawn(usize::MAX);
+    assert_eq!(all.examples.len(), 40);
+    for max_tokens in [1, 50, 51, 52, 100, all.tokens()] {
+        let some = drawn(max_tokens);
+        let count = some.examples.len();
+        let ids = |data: &Dataset| -> Vec<Vec<u32>> {
+            let examples = data.examples[..count].iter();
+            examples.map(|example| example.ids.clone()).collect()
+        };
+        assert_eq!(ids(&some), ids(&all));
+        let last = some.examples[count - 1].ids.len();
+        assert!(some.tokens() >= max_tokens && some.tokens() - last < max_tokens);
+    }
 }
 
 #[test]

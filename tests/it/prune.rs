@@ -287,7 +287,10 @@ fn a_journal_that_was_damaged_is_made_afresh() {
         std::fs::write(file.unwrap().path(), b"not what it was").unwrap();
         damaged += 1;
     }
-    assert_eq!(damaged, 7, "six blocks of scores and one of repairs");
+    assert_eq!(
+        damaged, 8,
+        "six blocks of scores, what tokens count, and repairs"
+    );
     run(&folder.places("second"), &recipe, &journal, &Unwatched).unwrap();
     let file =
         |out: &str| std::fs::read(folder.root.path().join(out).join("model.safetensors")).unwrap();
@@ -299,18 +302,16 @@ fn scores_are_shared_between_targets_but_not_between_settings() {
     let folder = Folder::new(Tiny::default());
     let path = folder.root.path().join("journal");
     let journal = FolderJournal::open(&path).unwrap();
-    let documents = || {
+    let named = |name: &str| {
         std::fs::read_dir(&path)
             .unwrap()
             .filter(|file| {
-                file.as_ref()
-                    .unwrap()
-                    .file_name()
-                    .to_string_lossy()
-                    .starts_with("scores")
+                let file = file.as_ref().unwrap().file_name();
+                file.to_string_lossy().starts_with(name)
             })
             .count()
     };
+    let documents = || named("scores");
     run(
         &folder.places("a"),
         &folder.recipe(0.6),
@@ -327,6 +328,20 @@ fn scores_are_shared_between_targets_but_not_between_settings() {
     )
     .unwrap();
     assert_eq!(documents(), 6);
+    // What tokens count is the same for every target, and it is the same when it is kept.
+    assert_eq!((named("token_weights"), named("compensation")), (1, 2));
+    run(
+        &folder.places("fresh"),
+        &folder.recipe(0.5),
+        &NoJournal,
+        &Unwatched,
+    )
+    .unwrap();
+    let weights = |out: &str| {
+        let file = folder.root.path().join(out).join("model.safetensors");
+        std::fs::read(file).unwrap()
+    };
+    assert!(weights("b") == weights("fresh"));
     let mut warmer = folder.recipe(0.6);
     warmer.method.temperature = 1.0;
     run(&folder.places("c"), &warmer, &journal, &Unwatched).unwrap();
@@ -482,7 +497,7 @@ fn a_plan_that_does_not_fit_into_memory_is_refused_with_the_remedy() {
     let refused = memory::check(&plan, Some(wanted - 1)).unwrap_err();
     assert_eq!(refused.code, Code::LimitExceeded);
     assert!(
-        refused.detail.contains("calibration.max_samples"),
+        refused.detail.contains("calibration.max_tokens"),
         "{}",
         refused.detail
     );

@@ -1,5 +1,6 @@
 //! Targets other than FLOPs, on a tiny model.
 
+use optin::prune::failure::Code;
 use optin::prune::journal::{FolderJournal, NoJournal};
 use optin::prune::prepare::Prepared;
 use optin::prune::recipe::Metric;

@@ -101,8 +101,12 @@ pub(crate) struct CalibrationBody {
     pub(crate) mapping: MappingBody,
     /// Rows that are drawn.
     #[serde(default = "default_max_samples")]
-    #[schema(minimum = 1, maximum = 100_000, default = 2048)]
+    #[schema(minimum = 1, maximum = 100_000, default = 8192)]
     pub(crate) max_samples: usize,
+    /// Drawing ends with the row that brings their tokens to so many.
+    #[serde(default = "default_max_tokens")]
+    #[schema(minimum = 1, maximum = 100_000_000, default = 131_072)]
+    pub(crate) max_tokens: usize,
     /// Seeds the draws of rows and of token rows.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64, default = 0)]
@@ -111,6 +115,10 @@ pub(crate) struct CalibrationBody {
 
 fn default_max_samples() -> usize {
     Calibration::DEFAULT_MAX_SAMPLES
+}
+
+fn default_max_tokens() -> usize {
+    Calibration::DEFAULT_MAX_TOKENS
 }
 
 /// Labelled examples that the result is measured on.
@@ -289,6 +297,7 @@ impl CreateJob {
                 },
                 mapping: self.calibration.mapping.into(),
                 max_samples: self.calibration.max_samples,
+                max_tokens: self.calibration.max_tokens,
                 seed: self.calibration.seed,
             },
             evaluation: self.evaluation.map(|evaluation| Evaluation {

@@ -127,7 +127,8 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     let limit = Limit::of(&prepared, &recipe, &NoJournal, &Unwatched)?;
     let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe, &limit))?;
     note("search, 50%".to_owned(), &took, 1.0);
-    let (_, took) = time(|| compensate::compensate(&prepared, &masks, &recipe, &Unwatched))?;
+    let (_, took) =
+        time(|| compensate::compensate(&prepared, &masks, &recipe, &NoJournal, &Unwatched))?;
     let rows = prepared.calibration.examples.len();
     note(format!("repair, {rows} rows"), &took, 1.0);
     let groups = teacher.model.groups();

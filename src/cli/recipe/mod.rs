@@ -67,7 +67,8 @@ impl RecipeFlags {
         request.insert(
             "calibration".to_owned(),
             json!({"uri": calibration.source.uri, "mapping": mapping(&calibration.mapping),
-                   "max_samples": calibration.max_samples, "seed": calibration.seed}),
+                   "max_samples": calibration.max_samples, "max_tokens": calibration.max_tokens,
+                   "seed": calibration.seed}),
         );
         if let Some(evaluation) = &recipe.evaluation {
             let body =

@@ -35,6 +35,9 @@ pub(in super::super) struct SourceFlags {
     /// Examples drawn from the calibration file
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
     max_samples: usize,
+    /// Drawing ends where the examples have so many tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = Calibration::DEFAULT_MAX_TOKENS)]
+    max_tokens: usize,
     /// On what it runs
     #[arg(long, value_enum, default_value_t)]
     pub(super) device: DeviceFlag,
@@ -61,6 +64,7 @@ impl SourceFlags {
             source: source(&self.calibration)?,
             mapping: self.mapping(),
             max_samples: self.max_samples,
+            max_tokens: self.max_tokens,
             seed,
         })
     }

@@ -73,7 +73,7 @@ pub fn compensate_once(
     if let Some(repairs) = known {
         return Ok(repairs);
     }
-    let repairs = compensate(prepared, masks, recipe, watch)?;
+    let repairs = compensate(prepared, masks, recipe, journal, watch)?;
     journal.store(document::NAME, &digest, &document::encode(&repairs)?)?;
     Ok(repairs)
 }
@@ -87,12 +87,13 @@ pub fn compensate(
     prepared: &Prepared,
     masks: &Masks,
     recipe: &Recipe,
+    journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> std::result::Result<Repairs, Failure> {
     let model = prepared.model.as_ref();
     let blocks = model.groups().len();
     let mut student = Student::new(model, masks.clone())?;
-    let mut walks = walk::set_out(prepared, recipe.method.token_weights)?;
+    let mut walks = walk::set_out(prepared, recipe.method.token_weights, journal)?;
     let mut repairs = Repairs::none(blocks);
     let mut pruned = false;
     for (block, group) in model.groups().iter().enumerate() {

@@ -8,17 +8,72 @@
 
 use candle_core::{Result, Tensor};
 
+use super::super::digest::Digest;
 use super::super::failure::Failure;
+use super::super::journal::Journal;
 use super::super::lanes;
+use super::super::prepare::Prepared;
 use super::super::score::sketch::TRACED_TOKENS;
 use super::super::score::sketch::logits::Form;
 use super::super::score::sketch::trace::Trace;
-use crate::model::PrunableModel;
 use crate::model::batch::Batch;
 use crate::model::differentiable::Differentiable;
+use crate::model::{PrunableModel, device};
 
 /// What a token counts that the logits do not depend on.
 const FLOOR: f64 = 0.02;
+
+/// The document's name: the weights one after another, f32, little-endian.
+const NAME: &str = "token_weights.f32";
+
+/// Takes the weights from the journal, or makes them and keeps them there: every target has the same ones.
+///
+/// # Errors
+/// When the graph fails, or the journal cannot be read or written.
+pub fn token_weights_once(
+    prepared: &Prepared,
+    batches: &[Batch],
+    journal: &dyn Journal,
+) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
+    let model = prepared.model.as_ref();
+    let digest = Digest::new("token_weights/1")
+        .part("device", device::kind(&prepared.device))
+        .part("weights", prepared.weights.sha256())
+        .part("architecture", prepared.architecture)
+        .part("config", &prepared.config_digest)
+        .part("calibration", &prepared.calibration.sha256)
+        .hex();
+    let blocks = model.groups().len();
+    let known = journal
+        .load(NAME, &digest)?
+        .and_then(|bytes| decode(&bytes, batches, blocks));
+    if let Some(weights) = known {
+        return Ok(Some(weights));
+    }
+    let weights = token_weights(model, batches)?;
+    if let Some(weights) = &weights {
+        let values = weights.iter().flatten().flatten();
+        let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
+        journal.store(NAME, &digest, &bytes)?;
+    }
+    Ok(weights)
+}
+
+/// `None` when the document is not one of these batches, so that the weights are made afresh.
+fn decode(bytes: &[u8], batches: &[Batch], blocks: usize) -> Option<Vec<Vec<Vec<f32>>>> {
+    let (values, rest) = bytes.as_chunks::<4>();
+    let tokens = |batch: &Batch| batch.len() * batch.length();
+    let all: usize = batches.iter().map(tokens).sum();
+    if !rest.is_empty() || values.len() != all * blocks {
+        return None;
+    }
+    let mut values = values.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    let weights = batches.iter().map(|batch| {
+        let of_blocks = (0..blocks).map(|_| values.by_ref().take(tokens(batch)).collect());
+        of_blocks.collect()
+    });
+    Some(weights.collect())
+}
 
 /// Weights of mean 1 over all tokens: `[batch][block][rows * length]`; `None` where the architecture has
 /// no way back.

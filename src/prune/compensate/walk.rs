@@ -3,10 +3,11 @@
 use candle_core::{Result, Tensor};
 
 use super::super::failure::Failure;
+use super::super::journal::Journal;
 use super::super::prepare::Prepared;
 use super::super::recipe::TokenWeights;
 use super::super::student::Student;
-use super::sensitivity::token_weights;
+use super::sensitivity::token_weights_once;
 
 /// Tokens that go through the graph at once.
 pub const BATCH_TOKENS: usize = 2_048;
@@ -62,6 +63,7 @@ pub fn judged(rows: usize, tokens: usize) -> usize {
 pub(super) fn set_out(
     prepared: &Prepared,
     tokens: TokenWeights,
+    journal: &dyn Journal,
 ) -> std::result::Result<Vec<Walk>, Failure> {
     let model = prepared.model.as_ref();
     let rows = prepared.calibration.examples.len();
@@ -73,7 +75,7 @@ pub(super) fn set_out(
     let none_held_out = held_out.is_empty();
     batches.extend(prepared.calibration.batches_of(&held_out, BATCH_TOKENS)?);
     let weights = match tokens {
-        TokenWeights::Sensitivity => token_weights(model, &batches)?,
+        TokenWeights::Sensitivity => token_weights_once(prepared, &batches, journal)?,
         TokenWeights::Uniform => None,
     };
     let mut weights = weights.map(Vec::into_iter);

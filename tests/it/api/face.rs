@@ -65,6 +65,7 @@ impl Intake for Scripted {
             architecture: "bert".into(),
             size: report().size.before,
             metric: optin::prune::recipe::Metric::Flops,
+            whole_cost: 100,
             target_cost: 60,
             reachable_cost: 5,
             groups: Vec::new(),

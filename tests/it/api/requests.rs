@@ -130,7 +130,7 @@ async fn each_wrong_field_is_pointed_at() {
         ),
         (
             "/target/metric",
-            json!("latency_ms"),
+            json!("energy"),
             "validation_failed",
             "flops",
         ),
@@ -164,6 +164,12 @@ async fn each_wrong_field_is_pointed_at() {
             json!(0),
             "invalid_recipe",
             "between 1 and 100000",
+        ),
+        (
+            "/calibration/max_tokens",
+            json!(100_000_001),
+            "invalid_recipe",
+            "between 1 and 100000000",
         ),
         ("/calibration/seed", json!(-1), "validation_failed", "u64"),
         (
