@@ -70,7 +70,7 @@ pub struct GroupPlan {
 pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Plan, Failure> {
     let groups = prepared.model.groups();
     let calibration = prepared.calibration_use(recipe);
-    let cost = prepared.model.cost(calibration.mean_length);
+    let cost = search::macs(prepared);
     let target_cost = search::reachable_budget(groups, price, &recipe.target, &recipe.constraints)?;
     let scoring_macs = scoring_macs(prepared, recipe);
     let group_plans = groups

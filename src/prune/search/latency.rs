@@ -13,6 +13,7 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
 use crate::checkpoint::write;
+use crate::model::batch::Batch;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::unit::{UnitGroup, UnitKind};
@@ -101,7 +102,7 @@ pub fn table(
     if let Some(table) = known {
         return Ok(table);
     }
-    let table = measure(prepared, watch)?;
+    let table = measure(prepared, &batch, watch)?;
     let document = serde_json::to_vec(&table).map_err(|error| {
         Failure::new(
             Code::Internal,
@@ -112,9 +113,8 @@ pub fn table(
     Ok(table)
 }
 
-fn measure(prepared: &Prepared, watch: &dyn Watch) -> Result<LatencyTable, Failure> {
+fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<LatencyTable, Failure> {
     let model = prepared.model.as_ref();
-    let batch = mean_batch(&prepared.calibration)?;
     let mut shapes = shapes(model.groups());
     let mut whole = Vec::new();
     let total: usize = shapes.iter().map(|shape| shape.points.len()).sum();
@@ -124,7 +124,7 @@ fn measure(prepared: &Prepared, watch: &dyn Watch) -> Result<LatencyTable, Failu
             watch.proceed()?;
             watch.progress(done, total as u64);
             let narrow = narrowed(prepared, &shape.groups, point.kept)?;
-            let times = in_turns([model, narrow.as_ref()], &batch, WARM_UP, ROUNDS)?;
+            let times = in_turns([model, narrow.as_ref()], batch, WARM_UP, ROUNDS)?;
             let shares: Vec<f64> = times.iter().map(|[whole, narrow]| narrow / whole).collect();
             point.deviation = written(deviation(&shares));
             point.share = written(median(shares));
