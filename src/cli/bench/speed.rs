@@ -23,6 +23,7 @@ use crate::prune::journal::NoJournal;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
 use crate::prune::score::combine::combine;
+use crate::prune::score::exact::Wanted;
 use crate::prune::score::teacher::Teacher;
 use crate::prune::score::{exact, score, sketch};
 use crate::prune::search::{self, Limit};
@@ -191,16 +192,16 @@ fn exact_parts(
     one_in: usize,
 ) -> Result<(Took, Took), Failure> {
     let part = |heads: bool, step: usize| {
-        time(|| {
-            for (block, group) in teacher.model.groups().iter().enumerate() {
-                if (group.kind == UnitKind::Head) == heads {
-                    let units: Vec<usize> = (0..group.width).step_by(step).collect();
-                    let temperature = recipe.method.temperature;
-                    exact::score(teacher, temperature, block, &units, &|_| Ok(()))?;
-                }
-            }
-            Ok(())
-        })
+        let groups = teacher.model.groups().iter().enumerate();
+        let wanted: Vec<Wanted> = groups
+            .filter(|(_, group)| (group.kind == UnitKind::Head) == heads)
+            .map(|(block, group)| Wanted {
+                block,
+                units: (0..group.width).step_by(step).collect(),
+            })
+            .collect();
+        let temperature = recipe.method.temperature;
+        time(|| exact::score(teacher, temperature, &wanted, &|_| Ok(()), &|_, _| Ok(())))
     };
     Ok((part(true, 1)?.1, part(false, one_in.max(1))?.1))
 }

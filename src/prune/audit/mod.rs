@@ -15,8 +15,9 @@ use super::journal::Journal;
 use super::prepare::Prepared;
 use super::recipe::{Method, Recipe};
 use super::score::combine::{Scale, combine};
+use super::score::exact::{self, Wanted};
 use super::score::teacher::Teacher;
-use super::score::{Scores, UnitScores, exact, score, sketched};
+use super::score::{Scores, UnitScores, score, sketched};
 use super::search::{self, Limit};
 use super::stage::Stage;
 use super::stopwatch::Stopwatch;
@@ -128,20 +129,22 @@ pub fn audit(
     let sampled = sample::draw(&importance, masks, &sketched, recipe.calibration.seed);
     let teacher = Teacher::run(prepared, recipe)?;
     let total = sampled.len() as u64;
-    let mut done = 0;
-    let mut exactly = Vec::with_capacity(sampled.len());
-    for of_group in sampled.chunk_by(|a, b| a.group == b.group) {
-        let units: Vec<usize> = of_group.iter().map(|sampled| sampled.unit).collect();
-        let group = of_group[0].group;
-        let temperature = method.temperature;
-        let scored = exact::score(&teacher, temperature, group, &units, &|units| {
-            watch.proceed()?;
-            watch.progress(done + units, total);
-            Ok(())
-        })?;
-        done += units.len() as u64;
-        exactly.extend(terms(&scored));
-    }
+    let groups = sampled.chunk_by(|a, b| a.group == b.group);
+    let wanted: Vec<Wanted> = groups
+        .map(|sampled| Wanted {
+            block: sampled[0].group,
+            units: sampled.iter().map(|sampled| sampled.unit).collect(),
+        })
+        .collect();
+    let progress = |done| {
+        watch.proceed()?;
+        watch.progress(done, total);
+        Ok(())
+    };
+    let exactly = exact::score(&teacher, method.temperature, &wanted, &progress, &|_, _| {
+        Ok(())
+    })?;
+    let exactly: Vec<[f64; 2]> = exactly.iter().flat_map(terms).collect();
     watch.progress(total, total);
     // Both in the scale of the scores of all units: the sample has no mean of its own to offer.
     let scale = Scale::of(scores, &method);

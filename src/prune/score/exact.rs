@@ -1,9 +1,11 @@
 //! Exact scores: each unit is taken out in turn and the rest of the model runs again.
 //!
 //! Exact, not naive. A run starts at the unit's own block, whose input is cached; taking the unit
-//! out there subtracts `units_j W_j` from the cached sum, so the block itself is not run again; and
-//! many such variants are stacked as the rows of one batch. Rows are never padded.
+//! out there subtracts `units_j W_j` from the whole sum, so the block itself runs once a stack; and
+//! many such variants are stacked as the rows of one batch. Rows are never padded. The stacks of all
+//! blocks share the lanes: those of one block alone would be too few for all cores.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Result, Tensor};
@@ -20,6 +22,15 @@ use crate::model::nn::meter;
 /// Variants in one stack at most: bounds the memory of the sampled features that a lane holds.
 pub const MOST_VARIANTS: usize = 32;
 
+/// Units of one block that are to be scored.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The block.
+    pub block: usize,
+    /// Its units.
+    pub units: Vec<usize>,
+}
+
 /// What a block's removal runs start from, for one batch.
 struct Seam {
     /// Activations, `[rows * length, width * span]`.
@@ -31,36 +42,69 @@ struct Seam {
 /// Scores of one unit: a manifold term for each feature that follows, and the logits' term.
 type Score = (Vec<f64>, f64);
 
-/// Scores some units of one block, in their order. `progress` hears how many are done and may stop the
-/// work.
+/// Scores some units of some blocks, in their order. `progress` hears how many are done and may stop the
+/// work; `finished` hears of each block as soon as it is done, by its place in `wanted`.
 ///
 /// # Errors
-/// What `progress` answers, or a fault of ours.
+/// What `progress` or `finished` answers, or a fault of ours.
 pub fn score(
     teacher: &Teacher<'_>,
     temperature: f64,
-    block: usize,
-    units: &[usize],
+    wanted: &[Wanted],
     progress: &(dyn Fn(u64) -> std::result::Result<(), Failure> + Sync),
-) -> std::result::Result<UnitScores, Failure> {
-    let seams = teacher.inputs[block]
+    finished: &(dyn Fn(usize, &UnitScores) -> std::result::Result<(), Failure> + Sync),
+) -> std::result::Result<Vec<UnitScores>, Failure> {
+    let most = variants_at_once(teacher);
+    let stacks: Vec<Vec<&[usize]>> = wanted
         .iter()
-        .map(|hidden| seam(teacher, block, hidden))
-        .collect::<Result<Vec<_>>>()?;
-    let stacks: Vec<&[usize]> = units.chunks(variants_at_once(teacher)).collect();
+        .map(|wanted| evenly(&wanted.units, most).collect())
+        .collect();
+    let of_all = stacks.iter().enumerate();
+    let places: Vec<(usize, usize)> = of_all
+        .flat_map(|(place, stacks)| (0..stacks.len()).map(move |stack| (place, stack)))
+        .collect();
+    let scores: Vec<Mutex<Vec<Option<Vec<Score>>>>> = stacks
+        .iter()
+        .map(|stacks| Mutex::new(vec![None; stacks.len()]))
+        .collect();
     let done = AtomicU64::new(0);
-    let pieces = lanes::run(stacks.len(), |stack| {
+    lanes::run(places.len(), |index| {
         progress(done.load(Ordering::Relaxed))?;
-        let scores = score_stack(teacher, temperature, block, &seams, stacks[stack])?;
-        done.fetch_add(stacks[stack].len() as u64, Ordering::Relaxed);
-        Ok(scores)
+        let (place, stack) = places[index];
+        let (block, units) = (wanted[place].block, stacks[place][stack]);
+        let made = score_stack(teacher, temperature, block, units)?;
+        done.fetch_add(units.len() as u64, Ordering::Relaxed);
+        let mut of_block = lanes::locked(&scores[place]);
+        of_block[stack] = Some(made);
+        match of_block.iter().all(Option::is_some) {
+            true => finished(place, &together(teacher.features_after(block), &of_block)),
+            false => Ok(()),
+        }
     })?;
-    let (manifold, logits): (Vec<_>, Vec<_>) = pieces.into_iter().flatten().unzip();
-    Ok(UnitScores {
-        features: teacher.features_after(block),
+    let of_blocks = wanted.iter().zip(&scores);
+    Ok(of_blocks
+        .map(|(wanted, scores)| {
+            let features = teacher.features_after(wanted.block);
+            together(features, &lanes::locked(scores))
+        })
+        .collect())
+}
+
+/// The scores of a block from those of its stacks.
+fn together(features: usize, stacks: &[Option<Vec<Score>>]) -> UnitScores {
+    let scores = stacks.iter().flatten().flatten().cloned();
+    let (manifold, logits): (Vec<_>, Vec<_>) = scores.unzip();
+    UnitScores {
+        features,
         manifold: manifold.concat(),
         logits,
-    })
+    }
+}
+
+/// As few parts as have at most so many, none much smaller than another.
+fn evenly(units: &[usize], most: usize) -> impl Iterator<Item = &[usize]> {
+    let parts = units.len().div_ceil(most);
+    units.chunks(units.len().div_ceil(parts.max(1)).max(1))
 }
 
 /// Enough variants to fill a batch, the same number whatever the machine: results must not depend on it.
@@ -74,8 +118,8 @@ fn variants_at_once(teacher: &Teacher<'_>) -> usize {
     (STACKED_TOKENS / mean).clamp(1, MOST_VARIANTS)
 }
 
-fn seam(teacher: &Teacher<'_>, block: usize, hidden: &Tensor) -> Result<Seam> {
-    let model = teacher.model;
+fn seam(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Seam> {
+    let (model, hidden) = (teacher.model, &teacher.inputs[block][batch]);
     let units = model.units(block, hidden)?;
     let sum = (model.project(block, &units)? + model.residual(block, hidden)?)?;
     Ok(Seam {
@@ -89,7 +133,6 @@ fn score_stack(
     teacher: &Teacher<'_>,
     temperature: f64,
     block: usize,
-    seams: &[Seam],
     units: &[usize],
 ) -> Result<Vec<Score>> {
     let model = teacher.model;
@@ -98,8 +141,9 @@ fn score_stack(
     let stack = Stack::new(teacher, block, units)?;
     let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
     let mut logits: Vec<Vec<f32>> = vec![Vec::new(); count];
-    for (seam, positions) in seams.iter().zip(&teacher.samples) {
-        let mut hidden = model.finish(block, &stack.taken_from(seam)?)?;
+    for (batch, positions) in teacher.samples.iter().enumerate() {
+        let sum = stack.taken_from(&seam(teacher, block, batch)?)?;
+        let mut hidden = model.finish(block, &sum)?;
         for (current, rows) in features.iter_mut().enumerate().skip(block) {
             if current > block {
                 hidden = model.block(current, &hidden, &full)?;

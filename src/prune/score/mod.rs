@@ -24,6 +24,7 @@ use super::watch::Watch;
 use crate::model::PrunableModel;
 use crate::model::differentiable::Differentiable;
 use crate::model::unit::UnitKind;
+use exact::Wanted;
 use teacher::Teacher;
 
 /// Rows times positions that go through the graph at once, all masked variants together.
@@ -118,28 +119,42 @@ pub fn score(
         }
     }
     let ready = known.iter().zip(model.groups());
-    let mut done = ready
+    let done = ready
         .filter_map(|(scores, group)| scores.as_ref().map(|_| group.width as u64))
         .sum::<u64>();
     watch.progress(done, total);
-    let mut groups = Vec::with_capacity(known.len());
-    for (block, scores) in known.into_iter().enumerate() {
-        if let Some(scores) = scores {
-            groups.push(scores);
-            continue;
-        }
-        let units: Vec<usize> = (0..model.groups()[block].width).collect();
-        let temperature = recipe.method.temperature;
-        let scores = exact::score(&teacher, temperature, block, &units, &|units| {
-            watch.proceed()?;
-            watch.progress(done + units, total);
-            Ok(())
-        })?;
-        journal.store(document::NAME, &digests[block], &document::encode(&scores)?)?;
-        done += model.groups()[block].width as u64;
-        watch.progress(done, total);
-        groups.push(scores);
-    }
+    let missing = known
+        .iter()
+        .enumerate()
+        .filter(|(_, scores)| scores.is_none());
+    let missing: Vec<Wanted> = missing
+        .map(|(block, _)| Wanted {
+            block,
+            units: (0..model.groups()[block].width).collect(),
+        })
+        .collect();
+    let progress = |units| {
+        watch.proceed()?;
+        watch.progress(done + units, total);
+        Ok(())
+    };
+    let keep = |place: usize, scores: &UnitScores| {
+        let digest = &digests[missing[place].block];
+        journal.store(document::NAME, digest, &document::encode(scores)?)
+    };
+    let made = exact::score(
+        &teacher,
+        recipe.method.temperature,
+        &missing,
+        &progress,
+        &keep,
+    )?;
+    watch.progress(total, total);
+    let mut made = made.into_iter();
+    let groups = known
+        .into_iter()
+        .map(|scores| scores.or_else(|| made.next()));
+    let groups: Vec<UnitScores> = groups.flatten().collect();
     let local = (0..groups.len()).map(|block| local::energies(&teacher, block));
     Ok(Scores {
         local: local.collect::<Result<_, _>>()?,

@@ -1,11 +1,13 @@
 //! Exact scores against the reference: one whole f64 forward a unit, Gram matrices as they are written.
 
+use std::sync::Mutex;
+
 use candle_core::Tensor;
 use optin::model::batch::{Batch, Input};
 use optin::model::mask::Masks;
 use optin::prune::recipe::{Importance, Method, Trajectory};
 use optin::prune::score::combine::combine;
-use optin::prune::score::exact;
+use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::local;
 use optin::prune::score::teacher::Teacher;
 use optin::prune::score::{Scores, UnitScores, sample};
@@ -113,9 +115,23 @@ fn exact_scores_are_those_of_one_whole_forward_a_unit() {
     let recipe = folder.recipe(0.5);
     let temperature = recipe.method.temperature;
     let (features, logits) = trajectory(&reference, &batches, None);
-    for (block, group) in model.groups().iter().enumerate() {
-        let units: Vec<usize> = (0..group.width).collect();
-        let scores = exact::score(&teacher, temperature, block, &units, &|_| Ok(())).unwrap();
+    let groups = model.groups().iter().enumerate();
+    let wanted = groups.map(|(block, group)| Wanted {
+        block,
+        units: (0..group.width).collect(),
+    });
+    let wanted: Vec<Wanted> = wanted.collect();
+    let finished = Mutex::new(Vec::new());
+    let finish = |place, scores: &UnitScores| {
+        finished.lock().unwrap().push((place, scores.clone()));
+        Ok(())
+    };
+    let scores = exact::score(&teacher, temperature, &wanted, &|_| Ok(()), &finish).unwrap();
+    let mut finished = finished.into_inner().unwrap();
+    finished.sort_by_key(|(place, _)| *place);
+    let in_order: Vec<(usize, UnitScores)> = scores.iter().cloned().enumerate().collect();
+    assert_eq!(finished, in_order, "each block is told of once, and whole");
+    for (block, (group, scores)) in model.groups().iter().zip(&scores).enumerate() {
         let layer = block / 2;
         assert_eq!(scores.features, tiny.layers - layer);
         for unit in 0..group.width {

@@ -10,7 +10,7 @@ use optin::model::nn::linear::Linear;
 use optin::model::nn::traced::{self, Traced};
 use optin::prune::recipe::Method;
 use optin::prune::score::UnitScores;
-use optin::prune::score::exact;
+use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::manifold::normalise;
 use optin::prune::score::sketch::{self, Sketch, Stop, anchor};
 use optin::prune::score::teacher::{Teacher, sampled};
@@ -315,7 +315,9 @@ fn a_group_that_is_out_of_scale_comes_back_by_its_anchors() {
     let teacher = case.teacher();
     let block = 1;
     let units: Vec<usize> = (0..case.model.groups()[block].width).collect();
-    let exact = exact::score(&teacher, 4.0, block, &units, &|_| Ok(())).unwrap();
+    let wanted = [Wanted { block, units }];
+    let exact = exact::score(&teacher, 4.0, &wanted, &|_| Ok(()), &|_, _| Ok(())).unwrap();
+    let exact = &exact[0];
     let sums: Vec<f64> = exact.manifold_sums().collect();
     let scaled = |factor: f64| {
         let mut groups = vec![None; case.model.groups().len()];

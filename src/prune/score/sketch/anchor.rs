@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::Sketch;
 use crate::prune::failure::Failure;
-use crate::prune::score::exact;
+use crate::prune::score::exact::{self, Wanted};
 use crate::prune::score::teacher::Teacher;
 use crate::prune::verify::quality::mean;
 
@@ -32,11 +32,18 @@ pub fn set_scale(
     sketch: &mut Sketch,
     progress: &(dyn Fn() -> Result<(), Failure> + Sync),
 ) -> Result<(), Failure> {
-    for (group, scores) in sketch.groups.iter_mut().enumerate() {
-        let Some(scores) = scores else { continue };
-        let anchors = draw(&scores.manifold, group, seed);
-        let exact = exact::score(teacher, temperature, group, &anchors, &|_| progress())?;
-        let sketched = anchors.iter().map(|&unit| scores.manifold[unit]);
+    let sketched = sketch.groups.iter().enumerate();
+    let wanted: Vec<Wanted> = sketched
+        .filter_map(|(block, scores)| {
+            let units = draw(&scores.as_ref()?.manifold, block, seed);
+            Some(Wanted { block, units })
+        })
+        .collect();
+    let progress = |_| progress();
+    let exact = exact::score(teacher, temperature, &wanted, &progress, &|_, _| Ok(()))?;
+    let groups = sketch.groups.iter_mut().flatten();
+    for ((scores, wanted), exact) in groups.zip(&wanted).zip(&exact) {
+        let sketched = wanted.units.iter().map(|&unit| scores.manifold[unit]);
         let factor = factor(exact.manifold_sums().zip(sketched));
         scores.manifold.iter_mut().for_each(|term| *term *= factor);
     }

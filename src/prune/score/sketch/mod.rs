@@ -32,7 +32,7 @@ pub use probe::MOST_TERMS;
 use tally::Tally;
 
 /// Probes that go together; the reliability is looked at after each round.
-pub const ROUND: usize = 8;
+pub const ROUND: usize = 16;
 
 /// When there are enough probes.
 #[derive(Clone, Copy, Debug, PartialEq)]
