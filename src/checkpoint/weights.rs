@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
@@ -24,7 +25,8 @@ pub struct Weights {
     shards: Vec<Shard>,
     /// Name to shard and position in it.
     places: HashMap<String, (usize, usize)>,
-    sha256: String,
+    /// Made when it is first asked for.
+    sha256: OnceLock<String>,
     device: Device,
 }
 
@@ -82,16 +84,14 @@ impl Weights {
         shards: impl IntoIterator<Item = Result<(&'a str, Shard), CheckpointError>>,
         limits: &Limits,
     ) -> Result<Self, CheckpointError> {
-        let mut digest = Sha256::new();
         let mut weights = Self {
             shards: Vec::new(),
             places: HashMap::new(),
-            sha256: String::new(),
+            sha256: OnceLock::new(),
             device: Device::Cpu,
         };
         for shard in shards {
             let (name, shard) = shard?;
-            digest.update(&shard.data);
             for (position, tensor) in shard.header.tensors.iter().enumerate() {
                 let place = (weights.shards.len(), position);
                 if weights.places.insert(tensor.name.clone(), place).is_some() {
@@ -109,7 +109,6 @@ impl Weights {
             }
             weights.shards.push(shard);
         }
-        weights.sha256 = hex::encode(digest.finalize());
         Ok(weights)
     }
 
@@ -201,7 +200,13 @@ impl Weights {
     /// SHA-256 over the bytes of all files in order, hex.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        &self.sha256
+        self.sha256.get_or_init(|| {
+            let mut digest = Sha256::new();
+            for shard in &self.shards {
+                digest.update(&shard.data);
+            }
+            hex::encode(digest.finalize())
+        })
     }
 
     /// Size of all files.

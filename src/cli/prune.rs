@@ -9,6 +9,7 @@ use super::progress::Bar;
 use super::recipe::RecipeFlags;
 use super::{interrupt, output, table};
 use crate::prune::journal::{FolderJournal, Journal, NoJournal};
+use crate::prune::memory;
 use crate::prune::run as prune;
 
 /// Flags of `optin prune`.
@@ -45,9 +46,19 @@ pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
     }
     let audit = report.audit.as_ref().map(table::audit);
     output::print(&format!(
-        "{}{}\n\nwritten to {}",
+        "{}{}\n\n{}\nwritten to {}",
         table::before_after(&report),
         audit.map_or_else(String::new, |audit| format!("\n\n{audit}")),
+        memory(report.peak_bytes, memory::taken()),
         command.out.display()
     ))
+}
+
+/// What was planned, and what the whole process took.
+fn memory(planned: u64, taken: Option<u64>) -> String {
+    let planned = format!("memory: {} MiB planned", planned >> 20);
+    match taken {
+        Some(taken) => format!("{planned}, {} MiB taken at most", taken >> 20),
+        None => planned,
+    }
 }

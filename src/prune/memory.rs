@@ -1,16 +1,13 @@
-//! Whether a run fits into memory, asked before anything is scored.
+//! Whether a run fits into memory, asked before anything is measured or scored; and what it took.
 
 use super::failure::{Code, Failure};
-use super::plan::Plan;
 use crate::model::device::Device;
 
-/// Refuses a plan whose peak is above what this process may take.
+/// Refuses a run that works with more bytes than this process may take.
 ///
 /// # Errors
 /// [`Code::LimitExceeded`] with both figures.
-pub fn check(plan: &Plan, available: Option<u64>) -> Result<(), Failure> {
-    // The stored weights are in memory by now.
-    let wanted = plan.peak_bytes.saturating_sub(plan.size.bytes);
+pub fn check(wanted: u64, available: Option<u64>) -> Result<(), Failure> {
     match available {
         Some(available) if wanted > available => Err(Failure::new(
             Code::LimitExceeded,
@@ -53,11 +50,18 @@ fn of_gpu(_: &Device) -> Option<u64> {
     None
 }
 
+/// The most that this process ever had in memory, in bytes; `None` where the system does not tell.
+#[must_use]
+pub fn taken() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    kibibytes(&status, "VmHWM:")
+}
+
 /// What the machine has available, or what the process's control group leaves where that is less; `None`
 /// where neither tells.
 fn of_machine() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
-    let machine = read("/proc/meminfo").and_then(|text| meminfo(&text));
+    let machine = read("/proc/meminfo").and_then(|text| kibibytes(&text, "MemAvailable:"));
     let group = read("/proc/self/cgroup").and_then(|text| {
         let own = text
             .lines()
@@ -76,11 +80,9 @@ fn of_machine() -> Option<u64> {
     }
 }
 
-/// `MemAvailable` of `/proc/meminfo`, in bytes.
-fn meminfo(text: &str) -> Option<u64> {
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// A line `name 123 kB` of a file of `/proc`, in bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }

@@ -84,9 +84,10 @@ pub fn run(
     let mut clock = Stopwatch::new(watch);
     let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
     let (plan, limit) = clock.time(Stage::Planning, || {
+        let available = memory::available(&places.device);
+        memory::check(peak::working(&prepared, recipe), available)?;
         let limit = Limit::of(&prepared, recipe, journal, watch)?;
         let plan = plan::draw_up(&prepared, recipe, &limit.price)?;
-        memory::check(&plan, memory::available(&places.device))?;
         Ok((plan, limit))
     })?;
     let (scores, audit) = clock.time(Stage::Scoring, || {

@@ -144,6 +144,7 @@ pub fn report(
         fidelity: measured.fidelity,
         evaluation: measured.evaluation,
         latency: measured.latency,
+        peak_bytes: plan.peak_bytes,
         stages,
     }
 }

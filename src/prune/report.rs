@@ -42,6 +42,9 @@ pub struct Report {
     pub evaluation: Option<EvaluationReport>,
     /// Forward time of both models, measured in turns on this machine.
     pub latency: Latency,
+    /// Most memory that weights and activations were to take at once, as planned, in bytes.
+    #[serde(default)]
+    pub peak_bytes: u64,
     /// Time and work of each stage in this attempt; what was taken up from the journal cost neither.
     #[serde(alias = "stage_ms")]
     pub stages: Vec<StageTime>,

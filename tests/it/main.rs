@@ -17,6 +17,7 @@ mod job_state;
 mod job_store;
 mod kernels;
 mod laws;
+mod memory;
 mod method;
 mod openapi;
 mod prune;

@@ -8,7 +8,6 @@ use optin::model::registry;
 use optin::prune::digest::sha256_of;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::{FolderJournal, NoJournal};
-use optin::prune::memory;
 use optin::prune::recipe::{Compensation, Estimator, Method};
 use optin::prune::report::Report;
 use optin::prune::search::keep_map::KeepMap;
@@ -481,22 +480,4 @@ fn a_sketched_run_leaves_the_same_bytes_again_and_a_model_that_is_checked() {
         assert!(one.1 == other.1, "{:?} differs", one.0);
     }
     assert_eq!(first.len(), second.len());
-}
-
-#[test]
-fn a_plan_that_does_not_fit_into_memory_is_refused_with_the_remedy() {
-    let folder = Folder::new(Tiny::default());
-    let plan = estimate(&folder.places("out"), &folder.recipe(0.5)).unwrap();
-    assert!(plan.peak_bytes > plan.size.bytes + 1024);
-    let wanted = plan.peak_bytes - plan.size.bytes;
-    memory::check(&plan, Some(wanted)).unwrap();
-    memory::check(&plan, None).unwrap();
-    let refused = memory::check(&plan, Some(wanted - 1)).unwrap_err();
-    assert_eq!(refused.code, Code::LimitExceeded);
-    assert!(
-        refused.detail.contains("calibration.max_tokens"),
-        "{}",
-        refused.detail
-    );
-    assert!(memory::available(&optin::model::device::Device::Cpu).unwrap() > 1 << 20);
 }
