@@ -39,6 +39,25 @@ impl Masks {
         masks
     }
 
+    /// Of the units that these keep, those that `inner` keeps, which counts them alone.
+    ///
+    /// # Panics
+    /// When `inner` is not about as many units as these keep.
+    #[must_use]
+    pub fn refined(&self, inner: &Self) -> Self {
+        let mut refined = self.clone();
+        for (group, flags) in refined.kept.iter_mut().enumerate() {
+            let kept = flags.iter_mut().filter(|flag| **flag);
+            let mut units = 0;
+            for (unit, flag) in kept.enumerate() {
+                *flag = inner.keeps(group, unit);
+                units += 1;
+            }
+            assert_eq!(units, inner.kept[group].len(), "units of group {group}");
+        }
+        refined
+    }
+
     /// Takes one unit out.
     ///
     /// # Panics

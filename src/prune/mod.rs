@@ -16,6 +16,7 @@ pub mod plan;
 pub mod prepare;
 pub mod recipe;
 pub mod report;
+pub mod rounds;
 pub mod score;
 pub mod search;
 pub mod sources;
@@ -35,16 +36,16 @@ use plan::Plan;
 use prepare::Prepared;
 use recipe::Recipe;
 use report::Report;
-use score::combine::UnitImportance;
+use score::Scores;
+use score::combine::combine;
 use search::Limit;
-use search::frontier::{Frontier, frontier};
+use search::frontier::{self, Frontier};
 use search::price::Price;
 use stage::Stage;
 use stopwatch::Stopwatch;
 use watch::{Unwatched, Watch};
 
 use crate::model::device::Device;
-use crate::model::mask::Masks;
 
 /// Where a run reads, computes and writes: the recipe's sources, resolved to local paths.
 #[derive(Clone, Debug)]
@@ -96,8 +97,8 @@ pub fn run(
         Ok((scores, audit))
     })?;
     let (masks, frontier) = clock.time(Stage::Searching, || {
-        let importance = score::combine::combine(&scores, &recipe.method);
-        search(&prepared, &importance, recipe, &limit)
+        let masks = rounds::choose(&prepared, recipe, &limit, &scores, journal, watch)?;
+        Ok((masks, frontier(&prepared, recipe, &scores)))
     })?;
     let repairs = clock.time(Stage::Compensating, || {
         compensate::compensate_once(&prepared, &masks, recipe, journal, watch)
@@ -124,22 +125,15 @@ pub fn run(
     Ok(report)
 }
 
-/// The choice at the recipe's target, and at every other one.
-fn search(
-    prepared: &Prepared,
-    importance: &UnitImportance,
-    recipe: &Recipe,
-    limit: &Limit,
-) -> Result<(Masks, Frontier), Failure> {
-    let masks = search::choose(prepared, importance, recipe, limit)?;
-    let frontier = frontier(
+/// The best choice at every target, from the scores of the whole model.
+fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Frontier {
+    frontier::frontier(
         prepared.model.groups(),
         &Price::PerUnit(search::macs(prepared)),
         &search::parameters(prepared),
-        importance,
+        &combine(scores, &recipe.method),
         &recipe.constraints,
-    );
-    Ok((masks, frontier))
+    )
 }
 
 /// Plans and stops there.

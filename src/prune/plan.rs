@@ -127,7 +127,10 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
         let probes = sketch::Stop::default().most;
         total += after * (probes + probes / sketch::ROUND) as u64;
     }
-    total * rows.len() as u64
+    // Each round but the first scores what the one before has left.
+    let rounds = recipe.method.rounds;
+    let left = (0..rounds).map(|round| recipe.target.keep.powf(round as f64 / rounds as f64));
+    (total as f64 * rows.len() as f64 * left.sum::<f64>()) as u64
 }
 
 /// From one timed forward of the scoring rows, in as many lanes as scoring will have.

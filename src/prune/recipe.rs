@@ -147,6 +147,9 @@ pub struct Method {
     pub gram_tokens: usize,
     /// Weight of the logits' term (`lambda`; 0 and up) once both terms have mean 1.
     pub logit_weight: f64,
+    /// In how many steps units are taken out (1 to 8): what is left of the model is repaired and scored again
+    /// after each but the last.
+    pub rounds: usize,
     /// Exponent of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
     pub local_weight: f64,
     /// Softens both distributions in the logits' term (`T`; above 0).
@@ -167,6 +170,7 @@ impl Default for Method {
             scoring_samples: 128,
             gram_tokens: 768,
             logit_weight: 0.1,
+            rounds: 1,
             local_weight: 0.0,
             temperature: 4.0,
             ridge: 1e-2,
@@ -307,6 +311,7 @@ impl Recipe {
             scoring_samples,
             gram_tokens,
             logit_weight,
+            rounds,
             local_weight,
             temperature,
             ridge,
@@ -332,6 +337,7 @@ impl Recipe {
         )?;
         check("method.gram_tokens", gram_tokens as f64, 2.0, 8_192.0)?;
         check("method.logit_weight", logit_weight, 0.0, 1e6)?;
+        check("method.rounds", rounds as f64, 1.0, 8.0)?;
         check("method.local_weight", local_weight, 0.0, 1.0)?;
         check("method.temperature", temperature, 1e-3, 1e3)?;
         check("method.ridge", ridge, 1e-9, 1e3)?;

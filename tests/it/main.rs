@@ -21,6 +21,7 @@ mod memory;
 mod method;
 mod openapi;
 mod prune;
+mod rounds;
 mod service;
 mod source;
 mod target;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod compensation;
+mod drift;
 mod manifold;
 mod reference;
 mod scores;

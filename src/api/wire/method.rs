@@ -26,6 +26,9 @@ pub(crate) struct MethodBody {
     /// Weight of the logits' term.
     #[schema(minimum = 0, maximum = 1_000_000.0)]
     pub(crate) logit_weight: f64,
+    /// In how many steps units are taken out, with a repair and new scores between them.
+    #[schema(minimum = 1, maximum = 8)]
+    pub(crate) rounds: usize,
     /// Exponent of the local term.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) local_weight: f64,
@@ -143,6 +146,7 @@ impl From<Method> for MethodBody {
             scoring_samples: method.scoring_samples,
             gram_tokens: method.gram_tokens,
             logit_weight: method.logit_weight,
+            rounds: method.rounds,
             local_weight: method.local_weight,
             temperature: method.temperature,
             ridge: method.ridge,
@@ -162,6 +166,7 @@ impl From<MethodBody> for Method {
             scoring_samples: body.scoring_samples,
             gram_tokens: body.gram_tokens,
             logit_weight: body.logit_weight,
+            rounds: body.rounds,
             local_weight: body.local_weight,
             temperature: body.temperature,
             ridge: body.ridge,

@@ -23,8 +23,9 @@ use crate::prune::prepare::Prepared;
 use crate::prune::recipe::{
     Compensation, Importance, Method, Recipe, Target, TokenWeights, Trajectory,
 };
-use crate::prune::score::{self, Scores, combine::combine};
-use crate::prune::search::{self, Limit};
+use crate::prune::rounds;
+use crate::prune::score::{self, Scores};
+use crate::prune::search::Limit;
 use crate::prune::student::Student;
 use crate::prune::verify::{quality, run as forward};
 use crate::prune::watch::Watch;
@@ -77,6 +78,8 @@ enum Variant {
     Default,
     /// With the mean over later features instead of their sum
     Mean,
+    /// In three rounds, each but the first from new scores of what is left
+    Rounds,
     /// With as much weight for the logits' term as for the manifold's
     Logits,
     /// With the local term, exponent 0.3
@@ -100,6 +103,10 @@ impl Variant {
             Self::Default => method,
             Self::Mean => Method {
                 trajectory: Trajectory::Mean,
+                ..method
+            },
+            Self::Rounds => Method {
+                rounds: 3,
                 ..method
             },
             Self::Logits => Method {
@@ -226,9 +233,8 @@ fn student<'a>(
     journal: &FolderJournal,
     watch: &dyn Watch,
 ) -> Result<Student<'a>, Failure> {
-    let importance = combine(scores, &recipe.method);
     let limit = Limit::of(prepared, recipe, journal, watch)?;
-    let masks = search::choose(prepared, &importance, recipe, &limit)?;
+    let masks = rounds::choose(prepared, recipe, &limit, scores, journal, watch)?;
     let repairs = compensate::compensate_once(prepared, &masks, recipe, journal, watch)?;
     Ok(Student::repaired(prepared.model.as_ref(), masks, &repairs)?)
 }

@@ -23,6 +23,9 @@ pub(in super::super) struct MethodFlags {
     /// Weight of the logits' term beside the manifold terms
     #[arg(long, value_name = "LAMBDA", default_value_t = Method::default().logit_weight)]
     logit_weight: f64,
+    /// In how many steps units are taken out, with a repair and new scores between them
+    #[arg(long, value_name = "N", default_value_t = Method::default().rounds)]
+    rounds: usize,
     /// Exponent of the local term, 0 to 1
     #[arg(long, value_name = "WEIGHT", default_value_t = Method::default().local_weight)]
     local_weight: f64,
@@ -68,6 +71,7 @@ impl MethodFlags {
             audit: self.audit,
             scoring_samples: self.scoring_samples,
             logit_weight: self.logit_weight,
+            rounds: self.rounds,
             local_weight: self.local_weight,
             ..Method::default()
         }

@@ -9,15 +9,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::price::Price;
-use crate::checkpoint::config::Config;
-use crate::checkpoint::limits::Limits;
-use crate::checkpoint::weights::Weights;
-use crate::checkpoint::write;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::unit::{UnitGroup, UnitKind};
-use crate::model::{PrunableModel, device, registry};
+use crate::model::{PrunableModel, device};
 use crate::prune::compensate::Repairs;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
@@ -195,16 +191,9 @@ fn narrowed(
         (0..count).collect()
     });
     let masks = Masks::keeping(groups, &keep.collect::<Vec<_>>());
-    let tensors = surgery::cut(
-        &prepared.weights,
-        groups,
-        &masks,
-        &Repairs::none(groups.len()),
-    )?;
-    let limits = Limits::default();
-    let weights = Weights::from_bytes(write::bytes(&tensors)?, &limits)?.on(&prepared.device);
-    let config = Config::new(prepared.model.export(&masks).config);
-    Ok(registry::open(&config, &weights)?.1)
+    let repairs = Repairs::none(groups.len());
+    let (_, _, model) = surgery::open(prepared, &masks, &repairs)?;
+    Ok(model)
 }
 
 impl LatencyTable {

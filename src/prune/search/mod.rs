@@ -120,18 +120,32 @@ pub fn select(
 ) -> Result<Masks, Failure> {
     let budget = reachable_budget(groups, price, target, constraints)?;
     let ranking = Ranking::new(groups, price, importance, constraints);
-    let low = (budget as f64 * (1.0 - target.tolerance)).ceil() as u64;
+    fill(&ranking, budget, target.tolerance, price.whole(groups))
+}
+
+/// The best choice within a budget, at most `tolerance` below it. What goes wrong is told in shares of `whole`.
+///
+/// # Errors
+/// [`Code::TargetUnreachable`] when no choice is so near the budget.
+pub fn fill(
+    ranking: &Ranking<'_>,
+    budget: u64,
+    tolerance: f64,
+    whole: u64,
+) -> Result<Masks, Failure> {
+    let low = (budget as f64 * (1.0 - tolerance)).ceil() as u64;
     ranking.choose(low, budget).ok_or_else(|| {
-        let whole = price.whole(groups);
-        let below = ranking.choose(0, budget).map_or(price.fixed(), |masks| {
-            price.of((0..groups.len()).map(|group| masks.count(group)))
+        let below = ranking.choose(0, budget);
+        let below = below.map_or(ranking.price().fixed(), |masks| {
+            let counts = (0..masks.groups()).map(|group| masks.count(group));
+            ranking.price().of(counts)
         });
         Failure::new(
             Code::TargetUnreachable,
             format!(
                 "no set of units costs between {:.2}% and {:.2}% of the model; the best one below costs {:.2}%: \
                  ask for that, or for a wider tolerance",
-                percent(budget, whole) * (1.0 - target.tolerance),
+                percent(budget, whole) * (1.0 - tolerance),
                 percent(budget, whole),
                 percent(below, whole),
             ),

@@ -1,6 +1,7 @@
 //! What a model costs in a target's metric, as a sum over its groups.
 
 use crate::model::cost::Cost;
+use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
 
 /// The prices of units.
@@ -26,6 +27,35 @@ impl Price {
             Self::PerCount { fixed, groups } => {
                 let priced = groups.iter().zip(kept);
                 fixed + priced.map(|(prices, count)| prices[count]).sum::<u64>()
+            }
+        }
+    }
+
+    /// The prices of what these masks keep.
+    #[must_use]
+    pub fn narrowed(&self, masks: &Masks) -> Self {
+        match self {
+            Self::PerUnit(cost) => Self::PerUnit(cost.clone()),
+            Self::PerCount { fixed, groups } => {
+                let groups = groups.iter().enumerate();
+                Self::PerCount {
+                    fixed: *fixed,
+                    groups: groups
+                        .map(|(group, prices)| prices[..=masks.count(group)].to_vec())
+                        .collect(),
+                }
+            }
+        }
+    }
+
+    /// What one of `width` units of a group costs on average.
+    #[must_use]
+    pub fn of_one(&self, group: usize, width: usize) -> f64 {
+        match self {
+            Self::PerUnit(cost) => cost.per_unit[group] as f64,
+            Self::PerCount { groups, .. } => {
+                let prices = &groups[group];
+                (prices[width] - prices[0]) as f64 / width.max(1) as f64
             }
         }
     }

@@ -72,6 +72,12 @@ impl<'a> Ranking<'a> {
         }
     }
 
+    /// The prices that it was ranked by.
+    #[must_use]
+    pub fn price(&self) -> &Price {
+        self.price
+    }
+
     /// The most important choice that costs at least `low` and at most `high`; `None` when there is none.
     #[must_use]
     pub fn choose(&self, low: u64, high: u64) -> Option<Masks> {

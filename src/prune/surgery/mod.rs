@@ -13,11 +13,15 @@ use std::collections::HashMap;
 
 use super::compensate::Repairs;
 use super::failure::Failure;
+use super::prepare::Prepared;
+use crate::checkpoint::config::Config;
+use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
-use crate::checkpoint::write::{OutTensor, encode};
+use crate::checkpoint::write::{self, OutTensor, encode};
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
+use crate::model::{PrunableModel, registry};
 
 /// How many weights the model has, as a sum over its units.
 #[must_use]
@@ -40,6 +44,23 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Cost {
         fixed: weights.parameters().saturating_sub(units),
         per_unit,
     }
+}
+
+/// Cuts and opens what comes of it, in memory.
+///
+/// # Errors
+/// Never in practice: what is cut is a checkpoint again.
+pub fn open(
+    prepared: &Prepared,
+    masks: &Masks,
+    repairs: &Repairs,
+) -> Result<(Weights, Config, Box<dyn PrunableModel>), Failure> {
+    let tensors = cut(&prepared.weights, prepared.model.groups(), masks, repairs)?;
+    let weights = Weights::from_bytes(write::bytes(&tensors)?, &Limits::default())?;
+    let weights = weights.on(&prepared.device);
+    let config = Config::new(prepared.model.export(masks).config);
+    let (_, model) = registry::open(&config, &weights)?;
+    Ok((weights, config, model))
 }
 
 /// Cuts.

@@ -11,6 +11,7 @@
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
 pub mod anchor;
+pub mod drift;
 pub(in crate::prune) mod logits;
 mod piece;
 mod probe;
