@@ -123,12 +123,12 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
         ),
         false => (exact, 0),
     };
-    // Between rounds what is left is a model of its own, and the original's trajectory is kept beside it.
-    let original = match recipe.method.rounds {
+    // Between rounds what is left is a model of its own.
+    let cut = match recipe.method.rounds {
         1 => 0,
-        _ => teacher + sizes.stored + sizes.weights + sizes.projections,
+        _ => sizes.stored + sizes.weights + sizes.projections,
     };
-    original + teacher + probes + lanes() * lane
+    cut + teacher + probes + lanes() * lane
 }
 
 /// What both models make of all rows, and what the student makes of them next; one block's problems; its

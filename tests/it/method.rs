@@ -2,7 +2,6 @@
 
 mod audit;
 mod compensation;
-mod drift;
 mod manifold;
 mod reference;
 mod scores;

@@ -72,37 +72,25 @@ impl Scale {
         self.manifold_weight * self.manifold(features, manifold)
             + self.logit_weight * logits / self.logits_mean
     }
-
-    /// The importance of every unit of these scores in this scale.
-    #[must_use]
-    pub fn combine(&self, scores: &Scores) -> UnitImportance {
-        let groups = scores.groups.iter().zip(&scores.local);
-        let groups = groups.map(|(group, local)| {
-            let units = group.manifold_sums().zip(&group.logits).zip(local);
-            units
-                .map(|((manifold, &logits), &local)| {
-                    let trajectory = self.importance(group.features, manifold, logits);
-                    match self.local_weight > 0.0 {
-                        // A geometric mean: of what is below nothing there is none.
-                        true => {
-                            trajectory.max(0.0).powf(1.0 - self.local_weight)
-                                * local.powf(self.local_weight)
-                        }
-                        false => trajectory,
-                    }
-                })
-                .collect()
-        });
-        UnitImportance {
-            groups: groups.collect(),
-        }
-    }
 }
 
 /// The importance of every unit.
 #[must_use]
 pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
-    Scale::of(scores, method).combine(scores)
+    let scale = Scale::of(scores, method);
+    let groups = scores.groups.iter().zip(&scores.local);
+    let groups = groups.map(|(group, local)| {
+        let units = group.manifold_sums().zip(&group.logits).zip(local);
+        units
+            .map(|((manifold, &logits), &local)| {
+                let trajectory = scale.importance(group.features, manifold, logits);
+                trajectory.powf(1.0 - scale.local_weight) * local.powf(scale.local_weight)
+            })
+            .collect()
+    });
+    UnitImportance {
+        groups: groups.collect(),
+    }
 }
 
 fn mean_or_one(values: impl Iterator<Item = f64>) -> f64 {

@@ -37,13 +37,6 @@ fn row_divergence(reference: &[f32], changed: &[f32], temperature: f64) -> f64 {
         .sum()
 }
 
-/// `softmax(logits / T)` of one row.
-#[must_use]
-pub fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
-    let logs = log_softmax(logits, temperature).into_iter();
-    logs.map(f64::exp).collect()
-}
-
 fn log_softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
     let scaled: Vec<f64> = logits
         .iter()

@@ -48,18 +48,6 @@ impl Price {
         }
     }
 
-    /// What one of `width` units of a group costs on average.
-    #[must_use]
-    pub fn of_one(&self, group: usize, width: usize) -> f64 {
-        match self {
-            Self::PerUnit(cost) => cost.per_unit[group] as f64,
-            Self::PerCount { groups, .. } => {
-                let prices = &groups[group];
-                (prices[width] - prices[0]) as f64 / width.max(1) as f64
-            }
-        }
-    }
-
     /// The price of the whole model.
     #[must_use]
     pub fn whole(&self, groups: &[UnitGroup]) -> u64 {

@@ -137,19 +137,17 @@ fn relu_goes_back_where_it_went_forward() {
     assert!((inner(&ours, &ours) - inner(&ours, &expected)).abs() < 1e-5);
 }
 
-pub(super) struct Case {
+struct Case {
     _folder: Folder,
-    pub(super) model: Box<dyn PrunableModel>,
+    model: Box<dyn PrunableModel>,
     tiny: Tiny,
 }
 
 fn case(labels: usize) -> Case {
-    let usual = Tiny::default();
-    of(Tiny { labels, ..usual })
-}
-
-pub(super) fn of(tiny: Tiny) -> Case {
-    let folder = Folder::new(tiny);
+    let folder = Folder::new(Tiny {
+        labels,
+        ..Tiny::default()
+    });
     let (_weights, model) = open(&folder.model());
     Case {
         tiny: folder.tiny.clone(),
@@ -159,7 +157,7 @@ pub(super) fn of(tiny: Tiny) -> Case {
 }
 
 impl Case {
-    pub(super) fn teacher(&self) -> Teacher<'_> {
+    fn teacher(&self) -> Teacher<'_> {
         let batches = [(2, 9, 1), (1, 5, 2), (3, 4, 3)];
         let batches = batches.map(|(rows, length, seed)| self.tiny.batch(rows, length, seed));
         Teacher::follow(self.model.as_ref(), batches.to_vec(), 20, SEED).unwrap()
@@ -179,7 +177,7 @@ impl Case {
     }
 
     /// Gram matrices of all features after `block`, and all logits, with one unit's mask at `mask`.
-    pub(super) fn run(
+    fn run(
         &self,
         teacher: &Teacher<'_>,
         block: usize,

@@ -11,7 +11,6 @@
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
 pub mod anchor;
-pub mod drift;
 pub(in crate::prune) mod logits;
 mod piece;
 mod probe;

@@ -2,7 +2,6 @@
 
 use candle_core::{Result, Tensor};
 
-use super::drift::Distance;
 use super::logits::Form;
 use super::probe::Probes;
 use super::trace::Trace;
@@ -22,16 +21,13 @@ pub(super) struct Piece {
     positions: Vec<usize>,
     /// Where they stand among all sampled tokens.
     first_sample: usize,
-    /// The batch that the rows are of, and the first of them in it.
-    origin: (usize, usize),
 }
 
 /// All scoring rows, a few at a time.
 pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
     let mut pieces = Vec::new();
     let mut first_sample = 0;
-    let batches = teacher.batches.iter().zip(&teacher.samples);
-    for (number, (batch, sample)) in batches.enumerate() {
+    for (batch, sample) in teacher.batches.iter().zip(&teacher.samples) {
         let sample = match sample {
             Some(positions) => positions.to_vec1::<u32>()?,
             None => Vec::new(),
@@ -48,7 +44,6 @@ pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
                 batch: part,
                 first_sample: first_sample - positions.len(),
                 positions,
-                origin: (number, first),
             });
         }
     }
@@ -95,12 +90,7 @@ impl Piece {
             let count = self.copies().min(probes.count - first);
             trace.pull(
                 lowest(wanted)?,
-                |block| {
-                    let sampled = self.sampled();
-                    self.enter(teacher, &trace, block, count, |copy| {
-                        probes.cotangent(block, first + copy, sampled)
-                    })
-                },
+                |block| self.enter(teacher, &trace, probes, block, (first, count)),
                 |block, _, units| {
                     if !wanted[block] {
                         return Ok(());
@@ -118,27 +108,27 @@ impl Piece {
         Ok(totals)
     }
 
-    /// What some cotangents on the normalised rows of a block's feature, `[sampled rows, d]` each, put onto
-    /// its output: back through the scaling to length 1, `(c - <c, f> f) / ||F||`.
+    /// What some probes put onto a block's output: back through the scaling of each sampled row to
+    /// length 1, `(c - <c, f> f) / ||F||`.
     fn enter(
         &self,
         teacher: &Teacher<'_>,
         trace: &Trace<'_>,
+        probes: &Probes<'_>,
         block: usize,
-        copies: usize,
-        cotangent: impl Fn(usize) -> Result<Option<Vec<f32>>>,
+        some: (usize, usize),
     ) -> Result<Option<Tensor>> {
+        let rows = (self.first_sample, self.positions.len());
         let Some(feature) = &teacher.features[block] else {
             return Ok(None);
         };
-        let (first, count) = self.sampled();
-        let unit = feature.narrow(0, first, count)?.to_vec2::<f32>()?;
+        let unit = feature.narrow(0, rows.0, rows.1)?.to_vec2::<f32>()?;
         let hidden = trace.output(block).flatten(0, 1)?.to_vec2::<f32>()?;
         let width = hidden[0].len();
         let copy_size = hidden.len() * width;
-        let mut entering = vec![0.0f32; copies * copy_size];
-        for copy in 0..copies {
-            let Some(cotangent) = cotangent(copy)? else {
+        let mut entering = vec![0.0f32; some.1 * copy_size];
+        for copy in 0..some.1 {
+            let Some(cotangent) = probes.cotangent(block, some.0 + copy, rows)? else {
                 return Ok(None);
             };
             let sampled = cotangent.chunks_exact(width).zip(&unit);
@@ -152,61 +142,8 @@ impl Piece {
                 }
             }
         }
-        let shape = (copies * self.batch.len(), self.batch.length(), width);
+        let shape = (some.1 * self.batch.len(), self.batch.length(), width);
         Tensor::from_vec(entering, shape, feature.device()).map(Some)
-    }
-
-    /// Its sampled tokens among all of them: the first, and how many.
-    fn sampled(&self) -> (usize, usize) {
-        (self.first_sample, self.positions.len())
-    }
-
-    /// How the distance changes along each mask, as far as it goes through these rows: its manifold term and
-    /// its logits' term.
-    pub(super) fn slopes(
-        &self,
-        teacher: &Teacher<'_>,
-        back: &dyn Differentiable,
-        distance: &Distance,
-        wanted: &[bool],
-    ) -> Result<[PerUnit; 2]> {
-        let mut totals = [zeros(teacher, wanted), zeros(teacher, wanted)];
-        let [manifold, logits] = &mut totals;
-        let trace = Trace::follow(teacher.model, back, &self.batch)?;
-        let sum = |totals: &mut PerUnit, block: usize, units: &Tensor| -> Result<()> {
-            if wanted[block] {
-                let derivatives = trace.derivatives(block, units)?;
-                add_rows(&mut totals[block], &derivatives, |value| value);
-            }
-            Ok(())
-        };
-        let lowest = lowest(wanted)?;
-        if !self.positions.is_empty() {
-            let (first, count) = self.sampled();
-            trace.pull(
-                lowest,
-                |block| {
-                    self.enter(teacher, &trace, block, 1, |_| {
-                        let Some(cotangent) = &distance.features[block] else {
-                            return Ok(None);
-                        };
-                        let own = cotangent.narrow(0, first, count)?;
-                        own.flatten_all()?.to_vec1().map(Some)
-                    })
-                },
-                |block, _, units| sum(manifold, block, units),
-            )?;
-        }
-        let (batch, first) = self.origin;
-        let of_batch = &distance.logits[batch];
-        let classes = of_batch.len() / teacher.batches[batch].len();
-        let own = &of_batch[first * classes..][..self.batch.len() * classes];
-        let cotangent =
-            Tensor::from_slice(own, (self.batch.len(), classes), trace.logits().device())?;
-        trace.pull_logits(cotangent, lowest, |block, _, units| {
-            sum(logits, block, units)
-        })?;
-        Ok(totals)
     }
 
     /// The sum of these rows' quadratic forms for each wanted unit.
