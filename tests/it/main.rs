@@ -11,6 +11,7 @@ mod archive;
 mod artifact;
 mod artifact_store;
 mod checkpoint;
+mod cli;
 mod data;
 mod fixture;
 mod job_state;

@@ -44,8 +44,8 @@ pub(in super::super) struct SpeedCommand {
     #[arg(long, value_name = "N", default_value_t = 64)]
     one_in: usize,
     /// How often a forward and the machine's peak are timed
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    repeats: usize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -96,9 +96,9 @@ fn time<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failu
 pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     let recipe = half(&command.sources, 0, &command.method)?;
     let prepared = Prepared::read(&command.sources.places(PathBuf::new())?, &recipe)?;
-    let peak = peak(command.rounds, &prepared.device)?;
+    let peak = peak(command.repeats, &prepared.device)?;
     let teacher = Teacher::run(&prepared, &recipe)?;
-    let forward = forward(&teacher, command.rounds)?;
+    let forward = forward(&teacher, command.repeats)?;
     let per_forward = forward.ms;
     let mut measured = Vec::new();
     let mut note = |what: String, took: &Took, times: f64| {
@@ -153,11 +153,11 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
 }
 
 /// GFLOP/s of a large matrix product on all threads; the best of some rounds.
-fn peak(rounds: usize, device: &Device) -> Result<f64, Failure> {
+fn peak(repeats: usize, device: &Device) -> Result<f64, Failure> {
     let shape = (PEAK_SIDE, PEAK_SIDE);
     let side = Tensor::rand(-1.0f32, 1.0, shape, device)?;
     let mut best: f64 = 0.0;
-    for _ in 0..=rounds.max(1) {
+    for _ in 0..=repeats.max(1) {
         let start = Instant::now();
         side.matmul(&side)?;
         device.synchronize()?;
@@ -168,10 +168,10 @@ fn peak(rounds: usize, device: &Device) -> Result<f64, Failure> {
 }
 
 /// The median of some dense forwards over the scoring rows, after one that is not counted.
-fn forward(teacher: &Teacher<'_>, rounds: usize) -> Result<Took, Failure> {
+fn forward(teacher: &Teacher<'_>, repeats: usize) -> Result<Took, Failure> {
     let full = Masks::full(teacher.model.groups());
     let mut all = Vec::new();
-    for _ in 0..=rounds.max(1) {
+    for _ in 0..=repeats.max(1) {
         let (_, took) = time(|| {
             lanes::run(teacher.batches.len(), |index| {
                 let logits = teacher.model.forward(&teacher.batches[index], &full)?;

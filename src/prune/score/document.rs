@@ -17,7 +17,7 @@ pub const NAME: &str = "scores.safetensors";
 #[must_use]
 pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool) -> String {
     let method = &recipe.method;
-    Digest::new(if sketched { "sketch/3" } else { "scores/2" })
+    Digest::new(if sketched { "sketch/4" } else { "scores/3" })
         .part("device", device::kind(&prepared.device))
         .part("weights", prepared.weights.sha256())
         .part("architecture", prepared.architecture)
