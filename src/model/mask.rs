@@ -46,14 +46,12 @@ impl Masks {
     #[must_use]
     pub fn refined(&self, inner: &Self) -> Self {
         let mut refined = self.clone();
-        for (group, flags) in refined.kept.iter_mut().enumerate() {
-            let kept = flags.iter_mut().filter(|flag| **flag);
-            let mut units = 0;
-            for (unit, flag) in kept.enumerate() {
-                *flag = inner.keeps(group, unit);
-                units += 1;
+        for (flags, inner) in refined.kept.iter_mut().zip(&inner.kept) {
+            let kept: Vec<&mut bool> = flags.iter_mut().filter(|flag| **flag).collect();
+            assert_eq!(kept.len(), inner.len(), "units that are kept");
+            for (flag, &inner) in kept.into_iter().zip(inner) {
+                *flag = inner;
             }
-            assert_eq!(units, inner.kept[group].len(), "units of group {group}");
         }
         refined
     }

@@ -1,19 +1,16 @@
 //! From places to everything in memory that a run reads: weights, graph, examples.
 
 use super::Places;
-use super::compensate::Repairs;
 use super::digest::Digest;
 use super::failure::{Code, Failure};
 use super::recipe::Recipe;
 use super::report::CalibrationUse;
-use super::surgery;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::weights::Weights;
 use crate::data::dataset::Dataset;
 use crate::model::device::Device;
-use crate::model::mask::Masks;
 use crate::model::{PrunableModel, registry};
 
 /// What a run reads, checked and in memory.
@@ -43,7 +40,7 @@ impl Prepared {
         let limits = Limits::default();
         let config = Config::open(&places.model, &limits)?;
         let weights = Weights::open(&places.model, &limits)?.on(&places.device);
-        let config_digest = digest_of(&config);
+        let config_digest = config_digest(&config);
         let (architecture, model) = registry::open(&config, &weights)?;
         if model.groups().iter().all(|group| group.width == 0) {
             return Err(Failure::new(
@@ -85,24 +82,6 @@ impl Prepared {
         })
     }
 
-    /// The model without the dropped units and with these repairs, in memory, as its checkpoint would be read
-    /// back; over the same calibration rows.
-    ///
-    /// # Errors
-    /// Never in practice: what is cut is a checkpoint again.
-    pub fn cut(&self, masks: &Masks, repairs: &Repairs) -> Result<Self, Failure> {
-        let (weights, config, model) = surgery::open(self, masks, repairs)?;
-        Ok(Self {
-            weights,
-            device: self.device.clone(),
-            config_digest: digest_of(&config),
-            architecture: self.architecture,
-            model,
-            calibration: self.calibration.clone(),
-            evaluation: None,
-        })
-    }
-
     /// Examples that scoring looks at: the first of the draw.
     #[must_use]
     pub fn scoring_rows(&self, recipe: &Recipe) -> Vec<usize> {
@@ -134,7 +113,9 @@ impl Prepared {
     }
 }
 
-fn digest_of(config: &Config) -> String {
+/// Of all that a configuration says, hex.
+#[must_use]
+pub fn config_digest(config: &Config) -> String {
     Digest::new("config")
         .part("map", serde_json::json!(config.map()))
         .hex()

@@ -18,6 +18,7 @@ use super::score::combine::combine;
 use super::score::{Scores, score};
 use super::search::ranking::Ranking;
 use super::search::{self, Limit};
+use super::surgery;
 use super::watch::Watch;
 use crate::model::mask::Masks;
 
@@ -42,7 +43,7 @@ pub fn choose(
     let mut masks = step(&first, recipe, 1, whole, budget)?;
     for round in 2..=recipe.method.rounds {
         let repairs = compensate::compensate_once(prepared, &masks, recipe, journal, watch)?;
-        let left = prepared.cut(&masks, &repairs)?;
+        let left = surgery::narrowed(prepared, &masks, &repairs)?;
         let scores = score(&left, recipe, journal, watch)?;
         let importance = combine(&scores, &recipe.method);
         let (groups, price) = (left.model.groups(), limit.price.narrowed(&masks));

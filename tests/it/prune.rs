@@ -27,11 +27,6 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The bytes of a cut model.
-fn weights(folder: &Folder, out: &str) -> Vec<u8> {
-    std::fs::read(folder.root.path().join(out).join("model.safetensors")).unwrap()
-}
-
 /// Everything that decides the outcome, without what depends on the moment.
 fn timeless(mut report: Report) -> Report {
     report.stages.clear();
@@ -274,7 +269,7 @@ fn a_run_stops_anywhere_leaves_nothing_half_and_goes_on_from_its_journal() {
     }
     // What was resumed is what would have come without a stop.
     run(&folder.places("straight"), &recipe, &NoJournal, &Unwatched).unwrap();
-    assert!(weights(&folder, "out") == weights(&folder, "straight"));
+    assert!(folder.weights("out") == folder.weights("straight"));
 }
 
 #[test]
@@ -294,7 +289,7 @@ fn a_journal_that_was_damaged_is_made_afresh() {
         "six blocks of scores, what tokens count, and repairs"
     );
     run(&folder.places("second"), &recipe, &journal, &Unwatched).unwrap();
-    assert!(weights(&folder, "first") == weights(&folder, "second"));
+    assert!(folder.weights("first") == folder.weights("second"));
 }
 
 #[test]
@@ -337,7 +332,7 @@ fn scores_are_shared_between_targets_but_not_between_settings() {
         &Unwatched,
     )
     .unwrap();
-    assert!(weights(&folder, "b") == weights(&folder, "fresh"));
+    assert!(folder.weights("b") == folder.weights("fresh"));
     let mut warmer = folder.recipe(0.6);
     warmer.method.temperature = 1.0;
     run(&folder.places("c"), &warmer, &journal, &Unwatched).unwrap();

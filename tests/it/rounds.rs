@@ -7,7 +7,7 @@ use optin::prune::prepare::Prepared;
 use optin::prune::recipe::{Metric, Recipe};
 use optin::prune::search::Limit;
 use optin::prune::watch::Unwatched;
-use optin::prune::{estimate, rounds, run, score};
+use optin::prune::{estimate, rounds, run, score, surgery};
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
@@ -58,8 +58,7 @@ fn a_run_in_rounds_is_repeated_to_the_byte_and_taken_up_from_its_journal() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.4);
     let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
-    let weights =
-        |out: &str| std::fs::read(folder.root.path().join(out).join("model.safetensors")).unwrap();
+    let weights = |out: &str| folder.weights(out);
     let once = run(&folder.places("once"), &recipe, &NoJournal, &Unwatched).unwrap();
     recipe.method.rounds = 3;
     let first = run(&folder.places("first"), &recipe, &journal, &Unwatched).unwrap();
@@ -104,7 +103,7 @@ fn masks_within_masks_count_the_kept_units_alone() {
     let outer: Vec<Vec<usize>> = groups.iter().map(|_| vec![1, 3]).collect();
     let outer = Masks::keeping(groups, &outer);
     let none = optin::prune::compensate::Repairs::none(groups.len());
-    let cut = prepared.cut(&outer, &none).unwrap();
+    let cut = surgery::narrowed(&prepared, &outer, &none).unwrap();
     let inner: Vec<Vec<usize>> = groups.iter().map(|_| vec![1]).collect();
     let inner = Masks::keeping(cut.model.groups(), &inner);
     let refined = outer.refined(&inner);

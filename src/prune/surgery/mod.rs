@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use super::compensate::Repairs;
 use super::failure::Failure;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, config_digest};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
@@ -61,6 +61,27 @@ pub fn open(
     let config = Config::new(prepared.model.export(masks).config);
     let (_, model) = registry::open(&config, &weights)?;
     Ok((weights, config, model))
+}
+
+/// Cuts and prepares what comes of it, as its checkpoint would be read back; over the same calibration rows.
+///
+/// # Errors
+/// Never in practice: what is cut is a checkpoint again.
+pub fn narrowed(
+    prepared: &Prepared,
+    masks: &Masks,
+    repairs: &Repairs,
+) -> Result<Prepared, Failure> {
+    let (weights, config, model) = open(prepared, masks, repairs)?;
+    Ok(Prepared {
+        weights,
+        device: prepared.device.clone(),
+        config_digest: config_digest(&config),
+        architecture: prepared.architecture,
+        model,
+        calibration: prepared.calibration.clone(),
+        evaluation: None,
+    })
 }
 
 /// Cuts.
