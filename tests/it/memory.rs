@@ -1,7 +1,7 @@
 //! What a run takes of memory: counted before it begins, refused where it is not there, and kept to.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use optin::prune::estimate;
 use optin::prune::failure::Code;
@@ -36,36 +36,52 @@ fn a_run_that_does_not_fit_is_refused_with_the_remedy() {
 
 #[test]
 fn a_run_stays_within_its_plan() {
+    stays_within_its_plan(&["--metric", "flops", "--target", "60%"]);
+}
+
+#[test]
+fn a_run_that_measures_latency_stays_within_its_plan() {
+    stays_within_its_plan(&[
+        "--metric",
+        "latency_ms",
+        "--target",
+        "95%",
+        "--tolerance",
+        "50%",
+    ]);
+}
+
+fn stays_within_its_plan(target: &[&str]) {
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/debian-sections");
     let folder = tempfile::tempdir().unwrap();
-    // What a forward takes without units is measured on a machine that does much else: far less than all of it.
-    for (metric, target, tolerance) in [("flops", "60%", "1%"), ("latency_ms", "95%", "50%")] {
-        let run = Command::new(env!("CARGO_BIN_EXE_optin"))
-            .args(["prune", "--metric", metric])
-            .args(["--target", target, "--tolerance", tolerance])
+    let prune = || {
+        Command::new(env!("CARGO_BIN_EXE_optin"))
+            .arg("prune")
+            .args(target)
             .arg("--model")
             .arg(bundled.join("model"))
             .arg("--calibration")
             .arg(bundled.join("calibration.tsv"))
             .arg("--out")
-            .arg(folder.path().join(metric))
+            .arg(folder.path().join("out"))
             .output()
-            .unwrap();
-        let said = String::from_utf8(run.stdout).unwrap();
-        let errors = String::from_utf8_lossy(&run.stderr);
-        assert!(run.status.success(), "{metric}: {errors}");
-        // "memory: 370 MiB planned, 251 MiB taken at most"
-        let line = said.lines().find_map(|line| line.strip_prefix("memory: "));
-        let numbers = line
             .unwrap()
-            .split(' ')
-            .filter_map(|word| word.parse().ok());
-        let [planned, taken] = *numbers.collect::<Vec<u64>>() else {
-            panic!("{said}");
-        };
-        assert!(
-            planned > 0 && taken <= planned + PROGRAM,
-            "{metric}: {said}"
-        );
-    }
+    };
+    // What was measured while other tests took the machine may leave no choice at the target.
+    let unreachable = |run: &Output| run.status.code() == Some(3);
+    let mut runs = (0..4).map(|_| prune());
+    let run = runs.find(|run| !unreachable(run)).unwrap();
+    let said = String::from_utf8(run.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{errors}");
+    // "memory: 370 MiB planned, 251 MiB taken at most"
+    let line = said.lines().find_map(|line| line.strip_prefix("memory: "));
+    let numbers = line
+        .unwrap()
+        .split(' ')
+        .filter_map(|word| word.parse().ok());
+    let [planned, taken] = *numbers.collect::<Vec<u64>>() else {
+        panic!("{said}");
+    };
+    assert!(planned > 0 && taken <= planned + PROGRAM, "{said}");
 }

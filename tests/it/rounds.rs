@@ -11,12 +11,14 @@ use optin::prune::{estimate, rounds, run, score, surgery};
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
+use crate::fixture::steady::Steady;
 
 fn chosen(folder: &Folder, recipe: &Recipe) -> (Prepared, Limit, Masks) {
     let prepared = Prepared::read(&folder.places("unused"), recipe).unwrap();
-    let limit = Limit::of(&prepared, recipe, &NoJournal, &Unwatched).unwrap();
-    let scores = score::score(&prepared, recipe, &NoJournal, &Unwatched).unwrap();
-    let masks = rounds::choose(&prepared, recipe, &limit, &scores, &NoJournal, &Unwatched).unwrap();
+    let journal = Steady::of(prepared.model.groups());
+    let limit = Limit::of(&prepared, recipe, &journal, &Unwatched).unwrap();
+    let scores = score::score(&prepared, recipe, &journal, &Unwatched).unwrap();
+    let masks = rounds::choose(&prepared, recipe, &limit, &scores, &journal, &Unwatched).unwrap();
     (prepared, limit, masks)
 }
 

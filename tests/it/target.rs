@@ -4,13 +4,14 @@ use optin::prune::failure::Code;
 use optin::prune::journal::{FolderJournal, NoJournal};
 use optin::prune::prepare::Prepared;
 use optin::prune::recipe::Metric;
+use optin::prune::search::Limit;
 use optin::prune::search::latency::{LatencyTable, NAME};
-use optin::prune::search::{Limit, least};
 use optin::prune::watch::Unwatched;
 use optin::prune::{estimate, run};
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
+use crate::fixture::steady::Steady;
 
 #[test]
 fn parameters_can_be_the_target() {
@@ -35,12 +36,11 @@ fn parameters_can_be_the_target() {
 }
 
 #[test]
-fn latency_is_measured_once_a_journal_and_the_choice_is_within_it() {
+fn latency_is_measured_once_a_journal() {
     let folder = Folder::new(Tiny::default());
     let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
     let mut recipe = folder.recipe(0.5);
     recipe.target.metric = Metric::LatencyMs;
-    recipe.target.tolerance = 0.5;
     let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
     let limit = Limit::of(&prepared, &recipe, &journal, &Unwatched).unwrap();
     let again = Limit::of(&prepared, &recipe, &journal, &Unwatched).unwrap();
@@ -56,14 +56,23 @@ fn latency_is_measured_once_a_journal_and_the_choice_is_within_it() {
         assert!(shape.points.iter().all(|point| point.share > 0.0));
         assert!(shape.points.iter().any(|point| point.deviation > 0.0));
     }
-    // So small a model takes most of its time without any unit: what can be asked for is known now.
-    let whole = limit.price.whole(groups);
-    let reachable = least(groups, &limit.price, &recipe.constraints) as f64 / whole as f64;
-    recipe.target.keep = (reachable + 1.0) / 2.0;
+}
+
+#[test]
+fn a_choice_is_within_the_latency_that_was_asked_for() {
+    let folder = Folder::new(Tiny::default());
+    let mut recipe = folder.recipe(0.6);
+    recipe.target.metric = Metric::LatencyMs;
+    let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
+    let groups = prepared.model.groups();
+    let journal = Steady::of(groups);
+    let price = journal.0.price(groups);
     let report = run(&folder.places("out"), &recipe, &journal, &Unwatched).unwrap();
     let kept = report.groups.iter().map(|group| group.kept);
-    assert!(limit.price.of(kept) as f64 <= whole as f64 * recipe.target.keep);
+    let share = price.of(kept) as f64 / price.whole(groups) as f64;
+    let least = recipe.target.keep * (1.0 - recipe.target.tolerance);
+    assert!(least <= share && share <= recipe.target.keep, "{share}");
     let written = std::fs::read(folder.root.path().join("out").join(NAME)).unwrap();
     let written: LatencyTable = serde_json::from_slice(&written).unwrap();
-    assert_eq!(Some(written), limit.latency);
+    assert_eq!(written, journal.0);
 }
