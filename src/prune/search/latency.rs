@@ -122,8 +122,8 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
             let narrow = narrowed(prepared, &shape.groups, point.kept)?;
             let times = in_turns([model, narrow.as_ref()], batch, WARM_UP, ROUNDS)?;
             let shares: Vec<f64> = times.iter().map(|[whole, narrow]| narrow / whole).collect();
-            point.deviation = written(deviation(&shares));
-            point.share = written(median(shares));
+            point.deviation = deviation(&shares);
+            point.share = median(shares);
             whole.extend(times.iter().map(|[whole, _]| *whole));
             done += 1;
         }
@@ -131,14 +131,9 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
     Ok(LatencyTable {
         batch: batch.len(),
         length: batch.length(),
-        whole_ms: written(median(whole)),
+        whole_ms: median(whole),
         shapes,
     })
-}
-
-/// With as many digits as a measurement is worth, so that what is read back is what was written.
-fn written(measured: f64) -> f64 {
-    (measured * 1e6).round() / 1e6
 }
 
 /// The shapes of a model's groups, and what of them is to be timed.
