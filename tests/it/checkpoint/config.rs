@@ -1,0 +1,158 @@
+//! What `config.json` may say.
+
+use optin::checkpoint::config::{Config, Problem};
+use optin::checkpoint::limits::Limits;
+use optin::prune::failure::{Code, Failure};
+use serde_json::{Value, json};
+use std::path::Path;
+
+use super::{open, refused, tiny, with_config};
+
+#[test]
+fn a_whole_checkpoint_opens() {
+    open(tiny().path(), &Limits::default()).unwrap();
+}
+
+#[test]
+fn a_folder_that_is_not_there() {
+    refused(
+        Path::new("/nonexistent/model"),
+        Code::SourceNotFound,
+        &["/nonexistent/model", "not there"],
+    );
+}
+
+#[test]
+fn a_folder_without_config() {
+    let folder = tiny();
+    std::fs::remove_file(folder.path().join("config.json")).unwrap();
+    refused(
+        folder.path(),
+        Code::SourceNotFound,
+        &["config.json", "save_pretrained"],
+    );
+}
+
+#[test]
+fn a_config_that_is_no_object() {
+    for text in ["", "[]", "{", "\u{1}"] {
+        let folder = tiny();
+        std::fs::write(folder.path().join("config.json"), text).unwrap();
+        refused(
+            folder.path(),
+            Code::InvalidCheckpoint,
+            &["config.json", "no JSON object"],
+        );
+    }
+}
+
+#[test]
+fn an_unknown_model_type() {
+    let folder = tiny();
+    with_config(folder.path(), "model_type", json!("gpt2"));
+    refused(
+        folder.path(),
+        Code::UnsupportedModel,
+        &["\"gpt2\"", "supported are bert"],
+    );
+    with_config(folder.path(), "model_type", Value::Null);
+    refused(folder.path(), Code::UnsupportedModel, &["model_type"]);
+}
+
+#[test]
+fn sizes_that_cannot_be() {
+    for (key, value, word) in [
+        ("num_hidden_layers", json!(-1), "whole number"),
+        ("num_hidden_layers", json!(1u64 << 60), "between 1 and"),
+        ("hidden_size", json!(0), "between 1 and"),
+        ("num_attention_heads", json!(5), "no multiple"),
+        ("heads_per_layer", json!([1, 2]), "2 entries"),
+        (
+            "intermediate_size_per_layer",
+            json!("many"),
+            "list of whole numbers",
+        ),
+        ("id2label", json!({"0": "a", "2": "c"}), "no name for \"1\""),
+        ("hidden_act", json!("swish"), "supported are gelu"),
+        ("position_embedding_type", json!("relative_key"), "absolute"),
+        ("is_decoder", json!(true), "encoders"),
+        (
+            "problem_type",
+            json!("multi_label_classification"),
+            "supported are",
+        ),
+    ] {
+        let folder = tiny();
+        with_config(folder.path(), key, value);
+        if key == "heads_per_layer" {
+            with_config(folder.path(), "head_dim", json!(6));
+        }
+        let failure = Failure::from(open(folder.path(), &Limits::default()).unwrap_err());
+        assert!(
+            matches!(
+                failure.code,
+                Code::InvalidCheckpoint | Code::UnsupportedModel
+            ),
+            "{key}: {failure:?}"
+        );
+        assert!(
+            failure.detail.contains(key) && failure.detail.contains(word),
+            "{key}: {}",
+            failure.detail
+        );
+    }
+}
+
+#[test]
+fn a_config_that_the_weights_do_not_fit() {
+    let folder = tiny();
+    with_config(folder.path(), "intermediate_size", json!(21));
+    refused(
+        folder.path(),
+        Code::InvalidCheckpoint,
+        &["intermediate.dense.weight", "[20, 24]", "[21, 24]"],
+    );
+    let folder = tiny();
+    with_config(folder.path(), "num_hidden_layers", json!(4));
+    refused(
+        folder.path(),
+        Code::InvalidCheckpoint,
+        &["encoder.layer.3", "missing"],
+    );
+}
+
+#[test]
+fn labels_and_problems() {
+    let problem = |config: Value| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+        Config::open(folder.path(), &Limits::default())
+            .unwrap()
+            .problem()
+    };
+    let classes = |labels: &[&str]| Problem::Classification {
+        labels: labels.iter().map(|&label| label.to_owned()).collect(),
+    };
+    assert_eq!(
+        problem(json!({"id2label": {"1": "no", "0": "yes"}})).unwrap(),
+        classes(&["yes", "no"])
+    );
+    assert_eq!(
+        problem(json!({})).unwrap(),
+        classes(&["LABEL_0", "LABEL_1"])
+    );
+    assert_eq!(
+        problem(json!({"num_labels": 3})).unwrap(),
+        classes(&["LABEL_0", "LABEL_1", "LABEL_2"])
+    );
+    assert_eq!(
+        problem(json!({"id2label": {"0": "LABEL_0"}})).unwrap(),
+        Problem::Regression
+    );
+    assert_eq!(
+        problem(json!({"num_labels": 1, "problem_type": "regression"})).unwrap(),
+        Problem::Regression
+    );
+    assert!(problem(json!({"num_labels": 2, "problem_type": "regression"})).is_err());
+    assert!(problem(json!({"id2label": {}})).is_err());
+}

@@ -1,0 +1,96 @@
+//! Checkpoints of several files.
+
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::weights::Weights;
+use optin::checkpoint::write::{OutTensor, write};
+use optin::prune::failure::Code;
+use serde_json::json;
+use std::path::Path;
+
+use super::{open, refused, tiny};
+
+/// Splits the tiny model into two shards with an index.
+fn shard(folder: &Path) {
+    let weights = Weights::open(folder, &Limits::default()).unwrap();
+    let tensors: Vec<OutTensor> = weights
+        .entries()
+        .map(|entry| OutTensor {
+            name: entry.name.to_owned(),
+            dtype: entry.dtype,
+            shape: entry.shape.to_vec(),
+            bytes: entry.bytes.into(),
+        })
+        .collect();
+    let mut map = serde_json::Map::new();
+    for (part, tensors) in tensors.chunks(tensors.len().div_ceil(2)).enumerate() {
+        let name = format!("model-{:05}-of-00002.safetensors", part + 1);
+        write(&folder.join(&name), tensors, None).unwrap();
+        map.extend(
+            tensors
+                .iter()
+                .map(|tensor| (tensor.name.clone(), json!(name))),
+        );
+    }
+    std::fs::write(
+        folder.join("model.safetensors.index.json"),
+        json!({"metadata": {}, "weight_map": map}).to_string(),
+    )
+    .unwrap();
+    std::fs::remove_file(folder.join("model.safetensors")).unwrap();
+}
+
+#[test]
+fn shards_are_one_checkpoint() {
+    let (whole, sharded) = (tiny(), tiny());
+    shard(sharded.path());
+    open(sharded.path(), &Limits::default()).unwrap();
+    let read = |folder: &Path| Weights::open(folder, &Limits::default()).unwrap();
+    let (whole, sharded) = (read(whole.path()), read(sharded.path()));
+    assert_eq!(whole.parameters(), sharded.parameters());
+    for entry in whole.entries() {
+        assert_eq!(
+            sharded
+                .entries()
+                .find(|other| other.name == entry.name)
+                .unwrap()
+                .bytes,
+            entry.bytes
+        );
+    }
+}
+
+#[test]
+fn shards_that_are_missing_doubled_or_elsewhere() {
+    let folder = tiny();
+    shard(folder.path());
+    std::fs::remove_file(folder.path().join("model-00002-of-00002.safetensors")).unwrap();
+    refused(
+        folder.path(),
+        Code::SourceNotFound,
+        &["model-00002-of-00002.safetensors", "copy it"],
+    );
+    for name in [
+        "../model.safetensors",
+        "/etc/passwd",
+        "model.bin",
+        ".hidden.safetensors",
+    ] {
+        let folder = tiny();
+        shard(folder.path());
+        let index = json!({"weight_map": {"a": name}}).to_string();
+        std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+        refused(
+            folder.path(),
+            Code::InvalidCheckpoint,
+            &[name, "of the folder itself"],
+        );
+    }
+    let folder = tiny();
+    shard(folder.path());
+    std::fs::copy(
+        folder.path().join("model-00001-of-00002.safetensors"),
+        folder.path().join("model-00002-of-00002.safetensors"),
+    )
+    .unwrap();
+    refused(folder.path(), Code::InvalidCheckpoint, &["another shard"]);
+}

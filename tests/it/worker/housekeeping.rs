@@ -1,0 +1,116 @@
+//! What is looked at before a job is accepted, and what is cleared when it is over.
+
+use optin::artifact::key::Key;
+use optin::job::TenantId;
+use optin::job::intake::Intake;
+use optin::job::retention::Retention;
+use optin::job::store::Store;
+use optin::prune::failure::Code;
+use optin::prune::recipe::Recipe;
+use optin::worker::intake::LocalIntake;
+use optin::worker::scratch::Scratch;
+use optin::worker::source::Sources;
+use optin::worker::source::roots::Roots;
+use optin::worker::sweeper;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+use super::{House, Scripted, success};
+use crate::fixture::job::report;
+
+#[tokio::test]
+async fn the_intake_looks_before_a_job_is_accepted() {
+    let house = House::new(5_000, |_, places, _| success(places)).await;
+    let pruner = Arc::new(Scripted {
+        runs: AtomicUsize::new(0),
+        script: Box::new(|_, _, _| Ok(report())),
+    });
+    let intake = LocalIntake::new(
+        Sources::new(Roots::new(&[house.folder.path().join("data")]).unwrap()),
+        pruner,
+    );
+    intake
+        .check(&TenantId::only(), house.job().recipe)
+        .await
+        .unwrap();
+    let refused = async |change: fn(&mut Recipe, &House), word: &str| {
+        let mut recipe = house.job().recipe;
+        change(&mut recipe, &house);
+        let failure = intake.check(&TenantId::only(), recipe).await.unwrap_err();
+        assert!(
+            failure.code == Code::SourceNotFound && failure.detail.contains(word),
+            "{failure:?}"
+        );
+    };
+    refused(
+        |recipe, house| recipe.model.uri = house.uri("train.tsv"),
+        "is no folder",
+    )
+    .await;
+    refused(
+        |recipe, house| recipe.model.uri = house.uri(""),
+        "no config.json",
+    )
+    .await;
+    refused(
+        |recipe, house| recipe.calibration.source.uri = house.uri("model"),
+        "is no file",
+    )
+    .await;
+    refused(
+        |recipe, _| recipe.model.uri = "gs://bucket/model".into(),
+        "no source that this release reads",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_sweeper_clears_what_nobody_reads_again() {
+    let house = House::new(5_000, |_, places, _| success(places)).await;
+    let document = Key::journal("tenant", "scores-1.safetensors").unwrap();
+    house
+        .artifacts
+        .put_bytes(&document, "x".into())
+        .await
+        .unwrap();
+    let sweep = async |retention: Duration| {
+        let stop = CancellationToken::new();
+        let options = sweeper::Options {
+            every: Duration::from_secs(60),
+            retention: Retention::default(),
+            journal_retention: retention,
+            upload_retention: retention,
+        };
+        let store = Arc::clone(&house.jobs) as Arc<dyn Store>;
+        let artifacts = house.artifacts.clone();
+        let running = tokio::spawn(sweeper::sweep(store, artifacts, options, stop.clone()));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stop.cancel();
+        running.await.unwrap();
+    };
+    sweep(Duration::from_secs(3_600)).await;
+    assert!(house.artifacts.exists(&document).await.unwrap());
+    sweep(Duration::ZERO).await;
+    assert!(!house.artifacts.exists(&document).await.unwrap());
+}
+
+#[test]
+fn the_next_process_clears_the_folders_of_those_that_are_gone_and_no_others() {
+    let work = tempfile::tempdir().unwrap();
+    let (gone, living) = (
+        Scratch::open(work.path()).unwrap(),
+        Scratch::open(work.path()).unwrap(),
+    );
+    let (left, kept) = (
+        gone.path().join("job_dead-1"),
+        living.path().join("job_alive-1"),
+    );
+    for folder in [&left, &kept] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    drop(gone);
+    let _next = Scratch::open(work.path()).unwrap();
+    assert!(!left.exists() && kept.exists());
+}

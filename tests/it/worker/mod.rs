@@ -1,0 +1,200 @@
+//! Attempts from claim to end, with a core that does what the test says.
+
+mod attempts;
+mod housekeeping;
+
+use optin::artifact::store::ArtifactStore;
+use optin::job::store::JobStore;
+use optin::job::store::sqlite::SqliteStore;
+use optin::job::{Job, JobId, NewJob, Scope};
+use optin::prune::Places;
+use optin::prune::failure::{Code, Failure};
+use optin::prune::journal::Journal;
+use optin::prune::plan::Plan;
+use optin::prune::recipe::{Recipe, Source};
+use optin::prune::report::Report;
+use optin::prune::stage::Stage;
+use optin::prune::watch::Watch;
+use optin::worker::pruner::Pruner;
+use optin::worker::scratch::Scratch;
+use optin::worker::source::Sources;
+use optin::worker::source::roots::Roots;
+use optin::worker::{Options, Worker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::fixture::job::{new_job, report};
+
+/// What the core does in its n-th run.
+type Script = Box<dyn Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync>;
+
+struct Scripted {
+    runs: AtomicUsize,
+    script: Script,
+}
+
+impl Pruner for Scripted {
+    fn run(
+        &self,
+        places: &Places,
+        _: &Recipe,
+        _: &dyn Journal,
+        watch: &dyn Watch,
+    ) -> Result<Report, Failure> {
+        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
+        (self.script)(run, places, watch)
+    }
+
+    fn estimate(&self, _: &Places, _: &Recipe) -> Result<Plan, Failure> {
+        Err(Failure::new(Code::Internal, "not in this test"))
+    }
+}
+
+/// Writes two files, as a core that succeeds.
+fn success(places: &Places) -> Result<Report, Failure> {
+    std::fs::create_dir_all(&places.out)?;
+    std::fs::write(places.out.join("report.json"), "{}")?;
+    std::fs::write(places.out.join("model.safetensors"), "weights")?;
+    Ok(report())
+}
+
+/// Works until it is told to stop.
+fn until_stopped(watch: &dyn Watch) -> Failure {
+    watch.stage(Stage::Scoring);
+    for done in 0.. {
+        watch.progress(done, 1_000_000);
+        if let Err(failure) = watch.proceed() {
+            return failure;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    unreachable!("it counts for ever")
+}
+
+struct House {
+    folder: TempDir,
+    scratch: Arc<Scratch>,
+    jobs: Arc<SqliteStore>,
+    artifacts: ArtifactStore,
+    stop: CancellationToken,
+    worker: JoinHandle<()>,
+}
+
+impl House {
+    async fn new(
+        lease_ms: u64,
+        script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir_all(data.join("model")).unwrap();
+        std::fs::write(data.join("model/config.json"), "{}").unwrap();
+        std::fs::write(data.join("train.tsv"), "text\n").unwrap();
+        let jobs = Arc::new(
+            SqliteStore::open(&folder.path().join("jobs.sqlite"))
+                .await
+                .unwrap(),
+        );
+        let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
+        let options = Options {
+            name: "w".into(),
+            device: optin::job::Device::Cpu,
+            quota: optin::job::queue::Quota::default(),
+            lease: Duration::from_millis(lease_ms),
+            heartbeat: Duration::from_millis(50),
+            poll: Duration::from_millis(50),
+        };
+        let pruner = Arc::new(Scripted {
+            runs: AtomicUsize::new(0),
+            script: Box::new(script),
+        });
+        let sources = Sources::new(Roots::new(&[data]).unwrap());
+        let store: Arc<dyn JobStore> = Arc::clone(&jobs) as Arc<dyn JobStore>;
+        let scratch = Arc::new(Scratch::open(&folder.path().join("work")).unwrap());
+        let worker = Worker::new(
+            store,
+            artifacts.clone(),
+            pruner,
+            sources,
+            Arc::new(Notify::new()),
+            Arc::clone(&scratch),
+            options,
+        );
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let worker = tokio::spawn(async move { worker.run(token).await });
+        Self {
+            folder,
+            scratch,
+            jobs,
+            artifacts,
+            stop,
+            worker,
+        }
+    }
+
+    fn uri(&self, name: &str) -> String {
+        format!(
+            "file://{}",
+            self.folder.path().join("data").join(name).display()
+        )
+    }
+
+    fn job(&self) -> NewJob {
+        let mut job = new_job(&self.uri("model"));
+        job.recipe.calibration.source = Source {
+            uri: self.uri("train.tsv"),
+        };
+        job
+    }
+
+    async fn until(&self, id: JobId, good: impl Fn(&Job) -> bool) -> Job {
+        let start = Instant::now();
+        loop {
+            let job = self.jobs.get(&Scope::Service, id).await.unwrap();
+            if good(&job) {
+                return job;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "still {job:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn ended(&self, id: JobId) -> Job {
+        self.until(id, |job| job.state.is_terminal()).await
+    }
+
+    async fn scoring(&self, id: JobId) -> Job {
+        self.until(id, |job| job.stage == Some(Stage::Scoring))
+            .await
+    }
+
+    /// Files of a job in the artifact store's folder.
+    fn stored(&self, id: JobId) -> usize {
+        let mut count = 0;
+        let mut folders = vec![
+            self.folder
+                .path()
+                .join("artifacts/jobs")
+                .join(id.to_string()),
+        ];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.path().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => count += 1,
+                }
+            }
+        }
+        count
+    }
+
+    fn attempts_left(&self) -> usize {
+        self.scratch.path().read_dir().unwrap().count()
+    }
+}
