@@ -16,7 +16,7 @@ use super::jobs::now_ms;
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::artifact::manifest::Manifest;
-use crate::job::{JobId, State, UnixMs};
+use crate::job::{Job, JobId, State, UnixMs};
 
 /// A download URL holds so long.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -66,7 +66,8 @@ pub(crate) async fn list(
     caller: Caller,
     Id(id): Id,
 ) -> Result<Json<ArtifactList>, Problem> {
-    let (manifest, expires_at) = kept(&state, &caller, id).await?;
+    let job = state.jobs.get(&caller.scope(), id).await?;
+    let (manifest, expires_at) = kept(&state, &caller, &job).await?;
     let data = manifest.files.into_iter().map(|file| ArtifactBody {
         href: format!("/v1/jobs/{id}/artifacts/{}", file.name),
         media_type: media_type(&file.name),
@@ -109,7 +110,8 @@ pub(crate) async fn get(
         .id
         .parse()
         .map_err(|error: crate::job::id::NotAJobId| Problem::not_found(error.to_string()))?;
-    let (manifest, expires_at) = kept(&state, &caller, id).await?;
+    let job = state.jobs.get(&caller.scope(), id).await?;
+    let (manifest, expires_at) = kept(&state, &caller, &job).await?;
     let file = manifest.file(&path.name).ok_or_else(|| {
         Problem::not_found("the job has no such file; list its artifacts for the names")
     })?;
@@ -148,10 +150,9 @@ pub(crate) async fn get(
 pub(super) async fn kept(
     state: &AppState,
     caller: &Caller,
-    id: JobId,
+    job: &Job,
 ) -> Result<(Manifest, Option<UnixMs>), Problem> {
-    let job = state.jobs.get(&caller.scope(), id).await?;
-    let expires_at = state.retention.files_expire_at(&job);
+    let expires_at = state.retention.files_expire_at(job);
     let expired = expires_at.is_some_and(|moment| moment <= now_ms());
     if job.state == State::Succeeded && (expired || job.artifacts_removed_at.is_some()) {
         let when = job.artifacts_removed_at.or(expires_at).map(rfc3339);
@@ -160,7 +161,7 @@ pub(super) async fn kept(
             when.unwrap_or_default()
         )));
     }
-    let manifest = state.jobs.manifest(&caller.scope(), id).await?;
+    let manifest = state.jobs.manifest(&caller.scope(), job.id).await?;
     Ok((manifest.unwrap_or_default(), expires_at))
 }
 

@@ -57,8 +57,9 @@ pub(crate) async fn get(
     caller: Caller,
     Id(id): Id,
 ) -> Result<Json<FrontierBody>, Problem> {
-    succeeded(&state.jobs.get(&caller.scope(), id).await?)?;
-    let (manifest, _) = kept(&state, &caller, id).await?;
+    let job = state.jobs.get(&caller.scope(), id).await?;
+    succeeded(&job)?;
+    let (manifest, _) = kept(&state, &caller, &job).await?;
     let file = manifest
         .file(NAME)
         .ok_or_else(|| Problem::conflict("the job kept no frontier; retry it to have one made"))?;
