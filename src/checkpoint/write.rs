@@ -10,6 +10,8 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
+use super::weights::Entry;
+
 /// A tensor to be written.
 #[derive(Clone, Debug)]
 pub struct OutTensor<'a> {
@@ -21,6 +23,18 @@ pub struct OutTensor<'a> {
     pub shape: Vec<usize>,
     /// Its bytes, little-endian, row-major.
     pub bytes: Cow<'a, [u8]>,
+}
+
+/// As it was read.
+impl<'a> From<Entry<'a>> for OutTensor<'a> {
+    fn from(entry: Entry<'a>) -> Self {
+        Self {
+            name: entry.name.to_owned(),
+            dtype: entry.dtype,
+            shape: entry.shape.to_vec(),
+            bytes: Cow::Borrowed(entry.bytes),
+        }
+    }
 }
 
 /// Writes the tensors in this order. Answers the size of the file.

@@ -13,6 +13,7 @@ use optin::prune::failure::{Code, Failure};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
+use crate::fixture::refusal::assert_says;
 use crate::fixture::sentences::write_tokenizer;
 
 struct Place {
@@ -87,15 +88,7 @@ fn classes() -> Problem {
 }
 
 fn refused(outcome: Result<Dataset, Failure>, code: Code, words: &[&str]) {
-    let failure = outcome.unwrap_err();
-    assert_eq!(failure.code, code, "{}", failure.detail);
-    for word in words {
-        assert!(
-            failure.detail.contains(word),
-            "\"{}\" does not say \"{word}\"",
-            failure.detail
-        );
-    }
+    assert_says(&outcome.unwrap_err(), code, words);
 }
 
 #[test]

@@ -116,27 +116,18 @@ pub fn cut<'a>(
         }
     }
     let cut = weights.entries().map(|entry| {
-        if let Some(tensor) = repaired.get(entry.name) {
-            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-            let bytes = Cow::Owned(encode(&values, entry.dtype));
-            return Ok(OutTensor {
-                name: entry.name.to_owned(),
-                dtype: entry.dtype,
-                shape: tensor.dims().to_vec(),
-                bytes,
-            });
+        let mut tensor = OutTensor::from(entry);
+        if let Some(repaired) = repaired.get(tensor.name.as_str()) {
+            let values = repaired.flatten_all()?.to_vec1::<f32>()?;
+            tensor.shape = repaired.dims().to_vec();
+            tensor.bytes = Cow::Owned(encode(&values, tensor.dtype));
+            return Ok(tensor);
         }
-        let mut shape = entry.shape.to_vec();
-        let mut bytes = Cow::Borrowed(entry.bytes);
-        for kept in slices.get(entry.name).into_iter().flatten() {
-            bytes = Cow::Owned(kept.apply(&bytes, &mut shape, entry.dtype.bitsize() / 8));
+        let element = tensor.dtype.bitsize() / 8;
+        for kept in slices.get(tensor.name.as_str()).into_iter().flatten() {
+            tensor.bytes = Cow::Owned(kept.apply(&tensor.bytes, &mut tensor.shape, element));
         }
-        Ok(OutTensor {
-            name: entry.name.to_owned(),
-            dtype: entry.dtype,
-            shape,
-            bytes,
-        })
+        Ok(tensor)
     });
     cut.collect()
 }

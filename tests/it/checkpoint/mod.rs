@@ -11,12 +11,13 @@ use optin::checkpoint::error::CheckpointError;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::model::registry;
-use optin::prune::failure::{Code, Failure};
+use optin::prune::failure::Code;
 use serde_json::Value;
 use std::path::Path;
 use tempfile::TempDir;
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::refusal::assert_says;
 
 fn tiny() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -37,15 +38,7 @@ fn refused(folder: &Path, code: Code, words: &[&str]) {
 }
 
 fn refused_within(folder: &Path, limits: &Limits, code: Code, words: &[&str]) {
-    let failure = Failure::from(open(folder, limits).unwrap_err());
-    assert_eq!(failure.code, code, "{}", failure.detail);
-    for word in words {
-        assert!(
-            failure.detail.contains(word),
-            "\"{}\" does not say \"{word}\"",
-            failure.detail
-        );
-    }
+    assert_says(&open(folder, limits).unwrap_err().into(), code, words);
 }
 
 /// Replaces the header of `model.safetensors`, keeping the data.

@@ -12,15 +12,7 @@ use super::{open, refused, tiny};
 /// Splits the tiny model into two shards with an index.
 fn shard(folder: &Path) {
     let weights = Weights::open(folder, &Limits::default()).unwrap();
-    let tensors: Vec<OutTensor> = weights
-        .entries()
-        .map(|entry| OutTensor {
-            name: entry.name.to_owned(),
-            dtype: entry.dtype,
-            shape: entry.shape.to_vec(),
-            bytes: entry.bytes.into(),
-        })
-        .collect();
+    let tensors: Vec<OutTensor> = weights.entries().map(OutTensor::from).collect();
     let mut map = serde_json::Map::new();
     for (part, tensors) in tensors.chunks(tensors.len().div_ceil(2)).enumerate() {
         let name = format!("model-{:05}-of-00002.safetensors", part + 1);

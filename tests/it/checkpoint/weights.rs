@@ -188,10 +188,8 @@ fn weights_that_are_not_finite() {
                     bytes[20..24].copy_from_slice(&value.to_le_bytes());
                 }
                 OutTensor {
-                    name: entry.name.to_owned(),
-                    dtype: entry.dtype,
-                    shape: entry.shape.to_vec(),
                     bytes: bytes.into(),
+                    ..OutTensor::from(entry)
                 }
             })
             .collect();
@@ -215,14 +213,7 @@ fn a_model_without_a_classifier() {
     let kept = weights
         .entries()
         .filter(|entry| !entry.name.starts_with("classifier"));
-    let tensors: Vec<OutTensor> = kept
-        .map(|entry| OutTensor {
-            name: entry.name.to_owned(),
-            dtype: entry.dtype,
-            shape: entry.shape.to_vec(),
-            bytes: entry.bytes.into(),
-        })
-        .collect();
+    let tensors: Vec<OutTensor> = kept.map(OutTensor::from).collect();
     write(&folder.path().join("headless"), &tensors, None).unwrap();
     std::fs::rename(
         folder.path().join("headless"),

@@ -4,7 +4,6 @@ use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::checkpoint::write::{OutTensor, encode, write};
 use safetensors::Dtype;
-use std::borrow::Cow;
 
 #[test]
 fn a_file_is_written_as_it_was_read() {
@@ -22,15 +21,7 @@ fn a_file_is_written_as_it_was_read() {
     let reference = safetensors::serialize(views, Some(metadata)).unwrap();
     std::fs::write(folder.path().join("model.safetensors"), &reference).unwrap();
     let weights = Weights::open(folder.path(), &Limits::default()).unwrap();
-    let tensors: Vec<OutTensor> = weights
-        .entries()
-        .map(|entry| OutTensor {
-            name: entry.name.to_owned(),
-            dtype: entry.dtype,
-            shape: entry.shape.to_vec(),
-            bytes: Cow::Borrowed(entry.bytes),
-        })
-        .collect();
+    let tensors: Vec<OutTensor> = weights.entries().map(OutTensor::from).collect();
     let size = write(&folder.path().join("copy"), &tensors, weights.metadata()).unwrap();
     assert_eq!(size, reference.len() as u64);
     assert_eq!(

@@ -100,14 +100,7 @@ async fn a_deadline_stops_a_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_fails_the_attempt_and_tells_nothing_internal() {
     let house = House::new(5_000, |_, _, _| panic!("the secret of the house")).await;
-    let job = created(
-        house.jobs.as_ref(),
-        NewJob {
-            max_attempts: 1,
-            ..house.job()
-        },
-    )
-    .await;
+    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
     let failure = house.ended(job.id).await.failure.unwrap();
     assert_eq!(failure.code, Code::Internal);
     assert!(
@@ -116,14 +109,7 @@ async fn a_panic_fails_the_attempt_and_tells_nothing_internal() {
         failure.detail
     );
     // The worker lives on.
-    let next = created(
-        house.jobs.as_ref(),
-        NewJob {
-            max_attempts: 1,
-            ..house.job()
-        },
-    )
-    .await;
+    let next = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
     assert_eq!(house.ended(next.id).await.state, State::Failed);
 }
 
@@ -209,14 +195,7 @@ async fn steal(house: &House, id: JobId) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_shuts_down_gives_its_job_back() {
     let house = House::new(60_000, |_, _, watch| Err(until_stopped(watch))).await;
-    let job = created(
-        house.jobs.as_ref(),
-        NewJob {
-            max_attempts: 1,
-            ..house.job()
-        },
-    )
-    .await;
+    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
     house.scoring(job.id).await;
     house.stop.cancel();
     let House { worker, jobs, .. } = house;

@@ -153,6 +153,13 @@ impl House {
         job
     }
 
+    fn job_of_one_attempt(&self) -> NewJob {
+        NewJob {
+            max_attempts: 1,
+            ..self.job()
+        }
+    }
+
     async fn until(&self, id: JobId, good: impl Fn(&Job) -> bool) -> Job {
         let start = Instant::now();
         loop {
