@@ -80,6 +80,20 @@ impl Config {
         }
     }
 
+    /// The class that wrote the checkpoint: the first of `architectures`, where there is one.
+    ///
+    /// # Errors
+    /// When the key is no list of strings.
+    pub fn class(&self) -> Result<Option<&str>, CheckpointError> {
+        let class = self.optional("architectures", "a list of class names", |value| {
+            let classes = value.as_array()?;
+            classes
+                .first()
+                .map_or(Some(None), |class| class.as_str().map(Some))
+        })?;
+        Ok(class.flatten())
+    }
+
     /// A whole number that must be there.
     ///
     /// # Errors
@@ -153,6 +167,11 @@ impl Config {
             ("regression", count) => Err(CheckpointError::UnsupportedModel(format!(
                 "config.json describes a regression of {count} values; one is supported"
             ))),
+            ("single_label_classification", 1) => Err(CheckpointError::UnsupportedModel(
+                "config.json describes a classification into one label, which has nothing to tell apart; \
+                 write problem_type \"regression\" if the head predicts a number"
+                    .to_owned(),
+            )),
             ("" | "single_label_classification", _) => Ok(Problem::Classification { labels }),
             (other, _) => Err(CheckpointError::UnsupportedModel(format!(
                 "config.json has problem_type \"{other}\"; supported are single_label_classification and regression"
@@ -163,10 +182,10 @@ impl Config {
     /// Label names in the order of the logits: `id2label`, else `LABEL_0` .. by `num_labels` (2 by default,
     /// as in transformers).
     fn labels(&self) -> Result<Vec<String>, CheckpointError> {
-        let Some(named) =
-            self.optional("id2label", "a map from index to name", Value::as_object)?
-        else {
-            let count = self.usize_or("num_labels", 2)?;
+        let named = self.optional("id2label", "a map from index to name", Value::as_object)?;
+        let count = self.optional("num_labels", "a whole number", Value::as_u64)?;
+        let Some(named) = named else {
+            let count = count.map_or(2, |count| usize::try_from(count).unwrap_or(usize::MAX));
             if count == 0 || count > MOST_LABELS {
                 return Err(CheckpointError::Invalid(format!(
                     "config.json: num_labels is {count}; it must lie between 1 and {MOST_LABELS}"
@@ -174,6 +193,12 @@ impl Config {
             }
             return Ok((0..count).map(|label| format!("LABEL_{label}")).collect());
         };
+        if let Some(count) = count.filter(|&count| count != named.len() as u64) {
+            return Err(CheckpointError::Invalid(format!(
+                "config.json: num_labels is {count}, but id2label names {} labels; make them agree",
+                named.len()
+            )));
+        }
         let by_index = (0..named.len()).map(|index| {
             let name = named.get(&index.to_string()).and_then(Value::as_str);
             name.map(str::to_owned).ok_or_else(|| {

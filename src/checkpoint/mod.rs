@@ -6,6 +6,7 @@
 pub mod config;
 pub mod error;
 pub mod header;
+mod json;
 pub mod limits;
 pub mod tokenizer;
 pub mod weights;

@@ -2,11 +2,11 @@
 //!
 //! Files are read into memory, not mapped: a file that changes under a map would crash the process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
@@ -28,6 +28,8 @@ pub struct Weights {
     /// Made when it is first asked for.
     sha256: OnceLock<String>,
     device: Device,
+    /// Names that were asked for.
+    read: Mutex<HashSet<String>>,
 }
 
 struct Shard {
@@ -89,6 +91,7 @@ impl Weights {
             places: HashMap::new(),
             sha256: OnceLock::new(),
             device: Device::Cpu,
+            read: Mutex::default(),
         };
         for shard in shards {
             let (name, shard) = shard?;
@@ -125,6 +128,9 @@ impl Weights {
     /// When it is missing, has another shape than the configuration asks for, is no floating-point tensor, or
     /// holds NaN or infinity; or the device has no room for it.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, CheckpointError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.insert(name.to_owned());
+        drop(read);
         let invalid = |what: String| CheckpointError::Invalid(what);
         let entry = self.entry(name).ok_or_else(|| {
             invalid(format!("tensor \"{name}\" is missing; config.json asks for one of shape {shape:?}: are both of the same model?"))
@@ -142,7 +148,7 @@ impl Weights {
             Dtype::F64 => DType::F64,
             other => {
                 return Err(invalid(format!(
-                    "tensor \"{name}\" holds {other:?}; supported are F64, F32, F16 and BF16"
+                    "tensor \"{name}\" holds {other:?}; supported are F64, F32, F16 and BF16; save a quantised model in one of them first"
                 )));
             }
         };
@@ -162,6 +168,46 @@ impl Weights {
                 CheckpointError::Limit(format!("tensor \"{name}\" finds no room: {error}"))
             }),
         }
+    }
+
+    /// The same weights under other names.
+    ///
+    /// # Errors
+    /// When two tensors get one name.
+    pub fn renamed(mut self, name: impl Fn(&str) -> String) -> Result<Self, CheckpointError> {
+        self.places.clear();
+        for (at, shard) in self.shards.iter_mut().enumerate() {
+            for (position, tensor) in shard.header.tensors.iter_mut().enumerate() {
+                let new = name(&tensor.name);
+                if self.places.insert(new.clone(), (at, position)).is_some() {
+                    return Err(CheckpointError::Invalid(format!(
+                        "the checkpoint holds tensor \"{new}\" under two names, one of them \"{}\"",
+                        tensor.name
+                    )));
+                }
+                tensor.name = new;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Names of the tensors that [`tensor`](Self::tensor) was never asked for, in the order of the files.
+    #[must_use]
+    pub fn unread(&self) -> Vec<String> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        self.entries()
+            .filter(|entry| !read.contains(entry.name))
+            .map(|entry| entry.name.to_owned())
+            .collect()
+    }
+
+    /// The same weights without the tensors that were never asked for; the bytes of the files stay what they were.
+    #[must_use]
+    pub fn without_unread(mut self) -> Self {
+        for name in self.unread() {
+            self.places.remove(&name);
+        }
+        self
     }
 
     /// Whether there is a tensor of that name.
@@ -187,6 +233,7 @@ impl Weights {
         self.shards
             .iter()
             .flat_map(|shard| (0..shard.header.tensors.len()).map(|position| shard.entry(position)))
+            .filter(|entry| self.places.contains_key(entry.name))
     }
 
     /// The `__metadata__` of the first file.

@@ -10,7 +10,7 @@ use super::{output, table};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
-use crate::model::registry;
+use crate::model::registry::{self, Opened};
 use crate::model::unit::UnitKind;
 use crate::prune::failure::Failure;
 
@@ -44,6 +44,8 @@ struct Inspection {
     /// The same as a share of `macs`, in percent: targets from here to 100 % can be met.
     reachable_percent: f64,
     groups: Vec<Group>,
+    /// Tensors of the checkpoint that the model does not read; a result is written without them.
+    unused_tensors: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -67,7 +69,13 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
     let limits = Limits::default();
     let config = Config::open(&command.model, &limits)?;
     let weights = Weights::open(&command.model, &limits)?;
-    let (architecture, model) = registry::open(&config, &weights)?;
+    let bytes = weights.total_bytes();
+    let Opened {
+        architecture,
+        model,
+        weights,
+        unused,
+    } = registry::open(&config, weights)?;
     let cost = model.cost(command.length as f64);
     let macs = cost.macs(model.groups().iter().map(|group| group.width));
     let groups = model
@@ -83,13 +91,14 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
     Ok(Inspection {
         architecture,
         sha256: weights.sha256().to_owned(),
-        bytes: weights.total_bytes(),
+        bytes,
         parameters: weights.parameters(),
         length: command.length,
         macs,
         reachable_macs: cost.fixed,
         reachable_percent: 100.0 * cost.fixed as f64 / macs as f64,
         groups: groups.collect(),
+        unused_tensors: unused,
     })
 }
 
@@ -135,11 +144,15 @@ fn text(inspection: &Inspection) -> String {
     let facts = facts
         .map(|[name, value]| format!("{name:<24}{value}"))
         .join("\n");
-    format!(
-        "{facts}\n\n{}",
-        table::aligned(
-            ["units", "kind", "width", "MACs each"].map(str::to_owned),
-            &groups
-        )
-    )
+    let groups = table::aligned(
+        ["units", "kind", "width", "MACs each"].map(str::to_owned),
+        &groups,
+    );
+    match inspection.unused_tensors.as_slice() {
+        [] => format!("{facts}\n\n{groups}"),
+        unused => format!(
+            "{facts}\n\n{groups}\n\nunused tensors: {}",
+            unused.join(", ")
+        ),
+    }
 }

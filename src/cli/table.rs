@@ -66,7 +66,11 @@ pub(super) fn before_after(report: &Report) -> String {
         format!("{:.2} ms", latency.median_ms.after),
         format!("{:.2}x faster", latency.speedup),
     ]);
-    aligned(["", "before", "after", ""].map(str::to_owned), &rows)
+    let mut text = aligned(["", "before", "after", ""].map(str::to_owned), &rows);
+    for note in &report.notes {
+        text.push_str(&format!("\nnote: {note}"));
+    }
+    text
 }
 
 /// The gates of an audit, and its groups.

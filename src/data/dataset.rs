@@ -24,6 +24,8 @@ pub struct Dataset {
     pub mapping: Mapping,
     /// SHA-256 over tokens and labels, hex.
     pub sha256: String,
+    /// How many of them transformers 4 would read in another way.
+    pub read_otherwise: usize,
 }
 
 impl Dataset {
@@ -76,7 +78,7 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         let mut digest = Sha256::new();
         let mut examples = Vec::new();
-        let mut tokens = 0;
+        let (mut tokens, mut read_otherwise) = (0, 0);
         for &row in rows {
             if tokens >= max_tokens {
                 break;
@@ -84,6 +86,9 @@ impl Dataset {
             let row = &table.rows[row];
             let pair = columns.text_pair.map(|column| row.fields[column].as_str());
             let encoding = tokenizer.encode(&row.fields[columns.text], pair)?;
+            if !tokenizer.agrees_with_4(&row.fields[columns.text], pair, &encoding)? {
+                read_otherwise += 1;
+            }
             let label = match (problem, columns.label) {
                 (Some(problem), Some(column)) => Some(Label::read(table, row, column, problem)?),
                 _ => None,
@@ -112,6 +117,7 @@ impl Dataset {
             examples,
             mapping: Mapping::named(columns, table),
             sha256: hex::encode(digest.finalize()),
+            read_otherwise,
         })
     }
 

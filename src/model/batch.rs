@@ -26,6 +26,17 @@ pub enum Input {
     },
 }
 
+/// Which rows a model can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// Longest row, in tokens.
+    pub positions: usize,
+    /// Rows of the table of token embeddings: ids lie below it.
+    pub vocabulary: usize,
+    /// Rows of the table of segment embeddings.
+    pub segments: usize,
+}
+
 impl Batch {
     /// Number of rows.
     #[must_use]

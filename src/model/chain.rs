@@ -13,7 +13,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::batch::Batch;
+use super::batch::{Batch, Reads};
 use super::cost::Cost;
 use super::differentiable::Differentiable;
 use super::export::Export;
@@ -33,8 +33,8 @@ pub trait PrunableModel: Send + Sync {
     /// What the head answers.
     fn problem(&self) -> &Problem;
 
-    /// Longest row, in tokens.
-    fn max_length(&self) -> usize;
+    /// Which rows it can read.
+    fn reads(&self) -> Reads;
 
     /// MACs of one row of this (mean) length.
     fn cost(&self, length: f64) -> Cost;

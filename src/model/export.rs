@@ -9,4 +9,6 @@ pub struct Export {
     pub config: Map<String, Value>,
     /// Files to lie beside it: name and content.
     pub companions: Vec<(&'static str, &'static str)>,
+    /// Keys of the original configuration that are not carried over.
+    pub left_out: Vec<String>,
 }

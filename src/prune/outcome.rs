@@ -22,7 +22,7 @@ use super::watch::Watch;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
-use crate::checkpoint::{tokenizer, write};
+use crate::checkpoint::write;
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::{PrunableModel, registry};
@@ -59,18 +59,19 @@ pub fn cut(
     for (name, content) in &export.companions {
         draft.write(name, content.as_bytes())?;
     }
-    for name in tokenizer::files(&places.model) {
-        draft.write(&name, &std::fs::read(places.model.join(&name))?)?;
+    for (name, content) in prepared.tokenizer.files()? {
+        draft.write(name, content.as_bytes())?;
     }
     let limits = Limits::default();
     let weights = Weights::open(draft.path(), &limits)?.on(&prepared.device);
-    let (_, model) = registry::open(&Config::open(draft.path(), &limits)?, &weights)?;
+    let bytes = weights.total_bytes();
+    let opened = registry::open(&Config::open(draft.path(), &limits)?, weights)?;
     Ok(Cut {
         draft,
         export,
-        model,
-        parameters: weights.parameters(),
-        bytes: weights.total_bytes(),
+        model: opened.model,
+        parameters: opened.weights.parameters(),
+        bytes,
     })
 }
 
@@ -146,7 +147,20 @@ pub fn report(
         latency: measured.latency,
         peak_bytes: plan.peak_bytes,
         stages,
+        notes: notes(prepared, &cut.export),
     }
+}
+
+/// What the sources gave reason to say, and what of their configuration the result lacks.
+fn notes(prepared: &Prepared, export: &Export) -> Vec<String> {
+    let mut notes = prepared.notes.clone();
+    if !export.left_out.is_empty() {
+        notes.push(format!(
+            "config.json has keys that the result lacks, for they have no effect on this model or are not understood: {}.",
+            export.left_out.join(", ")
+        ));
+    }
+    notes
 }
 
 /// Adds the documents and puts the folder in its place.
@@ -171,7 +185,10 @@ pub fn close(
         .evaluation
         .as_ref()
         .unwrap_or(&prepared.calibration);
-    draft.write_json("verify.json", &golden::golden(model.as_ref(), data)?)?;
+    draft.write_json(
+        "verify.json",
+        &golden::golden(model.as_ref(), &prepared.tokenizer, data)?,
+    )?;
     draft.write_json(
         "keep_map.json",
         &KeepMap::new(prepared.model.groups(), masks),

@@ -1,5 +1,7 @@
 //! From places to everything in memory that a run reads: weights, graph, examples.
 
+use std::sync::Arc;
+
 use super::Places;
 use super::digest::Digest;
 use super::failure::{Code, Failure};
@@ -10,8 +12,11 @@ use crate::checkpoint::limits::Limits;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::weights::Weights;
 use crate::data::dataset::Dataset;
+use crate::data::example::Example;
+use crate::model::PrunableModel;
+use crate::model::batch::Reads;
 use crate::model::device::Device;
-use crate::model::{PrunableModel, registry};
+use crate::model::registry::{self, Opened};
 
 /// What a run reads, checked and in memory.
 pub struct Prepared {
@@ -25,6 +30,10 @@ pub struct Prepared {
     pub architecture: &'static str,
     /// The graph.
     pub model: Box<dyn PrunableModel>,
+    /// The model's tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// What a user should know of how the sources were read: sentences.
+    pub notes: Vec<String>,
     /// Unlabelled examples, in drawn order.
     pub calibration: Dataset,
     /// Labelled examples, where the recipe names some.
@@ -41,14 +50,20 @@ impl Prepared {
         let config = Config::open(&places.model, &limits)?;
         let weights = Weights::open(&places.model, &limits)?.on(&places.device);
         let config_digest = config_digest(&config);
-        let (architecture, model) = registry::open(&config, &weights)?;
+        let Opened {
+            architecture,
+            model,
+            weights,
+            unused,
+        } = registry::open(&config, weights)?;
         if model.groups().iter().all(|group| group.width == 0) {
             return Err(Failure::new(
                 Code::TargetUnreachable,
                 "the model has no unit left to prune",
             ));
         }
-        let tokenizer = Tokenizer::open(&places.model, model.max_length(), &limits)?;
+        let reads = model.reads();
+        let tokenizer = Arc::new(Tokenizer::open(&places.model, reads.positions, &limits)?);
         let data_limits = crate::data::limits::Limits::default();
         let wanted = &recipe.calibration;
         let calibration = Dataset::calibration(
@@ -71,12 +86,23 @@ impl Prepared {
             )?),
             _ => None,
         };
+        for data in [Some(&calibration), evaluation.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            embeddable(data, reads, &tokenizer)?;
+        }
+        let mut notes = tokenizer.notes().to_vec();
+        notes.extend(read_otherwise(&calibration, evaluation.as_ref()));
+        notes.extend(left_behind(&unused));
         Ok(Self {
             weights,
             device: places.device.clone(),
             config_digest,
             architecture,
             model,
+            tokenizer,
+            notes,
             calibration,
             evaluation,
         })
@@ -110,6 +136,77 @@ impl Prepared {
             mean_length: self.calibration.mean_length(),
             gram_tokens: recipe.method.gram_tokens.min(self.tokens(&scoring)),
         }
+    }
+}
+
+/// Checks that the model's tables of embeddings have a row for every token and segment of the data.
+fn embeddable(data: &Dataset, reads: Reads, tokenizer: &Tokenizer) -> Result<(), Failure> {
+    let largest = |of: fn(&Example) -> &[u32]| {
+        let values = data.examples.iter().flat_map(of);
+        values.max().map_or(0, |&value| value as usize)
+    };
+    let (id, segment) = (
+        largest(|example| &example.ids),
+        largest(|example| &example.types),
+    );
+    if id >= reads.vocabulary {
+        return Err(Failure::new(
+            Code::InvalidTokenizer,
+            format!(
+                "the tokenizer knows {} tokens, but the model has embeddings for {}: a row of the data holds token {id}; \
+                 use the tokenizer that the model was trained with, or save the model after resize_token_embeddings(..)",
+                tokenizer.vocabulary(),
+                reads.vocabulary
+            ),
+        ));
+    }
+    if segment >= reads.segments {
+        return Err(Failure::new(
+            Code::InvalidTokenizer,
+            format!(
+                "the tokenizer gives segment {segment} to the second text of a pair, but the model has embeddings for {} segments \
+                 (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",
+                reads.segments
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// That transformers 4 would read some of the rows in another way.
+fn read_otherwise(calibration: &Dataset, evaluation: Option<&Dataset>) -> Option<String> {
+    let data = [Some(calibration), evaluation].into_iter().flatten();
+    let (mut otherwise, mut rows) = (0, 0);
+    for data in data {
+        otherwise += data.read_otherwise;
+        rows += data.examples.len();
+    }
+    (otherwise > 0).then(|| {
+        format!(
+            "transformers 4 reads {otherwise} of the {rows} rows in another way with the original's tokenizer files; \
+             figures are those of transformers 5. Both read the result alike."
+        )
+    })
+}
+
+/// Tensors that the model does not read, a few of them by name.
+fn left_behind(unused: &[String]) -> Option<String> {
+    const NAMED: usize = 5;
+    let named = unused
+        .iter()
+        .take(NAMED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = unused.len().saturating_sub(NAMED);
+    match (unused.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(format!(
+            "The checkpoint holds tensors that the model does not read, which the result lacks: {named}."
+        )),
+        _ => Some(format!(
+            "The checkpoint holds tensors that the model does not read, which the result lacks: {named} and {more} more."
+        )),
     }
 }
 

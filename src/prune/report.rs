@@ -48,6 +48,9 @@ pub struct Report {
     /// Time and work of each stage in this attempt; what was taken up from the journal cost neither.
     #[serde(alias = "stage_ms")]
     pub stages: Vec<StageTime>,
+    /// What a user should know of how the sources were read, and what of them the result lacks: sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// The same quantity of the original and of the cut model.

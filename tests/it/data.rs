@@ -440,5 +440,5 @@ fn a_folder_without_tokenizer() {
     };
     assert!(open().code == Code::InvalidTokenizer && open().detail.contains("save_pretrained"));
     std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
-    assert!(open().code == Code::InvalidTokenizer && open().detail.contains("cannot be read"));
+    assert!(open().code == Code::InvalidTokenizer && open().detail.contains("vocabulary"));
 }

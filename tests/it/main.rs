@@ -22,6 +22,7 @@ mod memory;
 mod method;
 mod openapi;
 mod prune;
+mod readable;
 mod rounds;
 mod service;
 mod source;

@@ -109,8 +109,11 @@ fn a_prune_leaves_a_whole_folder_that_says_what_it_is() {
 
     // The goldens are what the folder computes.
     let golden: Golden = read(&out.join("verify.json"));
-    assert_eq!(golden.rows.len(), 8);
-    let (_, model) = registry::open(&Config::open(&out, &limits).unwrap(), &weights).unwrap();
+    assert_eq!(golden.rows.len(), 14);
+    assert_eq!(golden.padded.unwrap().logits.len(), 6);
+    let model = registry::open(&Config::open(&out, &limits).unwrap(), weights)
+        .unwrap()
+        .model;
     for row in golden.rows {
         let shape = (1, row.input_ids.len());
         let tensor = |values: Vec<u32>| {

@@ -3,11 +3,14 @@
     python check.py [--major N] DIR...
 
 Each folder holds `config.json`, `model.safetensors`, the tokenizer, `SHA256SUMS` and `verify.json`:
-{"dtype": "float32", "tolerance": 1e-4, "rows": [{"text", "text_pair", "input_ids", "token_type_ids", "logits"}]}.
-`tolerance` is relative to max(1, |logit|); `text` may be null. Exit 1 and one line a fault otherwise.
+{"dtype": "float32", "tolerance": 1e-4, "rows": [{"text", "text_pair", "input_ids", "token_type_ids", "logits"}],
+"padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `tolerance` is relative to max(1, |logit|); `text`
+may be null; `padded` is one batch of the rows with a text. Tokenizer and configuration must open without leave to run
+code. Exit 1 and one line a fault otherwise.
 """
 
 import argparse
+import builtins
 import hashlib
 import json
 import sys
@@ -51,7 +54,7 @@ def open_model(folder, dtype):
 
 
 def check_config(folder, model):
-    config = AutoConfig.from_pretrained(folder, **TRUSTED)
+    config = AutoConfig.from_pretrained(folder)
     require(type(config) is type(model.config), f"AutoConfig gives {type(config)}, the model has {type(model.config)}")
     name = type(model).__name__
     require(config.architectures == [name], f"config.json says {config.architectures}, but {name} was opened")
@@ -91,24 +94,62 @@ def check_rows_padded(model, rows, tolerance):
     return max(check_logits(logits[at], row, at, tolerance, "in a padded batch") for at, row in enumerate(rows))
 
 
-def check_texts(folder, model, rows):
-    """The tokenizer gives the promised ids, and the ready-made pipeline the promised label."""
-    texts = [(at, row) for at, row in enumerate(rows) if row["text"] is not None]
-    if not texts:
-        return 0
-    tokenizer = AutoTokenizer.from_pretrained(folder, **TRUSTED)
-    classify = pipeline("text-classification", model=str(folder), **TRUSTED)
-    for at, row in texts:
-        encoded = tokenizer(row["text"], row["text_pair"], truncation=True, max_length=model.config.max_position_embeddings)
-        for key in ("input_ids", "token_type_ids"):
-            require(encoded[key] == row[key], f"row {at}: the tokenizer gives {key} {encoded[key]}, promised {row[key]}")
+def open_tokenizer(folder):
+    """Without leave to run code, and without a question about it."""
+
+    def refuse(question=""):
+        raise Fault(f"the tokenizer asks: {question}")
+
+    builtins.input, asked = refuse, builtins.input
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    finally:
+        builtins.input = asked
+
+
+def segments(encoded):
+    """What the model takes where the tokenizer gives no segments."""
+    return encoded.get("token_type_ids", [[0] * len(ids) for ids in encoded["input_ids"]])
+
+
+def check_texts(folder, model, rows, tolerance):
+    """The tokenizer gives the promised ids, and the ready-made pipeline the promised label and score."""
+    tokenizer = open_tokenizer(folder)
+    classify = pipeline("text-classification", model=str(folder), dtype=torch.float32, **TRUSTED)
+    for at, row in rows:
+        encoded = tokenizer([row["text"]], None if row["text_pair"] is None else [row["text_pair"]], truncation=True)
+        found = {"input_ids": encoded["input_ids"][0], "token_type_ids": segments(encoded)[0]}
+        for key, ids in found.items():
+            require(ids == row[key], f"row {at}: the tokenizer gives {key} {ids}, promised {row[key]}")
         if len(row["logits"]) > 1:
-            best = model.config.id2label[max(range(len(row["logits"])), key=row["logits"].__getitem__)]
+            promised = torch.tensor(row["logits"]).softmax(0)
             text = {"text": row["text"]} if row["text_pair"] is None else {"text": row["text"], "text_pair": row["text_pair"]}
-            answer = classify(text, truncation=True)
-            label = (answer[0] if isinstance(answer, list) else answer)["label"]
-            require(label == best, f"row {at}: the pipeline says {label}, promised {best}")
-    return len(texts)
+            answer = classify(text, truncation=True, top_k=None)
+            scores = {one["label"]: one["score"] for one in (answer[0] if isinstance(answer[0], list) else answer)}
+            for index, score in enumerate(promised.tolist()):
+                label = model.config.id2label[index]
+                require(abs(scores[label] - score) <= tolerance, f"row {at}: the pipeline gives {label} {scores[label]}, promised {score}")
+
+
+@torch.inference_mode()
+def check_padded_batch(folder, model, rows, padded, tolerance):
+    """The tokenizer pads the texts as promised, and the model answers as it does without padding."""
+    tokenizer = open_tokenizer(folder)
+    pairs = [row["text_pair"] or "" for _, row in rows]
+    single = [at for at, pair in enumerate(pairs) if not pair]
+    for chosen in (single, [at for at in range(len(rows)) if at not in single]):
+        if not chosen:
+            continue
+        texts = [rows[at][1]["text"] for at in chosen]
+        others = None if chosen == single else [pairs[at] for at in chosen]
+        encoded = tokenizer(texts, others, truncation=True, padding="max_length", max_length=len(padded["input_ids"][0]), padding_side="right")
+        found = {"input_ids": encoded["input_ids"], "token_type_ids": segments(encoded), "attention_mask": encoded["attention_mask"]}
+        for key, batch in found.items():
+            promised = [padded[key][at] for at in chosen]
+            require(batch == promised, f"padded batch: the tokenizer gives {key} {batch}, promised {promised}")
+    logits = model(**{key: torch.tensor(padded[key]) for key in ("input_ids", "token_type_ids", "attention_mask")}).logits
+    for at, promised in enumerate(padded["logits"]):
+        check_logits(logits[at], {"logits": promised}, at, tolerance, "of the padded batch")
 
 
 def check(folder):
@@ -120,8 +161,11 @@ def check(folder):
     check_config(folder, model)
     alone = check_rows_alone(model, rows, tolerance)
     padded = check_rows_padded(model, rows, tolerance)
-    texts = check_texts(folder, model, rows)
-    return f"{len(rows)} rows, {texts} with text; worst error {alone:.1e} alone, {padded:.1e} padded"
+    texts = [(at, row) for at, row in enumerate(rows) if row["text"] is not None]
+    check_texts(folder, model, texts, tolerance)
+    if verify["padded"] is not None:
+        check_padded_batch(folder, model, texts, verify["padded"], tolerance)
+    return f"{len(rows)} rows, {len(texts)} with text; worst error {alone:.1e} alone, {padded:.1e} padded"
 
 
 def main():

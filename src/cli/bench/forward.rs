@@ -57,16 +57,18 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let limits = Limits::default();
     let config = Config::open(&command.model, &limits).map_err(Failure::from)?;
     let weights = Weights::open(&command.model, &limits).map_err(Failure::from)?;
-    let (_, model) = registry::open(&config, &weights).map_err(Failure::from)?;
-    let vocabulary = config.usize("vocab_size").map_err(Failure::from)?;
+    let model = registry::open(&config, weights)
+        .map_err(Failure::from)?
+        .model;
+    let reads = model.reads();
     let (rows, length) = (command.rows.max(1), command.length.max(1));
-    if length > model.max_length() {
+    if length > reads.positions {
         return Err(Exit::Usage(format!(
             "--length is {length}; the model reads at most {} tokens a row",
-            model.max_length()
+            reads.positions
         )));
     }
-    let batch = batch(rows, length, vocabulary).map_err(Failure::from)?;
+    let batch = batch(rows, length, reads.vocabulary).map_err(Failure::from)?;
     let share = rows.div_ceil(lanes::lanes()) * length;
     let parts = batch.parts(share).map_err(Failure::from)?;
     let full = Masks::full(model.groups());

@@ -1,7 +1,9 @@
 //! What `config.json` says of a BERT, whole (`bert`) or pruned (`optin_bert`).
 
+use super::pruned;
 use crate::checkpoint::config::{Config, Problem};
 use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::weights::Weights;
 use crate::model::nn::activation::Activation;
 
 /// Sizes beyond these are taken for a mistake before anything of that size is made.
@@ -25,21 +27,14 @@ pub(super) struct BertConfig {
 }
 
 impl BertConfig {
-    pub(super) fn read(config: &Config) -> Result<Self, CheckpointError> {
+    pub(super) fn read(config: &Config, weights: &Weights) -> Result<Self, CheckpointError> {
         refuse_variants(config)?;
         let hidden = size(config, "hidden_size", MOST_WIDTH)?;
         let layers = size(config, "num_hidden_layers", MOST_LAYERS)?;
-        let (head_dim, heads) = match config.usize_list("heads_per_layer")? {
-            Some(heads) => (size(config, "head_dim", MOST_WIDTH)?, heads),
-            None => {
-                let heads = size(config, "num_attention_heads", MOST_WIDTH)?;
-                if !hidden.is_multiple_of(heads) {
-                    return Err(CheckpointError::Invalid(format!(
-                        "config.json: hidden_size {hidden} is no multiple of num_attention_heads {heads}"
-                    )));
-                }
-                (hidden / heads, vec![heads; layers])
-            }
+        let head_dim = head_dim(config, hidden)?;
+        let heads = match config.usize_list("heads_per_layer")? {
+            Some(heads) => heads,
+            None => pruned::heads(config, weights, layers, hidden / head_dim, head_dim)?,
         };
         let neurons = match config.usize_list("intermediate_size_per_layer")? {
             Some(neurons) => neurons,
@@ -71,6 +66,21 @@ impl BertConfig {
     pub(super) fn layers(&self) -> usize {
         self.heads.len()
     }
+}
+
+/// Width of a head: that of the original model, whatever it kept.
+fn head_dim(config: &Config, hidden: usize) -> Result<usize, CheckpointError> {
+    // Results of earlier versions name the width itself.
+    if config.map().contains_key("head_dim") {
+        return size(config, "head_dim", hidden);
+    }
+    let heads = size(config, "num_attention_heads", MOST_WIDTH)?;
+    if !hidden.is_multiple_of(heads) {
+        return Err(CheckpointError::Invalid(format!(
+            "config.json: hidden_size {hidden} is no multiple of num_attention_heads {heads}"
+        )));
+    }
+    Ok(hidden / heads)
 }
 
 /// Variants of the graph that share its name but not its arithmetic.

@@ -1,62 +1,124 @@
-//! `config.json` of a pruned BERT: the source's own, with the sizes that now differ by layer.
+//! `config.json` of a pruned BERT: written from known keys, with the sizes that now differ by layer.
+//!
+//! The folder stays a `bert`: configuration and tokenizer open without a question about custom code, and the modeling file
+//! narrows the stock class. Nothing names code but that file.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::config::BertConfig;
-use crate::checkpoint::config::Config;
+use crate::checkpoint::config::{Config, Problem};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 
 /// Lets `transformers` open the folder (`trust_remote_code=True`).
 const MODELING: &str = include_str!("modeling_optin_bert.py");
 
+/// Keys whose values are carried over: they size nothing that was cut.
+const CARRIED: &[&str] = &[
+    "attention_probs_dropout_prob",
+    "bos_token_id",
+    "classifier_dropout",
+    "dtype",
+    "eos_token_id",
+    "finetuning_task",
+    "hidden_dropout_prob",
+    "initializer_range",
+    "pad_token_id",
+    "problem_type",
+    "sep_token_id",
+    "tie_word_embeddings",
+    "torch_dtype",
+    "transformers_version",
+    "use_cache",
+];
+
+/// Keys that are written anew, or say what every result says.
+const REPLACED: &[&str] = &[
+    "_name_or_path",
+    "architectures",
+    "add_cross_attention",
+    "auto_map",
+    "head_dim",
+    "heads_per_layer",
+    "hidden_act",
+    "hidden_size",
+    "id2label",
+    "intermediate_size",
+    "intermediate_size_per_layer",
+    "is_decoder",
+    "label2id",
+    "layer_norm_eps",
+    "max_position_embeddings",
+    "model_type",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "num_labels",
+    "position_embedding_type",
+    "pruned_heads",
+    "tokenizer_class",
+    "type_vocab_size",
+    "vocab_size",
+];
+
 pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Export {
-    let mut map = source.map().clone();
-    // These would say one size for all layers; a reader must not believe them.
-    for stale in [
-        "num_attention_heads",
-        "intermediate_size",
-        "pruned_heads",
-        "_name_or_path",
-        "attention_head_size",
-    ] {
-        map.shift_remove(stale);
-    }
     let counts = |first: usize| -> Vec<usize> {
         (0..config.layers())
             .map(|layer| masks.count(2 * layer + first))
             .collect()
     };
-    let changed = [
-        ("model_type", json!("optin_bert")),
-        (
-            "architectures",
-            json!(["OptinBertForSequenceClassification"]),
-        ),
-        (
-            "auto_map",
-            json!({
-                "AutoConfig": "modeling_optin_bert.OptinBertConfig",
-                "AutoModelForSequenceClassification": "modeling_optin_bert.OptinBertForSequenceClassification",
-            }),
-        ),
-        ("head_dim", json!(config.head_dim)),
-        ("heads_per_layer", json!(counts(0))),
-        ("intermediate_size_per_layer", json!(counts(1))),
-    ];
-    for (key, value) in changed {
-        map.insert(key.to_owned(), value);
-    }
-    // Older files leave these to transformers' defaults, which our modeling file does not share.
-    for (key, value) in [
-        ("layer_norm_eps", json!(config.norm_epsilon)),
-        ("type_vocab_size", json!(config.segments)),
-        ("hidden_act", json!("gelu")),
-    ] {
-        map.entry(key).or_insert(value);
+    let labels = labels(&config.problem);
+    let by_index: Map<String, Value> = (0..)
+        .zip(&labels)
+        .map(|(index, label): (usize, _)| (index.to_string(), json!(label)))
+        .collect();
+    let by_label: Map<String, Value> = (0..)
+        .zip(&labels)
+        .map(|(index, label): (usize, _)| (label.clone(), json!(index)))
+        .collect();
+    let source = source.map();
+    let original = |key: &str, otherwise: Value| source.get(key).cloned().unwrap_or(otherwise);
+    let written = json!({
+        "architectures": ["BertForSequenceClassification"],
+        "auto_map": {"AutoModelForSequenceClassification": "modeling_optin_bert.BertForSequenceClassification"},
+        "model_type": "bert",
+        "vocab_size": config.vocabulary,
+        "max_position_embeddings": config.positions,
+        "type_vocab_size": config.segments,
+        "hidden_size": config.hidden,
+        "num_hidden_layers": config.layers(),
+        // The stock class is built with these before it is narrowed.
+        "num_attention_heads": config.hidden / config.head_dim,
+        "intermediate_size": original("intermediate_size", json!(config.neurons.iter().max())),
+        "heads_per_layer": counts(0),
+        "intermediate_size_per_layer": counts(1),
+        "hidden_act": original("hidden_act", json!("gelu")),
+        "layer_norm_eps": config.norm_epsilon,
+        "id2label": by_index,
+        "label2id": by_label,
+    });
+    let mut map = match written {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    let mut left_out = Vec::new();
+    for (key, value) in source {
+        if CARRIED.contains(&key.as_str()) {
+            map.insert(key.clone(), value.clone());
+        } else if !REPLACED.contains(&key.as_str()) {
+            left_out.push(key.clone());
+        }
     }
     Export {
         config: map,
         companions: vec![("modeling_optin_bert.py", MODELING)],
+        left_out,
+    }
+}
+
+/// Names of the outputs; the one of a regression has the name that transformers gives it.
+fn labels(problem: &Problem) -> Vec<String> {
+    match problem {
+        Problem::Classification { labels } => labels.clone(),
+        Problem::Regression => vec!["LABEL_0".to_owned()],
     }
 }

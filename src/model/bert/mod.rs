@@ -11,6 +11,8 @@ mod embeddings;
 mod export;
 mod feed_forward;
 mod load;
+mod names;
+mod pruned;
 
 use candle_core::{Result, Tensor};
 
@@ -19,7 +21,8 @@ use self::classifier::Classifier;
 use self::config::BertConfig;
 use self::embeddings::Embeddings;
 use self::feed_forward::FeedForwardBlock;
-use super::batch::Batch;
+pub use self::names::todays as todays_names;
+use super::batch::{Batch, Reads};
 use super::chain::PrunableModel;
 use super::cost::Cost;
 use super::differentiable::Differentiable;
@@ -56,7 +59,7 @@ impl Bert {
     /// When the configuration is not one that we know, or a tensor is missing, has another shape
     /// or holds values that are not finite.
     pub fn open(source: &Config, weights: &Weights) -> std::result::Result<Self, CheckpointError> {
-        let config = BertConfig::read(source)?;
+        let config = BertConfig::read(source, weights)?;
         let mut layers = Vec::new();
         let mut groups = Vec::new();
         for layer in 0..config.layers() {
@@ -108,8 +111,12 @@ impl PrunableModel for Bert {
         &self.config.problem
     }
 
-    fn max_length(&self) -> usize {
-        self.config.positions
+    fn reads(&self) -> Reads {
+        Reads {
+            positions: self.config.positions,
+            vocabulary: self.config.vocabulary,
+            segments: self.config.segments,
+        }
     }
 
     fn cost(&self, length: f64) -> Cost {

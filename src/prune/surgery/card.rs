@@ -98,7 +98,7 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     )?;
     writeln!(
         text,
-        "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)\n```\n"
+        "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n```\n"
     )?;
     writeln!(
         text,
@@ -106,6 +106,13 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
          stock classes cannot hold. `verify.json` has inputs and the logits that they must give.\n",
         companions.join("`, `")
     )?;
+    if !report.notes.is_empty() {
+        writeln!(text, "## Notes\n")?;
+        for note in &report.notes {
+            writeln!(text, "- {note}")?;
+        }
+        writeln!(text)?;
+    }
     writeln!(text, "## Kept\n\n| group | kept | of |\n|---|---:|---:|")?;
     for group in &report.groups {
         writeln!(

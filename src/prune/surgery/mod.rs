@@ -59,8 +59,8 @@ pub fn open(
     let weights = Weights::from_bytes(write::bytes(&tensors)?, &Limits::default())?;
     let weights = weights.on(&prepared.device);
     let config = Config::new(prepared.model.export(masks).config);
-    let (_, model) = registry::open(&config, &weights)?;
-    Ok((weights, config, model))
+    let opened = registry::open(&config, weights)?;
+    Ok((opened.weights, config, opened.model))
 }
 
 /// Cuts and prepares what comes of it, as its checkpoint would be read back; over the same calibration rows.
@@ -79,6 +79,8 @@ pub fn narrowed(
         config_digest: config_digest(&config),
         architecture: prepared.architecture,
         model,
+        tokenizer: prepared.tokenizer.clone(),
+        notes: Vec::new(),
         calibration: prepared.calibration.clone(),
         evaluation: None,
     })

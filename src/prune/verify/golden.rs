@@ -1,15 +1,35 @@
-//! Inputs and the logits that the shipped model must give for them (`verify.json`), for whoever opens
-//! it with another library.
+//! Inputs and the logits that the shipped model must give for them (`verify.json`), for checks with another library.
+//!
+//! Rows of the data stand there as ids alone: the texts may not be ours to pass on. Texts, pairs and a padded batch are
+//! sentences of our own, so that a reader can check tokenizer, segments and padding, too.
 
-use candle_core::Result;
+use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::tokenizer::{Encoding, Tokenizer};
 use crate::data::dataset::Dataset;
 use crate::model::PrunableModel;
+use crate::model::batch::{Batch, Input};
 use crate::model::mask::Masks;
+use crate::prune::failure::Failure;
 
-/// Rows that are written.
+/// Rows of the data that are written.
 const ROWS: usize = 8;
+
+/// Texts and pairs of our own: cases, accents, scripts, a number, a special token, an empty text.
+const TEXTS: &[(&str, Option<&str>)] = &[
+    ("The committee meets again on Thursday.", None),
+    ("Not bad, not bad at all: CAFÉ naïve, 3.14 €!", None),
+    ("你好, 世界. Привет! [MASK] don't stop", None),
+    ("", None),
+    ("Is the door open?", Some("Somebody has closed the door.")),
+    (
+        "A short one",
+        Some(
+            "and a second sentence that is longer than the first, so that segments differ in length",
+        ),
+    ),
+];
 
 /// `verify.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,14 +40,17 @@ pub struct Golden {
     pub tolerance: f64,
     /// Each a row alone, without padding.
     pub rows: Vec<GoldenRow>,
+    /// The rows with texts as one batch, filled up on the right; `None` where the tokenizer has no token for that.
+    #[serde(default)]
+    pub padded: Option<PaddedBatch>,
 }
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GoldenRow {
-    /// The text; `None`, for the data may not be ours to pass on.
+    /// The text; `None` for rows of the data.
     pub text: Option<String>,
-    /// The second text of a pair; `None` likewise.
+    /// The second text of a pair.
     pub text_pair: Option<String>,
     /// Vocabulary indices, special tokens included.
     pub input_ids: Vec<u32>,
@@ -37,30 +60,112 @@ pub struct GoldenRow {
     pub logits: Vec<f32>,
 }
 
-/// Runs the cut model on the first rows of the data.
+/// Rows of one length. Their logits are those of the rows alone: padding must change nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaddedBatch {
+    /// Vocabulary indices, `[rows, length]`.
+    pub input_ids: Vec<Vec<u32>>,
+    /// Segments, likewise.
+    pub token_type_ids: Vec<Vec<u32>>,
+    /// 1 for a token, 0 for padding, likewise.
+    pub attention_mask: Vec<Vec<u32>>,
+    /// What the model answers, `[rows, classes]`.
+    pub logits: Vec<Vec<f32>>,
+}
+
+/// Runs the cut model on the first rows of the data, and on the texts that its tables of embeddings can take.
 ///
 /// # Errors
-/// When the graph fails.
-pub fn golden(cut: &dyn PrunableModel, data: &Dataset) -> Result<Golden> {
-    let full = Masks::full(cut.groups());
-    let rows = (0..data.examples.len().min(ROWS)).map(|row| {
-        let example = &data.examples[row];
-        let batches = data.batches_of(&[row], 1)?;
-        let logits = cut
-            .forward(&batches[0], &full)?
-            .flatten_all()?
-            .to_vec1::<f32>()?;
-        Ok(GoldenRow {
-            text: None,
-            text_pair: None,
-            input_ids: example.ids.clone(),
-            token_type_ids: example.types.clone(),
-            logits,
-        })
-    });
+/// When the tokenizer or the graph fails.
+pub fn golden(
+    cut: &dyn PrunableModel,
+    tokenizer: &Tokenizer,
+    data: &Dataset,
+) -> std::result::Result<Golden, Failure> {
+    let mut rows = Vec::new();
+    for example in data.examples.iter().take(ROWS) {
+        let encoding = Encoding {
+            ids: example.ids.clone(),
+            types: example.types.clone(),
+        };
+        rows.push(row(cut, (None, None), encoding)?);
+    }
+    let first_text = rows.len();
+    for (text, pair) in TEXTS {
+        let encoding = tokenizer.encode(text, *pair)?;
+        if fits(cut, &encoding) {
+            let texts = (Some((*text).to_owned()), pair.map(str::to_owned));
+            rows.push(row(cut, texts, encoding)?);
+        }
+    }
+    let padded = tokenizer
+        .pad_id()
+        .map(|pad| padded(&rows[first_text..], pad));
     Ok(Golden {
         dtype: "float32".to_owned(),
         tolerance: 1e-4,
-        rows: rows.collect::<Result<_>>()?,
+        rows,
+        padded,
     })
+}
+
+/// Whether the model has embeddings for all of its tokens and segments.
+fn fits(model: &dyn PrunableModel, encoding: &Encoding) -> bool {
+    let reads = model.reads();
+    let below = |values: &[u32], bound: usize| values.iter().all(|&value| (value as usize) < bound);
+    !encoding.ids.is_empty()
+        && below(&encoding.ids, reads.vocabulary)
+        && below(&encoding.types, reads.segments)
+}
+
+fn row(
+    cut: &dyn PrunableModel,
+    (text, text_pair): (Option<String>, Option<String>),
+    encoding: Encoding,
+) -> Result<GoldenRow> {
+    let tensor = |values: &[u32]| Tensor::from_slice(values, (1, values.len()), &Device::Cpu);
+    let batch = Batch {
+        rows: vec![0],
+        input: Input::Tokens {
+            ids: tensor(&encoding.ids)?,
+            types: tensor(&encoding.types)?,
+        },
+    };
+    let full = Masks::full(cut.groups());
+    let logits = cut
+        .forward(&batch, &full)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    Ok(GoldenRow {
+        text,
+        text_pair,
+        input_ids: encoding.ids,
+        token_type_ids: encoding.types,
+        logits,
+    })
+}
+
+fn padded(rows: &[GoldenRow], pad: u32) -> PaddedBatch {
+    let longest = rows
+        .iter()
+        .map(|row| row.input_ids.len())
+        .max()
+        .unwrap_or(0);
+    let filled = |values: &[u32], filler: u32| {
+        let mut values = values.to_vec();
+        values.resize(longest, filler);
+        values
+    };
+    PaddedBatch {
+        input_ids: rows.iter().map(|row| filled(&row.input_ids, pad)).collect(),
+        token_type_ids: rows
+            .iter()
+            .map(|row| filled(&row.token_type_ids, 0))
+            .collect(),
+        attention_mask: rows
+            .iter()
+            .map(|row| filled(&vec![1; row.input_ids.len()], 0))
+            .collect(),
+        logits: rows.iter().map(|row| row.logits.clone()).collect(),
+    }
 }

@@ -38,13 +38,11 @@ def whole(**sizes):
 def pruned():
     """Uneven layers, one of them without heads, another without neurons."""
     return {
-        "model_type": "optin_bert",
-        "architectures": ["OptinBertForSequenceClassification"],
-        "auto_map": {
-            "AutoConfig": "modeling_optin_bert.OptinBertConfig",
-            "AutoModelForSequenceClassification": "modeling_optin_bert.OptinBertForSequenceClassification",
-        },
-        "hidden_size": 24, "head_dim": 6, "heads_per_layer": [3, 0, 1], "intermediate_size_per_layer": [17, 40, 0],
+        "model_type": "bert",
+        "architectures": ["BertForSequenceClassification"],
+        "auto_map": {"AutoModelForSequenceClassification": "modeling_optin_bert.BertForSequenceClassification"},
+        "hidden_size": 24, "num_attention_heads": 4, "intermediate_size": 40,
+        "heads_per_layer": [3, 0, 1], "intermediate_size_per_layer": [17, 40, 0],
         "num_hidden_layers": 3, "hidden_act": "gelu_pytorch_tanh", "problem_type": "single_label_classification",
         **labels(3), **COMMON,
     }  # fmt: skip
@@ -65,15 +63,11 @@ def from_modeling_file(config):
     spec = importlib.util.spec_from_file_location("modeling_optin_bert", MODELING)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.OptinBertForSequenceClassification(module.OptinBertConfig.from_dict(config))
+    return module.BertForSequenceClassification(BertConfig.from_dict(config))
 
 
 def from_transformers(config):
-    """The model of a case as transformers knows it: with all heads and the most neurons of any layer."""
-    if config["model_type"] == "optin_bert":
-        sizes = {"num_attention_heads": config["hidden_size"] // config["head_dim"]}
-        sizes["intermediate_size"] = max(config["intermediate_size_per_layer"])
-        config = {key: value for key, value in config.items() if key != "model_type"} | sizes
+    """The model of a case as transformers knows it: with all heads and neurons."""
     return BertForSequenceClassification(BertConfig.from_dict(config))
 
 
@@ -119,7 +113,7 @@ def write(name, dtype, config, seed):
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    pruned = config["model_type"] == "optin_bert"
+    pruned = "heads_per_layer" in config
     own = (from_modeling_file if pruned else from_transformers)(config)
     stored = {key: tensor.to(dtype) for key, tensor in random_weights(own, generator).items()}
     save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})

@@ -1,8 +1,10 @@
 //! Checkpoints that are whole, and every way in which they can be broken: each has a code, and words that name the thing
 //! and the remedy.
 
+mod ages;
 mod config;
 mod shards;
+mod tokenizer;
 mod weights;
 mod written;
 
@@ -29,7 +31,7 @@ fn tiny() -> TempDir {
 fn open(folder: &Path, limits: &Limits) -> Result<(), CheckpointError> {
     let config = Config::open(folder, limits)?;
     let weights = Weights::open(folder, limits)?;
-    registry::open(&config, &weights).map(|_| ())
+    registry::open(&config, weights).map(|_| ())
 }
 
 /// That it fails with this code, and says all of these words.

@@ -1,0 +1,294 @@
+//! From a folder's files to the tokenizer that one major of transformers makes of them.
+//!
+//! transformers 5 takes the vocabulary alone from `tokenizer.json` for `BertTokenizer`: normalizer, pre-tokenizer and
+//! template are the class's own, with the flags of `tokenizer_config.json`. transformers 4 uses the file and overrides
+//! three flags of its normalizer. The generic classes of both use the file as it is.
+
+use serde_json::{Map, Value, json};
+use tokenizers::{AddedToken, Tokenizer};
+
+use super::super::error::CheckpointError;
+use super::class::{Class, Kind, Major};
+use super::settings::{NAMED, Settings};
+use super::source::Source;
+use super::token::Token;
+
+/// Special tokens of `BertTokenizer` where no file names others.
+const DEFAULTS: [(&str, &str); 5] = [
+    ("unk_token", "[UNK]"),
+    ("sep_token", "[SEP]"),
+    ("pad_token", "[PAD]"),
+    ("cls_token", "[CLS]"),
+    ("mask_token", "[MASK]"),
+];
+
+/// Builds the tokenizer, without truncation and padding.
+///
+/// # Errors
+/// When the files do not make a tokenizer of this class.
+pub(super) fn build(
+    source: &Source,
+    settings: &Settings,
+    class: &Class,
+    major: Major,
+) -> Result<Tokenizer, CheckpointError> {
+    let mut settings = settings.clone();
+    if let Source::Document(document) = source {
+        take_tokens_of(document, &mut settings)?;
+    }
+    let built = class.kind == Kind::Bert
+        && (major == Major::Five || matches!(source, Source::Vocabulary(_)));
+    let mut tokenizer = match (built, source) {
+        (true, _) => parse(&bert(source, &settings)?)?,
+        (false, Source::Document(document)) => {
+            let mut document = document.clone();
+            document.insert("truncation".to_owned(), Value::Null);
+            document.insert("padding".to_owned(), Value::Null);
+            if major == Major::Four {
+                override_four(&mut document, &settings, class)?;
+            }
+            parse(&document)?
+        }
+        (false, Source::Vocabulary(_)) => {
+            return Err(CheckpointError::Tokenizer(format!(
+                "the tokenizer class {} needs a tokenizer.json, but the folder has only a vocab.txt; \
+                 save the fast tokenizer into it with save_pretrained(..)",
+                class.name
+            )));
+        }
+    };
+    add_tokens(&mut tokenizer, &settings, class, major)?;
+    tokenizer.set_encode_special_tokens(settings.split_special_tokens);
+    if built {
+        let template = bert_template(&tokenizer, &settings)?;
+        tokenizer.with_post_processor(Some(template));
+    }
+    Ok(tokenizer)
+}
+
+/// What `tokenizer.json` adds to the settings: its tokens where no file lists others, and the sides that it was saved with.
+fn take_tokens_of(
+    document: &Map<String, Value>,
+    settings: &mut Settings,
+) -> Result<(), CheckpointError> {
+    if !settings.has_decoder {
+        for token in document
+            .get("added_tokens")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let index = token["id"]
+                .as_u64()
+                .and_then(|index| u32::try_from(index).ok());
+            let read = index.zip(super::token::read_object(token));
+            let (index, token) = read.ok_or_else(|| {
+                CheckpointError::Tokenizer(format!(
+                    "tokenizer.json: the added token {token} needs an \"id\" and a \"content\""
+                ))
+            })?;
+            settings.added.insert(index, token);
+        }
+    }
+    if let Some(pad) = document
+        .get("padding")
+        .and_then(|padding| padding["pad_token"].as_str())
+    {
+        let pad = Some(Token::Text(pad.to_owned()));
+        settings.named.entry("pad_token".to_owned()).or_insert(pad);
+    }
+    Ok(())
+}
+
+fn parse(document: &Map<String, Value>) -> Result<Tokenizer, CheckpointError> {
+    let text = serde_json::to_vec(document).map_err(|error| {
+        CheckpointError::Tokenizer(format!("tokenizer.json cannot be read: {error}"))
+    })?;
+    Tokenizer::from_bytes(text).map_err(|error| {
+        CheckpointError::Tokenizer(format!("tokenizer.json cannot be read: {error}"))
+    })
+}
+
+/// The special token of that name: as a file names it, else as `BertTokenizer` calls it.
+fn bert_token<'a>(settings: &'a Settings, name: &str) -> Result<&'a str, CheckpointError> {
+    match settings.named.get(name) {
+        Some(Some(token)) => Ok(token.content()),
+        Some(None) => Err(CheckpointError::Tokenizer(format!(
+            "the tokenizer's files set {name} to null, but a BERT needs one; name a token of the vocabulary"
+        ))),
+        None => Ok(DEFAULTS
+            .iter()
+            .find_map(|(known, token)| (*known == name).then_some(*token))
+            .unwrap_or_default()),
+    }
+}
+
+/// `BertTokenizer` as the class builds it, but for its template.
+fn bert(source: &Source, settings: &Settings) -> Result<Map<String, Value>, CheckpointError> {
+    let vocabulary = match source {
+        Source::Vocabulary(vocabulary) => Value::Object(vocabulary.clone()),
+        Source::Document(document) => vocabulary_of(document)?,
+    };
+    let document = json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": [],
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": true,
+            "handle_chinese_chars": settings.chinese_chars.unwrap_or(true),
+            "strip_accents": settings.strip_accents,
+            "lowercase": settings.lower_case.unwrap_or(true),
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": null,
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+        "model": {
+            "type": "WordPiece",
+            "unk_token": bert_token(settings, "unk_token")?,
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": vocabulary,
+        },
+    });
+    match document {
+        Value::Object(document) => Ok(document),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// Index by token; a list numbers its tokens in their order.
+fn vocabulary_of(document: &Map<String, Value>) -> Result<Value, CheckpointError> {
+    match document.get("model").map(|model| &model["vocab"]) {
+        Some(vocabulary @ Value::Object(_)) => Ok(vocabulary.clone()),
+        Some(Value::Array(pieces)) => {
+            let pieces = pieces.iter().enumerate().map(|(index, piece)| {
+                let token = piece.as_str().or_else(|| piece[0].as_str());
+                (token.unwrap_or_default().to_owned(), json!(index))
+            });
+            Ok(Value::Object(pieces.collect()))
+        }
+        _ => Err(CheckpointError::Tokenizer(
+            "tokenizer.json has no vocabulary (model.vocab)".to_owned(),
+        )),
+    }
+}
+
+/// `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, the second text with segment 1.
+fn bert_template(
+    tokenizer: &Tokenizer,
+    settings: &Settings,
+) -> Result<tokenizers::PostProcessorWrapper, CheckpointError> {
+    let (cls, sep) = (
+        bert_token(settings, "cls_token")?,
+        bert_token(settings, "sep_token")?,
+    );
+    let special =
+        |token: &str, segment: usize| json!({"SpecialToken": {"id": token, "type_id": segment}});
+    let sequence = |id: &str, segment: usize| json!({"Sequence": {"id": id, "type_id": segment}});
+    let entry = |token: &str| {
+        let index = tokenizer.token_to_id(token);
+        json!({"id": token, "ids": [index], "tokens": [token]})
+    };
+    let template = json!({
+        "type": "TemplateProcessing",
+        "single": [special(cls, 0), sequence("A", 0), special(sep, 0)],
+        "pair": [special(cls, 0), sequence("A", 0), special(sep, 0), sequence("B", 1), special(sep, 1)],
+        "special_tokens": {cls: entry(cls), sep: entry(sep)},
+    });
+    serde_json::from_value(template).map_err(|error| {
+        CheckpointError::Tokenizer(format!(
+            "the special tokens {cls} and {sep} make no template of a sequence: {error}"
+        ))
+    })
+}
+
+/// What transformers 4 changes in the file: three flags of its normalizer where one differs, and `add_prefix_space`.
+fn override_four(
+    document: &mut Map<String, Value>,
+    settings: &Settings,
+    class: &Class,
+) -> Result<(), CheckpointError> {
+    if let Some(own) = document
+        .get_mut("pre_tokenizer")
+        .and_then(|pre_tokenizer| pre_tokenizer.get_mut("add_prefix_space"))
+    {
+        *own = json!(settings.add_prefix_space);
+    }
+    if class.kind != Kind::Bert {
+        return Ok(());
+    }
+    let Some(Value::Object(normalizer)) = document.get_mut("normalizer") else {
+        return Err(CheckpointError::Tokenizer(
+            "transformers 4 needs a normalizer in tokenizer.json".to_owned(),
+        ));
+    };
+    let wanted = [
+        ("lowercase", json!(settings.lower_case.unwrap_or(true))),
+        ("strip_accents", json!(settings.strip_accents)),
+        (
+            "handle_chinese_chars",
+            json!(settings.chinese_chars.unwrap_or(true)),
+        ),
+    ];
+    if wanted
+        .iter()
+        .any(|(key, value)| normalizer.get(*key).is_some_and(|own| own != value))
+    {
+        normalizer.extend(wanted.map(|(key, value)| (key.to_owned(), value)));
+    }
+    Ok(())
+}
+
+/// Adds what the files name and the tokenizer does not have yet, in the order in which transformers does it.
+fn add_tokens(
+    tokenizer: &mut Tokenizer,
+    settings: &Settings,
+    class: &Class,
+    major: Major,
+) -> Result<(), CheckpointError> {
+    let present = tokenizer.get_added_tokens_decoder();
+    let named = named(settings, class, major);
+    let mut tokens: Vec<AddedToken> = settings
+        .added
+        .values()
+        .filter(|token| !present.values().any(|present| present == *token))
+        .cloned()
+        .collect();
+    for token in &mut tokens {
+        token.special |= named.iter().any(|named| named.content() == token.content);
+    }
+    let mut known: Vec<String> = present
+        .values()
+        .map(|token| token.content.clone())
+        .collect();
+    known.extend(tokens.iter().map(|token| token.content.clone()));
+    let missing = named
+        .into_iter()
+        .filter(|token| !known.iter().any(|known| known == token.content()));
+    tokens.extend(missing.map(Token::into_added));
+    tokenizer.add_tokens(tokens).map_err(|error| {
+        CheckpointError::Tokenizer(format!("a special token cannot be added: {error}"))
+    })?;
+    Ok(())
+}
+
+/// The special tokens that a class knows of, in order.
+fn named(settings: &Settings, class: &Class, major: Major) -> Vec<Token> {
+    let by_name = NAMED
+        .iter()
+        .filter_map(|name| match settings.named.get(*name) {
+            Some(token) => token.clone(),
+            None if class.kind == Kind::Bert => DEFAULTS
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, token)| Token::Text((*token).to_owned())),
+            None => None,
+        });
+    let own = settings.own.iter().filter(|_| major == Major::Five);
+    by_name
+        .chain(own.cloned())
+        .chain(settings.extra.iter().cloned())
+        .collect()
+}

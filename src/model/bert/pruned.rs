@@ -1,0 +1,66 @@
+//! `pruned_heads`: heads that `prune_heads(..)` of transformers 4 took out of a BERT.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::checkpoint::config::Config;
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::weights::Weights;
+
+/// Heads of each layer: all of them, less those that `pruned_heads` lists and the weights lack.
+///
+/// # Errors
+/// When the list is malformed, or the weights do not have the shapes that it says.
+pub(super) fn heads(
+    config: &Config,
+    weights: &Weights,
+    layers: usize,
+    whole: usize,
+    head_dim: usize,
+) -> Result<Vec<usize>, CheckpointError> {
+    let mut heads = vec![whole; layers];
+    let Some(pruned) = config
+        .map()
+        .get("pruned_heads")
+        .filter(|pruned| !pruned.is_null())
+    else {
+        return Ok(heads);
+    };
+    let malformed = || {
+        CheckpointError::Invalid(format!(
+            "config.json: pruned_heads is {pruned}; it must map layers below {layers} to lists of heads below {whole}"
+        ))
+    };
+    for (layer, dropped) in pruned.as_object().ok_or_else(malformed)? {
+        let layer: usize = layer
+            .parse()
+            .ok()
+            .filter(|layer| *layer < layers)
+            .ok_or_else(malformed)?;
+        let dropped = dropped
+            .as_array()
+            .ok_or_else(malformed)?
+            .iter()
+            .map(Value::as_u64);
+        let dropped: BTreeSet<u64> = dropped.collect::<Option<_>>().ok_or_else(malformed)?;
+        if dropped.last().is_some_and(|last| *last >= whole as u64) {
+            return Err(malformed());
+        }
+        heads[layer] = whole - dropped.len();
+        let name = format!("bert.encoder.layer.{layer}.attention.self.query.weight");
+        let stored = weights
+            .shape(&name)
+            .and_then(|shape| shape.first().copied());
+        if stored.is_some_and(|rows| rows != heads[layer] * head_dim) {
+            return Err(CheckpointError::Invalid(format!(
+                "config.json: pruned_heads takes {} of {whole} heads out of layer {layer}, but tensor \"{name}\" has {} rows of {}; \
+                 remove pruned_heads, or save the model after prune_heads(..)",
+                dropped.len(),
+                stored.unwrap_or_default(),
+                heads[layer] * head_dim,
+            )));
+        }
+    }
+    Ok(heads)
+}

@@ -1,0 +1,247 @@
+//! Odd tokenizer folders, read as `AutoTokenizer` of both majors of transformers reads them
+//! (`tests/goldens/tokenizers`).
+
+use optin::checkpoint::error::CheckpointError;
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::tokenizer::{Encoding, Tokenizer};
+use serde_json::{Map, Value, json};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Rows are cut to this length where the tokenizer has none of its own.
+const POSITIONS: usize = 48;
+
+/// A case whose length leaves no room for a text: transformers opens it and cuts nothing, which no model survives.
+const TOO_SHORT: &str = "shorter_than_its_special_tokens";
+
+struct Goldens(Value);
+
+impl Goldens {
+    fn read() -> Self {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/tokenizers/goldens.json");
+        Self(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+    }
+
+    fn cases(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0["cases"].as_object().unwrap().iter()
+    }
+
+    /// Texts, then pairs.
+    fn rows(&self) -> Vec<(&str, Option<&str>)> {
+        let texts = self.0["texts"].as_array().unwrap().iter();
+        let texts = texts.map(|text| (text.as_str().unwrap(), None));
+        let pairs = self.0["pairs"].as_array().unwrap().iter();
+        texts
+            .chain(pairs.map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str())))
+            .collect()
+    }
+
+    /// The files of a case; `tokenizer.json` lists what differs from the plain one.
+    fn folder(&self, case: &Value) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in case["files"].as_object().unwrap() {
+            let content = match (name.as_str(), content) {
+                (_, Value::String(text)) => text.clone(),
+                ("tokenizer.json", Value::Object(changed)) => {
+                    let mut whole = self.0["plain"]["tokenizer.json"].clone();
+                    whole.as_object_mut().unwrap().extend(changed.clone());
+                    whole.to_string()
+                }
+                (_, content) => content.to_string(),
+            };
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        folder
+    }
+}
+
+fn open(folder: &Path) -> Result<Tokenizer, CheckpointError> {
+    Tokenizer::open(folder, POSITIONS, &Limits::default())
+}
+
+fn encodings(golden: &Value) -> Option<Vec<Encoding>> {
+    let numbers = |value: &Value| -> Vec<u32> { serde_json::from_value(value.clone()).unwrap() };
+    let rows = golden.as_array()?.iter();
+    Some(
+        rows.map(|row| Encoding {
+            ids: numbers(&row[0]),
+            types: numbers(&row[1]),
+        })
+        .collect(),
+    )
+}
+
+#[test]
+fn folders_are_read_as_transformers_5_reads_them() {
+    let goldens = Goldens::read();
+    for (name, case) in goldens.cases().filter(|(name, _)| *name != TOO_SHORT) {
+        let opened = open(goldens.folder(case).path());
+        let Some(wanted) = encodings(&case["five"]) else {
+            assert!(opened.is_err(), "{name} does not open in transformers 5");
+            continue;
+        };
+        let tokenizer = opened.unwrap_or_else(|error| panic!("{name}: {error}"));
+        for ((text, pair), wanted) in goldens.rows().into_iter().zip(wanted) {
+            let found = tokenizer.encode(text, pair).unwrap();
+            assert_eq!(found, wanted, "{name}: {text:?}, {pair:?}");
+        }
+    }
+}
+
+#[test]
+fn what_transformers_4_reads_otherwise_is_known_row_by_row() {
+    let goldens = Goldens::read();
+    let mut differing = 0;
+    for (name, case) in goldens.cases().filter(|(name, _)| *name != TOO_SHORT) {
+        let Ok(tokenizer) = open(goldens.folder(case).path()) else {
+            continue;
+        };
+        let wanted = encodings(case.get("four").unwrap_or(&case["five"]));
+        for (index, (text, pair)) in goldens.rows().into_iter().enumerate() {
+            let found = tokenizer.encode_as_4(text, pair).unwrap();
+            let wanted = wanted.as_ref().map(|rows| rows[index].clone());
+            assert_eq!(found, wanted, "{name}: {text:?}, {pair:?}");
+            let own = tokenizer.encode(text, pair).unwrap();
+            let agrees = tokenizer.agrees_with_4(text, pair, &own).unwrap();
+            assert_eq!(
+                agrees,
+                found.is_none_or(|found| found == own),
+                "{name}: {text:?}"
+            );
+            differing += usize::from(!agrees);
+        }
+    }
+    assert!(differing > 100, "only {differing} rows differ");
+}
+
+#[test]
+fn written_files_give_the_same_ids_in_both_majors() {
+    let goldens = Goldens::read();
+    for (name, case) in goldens.cases() {
+        let Ok(tokenizer) = open(goldens.folder(case).path()) else {
+            continue;
+        };
+        let written = tempfile::tempdir().unwrap();
+        for (file, content) in tokenizer.files().unwrap() {
+            std::fs::write(written.path().join(file), content).unwrap();
+        }
+        let again = open(written.path()).unwrap();
+        for (text, pair) in goldens.rows() {
+            let wanted = tokenizer.encode(text, pair).unwrap();
+            assert_eq!(
+                again.encode(text, pair).unwrap(),
+                wanted,
+                "{name}: {text:?}, {pair:?}"
+            );
+            assert_eq!(
+                again.encode_as_4(text, pair).unwrap(),
+                Some(wanted),
+                "{name}: {text:?}, {pair:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_written_configuration_names_a_stock_class_and_no_code() {
+    let goldens = Goldens::read();
+    for (name, case) in goldens.cases() {
+        let Ok(tokenizer) = open(goldens.folder(case).path()) else {
+            continue;
+        };
+        let files = tokenizer.files().unwrap();
+        let (_, config) = files
+            .iter()
+            .find(|(name, _)| *name == "tokenizer_config.json")
+            .unwrap();
+        let config: Map<String, Value> = serde_json::from_str(config).unwrap();
+        let class = config["tokenizer_class"].as_str().unwrap();
+        let stock = [
+            "BertTokenizer",
+            "DistilBertTokenizer",
+            "ElectraTokenizer",
+            "MobileBertTokenizer",
+            "PreTrainedTokenizerFast",
+        ];
+        assert!(stock.contains(&class), "{name}: {class}");
+        assert!(!config.contains_key("auto_map"), "{name}");
+    }
+}
+
+/// The plain folder with these keys in `tokenizer_config.json`.
+fn plain_with(keys: Value) -> TempDir {
+    let goldens = Goldens::read();
+    let folder = goldens.folder(&goldens.0["cases"]["plain"]);
+    let path = folder.path().join("tokenizer_config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let config = config.as_object_mut().unwrap();
+    config.extend(keys.as_object().unwrap().clone());
+    std::fs::write(path, json!(config).to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn a_length_that_leaves_no_room_for_a_text() {
+    let folder = plain_with(json!({"model_max_length": 3}));
+    let error = open(folder.path()).err().unwrap().to_string();
+    assert!(
+        error.contains("model_max_length is 3") && error.contains("3 special tokens"),
+        "{error}"
+    );
+}
+
+#[test]
+fn values_of_another_kind() {
+    for (keys, word) in [
+        (json!({"do_lower_case": "yes"}), "do_lower_case"),
+        (json!({"do_lower_case": null}), "do_lower_case"),
+        (json!({"truncation_side": "top"}), "\"left\" or \"right\""),
+        (json!({"model_max_length": "long"}), "model_max_length"),
+        (
+            json!({"added_tokens_decoder": {"a": {"content": "x"}}}),
+            "added_tokens_decoder",
+        ),
+        (json!({"added_tokens_decoder": [1]}), "added_tokens_decoder"),
+        (json!({"cls_token": 3}), "cls_token"),
+        (json!({"cls_token": null}), "cls_token"),
+    ] {
+        let error = open(plain_with(keys.clone()).path()).err().unwrap();
+        assert!(
+            matches!(error, CheckpointError::Tokenizer(_)),
+            "{keys}: {error}"
+        );
+        assert!(error.to_string().contains(word), "{keys}: {error}");
+    }
+}
+
+#[test]
+fn a_class_that_only_python_implements() {
+    let folder = plain_with(json!({"tokenizer_class": "BertJapaneseTokenizer"}));
+    let error = open(folder.path()).err().unwrap().to_string();
+    assert!(
+        error.contains("BertJapaneseTokenizer") && error.contains("fast tokenizer"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_not_understood_is_said() {
+    let said = |keys: Value| open(plain_with(keys).path()).unwrap().notes().join(" ");
+    assert_eq!(said(json!({})), "");
+    assert!(
+        said(json!({"word_shape": 3, "clean_text": true})).ends_with("not understood: word_shape.")
+    );
+    assert!(
+        said(json!({"tokenizer_class": "FancyTokenizer"})).contains("FancyTokenizer is not known")
+    );
+    assert!(
+        said(json!({"tokenizer_class": "XLMRobertaTokenizer"})).contains("XLMRobertaTokenizer")
+    );
+    assert!(said(json!({"auto_map": {"AutoTokenizer": ["a.B", null]}})).contains("auto_map"));
+    assert!(said(json!({"padding_side": "left"})).contains("pads on the left"));
+    assert!(
+        said(json!({"tokenizer_class": "TokenizersBackend"}))
+            .contains("transformers 4 does not open")
+    );
+}
