@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::AppState;
 use super::wire::method::DeviceBody;
+use crate::prune::recipe::data_format;
 
 /// What this service can do.
 #[derive(Serialize, ToSchema)]
@@ -24,8 +25,9 @@ pub(crate) struct CapabilitiesBody {
     importances: &'static [&'static str],
     /// Formats of weights that are read.
     weight_formats: &'static [&'static str],
-    /// Formats of data that are read.
-    data_formats: &'static [&'static str],
+    /// Ends of names of data files that are read.
+    #[schema(example = json!([".tsv", ".parquet", ".csv.gz"]))]
+    data_formats: Vec<String>,
     /// Schemes of URIs that are read.
     uri_schemes: &'static [&'static str],
     /// What jobs can run on.
@@ -51,7 +53,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         compensations: &["least_squares", "bias", "none"],
         importances: &["optin", "paper", "fisher"],
         weight_formats: &["safetensors"],
-        data_formats: &["tsv", "csv", "jsonl"],
+        data_formats: data_format::ends(),
         uri_schemes: &["file", "hf", "s3", "upload"],
         devices: state
             .capabilities

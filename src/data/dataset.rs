@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::draw::draw;
 use super::error::DataError;
-use super::example::{Example, Label};
+use super::example::Example;
+use super::label::{self, Label};
 use super::limits::Limits;
 use super::mapping::{Columns, Mapping};
 use super::table::Table;
@@ -24,6 +25,8 @@ pub struct Dataset {
     pub mapping: Mapping,
     /// SHA-256 over tokens and labels, hex.
     pub sha256: String,
+    /// Rows that were left out because they have no label.
+    pub unlabelled: usize,
     /// How many of them transformers 4 would read in another way.
     pub read_otherwise: usize,
 }
@@ -46,10 +49,11 @@ impl Dataset {
         let table = Table::read(path, !mapping.is_numbered(), limits)?;
         let rows = draw(table.rows.len(), max_samples, seed);
         let columns = mapping.resolve(&table, false)?;
-        Self::tokenised(&table, &rows, columns, tokenizer, max_tokens, None)
+        let unlabelled = vec![None; rows.len()];
+        Self::tokenised(&table, &rows, unlabelled, columns, tokenizer, max_tokens)
     }
 
-    /// Reads labelled examples from the top.
+    /// Reads labelled examples from the top. Rows without a label are left out and counted.
     ///
     /// # Errors
     /// When the file, a column, a row or a label cannot be used.
@@ -65,34 +69,44 @@ impl Dataset {
         let rows: Vec<usize> =
             (0..table.rows.len().min(max_samples.unwrap_or(usize::MAX))).collect();
         let columns = mapping.resolve(&table, true)?;
-        Self::tokenised(&table, &rows, columns, tokenizer, usize::MAX, Some(problem))
+        let labels = match columns.label {
+            Some(column) => label::read(&table, &rows, column, problem, mapping.labels)?,
+            None => vec![None; rows.len()],
+        };
+        let (rows, labels): (Vec<usize>, Vec<_>) = rows
+            .iter()
+            .zip(labels)
+            .filter(|(_, label)| label.is_some())
+            .unzip();
+        let unlabelled = table.rows.len().min(max_samples.unwrap_or(usize::MAX)) - rows.len();
+        let mut data = Self::tokenised(&table, &rows, labels, columns, tokenizer, usize::MAX)?;
+        data.unlabelled = unlabelled;
+        data.mapping.labels = mapping.labels;
+        Ok(data)
     }
 
     fn tokenised(
         table: &Table,
         rows: &[usize],
+        labels: Vec<Option<Label>>,
         columns: Columns,
         tokenizer: &Tokenizer,
         max_tokens: usize,
-        problem: Option<&Problem>,
     ) -> Result<Self, DataError> {
         let mut digest = Sha256::new();
         let mut examples = Vec::new();
         let (mut tokens, mut read_otherwise) = (0, 0);
-        for &row in rows {
+        for (&row, label) in rows.iter().zip(labels) {
             if tokens >= max_tokens {
                 break;
             }
-            let row = &table.rows[row];
-            let pair = columns.text_pair.map(|column| row.fields[column].as_str());
-            let encoding = tokenizer.encode(&row.fields[columns.text], pair)?;
-            if !tokenizer.agrees_with_4(&row.fields[columns.text], pair, &encoding)? {
+            let text = table.text(row, columns.text)?;
+            let pair = columns.text_pair.map(|column| table.text(row, column));
+            let pair = pair.transpose()?;
+            let encoding = tokenizer.encode(text, pair)?;
+            if !tokenizer.agrees_with_4(text, pair, &encoding)? {
                 read_otherwise += 1;
             }
-            let label = match (problem, columns.label) {
-                (Some(problem), Some(column)) => Some(Label::read(table, row, column, problem)?),
-                _ => None,
-            };
             digest.update((encoding.ids.len() as u64).to_le_bytes());
             encoding
                 .ids
@@ -102,8 +116,8 @@ impl Dataset {
             digest.update(format!("{label:?}"));
             if encoding.ids.is_empty() {
                 return Err(DataError::Invalid(format!(
-                    "{}, line {}: the text has no token",
-                    table.file, row.line
+                    "{}: the text has no token",
+                    table.place(row)
                 )));
             }
             tokens += encoding.ids.len();
@@ -115,9 +129,10 @@ impl Dataset {
         }
         Ok(Self {
             examples,
-            mapping: Mapping::named(columns, table),
+            mapping: Mapping::named(columns, table, None),
             sha256: hex::encode(digest.finalize()),
             read_otherwise,
+            unlabelled: 0,
         })
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
+use super::label::LabelReading;
 use super::table::Table;
 
 /// Which columns of a data file are read. `None` means: found by the usual names. A column is named, or
@@ -15,6 +16,9 @@ pub struct Mapping {
     pub text_pair: Option<String>,
     /// The label: a name of `id2label`, an index, or a number for regression.
     pub label: Option<String>,
+    /// How the label column names classes; `None` means: found from its values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelReading>,
 }
 
 /// Names that a text column and its partner usually have, by the data sets that use them.
@@ -68,10 +72,10 @@ impl Mapping {
     /// # Errors
     /// When a named column is not there, or none has a usual name.
     pub fn resolve(&self, table: &Table, with_label: bool) -> Result<Columns, DataError> {
-        let usual = TEXTS.iter().find_map(|(text, pair)| {
-            let text = table.position(text)?;
-            Some((text, pair.and_then(|pair| table.position(pair))))
-        });
+        let usual = match self.text {
+            Some(_) => None,
+            None => usual_texts(table)?,
+        };
         let (text, text_pair) = match (&self.text, usual) {
             (Some(name), _) => {
                 let pair = self
@@ -91,7 +95,7 @@ impl Mapping {
             (false, _) => None,
             (true, Some(name)) => Some(table.column(name)?),
             (true, None) => {
-                let usual = LABELS.iter().find_map(|name| table.position(name));
+                let usual = first_of(table, LABELS)?;
                 Some(usual.ok_or_else(|| table.missing("a label column", "label"))?)
             }
         };
@@ -104,12 +108,37 @@ impl Mapping {
 
     /// The same mapping with every column named.
     #[must_use]
-    pub fn named(columns: Columns, table: &Table) -> Self {
+    pub fn named(columns: Columns, table: &Table, labels: Option<LabelReading>) -> Self {
         let name = |position: usize| table.names[position].clone();
         Self {
             text: Some(name(columns.text)),
             text_pair: columns.text_pair.map(name),
             label: columns.label.map(name),
+            labels,
         }
     }
+}
+
+/// The first usual text column that is there, and its partner.
+fn usual_texts(table: &Table) -> Result<Option<(usize, Option<usize>)>, DataError> {
+    for (text, pair) in TEXTS {
+        if let Some(text) = table.position(text)? {
+            let pair = match pair {
+                Some(pair) => table.position(pair)?,
+                None => None,
+            };
+            return Ok(Some((text, pair)));
+        }
+    }
+    Ok(None)
+}
+
+/// The first of these columns that is there.
+fn first_of(table: &Table, names: &[&str]) -> Result<Option<usize>, DataError> {
+    for name in names {
+        if let Some(position) = table.position(name)? {
+            return Ok(Some(position));
+        }
+    }
+    Ok(None)
 }

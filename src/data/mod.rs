@@ -4,6 +4,8 @@ pub mod dataset;
 pub mod draw;
 pub mod error;
 pub mod example;
+pub mod format;
+pub mod label;
 pub mod limits;
 pub mod mapping;
 pub mod table;

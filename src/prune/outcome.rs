@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::plan::Plan;
 use super::prepare::Prepared;
 use super::recipe::Recipe;
-use super::report::{BeforeAfter, GroupReport, Report, Size, StageTime};
+use super::report::{BeforeAfter, EvaluationReport, GroupReport, Report, Size, StageTime};
 use super::score;
 use super::search::Limit;
 use super::search::frontier::{self, Frontier};
@@ -127,6 +127,8 @@ pub fn report(
         parameters: cut.parameters,
         bytes: cut.bytes,
     };
+    let mut notes = remarks(measured.evaluation.as_ref());
+    notes.extend(self::notes(prepared, &cut.export));
     Report {
         optin_version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
@@ -147,7 +149,7 @@ pub fn report(
         latency: measured.latency,
         peak_bytes: plan.peak_bytes,
         stages,
-        notes: notes(prepared, &cut.export),
+        notes,
     }
 }
 
@@ -161,6 +163,25 @@ fn notes(prepared: &Prepared, export: &Export) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// What the evaluation gives reason to say.
+fn remarks(evaluation: Option<&EvaluationReport>) -> Vec<String> {
+    let Some(evaluation) = evaluation else {
+        return Vec::new();
+    };
+    let unlabelled = (evaluation.unlabelled_rows > 0).then(|| {
+        format!(
+            "{} rows of the evaluation have no label and were left out.",
+            evaluation.unlabelled_rows
+        )
+    });
+    evaluation
+        .hint
+        .clone()
+        .into_iter()
+        .chain(unlabelled)
+        .collect()
 }
 
 /// Adds the documents and puts the folder in its place.

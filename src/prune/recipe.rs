@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Code, Failure};
 pub use super::search::constraints::Constraints;
+pub use crate::data::format as data_format;
+pub use crate::data::label::LabelReading;
 pub use crate::data::mapping::Mapping;
 
 /// Everything that decides the outcome of a job: two equal recipes over equal bytes give equal
@@ -40,7 +42,7 @@ pub struct Source {
 /// The examples that scoring and repair look at. Their labels are never read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// A `.tsv`, `.csv` or `.jsonl` file.
+    /// A data file, or a folder of shards.
     #[serde(flatten)]
     pub source: Source,
     /// Which columns to read.
@@ -70,7 +72,7 @@ impl Calibration {
 /// The labelled examples that verification measures the model on, before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// A `.tsv`, `.csv` or `.jsonl` file.
+    /// A data file, or a folder of shards.
     #[serde(flatten)]
     pub source: Source,
     /// Which columns to read.

@@ -144,6 +144,12 @@ pub struct EvaluationReport {
     pub without_compensation: Option<f64>,
     /// The metric of a model that always gives the commonest answer; `None` for regression.
     pub constant: Option<f64>,
+    /// Rows that were left out because they have no label.
+    #[serde(default)]
+    pub unlabelled_rows: usize,
+    /// Why the original may score so low: a sentence, where its answers suggest that labels are in another order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Forward time of one batch, both models in turns.

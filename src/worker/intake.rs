@@ -73,9 +73,12 @@ impl Intake for LocalIntake {
             if self
                 .sources
                 .local(source)?
-                .is_some_and(|path| !path.is_file())
+                .is_some_and(|path| !path.exists())
             {
-                return wrong(&source.uri, "is no file; name a .tsv, .csv or .jsonl file");
+                return wrong(
+                    &source.uri,
+                    "is not there; name a data file, or a folder of shards",
+                );
             }
         }
         Ok(recipe)

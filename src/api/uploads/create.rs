@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::{UploadBody, missing};
 use crate::api::AppState;
@@ -17,6 +18,7 @@ use crate::api::jobs::now_ms;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
 use crate::job::store::StoreError;
+use crate::prune::recipe::data_format;
 
 /// The URL for the content holds so long.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -28,17 +30,37 @@ const MOST_BYTES: u64 = 17 << 30;
 const MOST_UPLOADS: usize = 200;
 
 /// Ends of names: a model in an archive, or a data file.
-const ENDS: [&str; 4] = [".tar", ".tsv", ".csv", ".jsonl"];
+fn ends() -> Vec<String> {
+    let mut ends = data_format::ends();
+    ends.insert(0, ".tar".to_owned());
+    ends
+}
+
+/// The schema of a name: letters, digits and signs that every store takes, and one of the ends.
+fn name_schema() -> Object {
+    let ends: Vec<String> = ends()
+        .iter()
+        .map(|end| end.trim_start_matches('.').replace('.', "\\."))
+        .collect();
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!(
+            "`.tar` (uncompressed) for a folder that `save_pretrained(..)` wrote; for data one of {}.",
+            data_format::ends().join(", ")
+        )))
+        .pattern(Some(format!(
+            "^[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}\\.({})$",
+            ends.join("|")
+        )))
+        .examples(["model.tar"])
+        .build()
+}
 
 /// What will be sent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateUpload {
-    /// `.tar` (uncompressed) for a folder that `save_pretrained(..)` wrote; `.tsv`, `.csv` or `.jsonl` for data.
-    #[schema(
-        example = "model.tar",
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\\.(tar|tsv|csv|jsonl)$"
-    )]
+    #[schema(schema_with = name_schema)]
     name: String,
     /// Size in bytes.
     #[schema(minimum = 1, maximum = 18_253_611_008_i64)]
@@ -129,7 +151,8 @@ pub(crate) async fn create(
 
 fn check_name(name: &str) -> Result<(), String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let stem = ENDS.iter().find_map(|end| name.strip_suffix(end));
+    let ends = ends();
+    let stem = ends.iter().find_map(|end| name.strip_suffix(end.as_str()));
     let good = stem.is_some_and(|stem| {
         (1..=100).contains(&stem.len())
             && stem.as_bytes()[0].is_ascii_alphanumeric()
@@ -139,7 +162,7 @@ fn check_name(name: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!(
             "a name has letters, digits, '.', '_' and '-', and ends in one of {}",
-            ENDS.join(", ")
+            ends.join(", ")
         )),
     }
 }

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 
 use super::constraints::{ConstraintsBody, MOST_NAMES};
 use super::duration;
-use super::method::{DeviceBody, MethodBody};
+use super::method::{DeviceBody, LabelReadingBody, MethodBody};
 use crate::api::problem::{Problem, ProblemCode};
 use crate::job::queue::PRIORITIES;
 use crate::job::{NewJob, TenantId};
@@ -94,7 +94,8 @@ pub(crate) struct ModelBody {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CalibrationBody {
-    /// A `.tsv`, `.csv` or `.jsonl` file: `file:///absolute/path`, or `hf://datasets/org/name@revision/path`.
+    /// A table: tsv, csv, jsonl, json or parquet, packed by gzip or zstd or not, or a folder of its shards.
+    /// `file:///absolute/path`, `hf://datasets/org/name@revision/path`, `s3://bucket/path` or `upload://id`.
     #[schema(example = "file:///srv/data/train.tsv")]
     pub(crate) uri: String,
     #[serde(default)]
@@ -125,7 +126,8 @@ fn default_max_tokens() -> usize {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EvaluationBody {
-    /// A `.tsv`, `.csv` or `.jsonl` file: `file:///absolute/path`, or `hf://datasets/org/name@revision/path`.
+    /// A table: tsv, csv, jsonl, json or parquet, packed by gzip or zstd or not, or a folder of its shards.
+    /// `file:///absolute/path`, `hf://datasets/org/name@revision/path`, `s3://bucket/path` or `upload://id`.
     #[schema(example = "file:///srv/data/dev.tsv")]
     pub(crate) uri: String,
     #[serde(default)]
@@ -146,6 +148,9 @@ pub(crate) struct MappingBody {
     pub(crate) text_pair: Option<String>,
     /// The label: a name of `id2label`, an index, or a number for regression.
     pub(crate) label: Option<String>,
+    /// How the label column names classes; found from its values when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) labels: Option<LabelReadingBody>,
 }
 
 /// How much to KEEP.
@@ -215,6 +220,7 @@ impl From<MappingBody> for Mapping {
             text: body.text,
             text_pair: body.text_pair,
             label: body.label,
+            labels: body.labels.map(Into::into),
         }
     }
 }

@@ -54,6 +54,7 @@ fn mapping(mapping: &Mapping) -> MappingBody {
         text: mapping.text.clone(),
         text_pair: mapping.text_pair.clone(),
         label: mapping.label.clone(),
+        labels: mapping.labels.map(Into::into),
     }
 }
 

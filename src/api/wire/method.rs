@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::job::Device;
-use crate::prune::recipe::{Compensation, Estimator, Importance, Method, TokenWeights, Trajectory};
+use crate::prune::recipe::{
+    Compensation, Estimator, Importance, LabelReading, Method, TokenWeights, Trajectory,
+};
 
 /// How units are scored and how the cut model is repaired. Every field has a default.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -108,6 +110,16 @@ mirror!(
         Sensitivity,
         /// All alike.
         Uniform
+    }
+);
+
+mirror!(
+    /// How a label column names classes.
+    LabelReadingBody of LabelReading {
+        /// By the names of `id2label`.
+        Names,
+        /// By their indices, from 0.
+        Indices
     }
 );
 

@@ -13,7 +13,7 @@ use super::super::progress::Bar;
 use super::super::recipe::{MethodFlags, SourceFlags};
 use super::super::{interrupt, output, table};
 use super::half;
-use crate::data::example::Label;
+use crate::data::label::Label;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
 use crate::prune::compensate;

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use url::Url;
 
 use super::super::device;
 use super::super::exit::Exit;
 use crate::config::device::DeviceFlag;
 use crate::prune::Places;
-use crate::prune::recipe::{Calibration, Evaluation, Mapping, Source};
+use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
 
 /// A model and its data.
 #[derive(Args)]
@@ -17,7 +17,7 @@ pub(in super::super) struct SourceFlags {
     /// Hugging Face folder of the model: config.json, model.safetensors, tokenizer.json
     #[arg(long, value_name = "DIR")]
     model: String,
-    /// Unlabelled examples that scoring and repair look at: .tsv, .csv or .jsonl
+    /// Unlabelled examples that scoring and repair look at: a table (tsv, csv, jsonl, json, parquet; gz, zst) or a folder of its shards
     #[arg(long, value_name = "FILE")]
     calibration: String,
     /// Labelled examples that the result is measured on
@@ -32,6 +32,9 @@ pub(in super::super) struct SourceFlags {
     /// Column of the label
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
+    /// How the label column names classes; found from its values when not given
+    #[arg(long, value_enum, value_name = "READING")]
+    labels: Option<LabelReadingFlag>,
     /// Examples drawn from the calibration file
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
     max_samples: usize,
@@ -85,6 +88,25 @@ impl SourceFlags {
             text: self.text.clone(),
             text_pair: self.text_pair.clone(),
             label: self.label.clone(),
+            labels: self.labels.map(Into::into),
+        }
+    }
+}
+
+/// A reading of labels, as flags name it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LabelReadingFlag {
+    /// By the names of id2label.
+    Names,
+    /// By their indices, from 0.
+    Indices,
+}
+
+impl From<LabelReadingFlag> for LabelReading {
+    fn from(flag: LabelReadingFlag) -> Self {
+        match flag {
+            LabelReadingFlag::Names => Self::Names,
+            LabelReadingFlag::Indices => Self::Indices,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a set of logits is worth on labelled rows: accuracy, or Spearman's rank correlation.
 
 use crate::checkpoint::config::Problem;
-use crate::data::example::Label;
+use crate::data::label::Label;
 
 /// Name of the metric that a problem is measured by.
 #[must_use]

@@ -8,6 +8,7 @@ pub mod fidelity;
 pub mod golden;
 pub mod latency;
 pub mod metric;
+pub mod order;
 pub mod quality;
 pub mod run;
 
@@ -17,7 +18,7 @@ use super::report::{EvaluationReport, Fidelity, Latency};
 use super::student::Student;
 use super::watch::Watch;
 use crate::data::dataset::Dataset;
-use crate::data::example::Label;
+use crate::data::label::Label;
 use crate::model::PrunableModel;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
@@ -107,11 +108,13 @@ fn evaluate(
         })?),
         false => None,
     };
-    Ok(quality::compare(
+    let mut report = quality::compare(
         original.problem(),
         &labels,
         &before,
         &after,
         bare.as_deref(),
-    ))
+    );
+    report.unlabelled_rows = data.unlabelled;
+    Ok(report)
 }

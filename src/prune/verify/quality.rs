@@ -4,9 +4,10 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::metric::{name, right, spearman};
+use super::metric::{name, predicted, right, spearman};
+use super::order;
 use crate::checkpoint::config::Problem;
-use crate::data::example::Label;
+use crate::data::label::Label;
 use crate::prune::report::{BeforeAfter, EvaluationReport};
 
 /// Half-width of a 95 % interval, in standard errors.
@@ -26,14 +27,14 @@ pub fn compare(
 ) -> EvaluationReport {
     match problem {
         Problem::Classification { labels: classes } => {
-            accuracy(classes.len(), labels, before, after, bare)
+            accuracy(classes, labels, before, after, bare)
         }
         Problem::Regression => correlation(labels, before, after, bare),
     }
 }
 
 fn accuracy(
-    classes: usize,
+    classes: &[String],
     labels: &[Label],
     before: &[Vec<f32>],
     after: &[Vec<f32>],
@@ -46,18 +47,21 @@ fn accuracy(
             .map(|(logits, label)| right(logits, label))
             .collect()
     };
+    let truth = labels.iter().map(|label| match label {
+        Label::Class(class) => *class,
+        Label::Value(_) => 0,
+    });
+    let truth: Vec<usize> = truth.collect();
+    let answers: Vec<usize> = before.iter().map(|logits| predicted(logits)).collect();
+    let hint = order::hint(classes, &truth, &answers);
     let (before, after) = (hits(before), hits(after));
     let differences: Vec<f64> = after
         .iter()
         .zip(&before)
         .map(|(after, before)| after - before)
         .collect();
-    let mut counts = vec![0usize; classes];
-    for label in labels {
-        if let Label::Class(class) = label {
-            counts[*class] += 1;
-        }
-    }
+    let mut counts = vec![0usize; classes.len()];
+    truth.iter().for_each(|&class| counts[class] += 1);
     EvaluationReport {
         metric: name(&Problem::Classification { labels: Vec::new() }).to_owned(),
         rows: labels.len(),
@@ -75,6 +79,8 @@ fn accuracy(
             .iter()
             .max()
             .map(|&most| most as f64 / labels.len().max(1) as f64),
+        unlabelled_rows: 0,
+        hint,
     }
 }
 
@@ -128,6 +134,8 @@ fn correlation(
         difference_interval: TWO_SIDED_95 * difference,
         without_compensation: bare.map(|logits| spearman(&values(logits), &truth)),
         constant: None,
+        unlabelled_rows: 0,
+        hint: None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::uri::{BucketUri, is_plain};
 use super::{model_files, most_bytes};
 use crate::artifact::s3::S3Options;
 use crate::artifact::source::{Found, SourceBucket};
+use crate::data::format as data_format;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
@@ -56,7 +57,7 @@ impl Buckets {
         } else if found.len() != 1 || found[0].key != uri.path || !is_plain(&name(&uri.path)) {
             return Err(Failure::new(
                 Code::SourceNotFound,
-                format!("{uri} is no file; name a .tsv, .csv or .jsonl file"),
+                format!("{uri} is no file; name one of {}", data_format::described()),
             ));
         }
         Ok(found)

@@ -181,8 +181,9 @@ impl Sources {
                     false => Err(Failure::new(
                         Code::SourceNotFound,
                         format!(
-                            "upload://{id} is {}; a model is a .tar archive, data a .tsv, .csv or .jsonl file",
-                            upload.name
+                            "upload://{id} is {}; a model is a .tar archive, data a file of {}",
+                            upload.name,
+                            data::format::described()
                         ),
                     )),
                 }

@@ -1,0 +1,105 @@
+//! The bytes of a data file, unpacked under a cap, and what they are if they are no table.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use crate::data::error::DataError;
+use crate::data::format::Packing;
+
+/// Reads a file whole, unpacked. At most `most` bytes are read and made.
+///
+/// # Errors
+/// When it is missing, cannot be unpacked, or is larger than allowed.
+pub(super) fn read(
+    path: &Path,
+    name: &str,
+    packing: Packing,
+    most: u64,
+) -> Result<Vec<u8>, DataError> {
+    let failed = |source| DataError::Io {
+        path: name.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => DataError::NotFound(name.to_owned()),
+        _ => failed(error),
+    })?;
+    let unpacked: Box<dyn Read> = match packing {
+        Packing::Plain => Box::new(file),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Packing::Zstd => Box::new(zstd::Decoder::new(file).map_err(failed)?),
+    };
+    let mut bytes = Vec::new();
+    unpacked
+        .take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| match packing {
+            Packing::Plain => failed(error),
+            Packing::Gzip | Packing::Zstd => DataError::Invalid(format!(
+                "{name} cannot be unpacked; it is truncated, or no {} file",
+                packing.end().unwrap_or_default()
+            )),
+        })?;
+    if bytes.len() as u64 > most {
+        return Err(DataError::Limit(format!(
+            "{name} is larger than the {most} bytes that are allowed"
+        )));
+    }
+    refuse_disguised(&bytes, name)?;
+    Ok(bytes)
+}
+
+/// The text of a file, without its byte order mark.
+///
+/// # Errors
+/// When it is not UTF-8, naming the line.
+pub(super) fn text(bytes: Vec<u8>, name: &str) -> Result<String, DataError> {
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes.as_slice() {
+        return Err(DataError::Invalid(format!(
+            "{name} is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"
+        )));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..valid];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        DataError::Invalid(format!(
+            "{name} is not UTF-8 (line {line}, byte {valid}); convert it, for example with iconv -f LATIN1 -t UTF-8"
+        ))
+    })?;
+    if let Some(at) = text.find('\0') {
+        let line = text[..at].matches('\n').count() + 1;
+        return Err(DataError::Invalid(format!(
+            "{name}, line {line}: the file holds a NUL byte, so it is no text; export it as UTF-8"
+        )));
+    }
+    // Lines of old Macintosh files end in a carriage return alone.
+    let text = match text.contains('\n') || !text.contains('\r') {
+        true => text,
+        false => text.replace('\r', "\n"),
+    };
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
+/// Files that took the place of data.
+fn refuse_disguised(bytes: &[u8], name: &str) -> Result<(), DataError> {
+    let starts = |with: &str| {
+        bytes
+            .get(..with.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    let what = if starts("version https://git-lfs.github.com/spec/") {
+        "is a Git LFS pointer, not the data: run `git lfs pull`"
+    } else if starts("<!doctype html") || starts("<html") {
+        "is an HTML page, not the data: download the file itself, not the page that shows it"
+    } else if starts("PK\u{3}\u{4}") {
+        "is a zip archive or a spreadsheet; export the table as .csv"
+    } else {
+        return Ok(());
+    };
+    Err(DataError::Invalid(format!("{name} {what}")))
+}

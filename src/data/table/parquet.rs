@@ -1,0 +1,157 @@
+//! Tables in Apache Parquet, as the hub keeps data sets. Nested columns are not decoded.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use parquet::schema::types::Type;
+use serde_json::Value;
+
+use super::cell::Cell;
+use super::{Contents, Row};
+use crate::data::error::DataError;
+use crate::data::limits::Limits;
+
+/// Reads a file.
+///
+/// # Errors
+/// When it is no Parquet file, is packed in a way that is not supported, or holds more than is allowed.
+pub(super) fn read(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataError> {
+    // The library checks a stranger's file with assertions here and there.
+    catch_unwind(AssertUnwindSafe(|| decode(file, bytes, limits)))
+        .unwrap_or_else(|_| Err(unreadable(file)))
+}
+
+fn unreadable(file: &str) -> DataError {
+    DataError::Invalid(format!(
+        "{file} is no Parquet file that can be read; it is truncated, corrupt, or packed by a codec other than snappy, gzip, lz4 and zstd"
+    ))
+}
+
+fn decode(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataError> {
+    let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(|_| unreadable(file))?;
+    let metadata = reader.metadata();
+    check_size(file, metadata, limits)?;
+    let schema = metadata.file_metadata().schema();
+    let (names, columns): (Vec<String>, Vec<Arc<Type>>) = schema
+        .get_fields()
+        .iter()
+        .map(|column| (column.name().to_owned(), column.clone()))
+        .unzip();
+    let plain: Vec<Arc<Type>> = columns
+        .iter()
+        .filter(|column| is_plain(column))
+        .cloned()
+        .collect();
+    let positions: Vec<usize> = (0..columns.len())
+        .filter(|&at| is_plain(&columns[at]))
+        .collect();
+    let mut rows = Vec::new();
+    if !plain.is_empty() {
+        let projection = Type::group_type_builder(schema.name())
+            .with_fields(plain)
+            .build()
+            .map_err(|_| unreadable(file))?;
+        let records = reader
+            .get_row_iter(Some(projection))
+            .map_err(|_| unreadable(file))?;
+        for (index, record) in records.enumerate() {
+            let record = record.map_err(|_| unreadable(file))?;
+            let mut cells = vec![Cell::Nested("a nested value"); names.len()];
+            for (&position, (_, field)) in positions.iter().zip(record.get_column_iter()) {
+                cells[position] = cell(field);
+            }
+            rows.push(Row {
+                line: index + 1,
+                cells,
+            });
+            if rows.len() > limits.rows {
+                break;
+            }
+        }
+    }
+    let mut contents = Contents::new(names, rows);
+    contents.classes = classes(metadata);
+    Ok(contents)
+}
+
+/// A column of single values, one a row.
+fn is_plain(column: &Type) -> bool {
+    column.is_primitive()
+        && (!column.get_basic_info().has_repetition()
+            || column.get_basic_info().repetition() != parquet::basic::Repetition::REPEATED)
+}
+
+/// What the file says of its size, before anything of that size is made.
+fn check_size(file: &str, metadata: &ParquetMetaData, limits: &Limits) -> Result<(), DataError> {
+    let groups = metadata.row_groups();
+    let unpacked: u128 = groups
+        .iter()
+        .map(|group| u128::try_from(group.total_byte_size()).unwrap_or(u128::MAX >> 32))
+        .sum();
+    if unpacked > u128::from(limits.file_bytes) {
+        return Err(DataError::Limit(format!(
+            "{file} unpacks to {unpacked} bytes; at most {} are allowed",
+            limits.file_bytes
+        )));
+    }
+    let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(u64::MAX);
+    if rows > limits.rows as u64 {
+        return Err(DataError::Limit(format!(
+            "{file} holds {rows} rows; at most {} are allowed",
+            limits.rows
+        )));
+    }
+    Ok(())
+}
+
+fn cell(field: &Field) -> Cell {
+    match field {
+        Field::Null => Cell::Null,
+        Field::Bool(flag) => Cell::Flag(*flag),
+        Field::Str(text) => Cell::Text(text.clone()),
+        Field::Bytes(bytes) => match std::str::from_utf8(bytes.data()) {
+            Ok(text) => Cell::Text(text.to_owned()),
+            Err(_) => Cell::Nested("bytes"),
+        },
+        // pandas writes a missing number as NaN.
+        Field::Float(value) if value.is_nan() => Cell::Null,
+        Field::Double(value) if value.is_nan() => Cell::Null,
+        Field::Group(_) | Field::ListInternal(_) | Field::MapInternal(_) => {
+            Cell::Nested("a nested value")
+        }
+        number => Cell::Text(number.to_string()),
+    }
+}
+
+/// Names of the classes of each column that the hub's library calls a `ClassLabel`, in the order of their indices.
+fn classes(metadata: &ParquetMetaData) -> HashMap<String, Vec<String>> {
+    let entries = metadata
+        .file_metadata()
+        .key_value_metadata()
+        .into_iter()
+        .flatten();
+    let own = entries
+        .filter(|entry| entry.key == "huggingface")
+        .find_map(|entry| serde_json::from_str::<Value>(entry.value.as_deref()?).ok());
+    let features = own
+        .as_ref()
+        .and_then(|own| own["info"]["features"].as_object());
+    let classes = features
+        .into_iter()
+        .flatten()
+        .filter_map(|(column, feature)| {
+            let names =
+                (feature["_type"] == "ClassLabel").then(|| feature["names"].as_array())??;
+            let names: Option<Vec<String>> = names
+                .iter()
+                .map(|name| name.as_str().map(str::to_owned))
+                .collect();
+            Some((column.clone(), names?))
+        });
+    classes.collect()
+}

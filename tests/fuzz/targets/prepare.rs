@@ -1,0 +1,107 @@
+//! A whole run's sources: a tiny model with its tokenizer, and two tables, some of whose files are replaced.
+//!
+//! The input is a list of sections that two zero bytes part; the first byte of a section picks the file that the rest
+//! replaces. A file that no section names is the whole one.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use optin::model::device::Device;
+use optin::prune::Places;
+use optin::prune::prepare::Prepared;
+use optin::prune::recipe::{
+    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target,
+};
+
+/// Name and whole content; files without content are there only when a section brings them.
+const FILES: [(&str, &[u8]); 9] = [
+    (
+        "config.json",
+        include_bytes!("../../goldens/bert/gelu/config.json"),
+    ),
+    (
+        "tokenizer.json",
+        include_bytes!("../seeds/prepare/tokenizer.json"),
+    ),
+    (
+        "tokenizer_config.json",
+        b"{\"tokenizer_class\": \"BertTokenizer\", \"model_max_length\": 20}",
+    ),
+    ("special_tokens_map.json", b""),
+    ("added_tokens.json", b""),
+    ("vocab.txt", b""),
+    ("calibration.tsv", b"text\tlabel\na b\t0\nc a\t1\n"),
+    (
+        "evaluation.jsonl",
+        b"{\"text\": \"a\", \"label\": 0}\n{\"text\": \"b c\", \"label\": \"class_1\"}\n",
+    ),
+    (
+        "model.safetensors",
+        include_bytes!("../../goldens/bert/gelu/model.safetensors"),
+    ),
+];
+
+fuzz_target!(|bytes: &[u8]| {
+    let folder = tempfile::tempdir_in("/dev/shm").expect("room in memory");
+    let write = |name: &str, content: &[u8]| {
+        std::fs::write(folder.path().join(name), content).expect("room in memory");
+    };
+    for (name, content) in FILES.iter().filter(|(_, content)| !content.is_empty()) {
+        write(name, content);
+    }
+    for section in sections(bytes) {
+        if let Some((file, content)) = section.split_first() {
+            // The weights have a target of their own.
+            write(FILES[usize::from(*file) % (FILES.len() - 1)].0, content);
+        }
+    }
+    let (places, recipe) = run(folder.path());
+    let _ = Prepared::read(&places, &recipe);
+});
+
+fn sections(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut sections = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|pair| pair == [0, 0]) {
+        sections.push(&bytes[..end]);
+        bytes = &bytes[end + 2..];
+    }
+    sections.push(bytes);
+    sections
+}
+
+fn run(folder: &Path) -> (Places, Recipe) {
+    let source = || Source {
+        uri: "file:///fuzz".to_owned(),
+    };
+    let places = Places {
+        model: folder.to_owned(),
+        calibration: folder.join("calibration.tsv"),
+        evaluation: Some(folder.join("evaluation.jsonl")),
+        out: folder.join("out"),
+        device: Device::Cpu,
+    };
+    let recipe = Recipe {
+        model: source(),
+        calibration: Calibration {
+            source: source(),
+            mapping: Mapping::default(),
+            max_samples: 64,
+            max_tokens: 4_096,
+            seed: 0,
+        },
+        evaluation: Some(Evaluation {
+            source: source(),
+            mapping: Mapping::default(),
+            max_samples: None,
+        }),
+        target: Target {
+            metric: Metric::Flops,
+            keep: 0.5,
+            tolerance: 0.1,
+        },
+        constraints: Constraints::default(),
+        method: Method::default(),
+    };
+    (places, recipe)
+}

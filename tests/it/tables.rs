@@ -1,0 +1,422 @@
+//! Data files of every format, packed and in shards, and files that are no table.
+
+use optin::data::format::{Format, Packing, ends};
+use optin::data::limits::Limits;
+use optin::data::table::Table;
+use optin::data::table::cell::Cell;
+use optin::prune::failure::{Code, Failure};
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+use crate::fixture::refusal::assert_says;
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+fn read(path: &Path) -> Result<Table, Failure> {
+    Ok(Table::read(path, true, &Limits::default())?)
+}
+
+fn refused(path: &Path, words: &[&str]) {
+    assert_says(&read(path).unwrap_err(), Code::InvalidData, words);
+}
+
+fn text(text: &str) -> Cell {
+    Cell::Text(text.to_owned())
+}
+
+fn cells(table: &Table) -> Vec<Vec<Cell>> {
+    table.rows.iter().map(|row| row.cells.clone()).collect()
+}
+
+/// A Parquet file of a text, a label and a list, as the hub has it.
+fn parquet(
+    path: &Path,
+    rows: &[(Option<&str>, i64)],
+    compression: Compression,
+    classes: Option<&str>,
+) {
+    let schema = "message schema {
+        OPTIONAL BINARY text (UTF8);
+        REQUIRED INT64 label;
+        OPTIONAL group tags (LIST) { REPEATED group list { OPTIONAL BINARY element (UTF8); } }
+    }";
+    let metadata = classes.map(|names| {
+        let info = format!(r#"{{"info": {{"features": {{"label": {{"names": {names}, "_type": "ClassLabel"}}}}}}}}"#);
+        vec![KeyValue::new("huggingface".to_owned(), info)]
+    });
+    let properties = WriterProperties::builder()
+        .set_compression(compression)
+        .set_key_value_metadata(metadata)
+        .build();
+    let file = std::fs::File::create(path).unwrap();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let texts: Vec<ByteArray> = rows
+        .iter()
+        .filter_map(|(text, _)| text.map(ByteArray::from))
+        .collect();
+    let present: Vec<i16> = rows
+        .iter()
+        .map(|(text, _)| i16::from(text.is_some()))
+        .collect();
+    let labels: Vec<i64> = rows.iter().map(|(_, label)| *label).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&texts, Some(&present), None)
+        .unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<Int64Type>()
+        .write_batch(&labels, None, None)
+        .unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let nothing = vec![0; rows.len()];
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&[], Some(&nothing), Some(&nothing))
+        .unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_name_tells_format_and_packing() {
+    assert_eq!(Format::of("a.tsv"), Some((Format::Tsv, Packing::Plain)));
+    assert_eq!(Format::of("A.CSV.GZ"), Some((Format::Csv, Packing::Gzip)));
+    assert_eq!(
+        Format::of("a.b.ndjson.zst"),
+        Some((Format::JsonLines, Packing::Zstd))
+    );
+    assert_eq!(
+        Format::of("train-00000-of-00002.parquet"),
+        Some((Format::Parquet, Packing::Plain))
+    );
+    for none in ["a", "tsv", "a.parquet.gz", "a.txt", "a.gz", "atsv"] {
+        assert_eq!(Format::of(none), None, "{none}");
+    }
+    for end in ends() {
+        assert!(Format::of(&format!("a{end}")).is_some(), "{end}");
+    }
+    assert_eq!(ends().len(), 6 + 2 * 5);
+}
+
+#[test]
+fn the_same_rows_in_every_format() {
+    let place = Place::new();
+    let wanted = [[text("a b"), text("0")], [text("c"), text("1")]];
+    let csv = "text,label\na b,0\nc,1\n";
+    for (name, content) in [
+        ("a.tsv", "text\tlabel\na b\t0\nc\t1\n"),
+        ("a.csv", csv),
+        ("mac.csv", "text,label\ra b,0\rc,1\r"),
+        ("spaces.csv", "text, label\na b,0\nc,1\n"),
+        (
+            "a.jsonl",
+            "{\"text\": \"a b\", \"label\": 0}\n\n{\"label\": 1, \"text\": \"c\"}\n",
+        ),
+        (
+            "a.json",
+            "[{\"text\": \"a b\", \"label\": 0}, {\"text\": \"c\", \"label\": 1}]",
+        ),
+        (
+            "around.json",
+            "{\"version\": 1, \"data\": [{\"text\": \"a b\", \"label\": 0}, {\"text\": \"c\", \"label\": 1}]}",
+        ),
+        (
+            "columns.json",
+            "{\"text\": [\"a b\", \"c\"], \"label\": [0, 1]}",
+        ),
+        (
+            "lines.json",
+            "{\"text\": \"a b\", \"label\": 0}\n{\"text\": \"c\", \"label\": 1}\n",
+        ),
+    ] {
+        let table = read(&place.file(name, content)).unwrap();
+        assert_eq!(table.names, ["text", "label"], "{name}");
+        assert_eq!(cells(&table), wanted, "{name}");
+    }
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(csv.as_bytes()).unwrap();
+    let gzip = place.file("a.csv.gz", packed.finish().unwrap());
+    let zst = place.file("a.csv.zst", zstd::encode_all(csv.as_bytes(), 1).unwrap());
+    for path in [gzip, zst] {
+        assert_eq!(cells(&read(&path).unwrap()), wanted, "{}", path.display());
+    }
+}
+
+#[test]
+fn parquet_files_of_every_codec() {
+    let place = Place::new();
+    let path = place.0.path().join("a.parquet");
+    for codec in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(Default::default()),
+        Compression::ZSTD(Default::default()),
+        Compression::LZ4_RAW,
+    ] {
+        parquet(
+            &path,
+            &[(Some("a b"), 0), (None, -1), (Some("c"), 1)],
+            codec,
+            None,
+        );
+        let table = read(&path).unwrap();
+        assert_eq!(table.names, ["text", "label", "tags"]);
+        let nested = Cell::Nested("a nested value");
+        assert_eq!(
+            cells(&table),
+            [
+                [text("a b"), text("0"), nested.clone()],
+                [Cell::Null, text("-1"), nested.clone()],
+                [text("c"), text("1"), nested]
+            ],
+            "{codec}"
+        );
+        assert!(table.classes.is_empty());
+        assert!(
+            table.place(1).ends_with("a.parquet, row 2"),
+            "{}",
+            table.place(1)
+        );
+    }
+}
+
+#[test]
+fn class_names_of_the_hub_decide_the_order_of_labels() {
+    use optin::checkpoint::config::Problem;
+    use optin::data::label::{Label, read as labels};
+    let place = Place::new();
+    let path = place.0.path().join("a.parquet");
+    let rows = [(Some("a"), 0), (Some("b"), 1)];
+    let read_as = |names: &str, model: [&str; 2]| -> Vec<Option<Label>> {
+        parquet(&path, &rows, Compression::SNAPPY, Some(names));
+        let table = read(&path).unwrap();
+        let model = Problem::Classification {
+            labels: model.map(str::to_owned).to_vec(),
+        };
+        labels(&table, &[0, 1], 1, &model, None).unwrap()
+    };
+    let class = |index| Some(Label::Class(index));
+    assert_eq!(
+        read_as(r#"["neg", "pos"]"#, ["pos", "neg"]),
+        [class(1), class(0)]
+    );
+    assert_eq!(
+        read_as(r#"["neg", "pos"]"#, ["NEG", "POS"]),
+        [class(0), class(1)]
+    );
+    // Names of another kind say nothing about the model's.
+    assert_eq!(
+        read_as(r#"["neg", "pos"]"#, ["LABEL_0", "LABEL_1"]),
+        [class(0), class(1)]
+    );
+}
+
+#[test]
+fn damaged_parquet_files_never_panic() {
+    let place = Place::new();
+    let path = place.0.path().join("a.parquet");
+    parquet(
+        &path,
+        &[(Some("a b"), 0), (Some("c"), 1)],
+        Compression::SNAPPY,
+        None,
+    );
+    let whole = std::fs::read(&path).unwrap();
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        for change in [0x01, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= change;
+            std::fs::write(&path, bytes).unwrap();
+            if let Err(failure) = read(&path) {
+                refused += 1;
+                assert!(
+                    matches!(failure.code, Code::InvalidData | Code::LimitExceeded),
+                    "{failure:?}"
+                );
+            }
+        }
+        std::fs::write(&path, &whole[..at]).unwrap();
+        assert!(read(&path).is_err(), "cut at {at}");
+    }
+    assert!(refused > 100, "{refused}");
+}
+
+#[test]
+fn a_bomb_is_not_unpacked() {
+    let place = Place::new();
+    let limits = Limits {
+        file_bytes: 1 << 16,
+        ..Limits::default()
+    };
+    let zeros = vec![b'a'; 10 << 20];
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&zeros).unwrap();
+    let many: Vec<(Option<&str>, i64)> = vec![(Some("the same text again"), 1); 50_000];
+    let parquet_path = place.0.path().join("a.parquet");
+    parquet(
+        &parquet_path,
+        &many,
+        Compression::ZSTD(Default::default()),
+        None,
+    );
+    for path in [
+        place.file("a.tsv.gz", gzip.finish().unwrap()),
+        place.file("a.tsv.zst", zstd::encode_all(zeros.as_slice(), 3).unwrap()),
+        parquet_path,
+    ] {
+        assert!(std::fs::metadata(&path).unwrap().len() < 1 << 19);
+        let failure = Failure::from(Table::read(&path, true, &limits).unwrap_err());
+        assert_says(&failure, Code::LimitExceeded, &["65536"]);
+    }
+}
+
+#[test]
+fn a_folder_of_shards_is_one_table() {
+    let place = Place::new();
+    let folder = place.0.path().join("train");
+    place.file("train/b-00001.jsonl", "{\"text\": \"c\"}\n");
+    place.file(
+        "train/a-00000.jsonl",
+        "{\"text\": \"a\"}\n{\"text\": \"b\"}\n",
+    );
+    place.file("train/README.md", "of the data");
+    let table = read(&folder).unwrap();
+    assert_eq!(cells(&table), [[text("a")], [text("b")], [text("c")]]);
+    assert!(
+        table.place(2).ends_with("train/b-00001.jsonl, line 1"),
+        "{}",
+        table.place(2)
+    );
+    place.file("train/c-00002.jsonl", "{\"other\": \"d\"}\n");
+    refused(&folder, &["c-00002.jsonl", "a-00000.jsonl", "one table"]);
+    place.file("train/d.tsv", "text\nw\n");
+    refused(&folder, &["different formats", "d.tsv"]);
+    std::fs::create_dir(place.0.path().join("empty")).unwrap();
+    refused(&place.0.path().join("empty"), &["no data file", ".parquet"]);
+}
+
+#[test]
+fn columns_of_one_name() {
+    let place = Place::new();
+    let table = read(&place.file("a.tsv", "text\tlabel\ttext\na\t0\tb\n")).unwrap();
+    let failure = Failure::from(table.column("text").unwrap_err());
+    assert_says(
+        &failure,
+        Code::InvalidData,
+        &["two columns \"text\"", "the 1st and the 3rd"],
+    );
+    assert_eq!(table.column("label").unwrap(), 1);
+    refused(
+        &place.file("a.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"),
+        &["line 1", "the key \"text\" twice"],
+    );
+}
+
+#[test]
+fn fields_that_are_no_text() {
+    let place = Place::new();
+    let table = read(&place.file(
+        "a.jsonl",
+        "{\"text\": \"a\", \"tags\": [1]}\n{\"text\": [\"b\"]}\n{\"text\": {\"c\": 1}}\n{\"text\": null}\n{}\n",
+    ))
+    .unwrap();
+    assert_eq!(table.text(0, 0).unwrap(), "a");
+    for (row, words) in [
+        (1, ["line 2", "a list"]),
+        (2, ["line 3", "an object"]),
+        (
+            3,
+            [
+                "line 4",
+                "null, where a text is needed (2 of 5 rows have none)",
+            ],
+        ),
+        (4, ["line 5", "null"]),
+    ] {
+        let failure = Failure::from(table.text(row, 0).unwrap_err());
+        assert_says(&failure, Code::InvalidData, &words);
+    }
+}
+
+#[test]
+fn files_that_are_no_table() {
+    let place = Place::new();
+    for (name, content, words) in [
+        (
+            "a.tsv",
+            &b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"[..],
+            "git lfs pull",
+        ),
+        ("a.csv", b"<!DOCTYPE html><html></html>", "HTML page"),
+        ("a.csv", b"PK\x03\x04..", "zip archive or a spreadsheet"),
+        ("a.csv", b"text;label\na;0\n", "semicolons where commas"),
+        ("a.csv", b"text\tlabel\na\t0\n", "name the file .tsv"),
+        ("a.tsv", b"text,label\na,0\n", "name the file .csv"),
+        ("a.tsv", b"\xff\xfet\0e\0", "UTF-16"),
+        (
+            "a.tsv",
+            b"text\nw\na\0b\n",
+            "line 3: the file holds a NUL byte",
+        ),
+        ("a.csv", b"text,label\na,0\n\"b,1\nc,0\n", "never closed"),
+        (
+            "a.jsonl",
+            b"{\"text\": \"a\", \"label\": NaN}\n",
+            "line 1 holds NaN or Infinity, which JSON does not have; write null",
+        ),
+        ("a.jsonl", b"[1, 2]\n", "line 1 is no JSON object"),
+        (
+            "a.jsonl",
+            b"{\"text\": \"a\"\n",
+            "line 1 ends in the middle",
+        ),
+        ("a.json", b"3", "no JSON object"),
+        (
+            "a.json",
+            b"{\"text\": [\"a\"], \"label\": [1, 2]}",
+            "\"label\" has 2 values where the first has 1",
+        ),
+        (
+            "a.json",
+            b"{\"text\": [\"a\"], \"label\": 1}",
+            "is no table",
+        ),
+        ("a.parquet", b"PAR1", "no Parquet file"),
+        ("a.csv.gz", b"text\n", "cannot be unpacked"),
+        ("a.csv.zst", b"text\n", "cannot be unpacked"),
+    ] {
+        let failure = read(&place.file(name, content)).unwrap_err();
+        assert_says(&failure, Code::InvalidData, &[name, words]);
+        // One place, and no library's words.
+        assert!(!failure.detail.contains(" at line "), "{}", failure.detail);
+    }
+}
