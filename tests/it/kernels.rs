@@ -14,8 +14,6 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-const ACTIVATIONS: [Activation; 3] = [Activation::Gelu, Activation::GeluTanh, Activation::Relu];
-
 /// Around the width of a register, and far from it.
 const WIDTHS: [usize; 6] = [1, 15, 16, 33, 96, 384];
 
@@ -59,7 +57,31 @@ fn elementary_functions_are_those_of_f64() {
         assert!((power / (8.0 * wide).exp() - 1.0).abs() < 4e-7, "e^{x}");
         let share = f64::from(elementary::logistic(x)) * (1.0 + (-wide).exp());
         assert!((share - 1.0).abs() < 5e-7, "logistic {x}");
+        let (share, slope) = elementary::logistic_and_slope(x);
+        let exact = 1.0 / (1.0 + (-wide).exp());
+        assert!(
+            (f64::from(share) / exact - 1.0).abs() < 5e-7,
+            "logistic {x}"
+        );
+        // The logistic function of -x is the rest to one, without cancellation.
+        let exact = exact / (1.0 + wide.exp());
+        assert!(
+            (f64::from(slope) / exact - 1.0).abs() < 8e-7,
+            "its slope at {x}"
+        );
+        for small in [x, x * 1e-3, x * 1e-10] {
+            let exact = f64::from(small).tanh();
+            let apart = f64::from(elementary::tanh(small)) - exact;
+            assert!(apart.abs() <= 4e-7 * exact.abs(), "tanh {small}");
+        }
+        let part = (step + 20_001) as f32 / 40_001.0;
+        let exact = f64::from(part).ln_1p() / f64::from(part);
+        let ours = f64::from(elementary::ln_one_plus_over(part));
+        assert!((ours / exact - 1.0).abs() < 3e-7, "ln(1 + {part}) / {part}");
     }
+    assert_eq!(elementary::ln_one_plus_over(0.0), 1.0);
+    assert_eq!(elementary::tanh(-1e18), -1.0);
+    assert!(elementary::tanh(f32::NAN).is_nan());
     assert_eq!(elementary::exp(-1e30), 0.0);
     assert!(elementary::exp(f32::NAN).is_nan());
     assert!(elementary::normal(f32::NAN).0.is_nan());
@@ -77,7 +99,7 @@ fn every_machine_gives_the_same_bits() {
             assert_eq!(fast, portable, "width {width}");
         };
         both(&|values, path| epilogue::add_bias(values, &bias, None, path));
-        for activation in ACTIVATIONS {
+        for &activation in Activation::ALL {
             both(&|values, path| epilogue::add_bias(values, &bias, Some(activation), path));
             both(&|values, path| {
                 epilogue::add_bias_and_differentiate(values, &bias, activation, path);
@@ -114,7 +136,7 @@ fn bias_and_activation_are_those_of_candle() {
             .unwrap();
         let fused = linear.forward(&input).unwrap();
         assert!(difference(&values(&fused), &values(&plain)) <= 1e-6);
-        for activation in ACTIVATIONS {
+        for &activation in Activation::ALL {
             let fused = linear.forward_activated(&input, activation).unwrap();
             let plain = activation.forward(&plain).unwrap();
             let apart = difference(&values(&fused), &values(&plain));
@@ -179,7 +201,7 @@ fn empty_widths_are_no_work() {
     let sum = residual.broadcast_add(closing.bias()).unwrap();
     assert_eq!(values(&fused), values(&norm.forward(&sum).unwrap()));
     let opening = Linear::new(tensor(&[0, 6], 1, 1.0), tensor(&[0], 2, 1.0));
-    for activation in ACTIVATIONS {
+    for &activation in Activation::ALL {
         let units = opening.forward_activated(&residual, activation).unwrap();
         assert_eq!(units.dims(), [2, 3, 0]);
     }
@@ -227,7 +249,7 @@ fn without_kernels_every_block_gives_the_same_and_so_does_its_way_back() {
     };
     assert_alike("forward_sum", &summed(Tensor::clone), &summed(wide));
     assert_traced_alike("linear", |on| linear(on).traced(&on(&input)).unwrap());
-    for activation in ACTIVATIONS {
+    for &activation in Activation::ALL {
         assert_traced_alike(&format!("{activation:?}"), |on| {
             let linear = linear(on);
             linear.traced_activated(&on(&input), activation).unwrap()

@@ -43,11 +43,8 @@ impl BertConfig {
         per_layer("heads_per_layer", &heads, layers, MOST_WIDTH / head_dim)?;
         per_layer("intermediate_size_per_layer", &neurons, layers, MOST_WIDTH)?;
         let name = config.str_or("hidden_act", "gelu")?;
-        let activation = Activation::named(name).ok_or_else(|| {
-            CheckpointError::UnsupportedModel(format!(
-                "config.json has hidden_act \"{name}\"; supported are {}",
-                Activation::NAMES.join(", ")
-            ))
+        let activation = Activation::named(name).map_err(|unsupported| {
+            CheckpointError::UnsupportedModel(format!("config.json has hidden_act {unsupported}"))
         })?;
         Ok(Self {
             hidden,

@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
-use super::activation::{Activation, finish_product, slopes};
+use super::activation::Activation;
+use super::biased::{finish_product, slopes};
 use super::meter;
 use super::traced::{Traced, times_each};
 

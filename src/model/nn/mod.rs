@@ -5,6 +5,7 @@
 pub mod activation;
 pub mod attention;
 pub mod attention_back;
+mod biased;
 pub mod kernel;
 pub mod layer_norm;
 pub mod linear;

@@ -67,3 +67,42 @@ pub fn normal(x: f32) -> (f32, f32) {
 pub fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
+
+/// `1 / (1 + e^-x)` and its derivative: where the first is next to 1, the second does not cancel.
+#[inline(always)]
+#[must_use]
+pub fn logistic_and_slope(x: f32) -> (f32, f32) {
+    let power = exp(-x);
+    let share = 1.0 / (1.0 + power);
+    (share, power * share * share)
+}
+
+/// `tanh(x)`, relative error below 4e-7, also where it is next to nothing.
+#[inline(always)]
+#[must_use]
+pub fn tanh(x: f32) -> f32 {
+    let distance = x.abs();
+    let power = exp(-2.0 * distance);
+    // Near zero 1 - power cancels; Lambert's continued fraction is exact to 1e-10 there.
+    let square = x * x;
+    let near = distance < 0.5;
+    let above = distance * (945.0 + square * (105.0 + square));
+    let below = 945.0 + square * (420.0 + square * 15.0);
+    let above = if near { above } else { 1.0 - power };
+    let below = if near { below } else { 1.0 + power };
+    (above / below).copysign(x)
+}
+
+/// `ln(1 + x) / x` for `0 <= x <= 1`, relative error below 3e-7; 1 at 0.
+#[inline(always)]
+#[must_use]
+pub fn ln_one_plus_over(x: f32) -> f32 {
+    // ln(1 + x) = 2 artanh(s): in s^2 <= 1/9 the series needs eight terms.
+    let half = 1.0 / (2.0 + x);
+    let square = (x * half) * (x * half);
+    let mut series = 1.0 / 15.0;
+    for odd in [13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
+        series = series * square + 1.0 / odd;
+    }
+    2.0 * half * series
+}

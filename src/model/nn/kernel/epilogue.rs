@@ -2,22 +2,13 @@
 
 use pulp::NullaryFnOnce;
 
-use super::elementary::{logistic, normal};
-use super::{Path, threads};
+use super::{Path, curve, elementary, threads};
 use crate::model::nn::activation::Activation;
-
-/// `sqrt(2 / pi)` and the cubic's weight in the tanh form of GELU.
-const TANH_SCALE: f32 = 0.797_884_6;
-const TANH_CUBIC: f32 = 0.044_715;
 
 /// `values = activation(values + bias)`; without an activation the bias alone.
 pub fn add_bias(values: &mut [f32], bias: &[f32], activation: Option<Activation>, path: Path) {
-    threads::by_rows(values, bias.len(), |_, values| match activation {
-        None => path.run(Biased(values, bias, |x| x)),
-        Some(Activation::Gelu) => path.run(Biased(values, bias, gelu)),
-        Some(Activation::GeluTanh) => path.run(Biased(values, bias, gelu_tanh)),
-        Some(Activation::Relu) => path.run(Biased(values, bias, relu)),
-    });
+    let activation = activation.unwrap_or(Activation::Linear);
+    add_bias_then(Part::Value, values, bias, activation, path);
 }
 
 /// `values = activation'(values + bias)`.
@@ -27,46 +18,51 @@ pub fn add_bias_and_differentiate(
     activation: Activation,
     path: Path,
 ) {
-    threads::by_rows(values, bias.len(), |_, values| match activation {
-        Activation::Gelu => path.run(Biased(values, bias, gelu_slope)),
-        Activation::GeluTanh => path.run(Biased(values, bias, gelu_tanh_slope)),
-        Activation::Relu => path.run(Biased(values, bias, relu_slope)),
+    add_bias_then(Part::Slope, values, bias, activation, path);
+}
+
+/// What of a function is wanted.
+#[derive(Clone, Copy)]
+enum Part {
+    Value,
+    Slope,
+}
+
+/// The choice of the function stands outside the loop: each has a loop of its own.
+fn add_bias_then(part: Part, values: &mut [f32], bias: &[f32], activation: Activation, path: Path) {
+    threads::by_rows(values, bias.len(), |_, values| {
+        let rows = Rows(part, values, bias, path);
+        match activation {
+            Activation::Gelu => rows.run(curve::gelu, curve::gelu_slope),
+            Activation::GeluClipped => rows.run(curve::gelu_clipped, curve::gelu_clipped_slope),
+            Activation::GeluTanh => rows.run(curve::gelu_tanh, curve::gelu_tanh_slope),
+            Activation::HardSwish => rows.run(curve::hard_swish, curve::hard_swish_slope),
+            Activation::Laplace => rows.run(curve::laplace, curve::laplace_slope),
+            Activation::LeakyRelu => rows.run(curve::leaky_relu, curve::leaky_relu_slope),
+            Activation::Linear => rows.run(|x| x, |_| 1.0),
+            Activation::Mish => rows.run(curve::mish, curve::mish_slope),
+            Activation::QuickGelu => rows.run(curve::quick_gelu, curve::quick_gelu_slope),
+            Activation::Relu => rows.run(curve::relu, curve::relu_slope),
+            Activation::Relu6 => rows.run(curve::relu6, curve::relu6_slope),
+            Activation::ReluSquared => rows.run(curve::relu_squared, curve::relu_squared_slope),
+            Activation::Sigmoid => rows.run(elementary::logistic, curve::sigmoid_slope),
+            Activation::Silu => rows.run(curve::silu, curve::silu_slope),
+            Activation::SqrtSoftplus => rows.run(curve::sqrt_softplus, curve::sqrt_softplus_slope),
+            Activation::Tanh => rows.run(elementary::tanh, curve::tanh_slope),
+        }
     });
 }
 
-#[inline(always)]
-fn gelu(x: f32) -> f32 {
-    x * normal(x).0
-}
+struct Rows<'a>(Part, &'a mut [f32], &'a [f32], Path);
 
-#[inline(always)]
-fn gelu_slope(x: f32) -> f32 {
-    let (below, density) = normal(x);
-    below + x * density
-}
-
-/// `x (1 + tanh(u)) / 2` as `x / (1 + e^-2u)`: nothing cancels.
-#[inline(always)]
-fn gelu_tanh(x: f32) -> f32 {
-    x * logistic(2.0 * TANH_SCALE * (x + TANH_CUBIC * x * x * x))
-}
-
-#[inline(always)]
-fn gelu_tanh_slope(x: f32) -> f32 {
-    let share = logistic(2.0 * TANH_SCALE * (x + TANH_CUBIC * x * x * x));
-    let inner = 2.0 * TANH_SCALE * (1.0 + 3.0 * TANH_CUBIC * x * x);
-    share + x * share * (1.0 - share) * inner
-}
-
-#[inline(always)]
-fn relu(x: f32) -> f32 {
-    // Not `max`: a NaN must stay one.
-    if x < 0.0 { 0.0 } else { x }
-}
-
-#[inline(always)]
-fn relu_slope(x: f32) -> f32 {
-    if x > 0.0 { 1.0 } else { 0.0 }
+impl Rows<'_> {
+    fn run(self, value: impl Fn(f32) -> f32, slope: impl Fn(f32) -> f32) {
+        let Self(part, values, bias, path) = self;
+        match part {
+            Part::Value => path.run(Biased(values, bias, value)),
+            Part::Slope => path.run(Biased(values, bias, slope)),
+        }
+    }
 }
 
 struct Biased<'a, F>(&'a mut [f32], &'a [f32], F);

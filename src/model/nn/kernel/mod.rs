@@ -5,6 +5,7 @@
 //! portable path gives the same bits as the fastest one.
 
 pub mod contract;
+mod curve;
 pub mod elementary;
 pub mod epilogue;
 pub mod norm;

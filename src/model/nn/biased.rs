@@ -1,0 +1,63 @@
+//! What follows a matrix product: its bias, then an activation or the activation's derivative.
+//! Products are `[.., width]` and biases `[width]`. On the CPU a [kernel](epilogue) overwrites the
+//! product; elsewhere candle's own operations run.
+
+use candle_core::{Result, Tensor};
+
+use super::activation::Activation;
+use super::kernel::{Path, epilogue};
+use super::storage::{on_cpu, read, rewrite};
+
+/// `activation(product + bias)` of a product that nobody else reads.
+///
+/// # Errors
+/// When the last dimension is not the bias's.
+pub(super) fn finish_product(
+    product: Tensor,
+    bias: &Tensor,
+    activation: Option<Activation>,
+) -> Result<Tensor> {
+    if product.elem_count() == 0 {
+        return Ok(product);
+    }
+    if on_cpu(&product) {
+        check_width(&product, bias)?;
+        rewrite(&product, &|values| {
+            read([bias], |[bias]| {
+                epilogue::add_bias(values, bias, activation, Path::Fastest);
+            })
+        })?;
+        return Ok(product);
+    }
+    let sum = product.broadcast_add(bias)?;
+    match activation {
+        Some(activation) => activation.forward(&sum),
+        None => Ok(sum),
+    }
+}
+
+/// `activation'(product + bias)` of a product that nobody else reads.
+///
+/// # Errors
+/// When the last dimension is not the bias's.
+pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+    if !on_cpu(&product) {
+        return activation.derivative(&product.broadcast_add(bias)?);
+    }
+    check_width(&product, bias)?;
+    if product.elem_count() > 0 {
+        rewrite(&product, &|values| {
+            read([bias], |[bias]| {
+                epilogue::add_bias_and_differentiate(values, bias, activation, Path::Fastest);
+            })
+        })?;
+    }
+    Ok(product)
+}
+
+fn check_width(product: &Tensor, bias: &Tensor) -> Result<()> {
+    if product.dims().last() != bias.dims().last() {
+        candle_core::bail!("a bias of another width than its product");
+    }
+    Ok(())
+}
