@@ -157,7 +157,12 @@ fn classes(
     let reading = match wanted {
         Some(reading) => reading,
         None if fits(LabelReading::Names) => {
-            let differs = || present.iter().find(|text| indexed(text) != name(text));
+            // A class called "true" is meant by its name.
+            let number = |text: &str| text.parse::<f64>().is_ok();
+            let differs = || {
+                let mut numbers = present.iter().filter(|text| number(text));
+                numbers.find(|text| indexed(text) != name(text))
+            };
             // Names that the file itself gives to its indices leave no doubt.
             if named.is_none()
                 && fits(LabelReading::Indices)

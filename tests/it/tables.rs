@@ -294,8 +294,12 @@ fn a_bomb_is_not_unpacked() {
         parquet_path,
     ] {
         assert!(std::fs::metadata(&path).unwrap().len() < 1 << 19);
-        let failure = Failure::from(Table::read(&path, true, &limits).unwrap_err());
-        assert_says(&failure, Code::LimitExceeded, &["65536"]);
+        let failure = Table::read(&path, true, &limits).map(|table| table.rows.len());
+        assert_says(
+            &failure.unwrap_err().into(),
+            Code::LimitExceeded,
+            &["65536"],
+        );
     }
 }
 

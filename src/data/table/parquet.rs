@@ -59,11 +59,17 @@ fn decode(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataE
         let records = reader
             .get_row_iter(Some(projection))
             .map_err(|_| unreadable(file))?;
+        // A dictionary may repeat one long text without end.
+        let mut made = 0;
         for (index, record) in records.enumerate() {
             let record = record.map_err(|_| unreadable(file))?;
             let mut cells = vec![Cell::Nested("a nested value"); names.len()];
             for (&position, (_, field)) in positions.iter().zip(record.get_column_iter()) {
                 cells[position] = cell(field);
+                made += cells[position].text().map_or(0, str::len) as u64;
+            }
+            if made > limits.file_bytes {
+                return Err(too_large(file, limits));
             }
             rows.push(Row {
                 line: index + 1,
@@ -94,10 +100,7 @@ fn check_size(file: &str, metadata: &ParquetMetaData, limits: &Limits) -> Result
         .map(|group| u128::try_from(group.total_byte_size()).unwrap_or(u128::MAX >> 32))
         .sum();
     if unpacked > u128::from(limits.file_bytes) {
-        return Err(DataError::Limit(format!(
-            "{file} unpacks to {unpacked} bytes; at most {} are allowed",
-            limits.file_bytes
-        )));
+        return Err(too_large(file, limits));
     }
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(u64::MAX);
     if rows > limits.rows as u64 {
@@ -107,6 +110,13 @@ fn check_size(file: &str, metadata: &ParquetMetaData, limits: &Limits) -> Result
         )));
     }
     Ok(())
+}
+
+fn too_large(file: &str, limits: &Limits) -> DataError {
+    DataError::Limit(format!(
+        "{file} unpacks to more than the {} bytes that are allowed",
+        limits.file_bytes
+    ))
 }
 
 fn cell(field: &Field) -> Cell {
