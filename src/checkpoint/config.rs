@@ -160,6 +160,17 @@ impl Config {
         }
     }
 
+    /// Whether it says how many labels there are, be it by their names.
+    #[must_use]
+    pub fn counts_labels(&self) -> bool {
+        let says = |key| {
+            self.map
+                .get(key)
+                .is_some_and(|value: &Value| !value.is_null())
+        };
+        says("id2label") || says("num_labels")
+    }
+
     /// Label names in the order of the logits: `id2label`, else `LABEL_0` .. by `num_labels` (2 by default,
     /// as in transformers).
     fn labels(&self) -> Result<Vec<String>, CheckpointError> {
