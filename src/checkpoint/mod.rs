@@ -4,8 +4,13 @@
 //! of their claimed size was made. Formats that can run code are never opened.
 
 pub mod config;
+pub mod content;
 pub mod error;
+pub mod folder;
 pub mod header;
+mod index;
+mod json;
+pub mod layout;
 pub mod limits;
 pub mod tokenizer;
 pub mod weights;

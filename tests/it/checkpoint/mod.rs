@@ -2,6 +2,8 @@
 //! and the remedy.
 
 mod config;
+mod disguised;
+mod elsewhere;
 mod shards;
 mod weights;
 mod written;
