@@ -93,7 +93,7 @@ pub(crate) struct ProgressBody {
     /// `done / total`.
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<f64>,
-    /// Milliseconds until this stage ends, at the pace so far.
+    /// Milliseconds until this stage ends, at the pace so far; none where the job is not running.
     #[schema(minimum = 0)]
     eta_ms: Option<i64>,
 }
@@ -164,7 +164,7 @@ impl JobBody {
             id: job.id.to_string(),
             object: "job",
             state: job.state.into(),
-            stage: job.stage.map(Into::into),
+            stage: stage(job).map(Into::into),
             progress: progress(job, now),
             request: (&job.recipe).into(),
             device: job.device.into(),
@@ -193,11 +193,27 @@ impl JobBody {
     }
 }
 
+/// The last heartbeat's, unless the job waits or has nothing left to do.
+fn stage(job: &Job) -> Option<Stage> {
+    match job.state {
+        State::Queued | State::Succeeded => None,
+        State::Running | State::Canceling | State::Failed | State::Canceled | State::Expired => {
+            job.stage
+        }
+    }
+}
+
 fn progress(job: &Job, now: i64) -> ProgressBody {
-    let (done, total) = (job.progress.done, job.progress.total);
+    let (mut done, mut total) = (job.progress.done, job.progress.total);
+    if job.state == State::Succeeded {
+        // Whatever the last heartbeat had heard of.
+        total = total.max(1);
+        done = total;
+    }
     let share = (total > 0).then(|| done as f64 / total as f64);
+    let runs = matches!(job.state, State::Running | State::Canceling);
     let eta_ms = match (share, job.progress.since) {
-        (Some(share), Some(since)) if share > 0.0 && !job.state.is_terminal() => {
+        (Some(share), Some(since)) if share > 0.0 && runs => {
             let spent = (now - since).max(0) as f64;
             Some((spent * (1.0 - share) / share) as i64)
         }
