@@ -70,25 +70,7 @@ impl Code {
     /// The code as it is written in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRecipe => "invalid_recipe",
-            Self::InvalidTarget => "invalid_target",
-            Self::TargetUnreachable => "target_unreachable",
-            Self::SourceNotFound => "source_not_found",
-            Self::SourceUnavailable => "source_unavailable",
-            Self::UnsupportedModel => "unsupported_model",
-            Self::UnsafeFormat => "unsafe_format",
-            Self::InvalidCheckpoint => "invalid_checkpoint",
-            Self::InvalidTokenizer => "invalid_tokenizer",
-            Self::InvalidData => "invalid_data",
-            Self::LimitExceeded => "limit_exceeded",
-            Self::StorageFull => "storage_full",
-            Self::StorageError => "storage_error",
-            Self::DeadlineExceeded => "deadline_exceeded",
-            Self::Canceled => "canceled",
-            Self::AttemptsExhausted => "attempts_exhausted",
-            Self::Internal => "internal",
-        }
+        self.into()
     }
 }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::echo::RequestEcho;
 use super::method::DeviceBody;
+use super::mirror::mirror;
 use super::time::rfc3339;
 use crate::api::problem::ProblemCode;
 use crate::job::{Job, State};
@@ -21,7 +22,8 @@ pub(crate) struct JobBody {
     #[schema(example = "job")]
     object: &'static str,
     pub(crate) state: StateBody,
-    /// What a running job is doing.
+    /// What a running job is doing; where it ended without a result, the stage in which that was. None while it is
+    /// queued, and once it succeeded.
     stage: Option<StageBody>,
     progress: ProgressBody,
     request: RequestEcho,
@@ -56,34 +58,34 @@ pub(crate) struct JobBody {
     links: LinksBody,
 }
 
-/// Where a job is in its life. The last four are terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StateBody {
-    Queued,
-    Running,
-    Canceling,
-    Succeeded,
-    Failed,
-    Canceled,
-    Expired,
-}
+mirror!(
+    /// Where a job is in its life. The last four are terminal.
+    StateBody of State {
+        Queued,
+        Running,
+        Canceling,
+        Succeeded,
+        Failed,
+        Canceled,
+        Expired,
+    }
+);
 
-/// What a running job is doing.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StageBody {
-    Preparing,
-    Planning,
-    Scoring,
-    Searching,
-    Compensating,
-    Cutting,
-    Verifying,
-    Publishing,
-}
+mirror!(
+    /// What a running job is doing.
+    StageBody of Stage {
+        Preparing,
+        Planning,
+        Scoring,
+        Searching,
+        Compensating,
+        Cutting,
+        Verifying,
+        Publishing,
+    }
+);
 
-/// How far the current stage is.
+/// How far the stage is; all done once the job succeeded.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProgressBody {
     /// Units of work done.
@@ -117,32 +119,6 @@ pub(crate) struct LinksBody {
     own: String,
     events: String,
     artifacts: String,
-}
-
-macro_rules! same_words {
-    ($core:ident, $body:ident: $($word:ident),+) => {
-        impl From<$core> for $body {
-            fn from(core: $core) -> Self {
-                match core { $($core::$word => Self::$word),+ }
-            }
-        }
-    };
-}
-same_words!(State, StateBody: Queued, Running, Canceling, Succeeded, Failed, Canceled, Expired);
-same_words!(Stage, StageBody: Preparing, Planning, Scoring, Searching, Compensating, Cutting, Verifying, Publishing);
-
-impl From<StateBody> for State {
-    fn from(body: StateBody) -> Self {
-        match body {
-            StateBody::Queued => Self::Queued,
-            StateBody::Running => Self::Running,
-            StateBody::Canceling => Self::Canceling,
-            StateBody::Succeeded => Self::Succeeded,
-            StateBody::Failed => Self::Failed,
-            StateBody::Canceled => Self::Canceled,
-            StateBody::Expired => Self::Expired,
-        }
-    }
 }
 
 impl From<&Failure> for FailureBody {
