@@ -3,11 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use strum::VariantArray;
 use utoipa::ToSchema;
 
 use super::AppState;
-use super::wire::method::DeviceBody;
+use super::wire::create::MetricBody;
+use super::wire::method::{
+    CompensationBody, DeviceBody, EstimatorBody, ImportanceBody, TokenWeightsBody, TrajectoryBody,
+};
 use crate::prune::recipe::data_format;
+use crate::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 
 /// What this service can do.
 #[derive(Serialize, ToSchema)]
@@ -18,18 +23,20 @@ pub(crate) struct CapabilitiesBody {
     #[schema(example = json!(["bert"]))]
     model_types: Vec<String>,
     /// What a target may limit.
-    metrics: &'static [&'static str],
-    estimators: &'static [&'static str],
-    trajectories: &'static [&'static str],
-    compensations: &'static [&'static str],
-    importances: &'static [&'static str],
+    metrics: Vec<MetricBody>,
+    estimators: Vec<EstimatorBody>,
+    trajectories: Vec<TrajectoryBody>,
+    compensations: Vec<CompensationBody>,
+    importances: Vec<ImportanceBody>,
+    token_weights: Vec<TokenWeightsBody>,
     /// Formats of weights that are read.
     weight_formats: &'static [&'static str],
     /// Ends of names of data files that are read.
     #[schema(example = json!([".tsv", ".parquet", ".csv.gz"]))]
     data_formats: Vec<String>,
-    /// Schemes of URIs that are read.
-    uri_schemes: &'static [&'static str],
+    /// Schemes of URIs that this service was set up to read.
+    #[schema(example = json!(["file", "hf", "upload"]))]
+    uri_schemes: Vec<&'static str>,
     /// What jobs can run on.
     #[schema(example = json!(["cpu"]))]
     devices: Vec<DeviceBody>,
@@ -47,14 +54,15 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
     Json(CapabilitiesBody {
         version: env!("CARGO_PKG_VERSION"),
         model_types: state.capabilities.model_types.clone(),
-        metrics: &["flops", "params"],
-        estimators: &["sketch", "exact"],
-        trajectories: &["sum", "mean"],
-        compensations: &["least_squares", "bias", "none"],
-        importances: &["optin", "paper", "fisher"],
+        metrics: all::<Metric, _>(),
+        estimators: all::<Estimator, _>(),
+        trajectories: all::<Trajectory, _>(),
+        compensations: all::<Compensation, _>(),
+        importances: all::<Importance, _>(),
+        token_weights: all::<TokenWeights, _>(),
         weight_formats: &["safetensors"],
         data_formats: data_format::ends(),
-        uri_schemes: &["file", "hf", "s3", "upload"],
+        uri_schemes: state.capabilities.uri_schemes.clone(),
         devices: state
             .capabilities
             .devices
@@ -63,4 +71,9 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
             .collect(),
         workers: state.capabilities.workers,
     })
+}
+
+/// Every word of a closed list.
+fn all<Core: VariantArray + Copy, Body: From<Core>>() -> Vec<Body> {
+    Core::VARIANTS.iter().copied().map(Body::from).collect()
 }

@@ -63,6 +63,8 @@ pub struct AppState {
 pub struct Capabilities {
     /// Values of `model_type` that can be pruned.
     pub model_types: Vec<String>,
+    /// Schemes of URIs that sources may have.
+    pub uri_schemes: Vec<&'static str>,
     /// What its workers run on.
     pub devices: Vec<Device>,
     /// Workers in this process.

@@ -5,8 +5,10 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::error::CheckpointError;
+use super::layout::CONFIG;
 use super::limits::Limits;
-use super::weights::read_capped;
+use super::small_file;
+use super::{folder, json};
 
 /// Labels beyond this count are taken for a mistake.
 const MOST_LABELS: usize = 100_000;
@@ -33,25 +35,14 @@ impl Config {
     /// Reads `config.json` of a folder.
     ///
     /// # Errors
-    /// When the folder or the file is not there, or is no JSON object.
+    /// When the folder is no model's, or the file is no JSON object.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
-        if !folder.is_dir() {
-            return Err(CheckpointError::NotFound(format!(
-                "the model folder {} is not there",
-                folder.display()
-            )));
-        }
-        let path = folder.join("config.json");
+        let path = folder.join(CONFIG);
         if !path.is_file() {
-            return Err(CheckpointError::NotFound(format!(
-                "{} holds no config.json; name a folder that save_pretrained(..) wrote",
-                folder.display()
-            )));
+            return Err(folder::refusal(folder, &folder.display()));
         }
-        let text = read_capped(&path, limits.config_bytes)?;
-        let map = serde_json::from_slice(&text).map_err(|error| {
-            CheckpointError::Invalid(format!("{} is no JSON object: {error}", path.display()))
-        })?;
+        let text = small_file::read(&path, limits.config_bytes)?;
+        let map = json::object(&path, &text)?;
         Ok(Self { map })
     }
 
@@ -177,6 +168,17 @@ impl Config {
                 "config.json has problem_type \"{other}\"; supported are single_label_classification and regression"
             ))),
         }
+    }
+
+    /// Whether it says how many labels there are, be it by their names.
+    #[must_use]
+    pub fn counts_labels(&self) -> bool {
+        let says = |key| {
+            self.map
+                .get(key)
+                .is_some_and(|value: &Value| !value.is_null())
+        };
+        says("id2label") || says("num_labels")
     }
 
     /// Label names in the order of the logits: `id2label`, else `LABEL_0` .. by `num_labels` (2 by default,

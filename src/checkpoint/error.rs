@@ -38,3 +38,19 @@ impl CheckpointError {
         |source| Self::Io { path, source }
     }
 }
+
+/// Why tensor arithmetic failed, in one line: without the backtrace and the context that the error may carry.
+#[must_use]
+pub fn reason(error: &candle_core::Error) -> String {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. }
+        | candle_core::Error::Context { inner, .. }
+        | candle_core::Error::WithPath { inner, .. } => reason(inner),
+        other => other
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}

@@ -70,7 +70,7 @@ pub fn parse(json: &[u8], data_bytes: usize, limits: &Limits) -> Result<Header, 
     let text =
         std::str::from_utf8(json).map_err(|_| "has a header that is not UTF-8".to_owned())?;
     let Entries(entries) = serde_json::from_str(text.trim_end_matches(' '))
-        .map_err(|error| format!("has a header that is no JSON object of tensors: {error}"))?;
+        .map_err(|_| "has a header that is no JSON object of tensors; it is corrupt".to_owned())?;
     let mut header = Header {
         tensors: Vec::new(),
         metadata: None,
@@ -123,8 +123,11 @@ fn tensor(name: String, value: serde_json::Value) -> Result<TensorInfo, String> 
         dtype,
         shape,
         data_offsets: (start, end),
-    } = serde_json::from_value(value)
-        .map_err(|error| format!("has no valid entry for \"{name}\": {error}"))?;
+    } = serde_json::from_value(value).map_err(|_| {
+        format!(
+            "has no valid entry for \"{name}\", which needs a dtype of safetensors, a shape and data_offsets; it is corrupt"
+        )
+    })?;
     let elements = shape
         .iter()
         .try_fold(1usize, |product, &size| product.checked_mul(size));

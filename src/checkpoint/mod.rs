@@ -4,10 +4,15 @@
 //! of their claimed size was made. Formats that can run code are never opened.
 
 pub mod config;
+pub mod content;
 pub mod error;
+pub mod folder;
 pub mod header;
+mod index;
 mod json;
+pub mod layout;
 pub mod limits;
+mod small_file;
 pub mod tokenizer;
 pub mod weights;
 pub mod write;

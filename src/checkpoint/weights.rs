@@ -10,21 +10,24 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::error::CheckpointError;
+use super::content::{Content, FIRST_BYTES};
+use super::error::{CheckpointError, reason};
+use super::folder;
 use super::header::{self, Header};
+use super::index::Index;
+use super::layout::{INDEX, WEIGHTS};
 use super::limits::Limits;
-
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+use super::small_file;
 
 /// Every tensor of a checkpoint, as it is stored.
 pub struct Weights {
     shards: Vec<Shard>,
     /// Name to shard and position in it.
     places: HashMap<String, (usize, usize)>,
+    /// Name to shard, as the index says.
+    promised: HashMap<String, String>,
     /// Made when it is first asked for.
     sha256: OnceLock<String>,
     device: Device,
@@ -58,18 +61,24 @@ impl Weights {
     /// # Errors
     /// When there are none, only ones in a format that can run code, or malformed ones.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
-        let names = match (folder.join(SINGLE).is_file(), folder.join(INDEX).is_file()) {
-            (true, _) => vec![SINGLE.to_owned()],
-            (false, true) => shard_names(folder, limits)?,
-            (false, false) => return Err(no_weights(folder)),
+        let index = match (folder.join(WEIGHTS).is_file(), folder.join(INDEX).is_file()) {
+            (true, _) => Index::single(),
+            (false, true) => Index::parse(
+                &folder.join(INDEX),
+                &small_file::read(&folder.join(INDEX), limits.config_bytes)?,
+            )?,
+            (false, false) => return Err(folder::refusal(folder, &folder.display())),
         };
+        let names = index.files();
         let mut room = limits.weights_bytes;
         let shards = names.iter().map(|name| {
             let shard = Shard::read(&folder.join(name), room, limits)?;
             room -= shard.data.len() as u64;
-            Ok((name.as_str(), shard))
+            Ok((*name, shard))
         });
-        Self::of_shards(shards, limits)
+        let mut weights = Self::of_shards(shards, limits)?;
+        weights.promised = index.weight_map;
+        Ok(weights)
     }
 
     /// The weights of one safetensors file in memory.
@@ -79,7 +88,7 @@ impl Weights {
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self, CheckpointError> {
         let invalid = |what: String| CheckpointError::Invalid(format!("the weights {what}"));
         let shard = Shard::of(bytes, limits).map_err(invalid)?;
-        Self::of_shards([Ok((SINGLE, shard))], limits)
+        Self::of_shards([Ok((WEIGHTS, shard))], limits)
     }
 
     fn of_shards<'a>(
@@ -89,6 +98,7 @@ impl Weights {
         let mut weights = Self {
             shards: Vec::new(),
             places: HashMap::new(),
+            promised: HashMap::new(),
             sha256: OnceLock::new(),
             device: Device::Cpu,
             read: Mutex::default(),
@@ -132,9 +142,9 @@ impl Weights {
         read.insert(name.to_owned());
         drop(read);
         let invalid = |what: String| CheckpointError::Invalid(what);
-        let entry = self.entry(name).ok_or_else(|| {
-            invalid(format!("tensor \"{name}\" is missing; config.json asks for one of shape {shape:?}: are both of the same model?"))
-        })?;
+        let entry = self
+            .entry(name)
+            .ok_or_else(|| invalid(self.missing(name, shape)))?;
         if entry.shape != shape {
             return Err(invalid(format!(
                 "tensor \"{name}\" has shape {:?}; config.json asks for {shape:?}",
@@ -154,18 +164,29 @@ impl Weights {
         };
         let tensor = Tensor::from_raw_buffer(entry.bytes, dtype, shape, &Device::Cpu)
             .and_then(|tensor| tensor.to_dtype(DType::F32));
-        let tensor = tensor
-            .map_err(|error| invalid(format!("tensor \"{name}\" cannot be read: {error}")))?;
+        let tensor = tensor.map_err(|error| {
+            invalid(format!(
+                "tensor \"{name}\" cannot be read: {}",
+                reason(&error)
+            ))
+        })?;
         let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-        let values = values
-            .map_err(|error| invalid(format!("tensor \"{name}\" cannot be read: {error}")))?;
+        let values = values.map_err(|error| {
+            invalid(format!(
+                "tensor \"{name}\" cannot be read: {}",
+                reason(&error)
+            ))
+        })?;
         match values.iter().position(|value| !value.is_finite()) {
             Some(index) => Err(invalid(format!(
                 "tensor \"{name}\" holds {} at element {index}; the checkpoint is damaged",
                 values[index]
             ))),
             None => tensor.to_device(&self.device).map_err(|error| {
-                CheckpointError::Limit(format!("tensor \"{name}\" finds no room: {error}"))
+                CheckpointError::Limit(format!(
+                    "tensor \"{name}\" finds no room: {}",
+                    reason(&error)
+                ))
             }),
         }
     }
@@ -279,6 +300,18 @@ impl Weights {
             .sum()
     }
 
+    fn missing(&self, name: &str, shape: &[usize]) -> String {
+        match self.promised.get(name) {
+            Some(shard) => format!(
+                "tensor \"{name}\" is missing: {INDEX} says that it is in {shard}, which does not hold it; copy both \
+                 from the same checkpoint"
+            ),
+            None => format!(
+                "tensor \"{name}\" is missing; config.json asks for one of shape {shape:?}: are both of the same model?"
+            ),
+        }
+    }
+
     fn entry(&self, name: &str) -> Option<Entry<'_>> {
         let &(shard, position) = self.places.get(name)?;
         Some(self.shards[shard].entry(position))
@@ -304,16 +337,26 @@ impl Shard {
                 limits.weights_bytes
             )));
         }
-        if bytes < header::PREFIX_BYTES {
-            return Err(wrong(format!("has only {bytes} bytes; it is truncated")));
+        let mut data = Vec::new();
+        let first = FIRST_BYTES as u64;
+        (&mut file)
+            .take(first)
+            .read_to_end(&mut data)
+            .map_err(failed)?;
+        if let Some(content) = Content::of_weights(&data) {
+            let told = format!("{} {}", path.display(), content.instead_of("the weights"));
+            return Err(match content.can_run_code() {
+                true => CheckpointError::UnsafeFormat(told),
+                false => CheckpointError::Invalid(told),
+            });
         }
         // The header's claim is checked against the file before the file is read.
-        let mut prefix = [0; header::PREFIX_BYTES as usize];
-        file.read_exact(&mut prefix).map_err(failed)?;
-        header::length(prefix, bytes, limits).map_err(wrong)?;
-        let mut data = Vec::with_capacity(bytes as usize);
-        data.extend_from_slice(&prefix);
-        file.take(bytes - header::PREFIX_BYTES)
+        let Some(prefix) = data.first_chunk() else {
+            return Err(wrong(format!("has only {bytes} bytes; it is truncated")));
+        };
+        header::length(*prefix, bytes, limits).map_err(wrong)?;
+        data.reserve_exact((bytes as usize).saturating_sub(data.len()));
+        file.take(bytes.saturating_sub(first))
             .read_to_end(&mut data)
             .map_err(failed)?;
         Self::of(data, limits).map_err(wrong)
@@ -344,75 +387,4 @@ impl Shard {
             bytes,
         }
     }
-}
-
-/// The files that an index names, in the order of their names.
-fn shard_names(folder: &Path, limits: &Limits) -> Result<Vec<String>, CheckpointError> {
-    #[derive(Deserialize)]
-    struct Index {
-        weight_map: HashMap<String, String>,
-    }
-    let path = folder.join(INDEX);
-    let text = read_capped(&path, limits.config_bytes)?;
-    let index: Index = serde_json::from_slice(&text).map_err(|error| {
-        CheckpointError::Invalid(format!("{} is no shard index: {error}", path.display()))
-    })?;
-    let mut names: Vec<String> = index.weight_map.into_values().collect();
-    names.sort_unstable();
-    names.dedup();
-    if let Some(name) = names.iter().find(|name| !is_plain(name)) {
-        return Err(CheckpointError::Invalid(format!(
-            "{} names the shard \"{name}\"; a shard must be a .safetensors file of the folder itself",
-            path.display()
-        )));
-    }
-    Ok(names)
-}
-
-/// A file of the folder itself, and of the one safe format.
-fn is_plain(name: &str) -> bool {
-    name.ends_with(".safetensors") && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
-}
-
-fn no_weights(folder: &Path) -> CheckpointError {
-    let Ok(files) = std::fs::read_dir(folder) else {
-        return CheckpointError::NotFound(format!(
-            "the model folder {} is not there or cannot be read",
-            folder.display()
-        ));
-    };
-    let names = files
-        .flatten()
-        .map(|file| file.file_name().to_string_lossy().into_owned());
-    let pickled = |name: &String| {
-        [".bin", ".pt", ".pth", ".ckpt", ".pkl"]
-            .iter()
-            .any(|ending| name.ends_with(ending))
-    };
-    match names.into_iter().find(pickled) {
-        Some(name) => CheckpointError::UnsafeFormat(format!(
-            "{} holds {name} but no model.safetensors; pickle can run code and is never opened: \
-             save the model with save_pretrained(.., safe_serialization=True)",
-            folder.display()
-        )),
-        None => {
-            CheckpointError::NotFound(format!("{} holds no model.safetensors", folder.display()))
-        }
-    }
-}
-
-/// A small file, whole.
-pub(super) fn read_capped(path: &Path, most: u64) -> Result<Vec<u8>, CheckpointError> {
-    let file = File::open(path).map_err(CheckpointError::io(path))?;
-    let mut bytes = Vec::new();
-    file.take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(CheckpointError::io(path))?;
-    if bytes.len() as u64 > most {
-        return Err(CheckpointError::Limit(format!(
-            "{} is larger than the {most} bytes that are allowed",
-            path.display()
-        )));
-    }
-    Ok(bytes)
 }

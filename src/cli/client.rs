@@ -13,9 +13,11 @@ use tokio::io::AsyncWriteExt;
 
 use super::exit::Exit;
 use super::progress::Bar;
+use crate::job::State;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
+use crate::worker::source::download::reason;
 
 /// Talks to one server.
 pub(super) struct Client {
@@ -27,7 +29,7 @@ pub(super) struct Client {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Job {
     pub(super) id: String,
-    pub(super) state: String,
+    pub(super) state: State,
     pub(super) error: Option<JobError>,
     pub(super) report: Option<Report>,
 }
@@ -97,8 +99,12 @@ impl Client {
         let whole: Value = self
             .answer(self.http.get(self.url(&format!("/v1/jobs/{id}"))))
             .await?;
-        let job = serde_json::from_value(whole.clone())
-            .map_err(|error| Exit::Broken(format!("the server's answer is no job: {error}")))?;
+        let job = serde_json::from_value(whole.clone()).map_err(|_| {
+            Exit::Broken(format!(
+                "the answer of {} is no job that this optin knows; are both of one version?",
+                self.base
+            ))
+        })?;
         Ok((whole, job))
     }
 
@@ -109,10 +115,7 @@ impl Client {
             // A stream that breaks is taken up again where it broke.
             let read = self.read_events(id, &mut last, bar).await;
             let (whole, job) = self.job(id).await?;
-            if matches!(
-                job.state.as_str(),
-                "succeeded" | "failed" | "canceled" | "expired"
-            ) {
+            if job.state.is_terminal() {
                 return Ok((whole, job));
             }
             if read.is_err() {
@@ -195,7 +198,13 @@ impl Client {
             .await
             .map_err(|error| unreachable(&self.base, &error))?;
         let body = checked(response).await?.json().await;
-        body.map_err(|error| Exit::Broken(format!("the server's answer cannot be read: {error}")))
+        body.map_err(|error| match error.is_decode() {
+            true => Exit::Broken(format!(
+                "{} does not answer as optin does; is it the URL of another server?",
+                self.base
+            )),
+            false => unreachable(&self.base, &error),
+        })
     }
 }
 
@@ -205,7 +214,11 @@ impl Job {
         match (self.report, self.error) {
             (Some(report), _) => Ok(report),
             (None, Some(error)) => Err(refusal(error.code, error.detail)),
-            (None, None) => Err(Exit::Broken(format!("{} is {}", self.id, self.state))),
+            (None, None) => Err(Exit::Broken(format!(
+                "{} is {}",
+                self.id,
+                self.state.as_str()
+            ))),
         }
     }
 }
@@ -256,5 +269,8 @@ fn refusal(code: Value, detail: String) -> Exit {
 }
 
 fn unreachable(base: &str, error: &reqwest::Error) -> Exit {
-    Exit::Broken(format!("the server at {base} cannot be reached: {error}"))
+    Exit::Broken(format!(
+        "the server at {base} cannot be reached: {}",
+        reason(error)
+    ))
 }

@@ -17,6 +17,7 @@ mod interrupt;
 mod keys;
 mod openapi;
 mod output;
+mod panic;
 mod progress;
 mod prune;
 mod recipe;
@@ -27,6 +28,7 @@ mod stores;
 mod table;
 mod worker;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -77,8 +79,21 @@ enum Command {
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
+    panic::tell_in_one_sentence();
     // Clap prints wrong usage itself and exits with 2.
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    match panic::caught(AssertUnwindSafe(|| run(command))) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(exit)) => {
+            output::complain(&exit.to_string());
+            exit.code()
+        }
+        None => ExitCode::FAILURE,
+    }
+}
+
+fn run(command: Command) -> Result<(), Exit> {
+    match command {
         Command::Demo(command) => demo::run(&command),
         Command::Serve(command) => serve::run(&command),
         Command::Worker(command) => worker::run(&command),
@@ -93,13 +108,6 @@ pub fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command),
         Command::Doctor(command) => doctor::run(&command),
         Command::Openapi(command) => openapi::run(&command),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(exit) => {
-            output::complain(&exit.to_string());
-            exit.code()
-        }
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
         if command.json {
             return output::print_json(&whole);
         }
-        output::print(&job.state)
+        output::print(job.state.as_str())
     })
 }
 
@@ -116,7 +116,8 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
             let (_, job) = client.job(&command.job).await?;
             return Err(Exit::Broken(format!(
                 "{} is {} and has no files",
-                job.id, job.state
+                job.id,
+                job.state.as_str()
             )));
         }
         std::fs::create_dir_all(&command.out)?;

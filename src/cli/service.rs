@@ -102,6 +102,7 @@ impl Service {
                     .flat_map(|known| known.model_types)
                     .map(|&name| name.to_owned())
                     .collect(),
+                uri_schemes: sources.schemes().map(Into::into).collect(),
                 devices: server.devices(workers),
                 workers: usize::from(workers.workers),
             }),

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use strum::{IntoStaticStr, VariantArray};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -62,7 +63,21 @@ impl FromStr for KeyId {
 }
 
 /// What a key allows; each includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum KeyScope {
     /// To see the tenant's jobs and files.
@@ -77,11 +92,7 @@ impl KeyScope {
     /// The scope as it is written in JSON and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
+        self.into()
     }
 }
 
@@ -89,10 +100,11 @@ impl FromStr for KeyScope {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Read, Self::Write, Self::Admin]
-            .into_iter()
-            .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| "a scope is read, write or admin".to_owned())
+        let found = Self::VARIANTS.iter().find(|scope| scope.as_str() == text);
+        found.copied().ok_or_else(|| {
+            let known: Vec<_> = Self::VARIANTS.iter().map(|scope| scope.as_str()).collect();
+            format!("a scope is one of {}", known.join(", "))
+        })
     }
 }
 

@@ -302,6 +302,12 @@ impl Record {
         );
         self.job.state = state;
         self.job.finished_at = Some(now);
+        // The last heartbeat may have been in an earlier stage than the end.
+        let stage = failure.as_ref().and_then(|failure| failure.stage);
+        if stage.is_some() && stage != self.job.stage {
+            self.job.stage = stage;
+            self.job.progress = Progress::default();
+        }
         self.hold = None;
         self.tell(match (state, &failure) {
             (State::Succeeded, _) => NewEvent::Succeeded,

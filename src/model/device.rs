@@ -4,6 +4,8 @@
 
 pub use candle_core::Device;
 
+use crate::checkpoint::error::reason;
+
 /// `cpu` or `cuda`: results of one kind of device are not those of another to the last bit.
 #[must_use]
 pub fn kind(device: &Device) -> &'static str {
@@ -25,5 +27,5 @@ pub fn cuda() -> Result<Device, String> {
                 .to_owned(),
         );
     }
-    Device::new_cuda(0).map_err(|error| format!("the GPU cannot be used: {error}"))
+    Device::new_cuda(0).map_err(|error| format!("the GPU cannot be used: {}", reason(&error)))
 }

@@ -4,11 +4,16 @@
 //! that is wrong and the remedy, and never holds anything internal.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::stage::Stage;
+use crate::checkpoint::error::reason;
 
 /// The reasons for which the core stops. Closed: a client may match on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// A field of the recipe is out of its range.
@@ -65,25 +70,7 @@ impl Code {
     /// The code as it is written in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRecipe => "invalid_recipe",
-            Self::InvalidTarget => "invalid_target",
-            Self::TargetUnreachable => "target_unreachable",
-            Self::SourceNotFound => "source_not_found",
-            Self::SourceUnavailable => "source_unavailable",
-            Self::UnsupportedModel => "unsupported_model",
-            Self::UnsafeFormat => "unsafe_format",
-            Self::InvalidCheckpoint => "invalid_checkpoint",
-            Self::InvalidTokenizer => "invalid_tokenizer",
-            Self::InvalidData => "invalid_data",
-            Self::LimitExceeded => "limit_exceeded",
-            Self::StorageFull => "storage_full",
-            Self::StorageError => "storage_error",
-            Self::DeadlineExceeded => "deadline_exceeded",
-            Self::Canceled => "canceled",
-            Self::AttemptsExhausted => "attempts_exhausted",
-            Self::Internal => "internal",
-        }
+        self.into()
     }
 }
 
@@ -118,10 +105,32 @@ impl Failure {
 }
 
 impl From<candle_core::Error> for Failure {
-    /// Tensor arithmetic on checked shapes does not fail; where it does, the fault is ours.
+    /// Tensor arithmetic on checked shapes does not fail, unless the device has no memory left; where it does, the
+    /// fault is ours.
     fn from(error: candle_core::Error) -> Self {
-        Self::new(Code::Internal, format!("tensor arithmetic failed: {error}"))
+        let reason = reason(&error);
+        match is_out_of_memory(&reason) {
+            true => Self::new(
+                Code::LimitExceeded,
+                "the device has not enough memory for this model and these rows; take fewer (max_samples, \
+                 scoring_samples) or a device with more",
+            ),
+            false => Self::new(
+                Code::Internal,
+                format!(
+                    "tensor arithmetic failed ({reason}); this is a fault of optin, please report it"
+                ),
+            ),
+        }
     }
+}
+
+/// Whether a device's allocator gave up, in the words of CUDA's driver and libraries.
+fn is_out_of_memory(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    ["out of memory", "out_of_memory"]
+        .iter()
+        .any(|words| reason.contains(words))
 }
 
 impl From<std::io::Error> for Failure {

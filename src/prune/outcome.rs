@@ -23,6 +23,7 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
 use crate::checkpoint::write;
+use crate::model::device::kind;
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::{PrunableModel, registry};
@@ -133,6 +134,7 @@ pub fn report(
         optin_version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
         architecture: prepared.architecture.to_owned(),
+        device: kind(&prepared.device).to_owned(),
         estimator: score::estimator(prepared.model.as_ref(), recipe),
         audit,
         calibration: plan.calibration,

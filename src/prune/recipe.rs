@@ -6,6 +6,7 @@
 //! Source: the method's parameters are those of the paper, section 4 and appendix A.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::failure::{Code, Failure};
 pub use super::search::constraints::Constraints;
@@ -93,7 +94,10 @@ pub struct Target {
 }
 
 /// The quantity that a target limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Floating-point operations of one forward at the calibration set's mean length.
@@ -109,11 +113,7 @@ impl Metric {
     /// The metric as it is written in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Flops => "flops",
-            Self::Params => "params",
-            Self::LatencyMs => "latency_ms",
-        }
+        self.into()
     }
 
     /// What there is so much of.
@@ -181,7 +181,10 @@ impl Default for Method {
 }
 
 /// What a unit's removal is judged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
     /// The trajectory (manifold distillation of later features plus the logits' divergence), weighed as
@@ -196,7 +199,10 @@ pub enum Importance {
 }
 
 /// How an importance is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Estimator {
     /// Each unit is masked in turn and the rest of the model runs again.
@@ -210,15 +216,15 @@ impl Estimator {
     /// The estimator as it is written in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Sketch => "sketch",
-        }
+        self.into()
     }
 }
 
 /// How the manifold terms of the later features are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Trajectory {
     /// Their sum, as in the paper: what is early counts for more.
@@ -228,7 +234,10 @@ pub enum Trajectory {
 }
 
 /// What is done to the kept weights after the cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
     /// Each projection that lost inputs is solved again, bottom-up.
@@ -240,7 +249,10 @@ pub enum Compensation {
 }
 
 /// Which tokens a repair fits most closely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum TokenWeights {
     /// Those that the logits depend on. An architecture without a way back counts all alike.

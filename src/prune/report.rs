@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::AuditReport;
 use super::recipe::{Estimator, Recipe};
+use crate::model::device::{Device, kind};
 
 /// `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Report {
     pub recipe: Recipe,
     /// Architecture as the registry names it.
     pub architecture: String,
+    /// On what it was pruned and measured: `cpu` or `cuda`.
+    #[serde(default = "Report::default_device")]
+    pub device: String,
     /// How the scores were really made: `exact` where the architecture cannot be sketched.
     pub estimator: Estimator,
     /// The scores held against exact ones; `None` where nobody asked, or all are exact.
@@ -51,6 +55,13 @@ pub struct Report {
     /// What a user should know of how the sources were read, and what of them the result lacks: sentences.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+impl Report {
+    /// The device of reports that do not say.
+    fn default_device() -> String {
+        kind(&Device::Cpu).to_owned()
+    }
 }
 
 /// The same quantity of the original and of the cut model.

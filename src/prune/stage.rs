@@ -1,9 +1,24 @@
 //! The stations of the route, as a reader of a job's status sees them.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// What a running job is doing. The order is the order of the route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Sources are resolved and checked, weights and data are read.
@@ -26,29 +41,11 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage in order.
-    pub const ALL: [Self; 8] = [
-        Self::Preparing,
-        Self::Planning,
-        Self::Scoring,
-        Self::Searching,
-        Self::Compensating,
-        Self::Cutting,
-        Self::Verifying,
-        Self::Publishing,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stage as it is written in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Preparing => "preparing",
-            Self::Planning => "planning",
-            Self::Scoring => "scoring",
-            Self::Searching => "searching",
-            Self::Compensating => "compensating",
-            Self::Cutting => "cutting",
-            Self::Verifying => "verifying",
-            Self::Publishing => "publishing",
-        }
+        self.into()
     }
 }

@@ -94,7 +94,8 @@ impl Worker {
             .map_err(|failure| failure.in_stage(Stage::Preparing))?;
         let report = self
             .prune_on_thread(job, sources.places.clone(), Arc::clone(reporter))
-            .await?;
+            .await
+            .map_err(|failure| sources.names().told(failure))?;
         reporter.stage(Stage::Publishing);
         let manifest = self
             .store_files(lease, &out, reporter)

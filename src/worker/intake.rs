@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::pruner::Pruner;
 use super::source::Sources;
 use crate::artifact::incoming::Upload;
+use crate::checkpoint::folder;
 use crate::job::TenantId;
 use crate::job::intake::Intake;
 use crate::prune::failure::{Code, Failure};
@@ -44,25 +45,8 @@ impl LocalIntake {
 impl Intake for LocalIntake {
     async fn check(&self, tenant: &TenantId, recipe: Recipe) -> Result<Recipe, Failure> {
         let recipe = self.sources.of(tenant).pin(recipe).await?;
-        let wrong = |uri: &str, what: &str| {
-            Err(Failure::new(
-                Code::SourceNotFound,
-                format!("\"{uri}\" {what}"),
-            ))
-        };
         if let Some(model) = self.sources.local(&recipe.model)? {
-            if !model.is_dir() {
-                return wrong(
-                    &recipe.model.uri,
-                    "is no folder; name the folder that holds config.json",
-                );
-            }
-            if !model.join("config.json").is_file() {
-                return wrong(
-                    &recipe.model.uri,
-                    "holds no config.json; name a folder that save_pretrained(..) wrote",
-                );
-            }
+            folder::check(&model, &format!("\"{}\"", recipe.model.uri))?;
         }
         let evaluation = recipe.evaluation.as_ref();
         let data = [
@@ -70,15 +54,13 @@ impl Intake for LocalIntake {
             evaluation.map(|evaluation| &evaluation.source),
         ];
         for source in data.into_iter().flatten() {
-            if self
-                .sources
-                .local(source)?
-                .is_some_and(|path| !path.exists())
-            {
-                return wrong(
-                    &source.uri,
-                    "is not there; name a data file, or a folder of shards",
-                );
+            // A folder may hold shards; whether it does is the reader's to tell.
+            let data = self.sources.local(source)?;
+            if data.is_some_and(|path| !path.is_file() && !path.is_dir()) {
+                return Err(Failure::new(
+                    Code::SourceNotFound,
+                    format!("\"{}\" is neither a file nor a folder", source.uri),
+                ));
             }
         }
         Ok(recipe)
@@ -103,6 +85,7 @@ impl Intake for LocalIntake {
             .await
             .map_err(|error| internal(error.to_string()))?;
         let pruner = Arc::clone(&self.pruner);
+        let names = fetched.names().clone();
         let estimate = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             pruner.estimate(&fetched.places, &recipe)
@@ -110,5 +93,6 @@ impl Intake for LocalIntake {
         estimate
             .await
             .map_err(|error| internal(error.to_string()))?
+            .map_err(|failure| names.told(failure))
     }
 }

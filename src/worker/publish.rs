@@ -65,6 +65,14 @@ impl From<ArtifactError> for Failure {
                 Code::StorageFull,
                 format!("{error}; free some space and retry"),
             ),
+            // What a library says of it is for the operator.
+            ArtifactError::Failed(_) => {
+                tracing::error!(%error, "the artifact store failed");
+                Self::new(
+                    Code::StorageError,
+                    "the artifact store failed; the service's log tells why",
+                )
+            }
             _ => Self::new(Code::StorageError, error.to_string()),
         }
     }

@@ -37,3 +37,30 @@ fn each_command_has_help_and_flags_that_agree() {
     }
     assert!(seen > 15, "{seen} commands");
 }
+
+/// The runtime refuses to start with no threads, by a panic: as good a fault as any.
+#[test]
+fn a_panic_is_one_sentence_unless_a_backtrace_is_asked_for() {
+    let panicked = |backtrace: &str| {
+        let run = Command::new(env!("CARGO_BIN_EXE_optin"))
+            .args(["status", "job"])
+            .env("TOKIO_WORKER_THREADS", "0")
+            .env("RUST_BACKTRACE", backtrace)
+            .output()
+            .unwrap();
+        assert_eq!(run.status.code(), Some(1));
+        assert!(run.stdout.is_empty());
+        String::from_utf8(run.stderr).unwrap()
+    };
+    let told = panicked("0");
+    assert!(
+        told.starts_with("error: a fault of optin") && told.lines().count() == 1,
+        "{told}"
+    );
+    assert!(told.contains("please report it"), "{told}");
+    let asked = panicked("1");
+    assert!(
+        asked.lines().count() > 5 && asked.contains("main"),
+        "{asked}"
+    );
+}

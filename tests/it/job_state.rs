@@ -20,7 +20,7 @@ fn the_arrows_are_these_and_no_others() {
         (Expired, &[]),
     ];
     for (from, to) in arrows {
-        for next in State::ALL {
+        for &next in State::ALL {
             assert_eq!(
                 from.may_become(next),
                 to.contains(&next),

@@ -7,7 +7,7 @@ use optin::prune::watch::{Unwatched, Watch};
 use optin::worker::source::cache::Cache;
 use optin::worker::source::hub::Hub;
 use optin::worker::source::roots::Roots;
-use optin::worker::source::uri::SourceUri;
+use optin::worker::source::uri::{SourceUri, matches};
 use optin::worker::source::{Fetched, Sources};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::fixture::hub::{COMMIT, FakeHub, Fault};
 use crate::fixture::job::recipe;
+use crate::fixture::refusal::assert_says;
 
 const FILES: &[(&str, &[u8])] = &[
     ("config.json", b"{}"),
@@ -80,6 +81,9 @@ fn uris_name_a_place_or_are_refused() {
         "hf://a.b/c_d-e@v1.0",
         "hf://datasets/org/name@main/path/file.tsv",
         "hf://datasets/org/name@refs%2Fpr%2F1/file.tsv",
+        "hf://datasets/org/name@main/data/train-*-of-?.parquet",
+        "hf://datasets/org/name@refs%2Fconvert%2Fparquet/*/train/*.parquet",
+        "hf://datasets/org/name@main",
     ] {
         let parsed = SourceUri::parse(good).unwrap();
         if let SourceUri::Hub(uri) = parsed {
@@ -103,8 +107,10 @@ fn uris_name_a_place_or_are_refused() {
         "hf://org/name@../x",
         "hf://org/na?me",
         "hf://user:password@host/name",
-        "hf://datasets/org/name",
+        "hf://datasets/org",
         "hf://datasets/org/name@main/../x",
+        "hf://datasets/org/name@main/*..*/..",
+        "hf://datasets/org/name/a*b?/c d",
         "https://example.org/x",
         "s3://bucket",
         "s3://bucket/../x",
@@ -317,7 +323,9 @@ async fn what_is_not_there_or_not_ours_is_told_with_the_remedy() {
     let alone = Sources::new(Roots::default()).with_hub(nobody, cache);
     let failure = alone.pin(house.recipe()).await.unwrap_err();
     assert!(
-        failure.code == Code::SourceUnavailable && failure.code.retryable(),
+        failure.code == Code::SourceUnavailable
+            && failure.code.retryable()
+            && failure.detail.contains("no connection can be made"),
         "{failure:?}"
     );
     let none = Sources::new(Roots::default()).pin(house.recipe()).await;
@@ -409,5 +417,252 @@ async fn the_cache_makes_room_but_never_of_what_is_in_use() {
     assert!(
         failure.code == Code::LimitExceeded && failure.detail.contains("--cache-gib"),
         "{failure:?}"
+    );
+}
+
+#[test]
+fn a_revision_of_several_segments_is_told_from_the_path_behind_it() {
+    let parquet = "hf://datasets/org/name@refs%2Fconvert%2Fparquet/default/train/*.parquet";
+    for (text, same) in [
+        (
+            "hf://datasets/org/name@refs/convert/parquet/default/train/*.parquet",
+            parquet,
+        ),
+        (
+            "hf://datasets/org/name@refs%2fconvert%2fparquet/default/train/*.parquet",
+            parquet,
+        ),
+        (
+            "hf://datasets/org/name@~parquet/default/train/*.parquet",
+            parquet,
+        ),
+        (
+            "hf://datasets/org/name@refs/pr/7/a.csv",
+            "hf://datasets/org/name@refs%2Fpr%2F7/a.csv",
+        ),
+        (
+            "hf://datasets/org/name@refs/pr/7",
+            "hf://datasets/org/name@refs%2Fpr%2F7",
+        ),
+        (
+            "hf://datasets/org/name/refs/pr/7.csv",
+            "hf://datasets/org/name@main/refs/pr/7.csv",
+        ),
+        ("hf://datasets/org/name/", "hf://datasets/org/name@main"),
+        ("hf://org/name@refs%2Fpr%2F7", "hf://org/name@refs/pr/7"),
+    ] {
+        let SourceUri::Hub(uri) = SourceUri::parse(text).unwrap() else {
+            panic!("{text} is a hub's")
+        };
+        assert_eq!(uri.to_string(), same);
+    }
+}
+
+#[test]
+fn a_pattern_matches_within_segments() {
+    for (pattern, path, matched) in [
+        ("a.csv", "a.csv", true),
+        (
+            "data/train-*.parquet",
+            "data/train-00000-of-00002.parquet",
+            true,
+        ),
+        (
+            "data/train-*.parquet",
+            "data/test-00000-of-00002.parquet",
+            false,
+        ),
+        ("*.parquet", "data/x.parquet", false),
+        ("*/x.parquet", "data/x.parquet", true),
+        ("000?.parquet", "0001.parquet", true),
+        ("000?.parquet", "000.parquet", false),
+        ("*a*b*", "xxabyyb", true),
+        ("*a*b", "xxabyybz", false),
+        ("**", "", true),
+        ("data", "data/x", false),
+    ] {
+        assert_eq!(matches(pattern, path), matched, "{pattern} on {path}");
+    }
+    // No pattern takes long.
+    assert!(!matches(
+        &"*a".repeat(60),
+        &format!("{}b", "a".repeat(10_000))
+    ));
+}
+
+const SHARDED: &[(&str, &[u8])] = &[
+    ("README.md", b"card"),
+    (".gitattributes", b"lfs"),
+    ("data/train-00001-of-00002.parquet", b"second"),
+    ("data/train-00000-of-00002.parquet", b"first"),
+    ("data/test-00000-of-00001.parquet", b"test"),
+    ("a/part.csv", b"of a"),
+    ("b/part.csv", b"of b"),
+    ("odd name#1.csv", b"odd"),
+];
+
+async fn data(house: &House, uri: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut recipe = recipe("hf://org/model@v1");
+    recipe.calibration.source.uri = uri.to_owned();
+    // The model is of another house: only data are asked for.
+    recipe.model.uri = recipe.calibration.source.uri.clone();
+    let fetched = house
+        .sources
+        .fetch(&recipe, PathBuf::new(), &Unwatched)
+        .await?;
+    let mut files: Vec<_> = std::fs::read_dir(&fetched.places.calibration)
+        .unwrap()
+        .map(|file| {
+            let path = file.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read(path).unwrap())
+        })
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+#[tokio::test]
+async fn a_pattern_brings_all_its_files_in_the_order_of_their_paths() {
+    let house = House::new(SHARDED).await;
+    let named = |name: &str, content: &[u8]| (name.to_owned(), content.to_vec());
+    assert_eq!(
+        data(&house, "hf://datasets/org/data/data/train-*.parquet")
+            .await
+            .unwrap(),
+        [
+            named("train-00000-of-00002.parquet", b"first"),
+            named("train-00001-of-00002.parquet", b"second"),
+        ]
+    );
+    assert_eq!(
+        data(&house, "hf://datasets/org/data@~parquet/?/part.csv")
+            .await
+            .unwrap(),
+        [
+            named("00000-part.csv", b"of a"),
+            named("00001-part.csv", b"of b")
+        ]
+    );
+    assert_eq!(
+        data(&house, "hf://datasets/org/data/odd*").await.unwrap(),
+        [named("odd name#1.csv", b"odd")]
+    );
+    let mut recipe = house.recipe();
+    recipe.model.uri = "hf://org/model".to_owned();
+    recipe.calibration.source.uri = "hf://datasets/org/data@refs/convert/parquet/data/*".to_owned();
+    let house = House::new(&[FILES, SHARDED].concat()).await;
+    let pinned = house.sources.pin(recipe).await.unwrap();
+    assert_eq!(
+        pinned.calibration.source.uri,
+        format!("hf://datasets/org/data@{COMMIT}/data/*")
+    );
+}
+
+#[tokio::test]
+async fn the_cap_holds_over_all_files_of_a_pattern() {
+    let shard = vec![0; 700_000];
+    let files: [(&str, &[u8]); 2] = [("0000.parquet", &shard), ("0001.parquet", &shard)];
+    let house = House::new(&files).await;
+    let failure = data(&house, "hf://datasets/org/data/*.parquet")
+        .await
+        .unwrap_err();
+    assert_says(&failure, Code::LimitExceeded, &["1400000 bytes"]);
+}
+
+#[tokio::test]
+async fn a_uri_that_names_no_data_file_is_told_which_there_are() {
+    let refused = async |files: &[(&str, &[u8])], uri: &str, words: &[&str]| {
+        let house = House::new(files).await;
+        let failure = data(&house, uri).await.unwrap_err();
+        assert_says(&failure, Code::SourceNotFound, words);
+    };
+    let all = "data/test-00000-of-00001.parquet, data/train-*.parquet";
+    refused(
+        SHARDED,
+        "hf://datasets/org/data",
+        &["names no file", "name one of: ", all],
+    )
+    .await;
+    refused(
+        SHARDED,
+        "hf://datasets/org/data/validation.csv",
+        &["no validation.csv", all],
+    )
+    .await;
+    refused(
+        SHARDED,
+        "hf://datasets/org/data/a",
+        &["holds no a; name one of: a/part.csv"],
+    )
+    .await;
+    refused(
+        &[("README.md", b"card"), ("data.py", b"script")],
+        "hf://datasets/org/data",
+        &[
+            "no data files",
+            "hf://datasets/org/data@refs%2Fconvert%2Fparquet",
+        ],
+    )
+    .await;
+    refused(
+        &[
+            ("default/train/0000.parquet", b"1"),
+            ("default/train/0001.parquet", b"2"),
+        ],
+        "hf://datasets/org/data@~parquet",
+        &["name one of: default/train/*.parquet"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_repository_that_is_no_model_is_told_what_it_is() {
+    for (files, code, word) in [
+        (
+            &[
+                ("adapter_config.json", &b"{}"[..]),
+                ("adapter_model.safetensors", b"x"),
+            ][..],
+            Code::UnsupportedModel,
+            "PEFT adapter",
+        ),
+        (
+            &[("a/config.json", b"{}"), ("a/model.safetensors", b"x")],
+            Code::SourceNotFound,
+            "a/ in it is",
+        ),
+    ] {
+        let house = House::new(files).await;
+        let failure = house.sources.pin(house.recipe()).await.unwrap_err();
+        assert_says(&failure, code, &["hf://org/model@v1", word]);
+    }
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_a_file_is_told_at_once() {
+    let house = House::new(FILES).await;
+    house.hub.fault("model.safetensors", Fault::Page);
+    let failure = house.fetch().await.unwrap_err();
+    assert_says(
+        &failure,
+        Code::SourceUnavailable,
+        &["web page", "model.safetensors of hf://org/model"],
+    );
+    assert_eq!(house.asked_for("model.safetensors"), 1);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_fetched_file_is_told_by_its_uri() {
+    let house = House::new(FILES).await;
+    let fetched = house.fetch().await.unwrap();
+    let path = fetched.places.model.join("model.safetensors");
+    let failure = Failure::new(
+        Code::InvalidCheckpoint,
+        format!("{} is bad", path.display()),
+    );
+    assert_eq!(
+        fetched.names().told(failure).detail,
+        "hf://org/model@v1/model.safetensors is bad"
     );
 }

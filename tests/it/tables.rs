@@ -380,7 +380,7 @@ fn files_that_are_no_table() {
             &b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"[..],
             "git lfs pull",
         ),
-        ("a.csv", b"<!DOCTYPE html><html></html>", "HTML page"),
+        ("a.csv", b"<!DOCTYPE html><html></html>", "web page (HTML)"),
         ("a.csv", b"PK\x03\x04..", "zip archive or a spreadsheet"),
         ("a.csv", b"text;label\na;0\n", "semicolons where commas"),
         ("a.csv", b"text\tlabel\na\t0\n", "name the file .tsv"),

@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 use super::constraints::{ConstraintsBody, MOST_NAMES};
 use super::duration;
 use super::method::{DeviceBody, LabelReadingBody, MethodBody};
+use super::mirror::mirror;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::job::queue::PRIORITIES;
 use crate::job::{NewJob, TenantId};
@@ -180,39 +181,20 @@ fn one_percent() -> String {
     "1%".to_owned()
 }
 
-/// What a target limits.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum MetricBody {
-    /// Floating-point operations of one forward at the calibration set's mean length.
-    #[default]
-    Flops,
-    /// Weights, those of the embeddings among them.
-    Params,
-    /// Time of one forward of eight rows of the calibration set's mean length, as the worker measures it:
-    /// two jobs may choose differently.
-    LatencyMs,
-}
-
-impl From<MetricBody> for Metric {
-    fn from(body: MetricBody) -> Self {
-        match body {
-            MetricBody::Flops => Self::Flops,
-            MetricBody::Params => Self::Params,
-            MetricBody::LatencyMs => Self::LatencyMs,
-        }
+mirror!(
+    /// What a target limits.
+    #[derive(Default)]
+    MetricBody of Metric {
+        /// Floating-point operations of one forward at the calibration set's mean length.
+        #[default]
+        Flops,
+        /// Weights, those of the embeddings among them.
+        Params,
+        /// Time of one forward of eight rows of the calibration set's mean length, as the worker measures it:
+        /// two jobs may choose differently.
+        LatencyMs,
     }
-}
-
-impl From<Metric> for MetricBody {
-    fn from(metric: Metric) -> Self {
-        match metric {
-            Metric::Flops => Self::Flops,
-            Metric::Params => Self::Params,
-            Metric::LatencyMs => Self::LatencyMs,
-        }
-    }
-}
+);
 
 impl From<MappingBody> for Mapping {
     fn from(body: MappingBody) -> Self {

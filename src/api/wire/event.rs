@@ -1,6 +1,7 @@
 //! An event of a job's history on the wire.
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 use super::job::{FailureBody, StageBody};
@@ -36,7 +37,8 @@ pub(crate) struct EventBody {
 }
 
 /// What happened to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EventType {
     /// The job was accepted.
@@ -64,18 +66,7 @@ pub(crate) enum EventType {
 impl EventType {
     /// The word on the wire.
     pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Started => "started",
-            Self::Stage => "stage",
-            Self::Progress => "progress",
-            Self::CancelRequested => "cancel_requested",
-            Self::Requeued => "requeued",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-            Self::Expired => "expired",
-        }
+        self.into()
     }
 }
 

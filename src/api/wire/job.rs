@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::echo::RequestEcho;
 use super::method::DeviceBody;
+use super::mirror::mirror;
 use super::time::rfc3339;
 use crate::api::problem::ProblemCode;
 use crate::job::{Job, State};
@@ -21,7 +22,8 @@ pub(crate) struct JobBody {
     #[schema(example = "job")]
     object: &'static str,
     pub(crate) state: StateBody,
-    /// What a running job is doing.
+    /// What a running job is doing; where it ended without a result, the stage in which that was. None while it is
+    /// queued, and once it succeeded.
     stage: Option<StageBody>,
     progress: ProgressBody,
     request: RequestEcho,
@@ -56,34 +58,34 @@ pub(crate) struct JobBody {
     links: LinksBody,
 }
 
-/// Where a job is in its life. The last four are terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StateBody {
-    Queued,
-    Running,
-    Canceling,
-    Succeeded,
-    Failed,
-    Canceled,
-    Expired,
-}
+mirror!(
+    /// Where a job is in its life. The last four are terminal.
+    StateBody of State {
+        Queued,
+        Running,
+        Canceling,
+        Succeeded,
+        Failed,
+        Canceled,
+        Expired,
+    }
+);
 
-/// What a running job is doing.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StageBody {
-    Preparing,
-    Planning,
-    Scoring,
-    Searching,
-    Compensating,
-    Cutting,
-    Verifying,
-    Publishing,
-}
+mirror!(
+    /// What a running job is doing.
+    StageBody of Stage {
+        Preparing,
+        Planning,
+        Scoring,
+        Searching,
+        Compensating,
+        Cutting,
+        Verifying,
+        Publishing,
+    }
+);
 
-/// How far the current stage is.
+/// How far the stage is; all done once the job succeeded.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProgressBody {
     /// Units of work done.
@@ -93,7 +95,7 @@ pub(crate) struct ProgressBody {
     /// `done / total`.
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<f64>,
-    /// Milliseconds until this stage ends, at the pace so far.
+    /// Milliseconds until this stage ends, at the pace so far; none where the job is not running.
     #[schema(minimum = 0)]
     eta_ms: Option<i64>,
 }
@@ -119,32 +121,6 @@ pub(crate) struct LinksBody {
     artifacts: String,
 }
 
-macro_rules! same_words {
-    ($core:ident, $body:ident: $($word:ident),+) => {
-        impl From<$core> for $body {
-            fn from(core: $core) -> Self {
-                match core { $($core::$word => Self::$word),+ }
-            }
-        }
-    };
-}
-same_words!(State, StateBody: Queued, Running, Canceling, Succeeded, Failed, Canceled, Expired);
-same_words!(Stage, StageBody: Preparing, Planning, Scoring, Searching, Compensating, Cutting, Verifying, Publishing);
-
-impl From<StateBody> for State {
-    fn from(body: StateBody) -> Self {
-        match body {
-            StateBody::Queued => Self::Queued,
-            StateBody::Running => Self::Running,
-            StateBody::Canceling => Self::Canceling,
-            StateBody::Succeeded => Self::Succeeded,
-            StateBody::Failed => Self::Failed,
-            StateBody::Canceled => Self::Canceled,
-            StateBody::Expired => Self::Expired,
-        }
-    }
-}
-
 impl From<&Failure> for FailureBody {
     fn from(failure: &Failure) -> Self {
         Self {
@@ -164,7 +140,7 @@ impl JobBody {
             id: job.id.to_string(),
             object: "job",
             state: job.state.into(),
-            stage: job.stage.map(Into::into),
+            stage: stage(job).map(Into::into),
             progress: progress(job, now),
             request: (&job.recipe).into(),
             device: job.device.into(),
@@ -193,11 +169,27 @@ impl JobBody {
     }
 }
 
+/// The last heartbeat's, unless the job waits or has nothing left to do.
+fn stage(job: &Job) -> Option<Stage> {
+    match job.state {
+        State::Queued | State::Succeeded => None,
+        State::Running | State::Canceling | State::Failed | State::Canceled | State::Expired => {
+            job.stage
+        }
+    }
+}
+
 fn progress(job: &Job, now: i64) -> ProgressBody {
-    let (done, total) = (job.progress.done, job.progress.total);
+    let (mut done, mut total) = (job.progress.done, job.progress.total);
+    if job.state == State::Succeeded {
+        // Whatever the last heartbeat had heard of.
+        total = total.max(1);
+        done = total;
+    }
     let share = (total > 0).then(|| done as f64 / total as f64);
+    let runs = matches!(job.state, State::Running | State::Canceling);
     let eta_ms = match (share, job.progress.since) {
-        (Some(share), Some(since)) if share > 0.0 && !job.state.is_terminal() => {
+        (Some(share), Some(since)) if share > 0.0 && runs => {
             let spent = (now - since).max(0) as f64;
             Some((spent * (1.0 - share) / share) as i64)
         }

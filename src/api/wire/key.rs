@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::duration;
+use super::mirror::mirror;
 use super::time::rfc3339;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::job::TenantId;
@@ -28,17 +29,17 @@ pub(crate) struct CreateKey {
     expires: Option<String>,
 }
 
-/// What a key allows; each includes the ones before it.
-#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ScopeBody {
-    /// To see jobs and files.
-    Read,
-    /// To queue, cancel, retry and delete jobs.
-    Write,
-    /// To manage keys, and to see the audit log and the metrics.
-    Admin,
-}
+mirror!(
+    /// What a key allows; each includes the ones before it.
+    ScopeBody of KeyScope {
+        /// To see jobs and files.
+        Read,
+        /// To queue, cancel, retry and delete jobs.
+        Write,
+        /// To manage keys, and to see the audit log and the metrics.
+        Admin,
+    }
+);
 
 /// A key, without its secret.
 #[derive(Serialize, ToSchema)]
@@ -87,16 +88,6 @@ impl CreateKey {
     }
 }
 
-impl From<ScopeBody> for KeyScope {
-    fn from(body: ScopeBody) -> Self {
-        match body {
-            ScopeBody::Read => Self::Read,
-            ScopeBody::Write => Self::Write,
-            ScopeBody::Admin => Self::Admin,
-        }
-    }
-}
-
 impl From<&ApiKey> for KeyBody {
     fn from(key: &ApiKey) -> Self {
         Self {
@@ -104,11 +95,7 @@ impl From<&ApiKey> for KeyBody {
             object: "key",
             name: key.name.clone(),
             tenant: key.tenant.to_string(),
-            scope: match key.scope {
-                KeyScope::Read => ScopeBody::Read,
-                KeyScope::Write => ScopeBody::Write,
-                KeyScope::Admin => ScopeBody::Admin,
-            },
+            scope: key.scope.into(),
             created_at: rfc3339(key.created_at),
             expires_at: key.expires_at.map(rfc3339),
             revoked_at: key.revoked_at.map(rfc3339),

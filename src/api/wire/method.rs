@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::mirror::mirror;
 use crate::job::Device;
 use crate::prune::recipe::{
     Compensation, Estimator, Importance, LabelReading, Method, TokenWeights, Trajectory,
@@ -40,27 +41,6 @@ pub(crate) struct MethodBody {
     /// Ridge toward the original weights.
     #[schema(minimum = 0.000000001, maximum = 1000.0)]
     pub(crate) ridge: f64,
-}
-
-macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident of $core:ident { $($(#[$variant_doc:meta])* $variant:ident),+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub(crate) enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl From<$name> for $core {
-            fn from(body: $name) -> Self {
-                match body { $($name::$variant => Self::$variant),+ }
-            }
-        }
-
-        impl From<$core> for $name {
-            fn from(core: $core) -> Self {
-                match core { $($core::$variant => Self::$variant),+ }
-            }
-        }
-    };
 }
 
 mirror!(

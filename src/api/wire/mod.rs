@@ -8,5 +8,6 @@ pub(super) mod event;
 pub(super) mod job;
 pub(super) mod key;
 pub(super) mod method;
+mod mirror;
 pub(super) mod plan;
 pub(super) mod time;

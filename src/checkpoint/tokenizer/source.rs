@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::error::CheckpointError;
 use super::super::json;
 use super::super::limits::Limits;
-use super::super::weights::read_capped;
+use super::super::small_file;
 
 /// The file that a folder has; `tokenizer.json` counts where both are there.
 pub(super) enum Source {
@@ -52,7 +52,7 @@ impl Source {
 
 /// A token that stands there twice has its last index, as in transformers.
 fn vocabulary(path: &Path, most: u64) -> Result<Map<String, Value>, CheckpointError> {
-    let text = String::from_utf8(read_capped(path, most)?).map_err(|_| {
+    let text = String::from_utf8(small_file::read(path, most)?).map_err(|_| {
         CheckpointError::Tokenizer(format!(
             "{} is not UTF-8; convert it, for example with iconv",
             path.display()

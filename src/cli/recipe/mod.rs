@@ -2,7 +2,7 @@
 
 mod constraints;
 mod method;
-mod metric;
+mod one_of;
 mod sources;
 
 use clap::Args;
@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
 use constraints::ConstraintFlags;
-use metric::MetricFlag;
+use one_of::one_of;
 
 use crate::job::Device;
-use crate::prune::recipe::{Constraints, Mapping, Recipe, Target};
+use crate::prune::recipe::{Constraints, Mapping, Metric, Recipe, Target};
 pub(super) use method::MethodFlags;
 pub(super) use sources::SourceFlags;
 
@@ -26,8 +26,8 @@ pub(super) struct RecipeFlags {
     #[arg(long, value_name = "PERCENT")]
     target: String,
     /// Of what: the FLOPs of a forward, the parameters, or the time of a forward
-    #[arg(long, value_enum, default_value_t)]
-    metric: MetricFlag,
+    #[arg(long, value_parser = one_of::<Metric>(), default_value = Metric::Flops.as_str())]
+    metric: Metric,
     /// How far below the target the result may end, as a share of it
     #[arg(long, value_name = "PERCENT", default_value = "1%")]
     tolerance: String,
@@ -44,7 +44,7 @@ impl RecipeFlags {
     /// The recipe.
     pub(super) fn recipe(&self) -> Result<Recipe, Exit> {
         let target = Target {
-            metric: self.metric.into(),
+            metric: self.metric,
             keep: Target::parse_keep(&self.target)?,
             tolerance: Target::parse_keep(&self.tolerance)?,
         };

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use crate::checkpoint::content::{Content, FIRST_BYTES};
 use crate::data::error::DataError;
 use crate::data::format::Packing;
 
@@ -85,21 +86,16 @@ pub(super) fn text(bytes: Vec<u8>, name: &str) -> Result<String, DataError> {
     })
 }
 
-/// Files that took the place of data.
+/// Refuses a download that went wrong, and what is packed in a way that its name does not tell.
 fn refuse_disguised(bytes: &[u8], name: &str) -> Result<(), DataError> {
-    let starts = |with: &str| {
-        bytes
-            .get(..with.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(with.as_bytes()))
+    let told = match Content::of(&bytes[..bytes.len().min(FIRST_BYTES)]) {
+        // That a table is empty is for its reader to tell.
+        None | Some(Content::Empty) => return Ok(()),
+        Some(Content::Zip) => {
+            "is a zip archive or a spreadsheet, not a table: unpack it, or export the sheet as .csv"
+                .to_owned()
+        }
+        Some(content) => content.instead_of("a table"),
     };
-    let what = if starts("version https://git-lfs.github.com/spec/") {
-        "is a Git LFS pointer, not the data: run `git lfs pull`"
-    } else if starts("<!doctype html") || starts("<html") {
-        "is an HTML page, not the data: download the file itself, not the page that shows it"
-    } else if starts("PK\u{3}\u{4}") {
-        "is a zip archive or a spreadsheet; export the table as .csv"
-    } else {
-        return Ok(());
-    };
-    Err(DataError::Invalid(format!("{name} {what}")))
+    Err(DataError::Invalid(format!("{name} {told}")))
 }

@@ -34,6 +34,15 @@ impl Classifier {
                     .to_owned(),
             ));
         }
+        if let Some(&[outputs, _]) = weights.shape("classifier.weight")
+            && !config.counts_labels
+            && outputs != classes(config)
+        {
+            return Err(CheckpointError::Invalid(format!(
+                "tensor \"classifier.weight\" has {outputs} outputs, but config.json names no labels, for which \
+                 transformers takes 2: write \"num_labels\": {outputs} (or id2label) into config.json"
+            )));
+        }
         Ok(Self {
             pooler: load::linear(weights, "bert.pooler.dense", config.hidden, config.hidden)?,
             classifier: load::linear(weights, "classifier", config.hidden, classes(config))?,

@@ -24,6 +24,8 @@ pub(super) struct BertConfig {
     pub(super) activation: Activation,
     pub(super) norm_epsilon: f64,
     pub(super) problem: Problem,
+    /// Whether `config.json` says how many labels there are.
+    pub(super) counts_labels: bool,
 }
 
 impl BertConfig {
@@ -57,6 +59,7 @@ impl BertConfig {
             activation,
             norm_epsilon: config.f64_or("layer_norm_eps", 1e-12)?,
             problem: config.problem()?,
+            counts_labels: config.counts_labels(),
         })
     }
 

@@ -81,9 +81,13 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     let latency = &report.latency;
     writeln!(
         text,
-        "| forward of {} x {} tokens, ms (one CPU) | {:.2} | {:.2} | {:.2}x faster |\n",
+        "| forward of {} x {} tokens, ms ({}) | {:.2} | {:.2} | {:.2}x faster |\n",
         latency.batch,
         latency.length,
+        match report.device.as_str() {
+            "cuda" => "one GPU",
+            _ => "one CPU",
+        },
         latency.median_ms.before,
         latency.median_ms.after,
         latency.speedup

@@ -1,83 +1,161 @@
 //! A model in a tar archive, unpacked: plain files of known names, and nothing outside the folder.
+//!
+//! The archive is read twice: once for its entries' names, by which the model's folder is chosen, and once for
+//! that folder's files. So files of other folders are never written, and the order of the entries does not matter.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Component, Path};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
+use super::archive_entries::Entries;
 use super::model_files;
+use crate::checkpoint::content::{Content, FIRST_BYTES};
+use crate::checkpoint::layout;
 use crate::prune::failure::{Code, Failure};
 
-/// Entries that are looked at; a model has a few dozen.
-const MOST_ENTRIES: usize = 10_000;
-
-/// Unpacks the model's files, which lie at the archive's root or in one folder of it. What else is in there is
-/// passed over.
+/// Unpacks the files of the model: the whole one whose folder is the topmost in the archive. What else is in
+/// there is passed over.
 ///
 /// # Errors
-/// When it is no tar archive, holds no whole model or a file twice, or more than `cap_bytes`.
-pub fn unpack(archive: impl Read, folder: &Path, cap_bytes: u64) -> Result<(), Failure> {
-    let broken = |error: io::Error| {
-        invalid(format!(
-            "it is no tar archive that can be read: {error}; make it with tar -cf, without compression"
-        ))
-    };
+/// When it is no tar archive, is truncated, holds no whole model, several in folders of one depth, or a file
+/// twice; when the model is of links that lead out of the archive; or has more bytes than `cap_bytes`.
+pub fn unpack(mut archive: impl Read + Seek, folder: &Path, cap_bytes: u64) -> Result<(), Failure> {
+    refuse_other_formats(&mut archive)?;
+    let entries = Entries::read(&mut archive)?;
+    let chosen = choose(&entries)?;
+    let mut wanted: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for name in files_of(&entries, chosen).filter(|name| model_files::belongs(name)) {
+        let index = entries.file(&joined(chosen, name))?;
+        wanted.entry(index).or_default().push(name);
+    }
+    extract(archive, &wanted, folder, cap_bytes)
+}
+
+/// Tells a compressed archive, or something else that was called a tar archive, by its first bytes.
+fn refuse_other_formats(archive: &mut (impl Read + Seek)) -> Result<(), Failure> {
+    let mut first = Vec::new();
+    archive.take(FIRST_BYTES as u64).read_to_end(&mut first)?;
+    archive.seek(SeekFrom::Start(0))?;
+    match Content::of(&first) {
+        None | Some(Content::Tar) => Ok(()),
+        Some(content @ (Content::Gzip | Content::Zstandard | Content::Xz | Content::Bzip2)) => {
+            Err(invalid(format!(
+                "the archive {content}; decompress it, or make it with tar -cf, without compression"
+            )))
+        }
+        Some(Content::Zip) => Err(invalid(
+            "the archive is a zip archive; unpack it and make a tar archive of its files with tar -cf",
+        )),
+        Some(content) => Err(invalid(format!(
+            "the archive {}",
+            content.instead_of("a tar archive")
+        ))),
+    }
+}
+
+/// The folder of the model: the topmost with a whole one.
+fn choose(entries: &Entries) -> Result<&str, Failure> {
+    let mut folders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for path in entries.paths() {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        folders.entry(folder).or_default().insert(name);
+    }
+    let mut whole: Vec<&str> = folders
+        .iter()
+        .filter(|(_, names)| layout::is_whole(names.iter().copied()))
+        .map(|(folder, _)| *folder)
+        .collect();
+    whole.sort_by_key(|folder| depth(folder));
+    match whole.as_slice() {
+        [] => Err(no_model(entries)),
+        [one, other, ..] if depth(one) == depth(other) => Err(Failure::new(
+            Code::InvalidCheckpoint,
+            format!(
+                "the archive holds more than one model, in {one}/ and in {other}/; make an archive of one of them"
+            ),
+        )),
+        [one, ..] => Ok(one),
+    }
+}
+
+/// What the archive holds instead of a model. A folder that everything is in is taken for the top.
+fn no_model(entries: &Entries) -> Failure {
+    let mut paths: Vec<&str> = entries.paths().collect();
+    while let Some(folder) = paths
+        .first()
+        .and_then(|first| first.split_once('/').map(|(folder, _)| folder))
+    {
+        let inside: Option<Vec<&str>> = paths
+            .iter()
+            .map(|path| path.strip_prefix(folder)?.strip_prefix('/'))
+            .collect();
+        match inside {
+            Some(inside) => paths = inside,
+            None => break,
+        }
+    }
+    layout::refusal(&"the archive", &paths).into()
+}
+
+/// The names of a folder's own files.
+fn files_of<'a>(entries: &'a Entries, folder: &'a str) -> impl Iterator<Item = &'a str> {
+    entries.paths().filter_map(move |path| {
+        let (within, name) = path.rsplit_once('/').unwrap_or(("", path));
+        (within == folder).then_some(name)
+    })
+}
+
+/// Writes the wanted entries, by their numbers, to files of these names.
+fn extract(
+    mut archive: impl Read + Seek,
+    wanted: &BTreeMap<usize, Vec<&str>>,
+    folder: &Path,
+    cap_bytes: u64,
+) -> Result<(), Failure> {
+    archive.seek(SeekFrom::Start(0))?;
     let mut archive = tar::Archive::new(archive);
-    let (mut left, mut names) = (cap_bytes, HashSet::new());
-    let mut parent = None;
-    for (index, entry) in archive.entries().map_err(broken)?.enumerate() {
-        if index >= MOST_ENTRIES {
-            return Err(invalid(format!("it has more than {MOST_ENTRIES} entries")));
-        }
-        let mut entry = entry.map_err(broken)?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let path = entry.path().map_err(broken)?.into_owned();
-        let Some((within, name)) = place(&path).filter(|(_, name)| model_files::belongs(name))
-        else {
+    let mut left = cap_bytes;
+    for (index, entry) in archive.entries_with_seek()?.enumerate() {
+        let Some(names) = wanted.get(&index) else {
             continue;
         };
-        if *parent.get_or_insert_with(|| within.clone()) != within {
-            return Err(invalid(format!(
-                "it holds files of a model in more than one folder (\"{}\" is in another)",
-                path.display()
-            )));
+        let mut entry = entry?;
+        let mut first: Option<&str> = None;
+        for name in names {
+            let path = folder.join(name);
+            let copied = match first {
+                None => {
+                    let mut file = File::create(&path)?;
+                    let copied = io::copy(&mut entry.by_ref().take(left + 1), &mut file)?;
+                    file.sync_all()?;
+                    copied
+                }
+                Some(first) => std::fs::copy(folder.join(first), &path)?,
+            };
+            first = Some(name);
+            left = left.checked_sub(copied).ok_or_else(|| {
+                Failure::new(
+                    Code::LimitExceeded,
+                    format!("its model has more than the {cap_bytes} bytes that are taken"),
+                )
+            })?;
         }
-        if !names.insert(name.clone()) {
-            return Err(invalid(format!("it holds {name} twice")));
-        }
-        let mut file = File::create(folder.join(&name))?;
-        let copied = io::copy(&mut entry.by_ref().take(left + 1), &mut file).map_err(broken)?;
-        if copied > left {
-            return Err(Failure::new(
-                Code::LimitExceeded,
-                format!("its model has more than the {cap_bytes} bytes that are taken"),
-            ));
-        }
-        left -= copied;
-        file.sync_all()?;
     }
-    model_files::check(&"the archive", names.iter().map(String::as_str))
+    Ok(())
 }
 
-fn invalid(detail: String) -> Failure {
+fn joined(folder: &str, name: &str) -> String {
+    match folder {
+        "" => name.to_owned(),
+        _ => format!("{folder}/{name}"),
+    }
+}
+
+fn depth(folder: &str) -> usize {
+    folder.split('/').filter(|part| !part.is_empty()).count()
+}
+
+fn invalid(detail: impl Into<String>) -> Failure {
     Failure::new(Code::InvalidCheckpoint, detail)
-}
-
-/// Folder and name of a file at the root or in one folder; `./` in front means nothing.
-fn place(path: &Path) -> Option<(String, String)> {
-    let parts = path
-        .components()
-        .filter(|part| *part != Component::CurDir)
-        .map(|part| match part {
-            Component::Normal(name) => name.to_str(),
-            _ => None,
-        });
-    let parts: Vec<&str> = parts.collect::<Option<_>>()?;
-    match parts.as_slice() {
-        [name] => Some((String::new(), (*name).to_owned())),
-        [folder, name] => Some(((*folder).to_owned(), (*name).to_owned())),
-        _ => None,
-    }
 }

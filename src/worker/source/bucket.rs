@@ -8,6 +8,7 @@ use super::uri::{BucketUri, is_plain};
 use super::{model_files, most_bytes};
 use crate::artifact::s3::S3Options;
 use crate::artifact::source::{Found, SourceBucket};
+use crate::checkpoint::layout;
 use crate::data::format as data_format;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
@@ -51,9 +52,10 @@ impl Buckets {
             found.map_err(|error| Failure::new(Code::SourceUnavailable, error.to_string()))?;
         let name = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
         if model {
-            found.retain(|file| model_files::belongs(&name(&file.key)));
             let names: Vec<String> = found.iter().map(|file| name(&file.key)).collect();
-            model_files::check(uri, names.iter().map(String::as_str))?;
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            layout::check(uri, &names)?;
+            found.retain(|file| model_files::belongs(&name(&file.key)));
         } else if found.len() != 1 || found[0].key != uri.path || !is_plain(&name(&uri.path)) {
             return Err(Failure::new(
                 Code::SourceNotFound,

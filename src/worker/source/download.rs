@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt;
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::fs::File;
@@ -111,7 +111,7 @@ async fn once(
     let response = request
         .send()
         .await
-        .map_err(|error| Broken::Once(error.without_url().to_string()))?;
+        .map_err(|error| Broken::Once(reason(&error)))?;
     if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         // What is there is no part of this file: from the beginning, then.
         tokio::fs::remove_file(path).await?;
@@ -148,7 +148,7 @@ async fn write_body(
 ) -> Result<(), Broken> {
     let mut body = response.bytes_stream();
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| Broken::Once(error.without_url().to_string()))?;
+        let chunk = chunk.map_err(|error| Broken::Once(reason(&error)))?;
         *total += chunk.len() as u64;
         if *total > expected.bytes.unwrap_or(expected.cap_bytes) {
             return Err(Broken::Forever(too_large(expected)));
@@ -159,10 +159,37 @@ async fn write_body(
     Ok(())
 }
 
+/// Why a request failed, in plain words: its address, which may be signed, is left out.
+pub fn reason(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "it did not answer in time"
+    } else if error.is_connect() {
+        "no connection can be made"
+    } else {
+        "the connection broke off"
+    };
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    match cause.downcast_ref::<reqwest::Error>() {
+        None => format!("{what} ({cause})"),
+        Some(_) => what.to_owned(),
+    }
+}
+
 /// The response, unless it says no.
 fn accepted(response: Response, expected: &Expected) -> Result<Response, Broken> {
     let status = response.status();
     match status {
+        _ if status.is_success() && is_page(&response) => Err(Broken::Forever(Failure::new(
+            Code::SourceUnavailable,
+            format!(
+                "the server answered a web page instead of {}; does its address lead to the hub itself, and not to a \
+                 login or a proxy's page?",
+                expected.name
+            ),
+        ))),
         _ if status.is_success() => Ok(response),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
             Err(Broken::Once(format!("the server answered {status}")))
@@ -176,6 +203,13 @@ fn accepted(response: Response, expected: &Expected) -> Result<Response, Broken>
             ),
         ))),
     }
+}
+
+/// Whether it is a page for people; no file of a model or of data is one.
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 fn starts_at(response: &Response, offset: u64) -> bool {

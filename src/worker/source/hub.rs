@@ -9,9 +9,10 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 
-use super::download::{Expected, download};
-use super::model_files;
-use super::uri::{HubKind, HubUri};
+use super::download::{Expected, download, reason};
+use super::uri::{HubKind, HubUri, matches};
+use super::{data_files, model_files};
+use crate::checkpoint::layout;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 
@@ -23,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest listing of a repository that is read.
 const MOST_LISTING_BYTES: usize = 32 << 20;
+/// Files of one data set that are taken.
+const MOST_SHARDS: usize = 1_000;
 
 /// A client of one hub.
 #[derive(Clone)]
@@ -133,7 +136,7 @@ impl Hub {
         let response = request
             .send()
             .await
-            .map_err(|error| unavailable(error.without_url().to_string()))?;
+            .map_err(|error| unavailable(reason(&error)))?;
         match response.status() {
             status if status.is_success() => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
@@ -150,7 +153,7 @@ impl Hub {
         let body = response
             .bytes()
             .await
-            .map_err(|error| unavailable(error.without_url().to_string()))?;
+            .map_err(|error| unavailable(reason(&error)))?;
         let listing = (body.len() <= MOST_LISTING_BYTES)
             .then(|| serde_json::from_slice::<RevisionBody>(&body).ok())
             .flatten()
@@ -182,12 +185,11 @@ impl Hub {
             HubKind::Dataset => "datasets/",
         };
         let mut left = cap_bytes;
-        for file in listing.wanted(uri)? {
-            let path = format!(
-                "{kind}{}/resolve/{}/{}",
-                uri.repository, uri.revision, file.rfilename
-            );
-            let request = self.get(&path)?;
+        let wanted = listing.wanted(uri)?;
+        let numbered = !have_names_of_their_own(&wanted);
+        for (number, file) in wanted.into_iter().enumerate() {
+            let path = format!("{kind}{}/resolve/{}/", uri.repository, uri.revision);
+            let request = self.get_file(&path, &file.rfilename)?;
             let expected = Expected {
                 name: format!("{} of {uri}", file.rfilename),
                 bytes: file.size,
@@ -195,7 +197,11 @@ impl Hub {
                 cap_bytes: left,
             };
             let name = file.rfilename.rsplit('/').next().unwrap_or_default();
-            let to = folder.join(name);
+            // A number in front keeps the order of the paths, and apart what has one name in two folders.
+            let to = match numbered {
+                true => folder.join(format!("{number:05}-{name}")),
+                false => folder.join(name),
+            };
             download(&request, &to, &expected, watch).await?;
             left = left.saturating_sub(tokio::fs::metadata(&to).await?.len());
         }
@@ -203,13 +209,28 @@ impl Hub {
     }
 
     fn get(&self, path: &str) -> Result<RequestBuilder, Failure> {
-        let base = self.endpoint.as_str().trim_end_matches('/');
-        let url: Url = format!("{base}/{path}").parse().map_err(|_| {
+        self.get_file(path, "")
+    }
+
+    /// A file below a path. Its name may hold signs that mean something in a URL.
+    fn get_file(&self, path: &str, file: &str) -> Result<RequestBuilder, Failure> {
+        let no_path = || {
             Failure::new(
                 Code::SourceNotFound,
-                format!("\"{path}\" is no path of a hub"),
+                format!("\"{path}{file}\" is no path of a hub"),
             )
-        })?;
+        };
+        let base = self.endpoint.as_str().trim_end_matches('/');
+        let mut url: Url = format!("{base}/{path}").parse().map_err(|_| no_path())?;
+        if !file.is_empty() {
+            // The path ends in a slash: its last segment is empty, and is replaced.
+            let leads_elsewhere = |part: &str| part.is_empty() || part == "." || part == "..";
+            if file.split('/').any(leads_elsewhere) {
+                return Err(no_path());
+            }
+            let mut segments = url.path_segments_mut().map_err(|()| no_path())?;
+            segments.pop_if_empty().extend(file.split('/'));
+        }
         let request = self.http.get(url);
         Ok(match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -222,6 +243,12 @@ impl Hub {
     }
 }
 
+/// Whether no two files have one name, and their names are in the order of their paths.
+fn have_names_of_their_own(files: &[&Sibling]) -> bool {
+    let name = |file: &Sibling| file.rfilename.rsplit('/').next().map(str::to_owned);
+    files.windows(2).all(|pair| name(pair[0]) < name(pair[1]))
+}
+
 impl Listing {
     /// Bytes of the files that a job needs, as far as the listing tells them.
     ///
@@ -231,30 +258,61 @@ impl Listing {
         Ok(self.wanted(uri)?.iter().filter_map(|file| file.size).sum())
     }
 
-    /// The files that a job needs: of a model its configuration, tokenizer and safetensors, never code or pickles.
+    /// The files that a job needs: of a model its configuration, tokenizer and safetensors, never code or pickles;
+    /// of a dataset those that the URI names, in the order of their paths.
     fn wanted(&self, uri: &HubUri) -> Result<Vec<&Sibling>, Failure> {
-        let chosen: Vec<&Sibling> = match &uri.file {
-            Some(path) => self
-                .files
-                .iter()
-                .filter(|file| file.rfilename == *path)
-                .collect(),
-            None => self
-                .files
-                .iter()
-                .filter(|file| model_files::belongs(&file.rfilename))
-                .collect(),
-        };
-        match &uri.file {
-            Some(path) if chosen.is_empty() => {
-                return Err(Failure::new(
-                    Code::SourceNotFound,
-                    format!("{uri} holds no {path}"),
-                ));
+        let files = self.files.iter();
+        match (uri.kind, &uri.file) {
+            (HubKind::Model, _) => {
+                let paths: Vec<&str> = files.clone().map(|file| file.rfilename.as_str()).collect();
+                layout::check(uri, &paths)?;
+                Ok(files
+                    .filter(|file| model_files::belongs(&file.rfilename))
+                    .collect())
             }
-            Some(_) => {}
-            None => model_files::check(uri, chosen.iter().map(|file| file.rfilename.as_str()))?,
+            (HubKind::Dataset, Some(pattern)) => {
+                let named = files.filter(|file| matches(pattern, &file.rfilename));
+                let mut named: Vec<&Sibling> = named.collect();
+                if named.is_empty() {
+                    return Err(self.names_no_file(uri));
+                }
+                if named.len() > MOST_SHARDS {
+                    return Err(Failure::new(
+                        Code::LimitExceeded,
+                        format!(
+                            "{uri} names {} files; at most {MOST_SHARDS} are taken",
+                            named.len()
+                        ),
+                    ));
+                }
+                named.sort_by(|one, other| one.rfilename.cmp(&other.rfilename));
+                Ok(named)
+            }
+            (HubKind::Dataset, None) => Err(self.names_no_file(uri)),
         }
-        Ok(chosen)
+    }
+
+    /// The refusal of a URI that names no data file, with those that the repository has.
+    fn names_no_file(&self, uri: &HubUri) -> Failure {
+        let paths = self.files.iter().map(|file| file.rfilename.as_str());
+        let what = match &uri.file {
+            Some(file) => format!("holds no {file}"),
+            None => "names no file".to_owned(),
+        };
+        let repository = HubUri {
+            file: None,
+            ..uri.clone()
+        };
+        let remedy = match data_files::patterns(paths, uri.file.as_deref()) {
+            Some(patterns) => format!("name one of: {patterns}"),
+            None => format!(
+                "the repository has no data files at this revision; its conversion to parquet may be at {}",
+                repository.at("refs/convert/parquet")
+            ),
+        };
+        Failure::new(
+            Code::SourceNotFound,
+            format!("{repository} {what}; {remedy}"),
+        )
     }
 }

@@ -2,9 +2,12 @@
 //! into a cache.
 
 pub mod archive;
+mod archive_entries;
 pub mod bucket;
 pub mod cache;
+mod data_files;
 pub mod download;
+pub mod fetched;
 pub mod hub;
 pub mod model_files;
 pub mod roots;
@@ -12,6 +15,8 @@ pub mod upload;
 pub mod uri;
 
 use std::path::PathBuf;
+
+use strum::VariantArray;
 
 use crate::artifact::incoming::Upload;
 use crate::checkpoint::config::Config;
@@ -28,10 +33,12 @@ use crate::prune::recipe::{Recipe, Source};
 use crate::prune::watch::Watch;
 use bucket::Buckets;
 use cache::{Cache, Held};
+pub use fetched::Fetched;
+use fetched::Names;
 use hub::Hub;
 use roots::Roots;
 use upload::{ARCHIVE, Uploads};
-use uri::{HubKind, HubUri, SourceUri};
+use uri::{HubKind, HubUri, Scheme, SourceUri};
 
 /// Room for the small files of a model beside its weights.
 const SMALL_FILES_BYTES: u64 = 1 << 30;
@@ -50,14 +57,6 @@ pub struct Sources {
 struct Remote {
     hub: Hub,
     cache: Cache,
-}
-
-/// A recipe's sources on this machine, for as long as this lives.
-#[derive(Debug)]
-pub struct Fetched {
-    /// Where they are.
-    pub places: Places,
-    _held: Vec<Held>,
 }
 
 impl Sources {
@@ -109,6 +108,17 @@ impl Sources {
         }
     }
 
+    /// The schemes of URIs that lead somewhere.
+    pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
+        let leads = |scheme: &Scheme| match scheme {
+            Scheme::File => !self.roots.is_empty(),
+            Scheme::Hf => self.remote.is_some(),
+            Scheme::S3 => self.buckets.is_some(),
+            Scheme::Upload => self.uploads.is_some(),
+        };
+        Scheme::VARIANTS.iter().copied().filter(leads)
+    }
+
     /// Reads an upload: whether it is what was announced, and what its name says.
     ///
     /// # Errors
@@ -116,6 +126,8 @@ impl Sources {
     pub async fn admit(&self, upload: &Upload, watch: &dyn Watch) -> Result<(), Failure> {
         let held = self.uploads()?.entry(&self.tenant, upload, watch).await?;
         let (folder, name) = (held.path().to_owned(), upload.name.clone());
+        let path = within(&held, name.ends_with(ARCHIVE), &name);
+        let names = Names::one(path, &name);
         let opened = tokio::task::spawn_blocking(move || {
             if name.ends_with(ARCHIVE) {
                 let limits = Limits::default();
@@ -129,6 +141,7 @@ impl Sources {
         opened
             .await
             .map_err(|error| Failure::new(Code::Internal, error.to_string()))?
+            .map_err(|failure| names.told(failure))
     }
 
     /// The recipe with every revision replaced by the commit that it names now, so that each attempt, and
@@ -202,6 +215,14 @@ impl Sources {
         watch: &dyn Watch,
     ) -> Result<Fetched, Failure> {
         let mut held = Vec::new();
+        let sources = [
+            Some(&recipe.model),
+            Some(&recipe.calibration.source),
+            recipe
+                .evaluation
+                .as_ref()
+                .map(|evaluation| &evaluation.source),
+        ];
         let model = self
             .fetch_one(&recipe.model, HubKind::Model, &mut held, watch)
             .await?;
@@ -220,7 +241,13 @@ impl Sources {
             ),
             None => None,
         };
+        let names = Names::of(sources.into_iter().zip([
+            Some(&model),
+            Some(&calibration),
+            evaluation.as_ref(),
+        ]));
         Ok(Fetched {
+            names,
             places: Places {
                 model,
                 calibration,
@@ -228,7 +255,7 @@ impl Sources {
                 out,
                 device: Device::Cpu,
             },
-            _held: held,
+            held,
         })
     }
 
@@ -243,11 +270,12 @@ impl Sources {
             SourceUri::File(path) => self.roots.resolve(&source.uri, &path),
             SourceUri::Hub(uri) => {
                 let entry = self.remote()?.entry(&uri, watch).await?;
-                let path = match &uri.file {
-                    Some(file) => entry
-                        .path()
-                        .join(file.rsplit('/').next().unwrap_or_default()),
-                    None => entry.path().to_owned(),
+                // Shards of one data set are a folder, as a model is.
+                let path = match (&uri.file, uri.pattern()) {
+                    (Some(file), None) => {
+                        within(&entry, false, file.rsplit('/').next().unwrap_or_default())
+                    }
+                    _ => entry.path().to_owned(),
                 };
                 held.push(entry);
                 Ok(path)

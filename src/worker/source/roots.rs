@@ -25,6 +25,12 @@ impl Roots {
         Ok(Self(resolved.collect::<Result<_, _>>()?))
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The path with its links resolved.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     let root = tempfile::tempdir_in("/dev/shm").expect("room in memory");
     let folder = root.path().join("folder");
     std::fs::create_dir(&folder).expect("room in memory");
-    let whole = unpack(bytes, &folder, CAP_BYTES).is_ok();
+    let whole = unpack(std::io::Cursor::new(bytes), &folder, CAP_BYTES).is_ok();
     let entries = |folder| std::fs::read_dir(folder).expect("it is there");
     assert_eq!(entries(root.path()).count(), 1, "something escaped");
     let mut total = 0;

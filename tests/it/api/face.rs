@@ -196,6 +196,7 @@ impl Face {
             capabilities: Arc::new(Capabilities {
                 devices: vec![optin::job::Device::Cpu],
                 model_types: vec!["bert".into()],
+                uri_schemes: vec!["file", "hf"],
                 workers: 1,
             }),
         };

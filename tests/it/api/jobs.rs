@@ -1,13 +1,15 @@
 //! Jobs over HTTP: created, read, waited for, listed, canceled, retried, deleted.
 
+use optin::artifact::manifest::Manifest;
+use optin::job::JobId;
 use optin::job::store::{JobStore, Outcome};
-use optin::prune::failure::Code;
+use optin::prune::failure::{Code, Failure};
 use optin::prune::stage::Stage;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 use super::face::{Face, request};
-use crate::fixture::job::failure;
+use crate::fixture::job::{failure, report};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -203,6 +205,82 @@ async fn progress_is_told_with_percent_and_eta() {
     );
     let eta = job["progress"]["eta_ms"].as_i64().unwrap();
     assert!((200..20_000).contains(&eta), "{eta}");
+}
+
+/// Whatever the last heartbeat had told: it comes before the end.
+#[tokio::test]
+async fn a_job_that_ended_tells_all_done_or_where_it_stopped() {
+    let face = Face::new().await;
+    let begun = async || {
+        let id = face.created().await;
+        let lease = face.claim().await;
+        for done in [0, 2] {
+            let stage = Some(Stage::Verifying);
+            let beat = face.jobs.heartbeat(&lease, stage, done, 4, 60_000);
+            beat.await.unwrap();
+        }
+        (id, lease)
+    };
+    let job = async |id: &JobId| face.get(&format!("/v1/jobs/{id}")).await.json();
+
+    let (id, lease) = begun().await;
+    let outcome = Outcome::Succeeded {
+        report: Box::new(report()),
+        manifest: Manifest::default(),
+    };
+    face.jobs.finish(&lease, outcome).await.unwrap();
+    let told = job(&id).await;
+    assert_eq!(told["state"], "succeeded");
+    assert_eq!(told["stage"], json!(null));
+    assert_eq!(
+        told["progress"],
+        json!({"done": 4, "total": 4, "percent": 100.0, "eta_ms": null})
+    );
+
+    let (id, lease) = begun().await;
+    let here = Failure::new(Code::InvalidData, "a row").in_stage(Stage::Verifying);
+    face.jobs
+        .finish(&lease, Outcome::Failed(here))
+        .await
+        .unwrap();
+    let told = job(&id).await;
+    assert_eq!(
+        (&told["state"], &told["stage"]),
+        (&json!("failed"), &json!("verifying"))
+    );
+    assert_eq!(
+        told["progress"],
+        json!({"done": 2, "total": 4, "percent": 50.0, "eta_ms": null})
+    );
+
+    let (id, lease) = begun().await;
+    let later = Failure::new(Code::InvalidData, "a row").in_stage(Stage::Publishing);
+    face.jobs
+        .finish(&lease, Outcome::Failed(later))
+        .await
+        .unwrap();
+    let told = job(&id).await;
+    assert_eq!(
+        told["stage"], "publishing",
+        "where it failed, not where it was last heard of"
+    );
+    assert_eq!(
+        told["progress"],
+        json!({"done": 0, "total": 0, "percent": null, "eta_ms": null})
+    );
+
+    let (id, lease) = begun().await;
+    let again = Failure::new(Code::StorageError, "a disk").in_stage(Stage::Verifying);
+    face.jobs
+        .finish(&lease, Outcome::Failed(again))
+        .await
+        .unwrap();
+    let told = job(&id).await;
+    assert_eq!(
+        (&told["state"], &told["stage"]),
+        (&json!("queued"), &json!(null))
+    );
+    assert_eq!(told["progress"]["percent"], json!(null));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Requests that are wrong, and what surrounds every request.
 
+use optin::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 use serde_json::{Value, json};
+use strum::VariantArray;
 
 use super::face::{Face, request};
 
@@ -367,13 +369,19 @@ async fn the_service_says_how_it_is_and_what_it_can_do() {
     assert_eq!(face.get("/livez").await.bytes, b"ok\n");
     assert_eq!(face.get("/readyz").await.bytes, b"ok\n");
     let capabilities = face.get("/v1/capabilities").await.json();
-    assert_eq!(
-        (
-            &capabilities["model_types"][0],
-            &capabilities["uri_schemes"][0]
-        ),
-        (&json!("bert"), &json!("file"))
-    );
+    assert_eq!(capabilities["model_types"], json!(["bert"]));
+    assert_eq!(capabilities["uri_schemes"], json!(["file", "hf"]));
+    for (list, words) in [
+        ("metrics", json!(Metric::VARIANTS)),
+        ("estimators", json!(Estimator::VARIANTS)),
+        ("trajectories", json!(Trajectory::VARIANTS)),
+        ("compensations", json!(Compensation::VARIANTS)),
+        ("importances", json!(Importance::VARIANTS)),
+        ("token_weights", json!(TokenWeights::VARIANTS)),
+    ] {
+        assert_eq!(capabilities[list], words, "{list}");
+    }
+    assert!(capabilities["metrics"].to_string().contains("latency_ms"));
     assert_eq!(
         face.get("/openapi.json").await.json()["info"]["title"],
         "optin"

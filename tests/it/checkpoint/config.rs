@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 use super::{open, refused, tiny, with_config};
+use crate::fixture::bert::Tiny;
 
 #[test]
 fn a_whole_checkpoint_opens() {
@@ -35,7 +36,7 @@ fn a_folder_without_config() {
 
 #[test]
 fn a_config_that_is_no_object() {
-    for text in ["", "[]", "{", "\u{1}"] {
+    for text in ["[]", "{", "\u{1}"] {
         let folder = tiny();
         std::fs::write(folder.path().join("config.json"), text).unwrap();
         refused(
@@ -156,4 +157,30 @@ fn labels_and_problems() {
     );
     assert!(problem(json!({"num_labels": 2, "problem_type": "regression"})).is_err());
     assert!(problem(json!({"id2label": {}})).is_err());
+}
+
+/// As transformers would read it: two labels where none are named.
+#[test]
+fn a_head_of_another_size_without_labels_in_the_config_is_told_the_key_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let tiny = Tiny {
+        labels: 1,
+        ..Tiny::default()
+    };
+    tiny.write(folder.path());
+    with_config(folder.path(), "id2label", Value::Null);
+    refused(
+        folder.path(),
+        Code::InvalidCheckpoint,
+        &["has 1 outputs", "transformers takes 2", "\"num_labels\": 1"],
+    );
+    with_config(folder.path(), "num_labels", json!(1));
+    open(folder.path(), &Limits::default()).unwrap();
+    // Where it names them, the two do not fit each other.
+    with_config(folder.path(), "num_labels", json!(3));
+    refused(
+        folder.path(),
+        Code::InvalidCheckpoint,
+        &["[1, 24]", "config.json asks for [3, 24]"],
+    );
 }

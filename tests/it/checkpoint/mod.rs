@@ -3,6 +3,8 @@
 
 mod ages;
 mod config;
+mod disguised;
+mod elsewhere;
 mod shards;
 mod tokenizer;
 mod weights;

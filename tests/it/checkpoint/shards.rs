@@ -86,3 +86,38 @@ fn shards_that_are_missing_doubled_or_elsewhere() {
     .unwrap();
     refused(folder.path(), Code::InvalidCheckpoint, &["another shard"]);
 }
+
+#[test]
+fn an_index_that_names_nothing_or_promises_what_no_shard_holds() {
+    let index = |text: serde_json::Value| {
+        let folder = tiny();
+        shard(folder.path());
+        let path = folder.path().join("model.safetensors.index.json");
+        std::fs::write(path, text.to_string()).unwrap();
+        folder
+    };
+    for (text, word) in [
+        (json!({"weight_map": {}}), "names no shards"),
+        (json!({"metadata": {}}), "no weight_map"),
+        (json!({"weight_map": ["a"]}), "no weight_map"),
+    ] {
+        refused(
+            index(text).path(),
+            Code::InvalidCheckpoint,
+            &["model.safetensors.index.json", word],
+        );
+    }
+    let folder = tiny();
+    shard(folder.path());
+    let none: Vec<OutTensor> = Vec::new();
+    let second = folder.path().join("model-00002-of-00002.safetensors");
+    write(&second, &none, None).unwrap();
+    refused(
+        folder.path(),
+        Code::InvalidCheckpoint,
+        &[
+            "is missing",
+            "model-00002-of-00002.safetensors, which does not hold it",
+        ],
+    );
+}

@@ -94,6 +94,7 @@ impl House {
         let data = folder.path().join("data");
         std::fs::create_dir_all(data.join("model")).unwrap();
         std::fs::write(data.join("model/config.json"), "{}").unwrap();
+        std::fs::write(data.join("model/model.safetensors"), "weights").unwrap();
         std::fs::write(data.join("train.tsv"), "text\n").unwrap();
         let jobs = Arc::new(
             SqliteStore::open(&folder.path().join("jobs.sqlite"))

@@ -1,0 +1,27 @@
+//! The model card of a cut model.
+
+use optin::prune::report::Report;
+use optin::prune::surgery::card::card;
+use serde_json::Value;
+
+use crate::fixture::job::report;
+
+#[test]
+fn the_card_names_the_device_that_was_measured() {
+    for (device, words) in [("cpu", "ms (one CPU)"), ("cuda", "ms (one GPU)")] {
+        let report = Report {
+            device: device.to_owned(),
+            ..report()
+        };
+        let text = card(&report, &["modeling.py"]);
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn a_report_of_an_earlier_release_was_measured_on_a_cpu() {
+    let mut document: Value = serde_json::to_value(report()).unwrap();
+    document.as_object_mut().unwrap().remove("device");
+    let report: Report = serde_json::from_value(document).unwrap();
+    assert_eq!(report.device, "cpu");
+}

@@ -1,0 +1,126 @@
+//! Files that are not what their names say: a download that went wrong, or another format under a new name.
+
+use optin::checkpoint::content::Content;
+use optin::prune::failure::Code;
+
+use super::{refused, tiny};
+
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\n\
+    oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 133466304\n";
+
+#[test]
+fn weights_that_are_something_else_are_told() {
+    let cases: [(&[u8], Code, &[&str]); 8] = [
+        (
+            POINTER.as_bytes(),
+            Code::InvalidCheckpoint,
+            &["is a Git LFS pointer, not the weights", "git lfs pull"],
+        ),
+        (
+            b"\n<!DOCTYPE html><html class=\"\"><title>Log In</title>",
+            Code::InvalidCheckpoint,
+            &["is a web page", "hf download"],
+        ),
+        (
+            b"PK\x03\x04\0\0\x08\x08\0\0\0\0\0\0\0\0\0\0archive/data.pkl",
+            Code::UnsafeFormat,
+            &["PyTorch", "safe_serialization"],
+        ),
+        (
+            b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j",
+            Code::UnsafeFormat,
+            &["PyTorch", "safe_serialization"],
+        ),
+        (
+            b"\x1f\x8b\x08\0\0\0\0\0\0\x03",
+            Code::InvalidCheckpoint,
+            &["gzip", "unpack"],
+        ),
+        (
+            b"PK\x03\x04\0\0\x08\x08\0\0\0\0\0\0\0\0\0\0model.safetensors",
+            Code::InvalidCheckpoint,
+            &["zip archive"],
+        ),
+        (b"GGUF\x03\0\0\0\0\0", Code::InvalidCheckpoint, &["GGUF"]),
+        (
+            b"",
+            Code::InvalidCheckpoint,
+            &["is empty", "fetch it again"],
+        ),
+    ];
+    for (content, code, words) in cases {
+        let folder = tiny();
+        std::fs::write(folder.path().join("model.safetensors"), content).unwrap();
+        refused(
+            folder.path(),
+            code,
+            &[words, &["model.safetensors"]].concat(),
+        );
+    }
+}
+
+#[test]
+fn a_length_that_looks_like_another_format_is_a_length() {
+    // Headers of 640 and of 35,615 bytes begin as a pickle and as gzip do.
+    for length in [0x0280_u64, 0x8b1f] {
+        let mut first = length.to_le_bytes().to_vec();
+        first.extend_from_slice(b"{\"a\"");
+        assert_eq!(Content::of_weights(&first), None);
+        assert!(Content::of(&first).is_some());
+    }
+}
+
+#[test]
+fn small_files_that_are_something_else_are_told() {
+    for (content, word) in [
+        (POINTER, "Git LFS pointer"),
+        ("<html><body>Log in</body></html>", "web page"),
+        ("", "is empty"),
+    ] {
+        let folder = tiny();
+        std::fs::write(folder.path().join("config.json"), content).unwrap();
+        refused(
+            folder.path(),
+            Code::InvalidCheckpoint,
+            &["config.json", word],
+        );
+    }
+}
+
+#[test]
+fn a_config_that_is_no_json_is_told_by_its_place() {
+    for (text, words) in [
+        ("[1]", ["no JSON object", "a list"]),
+        ("3", ["no JSON object", "a single value"]),
+        ("\u{feff}{}", ["byte order mark", "without one"]),
+        ("{\"a\": 1,\n\"b\"", ["too early", "line 2"]),
+        (
+            "{\"a\": 1,\n\"b\" 2}",
+            ["line 2, column 5", "no valid JSON"],
+        ),
+        (
+            "{\"a\": 1,\n \"layer_norm_eps\": NaN}",
+            ["line 2 holds NaN", "number"],
+        ),
+        ("{\"a\": -Infinity}", ["line 1 holds Infinity", "number"]),
+    ] {
+        let folder = tiny();
+        std::fs::write(folder.path().join("config.json"), text).unwrap();
+        refused(
+            folder.path(),
+            Code::InvalidCheckpoint,
+            &[&words[..], &["config.json"]].concat(),
+        );
+    }
+}
+
+/// As in Python's reader, which transformers uses.
+#[test]
+fn of_a_key_that_stands_twice_the_last_counts() {
+    let folder = tiny();
+    let path = folder.path().join("config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replacen('{', "{\"model_type\": \"gpt2\",", 1);
+    std::fs::write(&path, text).unwrap();
+    super::open(folder.path(), &optin::checkpoint::limits::Limits::default()).unwrap();
+}
