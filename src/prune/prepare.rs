@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use safetensors::Dtype;
+
 use super::Places;
 use super::digest::Digest;
 use super::failure::{Code, Failure};
@@ -95,6 +97,7 @@ impl Prepared {
         let mut notes = tokenizer.notes().to_vec();
         notes.extend(read_otherwise(&calibration, evaluation.as_ref()));
         notes.extend(left_behind(&unused));
+        notes.extend(stored_narrow(&weights));
         Ok(Self {
             weights,
             device: places.device.clone(),
@@ -208,6 +211,16 @@ fn left_behind(unused: &[String]) -> Option<String> {
             "The checkpoint holds tensors that the model does not read, which the result lacks: {named} and {more} more."
         )),
     }
+}
+
+/// That another library may compute in the stored type.
+fn stored_narrow(weights: &Weights) -> Option<String> {
+    let mut types = weights.entries().map(|entry| entry.dtype);
+    let dtype = types.find(|dtype| *dtype != Dtype::F32)?;
+    Some(format!(
+        "Weights are stored as {dtype:?}, and figures are those of float32. transformers 5 computes in the stored type unless it is \
+         given dtype=torch.float32."
+    ))
 }
 
 /// Of all that a configuration says, hex.

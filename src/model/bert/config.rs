@@ -57,7 +57,7 @@ impl BertConfig {
             positions: size(config, "max_position_embeddings", MOST_WIDTH)?,
             segments: config.usize_or("type_vocab_size", 2)?,
             activation,
-            norm_epsilon: config.f64_or("layer_norm_eps", 1e-12)?,
+            norm_epsilon: norm_epsilon(config)?,
             problem: config.problem()?,
             counts_labels: config.counts_labels(),
         })
@@ -65,6 +65,17 @@ impl BertConfig {
 
     pub(super) fn layers(&self) -> usize {
         self.heads.len()
+    }
+}
+
+/// What keeps a norm's root from 0.
+fn norm_epsilon(config: &Config) -> Result<f64, CheckpointError> {
+    let epsilon = config.f64_or("layer_norm_eps", 1e-12)?;
+    match epsilon > 0.0 && epsilon < 1.0 {
+        true => Ok(epsilon),
+        false => Err(CheckpointError::Invalid(format!(
+            "config.json: layer_norm_eps is {epsilon}; it must lie between 0 and 1"
+        ))),
     }
 }
 

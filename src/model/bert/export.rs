@@ -32,6 +32,17 @@ const CARRIED: &[&str] = &[
     "use_cache",
 ];
 
+/// Keys that have no effect: they are left out without a word.
+const WITHOUT_EFFECT: &[&str] = &[
+    "directionality",
+    "gradient_checkpointing",
+    "pooler_fc_size",
+    "pooler_num_attention_heads",
+    "pooler_num_fc_layers",
+    "pooler_size_per_head",
+    "pooler_type",
+];
+
 /// Keys that are written anew, or say what every result says.
 const REPLACED: &[&str] = &[
     "_name_or_path",
@@ -104,7 +115,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
     for (key, value) in source {
         if CARRIED.contains(&key.as_str()) {
             map.insert(key.clone(), value.clone());
-        } else if !REPLACED.contains(&key.as_str()) {
+        } else if ![REPLACED, WITHOUT_EFFECT].concat().contains(&key.as_str()) {
             left_out.push(key.clone());
         }
     }

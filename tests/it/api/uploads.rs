@@ -37,7 +37,8 @@ async fn an_upload_is_announced_found_and_removed() {
 async fn what_cannot_be_an_upload_is_refused() {
     let face = Face::new().await;
     for body in [
-        announced("train.parquet", 3),
+        announced("train.parquet.gz", 3),
+        announced("train.xlsx", 3),
         announced("../train.tsv", 3),
         announced(".tsv", 3),
         announced("train.tsv", 0),

@@ -74,6 +74,7 @@ fn sizes_that_cannot_be() {
             "list of whole numbers",
         ),
         ("id2label", json!({"0": "a", "2": "c"}), "no name for \"1\""),
+        ("layer_norm_eps", json!(-1e-12), "between 0 and 1"),
         ("hidden_act", json!("softplus"), "supported are gelu"),
         ("hidden_act", json!("prelu"), "learned weights"),
         ("position_embedding_type", json!("relative_key"), "absolute"),
