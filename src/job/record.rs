@@ -217,7 +217,7 @@ impl Record {
         Ok(())
     }
 
-    /// The attempt ends.
+    /// The attempt ends. A worker that did not hear the answer may write the same end again: it changes nothing.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
@@ -227,6 +227,9 @@ impl Record {
         outcome: Outcome,
         now: UnixMs,
     ) -> Result<(), StoreError> {
+        if self.has_ended(lease, &outcome) {
+            return Ok(());
+        }
         self.check(lease)?;
         match outcome {
             Outcome::Succeeded { report, manifest } => {
@@ -241,6 +244,24 @@ impl Record {
             }
         }
         Ok(())
+    }
+
+    /// Whether this attempt has ended in this way already.
+    fn has_ended(&self, lease: &Lease, outcome: &Outcome) -> bool {
+        if self.hold.is_some() || self.job.attempt != lease.attempt {
+            return false;
+        }
+        match outcome {
+            Outcome::Succeeded { manifest, .. } => self.manifest.as_ref() == Some(manifest),
+            Outcome::Interrupted => self.job.state == State::Queued,
+            Outcome::Failed(failure) => match self.job.state {
+                // It was put back for another attempt, which nobody has taken yet.
+                State::Queued => failure.code.retryable(),
+                State::Canceled => failure.code == Code::Canceled,
+                State::Failed | State::Expired => self.job.failure.as_ref() == Some(failure),
+                State::Running | State::Canceling | State::Succeeded => false,
+            },
+        }
     }
 
     /// Someone asks it to stop.

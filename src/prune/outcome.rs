@@ -174,7 +174,7 @@ fn remarks(evaluation: Option<&EvaluationReport>) -> Vec<String> {
     };
     let unlabelled = (evaluation.unlabelled_rows > 0).then(|| {
         format!(
-            "{} rows of the evaluation have no label and were left out.",
+            "Rows of the evaluation that have no label were left out: {}.",
             evaluation.unlabelled_rows
         )
     });

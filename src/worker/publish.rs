@@ -7,7 +7,8 @@ use super::reporter::Reporter;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::{BadPart, Key};
 use crate::artifact::manifest::Manifest;
-use crate::job::Lease;
+use crate::job::store::StoreError;
+use crate::job::{Lease, Scope};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 use crate::telemetry::metric;
@@ -42,8 +43,20 @@ impl Worker {
         Ok(manifest)
     }
 
-    /// Removes what this attempt stored. What cannot be removed now goes with the next attempt, or with the job.
+    /// Removes what this attempt stored, unless it was published: an attempt whose end was written, but whose worker did
+    /// not hear so, owns the job's files. What cannot be removed now goes with the next attempt, or with the job.
     pub(super) async fn discard(&self, lease: &Lease) {
+        match self.is_published(lease).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, "the attempt's files are the job's result; they stay");
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, %error, "whether an attempt's files are published is not known; they stay behind");
+                return;
+            }
+        }
         let removed = match Key::attempt(&lease.job.to_string(), lease.attempt) {
             Ok(prefix) => self
                 .artifacts
@@ -55,6 +68,23 @@ impl Worker {
         if let Err(failure) = removed {
             tracing::warn!(job = %lease.job, attempt = lease.attempt, %failure, "files of a dropped attempt stay behind");
         }
+    }
+
+    /// Whether the job's manifest names files of this attempt.
+    async fn is_published(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let manifest = match self.jobs.manifest(&Scope::Service, lease.job).await {
+            Ok(manifest) => manifest.unwrap_or_default(),
+            Err(StoreError::NotFound(_)) => Manifest::default(),
+            Err(error) => return Err(error),
+        };
+        let Ok(own) = Key::attempt(&lease.job.to_string(), lease.attempt) else {
+            return Ok(false);
+        };
+        let is_own = |key: &str| {
+            let rest = key.strip_prefix(own.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        Ok(manifest.files.iter().any(|file| is_own(&file.key)))
     }
 }
 

@@ -149,6 +149,10 @@ fn the_same_rows_in_every_format() {
             "{\"version\": 1, \"data\": [{\"text\": \"a b\", \"label\": 0}, {\"text\": \"c\", \"label\": 1}]}",
         ),
         (
+            "pandas.json",
+            "{\"text\": {\"7\": \"a b\", \"9\": \"c\"}, \"label\": {\"7\": 0, \"9\": 1}}",
+        ),
+        (
             "columns.json",
             "{\"text\": [\"a b\", \"c\"], \"label\": [0, 1]}",
         ),

@@ -29,7 +29,8 @@ pub(super) fn lines(file: &str, text: &str) -> Result<Contents, DataError> {
     Ok(of_objects(objects))
 }
 
-/// Reads a whole document: an array of objects, an object with one such array, an object of columns, or JSON lines.
+/// Reads a whole document: an array of objects, an object with one such array, an object of columns, or JSON lines. A
+/// column is an array, or an object keyed by row indices.
 ///
 /// # Errors
 /// When it is none of these.
@@ -90,12 +91,37 @@ fn of_one_object(file: &str, fields: Vec<(String, Value)>) -> Result<Contents, D
         let names = fields.iter().map(|(name, _)| name.clone()).collect();
         return Ok(Contents::new(names, rows.collect()));
     }
+    if let Some(contents) = of_indexed_columns(&fields) {
+        return Ok(contents);
+    }
     if arrays.is_empty() {
         return Ok(of_objects(vec![(1, fields)]));
     }
     Err(DataError::Invalid(format!(
         "{file} is a JSON object that is no table; write an array of objects, or one object a line (.jsonl)"
     )))
+}
+
+/// Columns whose values are keyed by the same row indices, as pandas writes a table unless it is told otherwise.
+fn of_indexed_columns(fields: &[(String, Value)]) -> Option<Contents> {
+    let columns: Vec<_> = fields
+        .iter()
+        .map(|(_, value)| value.as_object())
+        .collect::<Option<_>>()?;
+    let indices = columns.first()?;
+    if indices.is_empty()
+        || !columns
+            .iter()
+            .all(|column| column.keys().eq(indices.keys()))
+    {
+        return None;
+    }
+    let rows = indices.keys().enumerate().map(|(row, index)| Row {
+        line: row + 1,
+        cells: columns.iter().map(|column| cell(&column[index])).collect(),
+    });
+    let names = fields.iter().map(|(name, _)| name.clone()).collect();
+    Some(Contents::new(names, rows.collect()))
 }
 
 /// Columns in the order in which their keys are first seen.

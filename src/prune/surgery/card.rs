@@ -107,7 +107,8 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     writeln!(
         text,
         "`trust_remote_code` runs `{}` of this folder: layers have different widths here, which the\n\
-         stock classes cannot hold. `verify.json` has inputs and the logits that they must give.\n",
+         stock classes cannot hold. Without it transformers takes the stock class, which stops with \"size mismatch\".\n\
+         Configuration and tokenizer need no such leave. `verify.json` has inputs and the logits that they must give.\n",
         companions.join("`, `")
     )?;
     if !report.notes.is_empty() {

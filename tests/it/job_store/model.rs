@@ -7,6 +7,7 @@ use optin::prune::failure::Code;
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
+use std::mem::Discriminant;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
@@ -56,6 +57,8 @@ struct Known {
     spent: i64,
     /// While it runs: whether its lease holds.
     holds: bool,
+    /// The attempt that wrote an end last, and which.
+    ended: Option<(i64, Discriminant<Outcome>)>,
 }
 
 const ATTEMPTS: i64 = 3;
@@ -67,6 +70,14 @@ impl Known {
             State::Running => !self.holds && self.spent < ATTEMPTS,
             _ => false,
         }
+    }
+
+    /// Whether this attempt was ended in this way, and nothing came after it.
+    fn was_ended_by(&self, lease: &Lease, end: Discriminant<Outcome>) -> bool {
+        let interrupted = std::mem::discriminant(&Outcome::Interrupted);
+        self.ended == Some((lease.attempt, end))
+            && self.attempt == lease.attempt
+            && (end != interrupted || self.state == State::Queued)
     }
 
     /// Nobody will end it but a claim or a sweep.
@@ -124,6 +135,7 @@ impl Model {
                     attempt: 0,
                     spent: 0,
                     holds: false,
+                    ended: None,
                 });
             }
             Call::Claim { holds } => self.claim(store, holds).await,
@@ -215,6 +227,13 @@ impl Model {
             return;
         };
         let answer = store.finish(&lease, outcome.clone()).await;
+        let end = std::mem::discriminant(&outcome);
+        let job = self.job(lease.job);
+        if !good && job.was_ended_by(&lease, end) {
+            // A worker that did not hear the first answer: nothing changes.
+            assert_eq!(answer.unwrap().state, job.state);
+            return;
+        }
         if !good {
             assert!(
                 matches!(answer, Err(StoreError::LeaseLost(_))),
@@ -223,6 +242,7 @@ impl Model {
             return;
         }
         let job = self.job(lease.job);
+        job.ended = Some((lease.attempt, end));
         match outcome {
             Outcome::Succeeded { .. } => job.state = State::Succeeded,
             Outcome::Failed(_) => job.state = State::Failed,

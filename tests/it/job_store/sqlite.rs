@@ -1,5 +1,6 @@
 //! The SQLite store: the list of behaviours, and what is its own.
 
+use optin::job::queue::Quota;
 use optin::job::store::JobStore;
 use optin::job::store::sqlite::{OpenError, SqliteStore};
 use optin::job::{Scope, State};
@@ -90,6 +91,27 @@ async fn raw(path: &Path, statement: &'static str) -> Result<(), sqlx::Error> {
         .execute(&mut connection)
         .await
         .map(|_| ())
+}
+
+/// A full disk makes SQLite take back a transaction by itself; a trigger does the same here.
+#[tokio::test]
+async fn a_transaction_that_the_database_took_back_does_not_stop_later_ones() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    raw(
+        &path,
+        "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END",
+    )
+    .await
+    .unwrap();
+    for _ in 0..3 {
+        let refused = store.create(new_job("a"), None, Quota::default()).await;
+        assert!(refused.is_err());
+    }
+    raw(&path, "DROP TRIGGER full").await.unwrap();
+    let job = created(&store, new_job("a")).await;
+    assert_eq!(store.get(&Scope::Service, job.id).await.unwrap(), job);
+    assert_eq!(claimed(&store, 1_000).await.1.job, job.id);
 }
 
 #[tokio::test]

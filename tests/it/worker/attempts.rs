@@ -5,9 +5,12 @@ use optin::job::store::JobStore;
 use optin::job::{JobId, NewJob, Scope, State};
 use optin::prune::failure::{Code, Failure};
 use optin::prune::stage::Stage;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use super::{House, success, until_stopped};
+use crate::fixture::deaf::Deaf;
 use crate::fixture::job::{claimer, created, report};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +53,37 @@ async fn a_result_is_published_with_every_file() {
         (7, 7)
     );
     assert_eq!(house.attempts_left(), 0);
+}
+
+/// The end was written, but the answer was lost: once while there was time to ask again, and for longer than the lease.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_whose_publication_was_not_heard_of_keeps_its_files() {
+    for lost in [1, 1_000] {
+        let deaf = |inner| -> Arc<dyn JobStore> {
+            Arc::new(Deaf {
+                inner,
+                ends_to_lose: AtomicUsize::new(lost),
+            })
+        };
+        let house = House::over(deaf, 700, |_, places, _| success(places)).await;
+        let job = created(house.jobs.as_ref(), house.job()).await;
+        let ended = house.ended(job.id).await;
+        assert_eq!((ended.state, ended.attempt), (State::Succeeded, 1));
+        // Longer than the worker asks again.
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        let manifest = house.jobs.manifest(&Scope::Service, job.id).await;
+        let manifest = manifest.unwrap().unwrap();
+        assert_eq!(manifest.files.len(), 2);
+        for file in manifest.files {
+            let key = Key::parse(&file.key).unwrap();
+            assert_eq!(
+                house.artifacts.size(&key).await.unwrap(),
+                file.bytes,
+                "{}",
+                file.name
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

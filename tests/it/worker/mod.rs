@@ -90,6 +90,15 @@ impl House {
         lease_ms: u64,
         script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
     ) -> Self {
+        Self::over(|store| store, lease_ms, script).await
+    }
+
+    /// The same, whose worker sees its job store through another.
+    async fn over(
+        seen: impl FnOnce(Arc<dyn JobStore>) -> Arc<dyn JobStore>,
+        lease_ms: u64,
+        script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir_all(data.join("model")).unwrap();
@@ -115,7 +124,7 @@ impl House {
             script: Box::new(script),
         });
         let sources = Sources::new(Roots::new(&[data]).unwrap());
-        let store: Arc<dyn JobStore> = Arc::clone(&jobs) as Arc<dyn JobStore>;
+        let store = seen(Arc::clone(&jobs) as Arc<dyn JobStore>);
         let scratch = Arc::new(Scratch::open(&folder.path().join("work")).unwrap());
         let worker = Worker::new(
             store,

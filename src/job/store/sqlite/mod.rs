@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{Connection as _, Row as _, Sqlite, Transaction};
 
 use super::{
     Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, KEY_LIFETIME_MS, Outcome, QueueDepth,
@@ -71,6 +71,12 @@ impl SqliteStore {
         // One connection writes: writers queue here, where waiting is fair, and not at the file's lock.
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            // A full disk makes SQLite take a transaction back by itself, which its connection never hears of: it would
+            // refuse every later one. Such a connection is closed, and another is opened.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(usable) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(failed)?;

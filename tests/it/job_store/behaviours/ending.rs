@@ -1,11 +1,53 @@
 //! Jobs end, each in one way.
 
-use optin::job::store::{JobFilter, Outcome};
+use optin::job::store::{JobFilter, Outcome, StoreError};
 use optin::job::{Scope, State};
 use optin::prune::failure::Code;
 
 use super::{LONG_MS, SHORT_MS, Store, past, succeeded, types};
 use crate::fixture::job::{claimed, claimer, created, failure, new_job};
+
+/// A worker that did not hear the answer writes the end again; what was published stays published.
+pub async fn an_end_that_is_written_twice_is_one_end(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+    let first = store.finish(&lease, succeeded()).await.unwrap();
+    let second = store.finish(&lease, succeeded()).await.unwrap();
+    assert_eq!(second, first);
+    assert_eq!(
+        types(&store, job.id)
+            .await
+            .iter()
+            .filter(|name| *name == "succeeded")
+            .count(),
+        1
+    );
+    // Another end is refused, as ever.
+    let other = store
+        .finish(&lease, Outcome::Failed(failure(Code::InvalidData)))
+        .await;
+    assert!(matches!(other, Err(StoreError::LeaseLost(id)) if id == job.id));
+
+    let job = created(store.as_ref(), new_job("a")).await;
+    let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+    let failed = || Outcome::Failed(failure(Code::InvalidData));
+    let first = store.finish(&lease, failed()).await.unwrap();
+    assert_eq!(store.finish(&lease, failed()).await.unwrap(), first);
+    assert_eq!(store.get(&Scope::Service, job.id).await.unwrap(), first);
+
+    created(store.as_ref(), new_job("a")).await;
+    let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
+    let first = store.finish(&lease, Outcome::Interrupted).await.unwrap();
+    assert_eq!(
+        store.finish(&lease, Outcome::Interrupted).await.unwrap(),
+        first
+    );
+    assert_eq!(first.state, State::Queued);
+    // Once somebody else has taken the job up, the first worker's word is worth nothing.
+    claimed(store.as_ref(), LONG_MS).await;
+    let late = store.finish(&lease, Outcome::Interrupted).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost(_))));
+}
 
 pub async fn cancel_ends_a_queued_job_and_asks_a_running_one(store: Store) {
     let queued = created(store.as_ref(), new_job("a")).await;

@@ -83,6 +83,7 @@ macro_rules! conformance {
             many_claimers_share_jobs_without_a_double_or_a_loss,
             a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced,
             a_heartbeat_keeps_the_lease_and_writes_progress,
+            an_end_that_is_written_twice_is_one_end,
             cancel_ends_a_queued_job_and_asks_a_running_one,
             a_result_that_was_ready_before_the_cancel_request_counts,
             what_would_be_tried_again_is_canceled_when_asked_to_stop,
