@@ -89,7 +89,9 @@ pub async fn a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced(store: 
     assert_eq!(store.manifest(&Scope::Service, job.id).await.unwrap(), None);
     let ended = store.finish(&new, succeeded()).await.unwrap();
     assert_eq!(ended.state, State::Succeeded);
-    lost(store.finish(&new, succeeded()).await.map(|_| ()));
+    lost(store.finish(&old, succeeded()).await.map(|_| ()));
+    // The holder's own end, written again, is the same end.
+    assert_eq!(store.finish(&new, succeeded()).await.unwrap(), ended);
     assert_eq!(
         types(&store, job.id).await,
         ["queued", "started", "requeued", "started", "succeeded"]
