@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::SharedJournal;
 use super::reporter::{Reporter, Stop};
-use super::{Worker, heartbeat};
+use super::{Worker, heartbeat, within};
 use crate::artifact::manifest::Manifest;
 use crate::job::store::{Outcome, StoreError};
 use crate::job::{Job, Lease};
@@ -27,7 +27,13 @@ const FINISH_RETRY: Duration = Duration::from_millis(250);
 
 impl Worker {
     /// Works on a job until it is done, fails, or must stop.
-    pub(super) async fn attempt(&self, job: Job, lease: Lease, shutdown: &CancellationToken) {
+    pub(super) async fn attempt(
+        &self,
+        job: Job,
+        lease: Lease,
+        claimed: Instant,
+        shutdown: &CancellationToken,
+    ) {
         tracing::info!(job = %lease.job, attempt = lease.attempt, "attempt started");
         // An attempt before this one may have been killed while it stored its files; the fence keeps it from
         // publishing them.
@@ -50,6 +56,7 @@ impl Worker {
                 &lease,
                 &reporter,
                 &self.options,
+                claimed,
                 shutdown,
             );
             tokio::pin!(work);
@@ -160,7 +167,8 @@ impl Worker {
         let succeeded = matches!(outcome, Outcome::Succeeded { .. });
         let start = Instant::now();
         loop {
-            match self.jobs.finish(lease, outcome.clone()).await {
+            let left = self.options.lease.saturating_sub(start.elapsed());
+            match within(left, self.jobs.finish(lease, outcome.clone())).await {
                 Ok(job) => {
                     metrics::counter!(metric::ATTEMPTS, "outcome" => name).increment(1);
                     tracing::info!(job = %lease.job, attempt = lease.attempt, outcome = name, state = job.state.as_str(), "attempt ended");

@@ -5,33 +5,40 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::reporter::{Reporter, Stop};
-use super::{Options, millis};
+use super::{Options, millis, within};
 use crate::job::Lease;
 use crate::job::store::{JobStore, StoreError};
 
-/// Beats until the attempt must stop; then asks the core to stop and ends.
+/// Beats until the attempt must stop; then asks the core to stop and ends. `claimed` is when the lease was asked for.
 pub(super) async fn beat(
     jobs: &dyn JobStore,
     lease: &Lease,
     reporter: &Reporter,
     options: &Options,
+    claimed: Instant,
     shutdown: &CancellationToken,
 ) {
-    let mut last = Instant::now();
+    // The lease was renewed after this moment, at the earliest.
+    let mut last = claimed;
     loop {
         tokio::select! {
             () = tokio::time::sleep(options.heartbeat) => {}
             () = shutdown.cancelled() => return reporter.stop(Stop::Shutdown),
         }
-        match once(jobs, lease, reporter, options).await {
-            Ok(None) => last = Instant::now(),
+        // A beat ends before its lease does, and the work with it.
+        let left = options
+            .lease
+            .saturating_sub(last.elapsed() + 2 * options.heartbeat);
+        let sent = Instant::now();
+        match within(left, once(jobs, lease, reporter, options)).await {
+            Ok(None) => last = sent,
             Ok(Some(reason)) => {
                 reporter.stop(reason);
                 // A cancel request stops the core, not the lease: the end must still be written.
                 if reason == Stop::LeaseLost {
                     return;
                 }
-                last = Instant::now();
+                last = sent;
             }
             Err(error) => {
                 tracing::warn!(job = %lease.job, attempt = lease.attempt, %error, "a heartbeat failed; trying again");

@@ -17,7 +17,7 @@ pub mod source;
 pub mod sweeper;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -25,12 +25,16 @@ use tracing::Instrument;
 
 use crate::artifact::store::ArtifactStore;
 use crate::job::queue::{Claimer, Device, Quota};
-use crate::job::store::JobStore;
+use crate::job::store::{JobStore, StoreError};
 use crate::job::trace::TraceParent;
+use crate::job::{Job, Lease};
 use crate::telemetry::metric;
 use pruner::Pruner;
 use scratch::Scratch;
 use source::Sources;
+
+/// A worker that is told to stop waits so long for an answer of the database.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -93,7 +97,8 @@ impl Worker {
             lease_ms: millis(self.options.lease),
         };
         while !stop.is_cancelled() {
-            match self.jobs.claim(&claimer).await {
+            let asked = Instant::now();
+            match self.claim(&claimer, &stop).await {
                 Ok(Some((job, lease))) => {
                     metrics::counter!(metric::CLAIMS).increment(1);
                     let trace_id = job
@@ -102,7 +107,9 @@ impl Worker {
                         .map_or("", TraceParent::trace_id)
                         .to_owned();
                     let span = tracing::info_span!("attempt", trace_id);
-                    self.attempt(job, lease, &stop).instrument(span).await;
+                    self.attempt(job, lease, asked, &stop)
+                        .instrument(span)
+                        .await;
                 }
                 Ok(None) => self.rest(&stop).await,
                 Err(error) => {
@@ -114,12 +121,44 @@ impl Worker {
         tracing::info!(worker = %self.options.name, "worker stopped");
     }
 
+    /// Claims, within the time of a lease: a database that never answers must not hold the worker. Told to stop, it waits
+    /// a little for the answer, for a job that was claimed is to be given back.
+    async fn claim(
+        &self,
+        claimer: &Claimer,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Job, Lease)>, StoreError> {
+        let most = self.options.lease;
+        let told = async {
+            stop.cancelled().await;
+            tokio::time::sleep(most.min(LAST_ANSWER)).await;
+        };
+        tokio::select! {
+            claimed = within(most, self.jobs.claim(claimer)) => claimed,
+            () = told => Ok(None),
+        }
+    }
+
     async fn rest(&self, stop: &CancellationToken) {
         tokio::select! {
             () = self.wake.notified() => {}
             () = tokio::time::sleep(self.options.poll) => {}
             () = stop.cancelled() => {}
         }
+    }
+}
+
+/// What a call of the job store answers in this time.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when there is no answer: what was asked may have been done.
+async fn within<T>(
+    most: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(most, call).await {
+        Ok(answer) => answer,
+        Err(late) => Err(StoreError::Unavailable(Box::new(late))),
     }
 }
 

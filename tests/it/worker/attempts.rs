@@ -6,7 +6,7 @@ use optin::job::{JobId, NewJob, Scope, State};
 use optin::prune::failure::{Code, Failure};
 use optin::prune::stage::Stage;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{House, success, until_stopped};
@@ -63,6 +63,7 @@ async fn a_result_whose_publication_was_not_heard_of_keeps_its_files() {
             Arc::new(Deaf {
                 inner,
                 ends_to_lose: AtomicUsize::new(lost),
+                silent: Arc::default(),
             })
         };
         let house = House::over(deaf, 700, |_, places, _| success(places)).await;
@@ -84,6 +85,71 @@ async fn a_result_whose_publication_was_not_heard_of_keeps_its_files() {
             );
         }
     }
+}
+
+/// A house whose worker's database goes silent while `silent` is true; `stopped` tells that its first run has ended.
+async fn silenced(silent: &Arc<AtomicBool>, stopped: &Arc<AtomicBool>, lease_ms: u64) -> House {
+    let (silent, stopped) = (Arc::clone(silent), Arc::clone(stopped));
+    let deaf = move |inner| -> Arc<dyn JobStore> {
+        Arc::new(Deaf {
+            inner,
+            ends_to_lose: AtomicUsize::new(0),
+            silent,
+        })
+    };
+    House::over(deaf, lease_ms, move |run, places, watch| match run {
+        1 => {
+            let failure = until_stopped(watch);
+            stopped.store(true, Ordering::SeqCst);
+            Err(failure)
+        }
+        _ => success(places),
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_ends_with_its_lease_when_heartbeats_are_not_answered() {
+    let silent = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::default();
+    let house = silenced(&silent, &stopped, 1_000).await;
+    let job = created(house.jobs.as_ref(), house.job()).await;
+    house.scoring(job.id).await;
+    silent.store(true, Ordering::SeqCst);
+    let start = Instant::now();
+    while !stopped.load(Ordering::SeqCst) {
+        assert!(
+            start.elapsed() < Duration::from_millis(1_500),
+            "it works past its lease"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // It goes on by itself once the database answers.
+    silent.store(false, Ordering::SeqCst);
+    let ended = house.ended(job.id).await;
+    assert_eq!((ended.state, ended.attempt), (State::Succeeded, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_claim_is_not_answered_hears_that_it_is_to_stop() {
+    let silent = Arc::new(AtomicBool::new(true));
+    let house = silenced(&silent, &Arc::default(), 500).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    house.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(3), house.worker)
+        .await
+        .expect("the worker stops")
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_is_not_answered_is_made_again() {
+    let silent = Arc::new(AtomicBool::new(true));
+    let house = silenced(&silent, &Arc::default(), 500).await;
+    let job = created(house.jobs.as_ref(), house.job()).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    silent.store(false, Ordering::SeqCst);
+    house.scoring(job.id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
