@@ -1,6 +1,6 @@
 //! The label column of a table: one way of reading it for all rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -129,45 +129,37 @@ fn classes(
     wanted: Option<LabelReading>,
 ) -> Result<Vec<Option<Label>>, DataError> {
     let mut texts = texts(table, rows, column)?;
-    if !labels.iter().any(|label| label == UNLABELLED) {
+    let is_class = labels.iter().any(|label| label == UNLABELLED);
+    if !is_class || wanted == Some(LabelReading::Indices) {
         for text in &mut texts {
-            *text = text.filter(|text| index(text, 1) != Some(-1));
+            *text = text.filter(|text| whole(text) != Some(-1));
         }
     }
-    let named = names_of(table, column);
+    let named = table.classes.get(&table.names[column]);
     let by_name = Names::new(labels);
     let name = |text: &str| {
-        by_name.class(
-            named
-                .and_then(|names| of_index(text, names))
-                .unwrap_or(text),
-        )
+        let own = named.and_then(|names| of_index(text, names));
+        by_name.class(own.unwrap_or(text))
     };
+    // A class called "true" is meant by its name.
+    let has_flags = labels.len() == 2
+        && ["true", "false"]
+            .iter()
+            .all(|flag| by_name.class(flag).is_none());
     let indexed = |text: &str| {
-        let class = index(text, labels.len())?;
-        usize::try_from(class)
-            .ok()
-            .filter(|&class| class < labels.len())
+        let flag = has_flags.then(|| flag(text)).flatten();
+        let class = usize::try_from(flag.or_else(|| whole(text))?).ok()?;
+        (class < labels.len()).then_some(class)
     };
     let present: Vec<&str> = texts.iter().flatten().copied().collect();
-    let fits = |reading: LabelReading| match reading {
-        LabelReading::Names => present.iter().all(|text| name(text).is_some()),
-        LabelReading::Indices => present.iter().all(|text| indexed(text).is_some()),
-    };
-    let reading = match wanted {
-        Some(reading) => reading,
-        None if fits(LabelReading::Names) => {
-            // A class called "true" is meant by its name.
-            let number = |text: &str| text.parse::<f64>().is_ok();
-            let differs = || {
-                let mut numbers = present.iter().filter(|text| number(text));
-                numbers.find(|text| indexed(text) != name(text))
-            };
+    let by_names = present.iter().all(|text| name(text).is_some());
+    let by_indices = present.iter().all(|text| indexed(text).is_some());
+    let reading = match (wanted, by_names, by_indices) {
+        (Some(reading), ..) => reading,
+        (None, true, true) => {
+            let differs = present.iter().find(|text| indexed(text) != name(text));
             // Names that the file itself gives to its indices leave no doubt.
-            if named.is_none()
-                && fits(LabelReading::Indices)
-                && let Some(text) = differs()
-            {
+            if let Some(text) = differs.filter(|_| named.is_none()) {
                 return Err(ambiguous(
                     table,
                     column,
@@ -179,8 +171,9 @@ fn classes(
             }
             LabelReading::Names
         }
-        None if fits(LabelReading::Indices) => LabelReading::Indices,
-        None => nearest(&present, &name, &indexed),
+        (None, true, false) => LabelReading::Names,
+        (None, false, true) => LabelReading::Indices,
+        (None, false, false) => nearest(&present, &name, &indexed),
     };
     let class = |text: &str| match reading {
         LabelReading::Names => name(text),
@@ -212,15 +205,8 @@ fn nearest(
     }
 }
 
-/// A whole number, which may be written as a float (pandas writes a column with a gap so); `true` and `false` are 1 and 0
-/// where there are at most two classes.
-fn index(text: &str, classes: usize) -> Option<i64> {
-    if classes <= 2 && text.eq_ignore_ascii_case("true") {
-        return Some(1);
-    }
-    if classes <= 2 && text.eq_ignore_ascii_case("false") {
-        return Some(0);
-    }
+/// A whole number, which may be written as a float: pandas writes a column with a gap so.
+fn whole(text: &str) -> Option<i64> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(whole);
     }
@@ -228,13 +214,19 @@ fn index(text: &str, classes: usize) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i64)
 }
 
-/// Names that the file gives to the indices of a column.
-fn names_of(table: &Table, column: usize) -> Option<&[String]> {
-    table.classes.get(&table.names[column]).map(Vec::as_slice)
+/// `true` and `false` are 1 and 0.
+fn flag(text: &str) -> Option<i64> {
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    match (is("true"), is("false")) {
+        (true, _) => Some(1),
+        (_, true) => Some(0),
+        _ => None,
+    }
 }
 
+/// The name that the file gives to an index.
 fn of_index<'a>(text: &str, names: &'a [String]) -> Option<&'a str> {
-    let index = usize::try_from(index(text, names.len())?).ok()?;
+    let index = usize::try_from(whole(text)?).ok()?;
     names.get(index).map(String::as_str)
 }
 
@@ -242,8 +234,8 @@ fn of_index<'a>(text: &str, names: &'a [String]) -> Option<&'a str> {
 struct Names<'a> {
     exact: HashMap<&'a str, usize>,
     folded: HashMap<String, Option<usize>>,
-    /// A name that two labels share.
-    twice: Option<&'a str>,
+    /// Names that several labels share.
+    shared: HashSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
@@ -251,11 +243,11 @@ impl<'a> Names<'a> {
         let mut names = Self {
             exact: HashMap::new(),
             folded: HashMap::new(),
-            twice: None,
+            shared: HashSet::new(),
         };
         for (class, label) in labels.iter().enumerate() {
             if names.exact.insert(label, class).is_some() {
-                names.twice.get_or_insert(label);
+                names.shared.insert(label);
             }
             names
                 .folded
@@ -266,9 +258,9 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// Names that two labels share name no class.
+    /// A name that several labels share names no class.
     fn class(&self, text: &str) -> Option<usize> {
-        if self.twice == Some(text) {
+        if self.shared.contains(text) {
             return None;
         }
         let exact = self.exact.get(text).copied();
@@ -297,14 +289,14 @@ fn unknown(
     let place = at(table, row, column);
     let known = listed(labels);
     let last = labels.len().saturating_sub(1);
-    DataError::Invalid(match (reading, names.twice) {
+    DataError::Invalid(match (reading, names.shared.contains(text)) {
         (LabelReading::Indices, _) => format!(
             "{place}: \"{text}\" is no index of a class, as the column's other labels are; indices are 0 to {last} for {known} (config.json, id2label)"
         ),
-        (LabelReading::Names, Some(twice)) => format!(
-            "{place}: \"{text}\" cannot be told apart, for id2label has the name \"{twice}\" twice; rename one, or write indices, 0 to {last}"
+        (LabelReading::Names, true) => format!(
+            "{place}: \"{text}\" cannot be told apart, for several classes of id2label have this name; rename them, or write indices, 0 to {last}"
         ),
-        (LabelReading::Names, None) => format!(
+        (LabelReading::Names, false) => format!(
             "{place}: \"{text}\" is no label of this model; its labels are {known} (config.json, id2label), or 0 to {last}"
         ),
     })
@@ -326,7 +318,7 @@ fn ambiguous(
         )
     };
     DataError::Invalid(format!(
-        "{}, column \"{}\": \"{text}\" may be the name of {} or the index of {}; say which by mapping \"labels\": \"{}\" or \"{}\"",
+        "{}, column \"{}\": \"{text}\" may be the name of {} or the index of {}; say which by mapping \"labels\" (--labels): \"{}\" or \"{}\"",
         table.file,
         table.names[column],
         label(by_name),

@@ -7,6 +7,8 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Rows of the file.
     pub rows: usize,
+    /// Fields of the file: rows times columns.
+    pub fields: usize,
 }
 
 impl Default for Limits {
@@ -14,6 +16,7 @@ impl Default for Limits {
         Self {
             file_bytes: 1 << 30,
             rows: 10_000_000,
+            fields: 100_000_000,
         }
     }
 }

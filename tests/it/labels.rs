@@ -61,7 +61,7 @@ fn a_column_that_fits_both_readings_is_refused() {
         &[
             "name of class 0 (\"1\")",
             "index of class 1 (\"2\")",
-            "\"labels\": \"names\" or \"indices\"",
+            "mapping \"labels\" (--labels): \"names\" or \"indices\"",
         ],
     );
     let by = |reading| column(&["1"], &classes(&["1", "2"]), Some(reading)).unwrap();
@@ -100,7 +100,12 @@ fn booleans_are_one_and_zero_of_two_classes() {
         indices(&["true", "False", "TRUE"], &["ham", "spam"]),
         [1, 0, 1].map(Some)
     );
-    // Names win.
+    // A class of that name is meant by its name.
+    refused(
+        &["true", "false"],
+        &["true", "other"],
+        &["\"false\" is no label"],
+    );
     assert_eq!(
         indices(&["true", "false"], &["true", "false"]),
         [0, 1].map(Some)
@@ -138,7 +143,17 @@ fn rows_without_a_label_are_none() {
 
 #[test]
 fn names_that_two_classes_share() {
-    refused(&["same"], &["same", "same"], &["\"same\" twice"]);
+    refused(
+        &["same"],
+        &["same", "same"],
+        &["\"same\" cannot be told apart", "several classes"],
+    );
+    refused(
+        &["b"],
+        &["a", "a", "b", "b"],
+        &["\"b\" cannot be told apart"],
+    );
+    refused(&["c"], &["a", "a", "b"], &["\"c\" is no label"]);
     assert_eq!(indices(&["1", "0"], &["same", "same"]), [1, 0].map(Some));
     // Without regard to case they cannot be told apart, as written they can.
     assert_eq!(indices(&["A", "a"], &["A", "a"]), [0, 1].map(Some));

@@ -324,12 +324,81 @@ fn a_folder_of_shards_is_one_table() {
         "{}",
         table.place(2)
     );
+    // A key that some rows lack is null there.
     place.file("train/c-00002.jsonl", "{\"other\": \"d\"}\n");
-    refused(&folder, &["c-00002.jsonl", "a-00000.jsonl", "one table"]);
+    let table = read(&folder).unwrap();
+    assert_eq!(table.names, ["text", "other"]);
+    assert_eq!(
+        cells(&table)[2..],
+        [[text("c"), Cell::Null], [Cell::Null, text("d")]]
+    );
     place.file("train/d.tsv", "text\nw\n");
     refused(&folder, &["different formats", "d.tsv"]);
     std::fs::create_dir(place.0.path().join("empty")).unwrap();
     refused(&place.0.path().join("empty"), &["no data file", ".parquet"]);
+}
+
+#[test]
+fn shards_of_other_columns_or_classes() {
+    let place = Place::new();
+    place.file("csv/a.csv", "text,label\na,0\n");
+    place.file("csv/b.csv", "label,text\n0,b\n");
+    refused(
+        &place.0.path().join("csv"),
+        &["b.csv", "a.csv", "one table"],
+    );
+    let folder = place.0.path().join("parquet");
+    std::fs::create_dir(&folder).unwrap();
+    for (shard, order) in [("a", r#"["neg", "pos"]"#), ("b", r#"["pos", "neg"]"#)] {
+        let path = folder.join(format!("{shard}.parquet"));
+        parquet(&path, &[(Some("a"), 0)], Compression::SNAPPY, Some(order));
+    }
+    refused(&folder, &["b.parquet names the classes", "a.parquet"]);
+}
+
+#[test]
+fn limits_hold_before_rows_are_made() {
+    let place = Place::new();
+    let limited = |path: &Path, limits: &Limits, word: &str| {
+        let rows = Table::read(path, true, limits).map(|table| table.rows.len());
+        assert_says(&rows.unwrap_err().into(), Code::LimitExceeded, &[word]);
+    };
+    let limits = Limits {
+        fields: 1_000_000,
+        rows: 3_000,
+        ..Limits::default()
+    };
+    // Each row brings a key of its own.
+    let keys: String = (0..2_000)
+        .map(|row| format!("{{\"k{row}\": 1}}\n"))
+        .collect();
+    limited(
+        &place.file("wide.jsonl", keys),
+        &limits,
+        "2000 rows of 2000 columns",
+    );
+    for (name, row) in [
+        ("a.tsv", "w\n"),
+        ("a.csv", "w\n"),
+        ("a.jsonl", "{\"text\": \"w\"}\n"),
+    ] {
+        limited(
+            &place.file(name, row.repeat(4_000)),
+            &limits,
+            "more than 3000 rows",
+        );
+    }
+    // Shards share what is allowed, as it is unpacked.
+    let text = "text\n".to_owned() + &"w ".repeat(3_000);
+    for shard in ["a", "b"] {
+        let packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
+        place.file(&format!("shards/{shard}.tsv.zst"), packed);
+    }
+    let limits = Limits {
+        file_bytes: 8_000,
+        ..Limits::default()
+    };
+    limited(&place.0.path().join("shards"), &limits, "b.tsv.zst");
 }
 
 #[test]
@@ -347,6 +416,24 @@ fn columns_of_one_name() {
         &place.file("a.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"),
         &["line 1", "the key \"text\" twice"],
     );
+    for nested in [
+        "{\"data\": [{\"text\": \"a\", \"text\": \"b\"}]}",
+        "{\"text\": {\"0\": \"a\", \"0\": \"b\"}}",
+        "[{\"text\": \"a\", \"text\": \"b\"}]",
+    ] {
+        let path = place.file("a.json", nested);
+        refused(&path, &["a.json", "twice; remove one"]);
+    }
+}
+
+#[test]
+fn one_column_of_sentences_is_no_table_of_another_kind() {
+    let place = Place::new();
+    let sentences = "text, as it was said\nyes; no, perhaps, never\n";
+    let table = read(&place.file("a.tsv", sentences)).unwrap();
+    assert_eq!(table.names, ["text, as it was said"]);
+    let table = read(&place.file("a.jsonl", "{\"text\": \"NaN is no number\"}\n")).unwrap();
+    assert_eq!(table.rows.len(), 1);
 }
 
 #[test]
@@ -399,9 +486,20 @@ fn files_that_are_no_table() {
         (
             "a.jsonl",
             b"{\"text\": \"a\", \"label\": NaN}\n",
-            "line 1 holds NaN or Infinity, which JSON does not have; write null",
+            "line 1 holds NaN, which JSON does not have; write null",
         ),
         ("a.jsonl", b"[1, 2]\n", "line 1 is no JSON object"),
+        (
+            "a.jsonl",
+            b"{\"text\": \"NaN\", \"label\": None}\n",
+            "line 1 holds None, which JSON does not have; write null",
+        ),
+        ("a.jsonl", b"{'text': 'a'}\n", "line 1 holds single quotes"),
+        (
+            "a.json",
+            b"[\n{\"text\": \"a\"},\n{\"text\" \"b\"}\n]",
+            "line 3 is not valid JSON (column",
+        ),
         (
             "a.jsonl",
             b"{\"text\": \"a\"\n",

@@ -1,9 +1,10 @@
 //! Tables of separated fields: `.tsv` (quotes are ordinary) and `.csv` (RFC 4180).
 
 use super::cell::Cell;
-use super::{Contents, Row};
+use super::{Contents, Row, check_fields};
 use crate::data::error::DataError;
 use crate::data::format::Format;
+use crate::data::limits::Limits;
 
 /// Reads a table. `has_header` says whether its first row names the columns; they are numbered otherwise.
 ///
@@ -14,10 +15,11 @@ pub(super) fn read(
     text: &str,
     format: Format,
     has_header: bool,
+    limits: &Limits,
 ) -> Result<Contents, DataError> {
     let records = match format {
-        Format::Csv => csv(file, text)?,
-        _ => tsv(text),
+        Format::Csv => csv(file, text, limits)?,
+        _ => tsv(file, text, limits)?,
     };
     let mut records = records.into_iter().peekable();
     let Some((_, first)) = records.peek() else {
@@ -28,8 +30,9 @@ pub(super) fn read(
         false => (0..first.len()).map(|column| column.to_string()).collect(),
     };
     if has_header {
-        refuse_other_separators(file, &names, format)?;
         records.next();
+        let sample = records.peek().map_or("", |(_, fields)| fields[0].as_str());
+        refuse_other_separators(file, &names, sample, format)?;
     }
     let rows = records.map(|(line, fields)| {
         if fields.len() != names.len() {
@@ -43,23 +46,25 @@ pub(super) fn read(
         Ok(Row { line, cells })
     });
     let rows = rows.collect::<Result<_, _>>()?;
-    Ok(Contents::new(names, rows))
+    Ok(Contents::new(names, rows, "line"))
 }
 
 /// Lines and their fields.
 type Records = Vec<(usize, Vec<String>)>;
 
-fn tsv(text: &str) -> Records {
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty());
-    lines
-        .map(|(index, line)| (index + 1, line.split('\t').map(str::to_owned).collect()))
-        .collect()
+fn tsv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
+    let mut records: Records = Vec::new();
+    let lines = text.lines().enumerate();
+    for (index, line) in lines.filter(|(_, line)| !line.is_empty()) {
+        let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
+        // The header is no row.
+        check_fields(file, records.len(), fields.len(), limits)?;
+        records.push((index + 1, fields));
+    }
+    Ok(records)
 }
 
-fn csv(file: &str, text: &str) -> Result<Records, DataError> {
+fn csv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -74,6 +79,7 @@ fn csv(file: &str, text: &str) -> Result<Records, DataError> {
         let line = record
             .position()
             .map_or(0, |position| position.line() as usize);
+        check_fields(file, records.len(), record.len(), limits)?;
         records.push((line, record.iter().map(str::to_owned).collect()));
     }
     // A quote that is never closed swallows the rest of the file into one field.
@@ -94,8 +100,13 @@ fn unclosed(text: &str, line: usize, fields: &[String]) -> bool {
     spans_lines && rest.map(|line| line.matches('"').count()).sum::<usize>() % 2 == 1
 }
 
-/// One column whose name holds another separator is a table of that other kind.
-fn refuse_other_separators(file: &str, names: &[String], format: Format) -> Result<(), DataError> {
+/// One column whose name and first row hold another separator equally often is a table of that other kind.
+fn refuse_other_separators(
+    file: &str,
+    names: &[String],
+    sample: &str,
+    format: Format,
+) -> Result<(), DataError> {
     let [only] = names else {
         return Ok(());
     };
@@ -103,7 +114,11 @@ fn refuse_other_separators(file: &str, names: &[String], format: Format) -> Resu
         Format::Csv => &[(';', "semicolons"), ('\t', "tabs"), ('|', "bars")],
         _ => &[(',', "commas"), (';', "semicolons"), ('|', "bars")],
     };
-    let Some((separator, plural)) = others.iter().find(|(other, _)| only.contains(*other)) else {
+    let found = others.iter().find(|(other, _)| {
+        let count = only.matches(*other).count();
+        count > 0 && count == sample.matches(*other).count()
+    });
+    let Some((separator, plural)) = found else {
         return Ok(());
     };
     let (own, remedy) = match (format, separator) {

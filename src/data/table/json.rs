@@ -1,32 +1,38 @@
 //! Tables of JSON: one object a line, an array of objects, or an object of columns.
 
-use std::collections::HashSet;
-use std::fmt;
+use std::collections::HashMap;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::cell::Cell;
-use super::{Contents, Row};
+use super::object::{Checked, TWICE};
+use super::{Contents, Row, check_fields};
 use crate::data::error::DataError;
+use crate::data::limits::Limits;
+
+/// A row: its number, and its fields by name.
+type Object = (usize, Map<String, Value>);
 
 /// Reads one object a line. Columns are the keys of all lines; what a line lacks is null.
 ///
 /// # Errors
 /// When a line is no JSON object, or holds a key twice.
-pub(super) fn lines(file: &str, text: &str) -> Result<Contents, DataError> {
+pub(super) fn lines(file: &str, text: &str, limits: &Limits) -> Result<Contents, DataError> {
     let mut objects = Vec::new();
     let lines = text.lines().enumerate();
     for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         let place = format!("{file}, line {}", index + 1);
-        let Object(fields) =
-            serde_json::from_str(line).map_err(|error| unreadable(&place, line, &error))?;
-        objects.push((index + 1, fields));
+        match serde_json::from_str(line) {
+            Ok(Checked(Value::Object(fields))) => objects.push((index + 1, fields)),
+            Ok(_) => return Err(no_object(&place)),
+            Err(error) => return Err(unreadable(&place, line, &error)),
+        }
+        check_fields(file, objects.len(), 1, limits)?;
     }
     if objects.is_empty() {
         return Err(DataError::Invalid(format!("{file} is empty")));
     }
-    Ok(of_objects(objects))
+    of_objects(file, objects, "line", limits)
 }
 
 /// Reads a whole document: an array of objects, an object with one such array, an object of columns, or JSON lines. A
@@ -34,121 +40,146 @@ pub(super) fn lines(file: &str, text: &str) -> Result<Contents, DataError> {
 ///
 /// # Errors
 /// When it is none of these.
-pub(super) fn document(file: &str, text: &str) -> Result<Contents, DataError> {
-    match serde_json::from_str::<Document>(text) {
-        Ok(Document::Rows(rows)) => {
-            let numbered = rows.into_iter().enumerate();
-            Ok(of_objects(
-                numbered
-                    .map(|(index, Object(fields))| (index + 1, fields))
-                    .collect(),
-            ))
-        }
-        Ok(Document::Object(Object(fields))) => of_one_object(file, fields),
+pub(super) fn document(file: &str, text: &str, limits: &Limits) -> Result<Contents, DataError> {
+    match serde_json::from_str(text) {
+        Ok(Checked(Value::Array(rows))) => of_array(file, rows, limits),
+        Ok(Checked(Value::Object(fields))) => of_one_object(file, fields, limits),
+        Ok(_) => Err(no_object(file)),
         // Several documents one after another are lines.
-        Err(error) if error.is_syntax() && text.trim_start().starts_with('{') => lines(file, text),
-        Err(error) => Err(unreadable(file, text, &error)),
+        Err(error) if error.is_syntax() && text.trim_start().starts_with('{') => {
+            lines(file, text, limits)
+        }
+        Err(error) => {
+            let place = format!("{file}, line {}", error.line());
+            let line = text.lines().nth(error.line().saturating_sub(1));
+            Err(unreadable(&place, line.unwrap_or_default(), &error))
+        }
     }
 }
 
+fn of_array(file: &str, rows: Vec<Value>, limits: &Limits) -> Result<Contents, DataError> {
+    let objects = rows.into_iter().enumerate().map(|(index, row)| match row {
+        Value::Object(fields) => Ok((index + 1, fields)),
+        _ => Err(no_object(&format!("{file}, row {}", index + 1))),
+    });
+    of_objects(file, objects.collect::<Result<_, _>>()?, "row", limits)
+}
+
 /// An object of columns, an object around an array of rows, or a single row.
-fn of_one_object(file: &str, fields: Vec<(String, Value)>) -> Result<Contents, DataError> {
-    let arrays: Vec<&Vec<Value>> = fields
+fn of_one_object(
+    file: &str,
+    mut fields: Map<String, Value>,
+    limits: &Limits,
+) -> Result<Contents, DataError> {
+    let arrays: Vec<String> = fields
         .iter()
-        .filter_map(|(_, value)| value.as_array())
+        .filter(|(_, value)| value.is_array())
+        .map(|(name, _)| name.clone())
         .collect();
-    if let [rows] = arrays.as_slice()
-        && rows.iter().all(Value::is_object)
-        && !rows.is_empty()
+    if let [name] = arrays.as_slice()
+        && is_array_of_objects(&fields[name])
+        && let Some(Value::Array(rows)) = fields.remove(name)
     {
-        let objects = rows.iter().enumerate().map(|(index, row)| {
-            let fields = row.as_object().into_iter().flatten();
-            (
-                index + 1,
-                fields
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect(),
-            )
-        });
-        return Ok(of_objects(objects.collect()));
+        return of_array(file, rows, limits);
     }
-    if arrays.len() == fields.len() && !arrays.is_empty() {
-        let length = arrays[0].len();
-        if let Some((name, column)) = fields
-            .iter()
-            .filter_map(|(name, value)| Some((name, value.as_array()?)))
-            .find(|(_, column)| column.len() != length)
-        {
-            return Err(DataError::Invalid(format!(
-                "{file}: column \"{name}\" has {} values where the first has {length}",
-                column.len()
-            )));
-        }
-        let rows = (0..length).map(|row| Row {
-            line: row + 1,
-            cells: arrays.iter().map(|column| cell(&column[row])).collect(),
-        });
-        let names = fields.iter().map(|(name, _)| name.clone()).collect();
-        return Ok(Contents::new(names, rows.collect()));
+    if !arrays.is_empty() && arrays.len() == fields.len() {
+        return of_columns(file, &fields, limits);
     }
-    if let Some(contents) = of_indexed_columns(&fields) {
+    if let Some(contents) = of_indexed_columns(file, &fields, limits)? {
         return Ok(contents);
     }
     if arrays.is_empty() {
-        return Ok(of_objects(vec![(1, fields)]));
+        return of_objects(file, vec![(1, fields)], "row", limits);
     }
     Err(DataError::Invalid(format!(
         "{file} is a JSON object that is no table; write an array of objects, or one object a line (.jsonl)"
     )))
 }
 
-/// Columns whose values are keyed by the same row indices, as pandas writes a table unless it is told otherwise.
-fn of_indexed_columns(fields: &[(String, Value)]) -> Option<Contents> {
-    let columns: Vec<_> = fields
+fn is_array_of_objects(value: &Value) -> bool {
+    let rows = value.as_array();
+    rows.is_some_and(|rows| !rows.is_empty() && rows.iter().all(Value::is_object))
+}
+
+/// Columns that are arrays of one length.
+fn of_columns(
+    file: &str,
+    fields: &Map<String, Value>,
+    limits: &Limits,
+) -> Result<Contents, DataError> {
+    let columns: Vec<(&String, &Vec<Value>)> = fields
         .iter()
-        .map(|(_, value)| value.as_object())
-        .collect::<Option<_>>()?;
-    let indices = columns.first()?;
-    if indices.is_empty()
-        || !columns
-            .iter()
-            .all(|column| column.keys().eq(indices.keys()))
-    {
-        return None;
+        .filter_map(|(name, value)| Some((name, value.as_array()?)))
+        .collect();
+    let length = columns.first().map_or(0, |(_, column)| column.len());
+    if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != length) {
+        return Err(DataError::Invalid(format!(
+            "{file}: column \"{name}\" has {} values where the first has {length}",
+            column.len()
+        )));
     }
-    let rows = indices.keys().enumerate().map(|(row, index)| Row {
+    check_fields(file, length, columns.len(), limits)?;
+    let rows = (0..length).map(|row| Row {
+        line: row + 1,
+        cells: columns
+            .iter()
+            .map(|(_, column)| cell(&column[row]))
+            .collect(),
+    });
+    let rows = rows.collect();
+    let names = columns.iter().map(|(name, _)| (*name).clone()).collect();
+    Ok(Contents::new(names, rows, "row"))
+}
+
+/// Columns whose values are keyed by the same row indices, as pandas writes a table unless it is told otherwise.
+fn of_indexed_columns(
+    file: &str,
+    fields: &Map<String, Value>,
+    limits: &Limits,
+) -> Result<Option<Contents>, DataError> {
+    let columns: Option<Vec<&Map<String, Value>>> = fields.values().map(Value::as_object).collect();
+    let Some(columns) = columns.filter(|columns| {
+        columns.first().is_some_and(|first| {
+            !first.is_empty() && columns.iter().all(|column| column.keys().eq(first.keys()))
+        })
+    }) else {
+        return Ok(None);
+    };
+    check_fields(file, columns[0].len(), columns.len(), limits)?;
+    let rows = columns[0].keys().enumerate().map(|(row, index)| Row {
         line: row + 1,
         cells: columns.iter().map(|column| cell(&column[index])).collect(),
     });
-    let names = fields.iter().map(|(name, _)| name.clone()).collect();
-    Some(Contents::new(names, rows.collect()))
+    let rows = rows.collect();
+    let names = fields.keys().cloned().collect();
+    Ok(Some(Contents::new(names, rows, "row")))
 }
 
 /// Columns in the order in which their keys are first seen.
-fn of_objects(objects: Vec<(usize, Vec<(String, Value)>)>) -> Contents {
+fn of_objects(
+    file: &str,
+    objects: Vec<Object>,
+    unit: &'static str,
+    limits: &Limits,
+) -> Result<Contents, DataError> {
+    let mut positions: HashMap<&str, usize> = HashMap::new();
     let mut names: Vec<String> = Vec::new();
-    let mut known = HashSet::new();
-    for (key, _) in objects.iter().flat_map(|(_, fields)| fields) {
-        if known.insert(key.clone()) {
+    for key in objects.iter().flat_map(|(_, fields)| fields.keys()) {
+        if !positions.contains_key(key.as_str()) {
+            positions.insert(key, names.len());
             names.push(key.clone());
         }
     }
-    let positions: std::collections::HashMap<&str, usize> = names
-        .iter()
-        .enumerate()
-        .map(|(position, name)| (name.as_str(), position))
-        .collect();
+    check_fields(file, objects.len(), names.len(), limits)?;
     let rows = objects.iter().map(|(line, fields)| {
         let mut cells = vec![Cell::Null; names.len()];
         for (key, value) in fields {
-            if let Some(&position) = positions.get(key.as_str()) {
-                cells[position] = cell(value);
-            }
+            cells[positions[key.as_str()]] = cell(value);
         }
         Row { line: *line, cells }
     });
     let rows = rows.collect();
-    Contents::new(names, rows)
+    Ok(Contents::new(names, rows, unit))
 }
 
 fn cell(value: &Value) -> Cell {
@@ -162,92 +193,49 @@ fn cell(value: &Value) -> Cell {
     }
 }
 
-/// Why a text is no JSON, in one place and in plain words.
-fn unreadable(place: &str, text: &str, error: &serde_json::Error) -> DataError {
-    let why = if error.is_data() {
+fn no_object(place: &str) -> DataError {
+    DataError::Invalid(format!(
+        "{place} is no JSON object; each row is an object like {{\"text\": \"..\", \"label\": 0}}"
+    ))
+}
+
+/// What Python writes and JSON does not have, and what to write instead.
+const FOREIGN: [(&str, &str); 7] = [
+    ("NaN", "NaN, which JSON does not have; write null"),
+    (
+        "Infinity",
+        "Infinity, which JSON does not have; write a number or null",
+    ),
+    ("nan", "nan, which JSON does not have; write null"),
+    ("None", "None, which JSON does not have; write null"),
+    ("True", "True, which JSON writes as true"),
+    ("False", "False, which JSON writes as false"),
+    ("'", "single quotes; JSON has double ones"),
+];
+
+/// Why a line is no JSON, in one place and in plain words.
+fn unreadable(place: &str, line: &str, error: &serde_json::Error) -> DataError {
+    if error.is_data() {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        match message.strip_prefix(TWICE) {
-            Some(key) => format!("has the key \"{key}\" twice; remove one"),
-            None => {
-                "is no JSON object; each row is an object like {\"text\": \"..\", \"label\": 0}"
-                    .to_owned()
+        return match message.strip_prefix(TWICE) {
+            Some(key) => {
+                DataError::Invalid(format!("{place} has the key \"{key}\" twice; remove one"))
             }
+            None => no_object(place),
+        };
+    }
+    // The column counts bytes, and may stand on the second sign of a word.
+    let from = line.floor_char_boundary(error.column().saturating_sub(2));
+    let rest = line[from..].trim_start_matches(['-', ' ', ':', ',', '[', '{']);
+    let foreign = FOREIGN.iter().find(|(word, _)| rest.starts_with(word));
+    let why = match foreign {
+        Some((_, told)) => format!("holds {told}"),
+        None if error.is_eof() => {
+            "ends in the middle of a JSON value; the file is truncated, or a row spans several lines"
+                .to_owned()
         }
-    } else if ["NaN", "Infinity"].iter().any(|word| text.contains(word)) {
-        "holds NaN or Infinity, which JSON does not have; write null".to_owned()
-    } else if error.is_eof() {
-        "ends in the middle of a JSON value; the file is truncated, or a row spans several lines"
-            .to_owned()
-    } else {
-        format!("is not valid JSON (column {})", error.column())
+        None => format!("is not valid JSON (column {})", error.column()),
     };
     DataError::Invalid(format!("{place} {why}"))
-}
-
-/// What stands before the key in the error of an [`Object`] that holds one twice.
-const TWICE: &str = "key twice: ";
-
-/// An object whose keys are checked to be different.
-struct Object(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Object;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let (mut fields, mut keys) = (Vec::new(), HashSet::new());
-                while let Some((key, value)) = map.next_entry::<String, Value>()? {
-                    if !keys.insert(key.clone()) {
-                        return Err(serde::de::Error::custom(format!("{TWICE}{key}")));
-                    }
-                    fields.push((key, value));
-                }
-                Ok(Object(fields))
-            }
-        }
-        deserializer.deserialize_map(Fields)
-    }
-}
-
-/// A whole file.
-enum Document {
-    Rows(Vec<Object>),
-    Object(Object),
-}
-
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Document;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an array of objects or an object")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<Document, A::Error> {
-                let mut rows = Vec::new();
-                while let Some(row) = seq.next_element()? {
-                    rows.push(row);
-                }
-                Ok(Document::Rows(rows))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Document, A::Error> {
-                Object::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-                    .map(Document::Object)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
 }

@@ -4,6 +4,7 @@ pub mod cell;
 mod content;
 mod delimited;
 mod json;
+mod object;
 mod parquet;
 
 use std::collections::HashMap;
@@ -45,14 +46,20 @@ struct Contents {
     names: Vec<String>,
     rows: Vec<Row>,
     classes: HashMap<String, Vec<String>>,
+    /// What a row is called in messages.
+    unit: &'static str,
+    /// Bytes that were made of the file.
+    bytes: u64,
 }
 
 impl Contents {
-    fn new(names: Vec<String>, rows: Vec<Row>) -> Self {
+    fn new(names: Vec<String>, rows: Vec<Row>, unit: &'static str) -> Self {
         Self {
             names,
             rows,
             classes: HashMap::new(),
+            unit,
+            bytes: 0,
         }
     }
 }
@@ -70,7 +77,7 @@ impl Table {
             false => {
                 let (format, packing) = known(&name)?;
                 let contents = contents(path, &name, format, packing, has_header, limits)?;
-                Self::new(name, contents, format)
+                Self::new(name, contents)
             }
         };
         if table.rows.is_empty() {
@@ -79,27 +86,16 @@ impl Table {
                 table.file
             )));
         }
-        if table.rows.len() > limits.rows {
-            return Err(DataError::Limit(format!(
-                "{} holds {} rows; at most {} are allowed",
-                table.file,
-                table.rows.len(),
-                limits.rows
-            )));
-        }
         Ok(table)
     }
 
-    fn new(file: String, contents: Contents, format: Format) -> Self {
+    fn new(file: String, contents: Contents) -> Self {
         Self {
             file,
             names: contents.names,
             rows: contents.rows,
             classes: contents.classes,
-            unit: match format {
-                Format::Tsv | Format::Csv | Format::JsonLines => "line",
-                Format::Json | Format::Parquet => "row",
-            },
+            unit: contents.unit,
             shards: Vec::new(),
         }
     }
@@ -145,23 +141,70 @@ impl Table {
         let mut left = *limits;
         for (path, own, format, packing) in files {
             let contents = contents(&path, &own, format, packing, has_header, &left)?;
-            let bytes = std::fs::metadata(&path).map_err(failed)?.len();
-            left.file_bytes = left.file_bytes.saturating_sub(bytes);
+            left.file_bytes = left.file_bytes.saturating_sub(contents.bytes);
             left.rows = left.rows.saturating_sub(contents.rows.len());
-            let table = whole.get_or_insert_with(|| {
-                let none = Contents::new(contents.names.clone(), Vec::new());
-                Self::new(name.to_owned(), none, format)
-            });
-            if table.names != contents.names {
-                return Err(DataError::Invalid(format!(
-                    "the columns of {own} are not those of {first}; the folder {name} must hold shards of one table"
-                )));
+            left.fields = left
+                .fields
+                .saturating_sub(contents.rows.len() * contents.names.len());
+            match &mut whole {
+                None => {
+                    let mut table = Self::new(name.to_owned(), contents);
+                    table.shards.push((0, own));
+                    whole = Some(table);
+                }
+                Some(table) => table.append(contents, own, format)?,
             }
-            table.shards.push((table.rows.len(), own));
-            table.rows.extend(contents.rows);
-            table.classes.extend(contents.classes);
         }
         whole.ok_or_else(|| DataError::NotFound(name.to_owned()))
+    }
+
+    /// Adds a shard. Shards of JSON may lack columns, for their rows may lack keys.
+    fn append(
+        &mut self,
+        contents: Contents,
+        shard: String,
+        format: Format,
+    ) -> Result<(), DataError> {
+        let first = self.shards.first().map_or("", |(_, first)| first);
+        let has_keys = matches!(format, Format::Json | Format::JsonLines);
+        if self.names != contents.names && !has_keys {
+            return Err(DataError::Invalid(format!(
+                "the columns of {shard} are not those of {first}; the folder {} must hold shards of one table",
+                self.file
+            )));
+        }
+        for (column, classes) in contents.classes {
+            let known = self
+                .classes
+                .entry(column)
+                .or_insert_with(|| classes.clone());
+            if *known != classes {
+                return Err(DataError::Invalid(format!(
+                    "{shard} names the classes of its labels in another way than {first} does; read one of them alone"
+                )));
+            }
+        }
+        let mut positions = Vec::new();
+        for name in contents.names {
+            let known = self.names.iter().position(|known| *known == name);
+            positions.push(known.unwrap_or(self.names.len()));
+            if known.is_none() {
+                self.names.push(name);
+            }
+        }
+        let columns = self.names.len();
+        for row in &mut self.rows {
+            row.cells.resize(columns, Cell::Null);
+        }
+        self.shards.push((self.rows.len(), shard));
+        self.rows.extend(contents.rows.into_iter().map(|row| {
+            let mut cells = vec![Cell::Null; columns];
+            for (cell, &position) in row.cells.into_iter().zip(&positions) {
+                cells[position] = cell;
+            }
+            Row { cells, ..row }
+        }));
+        Ok(())
     }
 
     /// Where a row is, for messages.
@@ -270,15 +313,36 @@ fn contents(
     limits: &Limits,
 ) -> Result<Contents, DataError> {
     let bytes = content::read(path, name, packing, limits.file_bytes)?;
-    if format == Format::Parquet {
-        return parquet::read(name, bytes, limits);
-    }
-    let text = content::text(bytes, name)?;
-    match format {
-        Format::Tsv | Format::Csv => delimited::read(name, &text, format, has_header),
-        Format::JsonLines => json::lines(name, &text),
-        Format::Json | Format::Parquet => json::document(name, &text),
-    }
+    let unpacked = bytes.len() as u64;
+    let mut contents = if format == Format::Parquet {
+        parquet::read(name, bytes, limits)?
+    } else {
+        let text = content::text(bytes, name)?;
+        match format {
+            Format::Tsv | Format::Csv => delimited::read(name, &text, format, has_header, limits)?,
+            Format::JsonLines => json::lines(name, &text, limits)?,
+            Format::Json | Format::Parquet => json::document(name, &text, limits)?,
+        }
+    };
+    contents.bytes += unpacked;
+    Ok(contents)
+}
+
+/// Refuses more rows or fields than are allowed, before they are made.
+fn check_fields(file: &str, rows: usize, columns: usize, limits: &Limits) -> Result<(), DataError> {
+    let told = if rows > limits.rows {
+        format!("more than {} rows", limits.rows)
+    } else if rows.saturating_mul(columns) > limits.fields {
+        format!(
+            "{rows} rows of {columns} columns, which is more than {} fields",
+            limits.fields
+        )
+    } else {
+        return Ok(());
+    };
+    Err(DataError::Limit(format!(
+        "{file} holds {told}; fewer are allowed"
+    )))
 }
 
 /// 1st, 2nd, 3rd, 4th, ..

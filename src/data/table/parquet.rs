@@ -12,7 +12,7 @@ use parquet::schema::types::Type;
 use serde_json::Value;
 
 use super::cell::Cell;
-use super::{Contents, Row};
+use super::{Contents, Row, check_fields};
 use crate::data::error::DataError;
 use crate::data::limits::Limits;
 
@@ -50,7 +50,7 @@ fn decode(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataE
     let positions: Vec<usize> = (0..columns.len())
         .filter(|&at| is_plain(&columns[at]))
         .collect();
-    let mut rows = Vec::new();
+    let (mut rows, mut made) = (Vec::new(), 0);
     if !plain.is_empty() {
         let projection = Type::group_type_builder(schema.name())
             .with_fields(plain)
@@ -60,7 +60,6 @@ fn decode(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataE
             .get_row_iter(Some(projection))
             .map_err(|_| unreadable(file))?;
         // A dictionary may repeat one long text without end.
-        let mut made = 0;
         for (index, record) in records.enumerate() {
             let record = record.map_err(|_| unreadable(file))?;
             let mut cells = vec![Cell::Nested("a nested value"); names.len()];
@@ -80,8 +79,9 @@ fn decode(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataE
             }
         }
     }
-    let mut contents = Contents::new(names, rows);
+    let mut contents = Contents::new(names, rows, "row");
     contents.classes = classes(metadata);
+    contents.bytes = made;
     Ok(contents)
 }
 
@@ -92,24 +92,29 @@ fn is_plain(column: &Type) -> bool {
             || column.get_basic_info().repetition() != parquet::basic::Repetition::REPEATED)
 }
 
-/// What the file says of its size, before anything of that size is made.
+/// What the file says of its size, before anything of that size is made. Columns that are not decoded do not count.
 fn check_size(file: &str, metadata: &ParquetMetaData, limits: &Limits) -> Result<(), DataError> {
-    let groups = metadata.row_groups();
-    let unpacked: u128 = groups
+    let columns = metadata.file_metadata().schema().get_fields();
+    let is_read = |name: &str| {
+        let mut plain = columns.iter().filter(|column| is_plain(column));
+        plain.any(|column| column.name() == name)
+    };
+    let chunks = metadata
+        .row_groups()
         .iter()
-        .map(|group| u128::try_from(group.total_byte_size()).unwrap_or(u128::MAX >> 32))
+        .flat_map(|group| group.columns());
+    let read = chunks.filter(|chunk| {
+        let path = chunk.column_path().parts();
+        path.first().is_some_and(|name| is_read(name))
+    });
+    let unpacked: u128 = read
+        .map(|chunk| u128::try_from(chunk.uncompressed_size()).unwrap_or(u128::MAX >> 32))
         .sum();
     if unpacked > u128::from(limits.file_bytes) {
         return Err(too_large(file, limits));
     }
-    let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(u64::MAX);
-    if rows > limits.rows as u64 {
-        return Err(DataError::Limit(format!(
-            "{file} holds {rows} rows; at most {} are allowed",
-            limits.rows
-        )));
-    }
-    Ok(())
+    let rows = usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(usize::MAX);
+    check_fields(file, rows, columns.len(), limits)
 }
 
 fn too_large(file: &str, limits: &Limits) -> DataError {

@@ -3,10 +3,16 @@
 /// Standard errors below the commonest answer from which chance no longer explains an accuracy.
 const FAR: f64 = 3.0;
 
+/// More classes than these are not compared pair by pair.
+const MOST_CLASSES: usize = 1_000;
+
 /// A sentence, where a model answers so much worse than its commonest label that the order of labels is suspect. `truth` and
 /// `answers` are indices of classes, one a row.
 #[must_use]
 pub fn hint(labels: &[String], truth: &[usize], answers: &[usize]) -> Option<String> {
+    if labels.len() > MOST_CLASSES {
+        return None;
+    }
     let rows = truth.len() as f64;
     let counts = confusion(labels.len(), truth, answers);
     let right: usize = (0..labels.len()).map(|class| counts[class][class]).sum();

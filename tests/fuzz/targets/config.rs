@@ -11,6 +11,13 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(config) = Config::open(folder.path(), &Limits::default()) else {
         return;
     };
-    let _ = (config.model_type(), config.problem(), config.usize("hidden_size"));
-    let _ = (config.f64_or("layer_norm_eps", 1e-12), config.usize_list("pruned_heads"));
+    let _ = (
+        config.model_type(),
+        config.problem(),
+        config.usize("hidden_size"),
+    );
+    let _ = (
+        config.f64_or("layer_norm_eps", 1e-12),
+        config.usize_list("pruned_heads"),
+    );
 });

@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use optin::data::format::ends;
 use optin::data::limits::Limits;
 use optin::data::table::Table;
 
@@ -9,13 +10,15 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((kind, content)) = bytes.split_first() else {
         return;
     };
-    let name = ["a.tsv", "a.csv", "a.jsonl"][usize::from(kind % 3)];
+    let ends = ends();
+    let end = &ends[usize::from(kind & 0x7f) % ends.len()];
     let folder = tempfile::tempdir_in("/dev/shm").expect("room in memory");
-    let path = folder.path().join(name);
+    let path = folder.path().join(format!("a{end}"));
     std::fs::write(&path, content).expect("room in memory");
     let limits = Limits {
         rows: 1_000,
-        ..Limits::default()
+        fields: 100_000,
+        file_bytes: 1 << 20,
     };
     let _ = Table::read(&path, kind & 0x80 == 0, &limits);
 });

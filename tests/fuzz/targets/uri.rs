@@ -12,7 +12,10 @@ fuzz_target!(|text: &str| {
         }
         Ok(SourceUri::Bucket(uri)) => {
             assert!(!uri.path.split('/').any(|part| part == ".."));
-            assert_eq!(SourceUri::parse(&uri.to_string()), Ok(SourceUri::Bucket(uri)));
+            assert_eq!(
+                SourceUri::parse(&uri.to_string()),
+                Ok(SourceUri::Bucket(uri))
+            );
         }
         _ => {}
     }
