@@ -4,7 +4,7 @@ use super::super::error::CheckpointError;
 
 /// A major version of transformers whose reading of a folder is reproduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Major {
+pub(super) enum Major {
     /// transformers 4.57.
     Four,
     /// transformers 5.24.

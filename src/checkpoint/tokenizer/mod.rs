@@ -15,9 +15,7 @@ use std::path::Path;
 
 use tokenizers::{EncodeInput, TruncationParams};
 
-pub use self::class::Major;
-
-use self::class::{Class, Kind};
+use self::class::{Class, Kind, Major};
 use self::settings::Settings;
 use self::source::Source;
 use super::error::CheckpointError;
