@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::error::DataError;
 use super::table::Table;
@@ -19,7 +20,10 @@ pub enum Label {
 }
 
 /// How a column names classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum LabelReading {
     /// By the names of `id2label`, as written or without regard to case.
@@ -29,16 +33,10 @@ pub enum LabelReading {
 }
 
 impl LabelReading {
-    /// Every reading.
-    pub const ALL: [Self; 2] = [Self::Names, Self::Indices];
-
     /// The word that names it in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Names => "names",
-            Self::Indices => "indices",
-        }
+        self.into()
     }
 }
 

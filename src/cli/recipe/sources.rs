@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use url::Url;
 
 use super::super::device;
 use super::super::exit::Exit;
+use super::one_of::one_of;
 use crate::config::device::DeviceFlag;
 use crate::prune::Places;
 use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
@@ -33,8 +34,8 @@ pub(in super::super) struct SourceFlags {
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
     /// How the label column names classes; found from its values when not given
-    #[arg(long, value_enum, value_name = "READING")]
-    labels: Option<LabelReadingFlag>,
+    #[arg(long, value_parser = one_of::<LabelReading>(), value_name = "READING")]
+    labels: Option<LabelReading>,
     /// Examples drawn from the calibration file
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
     max_samples: usize,
@@ -88,25 +89,7 @@ impl SourceFlags {
             text: self.text.clone(),
             text_pair: self.text_pair.clone(),
             label: self.label.clone(),
-            labels: self.labels.map(Into::into),
-        }
-    }
-}
-
-/// A reading of labels, as flags name it.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LabelReadingFlag {
-    /// By the names of id2label.
-    Names,
-    /// By their indices, from 0.
-    Indices,
-}
-
-impl From<LabelReadingFlag> for LabelReading {
-    fn from(flag: LabelReadingFlag) -> Self {
-        match flag {
-            LabelReadingFlag::Names => Self::Names,
-            LabelReadingFlag::Indices => Self::Indices,
+            labels: self.labels,
         }
     }
 }
