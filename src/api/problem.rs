@@ -98,6 +98,8 @@ pub(super) enum ProblemCode {
     SourceNotFound,
     /// The place that keeps the model or data cannot be reached now.
     SourceUnavailable,
+    /// What arrived is not what the place that keeps it announced.
+    SourceMismatch,
     /// The architecture is not supported.
     UnsupportedModel,
     /// Only formats that can run code were found.
@@ -112,6 +114,8 @@ pub(super) enum ProblemCode {
     LimitExceeded,
     /// The service's disk is full.
     StorageFull,
+    /// The store of results cannot be reached now, or refuses.
+    StorageUnavailable,
     /// Reading or writing failed.
     StorageError,
     /// The deadline passed.
@@ -132,6 +136,7 @@ impl From<Code> for ProblemCode {
             Code::TargetUnreachable => Self::TargetUnreachable,
             Code::SourceNotFound => Self::SourceNotFound,
             Code::SourceUnavailable => Self::SourceUnavailable,
+            Code::SourceMismatch => Self::SourceMismatch,
             Code::UnsupportedModel => Self::UnsupportedModel,
             Code::UnsafeFormat => Self::UnsafeFormat,
             Code::InvalidCheckpoint => Self::InvalidCheckpoint,
@@ -139,6 +144,7 @@ impl From<Code> for ProblemCode {
             Code::InvalidData => Self::InvalidData,
             Code::LimitExceeded => Self::LimitExceeded,
             Code::StorageFull => Self::StorageFull,
+            Code::StorageUnavailable => Self::StorageUnavailable,
             Code::StorageError => Self::StorageError,
             Code::DeadlineExceeded => Self::DeadlineExceeded,
             Code::Canceled => Self::Canceled,
@@ -303,9 +309,16 @@ impl From<Failure> for Problem {
         let status = match failure.code {
             Code::Internal => return Self::internal(&failure),
             Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-            Code::StorageError | Code::SourceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::StorageError
+            | Code::StorageUnavailable
+            | Code::SourceUnavailable
+            | Code::SourceMismatch => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        Self::new(status, failure.code.into(), failure.detail)
+        let pause = failure.retry_after.map(|pause| pause.as_secs().max(1));
+        Self {
+            retry_after: pause.map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX)),
+            ..Self::new(status, failure.code.into(), failure.detail)
+        }
     }
 }

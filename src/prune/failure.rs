@@ -3,6 +3,8 @@
 //! The codes are part of the contract (they stand in `openapi.yaml`); the detail names the thing
 //! that is wrong and the remedy, and never holds anything internal.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
@@ -24,8 +26,10 @@ pub enum Code {
     TargetUnreachable,
     /// The model or data file is not there, or its URI is outside the allowed roots.
     SourceNotFound,
-    /// The place that keeps the model or data does not answer, or answers nonsense.
+    /// The place that keeps the model or data does not answer now.
     SourceUnavailable,
+    /// What arrived is not what the place that keeps it announced.
+    SourceMismatch,
     /// The architecture is not one that we know.
     UnsupportedModel,
     /// Only formats that can run code (pickle) were found.
@@ -40,6 +44,8 @@ pub enum Code {
     LimitExceeded,
     /// The disk is full.
     StorageFull,
+    /// The store of results does not answer now, or refuses.
+    StorageUnavailable,
     /// Reading or writing failed for another reason of the machine.
     StorageError,
     /// The deadline passed.
@@ -59,12 +65,20 @@ impl Code {
         matches!(
             self,
             Self::SourceUnavailable
+                | Self::SourceMismatch
                 | Self::StorageFull
+                | Self::StorageUnavailable
                 | Self::StorageError
                 | Self::AttemptsExhausted
                 | Self::DeadlineExceeded
                 | Self::Internal
         )
+    }
+
+    /// Whether a place outside the worker is away: the job waits for its return, and no attempt is spent.
+    #[must_use]
+    pub fn is_outage(self) -> bool {
+        matches!(self, Self::SourceUnavailable | Self::StorageUnavailable)
     }
 
     /// The code as it is written in JSON.
@@ -84,6 +98,9 @@ pub struct Failure {
     pub detail: String,
     /// The stage in which it happened, where one had begun.
     pub stage: Option<Stage>,
+    /// When the place that refused asks to be asked again (`Retry-After`).
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
 }
 
 impl Failure {
@@ -93,6 +110,16 @@ impl Failure {
             code,
             detail: detail.into(),
             stage: None,
+            retry_after: None,
+        }
+    }
+
+    /// The same failure, of a place that asks to be asked again after this time.
+    #[must_use]
+    pub fn again_after(self, pause: Option<Duration>) -> Self {
+        Self {
+            retry_after: pause,
+            ..self
         }
     }
 

@@ -99,10 +99,11 @@ impl From<ArtifactError> for Failure {
             ArtifactError::Failed(_) => {
                 tracing::error!(%error, "the artifact store failed");
                 Self::new(
-                    Code::StorageError,
+                    Code::StorageUnavailable,
                     "the artifact store failed; the service's log tells why",
                 )
             }
+            ArtifactError::Bucket(_) => Self::new(Code::StorageUnavailable, error.to_string()),
             _ => Self::new(Code::StorageError, error.to_string()),
         }
     }
