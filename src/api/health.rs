@@ -7,16 +7,33 @@ use axum::response::Response;
 use super::AppState;
 use super::problem::{Problem, ProblemCode};
 use super::worker_face::page;
+use crate::artifact::store::PROBE_LIMIT;
 use crate::telemetry::metric;
+use crate::telemetry::pulse::Pulses;
 
-/// Whether the process answers.
+/// Whether the process answers, and its workers move.
 #[utoipa::path(
     get, path = "/livez", tag = "service", operation_id = "livez",
     security(()),
     responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
 )]
-pub(crate) async fn livez() -> &'static str {
-    "ok\n"
+pub(crate) async fn livez(State(state): State<AppState>) -> Result<&'static str, Problem> {
+    alive(&state.pulses)
+}
+
+/// Refuses when a loop stands still: only a restart helps.
+pub(super) fn alive(pulses: &Pulses) -> Result<&'static str, Problem> {
+    let standing = pulses.standing();
+    if standing.is_empty() {
+        return Ok("ok\n");
+    }
+    let standing = standing.join(", ");
+    tracing::error!(standing, "a loop stands still; restart the process");
+    Err(Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        ProblemCode::Unavailable,
+        format!("{standing} stands still; restart the process"),
+    ))
 }
 
 /// Whether jobs can be accepted and files stored.
@@ -34,16 +51,16 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str
             format!("{what} does not answer; the service's log tells why"),
         )
     };
+    match tokio::time::timeout(PROBE_LIMIT, state.jobs.ping()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(unavailable("the job store", &error)),
+        Err(late) => return Err(unavailable("the job store", &late)),
+    }
     state
-        .jobs
-        .ping()
+        .health
+        .check()
         .await
-        .map_err(|error| unavailable("the job store", &error))?;
-    state
-        .artifacts
-        .probe()
-        .await
-        .map_err(|error| unavailable("the artifact store", &error))?;
+        .map_err(|outage| unavailable("the artifact store", &outage.error))?;
     Ok("ok\n")
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
 use super::problem::{Problem, ProblemCode};
+use crate::artifact::health::Health;
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
 use crate::job::intake::Intake;
@@ -18,6 +19,7 @@ use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
+use crate::telemetry::pulse::Pulses;
 
 /// Handed to every handler.
 #[derive(Clone)]
@@ -54,6 +56,10 @@ pub struct AppState {
     pub stopping: CancellationToken,
     /// How much of the service one tenant may take.
     pub quota: Quota,
+    /// Whether the artifact store can be used.
+    pub health: Health,
+    /// Whether the process's loops live.
+    pub pulses: Pulses,
     /// What this service can do.
     pub capabilities: Arc<Capabilities>,
 }

@@ -6,20 +6,27 @@ use axum::{Router, routing};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 
-use super::health::livez;
-use crate::artifact::store::ArtifactStore;
+use super::health::alive;
+use crate::artifact::health::Health;
+use crate::artifact::store::PROBE_LIMIT;
 use crate::job::store::JobStore;
+use crate::telemetry::pulse::Pulses;
 
 /// Routes without keys: for loopback, or a network of the operator's own.
 pub fn worker_face(
     jobs: Arc<dyn JobStore>,
-    artifacts: ArtifactStore,
+    health: Health,
+    pulses: Pulses,
     metrics: PrometheusHandle,
 ) -> Router {
     let ready = move || async move {
-        let answers = match jobs.ping().await {
-            Ok(()) => artifacts.probe().await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+        let answers = match tokio::time::timeout(PROBE_LIMIT, jobs.ping()).await {
+            Err(late) => Err(late.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Ok(())) => health
+                .check()
+                .await
+                .map_err(|outage| outage.error.to_string()),
         };
         match answers {
             Ok(()) => Ok("ok\n"),
@@ -33,7 +40,10 @@ pub fn worker_face(
         }
     };
     Router::new()
-        .route("/livez", routing::get(livez))
+        .route(
+            "/livez",
+            routing::get(move || async move { alive(&pulses) }),
+        )
         .route("/readyz", routing::get(ready))
         .route(
             "/metrics",

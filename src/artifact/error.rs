@@ -20,6 +20,12 @@ pub enum ArtifactError {
         /// What its reader takes.
         cap_bytes: u64,
     },
+    /// The store does not answer in time.
+    #[error("the artifact store did not answer within {} s", limit.as_secs())]
+    Late {
+        /// How long it may take.
+        limit: std::time::Duration,
+    },
     /// What was sent ended before it was whole.
     #[error("the content ended before it was whole")]
     Cut,
@@ -32,6 +38,15 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
+    /// The error for whoever uses the service: what a library says of it is for the operator.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Failed(_) => "the artifact store failed; the service's log tells why".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
     pub(super) fn too_large(key: &str, cap_bytes: u64) -> Self {
         Self::TooLarge {
             key: key.to_owned(),

@@ -5,6 +5,7 @@
 
 mod copy;
 pub mod error;
+pub mod health;
 pub mod incoming;
 pub mod key;
 pub mod manifest;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -16,6 +17,9 @@ use super::s3::{Bucket, S3Options};
 use super::sign::SigningKey;
 use super::url::LocalUrls;
 use crate::telemetry::metric;
+
+/// A store that takes longer than this to show that it works does not.
+pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where artifacts live.
 #[derive(Clone)]
@@ -135,15 +139,20 @@ impl ArtifactStore {
         }
     }
 
-    /// Whether the store takes and gives back an object.
+    /// Whether the store takes and gives back an object, within [`PROBE_LIMIT`].
     ///
     /// # Errors
     /// When it does not.
     pub async fn probe(&self) -> Result<(), ArtifactError> {
         let ready = Bytes::from_static(b"ready");
-        self.put_bytes(&Key::probe(), ready.clone()).await?;
-        self.get_bytes(&Key::probe(), ready.len() as u64).await?;
-        Ok(())
+        let probed = async {
+            self.put_bytes(&Key::probe(), ready.clone()).await?;
+            self.get_bytes(&Key::probe(), ready.len() as u64).await
+        };
+        match tokio::time::timeout(PROBE_LIMIT, probed).await {
+            Ok(probed) => probed.map(drop),
+            Err(_) => Err(ArtifactError::Late { limit: PROBE_LIMIT }),
+        }
     }
 
     /// Where an object lies, in a bucket under its prefix.

@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::device;
 use super::exit::Exit;
 use super::stores::Database;
-use crate::artifact::store::ArtifactStore;
+use crate::artifact::health::Health;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
+use crate::telemetry::pulse::Pulses;
+use crate::worker::lookout::Lookout;
 use crate::worker::pruner::{Core, Pruner};
 use crate::worker::scratch::Scratch;
 use crate::worker::source::Sources;
@@ -22,22 +24,26 @@ use crate::worker::{Options, Worker};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The queue is looked at so often when nobody says that a job came in.
 const POLL: Duration = Duration::from_secs(1);
+/// No claim for so long after the database did not answer.
+const AFTER_OUTAGE: Duration = Duration::from_secs(3);
 
 /// Workers that run.
 pub(super) struct Crew {
     workers: Vec<JoinHandle<()>>,
     listening: Option<JoinHandle<()>>,
+    lookout: Option<JoinHandle<()>>,
 }
 
 impl Crew {
     /// Starts them. They stop with `stop`.
     pub(super) fn start(
         database: &Database,
-        artifacts: &ArtifactStore,
+        health: &Health,
         sources: &Sources,
         storage: &StorageFlags,
         flags: &WorkerFlags,
         wake: &Arc<Notify>,
+        pulses: &Pulses,
         stop: &CancellationToken,
     ) -> Result<Self, Exit> {
         let scratch = Arc::new(Scratch::open(&storage.work_dir())?);
@@ -52,14 +58,16 @@ impl Crew {
                 lease: flags.lease(),
                 heartbeat: HEARTBEAT,
                 poll: POLL,
+                after_outage: AFTER_OUTAGE,
             };
             let worker = Worker::new(
                 database.jobs(),
-                artifacts.clone(),
+                health.clone(),
                 Arc::clone(&pruner),
                 sources.clone(),
                 Arc::clone(wake),
                 Arc::clone(&scratch),
+                pulses,
                 options,
             );
             let stop = stop.clone();
@@ -68,16 +76,28 @@ impl Crew {
         let workers: Vec<_> = workers.collect();
         // Without workers there is nobody to wake.
         let listening = (!workers.is_empty()).then(|| database.wake_on_jobs(wake));
+        let lookout = (!workers.is_empty()).then(|| {
+            let lookout = Lookout::new(
+                database.jobs(),
+                health.clone(),
+                sources.clone(),
+                flags.device.into(),
+                Arc::clone(wake),
+            );
+            let stop = stop.clone();
+            tokio::spawn(async move { lookout.run(stop).await })
+        });
         Ok(Self {
             workers,
             listening: listening.flatten(),
+            lookout,
         })
     }
 
     /// Waits until they have stopped: jobs that they held go back to the queue.
     pub(super) async fn stopped(self) -> Result<(), Exit> {
-        if let Some(listening) = self.listening {
-            listening.abort();
+        for helper in self.listening.into_iter().chain(self.lookout) {
+            helper.abort();
         }
         for worker in self.workers {
             worker

@@ -12,6 +12,7 @@ use super::crew::Crew;
 use super::exit::Exit;
 use super::stores::{Database, open_artifacts};
 use crate::api::{AppState, Capabilities, router, serve};
+use crate::artifact::health::Health;
 use crate::artifact::sign::SigningKey;
 use crate::config::limits::LimitFlags;
 use crate::config::retention::RetentionFlags;
@@ -24,6 +25,7 @@ use crate::job::store::webhooks::WebhookStore;
 use crate::model::device::Device;
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
+use crate::telemetry::pulse::Pulses;
 use crate::worker::courier::{self, Courier};
 use crate::worker::intake::LocalIntake;
 use crate::worker::pruner::{Core, Pruner};
@@ -32,6 +34,8 @@ use crate::worker::sweeper;
 /// The outbox is looked at so often.
 const POLL: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// The sweeper and the courier may be quiet for so long; a sweep of a full bucket takes its time.
+const STANDS_STILL: Duration = Duration::from_secs(1_800);
 /// Requests that are under way get so long when the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -66,6 +70,7 @@ impl Service {
         let (store, jobs) = (database.store(), database.jobs());
         let webhooks: Arc<dyn WebhookStore> = Arc::clone(&store) as Arc<dyn WebhookStore>;
         let artifacts = open_artifacts(storage).await?;
+        let (health, pulses) = (Health::new(artifacts.clone()), Pulses::default());
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = workers.sources(storage, &artifacts).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core(Device::Cpu));
@@ -96,6 +101,8 @@ impl Service {
             limits: limits.limits(),
             stopping: stop.clone(),
             quota: limits.quota(),
+            health: health.clone(),
+            pulses: pulses.clone(),
             capabilities: Arc::new(Capabilities {
                 model_types: ARCHITECTURES
                     .iter()
@@ -108,7 +115,7 @@ impl Service {
             }),
         };
         let crew = Crew::start(
-            &database, &artifacts, &sources, storage, workers, &wake, &stop,
+            &database, &health, &sources, storage, workers, &wake, &pulses, &stop,
         )?;
         let options = sweeper::Options {
             every: SWEEP_EVERY,
@@ -122,8 +129,11 @@ impl Service {
         };
         let courier = Courier::new(webhooks, courier).map_err(|error| broken(&error))?;
         let stopped = stop.clone();
-        let courier = tokio::spawn(async move { courier.run(stopped).await });
-        let sweeper = tokio::spawn(sweeper::sweep(store, artifacts, options, stop.clone()));
+        let pulse = pulses.watch("the courier of webhooks", STANDS_STILL);
+        let courier = tokio::spawn(async move { courier.run(&pulse, stopped).await });
+        let pulse = pulses.watch("the sweeper", STANDS_STILL);
+        let sweeper = sweeper::sweep(store, artifacts, options, pulse, stop.clone());
+        let sweeper = tokio::spawn(sweeper);
         let server = tokio::spawn(serve(
             listener,
             router(state),

@@ -14,9 +14,11 @@ use super::exit::Exit;
 use super::service::interrupted;
 use super::stores::{Database, open_artifacts};
 use crate::api::{Connections, serve, worker_face};
+use crate::artifact::health::Health;
 use crate::config::storage::StorageFlags;
 use crate::config::telemetry::TelemetryFlags;
 use crate::config::worker::WorkerFlags;
+use crate::telemetry::pulse::Pulses;
 use crate::telemetry::{metric, tracing};
 
 /// Who looks at a worker's face: a scraper, a probe, a person.
@@ -63,15 +65,16 @@ async fn work(command: &WorkerCommand) -> Result<(), Exit> {
     let metrics = metric::start().map_err(|error| Exit::Broken(error.to_string()))?;
     let sources = flags.sources(storage, &artifacts).map_err(Exit::Usage)?;
     let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let (health, pulses) = (Health::new(artifacts), Pulses::default());
     let crew = Crew::start(
-        &database, &artifacts, &sources, storage, flags, &wake, &stop,
+        &database, &health, &sources, storage, flags, &wake, &pulses, &stop,
     )?;
     if let Some(address) = command.listen {
         let listener = TcpListener::bind(address).await;
         let listener = listener
             .map_err(|error| Exit::Broken(format!("cannot listen on {address}: {error}")))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let face = worker_face(database.jobs(), artifacts, metrics);
+        let face = worker_face(database.jobs(), health, pulses, metrics);
         tokio::spawn(serve(listener, face, OBSERVERS, stop.clone()));
         ::tracing::info!(%url, "listening");
     }

@@ -18,6 +18,7 @@ pub mod state;
 pub mod store;
 pub mod tenant;
 pub mod trace;
+pub mod waiting;
 pub mod webhook;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ use crate::prune::recipe::Recipe;
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 use trace::TraceParent;
+use waiting::Waiting;
 
 pub use id::JobId;
 pub use lease::Lease;
@@ -69,6 +71,8 @@ pub struct Job {
     pub trace: Option<TraceParent>,
     /// Whether someone asked to stop it.
     pub cancel_requested: bool,
+    /// The outage that it met last, until it ends; while it is queued, what it waits for.
+    pub waiting: Option<Waiting>,
     /// Why it ended without a result.
     pub failure: Option<Failure>,
     /// What came of it.

@@ -6,6 +6,7 @@
 
 use super::event::NewEvent;
 use super::store::{Heartbeat, Outcome, StoreError};
+use super::waiting::Waiting;
 use super::{Job, JobId, Lease, NewJob, Progress, State, UnixMs};
 use crate::artifact::manifest::Manifest;
 use crate::prune::failure::{Code, Failure};
@@ -22,7 +23,7 @@ pub struct Record {
     pub job: Job,
     /// Its turn among jobs of the same device and priority (see [`queue`](super::queue)).
     pub rank: i64,
-    /// Claims that count against `max_attempts`: all but those that a shutting-down worker gave back.
+    /// Claims that count against `max_attempts`: all but those that met an outage or that a worker gave back.
     pub spent: i64,
     /// No claim before this moment.
     pub not_before: UnixMs,
@@ -62,6 +63,7 @@ impl Record {
             retry_of: new.retry_of,
             trace: new.trace,
             cancel_requested: false,
+            waiting: None,
             failure: None,
             report: None,
             created_at: now,
@@ -289,6 +291,7 @@ impl Record {
         match failure.code {
             Code::Canceled => self.end(State::Canceled, None, now),
             Code::DeadlineExceeded => self.end(State::Expired, Some(failure), now),
+            code if code.is_outage() => self.wait(failure, now),
             // Who was asked to stop is not tried again and has not failed: see `requeue`.
             code if code.retryable()
                 && (self.spent < self.job.max_attempts || self.job.cancel_requested) =>
@@ -299,6 +302,26 @@ impl Record {
                 self.requeue(Some(failure), now + wait, now);
             }
             _ => self.end(State::Failed, Some(failure), now),
+        }
+    }
+
+    /// A place is away: the attempt is given back, and the job waits for the place's return.
+    fn wait(&mut self, failure: Failure, now: UnixMs) {
+        self.spent -= 1;
+        let waiting = Waiting::after(self.job.waiting.as_ref(), failure.clone(), now);
+        let until = waiting.until();
+        self.job.waiting = Some(waiting);
+        self.requeue(Some(failure), until, now);
+    }
+
+    /// The place that a queued job waits for is back: it may be claimed. Changes nothing for a job that does not wait.
+    pub fn resume(&mut self, now: UnixMs) {
+        let is_queued = self.job.state == State::Queued;
+        let waiting = self.job.waiting.as_mut().filter(|_| is_queued);
+        if let Some(waiting) = waiting.filter(|waiting| waiting.back_at.is_none()) {
+            waiting.back_at = Some(now);
+            self.not_before = now;
+            self.job.version += 1;
         }
     }
 
@@ -330,6 +353,7 @@ impl Record {
             self.job.progress = Progress::default();
         }
         self.hold = None;
+        self.job.waiting = None;
         self.tell(match (state, &failure) {
             (State::Succeeded, _) => NewEvent::Succeeded,
             (State::Failed, Some(failure)) => NewEvent::Failed {

@@ -2,17 +2,42 @@
 //!
 //! One document a stage, named by the stage and by a digest of everything that the stage read:
 //! weights, data rows, settings, seed. Another digest is another document, so a stale one can
-//! never be taken up by mistake.
+//! never be taken up by mistake. A document is kept [sealed](seal): one that was changed where it lies is none.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::failure::Failure;
+
+/// What a sealed document begins with, before the SHA-256 of the rest.
+const SEAL: &[u8] = b"optin journal 1\n";
+const DIGEST_BYTES: usize = 32;
+
+/// The document with the digest of its content in front.
+#[must_use]
+pub fn seal(document: &[u8]) -> Vec<u8> {
+    let digest = Sha256::digest(document);
+    [SEAL, digest.as_slice(), document].concat()
+}
+
+/// The document within a seal; `None` when the content is not what was sealed.
+#[must_use]
+pub fn unseal(mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+    let rest = sealed.strip_prefix(SEAL)?;
+    let (digest, document) = rest.split_at_checked(DIGEST_BYTES)?;
+    if Sha256::digest(document).as_slice() != digest {
+        return None;
+    }
+    sealed.drain(..SEAL.len() + DIGEST_BYTES);
+    Some(sealed)
+}
 
 /// Where finished stages are kept.
 pub trait Journal: Sync {
-    /// The document, if this stage was finished with these inputs before.
+    /// The document, if this stage was finished with these inputs before and nobody changed it since.
     ///
     /// # Errors
     /// When it is there but cannot be read.
@@ -47,19 +72,19 @@ impl FolderJournal {
     }
 }
 
-/// One name for a stage's name and a digest; a file's extension stays at the end.
+/// One name for a stage's name and a digest; the end tells that the document is sealed.
 #[must_use]
 pub fn document_name(name: &str, digest: &str) -> String {
     match name.split_once('.') {
-        Some((stem, extension)) => format!("{stem}-{digest}.{extension}"),
-        None => format!("{name}-{digest}"),
+        Some((stem, extension)) => format!("{stem}-{digest}.{extension}.sealed"),
+        None => format!("{name}-{digest}.sealed"),
     }
 }
 
 impl Journal for FolderJournal {
     fn load(&self, name: &str, digest: &str) -> Result<Option<Vec<u8>>, Failure> {
         match fs::read(self.path(name, digest)) {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(sealed) => Ok(unseal(sealed)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -71,7 +96,7 @@ impl Journal for FolderJournal {
         let draft = path.with_extension(format!("{}.draft", std::process::id()));
         let written = (|| {
             let mut file = fs::File::create(&draft)?;
-            file.write_all(document)?;
+            file.write_all(&seal(document))?;
             file.sync_all()?;
             fs::rename(&draft, &path)
         })();

@@ -33,6 +33,16 @@ pub struct Recipe {
     pub method: Method,
 }
 
+impl Recipe {
+    /// Everything that the recipe reads: the model, then the data.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let evaluation = self.evaluation.iter();
+        [&self.model, &self.calibration.source]
+            .into_iter()
+            .chain(evaluation.map(|evaluation| &evaluation.source))
+    }
+}
+
 /// Where a folder or a file is to be had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {

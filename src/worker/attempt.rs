@@ -8,9 +8,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::heed::heed;
 use super::journal::SharedJournal;
 use super::reporter::{Reporter, Stop};
-use super::{Worker, heartbeat, within};
+use super::{LAST_ANSWER, Worker, heartbeat, within};
 use crate::artifact::manifest::Manifest;
 use crate::job::store::{Outcome, StoreError};
 use crate::job::{Job, Lease};
@@ -22,8 +23,9 @@ use crate::prune::stage::Stage;
 use crate::prune::watch::Watch;
 use crate::telemetry::metric;
 
-/// Wait between two tries to write how an attempt ended.
+/// Wait between two tries to write how an attempt ended; it doubles each time.
 const FINISH_RETRY: Duration = Duration::from_millis(250);
+const MOST_FINISH_RETRY: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Works on a job until it is done, fails, or must stop.
@@ -35,15 +37,6 @@ impl Worker {
         shutdown: &CancellationToken,
     ) {
         tracing::info!(job = %lease.job, attempt = lease.attempt, "attempt started");
-        // An attempt before this one may have been killed while it stored its files; the fence keeps it from
-        // publishing them.
-        for earlier in 1..lease.attempt {
-            self.discard(&Lease {
-                attempt: earlier,
-                ..lease.clone()
-            })
-            .await;
-        }
         let reporter = Arc::new(Reporter::default());
         let scratch = self
             .scratch
@@ -58,6 +51,7 @@ impl Worker {
                 &self.options,
                 claimed,
                 shutdown,
+                &self.pulse,
             );
             tokio::pin!(work);
             tokio::select! {
@@ -71,16 +65,18 @@ impl Worker {
             (_, Some(Stop::LeaseLost)) => {
                 metrics::counter!(metric::LEASES_LOST).increment(1);
                 tracing::warn!(job = %lease.job, attempt = lease.attempt, "the lease is lost; the attempt is dropped");
-                return self.discard(&lease).await;
+                return self.tidy(&lease, shutdown).await;
             }
             (Ok((report, manifest)), _) => Outcome::Succeeded {
                 report: Box::new(report),
                 manifest,
             },
-            (Err(_), Some(Stop::Shutdown)) => Outcome::Interrupted,
+            (Err(_), Some(Stop::Shutdown | Stop::Unheard)) => Outcome::Interrupted,
             (Err(failure), _) => Outcome::Failed(presentable(failure, &lease)),
         };
-        self.finish(&lease, outcome).await;
+        if !self.finish(&lease, outcome, shutdown).await {
+            self.tidy(&lease, shutdown).await;
+        }
     }
 
     /// Prunes and stores the files; nothing is published yet.
@@ -92,11 +88,11 @@ impl Worker {
         reporter: &Arc<Reporter>,
     ) -> Result<(Report, Manifest), Failure> {
         reporter.stage(Stage::Preparing);
+        heed(reporter.as_ref(), self.discard_earlier(lease)).await?;
         let out = scratch.to_owned();
-        let sources = self
-            .sources
-            .of(&job.tenant)
-            .fetch(&job.recipe, out.clone(), reporter.as_ref())
+        let sources = self.sources.of(&job.tenant);
+        let fetched = sources.fetch(&job.recipe, out.clone(), reporter.as_ref());
+        let sources = heed(reporter.as_ref(), fetched)
             .await
             .map_err(|failure| failure.in_stage(Stage::Preparing))?;
         let report = self
@@ -104,8 +100,8 @@ impl Worker {
             .await
             .map_err(|failure| sources.names().told(failure))?;
         reporter.stage(Stage::Publishing);
-        let manifest = self
-            .store_files(lease, &out, reporter)
+        let stored = self.store_files(lease, &out, reporter);
+        let manifest = heed(reporter.as_ref(), stored)
             .await
             .map_err(|failure| failure.in_stage(Stage::Publishing))?;
         for done in &report.stages {
@@ -130,6 +126,7 @@ impl Worker {
             artifacts: self.artifacts.clone(),
             tenant: job.tenant.clone(),
             runtime: Handle::current(),
+            reporter: Arc::clone(&reporter),
         };
         let (tell, told) = oneshot::channel();
         let run = move || {
@@ -157,41 +154,43 @@ impl Worker {
             .map_err(|_| internal("the pruning thread vanished".to_owned()))?
     }
 
-    /// Writes how the attempt ended, trying again while the lease may still hold.
-    async fn finish(&self, lease: &Lease, outcome: Outcome) {
+    /// Writes how the attempt ended. While the job store is away it tries again, for nothing is lost until another worker
+    /// has taken the job; told to stop, only a little longer. Answers whether the attempt's files are the job's result, or may be.
+    async fn finish(&self, lease: &Lease, outcome: Outcome, shutdown: &CancellationToken) -> bool {
         let name = match &outcome {
             Outcome::Succeeded { .. } => "succeeded",
             Outcome::Failed(failure) => failure.code.as_str(),
             Outcome::Interrupted => "interrupted",
         };
-        let succeeded = matches!(outcome, Outcome::Succeeded { .. });
         let start = Instant::now();
+        let mut pause = FINISH_RETRY;
         loop {
-            let left = self.options.lease.saturating_sub(start.elapsed());
-            match within(left, self.jobs.finish(lease, outcome.clone())).await {
+            self.pulse.beat();
+            let finished = self.jobs.finish(lease, outcome.clone());
+            let error = match within(self.options.lease, finished).await {
                 Ok(job) => {
                     metrics::counter!(metric::ATTEMPTS, "outcome" => name).increment(1);
                     tracing::info!(job = %lease.job, attempt = lease.attempt, outcome = name, state = job.state.as_str(), "attempt ended");
-                    if !succeeded {
-                        self.discard(lease).await;
-                    }
-                    return;
+                    return matches!(outcome, Outcome::Succeeded { .. });
                 }
                 Err(StoreError::LeaseLost(_) | StoreError::NotFound(_)) => {
                     metrics::counter!(metric::LEASES_LOST).increment(1);
                     tracing::warn!(job = %lease.job, attempt = lease.attempt, "the lease is lost; the attempt's result is refused");
-                    return self.discard(lease).await;
+                    return false;
                 }
-                Err(error) if start.elapsed() < self.options.lease => {
-                    tracing::warn!(job = %lease.job, %error, "the attempt's end was not written; trying again");
-                    tokio::time::sleep(FINISH_RETRY).await;
-                }
-                Err(error) => {
-                    // The lease runs out, and the next attempt takes the finished stages up.
-                    tracing::error!(job = %lease.job, %error, "the attempt's end cannot be written");
-                    return;
-                }
+                Err(error) => error,
+            };
+            if !error.is_outage() && start.elapsed() >= self.options.lease {
+                // The lease runs out, and the next attempt takes the finished stages up.
+                tracing::error!(job = %lease.job, %error, "the attempt's end cannot be written");
+                return true;
             }
+            tracing::warn!(job = %lease.job, %error, "the attempt's end was not written; trying again");
+            if shutdown.is_cancelled() && start.elapsed() >= LAST_ANSWER {
+                return true;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(MOST_FINISH_RETRY);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::reporter::{Reporter, Stop};
 use super::{Options, millis, within};
 use crate::job::Lease;
 use crate::job::store::{JobStore, StoreError};
+use crate::telemetry::pulse::Pulse;
 
 /// Beats until the attempt must stop; then asks the core to stop and ends. `claimed` is when the lease was asked for.
 pub(super) async fn beat(
@@ -17,10 +18,12 @@ pub(super) async fn beat(
     options: &Options,
     claimed: Instant,
     shutdown: &CancellationToken,
+    pulse: &Pulse,
 ) {
     // The lease was renewed after this moment, at the earliest.
     let mut last = claimed;
     loop {
+        pulse.beat();
         tokio::select! {
             () = tokio::time::sleep(options.heartbeat) => {}
             () = shutdown.cancelled() => return reporter.stop(Stop::Shutdown),
@@ -45,7 +48,7 @@ pub(super) async fn beat(
                 // Before the lease can have run out, by a clock that nobody sets: another worker may
                 // take the job from then on, and two must never work on it.
                 if last.elapsed() + 2 * options.heartbeat >= options.lease {
-                    return reporter.stop(Stop::LeaseLost);
+                    return reporter.stop(Stop::Unheard);
                 }
             }
         }

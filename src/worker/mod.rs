@@ -6,8 +6,10 @@
 pub mod attempt;
 pub mod courier;
 pub mod heartbeat;
+mod heed;
 pub mod intake;
 mod journal;
+pub mod lookout;
 pub mod pruner;
 pub mod publish;
 pub mod reporter;
@@ -23,12 +25,14 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::artifact::store::ArtifactStore;
+use crate::artifact::health::Health;
+use crate::artifact::store::{ArtifactStore, PROBE_LIMIT};
 use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::store::{JobStore, StoreError};
 use crate::job::trace::TraceParent;
 use crate::job::{Job, Lease};
 use crate::telemetry::metric;
+use crate::telemetry::pulse::{Pulse, Pulses};
 use pruner::Pruner;
 use scratch::Scratch;
 use source::Sources;
@@ -51,16 +55,21 @@ pub struct Options {
     pub heartbeat: Duration,
     /// How often the queue is looked at when nobody says that a job came in.
     pub poll: Duration,
+    /// No claim for so long after the job store did not answer: whoever held a job through its outage gives it back first,
+    /// with its attempt.
+    pub after_outage: Duration,
 }
 
 /// One worker: one job at a time.
 pub struct Worker {
     jobs: Arc<dyn JobStore>,
     artifacts: ArtifactStore,
+    health: Health,
     pruner: Arc<dyn Pruner>,
     sources: Sources,
     wake: Arc<Notify>,
     scratch: Arc<Scratch>,
+    pulse: Pulse,
     options: Options,
 }
 
@@ -69,20 +78,24 @@ impl Worker {
     #[must_use]
     pub fn new(
         jobs: Arc<dyn JobStore>,
-        artifacts: ArtifactStore,
+        health: Health,
         pruner: Arc<dyn Pruner>,
         sources: Sources,
         wake: Arc<Notify>,
         scratch: Arc<Scratch>,
+        pulses: &Pulses,
         options: Options,
     ) -> Self {
+        let most = options.lease * 3 + LAST_ANSWER + PROBE_LIMIT;
         Self {
             jobs,
-            artifacts,
+            artifacts: health.store().clone(),
+            health,
             pruner,
             sources,
             wake,
             scratch,
+            pulse: pulses.watch(format!("worker {}", options.name), most),
             options,
         }
     }
@@ -97,6 +110,7 @@ impl Worker {
             lease_ms: millis(self.options.lease),
         };
         while !stop.is_cancelled() {
+            self.pulse.beat();
             let asked = Instant::now();
             match self.claim(&claimer, &stop).await {
                 Ok(Some((job, lease))) => {
@@ -114,15 +128,19 @@ impl Worker {
                 Ok(None) => self.rest(&stop).await,
                 Err(error) => {
                     tracing::warn!(worker = %self.options.name, %error, "the queue cannot be read; trying again");
-                    self.rest(&stop).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(self.options.after_outage) => {}
+                        () = stop.cancelled() => {}
+                    }
                 }
             }
         }
         tracing::info!(worker = %self.options.name, "worker stopped");
     }
 
-    /// Claims, within the time of a lease: a database that never answers must not hold the worker. Told to stop, it waits
-    /// a little for the answer, for a job that was claimed is to be given back.
+    /// Claims, unless the artifact store is away: a job would come as far as its first file. Within the time of a lease, for
+    /// a database that never answers must not hold the worker. Told to stop, it waits a little for the answer, for a job that
+    /// was claimed is to be given back.
     async fn claim(
         &self,
         claimer: &Claimer,
@@ -133,8 +151,15 @@ impl Worker {
             stop.cancelled().await;
             tokio::time::sleep(most.min(LAST_ANSWER)).await;
         };
+        let claimed = async {
+            let found = within(most, self.jobs.has_claimable(claimer)).await?;
+            if !found || self.health.check().await.is_err() {
+                return Ok(None);
+            }
+            within(most, self.jobs.claim(claimer)).await
+        };
         tokio::select! {
-            claimed = within(most, self.jobs.claim(claimer)) => claimed,
+            claimed = claimed => claimed,
             () = told => Ok(None),
         }
     }

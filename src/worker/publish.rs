@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::Worker;
+use tokio_util::sync::CancellationToken;
+
 use super::reporter::Reporter;
+use super::{LAST_ANSWER, Worker};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::{BadPart, Key};
 use crate::artifact::manifest::Manifest;
@@ -41,6 +43,32 @@ impl Worker {
         }
         reporter.progress(names.len() as u64, names.len() as u64);
         Ok(manifest)
+    }
+
+    /// Removes what earlier attempts stored: one may have been killed while it did. The fence keeps it from publishing.
+    pub(super) async fn discard_earlier(&self, lease: &Lease) -> Result<(), Failure> {
+        for earlier in 1..lease.attempt {
+            self.discard(&Lease {
+                attempt: earlier,
+                ..lease.clone()
+            })
+            .await;
+        }
+        Ok(())
+    }
+
+    /// Removes what this attempt stored, as far as that can be done soon.
+    pub(super) async fn tidy(&self, lease: &Lease, shutdown: &CancellationToken) {
+        let told = async {
+            tokio::select! {
+                () = shutdown.cancelled() => tokio::time::sleep(LAST_ANSWER).await,
+                () = tokio::time::sleep(self.options.lease) => {}
+            }
+        };
+        tokio::select! {
+            () = self.discard(lease) => {}
+            () = told => tracing::warn!(job = %lease.job, attempt = lease.attempt, "files of a dropped attempt stay behind"),
+        }
     }
 
     /// Removes what this attempt stored, unless it was published: an attempt whose end was written, but whose worker did
@@ -95,15 +123,10 @@ impl From<ArtifactError> for Failure {
                 Code::StorageFull,
                 format!("{error}; free some space and retry"),
             ),
-            // What a library says of it is for the operator.
-            ArtifactError::Failed(_) => {
+            ArtifactError::Failed(_) | ArtifactError::Bucket(_) | ArtifactError::Late { .. } => {
                 tracing::error!(%error, "the artifact store failed");
-                Self::new(
-                    Code::StorageUnavailable,
-                    "the artifact store failed; the service's log tells why",
-                )
+                Self::new(Code::StorageUnavailable, error.told())
             }
-            ArtifactError::Bucket(_) => Self::new(Code::StorageUnavailable, error.to_string()),
             _ => Self::new(Code::StorageError, error.to_string()),
         }
     }

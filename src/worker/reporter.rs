@@ -17,8 +17,10 @@ pub enum Stop {
     Deadline,
     /// The worker shuts down.
     Shutdown,
-    /// The lease is lost, or may be: another worker may be at it.
+    /// The lease is lost: another worker is at it, or the job has ended.
     LeaseLost,
+    /// The job store has not answered for as long as the lease holds: another worker may be at it.
+    Unheard,
 }
 
 /// Shared by the thread that computes and the task that beats.
@@ -113,7 +115,7 @@ impl Watch for Reporter {
                 "the job's deadline passed",
             )),
             Some(Stop::Shutdown) => Err(Failure::new(Code::Canceled, "the worker shuts down")),
-            Some(Stop::LeaseLost) => {
+            Some(Stop::LeaseLost | Stop::Unheard) => {
                 Err(Failure::new(Code::Canceled, "the lease on the job is lost"))
             }
         }

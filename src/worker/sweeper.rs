@@ -12,6 +12,7 @@ use crate::artifact::key::Key;
 use crate::artifact::store::ArtifactStore;
 use crate::job::retention::Retention;
 use crate::job::store::Store;
+use crate::telemetry::pulse::Pulse;
 
 /// Deliveries to webhooks that ended are kept so long.
 const DELIVERIES_KEPT_MS: i64 = 30 * 24 * 3_600_000;
@@ -37,10 +38,12 @@ pub async fn sweep(
     store: Arc<dyn Store>,
     artifacts: ArtifactStore,
     options: Options,
+    pulse: Pulse,
     stop: CancellationToken,
 ) {
     let mut looked: Option<Instant> = None;
     loop {
+        pulse.beat();
         match store.sweep().await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "jobs without a worker were ended"),

@@ -36,6 +36,7 @@ pub(crate) async fn cancel(
         .is_terminal();
     let job = state.jobs.request_cancel(&caller.scope(), id).await?;
     Ok(answer(
+        &state,
         if had_ended {
             StatusCode::OK
         } else {

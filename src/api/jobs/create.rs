@@ -42,8 +42,8 @@ pub(crate) async fn create(
     match state.jobs.create(job, key, state.quota).await? {
         Created::New(job) => {
             state.wake.notify_one();
-            Ok(accepted(&job))
+            Ok(accepted(&state, &job))
         }
-        Created::Replayed(job) => Ok(accepted(&job)),
+        Created::Replayed(job) => Ok(accepted(&state, &job)),
     }
 }

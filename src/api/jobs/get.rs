@@ -83,7 +83,7 @@ pub(crate) async fn get(
     Ok(
         match known.is_some_and(|known| matches(known, &etag(&job))) {
             true => (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(&job))]).into_response(),
-            false => answer(StatusCode::OK, &job),
+            false => answer(&state, StatusCode::OK, &job),
         },
     )
 }

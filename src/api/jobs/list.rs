@@ -75,14 +75,17 @@ pub(crate) async fn list(
         .jobs
         .list(&caller.scope(), &filter, before, page.limit)
         .await?;
-    let now = now_ms();
+    let (now, outage) = (now_ms(), state.health.outage());
     Ok(Json(JobList {
         object: "list",
         next_cursor: jobs
             .last()
             .filter(|_| has_more)
             .map(|job| job.id.to_string()),
-        data: jobs.iter().map(|job| JobBody::new(job, now)).collect(),
+        data: jobs
+            .iter()
+            .map(|job| JobBody::new(job, outage.as_ref(), now))
+            .collect(),
         has_more,
     }))
 }

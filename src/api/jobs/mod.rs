@@ -36,7 +36,7 @@ pub(super) fn etag(job: &Job) -> String {
 }
 
 /// A job with the headers that every answer about one job has.
-pub(super) fn answer(status: StatusCode, job: &Job) -> Response {
+pub(super) fn answer(state: &AppState, status: StatusCode, job: &Job) -> Response {
     let mut headers = HeaderMap::new();
     if let Ok(etag) = HeaderValue::try_from(etag(job)) {
         headers.insert(header::ETAG, etag);
@@ -44,12 +44,14 @@ pub(super) fn answer(status: StatusCode, job: &Job) -> Response {
     if !job.state.is_terminal() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
     }
-    (status, headers, Json(JobBody::new(job, now_ms()))).into_response()
+    let outage = state.health.outage();
+    let body = JobBody::new(job, outage.as_ref(), now_ms());
+    (status, headers, Json(body)).into_response()
 }
 
 /// The same for a job that was just accepted.
-pub(super) fn accepted(job: &Job) -> Response {
-    let mut response = answer(StatusCode::ACCEPTED, job);
+pub(super) fn accepted(state: &AppState, job: &Job) -> Response {
+    let mut response = answer(state, StatusCode::ACCEPTED, job);
     if let Ok(location) = HeaderValue::try_from(format!("/v1/jobs/{}", job.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -90,5 +92,5 @@ async fn again(
     let (Created::New(job) | Created::Replayed(job)) =
         state.jobs.create(again, key, state.quota).await?;
     state.wake.notify_one();
-    Ok(accepted(&job))
+    Ok(accepted(state, &job))
 }

@@ -10,8 +10,9 @@ use super::method::DeviceBody;
 use super::mirror::mirror;
 use super::time::rfc3339;
 use crate::api::problem::ProblemCode;
+use crate::artifact::health::Outage;
 use crate::job::{Job, State};
-use crate::prune::failure::Failure;
+use crate::prune::failure::{Code, Failure};
 use crate::prune::stage::Stage;
 
 /// A job: a recipe on its way.
@@ -39,6 +40,8 @@ pub(crate) struct JobBody {
     /// The job that this one tries again, or prunes to another target.
     retry_of: Option<String>,
     cancel_requested: bool,
+    /// What a queued job waits for besides its turn; none while nothing is away.
+    waiting: Option<WaitingBody>,
     /// Why it ended without a result.
     error: Option<FailureBody>,
     /// What came of it: the content of `report.json`.
@@ -112,6 +115,17 @@ pub(crate) struct FailureBody {
     stage: Option<StageBody>,
 }
 
+/// A place that a queued job needs and that is away. The job goes on by itself when the place is back; that costs no attempt.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WaitingBody {
+    code: ProblemCode,
+    /// Which place is away, and what it answered.
+    detail: String,
+    /// When it was first found away.
+    #[schema(format = DateTime)]
+    since: String,
+}
+
 /// Where to go from here.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LinksBody {
@@ -133,8 +147,8 @@ impl From<&Failure> for FailureBody {
 }
 
 impl JobBody {
-    /// A job as it is seen at this moment (for the ETA).
-    pub(crate) fn new(job: &Job, now: i64) -> Self {
+    /// A job as it is seen at this moment (for the ETA), while the artifact store is away or not.
+    pub(crate) fn new(job: &Job, outage: Option<&Outage>, now: i64) -> Self {
         let own = format!("/v1/jobs/{}", job.id);
         Self {
             id: job.id.to_string(),
@@ -150,6 +164,7 @@ impl JobBody {
             max_attempts: job.max_attempts,
             retry_of: job.retry_of.map(|id| id.to_string()),
             cancel_requested: job.cancel_requested,
+            waiting: waiting(job, outage),
             error: job.failure.as_ref().map(Into::into),
             report: job
                 .report
@@ -167,6 +182,26 @@ impl JobBody {
             },
         }
     }
+}
+
+/// What the job itself has met, or else what keeps every job from being taken.
+fn waiting(job: &Job, outage: Option<&Outage>) -> Option<WaitingBody> {
+    if job.state != State::Queued {
+        return None;
+    }
+    let own = job.waiting.as_ref();
+    let own = own.filter(|waiting| waiting.back_at.is_none());
+    let own = own.map(|waiting| WaitingBody {
+        code: waiting.failure.code.into(),
+        detail: waiting.failure.detail.clone(),
+        since: rfc3339(waiting.since),
+    });
+    let store = outage.map(|outage| WaitingBody {
+        code: Code::StorageUnavailable.into(),
+        detail: outage.error.told(),
+        since: rfc3339(outage.since_ms),
+    });
+    own.or(store)
 }
 
 /// The last heartbeat's, unless the job waits or has nothing left to do.

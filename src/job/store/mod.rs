@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use super::event::{Event, NewEvent};
-use super::queue::{Claimer, Quota};
+use super::queue::{Claimer, Device, Quota};
 use super::tenant::Scope;
 use super::{Job, JobId, Lease, NewJob, State, UnixMs};
 use crate::artifact::manifest::Manifest;
@@ -85,6 +85,14 @@ pub enum StoreError {
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl StoreError {
+    /// Whether the same call may succeed once the database is back.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full)
+    }
+}
+
 /// Makes a POST safe to repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
@@ -135,7 +143,7 @@ pub enum Outcome {
         /// Where its files are.
         manifest: Manifest,
     },
-    /// Without: a retryable failure goes back to the queue while attempts are left; `Canceled`
+    /// Without: a retryable failure goes back to the queue while attempts are left, an outage in any case; `Canceled`
     /// ends the job as canceled, `DeadlineExceeded` as expired, any other as failed.
     Failed(Failure),
     /// The worker shuts down: the job goes back to the queue and its attempt is given back from
@@ -192,6 +200,21 @@ pub trait JobStore: Send + Sync {
     /// priority, then by rank, passing over queued jobs of tenants that run as many as they may. Jobs found past their deadline, past their attempts, or with a cancel request
     /// and a dead worker are ended on the way. `None` when nothing is to be done.
     async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
+
+    /// Whether [`claim`](Self::claim) would find something now. Changes nothing.
+    async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError>;
+
+    /// Jobs of this device that wait for a place that was away, and for whose return it is time to look; at most
+    /// `limit`, the longest due first. Nobody else gets them for so long.
+    async fn to_look_for(
+        &self,
+        device: Device,
+        limit: usize,
+        hold_ms: i64,
+    ) -> Result<Vec<Job>, StoreError>;
+
+    /// The place that a job waits for is back: it may be claimed. Changes nothing for a job that does not wait.
+    async fn resume(&self, id: JobId) -> Result<(), StoreError>;
 
     /// Keeps the lease alive, writes stage and progress, and brings back whether to stop.
     async fn heartbeat(

@@ -17,6 +17,7 @@ use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
 use crate::job::webhook::{Due, Tried};
 use crate::telemetry::metric;
+use crate::telemetry::pulse::Pulse;
 use resolver::Judged;
 
 /// How long a receiver may take.
@@ -66,8 +67,9 @@ impl Courier {
     }
 
     /// Delivers until it is told to stop.
-    pub async fn run(&self, stop: CancellationToken) {
+    pub async fn run(&self, pulse: &Pulse, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            pulse.beat();
             let delivered = match self.round().await {
                 Ok(count) => count,
                 Err(error) => {

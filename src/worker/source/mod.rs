@@ -10,6 +10,7 @@ pub mod download;
 pub mod fetched;
 pub mod hub;
 pub mod model_files;
+mod reach;
 pub mod roots;
 pub mod upload;
 pub mod uri;

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use optin::api::{AppState, Capabilities, Limits, router};
+use optin::artifact::health::Health;
 use optin::artifact::incoming::Upload;
 use optin::artifact::key::Key;
 use optin::artifact::manifest::Manifest;
@@ -25,6 +26,7 @@ use optin::prune::plan::Plan;
 use optin::prune::recipe::Recipe;
 use optin::prune::report::CalibrationUse;
 use optin::telemetry::metric;
+use optin::telemetry::pulse::Pulses;
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -193,6 +195,8 @@ impl Face {
             limits: options.limits,
             stopping: options.stopping,
             quota: optin::job::queue::Quota::default(),
+            health: Health::new(artifacts.clone()),
+            pulses: Pulses::default(),
             capabilities: Arc::new(Capabilities {
                 devices: vec![optin::job::Device::Cpu],
                 model_types: vec!["bert".into()],

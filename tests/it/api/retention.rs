@@ -4,6 +4,7 @@ use optin::artifact::key::Key;
 use optin::job::retention::Retention;
 use optin::job::store::{JobStore, Store};
 use optin::job::{JobId, Lease, Scope};
+use optin::telemetry::pulse::Pulses;
 use optin::worker::sweeper;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,13 @@ async fn sweep(face: &Face, retention: Retention) {
         };
         let store = Arc::clone(&face.jobs) as Arc<dyn Store>;
         let artifacts = face.artifacts.clone();
-        tokio::spawn(sweeper::sweep(store, artifacts, options, stop.clone()))
+        tokio::spawn(sweeper::sweep(
+            store,
+            artifacts,
+            options,
+            Pulses::default().watch("sweeper", Duration::MAX),
+            stop.clone(),
+        ))
     };
     let both = [sweeper(), sweeper()];
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -7,7 +7,6 @@ use optin::prune::failure::Code;
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
-use std::mem::Discriminant;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
@@ -29,6 +28,10 @@ enum Call {
     Succeed(usize),
     Fail(usize),
     Interrupt(usize),
+    /// Meets an outage.
+    Wait(usize),
+    /// The outage is over.
+    Resume(usize),
     Cancel(usize),
     Sweep,
 }
@@ -41,6 +44,8 @@ fn call() -> impl Strategy<Value = Call> {
         2 => any::<usize>().prop_map(Call::Succeed),
         1 => any::<usize>().prop_map(Call::Fail),
         1 => any::<usize>().prop_map(Call::Interrupt),
+        1 => any::<usize>().prop_map(Call::Wait),
+        1 => any::<usize>().prop_map(Call::Resume),
         1 => any::<usize>().prop_map(Call::Cancel),
         1 => any::<()>().prop_map(|()| Call::Sweep),
     ]
@@ -57,8 +62,35 @@ struct Known {
     spent: i64,
     /// While it runs: whether its lease holds.
     holds: bool,
+    /// While it is queued: whether it waits for the end of an outage.
+    waits: bool,
     /// The attempt that wrote an end last, and which.
-    ended: Option<(i64, Discriminant<Outcome>)>,
+    ended: Option<(i64, End)>,
+}
+
+/// How an attempt ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Succeeded,
+    Failed,
+    Interrupted,
+    Waits,
+}
+
+impl End {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Succeeded => succeeded(),
+            Self::Failed => Outcome::Failed(failure(Code::InvalidData)),
+            Self::Interrupted => Outcome::Interrupted,
+            Self::Waits => Outcome::Failed(failure(Code::SourceUnavailable)),
+        }
+    }
+
+    /// Whether the job goes back to the queue.
+    fn gives_back(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Waits)
+    }
 }
 
 const ATTEMPTS: i64 = 3;
@@ -66,18 +98,22 @@ const ATTEMPTS: i64 = 3;
 impl Known {
     fn may_be_claimed(&self) -> bool {
         match self.state {
-            State::Queued => self.spent < ATTEMPTS,
+            State::Queued => self.spent < ATTEMPTS && !self.waits,
             State::Running => !self.holds && self.spent < ATTEMPTS,
             _ => false,
         }
     }
 
     /// Whether this attempt was ended in this way, and nothing came after it.
-    fn was_ended_by(&self, lease: &Lease, end: Discriminant<Outcome>) -> bool {
-        let interrupted = std::mem::discriminant(&Outcome::Interrupted);
-        self.ended == Some((lease.attempt, end))
-            && self.attempt == lease.attempt
-            && (end != interrupted || self.state == State::Queued)
+    fn was_ended_by(&self, lease: &Lease, end: End) -> bool {
+        let Some((attempt, last)) = self.ended else {
+            return false;
+        };
+        let alike = match end.gives_back() {
+            true => last.gives_back() && self.state == State::Queued,
+            false => last == end,
+        };
+        alike && attempt == lease.attempt && self.attempt == lease.attempt
     }
 
     /// Nobody will end it but a claim or a sweep.
@@ -135,6 +171,7 @@ impl Model {
                     attempt: 0,
                     spent: 0,
                     holds: false,
+                    waits: false,
                     ended: None,
                 });
             }
@@ -159,12 +196,17 @@ impl Model {
                     }
                 }
             }
-            Call::Succeed(pick) => self.finish(store, pick, succeeded()).await,
-            Call::Fail(pick) => {
-                let outcome = Outcome::Failed(failure(Code::InvalidData));
-                self.finish(store, pick, outcome).await;
+            Call::Succeed(pick) => self.finish(store, pick, End::Succeeded).await,
+            Call::Fail(pick) => self.finish(store, pick, End::Failed).await,
+            Call::Interrupt(pick) => self.finish(store, pick, End::Interrupted).await,
+            Call::Wait(pick) => self.finish(store, pick, End::Waits).await,
+            Call::Resume(pick) => {
+                let count = self.jobs.len().max(1);
+                if let Some(job) = self.jobs.get_mut(pick % count) {
+                    store.resume(job.id).await.unwrap();
+                    job.waits = false;
+                }
             }
-            Call::Interrupt(pick) => self.finish(store, pick, Outcome::Interrupted).await,
             Call::Cancel(pick) => {
                 let count = self.jobs.len().max(1);
                 let Some(job) = self.jobs.get_mut(pick % count) else {
@@ -188,6 +230,9 @@ impl Model {
 
     async fn claim(&mut self, store: &dyn Store, holds: bool) {
         let lease_ms = if holds { 600_000 } else { 0 };
+        let found = store.has_claimable(&claimer("w", lease_ms)).await.unwrap();
+        let any = |job: &Known| job.may_be_claimed() || job.is_over();
+        assert_eq!(found, self.jobs.iter().any(any));
         let Some((job, lease)) = store.claim(&claimer("w", lease_ms)).await.unwrap() else {
             assert!(self.jobs.iter().all(|job| !job.may_be_claimed()));
             self.jobs.iter_mut().for_each(Known::end_if_over);
@@ -222,12 +267,11 @@ impl Model {
         self.leases.push(lease);
     }
 
-    async fn finish(&mut self, store: &dyn Store, pick: usize, outcome: Outcome) {
+    async fn finish(&mut self, store: &dyn Store, pick: usize, end: End) {
         let Some((lease, good)) = self.lease(pick) else {
             return;
         };
-        let answer = store.finish(&lease, outcome.clone()).await;
-        let end = std::mem::discriminant(&outcome);
+        let answer = store.finish(&lease, end.outcome()).await;
         let job = self.job(lease.job);
         if !good && job.was_ended_by(&lease, end) {
             // A worker that did not hear the first answer: nothing changes.
@@ -243,11 +287,12 @@ impl Model {
         }
         let job = self.job(lease.job);
         job.ended = Some((lease.attempt, end));
-        match outcome {
-            Outcome::Succeeded { .. } => job.state = State::Succeeded,
-            Outcome::Failed(_) => job.state = State::Failed,
-            Outcome::Interrupted => {
+        match end {
+            End::Succeeded => job.state = State::Succeeded,
+            End::Failed => job.state = State::Failed,
+            End::Interrupted | End::Waits => {
                 job.spent -= 1;
+                job.waits = end == End::Waits;
                 job.state = match job.state {
                     State::Canceling => State::Canceled,
                     _ => State::Queued,

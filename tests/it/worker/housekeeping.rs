@@ -7,6 +7,7 @@ use optin::job::retention::Retention;
 use optin::job::store::Store;
 use optin::prune::failure::Code;
 use optin::prune::recipe::Recipe;
+use optin::telemetry::pulse::Pulses;
 use optin::worker::intake::LocalIntake;
 use optin::worker::scratch::Scratch;
 use optin::worker::source::Sources;
@@ -84,7 +85,13 @@ async fn the_sweeper_clears_what_nobody_reads_again() {
         };
         let store = Arc::clone(&house.jobs) as Arc<dyn Store>;
         let artifacts = house.artifacts.clone();
-        let running = tokio::spawn(sweeper::sweep(store, artifacts, options, stop.clone()));
+        let running = tokio::spawn(sweeper::sweep(
+            store,
+            artifacts,
+            options,
+            Pulses::default().watch("sweeper", Duration::MAX),
+            stop.clone(),
+        ));
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.cancel();
         running.await.unwrap();

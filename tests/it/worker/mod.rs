@@ -2,7 +2,9 @@
 
 mod attempts;
 mod housekeeping;
+mod outages;
 
+use optin::artifact::health::Health;
 use optin::artifact::store::ArtifactStore;
 use optin::job::store::JobStore;
 use optin::job::store::sqlite::SqliteStore;
@@ -15,11 +17,16 @@ use optin::prune::recipe::{Recipe, Source};
 use optin::prune::report::Report;
 use optin::prune::stage::Stage;
 use optin::prune::watch::Watch;
+use optin::telemetry::pulse::Pulses;
+use optin::worker::lookout::Lookout;
 use optin::worker::pruner::Pruner;
 use optin::worker::scratch::Scratch;
 use optin::worker::source::Sources;
+use optin::worker::source::cache::Cache;
+use optin::worker::source::hub::Hub;
 use optin::worker::source::roots::Roots;
 use optin::worker::{Options, Worker};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -83,6 +90,8 @@ struct House {
     artifacts: ArtifactStore,
     stop: CancellationToken,
     worker: JoinHandle<()>,
+    /// Takes connections and answers nobody.
+    _silent: TcpListener,
 }
 
 impl House {
@@ -118,24 +127,40 @@ impl House {
             lease: Duration::from_millis(lease_ms),
             heartbeat: Duration::from_millis(50),
             poll: Duration::from_millis(50),
+            after_outage: Duration::from_millis(500),
         };
         let pruner = Arc::new(Scripted {
             runs: AtomicUsize::new(0),
             script: Box::new(script),
         });
-        let sources = Sources::new(Roots::new(&[data]).unwrap());
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let hub = Hub::new(&format!("http://{}", silent.local_addr().unwrap()), None).unwrap();
+        let cache = Cache::open(&folder.path().join("cache"), 1 << 20).unwrap();
+        let sources = Sources::new(Roots::new(&[data]).unwrap()).with_hub(hub, cache);
+        let health = Health::new(artifacts.clone());
+        let wake = Arc::new(Notify::new());
         let store = seen(Arc::clone(&jobs) as Arc<dyn JobStore>);
         let scratch = Arc::new(Scratch::open(&folder.path().join("work")).unwrap());
         let worker = Worker::new(
             store,
-            artifacts.clone(),
+            health.clone(),
             pruner,
-            sources,
-            Arc::new(Notify::new()),
+            sources.clone(),
+            Arc::clone(&wake),
             Arc::clone(&scratch),
+            &Pulses::default(),
             options,
         );
         let stop = CancellationToken::new();
+        let lookout = Lookout::new(
+            Arc::clone(&jobs) as Arc<dyn JobStore>,
+            health,
+            sources,
+            optin::job::Device::Cpu,
+            wake,
+        );
+        let token = stop.clone();
+        tokio::spawn(async move { lookout.run(token).await });
         let token = stop.clone();
         let worker = tokio::spawn(async move { worker.run(token).await });
         Self {
@@ -145,6 +170,7 @@ impl House {
             artifacts,
             stop,
             worker,
+            _silent: silent,
         }
     }
 

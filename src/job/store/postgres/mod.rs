@@ -28,7 +28,7 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Quota};
+use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::record::Record;
 use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
@@ -254,6 +254,27 @@ impl JobStore for PostgresStore {
                 return Ok(Some((record.job, lease)));
             }
         }
+    }
+
+    async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError> {
+        queue::has_claimable(&self.pool, claimer).await
+    }
+
+    async fn to_look_for(
+        &self,
+        device: Device,
+        limit: usize,
+        hold_ms: i64,
+    ) -> Result<Vec<Job>, StoreError> {
+        queue::to_look_for(&self.pool, device, limit, hold_ms).await
+    }
+
+    async fn resume(&self, id: JobId) -> Result<(), StoreError> {
+        let step = |record: &mut Record, now| {
+            record.resume(now);
+            Ok(())
+        };
+        self.change(&Scope::Service, id, step).await.map(drop)
     }
 
     async fn heartbeat(

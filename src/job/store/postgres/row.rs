@@ -11,6 +11,7 @@ use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
 use crate::job::store::column::{clamped, json, word};
 use crate::job::trace::TraceParent;
+use crate::job::waiting::Waiting;
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
@@ -105,10 +106,11 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let query = sqlx::query(
         "INSERT INTO jobs (id, state, stage, done, total, stage_since, attempt, spent, cancel_requested, not_before, worker,
-                           lease_until, failure, report, manifest, started_at, finished_at, version,
+                           lease_until, failure, report, manifest, started_at, finished_at, version, waiting, look_at,
                            recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank, traceparent)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::json, $14::json, $15::json, $16, $17, $18,
-                 $19::json, $20, $21::jsonb, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
+                 $19::json, $20,
+                 $21::json, $22, $23::jsonb, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
     );
     let job = &record.job;
     let query = bind_changing(query, record)?
@@ -136,7 +138,8 @@ pub(super) async fn save(
     let query = sqlx::query(
         "UPDATE jobs SET state = $2, stage = $3, done = $4, total = $5, stage_since = $6, attempt = $7, spent = $8,
              cancel_requested = $9, not_before = $10, worker = $11, lease_until = $12, failure = $13::json,
-             report = $14::json, manifest = $15::json, started_at = $16, finished_at = $17, version = $18
+             report = $14::json, manifest = $15::json, started_at = $16, finished_at = $17, version = $18,
+             waiting = $19::json, look_at = $20
          WHERE id = $1",
     );
     bind_changing(query, record)?
@@ -145,7 +148,7 @@ pub(super) async fn save(
     append_news(connection, record, now).await
 }
 
-/// Binds what changes in a job's life, as parameters 1 to 18.
+/// Binds what changes in a job's life, as parameters 1 to 20.
 fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, StoreError> {
     let job = &record.job;
     Ok(query
@@ -166,7 +169,9 @@ fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, Sto
         .bind(record.manifest.as_ref().map(json).transpose()?)
         .bind(job.started_at.map(moment))
         .bind(job.finished_at.map(moment))
-        .bind(job.version))
+        .bind(job.version)
+        .bind(job.waiting.as_ref().map(json).transpose()?)
+        .bind(job.waiting.as_ref().map(|waiting| moment(waiting.look_at))))
 }
 
 async fn append_news(
@@ -215,6 +220,7 @@ pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
             .try_get::<Option<String>, _>("traceparent")?
             .and_then(|text| TraceParent::parse(&text)),
         cancel_requested: row.try_get("cancel_requested")?,
+        waiting: waiting(row)?,
         failure: row
             .try_get::<Option<Json<_>>, _>("failure")?
             .map(|found| found.0),
@@ -242,6 +248,12 @@ pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
             .map(|found| found.0),
         news: Vec::new(),
     })
+}
+
+fn waiting(row: &PgRow) -> Result<Option<Waiting>, StoreError> {
+    let found: Option<Json<Waiting>> = row.try_get("waiting")?;
+    let both = found.zip(maybe_at(row, "look_at")?);
+    Ok(both.map(|(Json(waiting), look_at)| Waiting { look_at, ..waiting }))
 }
 
 pub(super) fn read_event(row: &PgRow) -> Result<Event, StoreError> {

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Quota};
+use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::record::Record;
 use crate::job::store::column;
 use crate::job::tenant::Scope;
@@ -264,6 +264,33 @@ impl JobStore for SqliteStore {
         }
         transaction.commit().await?;
         Ok(None)
+    }
+
+    async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        let now = row::now(&mut reader).await?;
+        let found = queue::first_claimable(&mut reader, claimer, now).await?;
+        Ok(found.is_some())
+    }
+
+    async fn to_look_for(
+        &self,
+        device: Device,
+        limit: usize,
+        hold_ms: i64,
+    ) -> Result<Vec<Job>, StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        let found = queue::to_look_for(&mut transaction, device, limit, now, hold_ms).await?;
+        transaction.commit().await?;
+        Ok(found)
+    }
+
+    async fn resume(&self, id: JobId) -> Result<(), StoreError> {
+        let step = |record: &mut Record, now| {
+            record.resume(now);
+            Ok(())
+        };
+        self.change(&Scope::Service, id, step).await.map(drop)
     }
 
     async fn heartbeat(

@@ -4,9 +4,10 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{StoreError, row};
-use crate::job::queue::Claimer;
+use crate::job::queue::{Claimer, Device};
 use crate::job::record::Record;
-use crate::job::{NewJob, UnixMs};
+use crate::job::store::column::at_most;
+use crate::job::{Job, NewJob, UnixMs};
 
 /// Where a new job stands.
 pub(super) struct Turn {
@@ -59,4 +60,27 @@ pub(super) async fn first_claimable(
     .fetch_optional(connection)
     .await?;
     found.as_ref().map(row::read).transpose()
+}
+
+/// Jobs for whose place it is time to look, held back from everybody else for so long.
+pub(super) async fn to_look_for(
+    connection: &mut SqliteConnection,
+    device: Device,
+    limit: usize,
+    now: UnixMs,
+    hold_ms: i64,
+) -> Result<Vec<Job>, StoreError> {
+    let rows = sqlx::query(
+        "UPDATE jobs SET look_at = ?1 + ?2 WHERE id IN (
+             SELECT id FROM jobs WHERE state = 'queued' AND device = ?3 AND look_at <= ?1 AND not_before > ?1
+             ORDER BY look_at LIMIT ?4)
+         RETURNING *",
+    )
+    .bind(now)
+    .bind(hold_ms)
+    .bind(device.as_str())
+    .bind(at_most(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|found| Ok(row::read(found)?.job)).collect()
 }

@@ -8,6 +8,7 @@ use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
 use crate::job::store::column::{clamped, damaged, document, json, word};
 use crate::job::trace::TraceParent;
+use crate::job::waiting::Waiting;
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
@@ -58,9 +59,10 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let query = sqlx::query(
         "INSERT INTO jobs (id, state, stage, done, total, stage_since, attempt, spent, cancel_requested, not_before, worker,
-                           lease_until, failure, report, manifest, started_at, finished_at, version,
+                           lease_until, failure, report, manifest, started_at, finished_at, version, waiting, look_at,
                            recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank, traceparent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                 ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
     );
     let job = &record.job;
     let query = bind_changing(query, record)?
@@ -88,7 +90,8 @@ pub(super) async fn save(
     let query = sqlx::query(
         "UPDATE jobs SET state = ?2, stage = ?3, done = ?4, total = ?5, stage_since = ?6, attempt = ?7, spent = ?8,
              cancel_requested = ?9, not_before = ?10, worker = ?11, lease_until = ?12, failure = ?13, report = ?14,
-             manifest = ?15, started_at = ?16, finished_at = ?17, version = ?18
+             manifest = ?15, started_at = ?16, finished_at = ?17, version = ?18,
+             waiting = ?19, look_at = ?20
          WHERE id = ?1",
     );
     bind_changing(query, record)?
@@ -97,7 +100,7 @@ pub(super) async fn save(
     append_news(connection, record, now).await
 }
 
-/// Binds what changes in a job's life, as parameters 1 to 18.
+/// Binds what changes in a job's life, as parameters 1 to 20.
 fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, StoreError> {
     let job = &record.job;
     let optional = |document: Option<String>| document;
@@ -119,7 +122,9 @@ fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, Sto
         .bind(optional(record.manifest.as_ref().map(json).transpose()?))
         .bind(job.started_at)
         .bind(job.finished_at)
-        .bind(job.version))
+        .bind(job.version)
+        .bind(optional(job.waiting.as_ref().map(json).transpose()?))
+        .bind(job.waiting.as_ref().map(|waiting| waiting.look_at)))
 }
 
 async fn append_news(
@@ -170,6 +175,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
             .try_get::<Option<String>, _>("traceparent")?
             .and_then(|text| TraceParent::parse(&text)),
         cancel_requested: row.try_get("cancel_requested")?,
+        waiting: waiting(row)?,
         failure: row
             .try_get::<Option<String>, _>("failure")?
             .map(document)
@@ -201,6 +207,16 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
             .transpose()?,
         news: Vec::new(),
     })
+}
+
+fn waiting(row: &SqliteRow) -> Result<Option<Waiting>, StoreError> {
+    let found: Option<String> = row.try_get("waiting")?;
+    let both = found.zip(row.try_get("look_at")?);
+    let read = |(text, look_at)| {
+        let waiting: Waiting = document(text)?;
+        Ok(Waiting { look_at, ..waiting })
+    };
+    both.map(read).transpose()
 }
 
 pub(super) fn read_event(row: &SqliteRow) -> Result<Event, StoreError> {

@@ -6,6 +6,7 @@ mod creating;
 mod ending;
 mod retention;
 mod tenants;
+mod waiting;
 
 pub use access::*;
 pub use claiming::*;
@@ -13,6 +14,7 @@ pub use creating::*;
 pub use ending::*;
 pub use retention::*;
 pub use tenants::*;
+pub use waiting::*;
 
 use optin::artifact::manifest::{Manifest, StoredFile};
 use optin::job::store::{Outcome, Store as AnyStore};
@@ -76,6 +78,9 @@ macro_rules! conformance {
             lists_are_pages_newest_first_and_filtered,
             every_change_grows_the_version,
             a_manifest_is_there_exactly_when_the_job_succeeded,
+            an_outage_costs_no_attempt_and_the_job_waits_for_its_end,
+            who_looks_for_a_waiting_job_has_it_alone_for_a_while,
+            a_waiting_job_is_canceled_and_expires_like_any_other,
             only_jobs_that_have_ended_are_deleted,
             events_are_pages_in_order,
             depth_counts_what_waits_and_what_runs,
