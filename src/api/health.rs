@@ -1,5 +1,7 @@
 //! `GET /livez`, `GET /readyz` and `GET /metrics`
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -58,7 +60,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str
     }
     state
         .health
-        .check()
+        .check(Duration::ZERO)
         .await
         .map_err(|outage| unavailable("the artifact store", &outage.error))?;
     Ok("ok\n")

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::health::alive;
 use crate::artifact::health::Health;
@@ -24,7 +25,7 @@ pub fn worker_face(
             Err(late) => Err(late.to_string()),
             Ok(Err(error)) => Err(error.to_string()),
             Ok(Ok(())) => health
-                .check()
+                .check(Duration::ZERO)
                 .await
                 .map_err(|outage| outage.error.to_string()),
         };

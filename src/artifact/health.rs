@@ -8,8 +8,8 @@ use tokio::sync::Mutex as Turn;
 use super::error::ArtifactError;
 use super::store::ArtifactStore;
 
-/// A trial counts for so long: whoever asks within this time asks nobody.
-const FRESH: Duration = Duration::from_secs(2);
+/// Who is about to use the store may rely for so long on a trial.
+pub const FRESH: Duration = Duration::from_secs(2);
 
 /// A store with what is known of its health; copies know the same.
 #[derive(Clone)]
@@ -46,13 +46,13 @@ impl Health {
         &self.store
     }
 
-    /// Tries the store, unless it was tried a moment ago.
+    /// Tries the store, unless it was tried within this time.
     ///
     /// # Errors
     /// When the store cannot be used.
-    pub async fn check(&self) -> Result<(), Outage> {
+    pub async fn check(&self, fresh: Duration) -> Result<(), Outage> {
         let mut tried = self.turn.lock().await;
-        if tried.is_none_or(|at| at.elapsed() >= FRESH) {
+        if tried.is_none_or(|at| at.elapsed() >= fresh) {
             let probed = self.store.probe().await;
             *tried = Some(Instant::now());
             self.note(probed);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::source::Sources;
 use super::within;
-use crate::artifact::health::Health;
+use crate::artifact::health::{FRESH, Health};
 use crate::job::queue::Device;
 use crate::job::store::{JobStore, StoreError};
 use crate::job::{Job, TenantId};
@@ -102,7 +102,7 @@ impl Lookout {
     async fn is_back(&self, job: &Job) -> bool {
         let waits = job.waiting.as_ref().map(|waiting| waiting.failure.code);
         if waits == Some(Code::StorageUnavailable) {
-            return self.health.check().await.is_ok();
+            return self.health.check(FRESH).await.is_ok();
         }
         let sources = self.sources.of(&job.tenant);
         match tokio::time::timeout(LIMIT, sources.reach(&job.recipe)).await {

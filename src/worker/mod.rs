@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::artifact::health::Health;
+use crate::artifact::health::{FRESH, Health};
 use crate::artifact::store::{ArtifactStore, PROBE_LIMIT};
 use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::store::{JobStore, StoreError};
@@ -153,7 +153,7 @@ impl Worker {
         };
         let claimed = async {
             let found = within(most, self.jobs.has_claimable(claimer)).await?;
-            if !found || self.health.check().await.is_err() {
+            if !found || self.health.check(FRESH).await.is_err() {
                 return Ok(None);
             }
             within(most, self.jobs.claim(claimer)).await

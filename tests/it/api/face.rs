@@ -115,6 +115,7 @@ pub struct Face {
     pub jobs: Arc<SqliteStore>,
     pub artifacts: ArtifactStore,
     pub signing: Arc<SigningKey>,
+    pub pulses: Pulses,
     router: Router,
 }
 
@@ -176,6 +177,7 @@ impl Face {
         );
         let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
         let signing = Arc::new(SigningKey::from_bytes([1; 32]));
+        let pulses = Pulses::default();
         let state = AppState {
             jobs: Arc::clone(&jobs) as Arc<dyn JobStore>,
             webhooks: Arc::clone(&jobs) as Arc<dyn WebhookStore>,
@@ -196,7 +198,7 @@ impl Face {
             stopping: options.stopping,
             quota: optin::job::queue::Quota::default(),
             health: Health::new(artifacts.clone()),
-            pulses: Pulses::default(),
+            pulses: pulses.clone(),
             capabilities: Arc::new(Capabilities {
                 devices: vec![optin::job::Device::Cpu],
                 model_types: vec!["bert".into()],
@@ -209,6 +211,7 @@ impl Face {
             jobs,
             artifacts,
             signing,
+            pulses,
             router: router(state),
         }
     }

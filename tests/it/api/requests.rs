@@ -2,6 +2,7 @@
 
 use optin::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 use serde_json::{Value, json};
+use std::time::Duration;
 use strum::VariantArray;
 
 use super::face::{Face, request};
@@ -405,6 +406,29 @@ async fn the_service_says_how_it_is_and_what_it_can_do() {
             .unwrap()
             .contains("artifact store")
     );
+    // A job that comes now is accepted, and says what it waits for.
+    let waiting = async || face.post("/v1/jobs", &request()).await.json()["waiting"].clone();
+    assert_eq!(waiting().await["code"], "storage_unavailable");
+    std::fs::remove_file(&artifacts).unwrap();
+    assert_eq!(face.get("/readyz").await.status, 200);
+    assert_eq!(waiting().await, json!(null));
+}
+
+#[tokio::test]
+async fn a_loop_that_stands_still_is_told_by_name() {
+    let face = Face::new().await;
+    let lives = face.pulses.watch("worker one", Duration::from_secs(60));
+    assert_eq!(face.get("/livez").await.status, 200);
+    let still = face.pulses.watch("worker two", Duration::ZERO);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    lives.beat();
+    let problem = face.get("/livez").await.problem(503, "unavailable");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("worker two stands still") && !detail.contains("one"),
+        "{detail}"
+    );
+    drop(still);
 }
 
 #[tokio::test]

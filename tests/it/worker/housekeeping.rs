@@ -1,11 +1,12 @@
 //! What is looked at before a job is accepted, and what is cleared when it is over.
 
 use optin::artifact::key::Key;
-use optin::job::TenantId;
 use optin::job::intake::Intake;
 use optin::job::retention::Retention;
 use optin::job::store::Store;
+use optin::job::{State, TenantId};
 use optin::prune::failure::Code;
+use optin::prune::journal::document_name;
 use optin::prune::recipe::Recipe;
 use optin::telemetry::pulse::Pulses;
 use optin::worker::intake::LocalIntake;
@@ -14,20 +15,16 @@ use optin::worker::source::Sources;
 use optin::worker::source::roots::Roots;
 use optin::worker::sweeper;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use super::{House, Scripted, success};
-use crate::fixture::job::report;
+use super::{DOCUMENT, House, Scripted, success};
+use crate::fixture::job::{created, report};
 
 #[tokio::test]
 async fn the_intake_looks_before_a_job_is_accepted() {
     let house = House::new(5_000, |_, places, _| success(places)).await;
-    let pruner = Arc::new(Scripted {
-        runs: AtomicUsize::new(0),
-        script: Box::new(|_, _, _| Ok(report())),
-    });
+    let pruner = Scripted::new(Box::new(|_, _, _| Ok(report())));
     let intake = LocalIntake::new(
         Sources::new(Roots::new(&[house.folder.path().join("data")]).unwrap()),
         pruner,
@@ -119,4 +116,25 @@ fn the_next_process_clears_the_folders_of_those_that_are_gone_and_no_others() {
     drop(gone);
     let _next = Scratch::open(work.path()).unwrap();
     assert!(!left.exists() && kept.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_was_changed_where_it_lies_is_not_taken_up() {
+    let house = House::new(5_000, |_, places, _| success(places)).await;
+    let run = async || {
+        let job = created(house.jobs.as_ref(), house.job()).await;
+        assert_eq!(house.ended(job.id).await.state, State::Succeeded);
+        house.pruner.found.lock().unwrap().last().cloned().unwrap()
+    };
+    assert_eq!(run().await, None);
+    assert_eq!(run().await.unwrap(), b"1");
+    let tenant = TenantId::only();
+    let name = document_name(DOCUMENT.0, DOCUMENT.1);
+    let key = Key::journal(tenant.as_str(), &name).unwrap();
+    let kept = house.artifacts.get_bytes(&key, 1 << 10).await.unwrap();
+    let mut other = kept.to_vec();
+    *other.last_mut().unwrap() = b'7';
+    house.artifacts.put_bytes(&key, other.into()).await.unwrap();
+    assert_eq!(run().await, None);
+    assert_eq!(run().await.unwrap(), b"3");
 }
