@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::device;
 use super::exit::Exit;
@@ -50,9 +51,11 @@ impl Crew {
         let pruner: Arc<dyn Pruner> = Arc::new(Core(device::open(flags.device)?));
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy();
+        // Machines may have one name, and processes in containers one number.
+        let process = Uuid::new_v4().simple().to_string();
         let workers = (0..flags.workers).map(|index| {
             let options = Options {
-                name: format!("{machine}-{}-{index}", std::process::id()),
+                name: format!("{machine}-{}-{index}", &process[..8]),
                 device: flags.device.into(),
                 quota: flags.quota(),
                 lease: flags.lease(),

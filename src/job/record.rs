@@ -159,6 +159,18 @@ impl Record {
         }
     }
 
+    /// A worker takes up what it claimed without hearing so: no attempt begins, the lease begins anew. `None` when it is
+    /// not the worker's.
+    pub fn reclaim(&mut self, worker: &str, lease_ms: i64, now: UnixMs) -> Option<Lease> {
+        let hold = self.hold.as_mut().filter(|hold| hold.worker == worker)?;
+        hold.until = now + lease_ms;
+        Some(Lease {
+            job: self.job.id,
+            attempt: self.job.attempt,
+            worker: worker.to_owned(),
+        })
+    }
+
     /// The fence: whether this lease still is the job's.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Its name in leases and log lines.
+    /// Its name in leases and log lines; nobody else has it.
     pub name: String,
     /// On what it runs jobs.
     pub device: Device,
@@ -109,10 +109,14 @@ impl Worker {
             quota: self.options.quota,
             lease_ms: millis(self.options.lease),
         };
+        // Whether a claim was made whose answer was not heard.
+        let mut unheard = false;
         while !stop.is_cancelled() {
             self.pulse.beat();
             let asked = Instant::now();
-            match self.claim(&claimer, &stop).await {
+            let claimed = self.claim(&claimer, unheard, &stop).await;
+            unheard = claimed.is_err();
+            match claimed {
                 Ok(Some((job, lease))) => {
                     metrics::counter!(metric::CLAIMS).increment(1);
                     let trace_id = job
@@ -144,6 +148,7 @@ impl Worker {
     async fn claim(
         &self,
         claimer: &Claimer,
+        unheard: bool,
         stop: &CancellationToken,
     ) -> Result<Option<(Job, Lease)>, StoreError> {
         let most = self.options.lease;
@@ -152,6 +157,9 @@ impl Worker {
             tokio::time::sleep(most.min(LAST_ANSWER)).await;
         };
         let claimed = async {
+            if unheard && let Some(claimed) = within(most, self.jobs.claimed(claimer)).await? {
+                return Ok(Some(claimed));
+            }
             let found = within(most, self.jobs.has_claimable(claimer)).await?;
             if !found || self.health.check(FRESH).await.is_err() {
                 return Ok(None);

@@ -8,6 +8,8 @@ use crate::api::caller::Caller;
 use crate::api::extract::Id;
 use crate::api::problem::Problem;
 use crate::artifact::key::Key;
+use crate::job::store::StoreError;
+use crate::prune::failure::Failure;
 
 /// Forget a job, its history and its files.
 #[utoipa::path(
@@ -21,11 +23,14 @@ pub(crate) async fn delete(
     caller: Caller,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    state.jobs.delete(&caller.scope(), id).await?;
-    let prefix = Key::job(&id.to_string()).map_err(|error| Problem::internal(&error))?;
-    // The job is gone; files that stay behind cost space, not truth.
-    if let Err(error) = state.artifacts.delete_prefix(&prefix).await {
-        tracing::warn!(job = %id, %error, "files of a deleted job stay behind");
+    let job = state.jobs.get(&caller.scope(), id).await?;
+    if !job.state.is_terminal() {
+        return Err(StoreError::active(&job).into());
     }
+    // The files first: what could not be removed can be removed again as long as the job is there to be named.
+    let prefix = Key::job(&id.to_string()).map_err(|error| Problem::internal(&error))?;
+    let removed = state.artifacts.delete_prefix(&prefix).await;
+    removed.map_err(Failure::from)?;
+    state.jobs.delete(&caller.scope(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -86,6 +86,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The refusal to delete a job that has not ended.
+    #[must_use]
+    pub fn active(job: &Job) -> Self {
+        Self::Conflict {
+            state: job.state,
+            needed: "cancel it before deleting it",
+        }
+    }
+
     /// Whether the same call may succeed once the database is back.
     #[must_use]
     pub fn is_outage(&self) -> bool {
@@ -200,6 +209,10 @@ pub trait JobStore: Send + Sync {
     /// priority, then by rank, passing over queued jobs of tenants that run as many as they may. Jobs found past their deadline, past their attempts, or with a cancel request
     /// and a dead worker are ended on the way. `None` when nothing is to be done.
     async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
+
+    /// What this claimer holds, its lease begun anew: for a claimer that did not hear the answer to its claim. A claimer
+    /// has one job at a time, and a name that nobody else has.
+    async fn claimed(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
 
     /// Whether [`claim`](Self::claim) would find something now. Changes nothing.
     async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError>;

@@ -201,10 +201,7 @@ impl JobStore for PostgresStore {
         let deleted = async {
             let (record, _) = row::take(&mut transaction, scope, id).await?;
             if !record.job.state.is_terminal() {
-                return Err(StoreError::Conflict {
-                    state: record.job.state,
-                    needed: "cancel it before deleting it",
-                });
+                return Err(StoreError::active(&record.job));
             }
             sqlx::query("DELETE FROM jobs WHERE id = $1")
                 .bind(id.uuid())
@@ -254,6 +251,21 @@ impl JobStore for PostgresStore {
                 return Ok(Some((record.job, lease)));
             }
         }
+    }
+
+    async fn claimed(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let found = async {
+            let held = queue::held(&mut transaction, claimer).await?;
+            let Some((mut record, now)) = held else {
+                return Ok(None);
+            };
+            let lease = record.reclaim(&claimer.worker, claimer.lease_ms, now);
+            row::save(&mut transaction, &mut record, now).await?;
+            Ok(lease.map(|lease| (record.job, lease)))
+        };
+        let found = found.await;
+        end(transaction, found).await
     }
 
     async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError> {

@@ -112,6 +112,22 @@ pub(super) async fn first_claimable(
     found.as_ref().map(read).transpose()
 }
 
+/// What this claimer holds, locked, with the database's clock.
+pub(super) async fn held(
+    connection: &mut PgConnection,
+    claimer: &Claimer,
+) -> Result<Option<(Record, UnixMs)>, StoreError> {
+    let found = sqlx::query(
+        "SELECT *, clock_timestamp() AS now FROM jobs
+         WHERE state IN ('running', 'canceling') AND worker = $1 LIMIT 1 FOR UPDATE",
+    )
+    .bind(&claimer.worker)
+    .fetch_optional(connection)
+    .await?;
+    let read = |found| Ok((row::read(found)?, row::at(found, "now")?));
+    found.as_ref().map(read).transpose()
+}
+
 /// Whether there is such a record. No row is locked: a claim beside this one is not turned away by it.
 pub(super) async fn has_claimable(pool: &PgPool, claimer: &Claimer) -> Result<bool, StoreError> {
     let found = if is_limited(claimer) {

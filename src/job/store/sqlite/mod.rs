@@ -208,10 +208,7 @@ impl JobStore for SqliteStore {
         let (mut transaction, _) = self.begin().await?;
         let record = row::load(&mut transaction, scope, id).await?;
         if !record.job.state.is_terminal() {
-            return Err(StoreError::Conflict {
-                state: record.job.state,
-                needed: "cancel it before deleting it",
-            });
+            return Err(StoreError::active(&record.job));
         }
         sqlx::query("DELETE FROM jobs WHERE id = ?1")
             .bind(id.to_string())
@@ -264,6 +261,17 @@ impl JobStore for SqliteStore {
         }
         transaction.commit().await?;
         Ok(None)
+    }
+
+    async fn claimed(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        let Some(mut record) = queue::held(&mut transaction, claimer).await? else {
+            return Ok(None);
+        };
+        let lease = record.reclaim(&claimer.worker, claimer.lease_ms, now);
+        row::save(&mut transaction, &mut record, now).await?;
+        transaction.commit().await?;
+        Ok(lease.map(|lease| (record.job, lease)))
     }
 
     async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError> {

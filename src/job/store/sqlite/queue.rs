@@ -62,6 +62,20 @@ pub(super) async fn first_claimable(
     found.as_ref().map(row::read).transpose()
 }
 
+/// What this claimer holds.
+pub(super) async fn held(
+    connection: &mut SqliteConnection,
+    claimer: &Claimer,
+) -> Result<Option<Record>, StoreError> {
+    let found = sqlx::query(
+        "SELECT * FROM jobs WHERE state IN ('running', 'canceling') AND worker = ?1 LIMIT 1",
+    )
+    .bind(&claimer.worker)
+    .fetch_optional(connection)
+    .await?;
+    found.as_ref().map(row::read).transpose()
+}
+
 /// Jobs for whose place it is time to look, held back from everybody else for so long.
 pub(super) async fn to_look_for(
     connection: &mut SqliteConnection,

@@ -1,6 +1,7 @@
 //! Jobs are claimed, and held.
 
 use optin::job::event::NewEvent;
+use optin::job::queue::Claimer;
 use optin::job::store::StoreError;
 use optin::job::{Scope, State};
 use optin::prune::stage::Stage;
@@ -121,4 +122,23 @@ pub async fn a_heartbeat_keeps_the_lease_and_writes_progress(store: Store) {
         (Some(Stage::Scoring), 3, 9)
     );
     assert!(seen.progress.since.unwrap() <= seen.created_at + 60_000);
+}
+
+pub async fn a_claim_that_was_not_heard_of_is_taken_up(store: Store) {
+    let claimer = claimer("w", SHORT_MS);
+    assert!(store.claimed(&claimer).await.unwrap().is_none());
+    created(store.as_ref(), new_job("a")).await;
+    let (job, lease) = store.claim(&claimer).await.unwrap().unwrap();
+    past(SHORT_MS).await;
+    let (again, taken_up) = store.claimed(&claimer).await.unwrap().unwrap();
+    assert_eq!((again.id, again.attempt, &taken_up), (job.id, 1, &lease));
+    // The lease has begun anew: nobody else gets the job.
+    let other = Claimer {
+        worker: "other".into(),
+        ..claimer.clone()
+    };
+    assert!(store.claim(&other).await.unwrap().is_none());
+    assert!(store.claimed(&other).await.unwrap().is_none());
+    store.finish(&lease, succeeded()).await.unwrap();
+    assert!(store.claimed(&claimer).await.unwrap().is_none());
 }

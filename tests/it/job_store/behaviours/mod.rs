@@ -78,6 +78,7 @@ macro_rules! conformance {
             lists_are_pages_newest_first_and_filtered,
             every_change_grows_the_version,
             a_manifest_is_there_exactly_when_the_job_succeeded,
+            a_claim_that_was_not_heard_of_is_taken_up,
             an_outage_costs_no_attempt_and_the_job_waits_for_its_end,
             who_looks_for_a_waiting_job_has_it_alone_for_a_while,
             a_waiting_job_is_canceled_and_expires_like_any_other,
