@@ -29,8 +29,10 @@ impl ArtifactStore {
     /// # Errors
     /// When it cannot be written.
     pub async fn put_bytes(&self, key: &Key, bytes: Bytes) -> Result<(), ArtifactError> {
-        let stored = self.inner.put(&self.at(key), bytes.into()).await;
-        stored.map(drop).map_err(|error| self.failed(error))
+        let at = self.at(key);
+        self.timely(self.inner.put(&at, bytes.into()))
+            .await
+            .map(drop)
     }
 
     /// A small object.
@@ -54,9 +56,9 @@ impl ArtifactStore {
     /// # Errors
     /// When it cannot be removed.
     pub async fn delete(&self, key: &Key) -> Result<(), ArtifactError> {
-        match self.inner.delete(&self.at(key)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.failed(error)),
+        match self.timely(self.inner.delete(&self.at(key))).await {
+            Ok(()) | Err(ArtifactError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -78,15 +80,12 @@ impl ArtifactStore {
     /// When the store does not say.
     pub async fn list(&self, prefix: &Key) -> Result<Vec<Listed>, ArtifactError> {
         let found = self.inner.list(Some(&self.at(prefix)));
-        let mut found: Vec<Listed> = found
-            .map_ok(|object| Listed {
-                key: self.key_of(&object.location),
-                bytes: object.size,
-                modified_ms: object.last_modified.timestamp_millis(),
-            })
-            .try_collect()
-            .await
-            .map_err(|error| self.failed(error))?;
+        let found = found.map_ok(|object| Listed {
+            key: self.key_of(&object.location),
+            bytes: object.size,
+            modified_ms: object.last_modified.timestamp_millis(),
+        });
+        let mut found: Vec<Listed> = self.timely(found.try_collect()).await?;
         found.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }

@@ -18,6 +18,9 @@ use super::sign::SigningKey;
 use super::url::LocalUrls;
 use crate::telemetry::metric;
 
+/// A request that takes longer than this, with its repetitions, stands still; a part of a file is one request.
+const REQUEST_LIMIT: Duration = Duration::from_secs(90);
+
 /// A store that takes longer than this to show that it works does not.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -26,6 +29,8 @@ pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
 pub struct ArtifactStore {
     pub(super) inner: Arc<dyn ObjectStore>,
     pub(super) backend: Backend,
+    /// How long a request may take, with its repetitions.
+    limit: Duration,
 }
 
 /// What the two kinds do not share.
@@ -55,6 +60,7 @@ impl ArtifactStore {
         Ok(Self {
             inner: Arc::new(inner),
             backend,
+            limit: REQUEST_LIMIT,
         })
     }
 
@@ -67,7 +73,25 @@ impl ArtifactStore {
         Ok(Self {
             inner,
             backend: Backend::S3(bucket),
+            limit: REQUEST_LIMIT,
         })
+    }
+
+    /// The same store, whose requests may take so long.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// What a request comes to, within the limit.
+    pub(super) async fn timely<T>(
+        &self,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, ArtifactError> {
+        match tokio::time::timeout(self.limit, request).await {
+            Ok(answer) => answer.map_err(|error| self.failed(error)),
+            Err(_) => Err(ArtifactError::Late { limit: self.limit }),
+        }
     }
 
     /// What a local store signs its URLs with, and where callers reach this service. A bucket has its own.
@@ -87,8 +111,7 @@ impl ArtifactStore {
     /// # Errors
     /// When there is no such object.
     pub async fn size(&self, key: &Key) -> Result<u64, ArtifactError> {
-        let found = self.inner.head(&self.at(key)).await;
-        Ok(found.map_err(|error| self.failed(error))?.size)
+        Ok(self.timely(self.inner.head(&self.at(key))).await?.size)
     }
 
     /// The bytes of an object, or a range of them, chunk by chunk.
@@ -101,8 +124,9 @@ impl ArtifactStore {
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, Result<Bytes, ArtifactError>>, ArtifactError> {
         let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
-        let found = self.inner.get_opts(&self.at(key), options).await;
-        let found = found.map_err(|error| self.failed(error))?;
+        let found = self
+            .timely(self.inner.get_opts(&self.at(key), options))
+            .await?;
         let store = self.clone();
         Ok(found
             .into_stream()
@@ -116,14 +140,12 @@ impl ArtifactStore {
     /// When an object cannot be removed.
     pub async fn delete_prefix(&self, prefix: &Key) -> Result<(), ArtifactError> {
         let found = self.inner.list(Some(&self.at(prefix)));
-        let found: Vec<_> = found
-            .map_ok(|object| object.location)
-            .try_collect()
-            .await
-            .map_err(|error| self.failed(error))?;
+        let found = found.map_ok(|object| object.location);
+        let found: Vec<_> = self.timely(found.try_collect()).await?;
         let locations = futures::stream::iter(found.into_iter().map(Ok)).boxed();
         let mut deleted = self.inner.delete_stream(locations);
-        while let Some(outcome) = deleted.next().await {
+        let next = async |deleted: &mut BoxStream<'_, _>| Ok(deleted.next().await);
+        while let Some(outcome) = self.timely(next(&mut deleted)).await? {
             match outcome {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(self.failed(error)),

@@ -49,8 +49,7 @@ impl ArtifactStore {
         digest.update(&first);
         let mut total = first.len() as u64;
         if first.len() < part {
-            let stored = self.inner.put(&at, first.into()).await;
-            stored.map_err(|error| self.failed(error))?;
+            self.timely(self.inner.put(&at, first.into())).await?;
         } else {
             let mut draft = Draft::begin(self, &at).await?;
             draft.send(self, first).await?;
@@ -121,7 +120,7 @@ async fn next(file: &mut tokio::fs::File, part: usize) -> std::io::Result<Bytes>
 /// An upload that is not complete. Dropped, it takes back what it sent.
 struct Draft {
     upload: Option<Box<dyn MultipartUpload>>,
-    parts: JoinSet<object_store::Result<()>>,
+    parts: JoinSet<Result<(), ArtifactError>>,
 }
 
 impl Draft {
@@ -135,7 +134,8 @@ impl Draft {
                 parts: JoinSet::new(),
             })
         });
-        match begun.await {
+        let begun = async { Ok(begun.await) };
+        match store.timely(begun).await? {
             Ok(draft) => draft.map_err(|error| store.failed(error)),
             Err(error) => Err(ArtifactError::Failed(Box::new(error))),
         }
@@ -143,29 +143,29 @@ impl Draft {
 
     async fn send(&mut self, store: &ArtifactStore, part: Bytes) -> Result<(), ArtifactError> {
         while self.parts.len() >= PARTS_UNDER_WAY {
-            self.one_done(store).await?;
+            self.one_done().await?;
         }
         if let Some(upload) = &mut self.upload {
-            self.parts.spawn(upload.put_part(part.into()));
+            let (store, sent) = (store.clone(), upload.put_part(part.into()));
+            self.parts.spawn(async move { store.timely(sent).await });
         }
         Ok(())
     }
 
     async fn complete(mut self, store: &ArtifactStore) -> Result<(), ArtifactError> {
         while !self.parts.is_empty() {
-            self.one_done(store).await?;
+            self.one_done().await?;
         }
         if let Some(upload) = &mut self.upload {
-            let completed = upload.complete().await;
-            completed.map_err(|error| store.failed(error))?;
+            store.timely(upload.complete()).await?;
         }
         self.upload = None;
         Ok(())
     }
 
-    async fn one_done(&mut self, store: &ArtifactStore) -> Result<(), ArtifactError> {
+    async fn one_done(&mut self) -> Result<(), ArtifactError> {
         match self.parts.join_next().await {
-            Some(Ok(sent)) => sent.map_err(|error| store.failed(error)),
+            Some(Ok(sent)) => sent,
             Some(Err(error)) => Err(ArtifactError::Failed(Box::new(error))),
             None => Ok(()),
         }
