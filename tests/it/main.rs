@@ -16,6 +16,7 @@ mod checkpoint;
 mod cli;
 mod data;
 mod failure;
+mod faults;
 mod fixture;
 mod job_state;
 mod job_store;

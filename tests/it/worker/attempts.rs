@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{House, success, until_stopped};
+use super::{House, until_stopped};
 use crate::fixture::deaf::Deaf;
 use crate::fixture::job::{claimer, created, report};
+use crate::fixture::scripted::success;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_is_published_with_every_file() {

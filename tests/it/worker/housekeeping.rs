@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use super::{DOCUMENT, House, Scripted, success};
+use super::House;
 use crate::fixture::job::{created, report};
+use crate::fixture::scripted::{DOCUMENT, Scripted, success};
 
 #[tokio::test]
 async fn the_intake_looks_before_a_job_is_accepted() {

@@ -10,10 +10,8 @@ use optin::job::store::JobStore;
 use optin::job::store::sqlite::SqliteStore;
 use optin::job::{Job, JobId, NewJob, Scope};
 use optin::prune::Places;
-use optin::prune::failure::{Code, Failure};
-use optin::prune::journal::Journal;
-use optin::prune::plan::Plan;
-use optin::prune::recipe::{Recipe, Source};
+use optin::prune::failure::Failure;
+use optin::prune::recipe::Source;
 use optin::prune::report::Report;
 use optin::prune::stage::Stage;
 use optin::prune::watch::Watch;
@@ -27,66 +25,15 @@ use optin::worker::source::hub::Hub;
 use optin::worker::source::roots::Roots;
 use optin::worker::{Options, Worker};
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::job::{new_job, report};
-
-/// What the core does in its n-th run.
-type Script = Box<dyn Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync>;
-
-struct Scripted {
-    runs: AtomicUsize,
-    /// What each run found in the journal; each leaves its number there.
-    found: Mutex<Vec<Option<Vec<u8>>>>,
-    script: Script,
-}
-
-impl Scripted {
-    fn new(script: Script) -> Arc<Self> {
-        Arc::new(Self {
-            runs: AtomicUsize::new(0),
-            found: Mutex::default(),
-            script,
-        })
-    }
-}
-
-/// Name and digest of the document that runs leave in the journal.
-const DOCUMENT: (&str, &str) = ("run.txt", "00ff");
-
-impl Pruner for Scripted {
-    fn run(
-        &self,
-        places: &Places,
-        _: &Recipe,
-        journal: &dyn Journal,
-        watch: &dyn Watch,
-    ) -> Result<Report, Failure> {
-        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
-        let found = journal.load(DOCUMENT.0, DOCUMENT.1)?;
-        self.found.lock().unwrap().push(found);
-        journal.store(DOCUMENT.0, DOCUMENT.1, run.to_string().as_bytes())?;
-        (self.script)(run, places, watch)
-    }
-
-    fn estimate(&self, _: &Places, _: &Recipe) -> Result<Plan, Failure> {
-        Err(Failure::new(Code::Internal, "not in this test"))
-    }
-}
-
-/// Writes two files, as a core that succeeds.
-fn success(places: &Places) -> Result<Report, Failure> {
-    std::fs::create_dir_all(&places.out)?;
-    std::fs::write(places.out.join("report.json"), "{}")?;
-    std::fs::write(places.out.join("model.safetensors"), "weights")?;
-    Ok(report())
-}
+use crate::fixture::job::new_job;
+use crate::fixture::scripted::Scripted;
 
 /// Works until it is told to stop.
 fn until_stopped(watch: &dyn Watch) -> Failure {

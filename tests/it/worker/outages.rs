@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{House, success, until_stopped};
+use super::{House, until_stopped};
 use crate::fixture::deaf::Deaf;
 use crate::fixture::job::created;
+use crate::fixture::scripted::success;
 
 /// The artifact store's folder, which is put aside as a disk that is unmounted.
 struct Disk(PathBuf);
