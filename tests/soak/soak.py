@@ -1,4 +1,4 @@
-"""Random kills, and a checker of histories.
+"""Random kills and broken connections, and a checker of histories.
 
 What must hold: a job that was acknowledged ends in exactly one terminal state, which never changes; a
 succeeded one has one published result, whose files are all there with the checksums that were told; no
@@ -18,8 +18,11 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
+
+from proxy import Proxy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "debian-sections"
@@ -31,6 +34,24 @@ MOST_OPEN = 6
 SECONDS_A_JOB = 6
 
 violations = []
+
+
+def in_front_of(url):
+    address = urllib.parse.urlsplit(url)
+    return Proxy(address.hostname, address.port)
+
+
+def behind(proxy, url):
+    """The URL with the proxy in it instead of the server."""
+    address = urllib.parse.urlsplit(url)
+    before, at, _ = address.netloc.rpartition("@")
+    return address._replace(netloc=f"{before}{at}127.0.0.1:{proxy.port}").geturl()
+
+
+PROXIES = {
+    "database": in_front_of(os.environ["OPTIN_TEST_DATABASE_URL"]),
+    "bucket": in_front_of(os.environ["OPTIN_TEST_S3_ENDPOINT"]),
+}
 
 
 def violation(text):
@@ -49,9 +70,9 @@ class Process:
         ]
         self.environment = {
             **os.environ,
-            "DATABASE_URL": os.environ["OPTIN_TEST_DATABASE_URL"],
+            "DATABASE_URL": behind(PROXIES["database"], os.environ["OPTIN_TEST_DATABASE_URL"]),
             "OPTIN_STORAGE_URL": f"s3://{os.environ['OPTIN_TEST_S3_BUCKET']}/soak",
-            "AWS_ENDPOINT_URL": os.environ["OPTIN_TEST_S3_ENDPOINT"],
+            "AWS_ENDPOINT_URL": behind(PROXIES["bucket"], os.environ["OPTIN_TEST_S3_ENDPOINT"]),
             "AWS_ACCESS_KEY_ID": os.environ["OPTIN_TEST_S3_ACCESS_KEY"],
             "AWS_SECRET_ACCESS_KEY": os.environ["OPTIN_TEST_S3_SECRET_KEY"],
         }
@@ -175,10 +196,12 @@ class Soak:
 
     def harm(self):
         """Does one bad thing."""
-        what = self.random.choices(
-            ["kill worker", "stop worker", "terminate worker", "kill service", "crash database", "crash bucket", "cut connections"],
-            [8, 4, 3, 3, 1, 1, 3],
-        )[0]
+        harms = {
+            "kill worker": 6, "stop worker": 4, "terminate worker": 3, "kill service": 3, "crash database": 1,
+            "crash bucket": 1, "cut connections": 2, "refuse database": 2, "refuse bucket": 2, "stall database": 3,
+            "stall bucket": 3, "swallow database": 8, "swallow bucket": 8,
+        }
+        what = self.random.choices(list(harms), list(harms.values()))[0]
         self.count(what)
         if what in ("kill worker", "terminate worker"):
             worker = self.random.choice([worker for worker in self.workers if worker not in self.asleep])
@@ -199,6 +222,14 @@ class Soak:
             self.server("rgw", "crash")
             time.sleep(self.random.uniform(0, 4))
             self.server("rgw", "restart")
+        elif what.startswith(("refuse", "stall")):
+            mode, place = what.split()
+            PROXIES[place].set(mode)
+            # Now and then for longer than a lease.
+            time.sleep(self.random.choice([1, 3, 3 * LEASE_SECONDS]) * self.random.random())
+            PROXIES[place].set("pass")
+        elif what.startswith("swallow"):
+            PROXIES[what.split()[1]].swallow(self.random.choice(["cut", "silence"]))
         elif what == "cut connections":
             psql = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"))[-1]
             subprocess.run(
@@ -219,7 +250,7 @@ class Soak:
         end = time.monotonic() + 60 * minutes
         said = time.monotonic()
         while time.monotonic() < end and not violations:
-            time.sleep(self.random.uniform(1, 9))
+            time.sleep(self.random.uniform(0.5, 6))
             self.wake()
             self.harm()
             if time.monotonic() - said > 60:
