@@ -5,8 +5,10 @@ mod download;
 mod hub;
 mod roots;
 mod shards;
+mod transfer;
 mod uri;
 
+use optin::artifact::progress::Patience;
 use optin::prune::failure::Failure;
 use optin::prune::recipe::Recipe;
 use optin::prune::watch::Unwatched;
@@ -15,6 +17,7 @@ use optin::worker::source::hub::Hub;
 use optin::worker::source::roots::Roots;
 use optin::worker::source::{Fetched, Sources};
 use std::path::PathBuf;
+use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::fixture::hub::FakeHub;
@@ -43,10 +46,30 @@ impl House {
     }
 
     async fn with(files: &[(&str, &[u8])], budget: u64, token: Option<&str>) -> Self {
+        Self::patient(files, budget, token, Patience::default()).await
+    }
+
+    /// One that waits as long as a test does.
+    async fn impatient(files: &[(&str, &[u8])]) -> Self {
+        let patience = Patience {
+            answer: Duration::from_millis(600),
+            least_bytes: 1_000,
+            within: Duration::from_millis(300),
+        };
+        Self::patient(files, 1 << 20, None, patience).await
+    }
+
+    async fn patient(
+        files: &[(&str, &[u8])],
+        budget: u64,
+        token: Option<&str>,
+        patience: Patience,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hub = FakeHub::start(files).await;
+        let client = Hub::new(&hub.url, token.map(str::to_owned)).unwrap();
         let sources = Sources::new(Roots::default()).with_hub(
-            Hub::new(&hub.url, token.map(str::to_owned)).unwrap(),
+            client.with_patience(patience),
             Cache::open(&folder.path().join("cache"), budget).unwrap(),
         );
         Self {

@@ -1,15 +1,19 @@
 //! Where a recipe's URIs lead: to allowed folders of this machine, or to a hub, from which they are fetched
 //! into a cache.
 
+mod again;
 pub mod archive;
 mod archive_entries;
 pub mod bucket;
 pub mod cache;
 mod data_files;
-pub mod download;
+mod download;
+mod expected;
 pub mod fetched;
 pub mod hub;
+pub mod listing;
 pub mod model_files;
+mod request;
 pub mod roots;
 pub mod upload;
 pub mod uri;
@@ -353,7 +357,7 @@ fn most_bytes(model: bool) -> u64 {
 
 impl Remote {
     async fn entry(&self, uri: &HubUri, watch: &dyn Watch) -> Result<Held, Failure> {
-        let listing = self.hub.list(uri).await?;
+        let listing = self.hub.list(uri, watch).await?;
         let uri = uri.at(&listing.commit);
         let key = Digest::new("source/1")
             .part("hub", self.hub.endpoint())

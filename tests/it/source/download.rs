@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{FILES, House};
-use crate::fixture::hub::Fault;
+use crate::fixture::hub::{FakeHub, Fault, Untold};
 use crate::fixture::refusal::assert_says;
 
 #[tokio::test]
@@ -69,20 +69,87 @@ async fn a_fetch_that_was_stopped_is_taken_up_by_the_next() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_not_what_was_listed_are_refused() {
-    for (fault, code, word) in [
-        (Fault::Altered, Code::SourceUnavailable, "SHA-256"),
-        (Fault::Longer, Code::LimitExceeded, "larger than"),
-        (Fault::Busy, Code::SourceUnavailable, "after 5 tries"),
+async fn bytes_that_are_not_what_was_listed_are_refused_and_never_kept() {
+    let weights = "model.safetensors";
+    for (file, fault, code, word) in [
+        (weights, Fault::Altered, Code::SourceMismatch, "SHA-256"),
+        (
+            "config.json",
+            Fault::Altered,
+            Code::SourceMismatch,
+            "git id",
+        ),
+        (
+            weights,
+            Fault::Longer,
+            Code::SourceMismatch,
+            "more than the 4000",
+        ),
+        (
+            "config.json",
+            Fault::Longer,
+            Code::SourceMismatch,
+            "more than the 2",
+        ),
+        (
+            weights,
+            Fault::Short(1_500),
+            Code::SourceUnavailable,
+            "1500 of 4000",
+        ),
+        (
+            weights,
+            Fault::Busy,
+            Code::SourceUnavailable,
+            "after 5 tries",
+        ),
     ] {
         let house = House::new(FILES).await;
-        house.hub.fault("model.safetensors", fault);
+        house.hub.fault(file, fault);
         let failure = house.fetch().await.unwrap_err();
-        assert!(
-            failure.code == code && failure.detail.contains(word),
-            "{fault:?}: {failure:?}"
-        );
+        assert_says(&failure, code, &[file, "hf://org/model@", word]);
+        house.hub.mend();
+        let fetched = house.fetch().await.unwrap();
+        let read = |name: &str| std::fs::read(fetched.places.model.join(name)).unwrap();
+        assert_eq!(read(weights), [7; 4_000], "after {fault:?}");
+        assert_eq!(read("config.json"), b"{}", "after {fault:?}");
     }
+}
+
+#[tokio::test]
+async fn where_a_listing_tells_no_size_the_answer_does() {
+    let untold = Untold {
+        sizes: true,
+        digests: true,
+    };
+    let house = House::new(FILES).await;
+    house.hub.leave_out(untold);
+    house.fetch().await.unwrap();
+
+    // What names its size in the redirect, and then comes cut without a word.
+    let elsewhere = FakeHub::start(FILES).await;
+    elsewhere.fault("model.safetensors", Fault::Short(1_500));
+    let house = House::new(FILES).await;
+    house.hub.leave_out(untold);
+    house.hub.redirect_to(&elsewhere.url);
+    let failure = house.fetch().await.unwrap_err();
+    let words = ["model.safetensors", "1500 of 4000 bytes arrived"];
+    assert_says(&failure, Code::SourceUnavailable, &words);
+
+    // With neither, a cut file could not be told from a whole one.
+    let house = House::new(FILES).await;
+    house.hub.leave_out(untold);
+    house.hub.fault("model.safetensors", Fault::Unsized);
+    let failure = house.fetch().await.unwrap_err();
+    let words = ["model.safetensors", "without its size", "--hub-endpoint"];
+    assert_says(&failure, Code::SourceMismatch, &words);
+
+    // A digest alone tells it.
+    house.hub.leave_out(Untold {
+        sizes: true,
+        digests: false,
+    });
+    house.fetch().await.unwrap();
 }
 
 #[tokio::test]
@@ -92,7 +159,7 @@ async fn a_page_in_place_of_a_file_is_told_at_once() {
     let failure = house.fetch().await.unwrap_err();
     assert_says(
         &failure,
-        Code::SourceUnavailable,
+        Code::SourceMismatch,
         &["web page", "model.safetensors of hf://org/model"],
     );
     assert_eq!(house.asked_for("model.safetensors"), 1);

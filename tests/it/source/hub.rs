@@ -9,7 +9,7 @@ use optin::worker::source::roots::Roots;
 use std::path::PathBuf;
 
 use super::{FILES, House};
-use crate::fixture::hub::{COMMIT, FakeHub};
+use crate::fixture::hub::{COMMIT, FakeHub, Fault, LISTING};
 use crate::fixture::refusal::assert_says;
 
 #[tokio::test]
@@ -92,7 +92,9 @@ async fn what_is_not_there_or_not_ours_is_told_with_the_remedy() {
     assert!(
         failure.code == Code::SourceUnavailable
             && failure.code.retryable()
-            && failure.detail.contains("no connection can be made"),
+            && failure
+                .detail
+                .contains("no connection to 127.0.0.1:9 can be made"),
         "{failure:?}"
     );
     let none = Sources::new(Roots::default()).pin(house.recipe()).await;
@@ -118,11 +120,13 @@ async fn a_token_goes_to_the_hub_and_nowhere_else() {
             .iter()
             .all(|seen| *seen == bearer)
     );
+    let at_hub = house.hub.seen_tokens("resolve");
     let at_storage = elsewhere.seen_tokens("cdn");
     assert!(
         !at_storage.is_empty() && at_storage.iter().all(Option::is_none),
         "{at_storage:?}"
     );
+    assert!(at_hub.len() > 2 && at_hub.iter().all(|seen| *seen == bearer));
     let wrong = House::with(FILES, 1 << 20, Some("hf_wrong")).await;
     wrong.hub.require("hf_secret");
     let failure = wrong.fetch().await.unwrap_err();
@@ -165,4 +169,20 @@ async fn what_is_wrong_with_a_fetched_file_is_told_by_its_uri() {
         fetched.names().told(failure).detail,
         "hf://org/model@v1/model.safetensors is bad"
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_listing_is_told_as_one() {
+    let house = House::new(FILES).await;
+    house.hub.fault(LISTING, Fault::Page);
+    let failure = house.sources.pin(house.recipe()).await.unwrap_err();
+    assert_says(
+        &failure,
+        Code::SourceMismatch,
+        &["hf://org/model@v1", "no listing", "--hub-endpoint"],
+    );
+    house.hub.fault(LISTING, Fault::Busy);
+    let failure = house.sources.pin(house.recipe()).await.unwrap_err();
+    assert_says(&failure, Code::SourceUnavailable, &["503"]);
+    assert_eq!(failure.retry_after, None);
 }
