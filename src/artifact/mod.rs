@@ -12,6 +12,7 @@ pub mod network;
 pub mod object;
 pub mod progress;
 pub mod s3;
+mod s3_failure;
 pub mod sign;
 pub mod source;
 pub mod store;

@@ -102,7 +102,7 @@ impl Worker {
         let report = self
             .prune_on_thread(job, sources.places.clone(), Arc::clone(reporter))
             .await
-            .map_err(|failure| sources.names().told(failure))?;
+            .map_err(|failure| sources.told(failure))?;
         reporter.stage(Stage::Publishing);
         let manifest = self
             .store_files(lease, &out, reporter)

@@ -103,7 +103,9 @@ impl From<ArtifactError> for Failure {
                     "the artifact store failed; the service's log tells why",
                 )
             }
-            ArtifactError::Bucket(_) => Self::new(Code::StorageUnavailable, error.to_string()),
+            ArtifactError::Bucket(_) | ArtifactError::Refused(_) | ArtifactError::Stalled(..) => {
+                Self::new(Code::StorageUnavailable, error.to_string())
+            }
             _ => Self::new(Code::StorageError, error.to_string()),
         }
     }

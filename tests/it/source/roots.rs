@@ -18,7 +18,7 @@ fn sources_stay_under_their_roots() {
     std::os::unix::fs::symlink(&secret, root.join("link")).unwrap();
     std::os::unix::fs::symlink(root.join("a file.tsv"), root.join("good-link")).unwrap();
     let sources = Sources::new(Roots::new(std::slice::from_ref(&root)).unwrap());
-    let resolve = |uri: String| sources.local(&Source { uri }).map(Option::unwrap);
+    let resolve = |uri: String| sources.local(&Source::new(uri)).map(Option::unwrap);
     let file = |path: PathBuf| format!("file://{}", path.display());
     let real = root.join("a file.tsv").canonicalize().unwrap();
     for good in [

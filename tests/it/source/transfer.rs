@@ -74,7 +74,7 @@ async fn a_long_pause_that_is_asked_for_is_passed_on() {
         assert!(house.asked_for(WEIGHTS) <= 1, "it is not asked again");
         house
             .hub
-            .fault(asked, Fault::Again("Fri, 31 Dec 2999 23:59:59 GMT"));
+            .fault(asked, Fault::Again("Tue, 31 Dec 2999 23:59:59 GMT"));
         let failure = in_time(&house).await;
         assert!(
             failure.retry_after > Some(Duration::from_secs(86_400)),
