@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use futures::{Stream, TryStreamExt};
+use futures::Stream;
 use tokio::io::AsyncWriteExt;
 
 use super::error::ArtifactError;
+use super::progress::{Pace, Patience};
 
 /// Copies an object's chunks to a file, which is on the disk when this answers its size. A file that was begun
 /// is removed on failure.
@@ -15,8 +16,9 @@ pub(super) async fn to_file(
     chunks: impl Stream<Item = Result<Bytes, ArtifactError>> + Unpin,
     path: &Path,
     cap_bytes: u64,
+    patience: Patience,
 ) -> Result<u64, ArtifactError> {
-    let copied = capped(key, chunks, path, cap_bytes).await;
+    let copied = capped(key, chunks, path, cap_bytes, patience).await;
     if copied.is_err() {
         // The first error is the one to tell.
         let _ = tokio::fs::remove_file(path).await;
@@ -29,10 +31,17 @@ async fn capped(
     mut chunks: impl Stream<Item = Result<Bytes, ArtifactError>> + Unpin,
     path: &Path,
     cap_bytes: u64,
+    patience: Patience,
 ) -> Result<u64, ArtifactError> {
+    let mut pace = Pace::new(patience);
     let mut file = tokio::fs::File::create(path).await?;
     let mut total = 0;
-    while let Some(chunk) = chunks.try_next().await? {
+    loop {
+        let next = pace.next(&mut chunks).await;
+        let next = next.map_err(|stalled| ArtifactError::Stalled(key.to_owned(), stalled))?;
+        let Some(chunk) = next.transpose()? else {
+            break;
+        };
         total += chunk.len() as u64;
         if total > cap_bytes {
             return Err(ArtifactError::too_large(key, cap_bytes));

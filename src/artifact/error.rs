@@ -1,5 +1,7 @@
 //! Why a file cannot be stored or read.
 
+use super::progress::Stalled;
+
 /// What the object store could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
@@ -12,6 +14,15 @@ pub enum ArtifactError {
     /// The bucket cannot be used; the sentence names it and what to do.
     #[error("{0}")]
     Bucket(String),
+    /// The bucket is not there, or not for this access key; the sentence names it and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// An object is no more what it was when it was found.
+    #[error("the stored file at {0} changed while it was read")]
+    Changed(String),
+    /// An object brought next to nothing for too long.
+    #[error("the stored file at {0} stopped coming: {1}")]
+    Stalled(String, Stalled),
     /// An object is larger than its reader takes.
     #[error("the stored file at {key} has more than the {cap_bytes} bytes that are taken")]
     TooLarge {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::copy;
 use super::error::ArtifactError;
 use super::key::Key;
+use super::progress::Patience;
 use super::store::ArtifactStore;
 
 /// One object of a listing.
@@ -118,6 +119,6 @@ impl ArtifactStore {
         cap_bytes: u64,
     ) -> Result<u64, ArtifactError> {
         let chunks = self.read(key, None).await?;
-        copy::to_file(key.as_str(), chunks, path, cap_bytes).await
+        copy::to_file(key.as_str(), chunks, path, cap_bytes, Patience::default()).await
     }
 }

@@ -1,4 +1,4 @@
-//! A bucket of an S3 service: how it is reached, and what its failures mean to an operator.
+//! A bucket of an S3 service, and how it is reached.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use url::Url;
 
 use super::error::ArtifactError;
+use super::s3_failure::Asks;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two signs of life of a request; a large body may take as long as it needs.
@@ -101,8 +102,9 @@ impl S3Options {
             clear_text = url.scheme() == "http";
             if self.virtual_host {
                 let host = format!("{}.{}", self.bucket, url.host_str().unwrap_or_default());
-                url.set_host(Some(&host))
-                    .map_err(|_| self.unusable(&format!("cannot be the host {host}")))?;
+                url.set_host(Some(&host)).map_err(|_| {
+                    ArtifactError::Bucket(self.sentence(&format!("cannot be the host {host}")))
+                })?;
             }
             builder = builder.with_endpoint(url.as_str().trim_end_matches('/'));
         }
@@ -122,7 +124,7 @@ impl S3Options {
         builder
             .with_client_options(options)
             .build()
-            .map_err(|error| self.explain(&error))
+            .map_err(|error| self.explain(&error, Asks::ToStore))
     }
 
     fn parsed(&self, text: &str) -> Result<Url, ArtifactError> {
@@ -134,75 +136,9 @@ impl S3Options {
         });
         // The text itself may hold a password that somebody put there.
         url.ok_or_else(|| {
-            self.unusable("has an endpoint that is no URL; write https://host or http://host:port")
+            let what = "has an endpoint that is no URL; write https://host or http://host:port";
+            ArtifactError::Bucket(self.sentence(what))
         })
-    }
-
-    /// What a failure means and what to do about it, without the keys and without the service's own words:
-    /// those may repeat parts of the signature.
-    pub(super) fn explain(&self, error: &dyn std::error::Error) -> ArtifactError {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(current) = cause {
-            text.push_str(": ");
-            text.push_str(&current.to_string());
-            cause = current.source();
-        }
-        let code = text
-            .split_once("<Code>")
-            .and_then(|(_, rest)| rest.split_once("</Code>"))
-            .map(|(code, _)| code);
-        let what = match code {
-            Some("InvalidAccessKeyId") => {
-                "does not know the access key; check AWS_ACCESS_KEY_ID".to_owned()
-            }
-            Some("SignatureDoesNotMatch") => {
-                "refuses the signature; check AWS_SECRET_ACCESS_KEY and AWS_REGION".to_owned()
-            }
-            Some("AccessDenied") => {
-                "denies access; give the access key the rights to list, read, write and delete"
-                    .to_owned()
-            }
-            Some("NoSuchBucket") => {
-                "does not exist; make it, or correct the bucket's name in --storage-url".to_owned()
-            }
-            Some("RequestTimeTooSkewed") => {
-                "says that this machine's clock is wrong; set the clock (NTP)".to_owned()
-            }
-            Some(code) => format!("failed with {code}"),
-            None if text.contains("status code") => {
-                let status = text.split("status code: ").nth(1).unwrap_or_default();
-                format!(
-                    "failed with status {}",
-                    status.split(':').next().unwrap_or_default()
-                )
-            }
-            None if text.contains("Connect")
-                || text.contains("onnect")
-                || text.contains("sending request") =>
-            {
-                "cannot be reached; check --s3-endpoint, the network, and whether the service runs"
-                    .to_owned()
-            }
-            None => "failed; the service's answer was not understood".to_owned(),
-        };
-        self.unusable(&what)
-    }
-
-    fn unusable(&self, what: &str) -> ArtifactError {
-        let host = self.endpoint.as_deref().map_or_else(
-            || format!("Amazon S3 ({})", self.region),
-            |text| {
-                let url = Url::parse(text).ok();
-                let host = url.as_ref().and_then(Url::host_str);
-                match (host, url.as_ref().and_then(Url::port)) {
-                    (Some(host), Some(port)) => format!("{host}:{port}"),
-                    (Some(host), None) => host.to_owned(),
-                    (None, _) => "an unknown host".to_owned(),
-                }
-            },
-        );
-        ArtifactError::Bucket(format!("the bucket {} at {host} {what}", self.bucket))
     }
 }
 

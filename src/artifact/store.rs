@@ -14,6 +14,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use super::error::ArtifactError;
 use super::key::Key;
 use super::s3::{Bucket, S3Options};
+use super::s3_failure::Asks;
 use super::sign::SigningKey;
 use super::url::LocalUrls;
 use crate::telemetry::metric;
@@ -214,7 +215,7 @@ impl ArtifactStore {
                 {
                     ArtifactError::NotFound(path)
                 }
-                error => bucket.options.explain(&error),
+                error => bucket.options.explain(&error, Asks::ToStore),
             },
             (Backend::Local { .. }, error) => error.into(),
         }

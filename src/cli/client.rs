@@ -10,14 +10,15 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
+use url::Url;
 
 use super::exit::Exit;
 use super::progress::Bar;
+use crate::artifact::network;
 use crate::job::State;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
-use crate::worker::source::download::reason;
 
 /// Talks to one server.
 pub(super) struct Client {
@@ -269,8 +270,9 @@ fn refusal(code: Value, detail: String) -> Exit {
 }
 
 fn unreachable(base: &str, error: &reqwest::Error) -> Exit {
+    let host = Url::parse(base).map_or_else(|_| base.to_owned(), |url| network::host(&url));
     Exit::Broken(format!(
         "the server at {base} cannot be reached: {}",
-        reason(error)
+        network::told(error, &host)
     ))
 }

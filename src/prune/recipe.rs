@@ -48,6 +48,19 @@ impl Recipe {
 pub struct Source {
     /// `file:///absolute/path`; resolved by whoever runs the recipe.
     pub uri: String,
+    /// Which content is meant, where the URI alone does not say so: what whoever accepted the recipe found there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl Source {
+    /// Whatever is at this URI when it is read.
+    pub fn new(uri: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            version: None,
+        }
+    }
 }
 
 /// The examples that scoring and repair look at. Their labels are never read.

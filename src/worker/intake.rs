@@ -85,14 +85,14 @@ impl Intake for LocalIntake {
             .await
             .map_err(|error| internal(error.to_string()))?;
         let pruner = Arc::clone(&self.pruner);
-        let names = fetched.names().clone();
+        let places = fetched.places.clone();
         let estimate = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            pruner.estimate(&fetched.places, &recipe)
+            pruner.estimate(&places, &recipe)
         });
         estimate
             .await
             .map_err(|error| internal(error.to_string()))?
-            .map_err(|failure| names.told(failure))
+            .map_err(|failure| fetched.told(failure))
     }
 }

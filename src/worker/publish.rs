@@ -123,7 +123,11 @@ impl From<ArtifactError> for Failure {
                 Code::StorageFull,
                 format!("{error}; free some space and retry"),
             ),
-            ArtifactError::Failed(_) | ArtifactError::Bucket(_) | ArtifactError::Late { .. } => {
+            ArtifactError::Failed(_)
+            | ArtifactError::Bucket(_)
+            | ArtifactError::Refused(_)
+            | ArtifactError::Stalled(..)
+            | ArtifactError::Late { .. } => {
                 tracing::error!(%error, "the artifact store failed");
                 Self::new(Code::StorageUnavailable, error.told())
             }

@@ -276,22 +276,16 @@ impl CreateJob {
         }
         let target = self.target.target()?;
         let recipe = Recipe {
-            model: Source {
-                uri: self.model.uri,
-            },
+            model: Source::new(self.model.uri),
             calibration: Calibration {
-                source: Source {
-                    uri: self.calibration.uri,
-                },
+                source: Source::new(self.calibration.uri),
                 mapping: self.calibration.mapping.into(),
                 max_samples: self.calibration.max_samples,
                 max_tokens: self.calibration.max_tokens,
                 seed: self.calibration.seed,
             },
             evaluation: self.evaluation.map(|evaluation| Evaluation {
-                source: Source {
-                    uri: evaluation.uri,
-                },
+                source: Source::new(evaluation.uri),
                 mapping: evaluation.mapping.into(),
                 max_samples: evaluation.max_samples,
             }),

@@ -97,15 +97,11 @@ impl SourceFlags {
 /// A URI as it is, or a local path as one.
 fn source(text: &str) -> Result<Source, Exit> {
     if text.contains("://") {
-        return Ok(Source {
-            uri: text.to_owned(),
-        });
+        return Ok(Source::new(text));
     }
     let path = std::path::absolute(Path::new(text))?;
     match Url::from_file_path(&path) {
-        Ok(url) => Ok(Source {
-            uri: url.to_string(),
-        }),
+        Ok(url) => Ok(Source::new(url)),
         Err(()) => Err(Exit::Usage(format!(
             "{} is no path that a URI can name",
             path.display()

@@ -6,6 +6,8 @@ use std::path::Path;
 use super::cache::{Cache, Held};
 use super::uri::{BucketUri, is_plain};
 use super::{model_files, most_bytes};
+use crate::artifact::error::ArtifactError;
+use crate::artifact::progress::Patience;
 use crate::artifact::s3::S3Options;
 use crate::artifact::source::{Found, SourceBucket};
 use crate::checkpoint::layout;
@@ -42,14 +44,63 @@ impl Buckets {
         })
     }
 
-    /// The files that a source has: those of a model's folder, or the one data file.
+    /// The same, which are waited for so long.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        for bucket in self.buckets.values_mut() {
+            *bucket = bucket.clone().with_patience(patience);
+        }
+        self
+    }
+
+    /// What a source is now. Of one that was pinned before it must still be that.
     ///
     /// # Errors
-    /// When the bucket is not allowed, or does not hold what is asked for.
-    pub async fn find(&self, uri: &BucketUri, model: bool) -> Result<Vec<Found>, Failure> {
+    /// When the bucket is not allowed, does not hold what is asked for, or what it held then.
+    pub async fn pin(
+        &self,
+        uri: &BucketUri,
+        model: bool,
+        pinned: Option<&str>,
+    ) -> Result<String, Failure> {
+        Ok(self.find(uri, model, pinned).await?.1)
+    }
+
+    /// The source on this machine: a folder with its files, as they were when it was pinned.
+    ///
+    /// # Errors
+    /// See [`pin`](Self::pin); and when it has too many bytes or cannot be copied.
+    pub async fn entry(
+        &self,
+        uri: &BucketUri,
+        model: bool,
+        pinned: Option<&str>,
+        watch: &dyn Watch,
+    ) -> Result<Held, Failure> {
+        let (found, version) = self.find(uri, model, pinned).await?;
+        let bytes: u64 = found.iter().map(|file| file.bytes).sum();
+        let most = most_bytes(model);
+        if bytes > most {
+            return Err(Failure::new(
+                Code::LimitExceeded,
+                format!("{uri} has {bytes} bytes; at most {most} are taken"),
+            ));
+        }
+        let draft = self.cache.draft(&version);
+        let fill = |_| self.fill(uri, &found, &draft, watch);
+        self.cache.entry(&version, bytes, watch, fill).await
+    }
+
+    /// The files that a source has, those of a model's folder or the one data file, and its version: a digest over all
+    /// that tells one content from another.
+    async fn find(
+        &self,
+        uri: &BucketUri,
+        model: bool,
+        pinned: Option<&str>,
+    ) -> Result<(Vec<Found>, String), Failure> {
         let found = self.bucket(uri)?.find(&uri.path).await;
-        let mut found =
-            found.map_err(|error| Failure::new(Code::SourceUnavailable, error.to_string()))?;
+        let mut found = found.map_err(|error| unreadable(uri, error))?;
         let name = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
         if model {
             let names: Vec<String> = found.iter().map(|file| name(&file.key)).collect();
@@ -62,20 +113,6 @@ impl Buckets {
                 format!("{uri} is no file; name one of {}", data_format::described()),
             ));
         }
-        Ok(found)
-    }
-
-    /// The source on this machine: a folder with its files.
-    ///
-    /// # Errors
-    /// See [`find`](Self::find); and when it has too many bytes or cannot be copied.
-    pub async fn entry(
-        &self,
-        uri: &BucketUri,
-        model: bool,
-        watch: &dyn Watch,
-    ) -> Result<Held, Failure> {
-        let found = self.find(uri, model).await?;
         let mut digest = Digest::new("bucket/1").part("uri", uri.to_string());
         for file in &found {
             digest = digest
@@ -83,18 +120,11 @@ impl Buckets {
                 .part("version", &file.version)
                 .part("bytes", file.bytes.to_string());
         }
-        let key = digest.hex();
-        let bytes: u64 = found.iter().map(|file| file.bytes).sum();
-        let most = most_bytes(model);
-        if bytes > most {
-            return Err(Failure::new(
-                Code::LimitExceeded,
-                format!("{uri} has {bytes} bytes; at most {most} are taken"),
-            ));
+        let version = digest.hex();
+        match pinned.is_none_or(|pinned| pinned == version) {
+            true => Ok((found, version)),
+            false => Err(changed(uri)),
         }
-        let draft = self.cache.draft(&key);
-        let fill = self.fill(uri, &found, &draft, watch);
-        self.cache.entry(&key, bytes, watch, fill).await
     }
 
     async fn fill(
@@ -108,17 +138,8 @@ impl Buckets {
         for file in found {
             watch.proceed()?;
             let name = file.key.rsplit('/').next().unwrap_or_default();
-            let path = draft.join(name);
-            let copied = bucket
-                .copy_to_file(&file.key, &path, file.bytes)
-                .await
-                .map_err(|error| Failure::new(Code::SourceUnavailable, error.to_string()))?;
-            if copied != file.bytes {
-                return Err(Failure::new(
-                    Code::SourceUnavailable,
-                    format!("{} changed while it was read", file.key),
-                ));
-            }
+            let copied = bucket.copy_to_file(file, &draft.join(name)).await;
+            copied.map_err(|error| unreadable(uri, error))?;
         }
         Ok(())
     }
@@ -133,4 +154,27 @@ impl Buckets {
             )
         })
     }
+}
+
+/// Why a source cannot be read from its bucket.
+fn unreadable(uri: &BucketUri, error: ArtifactError) -> Failure {
+    match error {
+        ArtifactError::Changed(_) | ArtifactError::NotFound(_) => changed(uri),
+        ArtifactError::Refused(_) => Failure::new(
+            Code::SourceNotFound,
+            format!("{uri} cannot be read: {error}"),
+        ),
+        ArtifactError::Bucket(_) | ArtifactError::Stalled(..) => Failure::new(
+            Code::SourceUnavailable,
+            format!("{uri} cannot be read now: {error}"),
+        ),
+        error => error.into(),
+    }
+}
+
+fn changed(uri: &BucketUri) -> Failure {
+    Failure::new(
+        Code::SourceNotFound,
+        format!("{uri} changed since the job was accepted; submit the job again"),
+    )
 }

@@ -3,10 +3,11 @@
 //! An entry is a folder; it is there whole or not at all. Its lock file tells who uses it: shared by
 //! readers, exclusive while it is filled or removed. The locks are the kernel's, so that processes which
 //! share a cache, and ones that were killed, need no agreement. The lock's modification time is the time
-//! of the last use.
+//! of the last use. What turned out not to open is marked, and leaves with the last who reads it.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::prune::failure::{Code, Failure};
@@ -26,8 +27,16 @@ pub struct Cache {
 /// An entry in use: it stays as long as this lives.
 #[derive(Debug)]
 pub struct Held {
+    cache: Cache,
+    key: String,
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+/// The right to fill an entry. A thread that may go on when nobody waits for it any more keeps it to its end.
+#[derive(Clone, Debug)]
+pub struct Filling {
+    _lock: Arc<File>,
 }
 
 impl Held {
@@ -35,6 +44,31 @@ impl Held {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says that what is in it does not open: it leaves the cache as soon as nobody reads it, and who asks for it
+    /// then fetches it again.
+    pub fn discard(&self) {
+        if let Err(error) = File::create(self.cache.mark(&self.key)) {
+            tracing::warn!(entry = %self.key, %error, "what does not open stays in the cache");
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Who reads it beside this one is not disturbed: the last one out removes it, or the next one in.
+        let marked = self.cache.mark(&self.key).exists();
+        if marked && self.lock.unlock().is_ok() && self.lock.try_lock().is_ok() {
+            match self.cache.remove(&self.key) {
+                Ok(()) => {
+                    tracing::info!(entry = %self.key, "removed from the cache, for it does not open");
+                }
+                Err(error) => {
+                    tracing::warn!(entry = %self.key, %error, "what does not open stays in the cache");
+                }
+            }
+        }
     }
 }
 
@@ -63,13 +97,16 @@ impl Cache {
     ///
     /// # Errors
     /// When it is larger than the whole cache, when `fill` fails, or when asked to stop.
-    pub async fn entry(
+    pub async fn entry<Fill>(
         &self,
         key: &str,
         bytes: u64,
         watch: &dyn Watch,
-        fill: impl Future<Output = Result<(), Failure>> + Send,
-    ) -> Result<Held, Failure> {
+        fill: impl FnOnce(Filling) -> Fill + Send,
+    ) -> Result<Held, Failure>
+    where
+        Fill: Future<Output = Result<(), Failure>> + Send,
+    {
         if bytes > self.budget_bytes {
             return Err(Failure::new(
                 Code::LimitExceeded,
@@ -88,10 +125,19 @@ impl Cache {
                 .write(true)
                 .open(&lock_path)?;
             // Never wait for a lock here: whoever holds it may need this very thread to go on.
+            if self.mark(key).exists() && is_free(lock.try_lock())? {
+                self.remove(key)?;
+                lock.unlock()?;
+            }
             if is_free(lock.try_lock_shared())? {
                 if path.is_dir() {
                     lock.set_modified(SystemTime::now())?;
-                    return Ok(Held { path, _lock: lock });
+                    return Ok(Held {
+                        cache: self.clone(),
+                        key: key.to_owned(),
+                        path,
+                        lock,
+                    });
                 }
                 lock.unlock()?;
             }
@@ -99,8 +145,12 @@ impl Cache {
                 if let Some(fill) = fill.take().filter(|_| !path.is_dir()) {
                     self.make_room(key, bytes)?;
                     fs::create_dir_all(self.draft(key))?;
-                    fill.await?;
+                    let filling = Filling {
+                        _lock: Arc::new(lock),
+                    };
+                    fill(filling.clone()).await?;
                     fs::rename(self.draft(key), &path)?;
+                    drop(filling);
                 }
             } else {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -120,6 +170,18 @@ impl Cache {
         self.folder.join(format!("{key}.lock"))
     }
 
+    /// Where it is said that an entry does not open.
+    fn mark(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.bad"))
+    }
+
+    /// Removes an entry and all that belongs to it, but for the lock, which the caller holds alone.
+    fn remove(&self, key: &str) -> std::io::Result<()> {
+        gone_or_removed(fs::remove_dir_all(self.folder.join(key)))?;
+        gone_or_removed(fs::remove_dir_all(self.draft(key)))?;
+        gone_or_removed(fs::remove_file(self.mark(key)))
+    }
+
     /// Removes entries that nobody uses until so many bytes fit beside the rest.
     fn make_room(&self, key: &str, bytes: u64) -> Result<(), Failure> {
         let mut entries = self.entries()?;
@@ -133,8 +195,7 @@ impl Cache {
                 continue;
             };
             if lock.try_lock().is_ok() {
-                gone_or_removed(fs::remove_dir_all(self.folder.join(&entry.key)))?;
-                gone_or_removed(fs::remove_dir_all(self.draft(&entry.key)))?;
+                self.remove(&entry.key)?;
                 total -= entry.bytes;
                 tracing::info!(entry = %entry.key, bytes = entry.bytes, "removed from the cache");
             }

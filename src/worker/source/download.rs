@@ -3,40 +3,26 @@
 use std::path::Path;
 use std::time::Duration;
 
-use futures::StreamExt;
-use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, RANGE};
-use reqwest::{RequestBuilder, Response, StatusCode};
-use sha2::{Digest, Sha256};
+use reqwest::StatusCode;
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
+use super::again::{self, LONGEST_PAUSE};
+use super::expected::Expected;
+use super::request::{Answer, Get};
+use crate::artifact::network;
+use crate::artifact::progress::{Pace, Patience};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 
 /// Tries before a download fails, and the wait before the second; it doubles with each.
 const TRIES: u32 = 5;
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-
-/// Bytes that are read at once when a part is digested again.
-const CHUNK_BYTES: usize = 1 << 20;
-
-/// What a file must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// What it is called in messages.
-    pub name: String,
-    /// Its size, where the listing told it.
-    pub bytes: Option<u64>,
-    /// Its SHA-256, where the listing told it, hex.
-    pub sha256: Option<String>,
-    /// Most bytes that are taken.
-    pub cap_bytes: u64,
-}
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Why one try did not bring the whole file.
 enum Broken {
-    /// Another try may.
-    Once(String),
+    /// Another try may, after the pause that the server asks for.
+    Once(String, Option<Duration>),
     /// None will.
     Forever(Failure),
 }
@@ -58,67 +44,83 @@ impl From<Failure> for Broken {
 /// # Errors
 /// When the file is larger than it may be, is not what was expected, cannot be written, or did not arrive
 /// after several tries.
-pub async fn download(
-    request: &RequestBuilder,
+pub(super) async fn download(
+    get: &Get,
     path: &Path,
     expected: &Expected,
+    patience: Patience,
     watch: &dyn Watch,
 ) -> Result<(), Failure> {
     let mut wait = FIRST_WAIT;
-    for attempt in 1.. {
-        let request = request
-            .try_clone()
-            .ok_or_else(|| Failure::new(Code::Internal, "a download's request has a body"))?;
-        match once(request, path, expected, watch).await {
-            Ok(()) => break,
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (why, pause) = match once(get, path, expected, patience, watch).await {
+            Ok(bytes) => return expected.check(path, bytes).await,
             Err(Broken::Forever(failure)) => return Err(failure),
-            Err(Broken::Once(why)) if attempt >= TRIES => {
-                return Err(Failure::new(
-                    Code::SourceUnavailable,
-                    format!(
-                        "{} did not arrive after {TRIES} tries: {why}",
-                        expected.name
-                    ),
-                ));
-            }
-            Err(Broken::Once(why)) => {
-                tracing::warn!(file = %expected.name, attempt, why, "a download broke off; going on");
-                watch.proceed()?;
-                tokio::time::sleep(wait).await;
-                wait *= 2;
-            }
+            Err(Broken::Once(why, pause)) => (why, pause),
+        };
+        let unavailable = |what: String| {
+            Failure::new(
+                Code::SourceUnavailable,
+                format!("{} {what}: {why}", expected.name),
+            )
+            .again_after(pause)
+        };
+        if pause.is_some_and(|pause| pause > LONGEST_PAUSE) {
+            return Err(unavailable("cannot be had now".to_owned()));
         }
+        if tries == TRIES {
+            return Err(unavailable(format!("did not arrive after {TRIES} tries")));
+        }
+        tracing::warn!(file = %expected.name, tries, why, "a download broke off; going on");
+        again::pause(pause.unwrap_or_default().max(wait), watch).await?;
+        wait *= 2;
     }
-    check(path, expected).await
 }
 
+/// One try; answers the size of the whole file, as far as anybody told it.
 async fn once(
-    request: RequestBuilder,
+    get: &Get,
     path: &Path,
     expected: &Expected,
+    patience: Patience,
     watch: &dyn Watch,
-) -> Result<(), Broken> {
+) -> Result<Option<u64>, Broken> {
     let have = tokio::fs::metadata(path)
         .await
         .map_or(0, |found| found.len());
-    if expected.bytes == Some(have) {
-        return Ok(());
+    if have > 0 && expected.bytes == Some(have) {
+        return Ok(expected.bytes);
     }
-    let request = match have {
-        0 => request,
-        _ => request.header(RANGE, format!("bytes={have}-")),
-    };
-    let response = request
-        .send()
+    let answer = get
+        .send(have, patience.within)
         .await
-        .map_err(|error| Broken::Once(reason(&error)))?;
-    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        .map_err(|why| Broken::Once(why, None))?;
+    if answer.response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         // What is there is no part of this file: from the beginning, then.
-        tokio::fs::remove_file(path).await?;
-        return Err(Broken::Once("what was there did not fit".to_owned()));
+        expected.remove(path).await?;
+        return Err(Broken::Once("what was there did not fit".to_owned(), None));
     }
-    let response = accepted(response, expected)?;
-    let resumed = response.status() == StatusCode::PARTIAL_CONTENT && starts_at(&response, have);
+    let answer = accepted(answer, expected)?;
+    let bytes = expected.bytes.or_else(|| answer.whole_bytes());
+    if bytes.is_none() && expected.digest.is_none() {
+        return Err(Broken::Forever(Failure::new(
+            Code::SourceMismatch,
+            format!(
+                "{} comes without its size and without a digest, so nobody can tell whether it arrives whole; read it \
+                 from a hub whose listing tells sizes (--hub-endpoint)",
+                expected.name
+            ),
+        )));
+    }
+    let partial = answer.response.status() == StatusCode::PARTIAL_CONTENT;
+    if partial && !answer.begins_at(have) {
+        expected.remove(path).await?;
+        let why = format!("{} sent another part than was asked for", answer.host);
+        return Err(Broken::Once(why, None));
+    }
+    let resumed = partial && have > 0;
     let mut file = File::options()
         .create(true)
         .write(true)
@@ -127,97 +129,86 @@ async fn once(
         .open(path)
         .await?;
     let mut total = if resumed { have } else { 0 };
-    let written = write_body(response, &mut file, &mut total, expected, watch).await;
+    let most = bytes.unwrap_or(u64::MAX).min(expected.cap_bytes);
+    let written = write_body(answer, &mut file, &mut total, most, patience, watch).await;
     // What has arrived counts, however it ended: the next try goes on from there.
     file.sync_all().await?;
     written?;
-    match expected.bytes {
-        Some(bytes) if total < bytes => {
-            Err(Broken::Once(format!("{total} of {bytes} bytes arrived")))
+    match bytes {
+        _ if total > expected.cap_bytes => Err(too_large(expected).into()),
+        Some(bytes) if total > bytes => {
+            let what = format!("has more than the {bytes} bytes that it was announced with");
+            expected.refuse(path, &what).await?;
+            Ok(None)
         }
-        _ => Ok(()),
+        Some(bytes) if total < bytes => Err(Broken::Once(
+            format!("{total} of {bytes} bytes arrived"),
+            None,
+        )),
+        _ => Ok(bytes),
     }
 }
 
+/// Writes what arrives, and no byte more than `most`; `total` says whether more came.
 async fn write_body(
-    response: Response,
+    answer: Answer,
     file: &mut File,
     total: &mut u64,
-    expected: &Expected,
+    most: u64,
+    patience: Patience,
     watch: &dyn Watch,
 ) -> Result<(), Broken> {
-    let mut body = response.bytes_stream();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| Broken::Once(reason(&error)))?;
+    let host = answer.host;
+    let mut body = answer.response.bytes_stream();
+    let mut pace = Pace::new(patience);
+    loop {
+        let next = pace.next(&mut body).await;
+        let next = next.map_err(|stalled| Broken::Once(format!("{stalled} from {host}"), None))?;
+        let Some(chunk) = next else {
+            return Ok(());
+        };
+        let chunk = chunk.map_err(|error| Broken::Once(network::told(&error, &host), None))?;
         *total += chunk.len() as u64;
-        if *total > expected.bytes.unwrap_or(expected.cap_bytes) {
-            return Err(Broken::Forever(too_large(expected)));
+        if *total > most {
+            return Ok(());
         }
         file.write_all(&chunk).await?;
         watch.proceed()?;
     }
-    Ok(())
 }
 
-/// Why a request failed, in plain words: its address, which may be signed, is left out.
-pub fn reason(error: &reqwest::Error) -> String {
-    let what = if error.is_timeout() {
-        "it did not answer in time"
-    } else if error.is_connect() {
-        "no connection can be made"
-    } else {
-        "the connection broke off"
-    };
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    match cause.downcast_ref::<reqwest::Error>() {
-        None => format!("{what} ({cause})"),
-        Some(_) => what.to_owned(),
-    }
-}
-
-/// The response, unless it says no.
-fn accepted(response: Response, expected: &Expected) -> Result<Response, Broken> {
-    let status = response.status();
+/// The answer, unless it says no.
+fn accepted(answer: Answer, expected: &Expected) -> Result<Answer, Broken> {
+    let status = answer.response.status();
+    let host = &answer.host;
     match status {
-        _ if status.is_success() && is_page(&response) => Err(Broken::Forever(Failure::new(
-            Code::SourceUnavailable,
+        _ if status.is_success() && answer.is_page() => Err(Broken::Forever(Failure::new(
+            Code::SourceMismatch,
             format!(
-                "the server answered a web page instead of {}; does its address lead to the hub itself, and not to a \
+                "{host} answered a web page instead of {}; does its address lead to the hub itself, and not to a \
                  login or a proxy's page?",
                 expected.name
             ),
         ))),
-        _ if status.is_success() => Ok(response),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            Err(Broken::Once(format!("the server answered {status}")))
-        }
-        _ if status.is_server_error() => Err(Broken::Once(format!("the server answered {status}"))),
+        _ if status.is_success() => Ok(answer),
+        _ if is_passing(status) => Err(Broken::Once(
+            format!("{host} answered {status}"),
+            again::asked_pause(answer.response.headers()),
+        )),
         _ => Err(Broken::Forever(Failure::new(
             Code::SourceNotFound,
-            format!(
-                "{} cannot be had: the server answered {status}",
-                expected.name
-            ),
+            format!("{} cannot be had: {host} answered {status}", expected.name),
         ))),
     }
 }
 
-/// Whether it is a page for people; no file of a model or of data is one.
-fn is_page(response: &Response) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE);
-    kind.and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("text/html"))
-}
-
-fn starts_at(response: &Response, offset: u64) -> bool {
-    let range = response
-        .headers()
-        .get(CONTENT_RANGE)
-        .and_then(|range| range.to_str().ok());
-    range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
+/// Whether the same question may be answered later.
+pub(super) fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        )
 }
 
 fn too_large(expected: &Expected) -> Failure {
@@ -225,38 +216,7 @@ fn too_large(expected: &Expected) -> Failure {
         Code::LimitExceeded,
         format!(
             "{} is larger than the {} bytes that it may have",
-            expected.name,
-            expected.bytes.unwrap_or(expected.cap_bytes)
+            expected.name, expected.cap_bytes
         ),
     )
-}
-
-/// The digest of what lies on the disk, parts of earlier tries included. What is wrong is removed, so that
-/// nobody goes on from it.
-async fn check(path: &Path, expected: &Expected) -> Result<(), Failure> {
-    let Some(wanted) = &expected.sha256 else {
-        return Ok(());
-    };
-    let mut file = File::open(path).await?;
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; CHUNK_BYTES];
-    loop {
-        let count = file.read(&mut buffer).await?;
-        if count == 0 {
-            break;
-        }
-        digest.update(&buffer[..count]);
-    }
-    let found = hex::encode(digest.finalize());
-    if found == *wanted {
-        return Ok(());
-    }
-    tokio::fs::remove_file(path).await?;
-    Err(Failure::new(
-        Code::SourceUnavailable,
-        format!(
-            "{} arrived with the SHA-256 {found}, but its listing says {wanted}",
-            expected.name
-        ),
-    ))
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::cache::Held;
+use super::uri::HubKind;
 use crate::prune::Places;
-use crate::prune::failure::Failure;
+use crate::prune::failure::{Code, Failure};
 use crate::prune::recipe::Source;
 
 /// A recipe's sources on this machine, for as long as this lives.
@@ -14,8 +15,8 @@ pub struct Fetched {
     pub places: Places,
     /// Names of what was fetched, by where it is on this machine.
     pub(super) names: Names,
-    #[expect(dead_code, reason = "what is held stays in the cache")]
-    pub(super) held: Vec<Held>,
+    /// What stays in the cache for them.
+    pub(super) held: Vec<(HubKind, Held)>,
 }
 
 /// What each place in the cache holds, as its user calls it.
@@ -50,9 +51,35 @@ impl Names {
 }
 
 impl Fetched {
-    /// What was fetched, as its user calls it.
+    /// The failure of a run over these sources, told with the user's names. What it says does not open leaves the
+    /// cache, so that the next job fetches it again: it may have been spoilt on its way or on this disk.
     #[must_use]
-    pub fn names(&self) -> &Names {
-        &self.names
+    pub fn told(&self, failure: Failure) -> Failure {
+        let blamed: Vec<&Held> = self
+            .held
+            .iter()
+            .filter(|(kind, _)| does_not_open(*kind, failure.code))
+            .map(|(_, held)| held)
+            .collect();
+        let is_named = |held: &Held| failure.detail.contains(&*held.path().to_string_lossy());
+        let any_named = blamed.iter().any(|held| is_named(held));
+        for held in blamed {
+            if !any_named || is_named(held) {
+                held.discard();
+            }
+        }
+        self.names.told(failure)
+    }
+}
+
+/// Whether a failure says that a source of this kind cannot be read. A mapping that does not fit its data file reads
+/// alike: such a file is fetched once more than it need be.
+fn does_not_open(kind: HubKind, code: Code) -> bool {
+    match kind {
+        HubKind::Model => matches!(
+            code,
+            Code::InvalidCheckpoint | Code::InvalidTokenizer | Code::UnsafeFormat
+        ),
+        HubKind::Dataset => code == Code::InvalidData,
     }
 }

@@ -6,26 +6,27 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, StatusCode, Url};
-use serde::Deserialize;
+use bytes::{Bytes, BytesMut};
+use reqwest::{StatusCode, Url, redirect};
+use tokio::time::Instant;
 
-use super::download::{Expected, download, reason};
-use super::uri::{HubKind, HubUri, matches};
-use super::{data_files, model_files};
-use crate::checkpoint::layout;
+use super::again;
+use super::download::{FIRST_WAIT, download, is_passing};
+use super::expected::Expected;
+use super::listing::{Listing, have_names_of_their_own};
+use super::request::{Answer, Get};
+use super::uri::{HubKind, HubUri};
+use crate::artifact::network;
+use crate::artifact::progress::{Pace, Patience};
 use crate::prune::failure::{Code, Failure};
-use crate::prune::watch::Watch;
+use crate::prune::watch::{Unwatched, Watch};
 
 /// The hub itself.
 pub const HUB: &str = "https://huggingface.co";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest silence within an answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest listing of a repository that is read.
 const MOST_LISTING_BYTES: usize = 32 << 20;
-/// Files of one data set that are taken.
-const MOST_SHARDS: usize = 1_000;
 
 /// A client of one hub.
 #[derive(Clone)]
@@ -33,33 +34,7 @@ pub struct Hub {
     http: reqwest::Client,
     endpoint: Url,
     token: Option<String>,
-}
-
-/// A commit and its files.
-#[derive(Clone, Debug)]
-pub struct Listing {
-    /// The commit, 40 hex digits.
-    pub commit: String,
-    files: Vec<Sibling>,
-}
-
-#[derive(Deserialize)]
-struct RevisionBody {
-    sha: String,
-    #[serde(default)]
-    siblings: Vec<Sibling>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Sibling {
-    rfilename: String,
-    size: Option<u64>,
-    lfs: Option<Lfs>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Lfs {
-    sha256: Option<String>,
+    patience: Patience,
 }
 
 impl Hub {
@@ -81,17 +56,25 @@ impl Hub {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
             // A token that was meant for an encrypted connection never goes over another.
             .https_only(endpoint.scheme() == "https")
+            // They are followed where each host on the way is known.
+            .redirect(redirect::Policy::none())
             .user_agent(concat!("optin/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| wrong(&error))?;
+            .map_err(|_| wrong(&"no client can be made for it"))?;
         Ok(Self {
             http,
             endpoint,
             token,
+            patience: Patience::default(),
         })
+    }
+
+    /// The same, which is waited for so long.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// The hub's address, for digests.
@@ -105,39 +88,51 @@ impl Hub {
     /// # Errors
     /// When there is no such repository, revision or file, or the hub cannot be reached.
     pub async fn pin(&self, uri: &HubUri) -> Result<HubUri, Failure> {
-        let listing = self.list(uri).await?;
+        let listing = self.list(uri, &Unwatched).await?;
         listing.wanted(uri)?;
         Ok(uri.at(&listing.commit))
     }
 
-    /// The commit that the revision names, with its files.
+    /// The commit that the revision names, with its files. A hub that asks for a pause gets it, where there is time.
     ///
     /// # Errors
     /// When there is none, or the hub cannot be reached.
-    pub async fn list(&self, uri: &HubUri) -> Result<Listing, Failure> {
+    pub async fn list(&self, uri: &HubUri, watch: &dyn Watch) -> Result<Listing, Failure> {
+        let deadline = Instant::now() + self.patience.answer;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let failure = match tokio::time::timeout(left, self.ask(uri)).await {
+                Ok(Ok(listing)) => return Ok(listing),
+                Ok(Err(failure)) => failure,
+                Err(_) => {
+                    let seconds = self.patience.answer.as_secs_f64();
+                    return Err(self.unavailable(
+                        uri,
+                        &format!("its listing did not arrive within {seconds} s"),
+                    ));
+                }
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            match failure.retry_after.map(|pause| pause.max(FIRST_WAIT)) {
+                Some(pause) if pause < left => again::pause(pause, watch).await?,
+                _ => return Err(failure),
+            }
+        }
+    }
+
+    async fn ask(&self, uri: &HubUri) -> Result<Listing, Failure> {
         let kind = match uri.kind {
             HubKind::Model => "models",
             HubKind::Dataset => "datasets",
         };
         let revision = uri.revision.replace('/', "%2F");
-        let request = self.get(&format!(
+        let get = self.get(&format!(
             "api/{kind}/{}/revision/{revision}?blobs=true",
             uri.repository
         ))?;
-        let unavailable = |why: String| {
-            Failure::new(
-                Code::SourceUnavailable,
-                format!(
-                    "the hub at {} cannot be asked for {uri}: {why}",
-                    self.host()
-                ),
-            )
-        };
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unavailable(reason(&error)))?;
-        match response.status() {
+        let answer = get.send(0, self.patience.answer).await;
+        let answer = answer.map_err(|why| self.unavailable(uri, &why))?;
+        match answer.response.status() {
             status if status.is_success() => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                 return Err(Failure::new(
@@ -148,30 +143,58 @@ impl Hub {
                     ),
                 ));
             }
-            status => return Err(unavailable(format!("it answered {status}"))),
+            status if is_passing(status) => {
+                let pause = again::asked_pause(answer.response.headers());
+                let failure = self.unavailable(uri, &format!("it answered {status}"));
+                return Err(failure.again_after(pause));
+            }
+            status => {
+                return Err(Failure::new(
+                    Code::SourceNotFound,
+                    format!(
+                        "the hub at {} refuses {uri}: it answered {status}",
+                        self.host()
+                    ),
+                ));
+            }
         }
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| unavailable(reason(&error)))?;
-        let listing = (body.len() <= MOST_LISTING_BYTES)
-            .then(|| serde_json::from_slice::<RevisionBody>(&body).ok())
-            .flatten()
-            .filter(|listing| {
-                listing.sha.len() == 40 && listing.sha.bytes().all(|byte| byte.is_ascii_hexdigit())
-            });
-        let listing = listing
-            .ok_or_else(|| unavailable("its answer is no listing of a repository".to_owned()))?;
-        Ok(Listing {
-            commit: listing.sha,
-            files: listing.siblings,
+        let body = self.body(uri, answer).await?;
+        body.and_then(|body| Listing::parse(&body)).ok_or_else(|| {
+            Failure::new(
+                Code::SourceMismatch,
+                format!(
+                    "the hub at {} was asked for {uri}, but its answer is no listing of a repository; does --hub-endpoint \
+                     lead to a hub?",
+                    self.host()
+                ),
+            )
         })
+    }
+
+    /// The content of an answer; `None` when it is too long.
+    async fn body(&self, uri: &HubUri, answer: Answer) -> Result<Option<Bytes>, Failure> {
+        let host = answer.host;
+        let mut chunks = answer.response.bytes_stream();
+        let mut pace = Pace::new(self.patience);
+        let mut body = BytesMut::new();
+        loop {
+            let next = pace.next(&mut chunks).await;
+            let Some(chunk) = next.map_err(|stalled| self.unavailable(uri, &stalled))? else {
+                return Ok(Some(body.freeze()));
+            };
+            let chunk =
+                chunk.map_err(|error| self.unavailable(uri, &network::told(&error, &host)))?;
+            if body.len() + chunk.len() > MOST_LISTING_BYTES {
+                return Ok(None);
+            }
+            body.extend_from_slice(&chunk);
+        }
     }
 
     /// Downloads what a job needs of a pinned source into a folder.
     ///
     /// # Errors
-    /// See [`download`].
+    /// The first file that is too large, is not what was listed, or did not arrive after several tries.
     pub async fn fetch(
         &self,
         uri: &HubUri,
@@ -189,31 +212,30 @@ impl Hub {
         let numbered = !have_names_of_their_own(&wanted);
         for (number, file) in wanted.into_iter().enumerate() {
             let path = format!("{kind}{}/resolve/{}/", uri.repository, uri.revision);
-            let request = self.get_file(&path, &file.rfilename)?;
+            let get = self.get_file(&path, &file.path)?;
             let expected = Expected {
-                name: format!("{} of {uri}", file.rfilename),
+                name: format!("{} of {uri}", file.path),
                 bytes: file.size,
-                sha256: file.lfs.as_ref().and_then(|lfs| lfs.sha256.clone()),
+                digest: file.digest(),
                 cap_bytes: left,
             };
-            let name = file.rfilename.rsplit('/').next().unwrap_or_default();
             // A number in front keeps the order of the paths, and apart what has one name in two folders.
             let to = match numbered {
-                true => folder.join(format!("{number:05}-{name}")),
-                false => folder.join(name),
+                true => folder.join(format!("{number:05}-{}", file.name())),
+                false => folder.join(file.name()),
             };
-            download(&request, &to, &expected, watch).await?;
+            download(&get, &to, &expected, self.patience, watch).await?;
             left = left.saturating_sub(tokio::fs::metadata(&to).await?.len());
         }
         Ok(())
     }
 
-    fn get(&self, path: &str) -> Result<RequestBuilder, Failure> {
+    fn get(&self, path: &str) -> Result<Get, Failure> {
         self.get_file(path, "")
     }
 
     /// A file below a path. Its name may hold signs that mean something in a URL.
-    fn get_file(&self, path: &str, file: &str) -> Result<RequestBuilder, Failure> {
+    fn get_file(&self, path: &str, file: &str) -> Result<Get, Failure> {
         let no_path = || {
             Failure::new(
                 Code::SourceNotFound,
@@ -231,88 +253,24 @@ impl Hub {
             let mut segments = url.path_segments_mut().map_err(|()| no_path())?;
             segments.pop_if_empty().extend(file.split('/'));
         }
-        let request = self.http.get(url);
-        Ok(match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+        Ok(Get {
+            http: self.http.clone(),
+            url,
+            token: self.token.clone(),
         })
+    }
+
+    fn unavailable(&self, uri: &HubUri, why: &dyn std::fmt::Display) -> Failure {
+        Failure::new(
+            Code::SourceUnavailable,
+            format!(
+                "the hub at {} cannot be asked for {uri}: {why}",
+                self.host()
+            ),
+        )
     }
 
     fn host(&self) -> &str {
         self.endpoint.host_str().unwrap_or_default()
-    }
-}
-
-/// Whether no two files have one name, and their names are in the order of their paths.
-fn have_names_of_their_own(files: &[&Sibling]) -> bool {
-    let name = |file: &Sibling| file.rfilename.rsplit('/').next().map(str::to_owned);
-    files.windows(2).all(|pair| name(pair[0]) < name(pair[1]))
-}
-
-impl Listing {
-    /// Bytes of the files that a job needs, as far as the listing tells them.
-    ///
-    /// # Errors
-    /// See [`pin`](Hub::pin).
-    pub fn bytes(&self, uri: &HubUri) -> Result<u64, Failure> {
-        Ok(self.wanted(uri)?.iter().filter_map(|file| file.size).sum())
-    }
-
-    /// The files that a job needs: of a model its configuration, tokenizer and safetensors, never code or pickles;
-    /// of a dataset those that the URI names, in the order of their paths.
-    fn wanted(&self, uri: &HubUri) -> Result<Vec<&Sibling>, Failure> {
-        let files = self.files.iter();
-        match (uri.kind, &uri.file) {
-            (HubKind::Model, _) => {
-                let paths: Vec<&str> = files.clone().map(|file| file.rfilename.as_str()).collect();
-                layout::check(uri, &paths)?;
-                Ok(files
-                    .filter(|file| model_files::belongs(&file.rfilename))
-                    .collect())
-            }
-            (HubKind::Dataset, Some(pattern)) => {
-                let named = files.filter(|file| matches(pattern, &file.rfilename));
-                let mut named: Vec<&Sibling> = named.collect();
-                if named.is_empty() {
-                    return Err(self.names_no_file(uri));
-                }
-                if named.len() > MOST_SHARDS {
-                    return Err(Failure::new(
-                        Code::LimitExceeded,
-                        format!(
-                            "{uri} names {} files; at most {MOST_SHARDS} are taken",
-                            named.len()
-                        ),
-                    ));
-                }
-                named.sort_by(|one, other| one.rfilename.cmp(&other.rfilename));
-                Ok(named)
-            }
-            (HubKind::Dataset, None) => Err(self.names_no_file(uri)),
-        }
-    }
-
-    /// The refusal of a URI that names no data file, with those that the repository has.
-    fn names_no_file(&self, uri: &HubUri) -> Failure {
-        let paths = self.files.iter().map(|file| file.rfilename.as_str());
-        let what = match &uri.file {
-            Some(file) => format!("holds no {file}"),
-            None => "names no file".to_owned(),
-        };
-        let repository = HubUri {
-            file: None,
-            ..uri.clone()
-        };
-        let remedy = match data_files::patterns(paths, uri.file.as_deref()) {
-            Some(patterns) => format!("name one of: {patterns}"),
-            None => format!(
-                "the repository has no data files at this revision; its conversion to parquet may be at {}",
-                repository.at("refs/convert/parquet")
-            ),
-        };
-        Failure::new(
-            Code::SourceNotFound,
-            format!("{repository} {what}; {remedy}"),
-        )
     }
 }

@@ -1,16 +1,20 @@
 //! Where a recipe's URIs lead: to allowed folders of this machine, or to a hub, from which they are fetched
 //! into a cache.
 
+mod again;
 pub mod archive;
 mod archive_entries;
 pub mod bucket;
 pub mod cache;
 mod data_files;
-pub mod download;
+mod download;
+mod expected;
 pub mod fetched;
 pub mod hub;
+pub mod listing;
 pub mod model_files;
 mod reach;
+mod request;
 pub mod roots;
 pub mod upload;
 pub mod uri;
@@ -145,8 +149,8 @@ impl Sources {
             .map_err(|failure| names.told(failure))
     }
 
-    /// The recipe with every revision replaced by the commit that it names now, so that each attempt, and
-    /// each retry, reads the same bytes.
+    /// The recipe with every revision replaced by the commit that it names now, and with the version that each bucket's
+    /// files have now, so that each attempt, and each retry, reads the same bytes or says that they changed.
     ///
     /// # Errors
     /// The first source that is of an unknown kind, not there, or not allowed.
@@ -180,13 +184,16 @@ impl Sources {
             )),
             SourceUri::Hub(uri) => {
                 let pinned = self.remote()?.hub.pin(&uri).await?;
-                Ok(Source {
-                    uri: pinned.to_string(),
-                })
+                Ok(Source::new(pinned.to_string()))
             }
             SourceUri::Bucket(uri) => {
-                self.buckets()?.find(&uri, wanted == HubKind::Model).await?;
-                Ok(source.clone())
+                let model = wanted == HubKind::Model;
+                let pinned = source.version.as_deref();
+                let version = self.buckets()?.pin(&uri, model, pinned).await?;
+                Ok(Source {
+                    version: Some(version),
+                    ..source.clone()
+                })
             }
             SourceUri::Upload(id) => {
                 let upload = self.uploads()?.ready(&self.tenant, id).await?;
@@ -264,7 +271,7 @@ impl Sources {
         &self,
         source: &Source,
         wanted: HubKind,
-        held: &mut Vec<Held>,
+        held: &mut Vec<(HubKind, Held)>,
         watch: &dyn Watch,
     ) -> Result<PathBuf, Failure> {
         match SourceUri::parse(&source.uri)? {
@@ -278,15 +285,16 @@ impl Sources {
                     }
                     _ => entry.path().to_owned(),
                 };
-                held.push(entry);
+                held.push((wanted, entry));
                 Ok(path)
             }
             SourceUri::Bucket(uri) => {
                 let model = wanted == HubKind::Model;
-                let entry = self.buckets()?.entry(&uri, model, watch).await?;
+                let pinned = source.version.as_deref();
+                let entry = self.buckets()?.entry(&uri, model, pinned, watch).await?;
                 let name = uri.path.rsplit('/').next().unwrap_or_default();
                 let path = within(&entry, model, name);
-                held.push(entry);
+                held.push((wanted, entry));
                 Ok(path)
             }
             SourceUri::Upload(id) => {
@@ -294,7 +302,7 @@ impl Sources {
                 let upload = uploads.ready(&self.tenant, id).await?;
                 let entry = uploads.entry(&self.tenant, &upload, watch).await?;
                 let path = within(&entry, upload.name.ends_with(ARCHIVE), &upload.name);
-                held.push(entry);
+                held.push((wanted, entry));
                 Ok(path)
             }
         }
@@ -354,7 +362,7 @@ fn most_bytes(model: bool) -> u64 {
 
 impl Remote {
     async fn entry(&self, uri: &HubUri, watch: &dyn Watch) -> Result<Held, Failure> {
-        let listing = self.hub.list(uri).await?;
+        let listing = self.hub.list(uri, watch).await?;
         let uri = uri.at(&listing.commit);
         let key = Digest::new("source/1")
             .part("hub", self.hub.endpoint())
@@ -369,7 +377,7 @@ impl Remote {
             ));
         }
         let draft = self.cache.draft(&key);
-        let fill = self.hub.fetch(&uri, &listing, &draft, cap, watch);
+        let fill = |_| self.hub.fetch(&uri, &listing, &draft, cap, watch);
         self.cache.entry(&key, bytes, watch, fill).await
     }
 }

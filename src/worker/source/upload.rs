@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::cache::{Cache, Held};
+use super::cache::{Cache, Filling, Held};
 use super::{archive, most_bytes};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
@@ -67,11 +67,17 @@ impl Uploads {
             .part("id", upload.id)
             .hex();
         let draft = self.cache.draft(&key);
-        let fill = self.fill(tenant, upload, &draft);
+        let fill = |filling| self.fill(tenant, upload, &draft, filling);
         self.cache.entry(&key, upload.bytes, watch, fill).await
     }
 
-    async fn fill(&self, tenant: &TenantId, upload: &Upload, draft: &Path) -> Result<(), Failure> {
+    async fn fill(
+        &self,
+        tenant: &TenantId,
+        upload: &Upload,
+        draft: &Path,
+        filling: Filling,
+    ) -> Result<(), Failure> {
         let content = upload.key(tenant.as_str())?;
         let path = draft.join(&upload.name);
         let copied = self
@@ -93,6 +99,8 @@ impl Uploads {
         let (expected, name) = (upload.sha256.clone(), upload.name.clone());
         let whole = bytes == upload.bytes;
         let checked = tokio::task::spawn_blocking(move || {
+            // This thread goes on when nobody waits for it any more: until its end nobody else may fill the entry.
+            let _filling = filling;
             if !whole || sha256_of(&path)? != expected {
                 // Or the next try would find it.
                 std::fs::remove_file(&path).ok();

@@ -71,9 +71,7 @@ fn sections(mut bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 fn run(folder: &Path) -> (Places, Recipe) {
-    let source = || Source {
-        uri: "file:///fuzz".to_owned(),
-    };
+    let source = || Source::new("file:///fuzz");
     let places = Places {
         model: folder.to_owned(),
         calibration: folder.join("calibration.tsv"),

@@ -147,9 +147,7 @@ impl House {
 
     fn job(&self) -> NewJob {
         let mut job = new_job(&self.uri("model"));
-        job.recipe.calibration.source = Source {
-            uri: self.uri("train.tsv"),
-        };
+        job.recipe.calibration.source = Source::new(self.uri("train.tsv"));
         job
     }
 

@@ -1,0 +1,38 @@
+//! When a place that refuses asks to be asked again (`Retry-After`), and the wait until then.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use crate::prune::failure::Failure;
+use crate::prune::watch::Watch;
+
+/// Longest pause that is waited for here; whoever asks for a longer one is left alone until then.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A wait is asked so often whether it is to go on.
+const SLICE: Duration = Duration::from_millis(200);
+
+/// The pause that an answer asks for: seconds, or a date.
+pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// Waits, unless someone asks to stop.
+pub(super) async fn pause(time: Duration, watch: &dyn Watch) -> Result<(), Failure> {
+    let mut left = time;
+    loop {
+        watch.proceed()?;
+        if left.is_zero() {
+            return Ok(());
+        }
+        let slice = left.min(SLICE);
+        tokio::time::sleep(slice).await;
+        left -= slice;
+    }
+}
