@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::copy;
 use super::error::ArtifactError;
 use super::key::Key;
-use super::progress::Patience;
+use super::progress::Pace;
 use super::store::ArtifactStore;
 
 /// One object of a listing.
@@ -43,7 +43,10 @@ impl ArtifactStore {
     pub async fn get_bytes(&self, key: &Key, cap_bytes: u64) -> Result<Bytes, ArtifactError> {
         let mut chunks = self.read(key, None).await?;
         let mut whole = BytesMut::new();
-        while let Some(chunk) = chunks.try_next().await? {
+        let mut pace = Pace::new(self.patience);
+        let late = |stalled| ArtifactError::Stalled(key.to_string(), stalled);
+        while let Some(chunk) = pace.next(&mut chunks).await.map_err(late)? {
+            let chunk = chunk?;
             if (whole.len() + chunk.len()) as u64 > cap_bytes {
                 return Err(ArtifactError::too_large(key.as_str(), cap_bytes));
             }
@@ -102,8 +105,10 @@ impl ArtifactStore {
         }
         let mut chunks = self.read(key, None).await?;
         let mut digest = Sha256::new();
-        while let Some(chunk) = chunks.try_next().await? {
-            digest.update(&chunk);
+        let mut pace = Pace::new(self.patience);
+        let late = |stalled| ArtifactError::Stalled(key.to_string(), stalled);
+        while let Some(chunk) = pace.next(&mut chunks).await.map_err(late)? {
+            digest.update(&chunk?);
         }
         Ok(hex::encode(digest.finalize()) == sha256)
     }
@@ -119,6 +124,6 @@ impl ArtifactStore {
         cap_bytes: u64,
     ) -> Result<u64, ArtifactError> {
         let chunks = self.read(key, None).await?;
-        copy::to_file(key.as_str(), chunks, path, cap_bytes, Patience::default()).await
+        copy::to_file(key.as_str(), chunks, path, cap_bytes, self.patience).await
     }
 }

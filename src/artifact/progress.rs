@@ -17,13 +17,18 @@ pub struct Patience {
     pub within: Duration,
 }
 
+impl Patience {
+    /// With a place that works.
+    pub const DEFAULT: Self = Self {
+        answer: Duration::from_secs(30),
+        least_bytes: 16 << 10,
+        within: Duration::from_secs(30),
+    };
+}
+
 impl Default for Patience {
     fn default() -> Self {
-        Self {
-            answer: Duration::from_secs(30),
-            least_bytes: 16 << 10,
-            within: Duration::from_secs(30),
-        }
+        Self::DEFAULT
     }
 }
 

@@ -13,14 +13,18 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
 use super::error::ArtifactError;
 use super::key::Key;
+use super::progress::Patience;
 use super::s3::{Bucket, S3Options};
 use super::s3_failure::Asks;
 use super::sign::SigningKey;
 use super::url::LocalUrls;
 use crate::telemetry::metric;
 
-/// A request that takes longer than this, with its repetitions, stands still; a part of a file is one request.
-const REQUEST_LIMIT: Duration = Duration::from_secs(90);
+/// A request may be repeated for a minute; a part of a file is one request.
+const PATIENCE: Patience = Patience {
+    answer: Duration::from_secs(90),
+    ..Patience::DEFAULT
+};
 
 /// A store that takes longer than this to show that it works does not.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
@@ -30,8 +34,7 @@ pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
 pub struct ArtifactStore {
     pub(super) inner: Arc<dyn ObjectStore>,
     pub(super) backend: Backend,
-    /// How long a request may take, with its repetitions.
-    limit: Duration,
+    pub(super) patience: Patience,
 }
 
 /// What the two kinds do not share.
@@ -61,7 +64,7 @@ impl ArtifactStore {
         Ok(Self {
             inner: Arc::new(inner),
             backend,
-            limit: REQUEST_LIMIT,
+            patience: PATIENCE,
         })
     }
 
@@ -74,24 +77,25 @@ impl ArtifactStore {
         Ok(Self {
             inner,
             backend: Backend::S3(bucket),
-            limit: REQUEST_LIMIT,
+            patience: PATIENCE,
         })
     }
 
-    /// The same store, whose requests may take so long.
+    /// The same store, waited for so long.
     #[must_use]
-    pub fn with_limit(self, limit: Duration) -> Self {
-        Self { limit, ..self }
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
-    /// What a request comes to, within the limit.
+    /// What a request comes to, if it comes in time.
     pub(super) async fn timely<T>(
         &self,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, ArtifactError> {
-        match tokio::time::timeout(self.limit, request).await {
+        let limit = self.patience.answer;
+        match tokio::time::timeout(limit, request).await {
             Ok(answer) => answer.map_err(|error| self.failed(error)),
-            Err(_) => Err(ArtifactError::Late { limit: self.limit }),
+            Err(_) => Err(ArtifactError::Late { limit }),
         }
     }
 

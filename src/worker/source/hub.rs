@@ -25,6 +25,8 @@ use crate::prune::watch::{Unwatched, Watch};
 pub const HUB: &str = "https://huggingface.co";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Files of a source that are asked for to know whether the hub is back.
+const FILES_TO_REACH: usize = 8;
 /// Largest listing of a repository that is read.
 const MOST_LISTING_BYTES: usize = 32 << 20;
 
@@ -203,16 +205,11 @@ impl Hub {
         cap_bytes: u64,
         watch: &dyn Watch,
     ) -> Result<(), Failure> {
-        let kind = match uri.kind {
-            HubKind::Model => "",
-            HubKind::Dataset => "datasets/",
-        };
         let mut left = cap_bytes;
         let wanted = listing.wanted(uri)?;
         let numbered = !have_names_of_their_own(&wanted);
         for (number, file) in wanted.into_iter().enumerate() {
-            let path = format!("{kind}{}/resolve/{}/", uri.repository, uri.revision);
-            let get = self.get_file(&path, &file.path)?;
+            let get = self.file(uri, &file.path)?;
             let expected = Expected {
                 name: format!("{} of {uri}", file.path),
                 bytes: file.size,
@@ -228,6 +225,34 @@ impl Hub {
             left = left.saturating_sub(tokio::fs::metadata(&to).await?.len());
         }
         Ok(())
+    }
+
+    /// Asks for a pinned source's listing, and for the beginning of its first files.
+    ///
+    /// # Errors
+    /// When the hub does not give them now.
+    pub async fn reach(&self, uri: &HubUri) -> Result<(), Failure> {
+        let listing = self.list(uri, &Unwatched).await?;
+        for file in listing.wanted(uri)?.into_iter().take(FILES_TO_REACH) {
+            let get = self.file(uri, &file.path)?;
+            let answer = get.send(0, self.patience.answer).await;
+            let answer = answer.map_err(|why| self.unavailable(uri, &why))?;
+            let status = answer.response.status();
+            if is_passing(status) {
+                return Err(self.unavailable(uri, &format!("{} answered {status}", answer.host)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A file of a pinned source.
+    fn file(&self, uri: &HubUri, file: &str) -> Result<Get, Failure> {
+        let kind = match uri.kind {
+            HubKind::Model => "",
+            HubKind::Dataset => "datasets/",
+        };
+        let path = format!("{kind}{}/resolve/{}/", uri.repository, uri.revision);
+        self.get_file(&path, file)
     }
 
     fn get(&self, path: &str) -> Result<Get, Failure> {

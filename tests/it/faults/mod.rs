@@ -6,11 +6,14 @@
 mod town;
 
 use crate::fixture::proxy::Fault;
-use town::{Place, Town};
+use town::{PARTS_BYTES, Place, Town};
 
 /// Lives one life for each mark of a place.
 async fn each_mark(place: Place, fault: Fault) -> usize {
-    let town = Town::new().await;
+    let town = match place {
+        Place::Bucket => Town::new(PARTS_BYTES).await,
+        Place::Database | Place::Hub => Town::new(10).await,
+    };
     for nth in 0.. {
         town.proxy(place).arm(nth, fault);
         town.life().await;

@@ -3,6 +3,7 @@
 
 use optin::artifact::health::Health;
 use optin::artifact::key::Key;
+use optin::artifact::progress::Patience;
 use optin::artifact::s3::S3Options;
 use optin::artifact::store::ArtifactStore;
 use optin::job::event::NewEvent;
@@ -25,6 +26,7 @@ use optin::worker::source::roots::Roots;
 use optin::worker::{Options, Worker};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use strum::VariantArray;
 use tempfile::TempDir;
@@ -38,11 +40,15 @@ use crate::fixture::proxy::Proxy;
 use crate::fixture::scripted::Scripted;
 use crate::fixture::{bucket, postgres};
 
-/// A part of a file that is stored in parts, and a little more.
-const WEIGHTS_BYTES: usize = (8 << 20) + 1;
+/// So large a file is stored in parts.
+pub const PARTS_BYTES: usize = (8 << 20) + 1;
 
-/// No call may take longer: what stands still is over then.
-const LIMIT: Duration = Duration::from_millis(1_500);
+/// What stands still is over after this time.
+const PATIENCE: Patience = Patience {
+    answer: Duration::from_millis(1_500),
+    least_bytes: 1,
+    within: Duration::from_millis(1_500),
+};
 
 /// A life takes a second or two; with a fault, a few more.
 const MOST: Duration = Duration::from_secs(60);
@@ -65,7 +71,8 @@ pub struct Town {
     bucket: S3Options,
     caller: Arc<PostgresStore>,
     hub: FakeHub,
-    lives: std::sync::atomic::AtomicUsize,
+    lives: AtomicUsize,
+    weights_bytes: usize,
 }
 
 const FILES: &[(&str, &[u8])] = &[
@@ -75,7 +82,8 @@ const FILES: &[(&str, &[u8])] = &[
 ];
 
 impl Town {
-    pub async fn new() -> Self {
+    /// Jobs there make so many bytes of weights.
+    pub async fn new(weights_bytes: usize) -> Self {
         let url = postgres::database().await;
         let jobs = postgres::store(&url).await;
         let database = Proxy::start(authority(&url), Kind::Postgres);
@@ -93,7 +101,8 @@ impl Town {
             caller: Arc::new(caller),
             proxies: [database, s3, hub_proxy],
             hub,
-            lives: 0.into(),
+            lives: AtomicUsize::new(0),
+            weights_bytes,
         }
     }
 
@@ -103,7 +112,7 @@ impl Town {
 
     /// A whole life of a job, from its acceptance to files that open; the job has one attempt.
     pub async fn life(&self) -> Job {
-        let life = self.lives.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        let life = self.lives.fetch_add(1, Ordering::SeqCst) + 1;
         let stop = CancellationToken::new();
         let running = self.start(life, &stop);
         let id = self.submit(life).await;
@@ -122,7 +131,7 @@ impl Town {
         let cache = self.folder.path().join(format!("cache-{life}"));
         let hub_url = self.proxy(Place::Hub).url(&self.hub.url);
         let sources = Sources::new(Roots::default()).with_hub(
-            Hub::new(&hub_url, None).unwrap(),
+            Hub::new(&hub_url, None).unwrap().with_patience(PATIENCE),
             Cache::open(&cache, 1 << 20).unwrap(),
         );
         let endpoint = self.bucket.endpoint.clone().unwrap();
@@ -130,8 +139,8 @@ impl Town {
             endpoint: Some(self.proxy(Place::Bucket).url(&endpoint)),
             ..self.bucket.clone()
         });
-        let health = Health::new(artifacts.unwrap().with_limit(LIMIT));
-        let wake = Arc::new(Notify::new());
+        let health = Health::new(artifacts.unwrap().with_patience(PATIENCE));
+        let (wake, weights_bytes) = (Arc::new(Notify::new()), self.weights_bytes);
         let jobs = Arc::clone(&self.caller) as Arc<dyn JobStore>;
         let lookout = Lookout::new(
             Arc::clone(&jobs),
@@ -143,7 +152,9 @@ impl Town {
         let worker = Worker::new(
             jobs,
             health,
-            Scripted::new(Box::new(work)) as Arc<dyn Pruner>,
+            Scripted::new(Box::new(move |run, places, watch| {
+                work(run, places, watch, weights_bytes)
+            })) as Arc<dyn Pruner>,
             sources,
             wake,
             Arc::new(Scratch::open(&self.folder.path().join("work")).unwrap()),
@@ -153,7 +164,7 @@ impl Town {
                 device: Device::Cpu,
                 quota: Quota::default(),
                 lease: Duration::from_secs(4),
-                heartbeat: Duration::from_millis(300),
+                heartbeat: Duration::from_millis(150),
                 poll: Duration::from_millis(100),
                 after_outage: Duration::from_millis(300),
             },
@@ -252,9 +263,14 @@ impl Town {
 }
 
 /// Works for a few heartbeats.
-fn work(run: usize, places: &Places, watch: &dyn Watch) -> Result<Report, Failure> {
-    for step in 0..20 {
-        watch.progress(step, 20);
+fn work(
+    run: usize,
+    places: &Places,
+    watch: &dyn Watch,
+    weights_bytes: usize,
+) -> Result<Report, Failure> {
+    for step in 0..8 {
+        watch.progress(step, 8);
         watch.proceed()?;
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -264,7 +280,7 @@ fn work(run: usize, places: &Places, watch: &dyn Watch) -> Result<Report, Failur
     std::fs::write(places.out.join("report.json"), run.to_string())?;
     std::fs::write(
         places.out.join("model.safetensors"),
-        vec![run as u8; WEIGHTS_BYTES],
+        vec![run as u8; weights_bytes],
     )?;
     Ok(report())
 }
