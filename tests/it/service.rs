@@ -2,6 +2,7 @@
 
 mod command;
 mod devices;
+mod disk;
 mod fleet;
 mod keys;
 mod kill;

@@ -76,6 +76,11 @@ impl Server {
         Self { child, url }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         let mut command = Command::new("kill");
