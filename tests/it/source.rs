@@ -1,5 +1,6 @@
 //! Sources: which URIs are read, what a hub's protocol brings, and how long a cache keeps it.
 
+mod bucket;
 mod cache;
 mod download;
 mod hub;
