@@ -12,6 +12,7 @@ mod index;
 mod json;
 pub mod layout;
 pub mod limits;
+pub mod read_file;
 mod small_file;
 pub mod tokenizer;
 pub mod weights;

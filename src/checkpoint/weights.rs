@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
@@ -19,6 +20,7 @@ use super::header::{self, Header};
 use super::index::Index;
 use super::layout::{INDEX, WEIGHTS};
 use super::limits::Limits;
+use super::read_file::ReadFile;
 use super::small_file;
 
 /// Every tensor of a checkpoint, as it is stored.
@@ -28,7 +30,8 @@ pub struct Weights {
     places: HashMap<String, (usize, usize)>,
     /// Name to shard, as the index says.
     promised: HashMap<String, String>,
-    /// Made when it is first asked for.
+    /// Made when they are first asked for.
+    files: OnceLock<Vec<ReadFile>>,
     sha256: OnceLock<String>,
     device: Device,
     /// Names that were asked for.
@@ -36,6 +39,8 @@ pub struct Weights {
 }
 
 struct Shard {
+    /// The file's own name.
+    name: String,
     header: Header,
     data: Vec<u8>,
     /// Where the data begin in `data`.
@@ -72,7 +77,7 @@ impl Weights {
         let names = index.files();
         let mut room = limits.weights_bytes;
         let shards = names.iter().map(|name| {
-            let shard = Shard::read(&folder.join(name), room, limits)?;
+            let shard = Shard::read(&folder.join(name), name, room, limits)?;
             room -= shard.data.len() as u64;
             Ok((*name, shard))
         });
@@ -87,7 +92,7 @@ impl Weights {
     /// When they are malformed.
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self, CheckpointError> {
         let invalid = |what: String| CheckpointError::Invalid(format!("the weights {what}"));
-        let shard = Shard::of(bytes, limits).map_err(invalid)?;
+        let shard = Shard::of(WEIGHTS, bytes, limits).map_err(invalid)?;
         Self::of_shards([Ok((WEIGHTS, shard))], limits)
     }
 
@@ -99,6 +104,7 @@ impl Weights {
             shards: Vec::new(),
             places: HashMap::new(),
             promised: HashMap::new(),
+            files: OnceLock::new(),
             sha256: OnceLock::new(),
             device: Device::Cpu,
             read: Mutex::default(),
@@ -265,15 +271,29 @@ impl Weights {
             .and_then(|shard| shard.header.metadata.as_ref())
     }
 
-    /// SHA-256 over the bytes of all files in order, hex.
+    /// The files, in order.
+    #[must_use]
+    pub fn files(&self) -> &[ReadFile] {
+        self.files.get_or_init(|| {
+            let shards = self.shards.par_iter();
+            shards
+                .map(|shard| ReadFile::of(&shard.name, &shard.data))
+                .collect()
+        })
+    }
+
+    /// One digest over all files: the SHA-256 of the only one, or one over those of all in order, hex.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        self.sha256.get_or_init(|| {
-            let mut digest = Sha256::new();
-            for shard in &self.shards {
-                digest.update(&shard.data);
+        self.sha256.get_or_init(|| match self.files() {
+            [only] => only.sha256.clone(),
+            files => {
+                let mut digest = Sha256::new();
+                for file in files {
+                    digest.update(&file.sha256);
+                }
+                hex::encode(digest.finalize())
             }
-            hex::encode(digest.finalize())
         })
     }
 
@@ -319,7 +339,7 @@ impl Weights {
 }
 
 impl Shard {
-    fn read(path: &Path, room: u64, limits: &Limits) -> Result<Self, CheckpointError> {
+    fn read(path: &Path, name: &str, room: u64, limits: &Limits) -> Result<Self, CheckpointError> {
         let failed = |source| CheckpointError::io(path)(source);
         let wrong = |what: String| CheckpointError::Invalid(format!("{} {what}", path.display()));
         let mut file = File::open(path).map_err(|error| match error.kind() {
@@ -359,11 +379,11 @@ impl Shard {
         file.take(bytes.saturating_sub(first))
             .read_to_end(&mut data)
             .map_err(failed)?;
-        Self::of(data, limits).map_err(wrong)
+        Self::of(name, data, limits).map_err(wrong)
     }
 
     /// From the bytes of a file; the error says what is wrong with it.
-    fn of(data: Vec<u8>, limits: &Limits) -> Result<Self, String> {
+    fn of(name: &str, data: Vec<u8>, limits: &Limits) -> Result<Self, String> {
         const PREFIX: usize = header::PREFIX_BYTES as usize;
         let Some(prefix) = data.first_chunk::<PREFIX>() else {
             return Err(format!("has only {} bytes; it is truncated", data.len()));
@@ -371,6 +391,7 @@ impl Shard {
         let offset = PREFIX + header::length(*prefix, data.len() as u64, limits)?;
         let header = header::parse(&data[PREFIX..offset], data.len() - offset, limits)?;
         Ok(Self {
+            name: name.to_owned(),
             header,
             data,
             offset,
