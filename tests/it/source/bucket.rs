@@ -76,6 +76,31 @@ async fn what_is_in_a_bucket_is_pinned() {
 }
 
 #[tokio::test]
+async fn what_arrived_before_a_fetch_broke_off_is_not_read_again() {
+    let (folder, options) = (tempfile::tempdir().unwrap(), bucket::options());
+    let path = format!("{}/model", options.prefix);
+    for (name, content) in [("config.json", "{}"), ("model.safetensors", "weights")] {
+        bucket::put(&options, &format!("{path}/{name}"), content.into()).await;
+    }
+    let uri = BucketUri {
+        bucket: options.bucket.clone(),
+        path,
+    };
+    let buckets = buckets(&options, folder.path(), Patience::default());
+    let version = buckets.pin(&uri, true, None).await.unwrap();
+    let draft = Cache::open(folder.path(), 1 << 20).unwrap().draft(&version);
+    std::fs::create_dir(&draft).unwrap();
+    std::fs::write(draft.join("config.json"), "here").unwrap();
+    std::fs::write(draft.join("model.safetensors.part"), "we").unwrap();
+    let held = buckets.entry(&uri, true, Some(&version), &Unwatched);
+    let held = held.await.unwrap();
+    let read = |name: &str| std::fs::read_to_string(held.path().join(name));
+    assert_eq!(read("config.json").unwrap(), "here");
+    assert_eq!(read("model.safetensors").unwrap(), "weights");
+    assert!(read("model.safetensors.part").is_err());
+}
+
+#[tokio::test]
 async fn an_object_that_is_overwritten_between_listing_and_reading_is_noticed() {
     let (folder, options) = (tempfile::tempdir().unwrap(), bucket::options());
     let key = format!("{}/train.tsv", options.prefix);
