@@ -33,6 +33,8 @@ async fn capped(
     cap_bytes: u64,
     patience: Patience,
 ) -> Result<u64, ArtifactError> {
+    // A copy that nobody waits for any more may still have a write on its way: not into this file.
+    let _ = tokio::fs::remove_file(path).await;
     let mut pace = Pace::new(patience);
     let mut file = tokio::fs::File::create(path).await?;
     let mut total = 0;

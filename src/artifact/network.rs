@@ -76,6 +76,14 @@ pub fn host(url: &Url) -> String {
     }
 }
 
+/// An error of this kind, where it is what another stands on.
+#[must_use]
+pub fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    causes(error)
+        .into_iter()
+        .find_map(|cause| cause.downcast_ref())
+}
+
 /// An error and all that it stands on.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut causes = vec![error];

@@ -12,6 +12,8 @@ mod index;
 mod json;
 pub mod layout;
 pub mod limits;
+pub mod read_file;
+mod shard;
 mod small_file;
 pub mod tokenizer;
 pub mod weights;

@@ -3,22 +3,22 @@
 //! Files are read into memory, not mapped: a file that changes under a map would crash the process.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
-use super::content::{Content, FIRST_BYTES};
 use super::error::{CheckpointError, reason};
 use super::folder;
-use super::header::{self, Header};
 use super::index::Index;
 use super::layout::{INDEX, WEIGHTS};
 use super::limits::Limits;
+use super::read_file::ReadFile;
+pub use super::shard::Entry;
+use super::shard::Shard;
 use super::small_file;
 
 /// Every tensor of a checkpoint, as it is stored.
@@ -28,31 +28,12 @@ pub struct Weights {
     places: HashMap<String, (usize, usize)>,
     /// Name to shard, as the index says.
     promised: HashMap<String, String>,
-    /// Made when it is first asked for.
+    /// Made when they are first asked for.
+    files: OnceLock<Vec<ReadFile>>,
     sha256: OnceLock<String>,
     device: Device,
     /// Names that were asked for.
     read: Mutex<HashSet<String>>,
-}
-
-struct Shard {
-    header: Header,
-    data: Vec<u8>,
-    /// Where the data begin in `data`.
-    offset: usize,
-}
-
-/// One stored tensor.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Type of its elements.
-    pub dtype: Dtype,
-    /// Its shape.
-    pub shape: &'a [usize],
-    /// Its bytes, little-endian, row-major.
-    pub bytes: &'a [u8],
 }
 
 impl Weights {
@@ -72,7 +53,7 @@ impl Weights {
         let names = index.files();
         let mut room = limits.weights_bytes;
         let shards = names.iter().map(|name| {
-            let shard = Shard::read(&folder.join(name), room, limits)?;
+            let shard = Shard::read(&folder.join(name), name, room, limits)?;
             room -= shard.data.len() as u64;
             Ok((*name, shard))
         });
@@ -87,7 +68,7 @@ impl Weights {
     /// When they are malformed.
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self, CheckpointError> {
         let invalid = |what: String| CheckpointError::Invalid(format!("the weights {what}"));
-        let shard = Shard::of(bytes, limits).map_err(invalid)?;
+        let shard = Shard::of(WEIGHTS, bytes, limits).map_err(invalid)?;
         Self::of_shards([Ok((WEIGHTS, shard))], limits)
     }
 
@@ -99,6 +80,7 @@ impl Weights {
             shards: Vec::new(),
             places: HashMap::new(),
             promised: HashMap::new(),
+            files: OnceLock::new(),
             sha256: OnceLock::new(),
             device: Device::Cpu,
             read: Mutex::default(),
@@ -265,15 +247,29 @@ impl Weights {
             .and_then(|shard| shard.header.metadata.as_ref())
     }
 
-    /// SHA-256 over the bytes of all files in order, hex.
+    /// The files, in order.
+    #[must_use]
+    pub fn files(&self) -> &[ReadFile] {
+        self.files.get_or_init(|| {
+            let shards = self.shards.par_iter();
+            shards
+                .map(|shard| ReadFile::of(&shard.name, &shard.data))
+                .collect()
+        })
+    }
+
+    /// One digest over all files: the SHA-256 of the only one, or one over those of all in order, hex.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        self.sha256.get_or_init(|| {
-            let mut digest = Sha256::new();
-            for shard in &self.shards {
-                digest.update(&shard.data);
+        self.sha256.get_or_init(|| match self.files() {
+            [only] => only.sha256.clone(),
+            files => {
+                let mut digest = Sha256::new();
+                for file in files {
+                    digest.update(&file.sha256);
+                }
+                hex::encode(digest.finalize())
             }
-            hex::encode(digest.finalize())
         })
     }
 
@@ -315,76 +311,5 @@ impl Weights {
     fn entry(&self, name: &str) -> Option<Entry<'_>> {
         let &(shard, position) = self.places.get(name)?;
         Some(self.shards[shard].entry(position))
-    }
-}
-
-impl Shard {
-    fn read(path: &Path, room: u64, limits: &Limits) -> Result<Self, CheckpointError> {
-        let failed = |source| CheckpointError::io(path)(source);
-        let wrong = |what: String| CheckpointError::Invalid(format!("{} {what}", path.display()));
-        let mut file = File::open(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => CheckpointError::NotFound(format!(
-                "{} is named by {INDEX} but is not there; copy it into the folder",
-                path.display()
-            )),
-            _ => failed(error),
-        })?;
-        let bytes = file.metadata().map_err(failed)?.len();
-        if bytes > room {
-            return Err(CheckpointError::Limit(format!(
-                "{} has {bytes} bytes; at most {} bytes of weights are allowed",
-                path.display(),
-                limits.weights_bytes
-            )));
-        }
-        let mut data = Vec::new();
-        let first = FIRST_BYTES as u64;
-        (&mut file)
-            .take(first)
-            .read_to_end(&mut data)
-            .map_err(failed)?;
-        if let Some(content) = Content::of_weights(&data) {
-            let told = format!("{} {}", path.display(), content.instead_of("the weights"));
-            return Err(match content.can_run_code() {
-                true => CheckpointError::UnsafeFormat(told),
-                false => CheckpointError::Invalid(told),
-            });
-        }
-        // The header's claim is checked against the file before the file is read.
-        let Some(prefix) = data.first_chunk() else {
-            return Err(wrong(format!("has only {bytes} bytes; it is truncated")));
-        };
-        header::length(*prefix, bytes, limits).map_err(wrong)?;
-        data.reserve_exact((bytes as usize).saturating_sub(data.len()));
-        file.take(bytes.saturating_sub(first))
-            .read_to_end(&mut data)
-            .map_err(failed)?;
-        Self::of(data, limits).map_err(wrong)
-    }
-
-    /// From the bytes of a file; the error says what is wrong with it.
-    fn of(data: Vec<u8>, limits: &Limits) -> Result<Self, String> {
-        const PREFIX: usize = header::PREFIX_BYTES as usize;
-        let Some(prefix) = data.first_chunk::<PREFIX>() else {
-            return Err(format!("has only {} bytes; it is truncated", data.len()));
-        };
-        let offset = PREFIX + header::length(*prefix, data.len() as u64, limits)?;
-        let header = header::parse(&data[PREFIX..offset], data.len() - offset, limits)?;
-        Ok(Self {
-            header,
-            data,
-            offset,
-        })
-    }
-
-    fn entry(&self, position: usize) -> Entry<'_> {
-        let tensor = &self.header.tensors[position];
-        let bytes = &self.data[self.offset + tensor.start..self.offset + tensor.end];
-        Entry {
-            name: &tensor.name,
-            dtype: tensor.dtype,
-            shape: &tensor.shape,
-            bytes,
-        }
     }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::exit::Exit;
 use super::output;
 use super::stores::{Database, open_artifacts};
 use crate::artifact::key::Key;
 use crate::artifact::manifest::StoredFile;
+use crate::artifact::network;
 use crate::artifact::store::ArtifactStore;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
@@ -200,8 +202,8 @@ async fn downloads(artifacts: &ArtifactStore) -> Finding {
 async fn hub(endpoint: &str) -> Finding {
     match get(endpoint).await {
         Ok(_) => Finding::Good(format!("{endpoint} answers")),
-        Err(_) => Finding::Doubtful(format!(
-            "{endpoint} does not answer; hf:// sources cannot be read from here"
+        Err(why) => Finding::Doubtful(format!(
+            "{endpoint} does not answer, so hf:// sources cannot be read from here: {why}"
         )),
     }
 }
@@ -212,8 +214,10 @@ async fn get(url: &str) -> Result<u16, String> {
     let client = reqwest::Client::builder()
         .timeout(Duration::from_secs(5))
         .build();
-    let client = client.map_err(|error| error.to_string())?;
+    let client = client.map_err(|_| "no HTTP client can be made".to_owned())?;
+    let url: Url = url.parse().map_err(|_| "it is no URL".to_owned())?;
+    let host = network::host(&url);
     let answer = client.get(url).send().await;
-    let answer = answer.map_err(|error| error.without_url().to_string())?;
+    let answer = answer.map_err(|error| network::told(&error, &host))?;
     Ok(answer.status().as_u16())
 }

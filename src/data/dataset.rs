@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::mapping::{Columns, Mapping};
 use super::table::Table;
 use crate::checkpoint::config::Problem;
+use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::model::batch::{Batch, Input};
 
@@ -23,6 +24,8 @@ pub struct Dataset {
     pub examples: Vec<Example>,
     /// The columns that were read, by name.
     pub mapping: Mapping,
+    /// The files that they were read from.
+    pub files: Vec<ReadFile>,
     /// SHA-256 over tokens and labels, hex.
     pub sha256: String,
     /// Rows that were left out because they have no label.
@@ -130,6 +133,7 @@ impl Dataset {
         Ok(Self {
             examples,
             mapping: Mapping::named(columns, table, None),
+            files: table.files.clone(),
             sha256: hex::encode(digest.finalize()),
             read_otherwise,
             unlabelled: 0,

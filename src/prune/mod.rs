@@ -7,6 +7,7 @@ pub mod audit;
 pub mod compensate;
 pub mod digest;
 pub mod failure;
+pub mod inputs;
 pub mod journal;
 pub mod lanes;
 pub mod memory;

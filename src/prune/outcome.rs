@@ -4,6 +4,7 @@ use super::Places;
 use super::audit::AuditReport;
 use super::compensate::Repairs;
 use super::failure::Failure;
+use super::inputs::inputs;
 use super::plan::Plan;
 use super::prepare::Prepared;
 use super::recipe::Recipe;
@@ -133,6 +134,7 @@ pub fn report(
     Report {
         optin_version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
+        inputs: inputs(prepared),
         architecture: prepared.architecture.to_owned(),
         device: kind(&prepared.device).to_owned(),
         estimator: score::estimator(prepared.model.as_ref(), recipe),

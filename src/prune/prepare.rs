@@ -7,6 +7,7 @@ use safetensors::Dtype;
 use super::Places;
 use super::digest::Digest;
 use super::failure::{Code, Failure};
+use super::inputs::{self, Input};
 use super::recipe::Recipe;
 use super::report::CalibrationUse;
 use crate::checkpoint::config::Config;
@@ -22,6 +23,8 @@ use crate::model::registry::{self, Opened};
 
 /// What a run reads, checked and in memory.
 pub struct Prepared {
+    /// The model's files but for its weights.
+    pub beside_the_weights: Vec<Input>,
     /// The weights as they are stored.
     pub weights: Weights,
     /// Where the graph lives.
@@ -52,6 +55,7 @@ impl Prepared {
         let config = Config::open(&places.model, &limits)?;
         let weights = Weights::open(&places.model, &limits)?.on(&places.device);
         let config_digest = config_digest(&config);
+        let beside_the_weights = inputs::beside_the_weights(&places.model)?;
         let Opened {
             architecture,
             model,
@@ -99,6 +103,7 @@ impl Prepared {
         notes.extend(left_behind(&unused));
         notes.extend(stored_narrow(&weights));
         Ok(Self {
+            beside_the_weights,
             weights,
             device: places.device.clone(),
             config_digest,

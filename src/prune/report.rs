@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::AuditReport;
+use super::inputs::Input;
 use super::recipe::{Estimator, Recipe};
 use crate::model::device::{Device, kind};
 
@@ -17,6 +18,9 @@ pub struct Report {
     pub optin_version: String,
     /// What was asked.
     pub recipe: Recipe,
+    /// Every file that was read.
+    #[serde(default)]
+    pub inputs: Vec<Input>,
     /// Architecture as the registry names it.
     pub architecture: String,
     /// On what it was pruned and measured: `cpu` or `cuda`.

@@ -3,6 +3,7 @@
 mod behaviours;
 mod crash;
 mod flags;
+mod ill;
 mod local;
 mod s3;
 mod urls;

@@ -2,11 +2,14 @@
 
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
+use optin::checkpoint::read_file::ReadFile;
+use optin::checkpoint::tokenizer;
 use optin::checkpoint::weights::Weights;
 use optin::model::mask::Masks;
 use optin::model::registry;
 use optin::prune::digest::sha256_of;
 use optin::prune::failure::{Code, Failure};
+use optin::prune::inputs::{Input, Role};
 use optin::prune::journal::{FolderJournal, NoJournal};
 use optin::prune::recipe::{Compensation, Estimator, Method};
 use optin::prune::report::Report;
@@ -34,6 +37,53 @@ fn timeless(mut report: Report) -> Report {
     report.latency.median_ms.after = 0.0;
     report.latency.speedup = 0.0;
     report
+}
+
+#[test]
+fn a_report_names_every_file_that_was_read() {
+    let folder = Folder::new(Tiny::default());
+    let report = run(
+        &folder.places("out"),
+        &folder.recipe(0.5),
+        &NoJournal,
+        &Unwatched,
+    )
+    .unwrap();
+    let model = |role, name: &str| (role, folder.model().join(name));
+    let mut files = vec![
+        model(Role::Config, "config.json"),
+        model(Role::Tokenizer, "tokenizer.json"),
+        model(Role::Weights, "model.safetensors"),
+        (Role::Calibration, folder.calibration()),
+        (Role::Evaluation, folder.evaluation()),
+    ];
+    // What else the fixture's tokenizer has.
+    for name in tokenizer::files_of(&folder.model()) {
+        if name != "tokenizer.json" {
+            files.push(model(Role::Tokenizer, name));
+        }
+    }
+    assert_eq!(report.inputs.len(), files.len());
+    for (role, path) in files {
+        let file = ReadFile {
+            name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            bytes: path.metadata().unwrap().len(),
+            sha256: sha256_of(&path).unwrap(),
+        };
+        assert!(
+            report.inputs.contains(&Input { role, file }),
+            "{}: {:?}",
+            path.display(),
+            report.inputs
+        );
+    }
+    let written: serde_json::Value = read(&folder.root.path().join("out/report.json"));
+    let first = &written["inputs"][0];
+    assert_eq!(
+        (&first["role"], &first["name"]),
+        (&"config".into(), &"config.json".into())
+    );
+    assert_eq!(first["sha256"].as_str().unwrap().len(), 64);
 }
 
 #[test]

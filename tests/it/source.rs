@@ -1,5 +1,6 @@
 //! Sources: which URIs are read, what a hub's protocol brings, and how long a cache keeps it.
 
+mod bucket;
 mod cache;
 mod download;
 mod hub;
@@ -52,9 +53,9 @@ impl House {
     /// One that waits as long as a test does.
     async fn impatient(files: &[(&str, &[u8])]) -> Self {
         let patience = Patience {
-            answer: Duration::from_millis(600),
+            answer: Duration::from_secs(5),
             least_bytes: 1_000,
-            within: Duration::from_millis(300),
+            within: Duration::from_millis(500),
         };
         Self::patient(files, 1 << 20, None, patience).await
     }

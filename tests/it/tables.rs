@@ -1,9 +1,11 @@
 //! Data files of every format, packed and in shards, and files that are no table.
 
+use optin::checkpoint::read_file::ReadFile;
 use optin::data::format::{Format, Packing, ends};
 use optin::data::limits::Limits;
 use optin::data::table::Table;
 use optin::data::table::cell::Cell;
+use optin::prune::digest::sha256_of;
 use optin::prune::failure::{Code, Failure};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
@@ -35,6 +37,15 @@ impl Place {
 
 fn read(path: &Path) -> Result<Table, Failure> {
     Ok(Table::read(path, true, &Limits::default())?)
+}
+
+/// What a file is said to be that was read.
+fn on_disk(path: &Path) -> ReadFile {
+    ReadFile {
+        name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+        bytes: path.metadata().unwrap().len(),
+        sha256: sha256_of(path).unwrap(),
+    }
 }
 
 fn refused(path: &Path, words: &[&str]) {
@@ -170,7 +181,9 @@ fn the_same_rows_in_every_format() {
     let gzip = place.file("a.csv.gz", packed.finish().unwrap());
     let zst = place.file("a.csv.zst", zstd::encode_all(csv.as_bytes(), 1).unwrap());
     for path in [gzip, zst] {
-        assert_eq!(cells(&read(&path).unwrap()), wanted, "{}", path.display());
+        let table = read(&path).unwrap();
+        assert_eq!(cells(&table), wanted, "{}", path.display());
+        assert_eq!(table.files, [on_disk(&path)], "packed as it is");
     }
 }
 
@@ -319,6 +332,8 @@ fn a_folder_of_shards_is_one_table() {
     place.file("train/README.md", "of the data");
     let table = read(&folder).unwrap();
     assert_eq!(cells(&table), [[text("a")], [text("b")], [text("c")]]);
+    let shards = ["a-00000.jsonl", "b-00001.jsonl"].map(|name| on_disk(&folder.join(name)));
+    assert_eq!(table.files, shards);
     assert!(
         table.place(2).ends_with("train/b-00001.jsonl, line 1"),
         "{}",

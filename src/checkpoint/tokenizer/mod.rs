@@ -274,6 +274,16 @@ fn notes(settings: &Settings, class: &Class, four: &Four) -> Vec<String> {
     notes
 }
 
+/// The files of a folder that decide how its tokenizer reads.
+#[must_use]
+pub fn files_of(folder: &Path) -> Vec<&'static str> {
+    let [document, vocabulary] = source::NAMES;
+    let is_there = |name: &&str| folder.join(name).is_file();
+    let source = [document, vocabulary].into_iter().find(is_there);
+    let beside = settings::NAMES.into_iter().filter(is_there);
+    source.into_iter().chain(beside).collect()
+}
+
 /// Whether a file of this name belongs to a tokenizer.
 #[must_use]
 pub fn is_file_of_one(name: &str) -> bool {

@@ -91,6 +91,13 @@ pub(super) struct Settings {
     pub(super) unknown: Vec<String>,
 }
 
+/// The files beside the source of the vocabulary; the last two count where the first does not list the added tokens.
+pub(super) const NAMES: [&str; 3] = [
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
+
 impl Settings {
     /// Reads the files that are there, beside the source of the vocabulary.
     ///
@@ -116,7 +123,8 @@ impl Settings {
                 CheckpointError::Tokenizer,
             )
         };
-        if let Some(config) = file("tokenizer_config.json")? {
+        let [config, map, added] = NAMES;
+        if let Some(config) = file(config)? {
             self.take_config(&config)?;
         }
         if self.class.is_none() {
@@ -128,10 +136,10 @@ impl Settings {
         if self.has_decoder {
             return Ok(());
         }
-        if let Some(map) = file("special_tokens_map.json")? {
+        if let Some(map) = file(map)? {
             self.take_map(&map)?;
         }
-        if let Some(added) = file("added_tokens.json")? {
+        if let Some(added) = file(added)? {
             self.take_added(&added)?;
         }
         Ok(())

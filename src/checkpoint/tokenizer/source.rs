@@ -9,6 +9,9 @@ use super::super::json;
 use super::super::limits::Limits;
 use super::super::small_file;
 
+/// Either is enough.
+pub(super) const NAMES: [&str; 2] = ["tokenizer.json", "vocab.txt"];
+
 /// The file that a folder has; `tokenizer.json` counts where both are there.
 pub(super) enum Source {
     /// `tokenizer.json`.
@@ -24,17 +27,18 @@ impl Source {
     /// When neither file is there, or it cannot be read.
     pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
         let most = limits.tokenizer_bytes;
+        let [document, vocabulary] = NAMES;
         if let Some(document) =
-            json::object_where_there(folder, "tokenizer.json", most, CheckpointError::Tokenizer)?
+            json::object_where_there(folder, document, most, CheckpointError::Tokenizer)?
         {
             return Ok(Self::Document(document));
         }
-        let path = folder.join("vocab.txt");
+        let path = folder.join(vocabulary);
         if path.is_file() {
-            return vocabulary(&path, most).map(Self::Vocabulary);
+            return tokens(&path, most).map(Self::Vocabulary);
         }
         Err(CheckpointError::Tokenizer(format!(
-            "{} holds no tokenizer.json and no vocab.txt; save the fast tokenizer into it with save_pretrained(..)",
+            "{} holds no {document} and no {vocabulary}; save the fast tokenizer into it with save_pretrained(..)",
             folder.display()
         )))
     }
@@ -51,7 +55,7 @@ impl Source {
 }
 
 /// A token that stands there twice has its last index, as in transformers.
-fn vocabulary(path: &Path, most: u64) -> Result<Map<String, Value>, CheckpointError> {
+fn tokens(path: &Path, most: u64) -> Result<Map<String, Value>, CheckpointError> {
     let text = String::from_utf8(small_file::read(path, most)?).map_err(|_| {
         CheckpointError::Tokenizer(format!(
             "{} is not UTF-8; convert it, for example with iconv",

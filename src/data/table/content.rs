@@ -4,11 +4,14 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::checkpoint::content::{Content, FIRST_BYTES};
+use crate::checkpoint::read_file::ReadFile;
 use crate::data::error::DataError;
 use crate::data::format::Packing;
 
-/// Reads a file whole, unpacked. At most `most` bytes are read and made.
+/// Reads a file whole, unpacked, and says what file it was. At most `most` bytes are read and made.
 ///
 /// # Errors
 /// When it is missing, cannot be unpacked, or is larger than allowed.
@@ -17,7 +20,7 @@ pub(super) fn read(
     name: &str,
     packing: Packing,
     most: u64,
-) -> Result<Vec<u8>, DataError> {
+) -> Result<(Vec<u8>, ReadFile), DataError> {
     let failed = |source| DataError::Io {
         path: name.to_owned(),
         source,
@@ -26,10 +29,11 @@ pub(super) fn read(
         ErrorKind::NotFound => DataError::NotFound(name.to_owned()),
         _ => failed(error),
     })?;
-    let unpacked: Box<dyn Read> = match packing {
-        Packing::Plain => Box::new(file),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Packing::Zstd => Box::new(zstd::Decoder::new(file).map_err(failed)?),
+    let mut file = Digested::new(file);
+    let unpacked: Box<dyn Read + '_> = match packing {
+        Packing::Plain => Box::new(&mut file),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(&mut file)),
+        Packing::Zstd => Box::new(zstd::Decoder::new(&mut file).map_err(failed)?),
     };
     let mut bytes = Vec::new();
     unpacked
@@ -48,7 +52,45 @@ pub(super) fn read(
         )));
     }
     refuse_disguised(&bytes, name)?;
-    Ok(bytes)
+    let own = path.file_name().unwrap_or_default().to_string_lossy();
+    let read = file.whole(&own).map_err(failed)?;
+    Ok((bytes, read))
+}
+
+/// A file whose bytes are digested as they are read.
+struct Digested<R> {
+    inner: R,
+    bytes: u64,
+    sha256: Sha256,
+}
+
+impl<R: Read> Digested<R> {
+    fn new(inner: R) -> Self {
+        Self {
+            inner,
+            bytes: 0,
+            sha256: Sha256::new(),
+        }
+    }
+
+    /// The whole file: what is behind the packed content is read, too.
+    fn whole(mut self, name: &str) -> std::io::Result<ReadFile> {
+        std::io::copy(&mut self, &mut std::io::sink())?;
+        Ok(ReadFile {
+            name: name.to_owned(),
+            bytes: self.bytes,
+            sha256: hex::encode(self.sha256.finalize()),
+        })
+    }
+}
+
+impl<R: Read> Read for Digested<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes += count as u64;
+        self.sha256.update(&buffer[..count]);
+        Ok(count)
+    }
 }
 
 /// The text of a file, without its byte order mark.

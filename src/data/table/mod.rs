@@ -14,6 +14,7 @@ use self::cell::Cell;
 use super::error::DataError;
 use super::format::{self, Format, Packing};
 use super::limits::Limits;
+use crate::checkpoint::read_file::ReadFile;
 
 /// The rows of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Table {
     pub names: Vec<String>,
     /// Rows, each with one field a column.
     pub rows: Vec<Row>,
+    /// The files that it was read from, in order.
+    pub files: Vec<ReadFile>,
     /// For columns of class indices whose file says so: the names of the classes.
     pub classes: HashMap<String, Vec<String>>,
     /// What a row is called in messages: a line of a text, or a row.
@@ -76,8 +79,8 @@ impl Table {
             true => Self::of_shards(path, &name, has_header, limits)?,
             false => {
                 let (format, packing) = known(&name)?;
-                let contents = contents(path, &name, format, packing, has_header, limits)?;
-                Self::new(name, contents)
+                let (contents, read) = contents(path, &name, format, packing, has_header, limits)?;
+                Self::new(name, contents, read)
             }
         };
         if table.rows.is_empty() {
@@ -89,9 +92,10 @@ impl Table {
         Ok(table)
     }
 
-    fn new(file: String, contents: Contents) -> Self {
+    fn new(file: String, contents: Contents, read: ReadFile) -> Self {
         Self {
             file,
+            files: vec![read],
             names: contents.names,
             rows: contents.rows,
             classes: contents.classes,
@@ -140,7 +144,7 @@ impl Table {
         let mut whole: Option<Self> = None;
         let mut left = *limits;
         for (path, own, format, packing) in files {
-            let contents = contents(&path, &own, format, packing, has_header, &left)?;
+            let (contents, read) = contents(&path, &own, format, packing, has_header, &left)?;
             left.file_bytes = left.file_bytes.saturating_sub(contents.bytes);
             left.rows = left.rows.saturating_sub(contents.rows.len());
             left.fields = left
@@ -148,11 +152,14 @@ impl Table {
                 .saturating_sub(contents.rows.len() * contents.names.len());
             match &mut whole {
                 None => {
-                    let mut table = Self::new(name.to_owned(), contents);
+                    let mut table = Self::new(name.to_owned(), contents, read);
                     table.shards.push((0, own));
                     whole = Some(table);
                 }
-                Some(table) => table.append(contents, own, format)?,
+                Some(table) => {
+                    table.append(contents, own, format)?;
+                    table.files.push(read);
+                }
             }
         }
         whole.ok_or_else(|| DataError::NotFound(name.to_owned()))
@@ -311,8 +318,8 @@ fn contents(
     packing: Packing,
     has_header: bool,
     limits: &Limits,
-) -> Result<Contents, DataError> {
-    let bytes = content::read(path, name, packing, limits.file_bytes)?;
+) -> Result<(Contents, ReadFile), DataError> {
+    let (bytes, read) = content::read(path, name, packing, limits.file_bytes)?;
     let unpacked = bytes.len() as u64;
     let mut contents = if format == Format::Parquet {
         parquet::read(name, bytes, limits)?
@@ -325,7 +332,7 @@ fn contents(
         }
     };
     contents.bytes += unpacked;
-    Ok(contents)
+    Ok((contents, read))
 }
 
 /// Refuses more rows or fields than are allowed, before they are made.

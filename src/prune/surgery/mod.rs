@@ -74,6 +74,7 @@ pub fn narrowed(
 ) -> Result<Prepared, Failure> {
     let (weights, config, model) = open(prepared, masks, repairs)?;
     Ok(Prepared {
+        beside_the_weights: prepared.beside_the_weights.clone(),
         weights,
         device: prepared.device.clone(),
         config_digest: config_digest(&config),

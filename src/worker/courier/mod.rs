@@ -13,12 +13,13 @@ use reqwest::redirect;
 use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 
+use crate::artifact::network;
 use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
 use crate::job::webhook::{Due, Tried};
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulse;
-use resolver::Judged;
+use resolver::{Judged, NotPublic};
 
 /// How long a receiver may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -133,6 +134,7 @@ impl Courier {
                 "the webhook's secret cannot be read; make the webhook again".to_owned(),
             );
         };
+        let host = network::host(&url);
         let sent = self
             .http
             .post(url)
@@ -150,7 +152,7 @@ impl Courier {
                 status: Some(status),
                 error: format!("the receiver answered {status}"),
             },
-            Err(error) => failed(told(&error)),
+            Err(error) => failed(told(&error, &host)),
         }
     }
 }
@@ -167,19 +169,10 @@ pub fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<Strin
     Some(format!("v1,{tag}"))
 }
 
-/// The whole chain of causes, without the URL: its owner knows it, and a path may be a secret.
-fn told(error: &reqwest::Error) -> String {
-    let kind = match error {
-        error if error.is_timeout() => "the receiver did not answer in time",
-        error if error.is_connect() => "no connection",
-        _ => "the request failed",
-    };
-    let mut text = kind.to_owned();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
+/// Why nothing was delivered, without the URL: its owner knows it, and a path may be a secret.
+fn told(error: &reqwest::Error, host: &str) -> String {
+    match network::cause::<NotPublic>(error) {
+        Some(refused) => refused.to_string(),
+        None => network::told(error, host),
     }
-    text.chars().take(500).collect()
 }

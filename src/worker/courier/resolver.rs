@@ -9,6 +9,11 @@ use crate::job::webhook::address::Policy;
 /// Resolves as the system does, and judges each address at the moment of the connection.
 pub(super) struct Judged(pub(super) Policy);
 
+/// That a receiver is not where one may be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} has no address of the public internet")]
+pub(super) struct NotPublic(String);
+
 impl Resolve for Judged {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = self.0;
@@ -18,8 +23,7 @@ impl Resolve for Judged {
             let allowed: Vec<SocketAddr> =
                 found.filter(|found| policy.allows(found.ip())).collect();
             if allowed.is_empty() {
-                let why = format!("{host} has no address of the public internet");
-                return Err(std::io::Error::other(why).into());
+                return Err(NotPublic(host).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })

@@ -138,8 +138,15 @@ impl Buckets {
         for file in found {
             watch.proceed()?;
             let name = file.key.rsplit('/').next().unwrap_or_default();
-            let copied = bucket.copy_to_file(file, &draft.join(name)).await;
+            let path = draft.join(name);
+            // What arrived whole before a fill broke off is taken up; what is on its way has another name.
+            if path.is_file() {
+                continue;
+            }
+            let coming = draft.join(format!("{name}.part"));
+            let copied = bucket.copy_to_file(file, &coming).await;
             copied.map_err(|error| unreadable(uri, error))?;
+            std::fs::rename(coming, path)?;
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ use tower::ServiceExt;
 
 use crate::fixture::job::{claimer, report};
 
-/// Takes every recipe but those for a model that ends in `missing`.
+/// Takes every recipe but those for a model that ends in `missing` or `busy`.
 struct Scripted;
 
 #[async_trait]
@@ -47,6 +47,10 @@ impl Intake for Scripted {
         match recipe.model.uri.as_str() {
             uri if uri.ends_with("missing") => {
                 Err(Failure::new(Code::SourceNotFound, "it is not there"))
+            }
+            uri if uri.ends_with("busy") => {
+                let busy = Failure::new(Code::SourceUnavailable, "it has much to do");
+                Err(busy.again_after(Some(Duration::from_secs(90))))
             }
             uri if uri.ends_with("slow") => {
                 tokio::time::sleep(Duration::from_secs(60)).await;

@@ -61,6 +61,18 @@ async fn a_source_that_is_not_there_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn a_source_that_asks_for_a_pause_is_passed_on() {
+    let face = Face::new().await;
+    let mut body = request();
+    body["model"]["uri"] = json!("hf://org/busy");
+    for path in ["/v1/jobs", "/v1/jobs/estimate"] {
+        let answer = face.post(path, &body).await;
+        answer.problem(503, "source_unavailable");
+        assert_eq!(answer.header("retry-after"), "90", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_estimate_queues_nothing() {
     let face = Face::new().await;
     let answer = face.post("/v1/jobs/estimate", &request()).await;

@@ -1,8 +1,10 @@
 //! Checkpoints of several files.
 
 use optin::checkpoint::limits::Limits;
+use optin::checkpoint::read_file::ReadFile;
 use optin::checkpoint::weights::Weights;
 use optin::checkpoint::write::{OutTensor, write};
+use optin::prune::digest::sha256_of;
 use optin::prune::failure::Code;
 use serde_json::json;
 use std::path::Path;
@@ -47,6 +49,34 @@ fn shards_are_one_checkpoint() {
                 .unwrap()
                 .bytes,
             entry.bytes
+        );
+    }
+}
+
+#[test]
+fn each_file_of_the_weights_has_its_own_digest() {
+    let (whole, sharded) = (tiny(), tiny());
+    shard(sharded.path());
+    for (folder, names) in [
+        (whole.path(), &["model.safetensors"][..]),
+        (
+            sharded.path(),
+            &[
+                "model-00001-of-00002.safetensors",
+                "model-00002-of-00002.safetensors",
+            ],
+        ),
+    ] {
+        let weights = Weights::open(folder, &Limits::default()).unwrap();
+        let files = names.iter().map(|name| ReadFile {
+            name: (*name).to_owned(),
+            bytes: folder.join(name).metadata().unwrap().len(),
+            sha256: sha256_of(&folder.join(name)).unwrap(),
+        });
+        assert!(files.eq(weights.files().iter().cloned()), "{names:?}");
+        assert_eq!(
+            weights.sha256() == weights.files()[0].sha256,
+            names.len() == 1
         );
     }
 }

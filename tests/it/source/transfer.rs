@@ -1,5 +1,6 @@
 //! Transfers that stall, drip or are told to come again: how long they are waited for, and what is told of them.
 
+use optin::artifact::progress::Patience;
 use optin::prune::failure::{Code, Failure};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ async fn a_transfer_that_brings_next_to_nothing_ends() {
         let words = [
             WEIGHTS,
             "after 5 tries",
-            "fewer than 1000 bytes arrived within 0.3 s",
+            "fewer than 1000 bytes arrived within 0.5 s",
             "127.0.0.1:",
         ];
         assert_says(&failure, Code::SourceUnavailable, &words);
@@ -35,12 +36,23 @@ async fn a_transfer_that_brings_next_to_nothing_ends() {
 }
 
 #[tokio::test]
-async fn a_listing_that_drips_ends() {
-    let house = House::impatient(FILES).await;
-    for fault in [Fault::Slow, Fault::Stalls(10)] {
-        house.hub.fault(LISTING, fault);
+async fn a_listing_that_stalls_or_drips_ends() {
+    let stalls = House::impatient(FILES).await;
+    stalls.hub.fault(LISTING, Fault::Stalls(10));
+    // Fast enough for its pace, but it would take a second in all.
+    let drips = Patience {
+        answer: Duration::from_millis(600),
+        least_bytes: 1,
+        within: Duration::from_secs(5),
+    };
+    let drips = House::patient(FILES, 1 << 20, None, drips).await;
+    drips.hub.fault(LISTING, Fault::Slow);
+    for (house, word) in [
+        (stalls, "fewer than 1000 bytes arrived within 0.5 s"),
+        (drips, "its listing did not arrive within 0.6 s"),
+    ] {
         let failure = in_time(&house).await;
-        let words = ["the hub at 127.0.0.1", "hf://org/model@v1", "within 0."];
+        let words = ["the hub at 127.0.0.1", "hf://org/model@v1", word];
         assert_says(&failure, Code::SourceUnavailable, &words);
     }
 }
@@ -85,7 +97,7 @@ async fn a_long_pause_that_is_asked_for_is_passed_on() {
 
 #[tokio::test]
 async fn a_failure_names_the_host_at_which_it_happened_and_no_signature() {
-    let house = House::impatient(FILES).await;
+    let house = House::new(FILES).await;
     house.hub.redirect_to("http://127.0.0.1:9");
     let failure = in_time(&house).await;
     let words = ["no connection to 127.0.0.1:9 can be made (connection refused)"];

@@ -1,0 +1,115 @@
+//! One safetensors file of a checkpoint, checked and in memory.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use safetensors::Dtype;
+
+use super::content::{Content, FIRST_BYTES};
+use super::error::CheckpointError;
+use super::header::{self, Header};
+use super::layout::INDEX;
+use super::limits::Limits;
+
+/// The file.
+pub(super) struct Shard {
+    /// The file's own name.
+    pub(super) name: String,
+    pub(super) header: Header,
+    pub(super) data: Vec<u8>,
+    /// Where the data begin in `data`.
+    offset: usize,
+}
+
+/// One stored tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Type of its elements.
+    pub dtype: Dtype,
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Its bytes, little-endian, row-major.
+    pub bytes: &'a [u8],
+}
+
+impl Shard {
+    /// Reads the file; at most `room` bytes.
+    pub(super) fn read(
+        path: &Path,
+        name: &str,
+        room: u64,
+        limits: &Limits,
+    ) -> Result<Self, CheckpointError> {
+        let failed = |source| CheckpointError::io(path)(source);
+        let wrong = |what: String| CheckpointError::Invalid(format!("{} {what}", path.display()));
+        let mut file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => CheckpointError::NotFound(format!(
+                "{} is named by {INDEX} but is not there; copy it into the folder",
+                path.display()
+            )),
+            _ => failed(error),
+        })?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        if bytes > room {
+            return Err(CheckpointError::Limit(format!(
+                "{} has {bytes} bytes; at most {} bytes of weights are allowed",
+                path.display(),
+                limits.weights_bytes
+            )));
+        }
+        let mut data = Vec::new();
+        let first = FIRST_BYTES as u64;
+        (&mut file)
+            .take(first)
+            .read_to_end(&mut data)
+            .map_err(failed)?;
+        if let Some(content) = Content::of_weights(&data) {
+            let told = format!("{} {}", path.display(), content.instead_of("the weights"));
+            return Err(match content.can_run_code() {
+                true => CheckpointError::UnsafeFormat(told),
+                false => CheckpointError::Invalid(told),
+            });
+        }
+        // The header's claim is checked against the file before the file is read.
+        let Some(prefix) = data.first_chunk() else {
+            return Err(wrong(format!("has only {bytes} bytes; it is truncated")));
+        };
+        header::length(*prefix, bytes, limits).map_err(wrong)?;
+        data.reserve_exact((bytes as usize).saturating_sub(data.len()));
+        file.take(bytes.saturating_sub(first))
+            .read_to_end(&mut data)
+            .map_err(failed)?;
+        Self::of(name, data, limits).map_err(wrong)
+    }
+
+    /// From the bytes of a file; the error says what is wrong with it.
+    pub(super) fn of(name: &str, data: Vec<u8>, limits: &Limits) -> Result<Self, String> {
+        const PREFIX: usize = header::PREFIX_BYTES as usize;
+        let Some(prefix) = data.first_chunk::<PREFIX>() else {
+            return Err(format!("has only {} bytes; it is truncated", data.len()));
+        };
+        let offset = PREFIX + header::length(*prefix, data.len() as u64, limits)?;
+        let header = header::parse(&data[PREFIX..offset], data.len() - offset, limits)?;
+        Ok(Self {
+            name: name.to_owned(),
+            header,
+            data,
+            offset,
+        })
+    }
+
+    /// The tensor at this position of the header.
+    pub(super) fn entry(&self, position: usize) -> Entry<'_> {
+        let tensor = &self.header.tensors[position];
+        let bytes = &self.data[self.offset + tensor.start..self.offset + tensor.end];
+        Entry {
+            name: &tensor.name,
+            dtype: tensor.dtype,
+            shape: &tensor.shape,
+            bytes,
+        }
+    }
+}
