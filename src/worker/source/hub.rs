@@ -227,14 +227,15 @@ impl Hub {
         Ok(())
     }
 
-    /// Asks for a pinned source's listing, and for the beginning of its first files.
+    /// Asks for a source's listing, and for the beginning of its first files.
     ///
     /// # Errors
     /// When the hub does not give them now.
     pub async fn reach(&self, uri: &HubUri) -> Result<(), Failure> {
         let listing = self.list(uri, &Unwatched).await?;
+        let pinned = uri.at(&listing.commit);
         for file in listing.wanted(uri)?.into_iter().take(FILES_TO_REACH) {
-            let get = self.file(uri, &file.path)?;
+            let get = self.file(&pinned, &file.path)?;
             let answer = get.send(0, self.patience.answer).await;
             let answer = answer.map_err(|why| self.unavailable(uri, &why))?;
             let status = answer.response.status();
