@@ -26,6 +26,7 @@ mod lists;
 mod memory;
 mod method;
 mod openapi;
+mod proxy;
 mod prune;
 mod readable;
 mod rounds;
