@@ -25,6 +25,7 @@ mod laws;
 mod lists;
 mod memory;
 mod method;
+mod names;
 mod openapi;
 mod proxy;
 mod prune;
