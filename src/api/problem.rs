@@ -240,6 +240,16 @@ impl Problem {
         )
     }
 
+    /// The database is not to be had now.
+    fn unavailable(error: &StoreError, detail: &str) -> Self {
+        tracing::warn!(%error, "a request was refused");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ProblemCode::Unavailable,
+            detail,
+        )
+    }
+
     pub(super) fn with_request_id(mut self, id: Option<String>) -> Self {
         self.request_id = id;
         self
@@ -291,14 +301,18 @@ impl From<StoreError> for Problem {
                 ProblemCode::StorageFull,
                 "the service's disk is full; nothing was accepted",
             ),
-            StoreError::Unavailable(_) => {
-                tracing::warn!(%error, "a request was refused");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    ProblemCode::Unavailable,
-                    "the service's database cannot be reached; nothing was changed: try again in a while",
-                )
-            }
+            StoreError::Unavailable(_) => Self::unavailable(
+                &error,
+                "the service's database cannot be reached; nothing was changed: try again in a while",
+            ),
+            StoreError::ReadOnly(_) => Self::unavailable(
+                &error,
+                "the service's database takes no changes now; nothing was changed: try again in a while",
+            ),
+            StoreError::Unanswered(_) => Self::unavailable(
+                &error,
+                "the service's database did not answer; the request may have been carried out: look, or repeat a POST with the same Idempotency-Key",
+            ),
             StoreError::LeaseLost(_) | StoreError::Database(_) => Self::internal(&error),
         }
     }

@@ -70,7 +70,7 @@ pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
                     scope: *scope,
                     lifetime_ms: *expires,
                 };
-                let fresh = FreshKey::draw();
+                let fresh = FreshKey::draw(store.clock().await.map_err(broken)?);
                 let key = store.create_key(new, &fresh).await.map_err(broken)?;
                 created(&key, &fresh, command.json)
             }

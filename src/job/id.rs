@@ -1,10 +1,14 @@
-//! A job's name: `job_` and a UUIDv7, so that names sort by the time of acceptance.
+//! A job's name: `job_` and a UUIDv7, so that names sort by the time of acceptance; and how such names are made.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Timestamp, Uuid};
+
+use super::UnixMs;
 
 /// Names a job, on the wire and in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,10 +21,10 @@ pub struct JobId(Uuid);
 pub struct NotAJobId(String);
 
 impl JobId {
-    /// A fresh name, later than every name made before it in this process.
+    /// A fresh name of this moment of the database's clock.
     #[must_use]
-    pub fn fresh() -> Self {
-        Self(Uuid::now_v7())
+    pub fn at(now: UnixMs) -> Self {
+        Self(uuid_at(now))
     }
 
     /// The name without its word, as a database keeps it.
@@ -28,6 +32,24 @@ impl JobId {
     pub fn uuid(self) -> Uuid {
         self.0
     }
+}
+
+/// Starts anywhere in its lower half and grows by an unknown step at each name.
+static STEPS: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random::<u64>() >> 1));
+
+/// A UUIDv7 of this moment. Names sort by their moment; those that this process makes in one millisecond sort as
+/// they were made. The moment is the database's, so that names of processes whose clocks differ sort as well.
+pub(super) fn uuid_at(now: UnixMs) -> Uuid {
+    let step = u64::from(rand::random::<u32>()) + 1;
+    let count = STEPS.fetch_add(step, Ordering::Relaxed);
+    let since = std::time::Duration::from_millis(now.max(0).unsigned_abs());
+    let moment = Timestamp::from_unix_time(
+        since.as_secs(),
+        since.subsec_nanos(),
+        count.into(),
+        u64::BITS as u8,
+    );
+    Uuid::new_v7(moment)
 }
 
 impl fmt::Display for JobId {

@@ -12,6 +12,7 @@ use strum::{IntoStaticStr, VariantArray};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::id::uuid_at;
 use super::{TenantId, UnixMs};
 
 /// Hex digits of a secret.
@@ -165,12 +166,12 @@ pub struct FreshKey {
 }
 
 impl FreshKey {
-    /// Draws one.
+    /// Draws one, at this moment of the database's clock.
     #[must_use]
-    pub fn draw() -> Self {
+    pub fn draw(now: UnixMs) -> Self {
         let half = || Uuid::new_v4().simple();
         Self {
-            id: KeyId(Uuid::now_v7()),
+            id: KeyId(uuid_at(now)),
             secret: format!("{}{}", half(), half()),
         }
     }

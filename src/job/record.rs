@@ -49,7 +49,7 @@ impl Record {
     #[must_use]
     pub fn accept(new: NewJob, rank: i64, now: UnixMs) -> Self {
         let job = Job {
-            id: JobId::fresh(),
+            id: JobId::at(now),
             tenant: new.tenant,
             device: new.device,
             priority: new.priority,

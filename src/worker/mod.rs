@@ -184,14 +184,14 @@ impl Worker {
 /// What a call of the job store answers in this time.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] when there is no answer: what was asked may have been done.
+/// [`StoreError::Unanswered`] when there is no answer: what was asked may have been done.
 async fn within<T>(
     most: Duration,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(most, call).await {
         Ok(answer) => answer,
-        Err(late) => Err(StoreError::Unavailable(Box::new(late))),
+        Err(late) => Err(StoreError::Unanswered(Box::new(late))),
     }
 }
 

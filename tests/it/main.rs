@@ -26,6 +26,7 @@ mod laws;
 mod lists;
 mod memory;
 mod method;
+mod names;
 mod openapi;
 mod proxy;
 mod prune;

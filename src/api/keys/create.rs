@@ -28,7 +28,7 @@ pub(crate) async fn create(
     body: Body<CreateKey>,
 ) -> Result<Response, Problem> {
     let new = body.value.into_new_key(caller.tenant)?;
-    let fresh = FreshKey::draw();
+    let fresh = FreshKey::draw(state.jobs.clock().await?);
     let key = state.keys.create_key(new, &fresh).await?;
     let headers = [
         (header::LOCATION, format!("/v1/keys/{}", key.id)),

@@ -13,8 +13,9 @@ use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
 pub mod audit;
+pub mod bounded;
 mod column;
-mod database;
+pub mod database;
 pub mod keys;
 pub mod postgres;
 pub mod retention;
@@ -77,9 +78,16 @@ pub enum StoreError {
     /// The database is full.
     #[error("the database's disk is full")]
     Full,
-    /// The database cannot be reached, or not at this moment: the same call may succeed in a while.
+    /// The database cannot be reached, or not at this moment: nothing was done, and the same call may succeed in a
+    /// while.
     #[error("the database cannot be reached: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database takes no changes at this moment: nothing was done, and the same call may succeed in a while.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database was asked and did not answer: it may have been done.
+    #[error("the database did not answer, and may have done what was asked: {0}")]
+    Unanswered(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

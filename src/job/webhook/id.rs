@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::job::UnixMs;
+use crate::job::id::uuid_at;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
@@ -12,10 +15,10 @@ macro_rules! name {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A fresh name, later than every one made before it in this process.
+            /// A fresh name of this moment of the database's clock.
             #[must_use]
-            pub fn fresh() -> Self {
-                Self(Uuid::now_v7())
+            pub fn at(now: UnixMs) -> Self {
+                Self(uuid_at(now))
             }
 
             /// The name without its word, as a database keeps it.

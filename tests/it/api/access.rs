@@ -2,6 +2,7 @@
 
 use optin::artifact::key::Key;
 use optin::job::key::{FreshKey, KeyScope, NewKey};
+use optin::job::store::JobStore;
 use optin::job::store::keys::KeyStore;
 use optin::job::{JobId, Scope};
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ pub async fn made(
     scope: KeyScope,
     lifetime_ms: Option<i64>,
 ) -> FreshKey {
-    let fresh = FreshKey::draw();
+    let fresh = FreshKey::draw(face.jobs.clock().await.unwrap());
     let new = NewKey {
         tenant: tenant.parse().unwrap(),
         name: "test".into(),
@@ -99,7 +100,7 @@ async fn ended(face: &Face, tenant: &str) -> JobId {
 #[tokio::test]
 async fn every_operation_asks_for_its_scope() {
     let face = locked().await;
-    let nobody = JobId::fresh().to_string();
+    let nobody = JobId::at(0).to_string();
     let mut asked = 0;
     for operation in operations() {
         let path = operation.about(&nobody);
@@ -223,7 +224,7 @@ async fn a_key_that_is_no_good_is_refused_in_one_sentence() {
         Some("Bearer optk_1_2".to_owned()),
         Some(format!("Bearer {}", good.to_uppercase())),
         Some(format!("Bearer {wrong_secret}")),
-        Some(format!("Bearer {}", FreshKey::draw().reveal())),
+        Some(format!("Bearer {}", FreshKey::draw(0).reveal())),
         Some(format!("Bearer {}", revoked.reveal())),
         Some(format!("Bearer {expired}")),
     ];

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-use super::behaviours::{Store, conformance};
+use super::behaviours::{self, Store, conformance};
 use crate::fixture::job::{created, new_job};
 use crate::fixture::postgres::{database, store};
 
@@ -103,6 +103,25 @@ async fn connections_that_were_cut_are_replaced() {
 
 async fn raw(connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
     sqlx::query(statement).execute(connection).await.map(|_| ())
+}
+
+/// As if this machine's clock were an hour ahead of the database's.
+#[tokio::test]
+async fn names_are_made_by_the_databases_clock_where_it_differs_from_ours() {
+    let url = database().await;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    for statement in [
+        "CREATE SCHEMA behind",
+        "CREATE FUNCTION behind.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+             AS $$ SELECT pg_catalog.clock_timestamp() - interval '1 hour' $$",
+    ] {
+        raw(&mut connection, statement).await.unwrap();
+    }
+    let search = format!("{url}?options[search_path]=behind,pg_catalog,public");
+    let behind = store(&search).await;
+    let here = jiff::Timestamp::now().as_millisecond();
+    assert!(behind.clock().await.unwrap() < here - 3_000_000);
+    behaviours::names_tell_the_databases_clock(Arc::new(behind)).await;
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ async fn insert(
     body: &serde_json::Value,
     now: UnixMs,
 ) -> Result<DeliveryId, StoreError> {
-    let id = DeliveryId::fresh();
+    let id = DeliveryId::at(now);
     sqlx::query(
         "INSERT INTO deliveries (id, webhook, event, body, state, next_at, created_at) VALUES ($1, $2, $3, $4::json, 'pending', $5, $5)",
     )
@@ -109,7 +109,7 @@ impl WebhookStore for PostgresStore {
             });
         }
         let webhook = Webhook {
-            id: WebhookId::fresh(),
+            id: WebhookId::at(now),
             tenant: new.tenant,
             url: new.url,
             secret: new.secret,

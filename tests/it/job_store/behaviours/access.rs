@@ -25,7 +25,7 @@ fn new_key(name: &str) -> NewKey {
 
 /// Makes a key, and answers it as its owner would show it.
 async fn made(store: &Store, new: NewKey) -> ShownKey {
-    let fresh = FreshKey::draw();
+    let fresh = FreshKey::draw(store.clock().await.unwrap());
     store.create_key(new, &fresh).await.unwrap();
     fresh.reveal().parse().unwrap()
 }
@@ -55,11 +55,11 @@ pub async fn a_key_is_made_found_listed_and_revoked(store: Store) {
     let again = store.revoke_key(&own("a"), ids[0]).await.unwrap().unwrap();
     assert_eq!(again, revoked, "the first moment counts");
     assert_eq!(store.key(ids[0]).await.unwrap().unwrap().key, revoked);
-    assert!(store.key(FreshKey::draw().id()).await.unwrap().is_none());
+    assert!(store.key(FreshKey::draw(0).id()).await.unwrap().is_none());
 }
 
 pub async fn a_key_is_believed_with_its_secret_while_it_is_in_force(store: Store) {
-    let fresh = FreshKey::draw();
+    let fresh = FreshKey::draw(store.clock().await.unwrap());
     store.create_key(new_key("a"), &fresh).await.unwrap();
     let shown: ShownKey = fresh.reveal().parse().unwrap();
     assert!(believed(&store, &shown).await);
@@ -71,7 +71,7 @@ pub async fn a_key_is_believed_with_its_secret_while_it_is_in_force(store: Store
         .unwrap();
     let swapped: ShownKey = format!("optk_{}_{stolen}", other.id).parse().unwrap();
     assert!(!believed(&store, &swapped).await, "another key's secret");
-    let unknown: ShownKey = FreshKey::draw().reveal().parse().unwrap();
+    let unknown: ShownKey = FreshKey::draw(0).reveal().parse().unwrap();
     assert!(!believed(&store, &unknown).await);
     let brief = NewKey {
         lifetime_ms: Some(SHORT_MS + 200),
@@ -121,7 +121,7 @@ pub async fn a_keys_use_is_noted_once_a_minute(store: Store) {
 fn deed(name: &str, number: u16) -> Deed {
     Deed {
         tenant: tenant(name),
-        key: Some(FreshKey::draw().id()),
+        key: Some(FreshKey::draw(0).id()),
         method: "POST".into(),
         route: "/v1/jobs".into(),
         subject: Some(format!("job_{number}")),

@@ -3,11 +3,13 @@
 use optin::job::event::NewEvent;
 use optin::job::queue::Quota;
 use optin::job::store::{Created, IdempotencyKey, JobFilter, Outcome, StoreError};
+use optin::job::webhook::{NewWebhook, Topic};
 use optin::job::{JobId, Scope, State};
 use optin::prune::failure::Code;
 use optin::prune::stage::Stage;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use uuid::Uuid;
 
 use super::{LONG_MS, Store, manifest, past, succeeded, types};
 use crate::fixture::job::{claimed, created, failure, new_job, report};
@@ -24,9 +26,32 @@ pub async fn a_created_job_is_queued_and_can_be_read(store: Store) {
     assert_eq!((&job.recipe, &job.labels), (&new.recipe, &new.labels));
     assert_eq!(types(&store, job.id).await, ["queued"]);
     assert!(matches!(
-        store.get(&Scope::Service, JobId::fresh()).await,
+        store.get(&Scope::Service, JobId::at(0)).await,
         Err(StoreError::NotFound(_))
     ));
+}
+
+/// When a name was made, by what it says.
+fn moment(name: Uuid) -> i64 {
+    let (seconds, nanoseconds) = name.get_timestamp().unwrap().to_unix();
+    seconds as i64 * 1_000 + i64::from(nanoseconds / 1_000_000)
+}
+
+/// Lists sort by name: the clocks of the processes that make names must not matter.
+pub async fn names_tell_the_databases_clock(store: Store) {
+    let job = created(store.as_ref(), new_job("a")).await;
+    assert_eq!(moment(job.id.uuid()), job.created_at);
+    let new = NewWebhook {
+        tenant: job.tenant.clone(),
+        url: "https://example.org/".into(),
+        secret: "whsec_".into(),
+        events: Topic::ENDS.to_vec(),
+    };
+    let webhook = store.add_webhook(new).await.unwrap();
+    assert_eq!(moment(webhook.id.uuid()), webhook.created_at);
+    let test = store.test_webhook(&Scope::Service, webhook.id).await;
+    let test = test.unwrap();
+    assert_eq!(moment(test.id.uuid()), test.created_at);
 }
 
 pub async fn a_key_replays_its_job_and_refuses_another_body(store: Store) {

@@ -76,6 +76,7 @@ macro_rules! conformance {
             a_key_replays_its_job_and_refuses_another_body,
             a_key_used_by_many_at_once_makes_one_job,
             lists_are_pages_newest_first_and_filtered,
+            names_tell_the_databases_clock,
             every_change_grows_the_version,
             a_manifest_is_there_exactly_when_the_job_succeeded,
             a_claim_that_was_not_heard_of_is_taken_up,
