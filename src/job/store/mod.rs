@@ -19,6 +19,7 @@ pub mod database;
 pub mod keys;
 pub mod postgres;
 pub mod retention;
+mod schema;
 pub mod sqlite;
 pub mod webhooks;
 
@@ -106,7 +107,10 @@ impl StoreError {
     /// Whether the same call may succeed once the database is back.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Full)
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Unanswered(_) | Self::ReadOnly(_) | Self::Full
+        )
     }
 }
 

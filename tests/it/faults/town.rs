@@ -98,7 +98,7 @@ impl Town {
             jobs,
             artifacts,
             bucket: options,
-            caller: Arc::new(caller),
+            caller: Arc::new(caller.within(PATIENCE.answer)),
             proxies: [database, s3, hub_proxy],
             hub,
             lives: AtomicUsize::new(0),

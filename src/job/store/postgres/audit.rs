@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{PostgresStore, row};
+use super::{Sessions, row};
 use crate::job::Scope;
 use crate::job::audit::{Deed, Entry};
 use crate::job::key::KeyId;
@@ -13,7 +13,7 @@ use crate::job::store::audit::AuditLog;
 use crate::job::store::{StoreError, column};
 
 #[async_trait]
-impl AuditLog for PostgresStore {
+impl AuditLog for Sessions {
     async fn record_deed(&self, deed: Deed) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO audit (at, tenant, key, method, route, subject, status, request_id)

@@ -9,25 +9,34 @@ pub enum OpenError {
     )]
     Url,
     /// The server does not answer, or refuses.
-    #[error("the database {database} on {host} cannot be opened: {source}")]
+    #[error("the database {database} on {host} cannot be opened: {why}")]
     Connect {
         /// The database's name.
         database: String,
         /// The server.
         host: String,
-        /// Why.
-        source: sqlx::Error,
+        /// Why, in plain words.
+        why: String,
     },
-    /// Its schema cannot be brought up to date.
+    /// A pooler gives each transaction another session.
     #[error(
-        "the schema of the database {database} on {host} cannot be brought up to date: {source}"
+        "the database {database} on {host} is reached through a pooler in transaction mode, which optin cannot use; let the \
+         pooler use session mode (pool_mode = session), or connect to PostgreSQL itself"
     )]
-    Migrate {
+    Shared {
+        /// The database's name.
+        database: String,
+        /// The pooler.
+        host: String,
+    },
+    /// Its schema is none of this release, and cannot be made one.
+    #[error("the schema of the database {database} on {host} {why}")]
+    Schema {
         /// The database's name.
         database: String,
         /// The server.
         host: String,
-        /// Why.
-        source: sqlx::migrate::MigrateError,
+        /// Why, and what to do.
+        why: String,
     },
 }

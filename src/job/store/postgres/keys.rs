@@ -5,14 +5,14 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{PostgresStore, row};
+use super::{Sessions, row};
 use crate::job::Scope;
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
 use crate::job::store::keys::{KeyStore, LAST_USE_EVERY_MS};
 use crate::job::store::{StoreError, column};
 
 #[async_trait]
-impl KeyStore for PostgresStore {
+impl KeyStore for Sessions {
     async fn create_key(&self, new: NewKey, fresh: &FreshKey) -> Result<ApiKey, StoreError> {
         let (mut transaction, now) = self.begin().await?;
         let expires = new.lifetime_ms.map(|lifetime| now.saturating_add(lifetime));

@@ -4,13 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgListener;
+use sqlx::{Executor as _, PgPool};
 use tokio::sync::Notify;
 
 use super::PostgresStore;
 
 const CHANNEL: &str = "optin_queued";
+
+/// After so long a silence the connection is tried, ..
+const QUIET: Duration = Duration::from_secs(30);
+/// .. and given up when it does not answer within this time.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Between two tries to listen.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -38,11 +43,20 @@ impl PostgresStore {
     }
 
     async fn hear(&self, wake: &Notify) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        let mut listener = PgListener::connect_with(&self.inner().pool).await?;
         listener.listen(CHANNEL).await?;
         loop {
-            listener.recv().await?;
-            wake.notify_one();
+            match tokio::time::timeout(QUIET, listener.recv()).await {
+                Ok(heard) => {
+                    heard?;
+                    wake.notify_one();
+                }
+                // Nobody had anything to tell, or the connection stands still.
+                Err(_) => {
+                    let answer = tokio::time::timeout(ANSWER, listener.execute("SELECT 1"));
+                    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+                }
+            }
         }
     }
 }

@@ -12,15 +12,14 @@ mod listen;
 mod queue;
 mod retention;
 mod row;
+mod sessions;
 mod webhooks;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Postgres, QueryBuilder, Row as _, Transaction};
 use uuid::Uuid;
 
+use super::bounded::Bounded;
 use super::column::{at_most, one_more, page};
 use super::{
     Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, KEY_LIFETIME_MS, Outcome, QueueDepth,
@@ -34,65 +33,25 @@ use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
 use crate::prune::stage::Stage;
 pub use error::OpenError;
-
-/// How long a caller waits for a connection before it hears that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Limits of each session. A process that was stopped within a transaction must not hold its locks for long.
-const SESSION: [(&str, &str); 3] = [
-    ("statement_timeout", "30s"),
-    ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "10s"),
-];
+pub use sessions::Sessions;
 
 /// Jobs that a sweep ends in one transaction.
 const SWEPT_AT_ONCE: i64 = 100;
 
 /// The store.
-pub struct PostgresStore {
-    pool: PgPool,
-}
+pub type PostgresStore = Bounded<Sessions>;
 
-impl PostgresStore {
-    /// Connects, and brings the schema up to date; processes that start at once take turns at that.
-    ///
-    /// # Errors
-    /// When the URL is none, the server does not answer, or the schema is newer than this release.
-    pub async fn open(url: &str, connections: u32) -> Result<Self, OpenError> {
-        let options: PgConnectOptions = url.parse().map_err(|_| OpenError::Url)?;
-        let options = options.application_name("optin");
-        let (database, host) = (
-            options.get_database().unwrap_or("of the user").to_owned(),
-            options.get_host().to_owned(),
-        );
-        let failed = |source| OpenError::Connect {
-            database: database.clone(),
-            host: host.clone(),
-            source,
-        };
-        // A connection without the session's limits: a migration may take longer than any call.
-        let alone = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT);
-        let unlimited = alone.connect_with(options.clone()).await.map_err(failed)?;
-        let migrated = sqlx::migrate!("migrations/postgres").run(&unlimited).await;
-        migrated.map_err(|source| OpenError::Migrate {
-            database: database.clone(),
-            host: host.clone(),
-            source,
-        })?;
-        unlimited.close().await;
-        let pool = PgPoolOptions::new()
-            .max_connections(connections.max(2))
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.options(SESSION))
-            .await
-            .map_err(failed)?;
-        Ok(Self { pool })
+impl Sessions {
+    /// A transaction. Where none begins, nothing was done.
+    async fn transaction(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.pool.begin().await.map_err(|error| match error.into() {
+            StoreError::Unanswered(why) => StoreError::Unavailable(why),
+            error => error,
+        })
     }
 
     async fn begin(&self) -> Result<(Transaction<'static, Postgres>, UnixMs), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         let now = row::now(&mut transaction).await?;
         Ok((transaction, now))
     }
@@ -104,7 +63,7 @@ impl PostgresStore {
         id: JobId,
         step: impl FnOnce(&mut Record, UnixMs) -> Result<T, StoreError> + Send,
     ) -> Result<(T, Job), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         let changed = async {
             let (mut record, now) = row::take(&mut transaction, scope, id).await?;
             let answer = step(&mut record, now)?;
@@ -135,14 +94,14 @@ async fn end<T>(
 }
 
 #[async_trait]
-impl JobStore for PostgresStore {
+impl JobStore for Sessions {
     async fn create(
         &self,
         job: NewJob,
         key: Option<IdempotencyKey>,
         quota: Quota,
     ) -> Result<Created, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         let created = create::create(&mut transaction, job, key, quota).await;
         let created = end(transaction, created).await?;
         if let Created::New(_) = created {
@@ -197,7 +156,7 @@ impl JobStore for PostgresStore {
     }
 
     async fn delete(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         let deleted = async {
             let (record, _) = row::take(&mut transaction, scope, id).await?;
             if !record.job.state.is_terminal() {
@@ -238,7 +197,7 @@ impl JobStore for PostgresStore {
 
     async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
         loop {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.transaction().await?;
             let found = queue::first_claimable(&mut transaction, claimer).await?;
             let Some((mut record, now)) = found else {
                 return Ok(None);
@@ -254,7 +213,7 @@ impl JobStore for PostgresStore {
     }
 
     async fn claimed(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         let found = async {
             let held = queue::held(&mut transaction, claimer).await?;
             let Some((mut record, now)) = held else {
@@ -317,7 +276,7 @@ impl JobStore for PostgresStore {
     async fn sweep(&self) -> Result<u64, StoreError> {
         let mut ended = 0;
         loop {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.transaction().await?;
             let found = row::possibly_over(&mut transaction, SWEPT_AT_ONCE).await?;
             let full = found.len() as i64 == SWEPT_AT_ONCE;
             for (mut record, now) in found {
@@ -365,7 +324,7 @@ impl JobStore for PostgresStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         // Not a SELECT alone: a store that cannot write, as a standby, is of no use.
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         sqlx::query("SELECT id FROM jobs WHERE id = $1 FOR UPDATE")
             .bind(Uuid::nil())
             .execute(&mut *transaction)

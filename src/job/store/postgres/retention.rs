@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 
-use super::{PostgresStore, row};
+use super::{Sessions, row};
 use crate::job::JobId;
 use crate::job::store::retention::Expiry;
 use crate::job::store::{StoreError, column};
 
 #[async_trait]
-impl Expiry for PostgresStore {
+impl Expiry for Sessions {
     async fn with_old_files(&self, age_ms: i64, limit: usize) -> Result<Vec<JobId>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let now = row::now(&mut connection).await?;

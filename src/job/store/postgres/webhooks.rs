@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{PostgresStore, StoreError, queue, row};
+use super::{Sessions, StoreError, queue, row};
 use crate::job::event::NewEvent;
 use crate::job::store::column::{self, json, word};
 use crate::job::store::webhooks::{MOST_WEBHOOKS, WebhookStore};
@@ -93,7 +93,7 @@ async fn find_delivery(
 }
 
 #[async_trait]
-impl WebhookStore for PostgresStore {
+impl WebhookStore for Sessions {
     async fn add_webhook(&self, new: NewWebhook) -> Result<Webhook, StoreError> {
         let (mut transaction, now) = self.begin().await?;
         queue::lock_tenant(&mut transaction, &new.tenant).await?;

@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::SqliteStore;
+use super::SqliteFile;
 use crate::job::Scope;
 use crate::job::audit::{Deed, Entry};
 use crate::job::store::audit::AuditLog;
 use crate::job::store::{StoreError, column};
 
 #[async_trait]
-impl AuditLog for SqliteStore {
+impl AuditLog for SqliteFile {
     async fn record_deed(&self, deed: Deed) -> Result<(), StoreError> {
         let (mut transaction, now) = self.begin().await?;
         sqlx::query(

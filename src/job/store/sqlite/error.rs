@@ -35,4 +35,12 @@ pub enum OpenError {
         /// Why.
         source: sqlx::Error,
     },
+    /// Its schema is none of this release, and cannot be made one.
+    #[error("the schema of the database {path} {why}")]
+    Schema {
+        /// The file.
+        path: String,
+        /// Why, and what to do.
+        why: String,
+    },
 }

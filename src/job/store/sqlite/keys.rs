@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, row};
+use super::{SqliteFile, row};
 use crate::job::Scope;
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
 use crate::job::store::keys::{KeyStore, LAST_USE_EVERY_MS};
 use crate::job::store::{StoreError, column};
 
 #[async_trait]
-impl KeyStore for SqliteStore {
+impl KeyStore for SqliteFile {
     async fn create_key(&self, new: NewKey, fresh: &FreshKey) -> Result<ApiKey, StoreError> {
         let (mut transaction, now) = self.begin().await?;
         let made = sqlx::query(

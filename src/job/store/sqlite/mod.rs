@@ -22,6 +22,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, Row as _, Sqlite, Transaction};
 
+use super::bounded::{Bounded, Heed};
+use super::schema;
 use super::{
     Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, KEY_LIFETIME_MS, Outcome, QueueDepth,
     StoreError,
@@ -44,7 +46,10 @@ const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The store.
-pub struct SqliteStore {
+pub type SqliteStore = Bounded<SqliteFile>;
+
+/// The file, as this process alone has it.
+pub struct SqliteFile {
     writer: SqlitePool,
     readers: SqlitePool,
     _guard: Guard,
@@ -80,21 +85,26 @@ impl SqliteStore {
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
-        sqlx::migrate!("migrations/sqlite")
-            .run(&writer)
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let migrated = sqlx::migrate!("migrations/sqlite").run(&writer).await;
+        migrated.map_err(|error| OpenError::Schema {
+            path: path.display().to_string(),
+            why: schema::told(&error),
+        })?;
         row::end_leases(&writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true));
-        Ok(Self {
+        Ok(Self::new(SqliteFile {
             writer,
             readers: readers.await.map_err(failed)?,
             _guard: guard,
-        })
+        }))
     }
+}
 
+impl Heed for SqliteFile {}
+
+impl SqliteFile {
     async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, UnixMs), StoreError> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let now = row::now(&mut transaction).await?;
@@ -118,7 +128,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl JobStore for SqliteStore {
+impl JobStore for SqliteFile {
     async fn create(
         &self,
         job: NewJob,

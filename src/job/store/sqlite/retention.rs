@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, row};
+use super::{SqliteFile, row};
 use crate::job::JobId;
 use crate::job::store::retention::Expiry;
 use crate::job::store::{StoreError, column};
 
 #[async_trait]
-impl Expiry for SqliteStore {
+impl Expiry for SqliteFile {
     async fn with_old_files(&self, age_ms: i64, limit: usize) -> Result<Vec<JobId>, StoreError> {
         let mut reader = self.readers.acquire().await?;
         let now = row::now(&mut reader).await?;

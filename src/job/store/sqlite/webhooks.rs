@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::{SqliteStore, StoreError};
+use super::{SqliteFile, StoreError};
 use crate::job::event::NewEvent;
 use crate::job::store::column::{self, document, json, word};
 use crate::job::store::webhooks::{MOST_WEBHOOKS, WebhookStore};
@@ -92,7 +92,7 @@ async fn find_delivery(
 }
 
 #[async_trait]
-impl WebhookStore for SqliteStore {
+impl WebhookStore for SqliteFile {
     async fn add_webhook(&self, new: NewWebhook) -> Result<Webhook, StoreError> {
         let (mut transaction, now) = self.begin().await?;
         let count: i64 = sqlx::query("SELECT COUNT(*) AS count FROM webhooks WHERE tenant = ?1")
