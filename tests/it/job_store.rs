@@ -1,6 +1,8 @@
 //! What every job store shows: one list of behaviours, run against each store.
 
+mod answers;
 mod behaviours;
 mod model;
+mod outages;
 mod postgres;
 mod sqlite;

@@ -1,0 +1,246 @@
+//! Calls whose answer is lost: each ends in time, the next one is answered, and a second try does what the table says.
+
+use optin::job::audit::Deed;
+use optin::job::event::NewEvent;
+use optin::job::key::{FreshKey, KeyScope, NewKey, ShownKey};
+use optin::job::queue::Quota;
+use optin::job::store::audit::AuditLog;
+use optin::job::store::bounded::Call;
+use optin::job::store::keys::KeyStore;
+use optin::job::store::postgres::PostgresStore;
+use optin::job::store::retention::Expiry;
+use optin::job::store::webhooks::WebhookStore;
+use optin::job::store::{IdempotencyKey, JobStore, Outcome, StoreError};
+use optin::job::webhook::{DeliveryId, NewWebhook, Topic, Tried, WebhookId};
+use optin::job::{Device, JobId, Lease, Scope, TenantId};
+use optin::prune::failure::Code;
+use std::time::{Duration, Instant};
+use strum::VariantArray;
+
+use super::behaviours::succeeded;
+use crate::fixture::job::{claimer, created, failure, new_job};
+use crate::fixture::marks::Kind;
+use crate::fixture::postgres::{database, store};
+use crate::fixture::proxy::{Fault, Proxy};
+
+/// No call may take longer.
+const LIMIT: Duration = Duration::from_millis(900);
+
+/// Something of each kind, for calls to change.
+struct Things {
+    job: JobId,
+    waiting: JobId,
+    ended: JobId,
+    lease: Lease,
+    key: ShownKey,
+    webhook: WebhookId,
+    delivery: DeliveryId,
+}
+
+impl Things {
+    async fn new(store: &PostgresStore) -> Self {
+        let all = Scope::Service;
+        let webhook = NewWebhook {
+            tenant: TenantId::only(),
+            url: "https://example.com".into(),
+            secret: "whsec_".into(),
+            events: vec![Topic::Succeeded],
+        };
+        let webhook = store.add_webhook(webhook).await.unwrap().id;
+        let delivery = store.test_webhook(&all, webhook).await.unwrap().id;
+        let fresh = FreshKey::draw(store.clock().await.unwrap());
+        store.create_key(new_key(), &fresh).await.unwrap();
+        let ended = created(store, new_job("a")).await.id;
+        let taken = store.claim(&claimer("w0", 60_000)).await.unwrap().unwrap();
+        store.finish(&taken.1, succeeded()).await.unwrap();
+        let waiting = created(store, new_job("a")).await.id;
+        let taken = store.claim(&claimer("w1", 60_000)).await.unwrap().unwrap();
+        let away = Outcome::Failed(failure(Code::SourceUnavailable));
+        store.finish(&taken.1, away).await.unwrap();
+        created(store, new_job("a")).await;
+        let lease = store
+            .claim(&claimer("w2", 60_000))
+            .await
+            .unwrap()
+            .unwrap()
+            .1;
+        let job = created(store, new_job("a")).await.id;
+        Self {
+            job,
+            waiting,
+            ended,
+            lease,
+            key: fresh.reveal().parse().unwrap(),
+            webhook,
+            delivery,
+        }
+    }
+}
+
+fn new_key() -> NewKey {
+    NewKey {
+        tenant: TenantId::only(),
+        name: "laptop".into(),
+        scope: KeyScope::Write,
+        lifetime_ms: None,
+    }
+}
+
+/// Makes a call that writes, with arguments that change something. A second time it is the same call.
+async fn make(
+    store: &PostgresStore,
+    call: Call,
+    things: &Things,
+    fresh: &FreshKey,
+) -> Result<(), StoreError> {
+    let all = Scope::Service;
+    match call {
+        Call::Create => {
+            let key = IdempotencyKey {
+                key: "one".into(),
+                body_sha256: "00".into(),
+            };
+            let created = store.create(new_job("b"), Some(key), Quota::default());
+            created.await.map(drop)
+        }
+        Call::RequestCancel => store.request_cancel(&all, things.job).await.map(drop),
+        Call::Delete => store.delete(&all, things.ended).await.map(drop),
+        Call::Claim => store.claim(&claimer("w3", 60_000)).await.map(drop),
+        Call::Claimed => store.claimed(&claimer("w2", 60_000)).await.map(drop),
+        Call::ToLookFor => store.to_look_for(Device::Cpu, 10, 1).await.map(drop),
+        Call::Resume => store.resume(things.waiting).await,
+        Call::Heartbeat => store
+            .heartbeat(&things.lease, None, 0, 0, 60_000)
+            .await
+            .map(drop),
+        Call::Record => store.record(&things.lease, NewEvent::Queued).await,
+        Call::Finish => store.finish(&things.lease, succeeded()).await.map(drop),
+        Call::Sweep => store.sweep().await.map(drop),
+        Call::CreateKey => store.create_key(new_key(), fresh).await.map(drop),
+        Call::RevokeKey => store.revoke_key(&all, things.key.id).await.map(drop),
+        Call::NoteUse => store.note_use(things.key.id).await,
+        Call::RecordDeed => store.record_deed(deed()).await,
+        Call::ForgetDeeds => store.forget_deeds(0).await.map(drop),
+        Call::NoteFilesRemoved => store.note_files_removed(things.ended).await,
+        Call::AddWebhook => {
+            let new = NewWebhook {
+                tenant: TenantId::only(),
+                url: "https://example.com/b".into(),
+                secret: "whsec_".into(),
+                events: vec![Topic::Failed],
+            };
+            store.add_webhook(new).await.map(drop)
+        }
+        Call::EnableWebhook => store
+            .enable_webhook(&all, things.webhook, false)
+            .await
+            .map(drop),
+        Call::RemoveWebhook => store.remove_webhook(&all, things.webhook).await,
+        Call::TestWebhook => store.test_webhook(&all, things.webhook).await.map(drop),
+        Call::Redeliver => {
+            let again = store.redeliver(&all, things.webhook, things.delivery);
+            again.await.map(drop)
+        }
+        Call::DueDeliveries => store.due_deliveries(10, 60_000).await.map(drop),
+        Call::SettleDelivery => {
+            let tried = Tried::Delivered(200);
+            store.settle_delivery(things.delivery, tried, 0.5).await
+        }
+        Call::SweepDeliveries => store.sweep_deliveries(0).await.map(drop),
+        Call::Get
+        | Call::List
+        | Call::Manifest
+        | Call::Events
+        | Call::HasClaimable
+        | Call::Depth
+        | Call::Clock
+        | Call::Ping
+        | Call::Key
+        | Call::ListKeys
+        | Call::Deeds
+        | Call::WithOldFiles
+        | Call::EndedLongAgo
+        | Call::Webhooks
+        | Call::Webhook
+        | Call::Deliveries => unreachable!("{} only reads", call.as_str()),
+    }
+}
+
+fn deed() -> Deed {
+    Deed {
+        tenant: TenantId::only(),
+        key: None,
+        method: "POST".into(),
+        route: "/v1/jobs".into(),
+        subject: None,
+        status: 202,
+        request_id: "r".into(),
+    }
+}
+
+/// What a second try hears, where that is not what the first would have heard.
+fn second_is_refused(call: Call) -> bool {
+    // What was removed is not there any more.
+    matches!(call, Call::Delete | Call::RemoveWebhook | Call::CreateKey)
+}
+
+async fn each_call(fault: Fault) {
+    let done = matches!(fault, Fault::CutAfter | Fault::StallAfter);
+    for call in Call::VARIANTS.iter().copied().filter(|call| call.writes()) {
+        let url = database().await;
+        let direct = store(&url).await;
+        let things = Things::new(&direct).await;
+        let fresh = FreshKey::draw(direct.clock().await.unwrap());
+        let server = url
+            .split('@')
+            .nth(1)
+            .unwrap()
+            .split('/')
+            .next()
+            .unwrap()
+            .to_owned();
+        let proxy = Proxy::start(server, Kind::Postgres);
+        let far = PostgresStore::open(&proxy.url(&url), 4)
+            .await
+            .unwrap()
+            .within(LIMIT);
+        proxy.arm(0, fault);
+        let asked = Instant::now();
+        let answer = make(&far, call, &things, &fresh).await;
+        assert!(proxy.has_struck(), "{call:?} writes nothing");
+        assert!(
+            matches!(answer, Err(StoreError::Unanswered(_))),
+            "{call:?}: {answer:?}"
+        );
+        assert!(
+            asked.elapsed() < 3 * LIMIT,
+            "{call:?} took {:?}",
+            asked.elapsed()
+        );
+        let again = make(&far, call, &things, &fresh).await;
+        match done && second_is_refused(call) {
+            true => assert!(again.is_err_and(|error| !error.is_outage()), "{call:?}"),
+            false => again.unwrap_or_else(|error| panic!("{call:?}, once more: {error}")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_whose_connection_is_cut_before_they_are_done_end_in_time() {
+    each_call(Fault::CutBefore).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_whose_answer_is_cut_off_end_in_time() {
+    each_call(Fault::CutAfter).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_stand_still_before_they_are_done_end_in_time() {
+    each_call(Fault::StallBefore).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_whose_answer_stands_still_end_in_time() {
+    each_call(Fault::StallAfter).await;
+}
