@@ -32,7 +32,7 @@ pub enum ArtifactError {
         cap_bytes: u64,
     },
     /// The store does not answer in time.
-    #[error("the artifact store did not answer within {} s", limit.as_secs())]
+    #[error("the artifact store did not answer within {} s", limit.as_secs_f64())]
     Late {
         /// How long it may take.
         limit: std::time::Duration,

@@ -4,5 +4,6 @@ mod answers;
 mod behaviours;
 mod model;
 mod outages;
+mod pooler;
 mod postgres;
 mod sqlite;

@@ -5,10 +5,13 @@
 
 mod town;
 
+use std::time::Duration;
+use tokio::task::JoinSet;
+
 use crate::fixture::proxy::Fault;
 use town::{PARTS_BYTES, Place, Town};
 
-/// Lives one life for each mark of a place.
+/// Lives one life for each mark of a place, and tells how many there are.
 async fn each_mark(place: Place, fault: Fault) -> usize {
     let town = match place {
         Place::Bucket => Town::new(PARTS_BYTES).await,
@@ -24,31 +27,43 @@ async fn each_mark(place: Place, fault: Fault) -> usize {
     unreachable!("a life has an end")
 }
 
-macro_rules! lanes {
-    ($($name:ident: $place:ident $fault:expr, $least:literal;)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            let marks = each_mark(Place::$place, $fault).await;
-            assert!(marks >= $least, "only {marks} marks were hit");
-        }
-    )*};
+/// All these faults of a place, each in a town of its own: most of a life with a fault is waiting.
+async fn each_fault(place: Place, faults: &[Fault], least_marks: usize) {
+    let mut lanes = JoinSet::new();
+    for &fault in faults {
+        lanes.spawn(async move { (fault, each_mark(place, fault).await) });
+        // Not all at the same mark in the same moment.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    while let Some(lane) = lanes.join_next().await {
+        let (fault, marks) = lane.unwrap_or_else(|error| panic!("{place:?}: {error}"));
+        assert!(
+            marks >= least_marks,
+            "{place:?}, {fault:?}: only {marks} marks"
+        );
+    }
 }
 
-lanes! {
-    the_database_is_cut_off_before_each_transaction: Database Fault::CutBefore, 6;
-    the_database_is_cut_off_after_each_transaction: Database Fault::CutAfter, 6;
-    the_database_stands_still_before_each_transaction: Database Fault::StallBefore, 6;
-    the_database_stands_still_after_each_transaction: Database Fault::StallAfter, 6;
-    the_bucket_is_cut_off_before_each_request: Bucket Fault::CutBefore, 8;
-    the_bucket_is_cut_off_after_each_request: Bucket Fault::CutAfter, 8;
-    the_bucket_stands_still_before_each_request: Bucket Fault::StallBefore, 8;
-    the_bucket_stands_still_after_each_request: Bucket Fault::StallAfter, 8;
-    the_bucket_refuses_each_request: Bucket Fault::Answer(403), 8;
-    the_bucket_fails_at_each_request: Bucket Fault::Answer(500), 8;
-    the_hub_is_cut_off_before_each_request: Hub Fault::CutBefore, 5;
-    the_hub_is_cut_off_after_each_request: Hub Fault::CutAfter, 5;
-    the_hub_stands_still_before_each_request: Hub Fault::StallBefore, 5;
-    the_hub_stands_still_after_each_request: Hub Fault::StallAfter, 5;
-    the_hub_is_overloaded_at_each_request: Hub Fault::Answer(429), 5;
-    the_hub_fails_at_each_request: Hub Fault::Answer(502), 5;
+const CONNECTION: [Fault; 4] = [
+    Fault::CutBefore,
+    Fault::CutAfter,
+    Fault::StallBefore,
+    Fault::StallAfter,
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_transaction_of_a_life_fails_once_in_each_way() {
+    each_fault(Place::Database, &CONNECTION, 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_to_the_bucket_fails_once_in_each_way() {
+    let answers = [Fault::Answer(403), Fault::Answer(500)];
+    each_fault(Place::Bucket, &[&CONNECTION[..], &answers].concat(), 8).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_to_the_hub_fails_once_in_each_way() {
+    let answers = [Fault::Answer(429), Fault::Answer(502)];
+    each_fault(Place::Hub, &[&CONNECTION[..], &answers].concat(), 5).await;
 }

@@ -19,6 +19,8 @@ use crate::job::store::{StoreError, schema};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A session that does not answer within this time is given up.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// One that was given up in the middle of a call, within this time.
+const RETURN_TIMEOUT: Duration = Duration::from_millis(500);
 /// Between two looks for the reason why no session is to be had.
 const WHY_EVERY: Duration = Duration::from_secs(10);
 
@@ -94,7 +96,7 @@ impl Bounded<Sessions> {
 
 /// The pool, which gives up sessions that stand still or that are in doubt.
 fn pool(connections: u32, doubts: &Arc<Doubts>) -> PgPoolOptions {
-    let doubts = Arc::clone(doubts);
+    let (doubts, returned) = (Arc::clone(doubts), Arc::clone(doubts));
     PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -109,19 +111,28 @@ fn pool(connections: u32, doubts: &Arc<Doubts>) -> PgPoolOptions {
                 if !doubts.spare(known.age) {
                     return Ok(false);
                 }
-                let answered = answers(session).await;
+                let answered = answers(session, PING_TIMEOUT).await;
                 if answered.is_err() {
                     doubts.raise();
                 }
                 answered
             })
         })
-        .after_release(|session, _| Box::pin(answers(session)))
+        .after_release(move |session, known| {
+            let doubts = Arc::clone(&returned);
+            Box::pin(async move {
+                // What was under way in it may hold locks: it ends at once.
+                match doubts.spare(known.age) {
+                    true => answers(session, RETURN_TIMEOUT).await,
+                    false => Err(sqlx::Error::PoolTimedOut),
+                }
+            })
+        })
 }
 
 /// Whether a session answers: what was given up in the middle of a call is read to its end first.
-async fn answers(session: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    match tokio::time::timeout(PING_TIMEOUT, session.ping()).await {
+async fn answers(session: &mut PgConnection, within: Duration) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(within, session.ping()).await {
         Ok(answered) => answered.map(|()| true),
         Err(_) => Err(sqlx::Error::PoolTimedOut),
     }
