@@ -20,6 +20,13 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
+/// Before a job is queued once more because no answer came, or that the server cannot answer now.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
 /// Talks to one server.
 pub(super) struct Client {
     base: String,
@@ -86,13 +93,22 @@ impl Client {
         })
     }
 
-    /// Queues a job.
+    /// Queues a job. Where no answer comes it asks once more, under the same key: the job may be there already.
     pub(super) async fn submit(&self, request: &Value) -> Result<Job, Exit> {
-        let sent = self
-            .http
-            .post(self.url("/v1/jobs"))
-            .header("Idempotency-Key", uuid::Uuid::new_v4().to_string());
-        self.answer(sent.json(request)).await
+        let key = uuid::Uuid::new_v4().to_string();
+        let sent = || {
+            let sent = self.http.post(self.url("/v1/jobs"));
+            sent.header("Idempotency-Key", &key).json(request)
+        };
+        for pause in PAUSES {
+            match self.response(sent()).await {
+                Ok(response) if response.status() != StatusCode::SERVICE_UNAVAILABLE => {
+                    return self.read(checked(response).await?).await;
+                }
+                _ => tokio::time::sleep(pause).await,
+            }
+        }
+        self.answer(sent()).await
     }
 
     /// A job, as the whole document and as what we know of it.
@@ -194,11 +210,17 @@ impl Client {
         &self,
         request: reqwest::RequestBuilder,
     ) -> Result<T, Exit> {
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unreachable(&self.base, &error))?;
-        let body = checked(response).await?.json().await;
+        let response = self.response(request).await?;
+        self.read(checked(response).await?).await
+    }
+
+    async fn response(&self, request: reqwest::RequestBuilder) -> Result<Response, Exit> {
+        let sent = request.send().await;
+        sent.map_err(|error| unreachable(&self.base, &error))
+    }
+
+    async fn read<T: for<'de> Deserialize<'de>>(&self, response: Response) -> Result<T, Exit> {
+        let body = response.json().await;
         body.map_err(|error| match error.is_decode() {
             true => Exit::Broken(format!(
                 "{} does not answer as optin does; is it the URL of another server?",

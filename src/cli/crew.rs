@@ -19,7 +19,7 @@ use crate::worker::lookout::Lookout;
 use crate::worker::pruner::{Core, Pruner};
 use crate::worker::scratch::Scratch;
 use crate::worker::source::Sources;
-use crate::worker::{Options, Worker};
+use crate::worker::{Options, Worker, longest_quiet};
 
 /// A cancel request is heard at the next beat, well within five seconds.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -27,6 +27,17 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_secs(1);
 /// No claim for so long after the database did not answer.
 const AFTER_OUTAGE: Duration = Duration::from_secs(3);
+
+/// What a process's parts tell each other.
+#[derive(Default)]
+pub(super) struct Signals {
+    /// A job came in.
+    pub(super) wake: Arc<Notify>,
+    /// Who lives.
+    pub(super) pulses: Pulses,
+    /// It is time to stop.
+    pub(super) stop: CancellationToken,
+}
 
 /// Workers that run.
 pub(super) struct Crew {
@@ -43,9 +54,7 @@ impl Crew {
         sources: &Sources,
         storage: &StorageFlags,
         flags: &WorkerFlags,
-        wake: &Arc<Notify>,
-        pulses: &Pulses,
-        stop: &CancellationToken,
+        signals: &Signals,
     ) -> Result<Self, Exit> {
         let scratch = Arc::new(Scratch::open(&storage.work_dir())?);
         let pruner: Arc<dyn Pruner> = Arc::new(Core(device::open(flags.device)?));
@@ -54,8 +63,11 @@ impl Crew {
         // Machines may have one name, and processes in containers one number.
         let process = Uuid::new_v4().simple().to_string();
         let workers = (0..flags.workers).map(|index| {
+            let name = format!("{machine}-{}-{index}", &process[..8]);
+            let most = longest_quiet(flags.lease());
             let options = Options {
-                name: format!("{machine}-{}-{index}", &process[..8]),
+                pulse: signals.pulses.watch(format!("worker {name}"), most),
+                name,
                 device: flags.device.into(),
                 quota: flags.quota(),
                 lease: flags.lease(),
@@ -68,26 +80,25 @@ impl Crew {
                 health.clone(),
                 Arc::clone(&pruner),
                 sources.clone(),
-                Arc::clone(wake),
+                Arc::clone(&signals.wake),
                 Arc::clone(&scratch),
-                pulses,
                 options,
             );
-            let stop = stop.clone();
+            let stop = signals.stop.clone();
             tokio::spawn(async move { worker.run(stop).await })
         });
         let workers: Vec<_> = workers.collect();
         // Without workers there is nobody to wake.
-        let listening = (!workers.is_empty()).then(|| database.wake_on_jobs(wake));
+        let listening = (!workers.is_empty()).then(|| database.wake_on_jobs(&signals.wake));
         let lookout = (!workers.is_empty()).then(|| {
             let lookout = Lookout::new(
                 database.jobs(),
                 health.clone(),
                 sources.clone(),
                 flags.device.into(),
-                Arc::clone(wake),
+                Arc::clone(&signals.wake),
             );
-            let stop = stop.clone();
+            let stop = signals.stop.clone();
             tokio::spawn(async move { lookout.run(stop).await })
         });
         Ok(Self {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::crew::Crew;
+use super::crew::{Crew, Signals};
 use super::exit::Exit;
 use super::stores::{Database, open_artifacts};
 use crate::api::{AppState, Capabilities, router, serve};
@@ -25,7 +24,6 @@ use crate::job::store::webhooks::WebhookStore;
 use crate::model::device::Device;
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
-use crate::telemetry::pulse::Pulses;
 use crate::worker::courier::{self, Courier};
 use crate::worker::intake::LocalIntake;
 use crate::worker::pruner::{Core, Pruner};
@@ -70,18 +68,18 @@ impl Service {
         let (store, jobs) = (database.store(), database.jobs());
         let webhooks: Arc<dyn WebhookStore> = Arc::clone(&store) as Arc<dyn WebhookStore>;
         let artifacts = open_artifacts(storage).await?;
-        let (health, pulses) = (Health::new(artifacts.clone()), Pulses::default());
+        let health = Health::new(artifacts.clone());
+        let signals = Signals::default();
+        let Signals { wake, pulses, stop } = &signals;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = workers.sources(storage, &artifacts).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core(Device::Cpu));
-        let wake = Arc::new(Notify::new());
         let listener = TcpListener::bind(server.listen).await;
         let listener = listener.map_err(|error| {
             Exit::Broken(format!("cannot listen on {}: {error}", server.listen))
         })?;
         let url = format!("http://{}", listener.local_addr()?);
         let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
-        let stop = CancellationToken::new();
         let state = AppState {
             jobs: Arc::clone(&jobs),
             webhooks: Arc::clone(&webhooks),
@@ -94,7 +92,7 @@ impl Service {
                 .clone()
                 .with_urls(Arc::clone(&signing), &public_url),
             signing,
-            wake: Arc::clone(&wake),
+            wake: Arc::clone(wake),
             metrics: metric::start().map_err(|error| broken(&error))?,
             public_url: public_url.trim_end_matches('/').into(),
             retention: retention.retention(),
@@ -114,9 +112,7 @@ impl Service {
                 workers: usize::from(workers.workers),
             }),
         };
-        let crew = Crew::start(
-            &database, &health, &sources, storage, workers, &wake, &pulses, &stop,
-        )?;
+        let crew = Crew::start(&database, &health, &sources, storage, workers, &signals)?;
         let options = sweeper::Options {
             every: SWEEP_EVERY,
             retention: retention.retention(),
@@ -132,7 +128,7 @@ impl Service {
         let pulse = pulses.watch("the courier of webhooks", STANDS_STILL);
         let courier = tokio::spawn(async move { courier.run(&pulse, stopped).await });
         let pulse = pulses.watch("the sweeper", STANDS_STILL);
-        let sweeper = sweeper::sweep(store, artifacts, options, pulse, stop.clone());
+        let sweeper = sweeper::sweep(store, health, options, pulse, stop.clone());
         let sweeper = tokio::spawn(sweeper);
         let server = tokio::spawn(serve(
             listener,
@@ -143,7 +139,7 @@ impl Service {
         tracing::info!(%url, "listening");
         Ok(Self {
             url,
-            stop,
+            stop: signals.stop,
             server,
             crew,
             sweeper,

@@ -1,15 +1,12 @@
 //! `optin worker`: workers alone, over the database and the bucket that they share with the service.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
-use super::crew::Crew;
+use super::crew::{Crew, Signals};
 use super::exit::Exit;
 use super::service::interrupted;
 use super::stores::{Database, open_artifacts};
@@ -18,7 +15,6 @@ use crate::artifact::health::Health;
 use crate::config::storage::StorageFlags;
 use crate::config::telemetry::TelemetryFlags;
 use crate::config::worker::WorkerFlags;
-use crate::telemetry::pulse::Pulses;
 use crate::telemetry::{metric, tracing};
 
 /// Who looks at a worker's face: a scraper, a probe, a person.
@@ -64,22 +60,19 @@ async fn work(command: &WorkerCommand) -> Result<(), Exit> {
     let artifacts = open_artifacts(storage).await?;
     let metrics = metric::start().map_err(|error| Exit::Broken(error.to_string()))?;
     let sources = flags.sources(storage, &artifacts).map_err(Exit::Usage)?;
-    let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let (health, pulses) = (Health::new(artifacts), Pulses::default());
-    let crew = Crew::start(
-        &database, &health, &sources, storage, flags, &wake, &pulses, &stop,
-    )?;
+    let (health, signals) = (Health::new(artifacts), Signals::default());
+    let crew = Crew::start(&database, &health, &sources, storage, flags, &signals)?;
     if let Some(address) = command.listen {
         let listener = TcpListener::bind(address).await;
         let listener = listener
             .map_err(|error| Exit::Broken(format!("cannot listen on {address}: {error}")))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let face = worker_face(database.jobs(), health, pulses, metrics);
-        tokio::spawn(serve(listener, face, OBSERVERS, stop.clone()));
+        let face = worker_face(database.jobs(), health, signals.pulses.clone(), metrics);
+        tokio::spawn(serve(listener, face, OBSERVERS, signals.stop.clone()));
         ::tracing::info!(%url, "listening");
     }
     interrupted().await?;
     ::tracing::info!("stopping; jobs that are held go back to the queue");
-    stop.cancel();
+    signals.stop.cancel();
     crew.stopped().await
 }

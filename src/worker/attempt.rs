@@ -51,7 +51,6 @@ impl Worker {
                 &self.options,
                 claimed,
                 shutdown,
-                &self.pulse,
             );
             tokio::pin!(work);
             tokio::select! {
@@ -165,7 +164,7 @@ impl Worker {
         let start = Instant::now();
         let mut pause = FINISH_RETRY;
         loop {
-            self.pulse.beat();
+            self.options.pulse.beat();
             let finished = self.jobs.finish(lease, outcome.clone());
             let error = match within(self.options.lease, finished).await {
                 Ok(job) => {

@@ -8,7 +8,6 @@ use super::reporter::{Reporter, Stop};
 use super::{Options, millis, within};
 use crate::job::Lease;
 use crate::job::store::{JobStore, StoreError};
-use crate::telemetry::pulse::Pulse;
 
 /// Beats until the attempt must stop; then asks the core to stop and ends. `claimed` is when the lease was asked for.
 pub(super) async fn beat(
@@ -18,12 +17,11 @@ pub(super) async fn beat(
     options: &Options,
     claimed: Instant,
     shutdown: &CancellationToken,
-    pulse: &Pulse,
 ) {
     // The lease was renewed after this moment, at the earliest.
     let mut last = claimed;
     loop {
-        pulse.beat();
+        options.pulse.beat();
         tokio::select! {
             () = tokio::time::sleep(options.heartbeat) => {}
             () = shutdown.cancelled() => return reporter.stop(Stop::Shutdown),

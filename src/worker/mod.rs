@@ -32,7 +32,7 @@ use crate::job::store::{JobStore, StoreError};
 use crate::job::trace::TraceParent;
 use crate::job::{Job, Lease};
 use crate::telemetry::metric;
-use crate::telemetry::pulse::{Pulse, Pulses};
+use crate::telemetry::pulse::Pulse;
 use pruner::Pruner;
 use scratch::Scratch;
 use source::Sources;
@@ -58,6 +58,14 @@ pub struct Options {
     /// No claim for so long after the job store did not answer: whoever held a job through its outage gives it back first,
     /// with its attempt.
     pub after_outage: Duration,
+    /// Its sign of life.
+    pub pulse: Pulse,
+}
+
+/// A worker with such a lease gives a sign of life at least so often, whatever stands still around it.
+#[must_use]
+pub fn longest_quiet(lease: Duration) -> Duration {
+    lease * 3 + LAST_ANSWER + PROBE_LIMIT
 }
 
 /// One worker: one job at a time.
@@ -69,7 +77,6 @@ pub struct Worker {
     sources: Sources,
     wake: Arc<Notify>,
     scratch: Arc<Scratch>,
-    pulse: Pulse,
     options: Options,
 }
 
@@ -83,10 +90,8 @@ impl Worker {
         sources: Sources,
         wake: Arc<Notify>,
         scratch: Arc<Scratch>,
-        pulses: &Pulses,
         options: Options,
     ) -> Self {
-        let most = options.lease * 3 + LAST_ANSWER + PROBE_LIMIT;
         Self {
             jobs,
             artifacts: health.store().clone(),
@@ -95,7 +100,6 @@ impl Worker {
             sources,
             wake,
             scratch,
-            pulse: pulses.watch(format!("worker {}", options.name), most),
             options,
         }
     }
@@ -112,7 +116,7 @@ impl Worker {
         // Whether a claim was made whose answer was not heard.
         let mut unheard = false;
         while !stop.is_cancelled() {
-            self.pulse.beat();
+            self.options.pulse.beat();
             let asked = Instant::now();
             let claimed = self.claim(&claimer, unheard, &stop).await;
             unheard = claimed.is_err();

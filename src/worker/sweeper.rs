@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::millis;
 use super::retention::remove_old;
 use crate::artifact::error::ArtifactError;
+use crate::artifact::health::{FRESH, Health};
 use crate::artifact::key::Key;
 use crate::artifact::store::ArtifactStore;
 use crate::job::retention::Retention;
@@ -36,14 +37,19 @@ pub struct Options {
 /// Sweeps until it is told to stop.
 pub async fn sweep(
     store: Arc<dyn Store>,
-    artifacts: ArtifactStore,
+    health: Health,
     options: Options,
     pulse: Pulse,
     stop: CancellationToken,
 ) {
+    let artifacts = health.store().clone();
     let mut looked: Option<Instant> = None;
     loop {
         pulse.beat();
+        // Jobs that wait say so, also where no worker of this process looks for itself.
+        if store.depth().await.is_ok_and(|depth| depth.queued > 0) {
+            let _ = health.check(FRESH).await;
+        }
         match store.sweep().await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "jobs without a worker were ended"),

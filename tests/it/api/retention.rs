@@ -1,5 +1,6 @@
 //! What has ended goes after its retention, and the answers say so.
 
+use optin::artifact::health::Health;
 use optin::artifact::key::Key;
 use optin::job::retention::Retention;
 use optin::job::store::{JobStore, Store};
@@ -44,7 +45,7 @@ async fn sweep(face: &Face, retention: Retention) {
         let artifacts = face.artifacts.clone();
         tokio::spawn(sweeper::sweep(
             store,
-            artifacts,
+            Health::new(artifacts),
             options,
             Pulses::default().watch("sweeper", Duration::MAX),
             stop.clone(),

@@ -158,7 +158,6 @@ impl Town {
             sources,
             wake,
             Arc::new(Scratch::open(&self.folder.path().join("work")).unwrap()),
-            &Pulses::default(),
             Options {
                 name: format!("worker-{life}"),
                 device: Device::Cpu,
@@ -167,6 +166,7 @@ impl Town {
                 heartbeat: Duration::from_millis(150),
                 poll: Duration::from_millis(100),
                 after_outage: Duration::from_millis(300),
+                pulse: Pulses::default().watch("worker", Duration::MAX),
             },
         );
         let stop = stop.clone();

@@ -1,5 +1,6 @@
 //! What is looked at before a job is accepted, and what is cleared when it is over.
 
+use optin::artifact::health::Health;
 use optin::artifact::key::Key;
 use optin::job::intake::Intake;
 use optin::job::retention::Retention;
@@ -85,7 +86,7 @@ async fn the_sweeper_clears_what_nobody_reads_again() {
         let artifacts = house.artifacts.clone();
         let running = tokio::spawn(sweeper::sweep(
             store,
-            artifacts,
+            Health::new(artifacts),
             options,
             Pulses::default().watch("sweeper", Duration::MAX),
             stop.clone(),

@@ -94,6 +94,7 @@ impl House {
             heartbeat: Duration::from_millis(50),
             poll: Duration::from_millis(50),
             after_outage: Duration::from_millis(500),
+            pulse: Pulses::default().watch("worker", Duration::MAX),
         };
         let pruner = Scripted::new(Box::new(script));
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -111,7 +112,6 @@ impl House {
             sources.clone(),
             Arc::clone(&wake),
             Arc::clone(&scratch),
-            &Pulses::default(),
             options,
         );
         let stop = CancellationToken::new();
