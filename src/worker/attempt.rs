@@ -153,9 +153,25 @@ impl Worker {
             .map_err(|_| internal("the pruning thread vanished".to_owned()))?
     }
 
-    /// Writes how the attempt ended. While the job store is away it tries again, for nothing is lost until another worker
-    /// has taken the job; told to stop, only a little longer. Answers whether the attempt's files are the job's result, or may be.
+    /// Writes how the attempt ended; told to stop, it tries only a little longer. Answers whether the attempt's files are the
+    /// job's result, or may be.
     async fn finish(&self, lease: &Lease, outcome: Outcome, shutdown: &CancellationToken) -> bool {
+        let told = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(LAST_ANSWER).await;
+        };
+        tokio::select! {
+            published = self.finish_in_time(lease, outcome) => published,
+            () = told => {
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, "the worker stops before the attempt's end is written");
+                true
+            }
+        }
+    }
+
+    /// Writes how the attempt ended. While the job store is away it tries again, for nothing is lost until another worker
+    /// has taken the job.
+    async fn finish_in_time(&self, lease: &Lease, outcome: Outcome) -> bool {
         let name = match &outcome {
             Outcome::Succeeded { .. } => "succeeded",
             Outcome::Failed(failure) => failure.code.as_str(),
@@ -185,9 +201,6 @@ impl Worker {
                 return true;
             }
             tracing::warn!(job = %lease.job, %error, "the attempt's end was not written; trying again");
-            if shutdown.is_cancelled() && start.elapsed() >= LAST_ANSWER {
-                return true;
-            }
             tokio::time::sleep(pause).await;
             pause = (2 * pause).min(MOST_FINISH_RETRY);
         }

@@ -31,7 +31,11 @@ pub(super) async fn beat(
             .lease
             .saturating_sub(last.elapsed() + 2 * options.heartbeat);
         let sent = Instant::now();
-        match within(left, once(jobs, lease, reporter, options)).await {
+        let answered = tokio::select! {
+            answered = within(left, once(jobs, lease, reporter, options)) => answered,
+            () = shutdown.cancelled() => return reporter.stop(Stop::Shutdown),
+        };
+        match answered {
             Ok(None) => last = sent,
             Ok(Some(reason)) => {
                 reporter.stop(reason);

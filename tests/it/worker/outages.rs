@@ -116,6 +116,30 @@ async fn a_job_store_that_is_away_costs_no_attempt() {
     assert_eq!((ended.state, ended.attempt), (State::Succeeded, 2));
 }
 
+/// A heartbeat is under way when the worker is told to stop, and the attempt's end is not answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_shuts_down_while_its_job_store_stands_still() {
+    let silent = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&silent);
+    let seen = |store| {
+        Arc::new(Deaf {
+            inner: store,
+            ends_to_lose: AtomicUsize::new(0),
+            silent: told,
+        }) as Arc<dyn JobStore>
+    };
+    let house = House::over(seen, 60_000, |_, _, watch| Err(until_stopped(watch))).await;
+    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
+    house.scoring(job.id).await;
+    silent.store(true, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    house.stop.cancel();
+    let stopped = tokio::time::timeout(Duration::from_secs(8), house.worker).await;
+    stopped
+        .expect("within five seconds, and a few to spare")
+        .unwrap();
+}
+
 /// A job whose model is at a hub that takes connections and answers nobody.
 fn stalled(house: &House) -> NewJob {
     let mut job = house.job_of_one_attempt();
