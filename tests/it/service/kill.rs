@@ -33,7 +33,7 @@ impl Disk {
         let journal = names(&self.data.join("artifacts/journal/default"));
         journal
             .iter()
-            .filter(|name| name.starts_with(stem) && name.ends_with(".safetensors"))
+            .filter(|name| name.starts_with(stem) && name.ends_with(".safetensors.sealed"))
             .count()
     }
 
