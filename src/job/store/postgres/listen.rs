@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
 use tokio::sync::Notify;
 
@@ -12,6 +12,8 @@ use super::PostgresStore;
 
 const CHANNEL: &str = "optin_queued";
 
+/// The job is kept already: nobody waits longer for the hint.
+const TELL: Duration = Duration::from_secs(1);
 /// After so long a silence the connection is tried, ..
 const QUIET: Duration = Duration::from_secs(30);
 /// .. and given up when it does not answer within this time.
@@ -24,10 +26,11 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) async fn tell(pool: &PgPool) {
     let told = sqlx::query("SELECT pg_notify($1, '')")
         .bind(CHANNEL)
-        .execute(pool)
-        .await;
-    if let Err(error) = told {
-        tracing::debug!(%error, "the other processes were not told of a job");
+        .execute(pool);
+    match tokio::time::timeout(TELL, told).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "the other processes were not told of a job"),
+        Err(_) => tracing::debug!("the other processes were not told of a job in time"),
     }
 }
 
@@ -43,8 +46,14 @@ impl PostgresStore {
     }
 
     async fn hear(&self, wake: &Notify) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.inner().pool).await?;
-        listener.listen(CHANNEL).await?;
+        // A pool of its own: a connection that stands still is never given back.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ANSWER)
+            .connect_with(self.inner().options.clone());
+        let mut listener = PgListener::connect_with(&pool.await?).await?;
+        let listening = tokio::time::timeout(ANSWER, listener.listen(CHANNEL));
+        listening.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
         loop {
             match tokio::time::timeout(QUIET, listener.recv()).await {
                 Ok(heard) => {

@@ -38,6 +38,9 @@ pub use sessions::Sessions;
 /// Jobs that a sweep ends in one transaction.
 const SWEPT_AT_ONCE: i64 = 100;
 
+/// Old rows that one call forgets: a statement that takes long is taken back, and the next sweep goes on.
+const FORGOTTEN_AT_ONCE: i64 = 10_000;
+
 /// The store.
 pub type PostgresStore = Bounded<Sessions>;
 

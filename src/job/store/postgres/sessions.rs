@@ -4,12 +4,12 @@
 //! limit of its [store](Bounded), a session is tried before it is used again, and one that was given up
 //! in the middle of a call is tried before it goes back to the pool.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Connection as _, Executor as _};
-use uuid::Uuid;
+use sqlx::{Connection as _, Executor as _, Row as _};
 
 use super::OpenError;
 use crate::job::store::bounded::{Bounded, Heed};
@@ -17,6 +17,8 @@ use crate::job::store::{StoreError, schema};
 
 /// How long a caller waits for a session before it hears that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two tries to reach a server that is starting.
+const START_PAUSE: Duration = Duration::from_millis(250);
 /// A session that does not answer within this time is given up.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// One that was given up in the middle of a call, within this time.
@@ -32,7 +34,7 @@ const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '10s'; 
 /// The server, as this process reaches it.
 pub struct Sessions {
     pub(super) pool: PgPool,
-    options: PgConnectOptions,
+    pub(super) options: PgConnectOptions,
     doubts: Arc<Doubts>,
 }
 
@@ -41,6 +43,8 @@ pub struct Sessions {
 struct Doubts {
     /// Sessions that began before this moment are not used again.
     since: Mutex<Option<Instant>>,
+    /// Whether the last session that began was read-only: none is used again until one is not.
+    read_only: AtomicBool,
     /// When it was last looked why no session is to be had.
     looked: Mutex<Option<Instant>>,
 }
@@ -96,14 +100,22 @@ impl Bounded<Sessions> {
 
 /// The pool, which gives up sessions that stand still or that are in doubt.
 fn pool(connections: u32, doubts: &Arc<Doubts>) -> PgPoolOptions {
-    let (doubts, returned) = (Arc::clone(doubts), Arc::clone(doubts));
+    let (begun, doubts, returned) = (Arc::clone(doubts), Arc::clone(doubts), Arc::clone(doubts));
     PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // The pool's own trials know no limit.
         .test_before_acquire(false)
-        .after_connect(|session, _| {
-            Box::pin(async move { session.execute(SESSION).await.map(drop) })
+        .after_connect(move |session, _| {
+            let doubts = Arc::clone(&begun);
+            Box::pin(async move {
+                session.execute(SESSION).await?;
+                let read_only = sqlx::query_scalar(
+                    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'",
+                );
+                doubts.begun(read_only.fetch_one(session).await?);
+                Ok(())
+            })
         })
         .before_acquire(move |session, known| {
             let doubts = Arc::clone(&doubts);
@@ -139,8 +151,18 @@ async fn answers(session: &mut PgConnection, within: Duration) -> Result<bool, s
 }
 
 impl Doubts {
+    /// A session begins, which can be written in or not. A database that has come back leaves older ones read-only.
+    fn begun(&self, read_only: bool) {
+        if self.read_only.swap(read_only, Ordering::SeqCst) && !read_only {
+            self.raise();
+        }
+    }
+
     /// Whether a session of this age may be used.
     fn spare(&self, age: Duration) -> bool {
+        if self.read_only.load(Ordering::SeqCst) {
+            return false;
+        }
         let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_none_or(|since| age < since.elapsed())
     }
@@ -166,55 +188,82 @@ impl Heed for Sessions {
     fn heed(&self, error: &StoreError) {
         let why = match error {
             StoreError::Unanswered(_) | StoreError::ReadOnly(_) => return self.doubts.raise(),
-            StoreError::Unavailable(why) => why,
+            StoreError::Unavailable(why) => why.downcast_ref::<sqlx::Error>(),
             _ => return,
         };
-        self.doubts.raise();
-        let none = why
-            .downcast_ref::<sqlx::Error>()
-            .is_some_and(|error| matches!(error, sqlx::Error::PoolTimedOut));
-        if none && self.doubts.ask_why() {
-            let options = self.options.clone();
-            tokio::spawn(async move {
-                if let Err(why) = connect(&options).await {
-                    tracing::warn!(host = options.get_host(), why, "the database is away");
-                }
-            });
+        match why {
+            Some(sqlx::Error::Io(_)) => self.doubts.raise(),
+            Some(sqlx::Error::PoolTimedOut) if self.doubts.ask_why() => {
+                let (options, most) = (self.options.clone(), self.pool.size());
+                tokio::spawn(async move {
+                    let host = options.get_host();
+                    match connect_once(&options).await {
+                        Ok(_) => tracing::warn!(
+                            host,
+                            most,
+                            "all connections of this process are in use; raise --database-connections"
+                        ),
+                        Err(why) => {
+                            let why = told(&why);
+                            tracing::warn!(host, why, "the database is away");
+                        }
+                    }
+                });
+            }
+            _ => {}
         }
     }
 }
 
-/// One session, within a limit.
+/// One session. A server that is starting is waited for a little.
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, String> {
+    let start = Instant::now();
+    loop {
+        match connect_once(options).await {
+            Ok(session) => return Ok(session),
+            Err(error) if is_starting(&error) && start.elapsed() < ACQUIRE_TIMEOUT => {
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            Err(error) => return Err(told(&error)),
+        }
+    }
+}
+
+async fn connect_once(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let connected = tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(options));
-    match connected.await {
-        Ok(connected) => connected.map_err(|error| told(&error)),
+    connected.await.map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+/// Whether a server may be there in a moment: nobody listens, or it says that it starts.
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(error) => error.code().as_deref() == Some("57P03"),
+        _ => false,
+    }
+}
+
+/// Whether two connections share sessions: asked in turns, one of them meets the other's, or not its own again. A pooler in
+/// transaction mode gives each transaction whatever session is free, and what is prepared, set or locked in one is not there
+/// for the next.
+async fn are_shared(first: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, String> {
+    let compared = async {
+        let mut second = PgConnection::connect_with(options).await?;
+        let (one, other) = (session_id(first).await?, session_id(&mut second).await?);
+        let (other_again, one_again) = (session_id(&mut second).await?, session_id(first).await?);
+        second.close().await?;
+        Ok(one == other || other != other_again || one != one_again)
+    };
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, compared).await {
+        Ok(shared) => shared.map_err(|error: sqlx::Error| told(&error)),
         Err(_) => Err(told(&sqlx::Error::PoolTimedOut)),
     }
 }
 
-/// Whether two connections share a session: a setting of the one is seen by the other. A pooler in transaction mode gives
-/// each transaction whatever session is free, and what is prepared, set or locked in one is not there for the next.
-async fn are_shared(first: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, String> {
-    let mark = Uuid::new_v4().simple().to_string();
-    let compared = async {
-        let mut second = PgConnection::connect_with(options).await?;
-        // Plain queries: nothing is prepared, which would fail in such a session.
-        let set = format!("SET optin.mark = '{mark}'");
-        first
-            .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(set)))
-            .await?;
-        let seen = second
-            .fetch_one(sqlx::raw_sql("SELECT current_setting('optin.mark', true)"))
-            .await?;
-        let seen: Option<String> = sqlx::Row::try_get(&seen, 0)?;
-        second.close().await?;
-        Ok(seen.as_deref() == Some(mark.as_str()))
-    };
-    match tokio::time::timeout(ACQUIRE_TIMEOUT, compared).await {
-        Ok(shared) => shared.map_err(|error| told(&error)),
-        Err(_) => Err(told(&sqlx::Error::PoolTimedOut)),
-    }
+/// The server's process for this session, asked plainly: nothing is prepared, which would fail in a shared one.
+async fn session_id(session: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    let asked = session.fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()"));
+    asked.await?.try_get(0)
 }
 
 /// Why there is no session, in plain words.

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Sessions, StoreError, queue, row};
+use super::{FORGOTTEN_AT_ONCE, Sessions, StoreError, queue, row};
 use crate::job::event::NewEvent;
 use crate::job::store::column::{self, json, word};
 use crate::job::store::webhooks::{MOST_WEBHOOKS, WebhookStore};
@@ -290,8 +290,9 @@ impl WebhookStore for Sessions {
 
     async fn sweep_deliveries(&self, older_than_ms: i64) -> Result<u64, StoreError> {
         let (mut transaction, now) = self.begin().await?;
-        let swept = sqlx::query("DELETE FROM deliveries WHERE ended_at <= $1")
+        let swept = sqlx::query("DELETE FROM deliveries WHERE ctid IN (SELECT ctid FROM deliveries WHERE ended_at <= $1 LIMIT $2)")
             .bind(row::moment(now.saturating_sub(older_than_ms)))
+            .bind(FORGOTTEN_AT_ONCE)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;

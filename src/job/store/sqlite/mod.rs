@@ -45,6 +45,9 @@ const READERS: u32 = 4;
 /// How long a connection waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a caller waits for its turn: less than a call may take, so that it hears that nothing was done.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// The store.
 pub type SqliteStore = Bounded<SqliteFile>;
 
@@ -76,6 +79,7 @@ impl SqliteStore {
         // One connection writes: writers queue here, where waiting is fair, and not at the file's lock.
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             // A full disk makes SQLite take a transaction back by itself, which its connection never hears of: it would
             // refuse every later one. Such a connection is closed, and another is opened.
             .before_acquire(|connection, _| {
@@ -93,6 +97,7 @@ impl SqliteStore {
         row::end_leases(&writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true));
         Ok(Self::new(SqliteFile {
             writer,
