@@ -1,7 +1,7 @@
 //! Looks whether the places that jobs wait for are back, and lets those jobs go on.
 //!
 //! A look asks for what the job itself will ask for, and no more than a little of it. All processes together look for a job
-//! about every [`HOLD_MS`]: so a job goes on a few seconds after its place is back, and an outage costs each place little.
+//! every few seconds: so a job goes on a few seconds after its place is back, and an outage costs each place little.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -133,10 +133,10 @@ fn pool(connections: u32, doubts: &Arc<Doubts>) -> PgPoolOptions {
         .after_release(move |session, known| {
             let doubts = Arc::clone(&returned);
             Box::pin(async move {
-                // What was under way in it may hold locks: it ends at once.
+                // What was under way in one that is in doubt may hold locks: it ends at once.
                 match doubts.spare(known.age) {
                     true => answers(session, RETURN_TIMEOUT).await,
-                    false => Err(sqlx::Error::PoolTimedOut),
+                    false => Ok(false),
                 }
             })
         })
