@@ -9,7 +9,7 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use url::Url;
 
 use super::error::ArtifactError;
-use super::s3_failure::Asks;
+use super::s3_failure::{self, Asks, Meant};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two signs of life of a request; a large body may take as long as it needs.
@@ -125,6 +125,31 @@ impl S3Options {
             .with_client_options(options)
             .build()
             .map_err(|error| self.explain(&error, Asks::ToStore))
+    }
+
+    /// What a failure means and what to do about it.
+    pub(super) fn explain(&self, error: &object_store::Error, asks: Asks) -> ArtifactError {
+        match s3_failure::meant(error, asks) {
+            Meant::Refused(what) => ArtifactError::Refused(self.sentence(&what)),
+            Meant::Failed(what) => ArtifactError::Bucket(self.sentence(&what)),
+        }
+    }
+
+    /// A sentence about the bucket, which names it and its host.
+    pub(super) fn sentence(&self, what: &str) -> String {
+        let host = self.endpoint.as_deref().map_or_else(
+            || format!("Amazon S3 ({})", self.region),
+            |text| {
+                let url = Url::parse(text).ok();
+                let host = url.as_ref().and_then(Url::host_str);
+                match (host, url.as_ref().and_then(Url::port)) {
+                    (Some(host), Some(port)) => format!("{host}:{port}"),
+                    (Some(host), None) => host.to_owned(),
+                    (None, _) => "an unknown host".to_owned(),
+                }
+            },
+        );
+        format!("the bucket {} at {host} {what}", self.bucket)
     }
 
     fn parsed(&self, text: &str) -> Result<Url, ArtifactError> {

@@ -1,11 +1,7 @@
 //! What the failures of an S3 service mean, and what to do about them: told without the keys and without the service's
 //! own words, which may repeat parts of the signature.
 
-use url::Url;
-
-use super::error::ArtifactError;
 use super::network::Trouble;
-use super::s3::S3Options;
 
 /// What is asked of a bucket: the remedies differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,52 +38,41 @@ const OVERLOADED: [&str; 5] = [
     "ThrottlingException",
 ];
 
-impl S3Options {
-    /// What a failure means and what to do about it.
-    pub(super) fn explain(&self, error: &object_store::Error, asks: Asks) -> ArtifactError {
-        let text = words(error);
-        let code = between(&text, "<Code>", "</Code>");
-        let status = between(&text, "status code: ", ":").map(str::trim);
-        if let Some(what) = refusal(error, code, asks) {
-            return ArtifactError::Refused(self.sentence(&what));
-        }
-        let number = status.and_then(|status| status.split(' ').next());
-        let overloaded = code.is_some_and(|code| OVERLOADED.contains(&code))
-            || matches!(number, Some("503" | "429"));
-        let what = match (code, status, Trouble::of(error)) {
-            _ if overloaded => format!(
-                "is overloaded ({}); wait until it has less to do, or give it more room",
-                number.or(code).unwrap_or_default()
-            ),
-            (Some("RequestTimeTooSkewed"), ..) => {
-                "says that this machine's clock is wrong; set the clock (NTP)".to_owned()
-            }
-            (Some(code), ..) => format!("failed with {code}; its service's log tells why"),
-            (None, Some(status), _) => {
-                format!("failed with status {status}; its service's log tells why")
-            }
-            (None, None, Some(trouble)) => told(trouble),
-            (None, None, None) => "failed; the service's answer was not understood".to_owned(),
-        };
-        ArtifactError::Bucket(self.sentence(&what))
-    }
+/// What a failure means and what to do about it: the rest of a sentence that begins with the bucket.
+pub(super) enum Meant {
+    /// Whoever asks again is refused again.
+    Refused(String),
+    /// Anything else.
+    Failed(String),
+}
 
-    /// A sentence about the bucket, which names it and its host.
-    pub(super) fn sentence(&self, what: &str) -> String {
-        let host = self.endpoint.as_deref().map_or_else(
-            || format!("Amazon S3 ({})", self.region),
-            |text| {
-                let url = Url::parse(text).ok();
-                let host = url.as_ref().and_then(Url::host_str);
-                match (host, url.as_ref().and_then(Url::port)) {
-                    (Some(host), Some(port)) => format!("{host}:{port}"),
-                    (Some(host), None) => host.to_owned(),
-                    (None, _) => "an unknown host".to_owned(),
-                }
-            },
-        );
-        format!("the bucket {} at {host} {what}", self.bucket)
+/// What a failure means.
+pub(super) fn meant(error: &object_store::Error, asks: Asks) -> Meant {
+    let text = words(error);
+    let code = between(&text, "<Code>", "</Code>");
+    let status = between(&text, "status code: ", ":").map(str::trim);
+    if let Some(what) = refusal(error, code, asks) {
+        return Meant::Refused(what);
     }
+    let number = status.and_then(|status| status.split(' ').next());
+    let overloaded = code.is_some_and(|code| OVERLOADED.contains(&code))
+        || matches!(number, Some("503" | "429"));
+    let what = match (code, status, Trouble::of(error)) {
+        _ if overloaded => format!(
+            "is overloaded ({}); wait until it has less to do, or give it more room",
+            number.or(code).unwrap_or_default()
+        ),
+        (Some("RequestTimeTooSkewed"), ..) => {
+            "says that this machine's clock is wrong; set the clock (NTP)".to_owned()
+        }
+        (Some(code), ..) => format!("failed with {code}; its service's log tells why"),
+        (None, Some(status), _) => {
+            format!("failed with status {status}; its service's log tells why")
+        }
+        (None, None, Some(trouble)) => told(trouble),
+        (None, None, None) => "failed; the service's answer was not understood".to_owned(),
+    };
+    Meant::Failed(what)
 }
 
 /// What the service refuses whoever asks again; `None` when it is something else.
