@@ -25,7 +25,8 @@ pub(super) async fn heed<T, E: From<Failure>>(
         }
     };
     tokio::select! {
-        done = transfer => done,
+        biased;
         failure = stopped => Err(failure.into()),
+        done = transfer => done,
     }
 }

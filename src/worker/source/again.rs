@@ -6,12 +6,10 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::prune::failure::Failure;
 use crate::prune::watch::Watch;
+use crate::worker::heed::heed;
 
 /// Longest pause that is waited for here; whoever asks for a longer one is left alone until then.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// A wait is asked so often whether it is to go on.
-const SLICE: Duration = Duration::from_millis(200);
 
 /// The pause that an answer asks for: seconds, or a date.
 pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
@@ -25,14 +23,9 @@ pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
 
 /// Waits, unless someone asks to stop.
 pub(super) async fn pause(time: Duration, watch: &dyn Watch) -> Result<(), Failure> {
-    let mut left = time;
-    loop {
-        watch.proceed()?;
-        if left.is_zero() {
-            return Ok(());
-        }
-        let slice = left.min(SLICE);
-        tokio::time::sleep(slice).await;
-        left -= slice;
-    }
+    let waited = async {
+        tokio::time::sleep(time).await;
+        Ok(())
+    };
+    heed(watch, waited).await
 }
