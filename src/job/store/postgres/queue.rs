@@ -108,8 +108,7 @@ pub(super) async fn first_claimable(
             .fetch_optional(connection)
     };
     let found = found.await?;
-    let read = |found| Ok((row::read(found)?, row::at(found, "now")?));
-    found.as_ref().map(read).transpose()
+    found.as_ref().map(row::read_now).transpose()
 }
 
 /// What this claimer holds, locked, with the database's clock.
@@ -124,8 +123,7 @@ pub(super) async fn held(
     .bind(&claimer.worker)
     .fetch_optional(connection)
     .await?;
-    let read = |found| Ok((row::read(found)?, row::at(found, "now")?));
-    found.as_ref().map(read).transpose()
+    found.as_ref().map(row::read_now).transpose()
 }
 
 /// Whether there is such a record. No row is locked: a claim beside this one is not turned away by it.

@@ -71,14 +71,19 @@ pub(super) async fn take(
     let query =
         sqlx::query("SELECT *, clock_timestamp() AS now FROM jobs WHERE id = $1 FOR UPDATE");
     let row = query.bind(id.uuid()).fetch_optional(connection).await?;
-    let row = row.ok_or(StoreError::NotFound(id))?;
-    Ok((visible(Some(read(&row)?), scope, id)?, at(&row, "now")?))
+    let (record, now) = read_now(&row.ok_or(StoreError::NotFound(id))?)?;
+    Ok((visible(Some(record), scope, id)?, now))
 }
 
 fn visible(record: Option<Record>, scope: &Scope, id: JobId) -> Result<Record, StoreError> {
     record
         .filter(|record| scope.holds(&record.job.tenant))
         .ok_or(StoreError::NotFound(id))
+}
+
+/// A row that was read with the database's clock.
+pub(super) fn read_now(row: &PgRow) -> Result<(Record, UnixMs), StoreError> {
+    Ok((read(row)?, at(row, "now")?))
 }
 
 /// Records that [may be over](Record::end_if_over), locked; those that another transaction has are left to it.
@@ -95,8 +100,7 @@ pub(super) async fn possibly_over(
     .bind(limit)
     .fetch_all(connection)
     .await?;
-    let found = rows.iter().map(|row| Ok((read(row)?, at(row, "now")?)));
-    found.collect()
+    rows.iter().map(read_now).collect()
 }
 
 pub(super) async fn insert(
