@@ -90,22 +90,19 @@ async fn a_result_whose_publication_was_not_heard_of_keeps_its_files() {
 
 /// A house whose worker's database goes silent while `silent` is true; `stopped` tells that its first run has ended.
 async fn silenced(silent: &Arc<AtomicBool>, stopped: &Arc<AtomicBool>, lease_ms: u64) -> House {
-    let (silent, stopped) = (Arc::clone(silent), Arc::clone(stopped));
-    let deaf = move |inner| -> Arc<dyn JobStore> {
-        Arc::new(Deaf {
-            inner,
-            ends_to_lose: AtomicUsize::new(0),
-            silent,
-        })
-    };
-    House::over(deaf, lease_ms, move |run, places, watch| match run {
-        1 => {
-            let failure = until_stopped(watch);
-            stopped.store(true, Ordering::SeqCst);
-            Err(failure)
-        }
-        _ => success(places),
-    })
+    let stopped = Arc::clone(stopped);
+    House::over(
+        Deaf::silenced(silent),
+        lease_ms,
+        move |run, places, watch| match run {
+            1 => {
+                let failure = until_stopped(watch);
+                stopped.store(true, Ordering::SeqCst);
+                Err(failure)
+            }
+            _ => success(places),
+        },
+    )
     .await
 }
 

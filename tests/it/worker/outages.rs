@@ -5,7 +5,7 @@ use optin::job::{Job, JobId, NewJob, Scope, State};
 use optin::prune::failure::Code;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{House, until_stopped};
@@ -94,14 +94,7 @@ async fn a_result_that_cannot_be_stored_waits_for_the_store_and_costs_no_attempt
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_store_that_is_away_costs_no_attempt() {
     let silent = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&silent);
-    let seen = |store| {
-        Arc::new(Deaf {
-            inner: store,
-            ends_to_lose: AtomicUsize::new(0),
-            silent: told,
-        }) as Arc<dyn JobStore>
-    };
+    let seen = Deaf::silenced(&silent);
     let house = House::over(seen, 1_000, |run, places, watch| match run {
         1 => Err(until_stopped(watch)),
         _ => success(places),
@@ -120,14 +113,7 @@ async fn a_job_store_that_is_away_costs_no_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_shuts_down_while_its_job_store_stands_still() {
     let silent = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&silent);
-    let seen = |store| {
-        Arc::new(Deaf {
-            inner: store,
-            ends_to_lose: AtomicUsize::new(0),
-            silent: told,
-        }) as Arc<dyn JobStore>
-    };
+    let seen = Deaf::silenced(&silent);
     let house = House::over(seen, 60_000, |_, _, watch| Err(until_stopped(watch))).await;
     let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
     house.scoring(job.id).await;
