@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::AppState;
+use super::accept::prefers;
 use super::caller::Caller;
 use super::extract::{Id, Named};
 use super::jobs::now_ms;
@@ -21,7 +22,7 @@ use crate::job::{Job, JobId, State, UnixMs};
 /// A download URL holds so long.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// The files of a job's result.
+/// Lists the files of a job's result.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ArtifactList {
     #[schema(example = "list")]
@@ -88,16 +89,17 @@ pub(crate) struct FilePath {
     name: String,
 }
 
-/// A file, by a signed URL that holds for 15 minutes.
+/// Redirects to a signed URL of a file.
 ///
-/// Redirects there, or with `Accept: application/json` tells it. Whoever has the URL may read the file.
+/// The URL is valid for 15 minutes, and anybody who has it can download the file. With `Accept: application/json` the URL is
+/// returned in the body instead.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
     params(("id" = String, Path, description = "The job"), ("name" = String, Path, description = "The file, as the list names it")),
     security(("api_key" = ["read"])),
     responses(
-        (status = 307, description = "Where the file is", headers(("Location" = String, description = "A signed URL"))),
-        (status = 200, description = "With `Accept: application/json`: the URL", body = SignedUrl),
+        (status = 307, description = "Redirect to the signed URL", headers(("Location" = String, description = "A signed URL"))),
+        (status = 200, description = "The signed URL, with `Accept: application/json`", body = SignedUrl),
     )
 )]
 pub(crate) async fn get(
@@ -124,10 +126,7 @@ pub(crate) async fn get(
         .signed_url(file, media_type(&file.name), lifetime)
         .await
         .map_err(|error| Problem::internal(&error))?;
-    let wants_json = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accept| accept.contains("application/json"));
+    let wants_json = prefers(&headers, "application/json", media_type(&file.name));
     Ok(match wants_json {
         true => Json(SignedUrl {
             url: signed.url,

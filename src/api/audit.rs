@@ -15,6 +15,7 @@ use crate::job::audit::Entry;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     /// Entries a page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -76,11 +77,11 @@ impl From<Entry> for AuditBody {
     }
 }
 
-/// Who changed what in the caller's tenant, newest first.
+/// Lists the audit log of the caller's tenant, newest first.
 #[utoipa::path(
     get, path = "/v1/audit", tag = "keys", operation_id = "listAudit", params(Page),
     security(("api_key" = ["admin"])),
-    responses((status = 200, description = "A page", body = AuditList))
+    responses((status = 200, description = "One page", body = AuditList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,

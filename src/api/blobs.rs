@@ -38,9 +38,9 @@ pub(crate) struct Signature {
     signature: String,
 }
 
-/// A file, by its signed URL.
+/// Downloads a file by its signed URL.
 ///
-/// Byte ranges and conditional requests work as usual; the ETag is the content's SHA-256.
+/// Supports byte ranges and conditional requests. The ETag is the SHA-256 of the content.
 #[utoipa::path(
     get, path = "/v1/blobs/jobs/{job}/{attempt}/{name}", tag = "artifacts", operation_id = "getBlob",
     params(("job" = String, Path, description = "The job"), ("attempt" = String, Path, description = "The attempt that wrote it"),
@@ -50,8 +50,8 @@ pub(crate) struct Signature {
     security(()),
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream"),
-        (status = 206, description = "The range", content_type = "application/octet-stream"),
-        (status = 304, description = "It is the content that is known"),
+        (status = 206, description = "The requested range", content_type = "application/octet-stream"),
+        (status = 304, description = "The content has not changed"),
     )
 )]
 pub(crate) async fn get(

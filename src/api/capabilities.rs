@@ -14,7 +14,7 @@ use super::wire::method::{
 use crate::prune::recipe::data_format;
 use crate::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 
-/// What this service can do.
+/// Returns what this service supports.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CapabilitiesBody {
     #[schema(example = "0.1.0")]
@@ -48,7 +48,7 @@ pub(crate) struct CapabilitiesBody {
 #[utoipa::path(
     get, path = "/v1/capabilities", tag = "service", operation_id = "getCapabilities",
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "What is supported", body = CapabilitiesBody))
+    responses((status = 200, description = "What the service supports", body = CapabilitiesBody))
 )]
 pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<CapabilitiesBody> {
     Json(CapabilitiesBody {

@@ -18,11 +18,12 @@ use super::router;
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
-        (name = "jobs", description = "Recipes on their way"),
-        (name = "artifacts", description = "The files of results"),
-        (name = "webhooks", description = "Who is told of jobs"),
-        (name = "keys", description = "Who may call, and who called"),
-        (name = "service", description = "What the service can do and how it is"),
+        (name = "jobs", description = "Pruning jobs"),
+        (name = "artifacts", description = "Files of finished jobs"),
+        (name = "uploads", description = "Models and data files that callers send in"),
+        (name = "webhooks", description = "Receivers of job events"),
+        (name = "keys", description = "API keys and the audit log"),
+        (name = "service", description = "Health, metrics and capabilities"),
     ),
     components(schemas(Problem, FieldError, ProblemCode)),
     modifiers(&Problems, &Keys),
@@ -79,7 +80,7 @@ impl Modify for Problems {
                     .schema(Some(Ref::from_schema_name("Problem")))
                     .build();
                 let response = ResponseBuilder::new()
-                    .description("What went wrong (RFC 9457)")
+                    .description("Error (RFC 9457 problem)")
                     .content("application/problem+json", content)
                     .build();
                 operation

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, stream};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::AppState;
+use super::accept::prefers;
 use super::caller::Caller;
 use super::extract::{Id, Params};
 use super::limits::Reading;
@@ -33,6 +34,7 @@ const BATCH: usize = 100;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct After {
     /// Only events after this sequence number. A stream goes on from the header `Last-Event-ID` where it is given.
     #[param(minimum = 0, default = 0)]
@@ -59,15 +61,19 @@ pub(crate) struct EventList {
     has_more: bool,
 }
 
-/// A job's history.
+/// Lists the events of a job, or streams them.
 ///
-/// As a page, or with `Accept: text/event-stream` as a stream that follows the job to its end.
+/// Returns a page of events. A caller that prefers `text/event-stream` gets a stream until the job ends; 204 when the job has
+/// ended and has no event after `Last-Event-ID`.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/events", tag = "jobs", operation_id = "listJobEvents",
     params(("id" = String, Path, description = "The job"), After,
            ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last event that was seen (streams)")),
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "A page, or a stream", content((EventList = "application/json"), (String = "text/event-stream"))))
+    responses(
+        (status = 200, description = "A page of events, or a stream", content((EventList = "application/json"), (String = "text/event-stream"))),
+        (status = 204, description = "Streams: the job has ended, and no event follows"),
+    )
 )]
 pub(crate) async fn events(
     State(state): State<AppState>,
@@ -78,18 +84,25 @@ pub(crate) async fn events(
 ) -> Result<Response, Problem> {
     check_limit(query.limit, 1_000)?;
     let after = i64::from(query.after);
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if accept.contains("text/event-stream") {
-        state.jobs.get(&caller.scope(), id).await?;
+    if prefers(&headers, "text/event-stream", "application/json") {
+        let job = state.jobs.get(&caller.scope(), id).await?;
         let seen = headers
             .get("last-event-id")
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse().ok());
+        let after = seen.unwrap_or(after);
+        // An EventSource reconnects for ever, unless it is told that nothing more comes.
+        if job.state.is_terminal()
+            && state
+                .jobs
+                .events(&caller.scope(), id, after, 1)
+                .await?
+                .is_empty()
+        {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
         let reading = caller.reader()?;
-        let stream = follow(state, caller.scope(), reading, id, seen.unwrap_or(after));
+        let stream = follow(state, caller.scope(), reading, id, after);
         return Ok(Sse::new(stream)
             .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
             .into_response());

@@ -64,8 +64,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// What no database keeps in a text.
-const NUL: &str = "a text must not hold the character U+0000";
+/// Strings with NUL bytes are rejected, on every database alike.
+const NUL: &str = "strings must not contain NUL (U+0000), which PostgreSQL cannot store";
 
 fn holds_nul(value: &Value) -> bool {
     match value {

@@ -17,7 +17,7 @@ use crate::prune::search::frontier::{Frontier, NAME};
 /// Largest document that is read: a hundred points of some hundred groups have a few hundred kilobytes.
 const CAP_BYTES: u64 = 8 << 20;
 
-/// What every other target would keep.
+/// Returns the accuracy-cost frontier of a scored job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FrontierBody {
     #[schema(example = "frontier")]
@@ -45,7 +45,7 @@ pub(crate) struct PointBody {
 
 /// What every other target would keep.
 ///
-/// From the scores of the job; nothing is run.
+/// For each target it tells which units would be kept. It is computed from the scores of the job; no model is run.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/frontier", tag = "jobs", operation_id = "getFrontier",
     params(("id" = String, Path, description = "A job that has succeeded")),

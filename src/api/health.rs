@@ -13,11 +13,13 @@ use crate::artifact::store::PROBE_LIMIT;
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulses;
 
-/// Whether the process answers, and its workers move.
+/// Liveness probe.
+///
+/// Fails when a background loop of the process (a worker, the sweeper, the webhook courier) stands still. Restart the process then.
 #[utoipa::path(
     get, path = "/livez", tag = "service", operation_id = "livez",
     security(()),
-    responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "The process is alive", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn livez(State(state): State<AppState>) -> Result<&'static str, Problem> {
     alive(&state.pulses)
@@ -38,11 +40,13 @@ pub(super) fn alive(pulses: &Pulses) -> Result<&'static str, Problem> {
     ))
 }
 
-/// Whether jobs can be accepted and files stored.
+/// Readiness probe.
+///
+/// Writes to the database and to the artifact store. Fails when one of them does not answer within 5 seconds.
 #[utoipa::path(
     get, path = "/readyz", tag = "service", operation_id = "readyz",
     security(()),
-    responses((status = 200, description = "They can", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "Jobs can be accepted and files stored", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str, Problem> {
     let unavailable = |what: &str, error: &dyn std::fmt::Display| {
@@ -66,11 +70,11 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str
     Ok("ok\n")
 }
 
-/// Metrics for Prometheus.
+/// Returns metrics for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "service", operation_id = "metrics",
     security(("api_key" = ["admin"])),
-    responses((status = 200, description = "In Prometheus' text format", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "Metrics in the Prometheus text format", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let depth = state.jobs.depth().await?;

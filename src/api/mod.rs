@@ -3,6 +3,7 @@
 //! A handler checks nothing twice: extractors turn bad requests into problems, wire structs turn into valid
 //! recipes, stores answer. The same line wires a route and its entry in `openapi.yaml`.
 
+mod accept;
 mod access;
 mod artifacts;
 mod audit;

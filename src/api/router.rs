@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
@@ -100,7 +100,7 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
 pub fn router(state: AppState) -> Router {
     let (routes, _) = documented().split_for_parts();
     let document = document::openapi();
-    let served = document.clone();
+    let (served, yaml) = (document.clone(), document.clone());
     let meter = Arc::new(Meter::new(state.limits.clone()));
     let guarding = Guard {
         state: state.clone(),
@@ -113,6 +113,17 @@ pub fn router(state: AppState) -> Router {
         .route(
             "/openapi.json",
             routing::get(move || async move { Json(served) }),
+        )
+        .route(
+            "/openapi.yaml",
+            routing::get(move || async move {
+                match yaml.to_yaml() {
+                    Ok(text) => {
+                        ([(header::CONTENT_TYPE, "application/yaml")], text).into_response()
+                    }
+                    Err(error) => Problem::internal(&error).into_response(),
+                }
+            }),
         )
         // Who opens the bare address in a browser sees what is there.
         .route(

@@ -11,16 +11,16 @@ use crate::api::extract::Id;
 use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
 
-/// Ask a job to stop.
+/// Cancels a job.
 ///
-/// A queued job ends at once, a running one within five seconds. Asking again changes nothing.
+/// A queued job ends at once, a running job within five seconds. The call is idempotent.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/cancel", tag = "jobs", operation_id = "cancelJob",
     params(("id" = String, Path, description = "The job")),
     security(("api_key" = ["write"])),
     responses(
-        (status = 202, description = "It was asked to stop", body = JobBody),
-        (status = 200, description = "It had ended", body = JobBody),
+        (status = 202, description = "Cancellation was requested", body = JobBody),
+        (status = 200, description = "The job had already ended", body = JobBody),
     )
 )]
 pub(crate) async fn cancel(

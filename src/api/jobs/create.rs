@@ -14,7 +14,7 @@ use crate::api::wire::create::CreateJob;
 use crate::api::wire::job::JobBody;
 use crate::job::store::Created;
 
-/// Queue a job.
+/// Creates a pruning job.
 ///
 /// Checks that model and data are there, accepts the job and answers at once; follow it by `Location`. With an
 /// `Idempotency-Key` the same request may be sent again within 24 hours and gets the same job.
@@ -22,7 +22,7 @@ use crate::job::store::Created;
     post, path = "/v1/jobs", tag = "jobs", operation_id = "createJob", request_body = CreateJob,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; makes it safe to repeat", min_length = 1, max_length = 255)),
     security(("api_key" = ["write"])),
-    responses((status = 202, description = "Accepted", body = JobBody, headers(
+    responses((status = 202, description = "The job was accepted", body = JobBody, headers(
         ("Location" = String, description = "Where the job is"),
         ("ETag" = String, description = "Names the job's version"),
         ("Retry-After" = String, description = "Seconds until it makes sense to look again"),

@@ -11,12 +11,12 @@ use crate::artifact::key::Key;
 use crate::job::store::StoreError;
 use crate::prune::failure::Failure;
 
-/// Forget a job, its history and its files.
+/// Deletes a job, its events and its files.
 #[utoipa::path(
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "deleteJob",
     params(("id" = String, Path, description = "A job that has ended")),
     security(("api_key" = ["write"])),
-    responses((status = 204, description = "It is gone"))
+    responses((status = 204, description = "Deleted"))
 )]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -10,9 +10,9 @@ use crate::api::problem::Problem;
 use crate::api::wire::create::CreateJob;
 use crate::api::wire::plan::EstimateBody;
 
-/// What a job would do and cost.
+/// Estimates what a job would do and cost.
 ///
-/// Reads model and data, counts, and queues nothing.
+/// Reads the model and the data. Does not create a job.
 #[utoipa::path(
     post, path = "/v1/jobs/estimate", tag = "jobs", operation_id = "estimateJob", request_body = CreateJob,
     security(("api_key" = ["write"])),

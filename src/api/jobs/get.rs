@@ -25,6 +25,7 @@ pub(in crate::api) const MOST_SECONDS: u64 = 60;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Wait {
     /// Seconds to wait for a change (of the version in `If-None-Match`, else of the current one) before answering.
     #[param(minimum = 0, maximum = 60)]
@@ -32,9 +33,9 @@ pub(crate) struct Wait {
     wait: u64,
 }
 
-/// A job.
+/// Returns a job.
 ///
-/// Its ETag changes with every change; with `wait` the answer comes with the next change, or when the time is over.
+/// The ETag changes whenever the job changes. With `wait`, the response is sent when the job changes or the time is over.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     params(("id" = String, Path, description = "The job"), Wait,
@@ -45,7 +46,7 @@ pub(crate) struct Wait {
             ("ETag" = String, description = "Names the job's version"),
             ("Retry-After" = String, description = "While it is active: seconds until it makes sense to look again"),
         )),
-        (status = 304, description = "Nothing changed"),
+        (status = 304, description = "The job has not changed"),
     )
 )]
 pub(crate) async fn get(

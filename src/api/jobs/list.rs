@@ -17,6 +17,7 @@ use crate::job::store::JobFilter;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     /// Jobs a page.
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -46,11 +47,11 @@ pub(crate) struct JobList {
     has_more: bool,
 }
 
-/// Jobs, newest first.
+/// Lists jobs, newest first.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs", operation_id = "listJobs", params(Page),
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "A page", body = JobList))
+    responses((status = 200, description = "One page", body = JobList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,

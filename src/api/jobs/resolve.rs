@@ -21,7 +21,7 @@ pub(crate) struct ResolveJob {
     target: TargetBody,
 }
 
-/// Prune again, to another target.
+/// Creates a job with another target from the same scores.
 ///
 /// Queues a new job with the same request but for its target. It takes up the old one's scores, so that only
 /// search, repair and what follows run again.

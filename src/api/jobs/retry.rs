@@ -11,9 +11,9 @@ use crate::api::extract::{Id, idempotency_key};
 use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
 
-/// Try a job again.
+/// Creates a job with the same request.
 ///
-/// Queues a new job with the same request; it takes up the stages that the old one finished.
+/// The new job reuses the stages that the old one finished.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
     params(("id" = String, Path, description = "A job that has ended"),

@@ -12,13 +12,13 @@ use crate::api::problem::Problem;
 use crate::api::wire::key::{CreateKey, CreatedKey};
 use crate::job::key::FreshKey;
 
-/// Make a key.
+/// Creates an API key.
 ///
-/// For the caller's tenant. The whole key is in this answer and nowhere else.
+/// The key belongs to the caller's tenant. Its secret is returned only in this response.
 #[utoipa::path(
     post, path = "/v1/keys", tag = "keys", operation_id = "createKey", request_body = CreateKey,
     security(("api_key" = ["admin"])),
-    responses((status = 201, description = "Made", body = CreatedKey, headers(
+    responses((status = 201, description = "The key, with its secret", body = CreatedKey, headers(
         ("Location" = String, description = "The key's name in the service"),
     )))
 )]

@@ -15,6 +15,7 @@ use crate::job::key::KeyId;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     /// Keys a page.
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -36,13 +37,13 @@ pub(crate) struct KeyList {
     has_more: bool,
 }
 
-/// Keys of the caller's tenant, newest first.
+/// Lists the API keys of the caller's tenant, newest first.
 ///
-/// Those that were revoked or have expired too.
+/// Revoked and expired keys are included.
 #[utoipa::path(
     get, path = "/v1/keys", tag = "keys", operation_id = "listKeys", params(Page),
     security(("api_key" = ["admin"])),
-    responses((status = 200, description = "A page", body = KeyList))
+    responses((status = 200, description = "One page", body = KeyList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,

@@ -15,14 +15,14 @@ pub(crate) struct KeyPath {
     id: String,
 }
 
-/// Revoke a key.
+/// Revokes an API key.
 ///
-/// From now on it is refused; it stays in the list. A caller may revoke the key that it shows.
+/// The key stays in the list. A caller may revoke the key that it authenticates with.
 #[utoipa::path(
     delete, path = "/v1/keys/{id}", tag = "keys", operation_id = "revokeKey",
     params(("id" = String, Path, description = "The key's id, no secret")),
     security(("api_key" = ["admin"])),
-    responses((status = 204, description = "It is refused"))
+    responses((status = 204, description = "Revoked"))
 )]
 pub(crate) async fn revoke(
     State(state): State<AppState>,

@@ -16,7 +16,7 @@ pub(crate) struct UploadPath {
     pub(super) id: String,
 }
 
-/// Say that the content was sent.
+/// Completes an upload.
 ///
 /// It is read, compared with what was announced, and opened as what its name says; jobs may name it from then
 /// on. What is wrong with it is told, and it stays pending: send it again. May be repeated.
@@ -24,7 +24,7 @@ pub(crate) struct UploadPath {
     post, path = "/v1/uploads/{id}/complete", tag = "uploads", operation_id = "completeUpload",
     params(("id" = String, Path, description = "The upload")),
     security(("api_key" = ["write"])),
-    responses((status = 200, description = "It is ready", body = UploadBody))
+    responses((status = 200, description = "The upload is ready to use", body = UploadBody))
 )]
 pub(crate) async fn complete(
     State(state): State<AppState>,

@@ -38,13 +38,13 @@ pub(crate) struct UploadSignature {
     signature: String,
 }
 
-/// The content of an upload, by its signed URL.
+/// Receives the content of an upload by its signed URL.
 #[utoipa::path(
     put, path = "/v1/blobs/uploads/{tenant}/{id}", tag = "uploads", operation_id = "putUpload",
     params(("tenant" = String, Path, description = "Whose it is"), ("id" = String, Path, description = "The upload"), UploadSignature),
     request_body(content = String, content_type = "application/octet-stream", description = "The bytes that were announced"),
     security(()),
-    responses((status = 204, description = "It has arrived"))
+    responses((status = 204, description = "The content was stored"))
 )]
 pub(crate) async fn put(
     State(state): State<AppState>,

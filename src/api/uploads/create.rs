@@ -70,13 +70,13 @@ pub(crate) struct CreateUpload {
     sha256: String,
 }
 
-/// Announce a model or a data file.
+/// Creates an upload of a model or a data file.
 ///
 /// Then `PUT` the content to the URL of the answer, and `POST` to `/v1/uploads/{id}/complete`.
 #[utoipa::path(
     post, path = "/v1/uploads", tag = "uploads", operation_id = "createUpload", request_body = CreateUpload,
     security(("api_key" = ["write"])),
-    responses((status = 201, description = "Where to send the content", body = UploadBody, headers(
+    responses((status = 201, description = "The upload, and the URL for its content", body = UploadBody, headers(
         ("Location" = String, description = "Where the upload is"),
     )))
 )]

@@ -11,7 +11,7 @@ use crate::api::caller::Caller;
 use crate::api::extract::Named;
 use crate::api::problem::Problem;
 
-/// An upload.
+/// Returns an upload.
 #[utoipa::path(
     get, path = "/v1/uploads/{id}", tag = "uploads", operation_id = "getUpload",
     params(("id" = String, Path, description = "The upload")),
@@ -28,14 +28,14 @@ pub(crate) async fn get(
     Ok(Json(found.map_err(missing)?.into()))
 }
 
-/// Remove an upload.
+/// Deletes an upload.
 ///
-/// Jobs that have begun to read it may end well; others fail.
+/// Jobs that name it fail, unless they have fetched it already.
 #[utoipa::path(
     delete, path = "/v1/uploads/{id}", tag = "uploads", operation_id = "deleteUpload",
     params(("id" = String, Path, description = "The upload")),
     security(("api_key" = ["write"])),
-    responses((status = 204, description = "It is gone"))
+    responses((status = 204, description = "Deleted"))
 )]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -31,9 +31,9 @@ pub(crate) struct CreateWebhook {
     events: Option<Vec<TopicBody>>,
 }
 
-/// Tell someone of jobs.
+/// Creates a webhook.
 ///
-/// The answer holds the secret that deliveries are signed with; it is not shown again.
+/// The response holds the secret that deliveries are signed with. It is returned only once.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", operation_id = "createWebhook", request_body = CreateWebhook,
     security(("api_key" = ["write"])),

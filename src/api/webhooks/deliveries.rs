@@ -93,6 +93,7 @@ impl From<Delivery> for DeliveryBody {
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     /// Deliveries a page.
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -114,12 +115,12 @@ pub(crate) struct DeliveryPath {
     delivery: String,
 }
 
-/// What was told, newest first.
+/// Lists the deliveries of a webhook, newest first.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}/deliveries", tag = "webhooks", operation_id = "listDeliveries",
     params(("id" = String, Path, description = "The webhook"), Page),
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "A page", body = DeliveryList))
+    responses((status = 200, description = "One page", body = DeliveryList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -145,12 +146,12 @@ pub(crate) async fn list(
     }))
 }
 
-/// See whether a delivery arrives.
+/// Sends a test event.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "testWebhook",
     params(("id" = String, Path, description = "The webhook")),
     security(("api_key" = ["write"])),
-    responses((status = 202, description = "It is on its way", body = DeliveryBody))
+    responses((status = 202, description = "The delivery is queued", body = DeliveryBody))
 )]
 pub(crate) async fn test(
     State(state): State<AppState>,
@@ -162,14 +163,14 @@ pub(crate) async fn test(
     Ok((StatusCode::ACCEPTED, Json(delivery.into())))
 }
 
-/// Tell it again.
+/// Redelivers an event.
 ///
-/// Whatever became of the delivery, it is due at once, with the same id and the same body.
+/// The delivery is sent again with the same id and the same body, whatever its state.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/deliveries/{delivery}/redeliver", tag = "webhooks", operation_id = "redeliver",
     params(("id" = String, Path, description = "The webhook"), ("delivery" = String, Path, description = "The delivery")),
     security(("api_key" = ["write"])),
-    responses((status = 202, description = "It is on its way", body = DeliveryBody))
+    responses((status = 202, description = "The delivery is queued", body = DeliveryBody))
 )]
 pub(crate) async fn redeliver(
     State(state): State<AppState>,

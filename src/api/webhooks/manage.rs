@@ -33,11 +33,11 @@ pub(crate) struct ChangeWebhook {
     enabled: bool,
 }
 
-/// Who is told.
+/// Lists webhooks.
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks", operation_id = "listWebhooks",
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "All of them", body = WebhookList))
+    responses((status = 200, description = "All webhooks", body = WebhookList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -50,7 +50,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// A webhook.
+/// Returns a webhook.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "getWebhook",
     params(("id" = String, Path, description = "The webhook")),
@@ -67,9 +67,9 @@ pub(crate) async fn get(
     Ok(Json(found.into()))
 }
 
-/// Switch a webhook on or off.
+/// Enables or disables a webhook.
 ///
-/// What is on its way waits while it is off.
+/// Pending deliveries wait while the webhook is disabled.
 #[utoipa::path(
     patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "changeWebhook", request_body = ChangeWebhook,
     params(("id" = String, Path, description = "The webhook")),
@@ -90,12 +90,12 @@ pub(crate) async fn change(
     Ok(Json(changed.into()))
 }
 
-/// Tell someone nothing any more.
+/// Deletes a webhook.
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "deleteWebhook",
     params(("id" = String, Path, description = "The webhook")),
     security(("api_key" = ["write"])),
-    responses((status = 204, description = "It is gone, and its deliveries with it"))
+    responses((status = 204, description = "Deleted, with its deliveries"))
 )]
 pub(crate) async fn delete(
     State(state): State<AppState>,

@@ -116,5 +116,12 @@ async fn a_stream_follows_a_job_to_its_end_and_goes_on_where_it_broke() {
         ["1", "2", "3", "4"]
     );
     assert_eq!(stream(Arc::clone(&face), path.clone(), "2").await, all[2..]);
-    assert!(stream(face, path, "4").await.is_empty());
+    // An EventSource that comes back after the end is told to stay away.
+    let last = [("accept", "text/event-stream"), ("last-event-id", "4")];
+    let over = face.send("GET", &path, &last, "").await;
+    assert_eq!((over.status.as_u16(), over.bytes.len()), (204, 0));
+    // Clients that name every form of the contract get a page.
+    let any = [("accept", "application/json, text/event-stream")];
+    let page = face.send("GET", &path, &any, "").await.json();
+    assert_eq!(page["data"].as_array().unwrap().len(), 4);
 }

@@ -387,6 +387,9 @@ async fn the_service_says_how_it_is_and_what_it_can_do() {
         face.get("/openapi.json").await.json()["info"]["title"],
         "optin"
     );
+    let yaml = face.get("/openapi.yaml").await;
+    assert_eq!(yaml.header("content-type"), "application/yaml");
+    assert!(yaml.bytes.starts_with(b"openapi: 3."));
     assert!(
         String::from_utf8(face.get("/docs/").await.bytes)
             .unwrap()
@@ -412,6 +415,23 @@ async fn the_service_says_how_it_is_and_what_it_can_do() {
     std::fs::remove_file(&artifacts).unwrap();
     assert_eq!(face.get("/readyz").await.status, 200);
     assert_eq!(waiting().await, json!(null));
+}
+
+#[tokio::test]
+async fn a_parameter_that_nobody_knows_is_refused_by_name() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    for path in [
+        "/v1/jobs?stat=failed",
+        &format!("/v1/jobs/{id}?wiat=3"),
+        &format!("/v1/jobs/{id}/events?from=3"),
+        "/v1/keys?stat=a",
+        "/v1/audit?stat=a",
+    ] {
+        let problem = face.get(path).await.problem(400, "invalid_request");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("unknown field"), "{path}: {detail}");
+    }
 }
 
 #[tokio::test]
