@@ -50,6 +50,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod guide;
 pub mod job;
 pub mod model;
 pub mod prune;

@@ -19,7 +19,7 @@ use super::store::ArtifactStore;
 const MOST_RECORD_BYTES: u64 = 16 << 10;
 
 /// Names an upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UploadId(Uuid);
 
@@ -138,14 +138,48 @@ impl ArtifactStore {
         serde_json::from_slice(&record).map_err(failed)
     }
 
-    /// How many uploads a tenant has.
+    /// Counts the uploads of a tenant.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// Returns the error of the store.
     pub async fn count_uploads(&self, tenant: &str) -> Result<usize, ArtifactError> {
-        let all = self.list(&Key::uploads_of(tenant).map_err(failed)?).await?;
-        let records = all.iter().filter(|object| object.key.ends_with(".json"));
-        Ok(records.count())
+        Ok(self.upload_ids(tenant).await?.len())
+    }
+
+    /// Returns a page of at most `limit` uploads of a tenant, newest first, that are older than `before`, and whether more
+    /// follow.
+    ///
+    /// # Errors
+    /// Returns the error of the store.
+    pub async fn list_uploads(
+        &self,
+        tenant: &str,
+        before: Option<UploadId>,
+        limit: usize,
+    ) -> Result<(Vec<Upload>, bool), ArtifactError> {
+        let mut ids = self.upload_ids(tenant).await?;
+        ids.retain(|id| before.is_none_or(|before| *id < before));
+        ids.sort_unstable_by(|left, right| right.cmp(left));
+        let has_more = ids.len() > limit;
+        let mut uploads = Vec::new();
+        for id in ids.into_iter().take(limit) {
+            match self.get_upload(tenant, id).await {
+                Ok(upload) => uploads.push(upload),
+                // Deleted since the ids were read.
+                Err(ArtifactError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((uploads, has_more))
+    }
+
+    async fn upload_ids(&self, tenant: &str) -> Result<Vec<UploadId>, ArtifactError> {
+        let objects = self.list(&Key::uploads_of(tenant).map_err(failed)?).await?;
+        let names = objects.iter().filter_map(|object| {
+            let name = object.key.rsplit('/').next()?;
+            name.strip_suffix(".json")?.parse().ok()
+        });
+        Ok(names.collect())
     }
 
     /// Removes an upload; the record last, so that what is half removed can be removed again.

@@ -116,6 +116,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
     };
     let server = ServerFlags {
+        client_address: None,
         listen,
         public_url: None,
         allow_private_webhooks: false,

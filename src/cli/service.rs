@@ -96,7 +96,7 @@ impl Service {
             metrics: metric::start().map_err(|error| broken(&error))?,
             public_url: public_url.trim_end_matches('/').into(),
             retention: retention.retention(),
-            limits: limits.limits(),
+            limits: limits.limits(server.client_address()),
             stopping: stop.clone(),
             quota: limits.quota(),
             health: health.clone(),

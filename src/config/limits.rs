@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::api::{Connections, Limits};
+use crate::api::{AddressSource, Connections, Limits};
 use crate::job::queue::Quota;
 
 /// Flags of the quotas.
@@ -64,11 +64,12 @@ impl Default for LimitFlags {
 impl LimitFlags {
     /// What one caller may take.
     #[must_use]
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self, addresses: AddressSource) -> Limits {
         Limits {
             rate: self.rate,
             burst: self.burst,
             readers: self.max_readers,
+            addresses,
             time: Duration::from_secs(self.request_timeout_seconds),
         }
     }

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::device::DeviceFlag;
 use super::worker::WorkerFlags;
+use crate::api::AddressSource;
 use crate::job::Device;
 use crate::job::webhook::address::Policy;
 
@@ -29,6 +30,15 @@ pub struct ServerFlags {
     /// Whether callers must show an API key [default: off on loopback, else required]
     #[arg(long, env = "OPTIN_KEYS", value_enum)]
     pub keys: Option<KeysFlag>,
+    /// Where the address of a client is read from, for rate limits [default: x-forwarded-for with --keys proxied, else
+    /// connection]. Name a header only if a proxy in front sets it: clients can forge it otherwise
+    #[arg(
+        long = "client-address",
+        env = "OPTIN_CLIENT_ADDRESS",
+        value_name = "SOURCE",
+        value_enum
+    )]
+    pub client_address: Option<AddressFlag>,
     /// Devices of workers elsewhere, for which jobs are accepted, too [default: those of this process's workers; cpu where it has none]
     #[arg(
         long = "remote-devices",
@@ -50,7 +60,44 @@ pub enum KeysFlag {
     Proxied,
 }
 
+/// Where the address of a client is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AddressFlag {
+    /// The connection
+    Connection,
+    /// The last address in X-Forwarded-For
+    XForwardedFor,
+    /// The header X-Real-IP
+    XRealIp,
+    /// The header True-Client-IP
+    TrueClientIp,
+    /// The header CF-Connecting-IP
+    CfConnectingIp,
+}
+
+impl From<AddressFlag> for AddressSource {
+    fn from(flag: AddressFlag) -> Self {
+        match flag {
+            AddressFlag::Connection => Self::Connection,
+            AddressFlag::XForwardedFor => Self::XForwardedFor,
+            AddressFlag::XRealIp => Self::XRealIp,
+            AddressFlag::TrueClientIp => Self::TrueClientIp,
+            AddressFlag::CfConnectingIp => Self::CfConnectingIp,
+        }
+    }
+}
+
 impl ServerFlags {
+    /// Where the address of a client is read from. A proxy that authenticates forwards addresses by default.
+    #[must_use]
+    pub fn client_address(&self) -> AddressSource {
+        match self.client_address {
+            Some(flag) => flag.into(),
+            None if self.keys == Some(KeysFlag::Proxied) => AddressSource::XForwardedFor,
+            None => AddressSource::Connection,
+        }
+    }
+
     /// Where webhooks may lead.
     #[must_use]
     pub fn webhook_policy(&self) -> Policy {

@@ -1,5 +1,6 @@
 //! Which columns of a table are read: as named, or found by their usual names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
@@ -8,7 +9,7 @@ use super::table::Table;
 
 /// Which columns of a data file are read. `None` means: found by the usual names. A column is named, or
 /// numbered from 0; a mapping of numbers alone says that the file has no header row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mapping {
     /// The (first) text.
     pub text: Option<String>,

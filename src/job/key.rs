@@ -63,33 +63,35 @@ impl FromStr for KeyId {
     }
 }
 
-/// What a key allows; each includes the ones before it.
+/// What an API key allows.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    IntoStaticStr,
-    VariantArray,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum KeyScope {
-    /// To see the tenant's jobs and files.
+    /// Read the metrics of the service, and nothing else.
+    Metrics,
+    /// Read the tenant's jobs and files.
     Read,
-    /// To queue, cancel, retry and delete jobs.
+    /// Everything that `Read` allows; also create, cancel, retry and delete jobs.
     Write,
-    /// To manage the tenant's keys, and to see the audit log and the metrics.
+    /// Everything; also manage the tenant's API keys, and read the audit log and the metrics.
     Admin,
 }
 
 impl KeyScope {
+    /// Whether a key with this scope may call an operation that requires another.
+    #[must_use]
+    pub fn allows(self, required: Self) -> bool {
+        match self {
+            Self::Metrics => required == Self::Metrics,
+            Self::Read => required == Self::Read,
+            Self::Write => matches!(required, Self::Read | Self::Write),
+            Self::Admin => true,
+        }
+    }
+
     /// The scope as it is written in JSON and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -4,6 +4,7 @@
 //! Every figure is measured on the model that is shipped: accuracy, fidelity and latency on the
 //! cut checkpoint after it was written and read back.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::audit::AuditReport;
@@ -12,7 +13,7 @@ use super::recipe::{Estimator, Recipe};
 use crate::model::device::{Device, kind};
 
 /// `report.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Version of `optin` that wrote this.
     pub optin_version: String,
@@ -69,7 +70,7 @@ impl Report {
 }
 
 /// The same quantity of the original and of the cut model.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BeforeAfter<T> {
     /// The original.
     pub before: T,
@@ -78,7 +79,7 @@ pub struct BeforeAfter<T> {
 }
 
 /// How large a model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Size {
     /// Multiply-accumulates of one forward at the calibration set's mean length (FLOPs = 2 x MACs).
     pub macs: u64,
@@ -89,7 +90,7 @@ pub struct Size {
 }
 
 /// What of the calibration file was used.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationUse {
     /// Rows drawn for repair.
     pub rows: usize,
@@ -104,7 +105,7 @@ pub struct CalibrationUse {
 }
 
 /// What one group of units kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupReport {
     /// The group's name in the graph.
     pub group: String,
@@ -117,7 +118,7 @@ pub struct GroupReport {
 }
 
 /// How much of the error a repair took away, on rows that it was not fitted to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CompensationReport {
     /// The group whose projection was solved again.
     pub group: String,
@@ -130,7 +131,7 @@ pub struct CompensationReport {
 }
 
 /// Nearness of the cut model's outputs to the original's.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Fidelity {
     /// Rows compared.
     pub rows: usize,
@@ -143,7 +144,7 @@ pub struct Fidelity {
 }
 
 /// Quality on labelled rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvaluationReport {
     /// `accuracy`, or `spearman` for regression.
     pub metric: String,
@@ -168,7 +169,7 @@ pub struct EvaluationReport {
 }
 
 /// Forward time of one batch, both models in turns.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Rows a batch.
     pub batch: usize,
@@ -183,7 +184,7 @@ pub struct Latency {
 }
 
 /// Time and work of one stage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageTime {
     /// Which stage.
     pub stage: super::stage::Stage,

@@ -3,6 +3,8 @@
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
+/// Always 1; its labels tell the version, and whether the build has CUDA.
+pub const BUILD_INFO: &str = "optin_build_info";
 /// HTTP requests by method, route and status.
 pub const HTTP_REQUESTS: &str = "optin_http_requests_total";
 /// Time to answer an HTTP request, by method and route.
@@ -49,11 +51,15 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     let handle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_ok() {
         describe();
+        let cuda = cfg!(feature = "cuda").to_string();
+        metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "cuda" => cuda)
+            .set(1.0);
     }
     Ok(handle)
 }
 
 fn describe() {
+    describe_gauge!(BUILD_INFO, Unit::Count, "Version of the build");
     describe_counter!(
         HTTP_REQUESTS,
         Unit::Count,

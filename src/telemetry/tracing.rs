@@ -1,5 +1,7 @@
 //! Where log lines go, and in which form.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -26,6 +28,11 @@ pub fn start(filter: &str, format: Format) -> Result<(), String> {
         .with_span_events(FmtSpan::NONE)
         // A reader of the log that went away must not end the service: telling of it on the same stream would.
         .log_internal_errors(false);
+    // On a terminal, lines are colored unless `NO_COLOR` is set.
+    let lines = match std::io::stderr().is_terminal() {
+        true => lines,
+        false => lines.with_ansi(false),
+    };
     let started = match format {
         Format::Text => lines.try_init(),
         Format::Json => lines.json().try_init(),

@@ -135,8 +135,8 @@ pub enum Created {
 /// Which jobs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
-    /// Only this state.
-    pub state: Option<State>,
+    /// Only jobs in one of these states; all if empty.
+    pub states: Vec<State>,
     /// Only this model URI.
     pub model: Option<String>,
     /// Only jobs that carry this label with this value.

@@ -8,11 +8,15 @@ pub mod address;
 pub mod id;
 pub mod schedule;
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::event::NewEvent;
-use super::{Job, TenantId, UnixMs};
+use super::{Job, State, TenantId, UnixMs};
+use crate::prune::failure::Code;
 pub use id::{DeliveryId, WebhookId};
 
 /// One receiver.
@@ -48,7 +52,7 @@ pub struct NewWebhook {
 }
 
 /// What a receiver can hear of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Topic {
     /// A worker took a job.
     #[serde(rename = "job.started")]
@@ -106,26 +110,41 @@ impl Topic {
 }
 
 /// What is told: thin, for a receiver asks for the rest with its own key.
-#[derive(Serialize)]
-struct Payload<'a> {
+#[derive(Serialize, JsonSchema)]
+pub struct Payload {
+    /// Type of the event.
     #[serde(rename = "type")]
     topic: Topic,
+    /// Time of the event.
+    #[schemars(extend("format" = "date-time"))]
     timestamp: String,
-    data: Data<'a>,
+    /// Content of the event.
+    data: Data,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-enum Data<'a> {
+enum Data {
+    /// Data of an event of a job.
+    #[schemars(title = "JobEventData")]
     Job {
+        /// Id of the job.
         job: String,
-        state: &'static str,
+        /// State of the job.
+        state: State,
+        /// Number of attempts so far.
         attempt: i64,
-        labels: &'a std::collections::BTreeMap<String, String>,
+        /// Labels of the job.
+        labels: BTreeMap<String, String>,
+        /// Code of the error that the job ended with: a `ProblemCode`.
+        #[schemars(with = "String")]
         #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<&'static str>,
+        code: Option<Code>,
     },
+    /// Data of a test event.
+    #[schemars(title = "TestEventData")]
     Test {
+        /// Id of the webhook.
         webhook: String,
     },
 }
@@ -138,10 +157,10 @@ pub fn told_of(job: &Job, topic: Topic, at: UnixMs) -> serde_json::Value {
         at,
         Data::Job {
             job: job.id.to_string(),
-            state: job.state.as_str(),
+            state: job.state,
             attempt: job.attempt,
-            labels: &job.labels,
-            code: job.failure.as_ref().map(|failure| failure.code.as_str()),
+            labels: job.labels.clone(),
+            code: job.failure.as_ref().map(|failure| failure.code),
         },
     )
 }
@@ -158,7 +177,7 @@ pub fn test(webhook: WebhookId, at: UnixMs) -> serde_json::Value {
     )
 }
 
-fn written(topic: Topic, at: UnixMs, data: Data<'_>) -> serde_json::Value {
+fn written(topic: Topic, at: UnixMs, data: Data) -> serde_json::Value {
     let timestamp = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
     serde_json::json!(Payload {
         topic,

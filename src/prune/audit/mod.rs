@@ -7,6 +7,7 @@
 pub mod gates;
 pub mod sample;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Places;
@@ -26,7 +27,7 @@ use gates::Pair;
 use sample::Sampled;
 
 /// What an audit found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditReport {
     /// Units that were scored exactly.
     pub units: usize,
@@ -49,7 +50,7 @@ pub struct AuditReport {
 }
 
 /// The same within one group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupAudit {
     /// The group's name in the graph.
     pub group: String,

@@ -1,12 +1,13 @@
 //! What a choice must respect besides its budget.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::{Code, Failure};
 
 /// Limits on what each group keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Constraints {
     /// Each group of neurons keeps a multiple of so many (1: any number). Kernels like multiples of 8 or

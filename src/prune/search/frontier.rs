@@ -8,6 +8,8 @@ use super::price::Price;
 use super::ranking::Ranking;
 use crate::model::cost::Cost;
 use crate::model::unit::UnitGroup;
+use crate::prune::failure::Failure;
+use crate::prune::recipe::{Metric, Target};
 use crate::prune::score::combine::UnitImportance;
 
 /// The document's name among the files of a result.
@@ -23,8 +25,29 @@ pub struct Frontier {
     pub macs: u64,
     /// Parameters of the whole model.
     pub parameters: u64,
+    /// MACs of the smallest model that the constraints allow; 0 in documents of older releases.
+    #[serde(default)]
+    pub smallest_macs: u64,
+    /// Parameters of the smallest model that the constraints allow; 0 in documents of older releases.
+    #[serde(default)]
+    pub smallest_parameters: u64,
     /// From the smallest model up.
     pub points: Vec<Point>,
+}
+
+impl Frontier {
+    /// Checks that the smallest model meets a target. A latency target is measured later and always passes.
+    ///
+    /// # Errors
+    /// Returns [`TargetUnreachable`](crate::prune::failure::Code::TargetUnreachable) with the smallest reachable target.
+    pub fn check(&self, target: &Target) -> Result<(), Failure> {
+        let (smallest, whole) = match target.metric {
+            Metric::Flops => (self.smallest_macs, self.macs),
+            Metric::Params => (self.smallest_parameters, self.parameters),
+            Metric::LatencyMs => return Ok(()),
+        };
+        super::within_reach(target, smallest, whole).map(|_| ())
+    }
 }
 
 /// The best choice at one target.
@@ -80,6 +103,8 @@ pub fn frontier(
     Frontier {
         macs: whole,
         parameters: parameters.macs(groups.iter().map(|group| group.width)),
+        smallest_macs: super::least(groups, macs, constraints),
+        smallest_parameters: parameters.macs(groups.iter().map(|group| constraints.least(group))),
         points: points.collect(),
     }
 }

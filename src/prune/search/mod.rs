@@ -107,8 +107,8 @@ pub fn choose(
 
 /// What the cut model may cost: the asked share of the whole model, never more.
 #[must_use]
-pub fn budget(groups: &[UnitGroup], price: &Price, keep: f64) -> u64 {
-    (price.whole(groups) as f64 * keep).floor() as u64
+pub fn budget(whole: u64, keep: f64) -> u64 {
+    (whole as f64 * keep).floor() as u64
 }
 
 /// Picks the units with the largest sum of importances among the sets that the constraints allow and that
@@ -168,20 +168,27 @@ pub fn reachable_budget(
     target: &Target,
     constraints: &Constraints,
 ) -> Result<u64, Failure> {
-    let budget = budget(groups, price, target.keep);
-    let smallest = least(groups, price, constraints);
+    within_reach(
+        target,
+        least(groups, price, constraints),
+        price.whole(groups),
+    )
+}
+
+/// The budget of a target for a model that costs `whole`, if the smallest pruned model fits into it.
+///
+/// # Errors
+/// Returns [`Code::TargetUnreachable`] with the smallest reachable target.
+pub(super) fn within_reach(target: &Target, smallest: u64, whole: u64) -> Result<u64, Failure> {
+    let budget = budget(whole, target.keep);
     if budget < smallest {
-        // Rounded up, so that the figure itself can be asked for.
-        let least = (percent(smallest, price.whole(groups)) * 100.0).ceil() / 100.0;
-        let what = match smallest > price.fixed() {
-            true => "with every unit gone that the constraints let go",
-            false => "with every unit gone",
-        };
+        // Rounded up, so that the figure itself is a reachable target.
+        let least = (percent(smallest, whole) * 100.0).ceil() / 100.0;
         return Err(Failure::new(
             Code::TargetUnreachable,
             format!(
-                "keeping {:.4}% cannot be reached: {what} the model still has {least:.2}% of its {}; \
-                 ask for {least:.2}% or more",
+                "keeping {:.4}% is unreachable: the smallest model that the constraints allow has {least:.2}% of the {}; \
+                 set the target to {least:.2}% or more",
                 target.keep * 100.0,
                 target.metric.noun()
             ),

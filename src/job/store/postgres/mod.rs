@@ -130,8 +130,9 @@ impl JobStore for Sessions {
         if let Some(tenant) = scope.tenant() {
             query.push(" AND tenant = ").push_bind(tenant);
         }
-        if let Some(state) = filter.state {
-            query.push(" AND state = ").push_bind(state.as_str());
+        if !filter.states.is_empty() {
+            let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+            query.push(" AND state = ANY(").push_bind(states).push(")");
         }
         if let Some(model) = &filter.model {
             query.push(" AND model_uri = ").push_bind(model);

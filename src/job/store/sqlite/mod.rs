@@ -193,13 +193,15 @@ impl JobStore for SqliteFile {
         before: Option<JobId>,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), StoreError> {
+        let states = (!filter.states.is_empty()).then(|| column::json(&filter.states));
+        let states = states.transpose()?;
         let rows = sqlx::query(
             "SELECT * FROM jobs
-             WHERE (?7 IS NULL OR tenant = ?7) AND (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR model_uri = ?2) AND (?5 IS NULL OR id < ?5)
+             WHERE (?7 IS NULL OR tenant = ?7) AND (?1 IS NULL OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR model_uri = ?2) AND (?5 IS NULL OR id < ?5)
                AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ?3 AND value = ?4))
              ORDER BY id DESC LIMIT ?6",
         )
-        .bind(filter.state.map(|state| state.as_str()))
+        .bind(states)
         .bind(&filter.model)
         .bind(filter.label.as_ref().map(|(key, _)| key))
         .bind(filter.label.as_ref().map(|(_, value)| value))
