@@ -20,7 +20,7 @@ use crate::model::mask::Masks;
 use crate::model::nn::meter;
 
 /// Variants in one stack at most: bounds the memory of the sampled features that a lane holds.
-pub const MOST_VARIANTS: usize = 32;
+pub const MAX_VARIANTS: usize = 32;
 
 /// Units of one block that are to be scored.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ fn variants_at_once(teacher: &Teacher<'_>) -> usize {
         .map(|batch| batch.len() * batch.length())
         .sum();
     let mean = tokens.div_ceil(teacher.batches.len().max(1)).max(1);
-    (STACKED_TOKENS / mean).clamp(1, MOST_VARIANTS)
+    (STACKED_TOKENS / mean).clamp(1, MAX_VARIANTS)
 }
 
 fn seam(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Seam> {

@@ -28,7 +28,7 @@ use crate::model::differentiable::Differentiable;
 use crate::prune::verify::metric::spearman;
 use piece::Piece;
 pub use piece::TRACED_TOKENS;
-pub use probe::MOST_TERMS;
+pub use probe::MAX_TERMS;
 use tally::Tally;
 
 /// Probes that go together; the reliability is looked at after each round.

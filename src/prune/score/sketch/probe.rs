@@ -19,7 +19,7 @@ use crate::prune::score::teacher::Teacher;
 const RANK: usize = 8;
 
 /// Terms of all examples together at most: bounds the cost where examples are many.
-pub const MOST_TERMS: usize = 256;
+pub const MAX_TERMS: usize = 256;
 
 /// Keeps these draws apart from those of examples and token rows, which have the same seed.
 const FIRST_STREAM: u64 = 1 << 32;
@@ -47,7 +47,7 @@ impl<'a> Source<'a> {
             }
             first += batch.len();
         }
-        let rank = (MOST_TERMS / first.max(1)).clamp(1, RANK);
+        let rank = (MAX_TERMS / first.max(1)).clamp(1, RANK);
         Ok(Self {
             teacher,
             examples,
