@@ -108,8 +108,8 @@ impl Piece {
         Ok(totals)
     }
 
-    /// Returns the cotangents of some probes on a block's output. Each cotangent `c` goes back through the normalization
-    /// of its sampled row: `(c - <c, f> f) / ||F||`.
+    /// Returns the cotangents of some probes on a block's output. Each cotangent `c` goes back through the
+    /// normalization of its sampled row: `(c - <c, f> f) / ||F||`.
     fn enter(
         &self,
         teacher: &Teacher<'_>,
