@@ -2,7 +2,7 @@
 
 /// Number of standard errors by which the accuracy must be below that of the majority class before a hint is given.
 /// Such a low accuracy is not explained by chance.
-const FAR: f64 = 3.0;
+const MIN_STANDARD_ERRORS: f64 = 3.0;
 
 /// Maximum number of classes. With more classes, the pairs of classes are not compared.
 const MAX_CLASSES: usize = 1_000;
@@ -19,17 +19,17 @@ pub fn hint(labels: &[String], truth: &[usize], answers: &[usize]) -> Option<Str
     let right: usize = (0..labels.len()).map(|class| counts[class][class]).sum();
     let accuracy = right as f64 / rows.max(1.0);
     let error = (accuracy * (1.0 - accuracy) / rows.max(1.0)).sqrt();
-    let commonest = counts
+    let majority = counts
         .iter()
         .map(|answers| answers.iter().sum::<usize>())
         .max()?;
-    let commonest = commonest as f64 / rows.max(1.0);
-    if accuracy + FAR * error >= commonest {
+    let majority = majority as f64 / rows.max(1.0);
+    if accuracy + MIN_STANDARD_ERRORS * error >= majority {
         return None;
     }
     let below = format!(
         "The accuracy of the original, {accuracy:.3}, is far below that of always predicting the majority class, \
-         {commonest:.3}."
+         {majority:.3}."
     );
     let (order, matched) = best_order(&counts);
     let reordered = matched as f64 / rows.max(1.0);
@@ -38,7 +38,7 @@ pub fn hint(labels: &[String], truth: &[usize], answers: &[usize]) -> Option<Str
         .map(|class| format!("\"{}\" as \"{}\"", labels[class], labels[order[class]]))
         .take(4)
         .collect();
-    Some(match reordered > commonest && !moved.is_empty() {
+    Some(match reordered > majority && !moved.is_empty() {
         true => format!(
             "{below} It predicts rows with label {}, so the labels of the data seem to be in another order than id2label \
              in config.json. In the order of the predictions, the accuracy is {reordered:.3}.",
