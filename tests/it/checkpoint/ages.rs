@@ -111,7 +111,7 @@ fn the_class_that_wrote_a_checkpoint_decides_its_task() {
         refused(
             folder.path(),
             Code::UnsupportedModel,
-            &[class, "supported are BertForSequenceClassification"],
+            &[class, "supported classes: BertForSequenceClassification"],
         );
     }
     with_config(folder.path(), "architectures", json!("BertModel"));
