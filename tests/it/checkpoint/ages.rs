@@ -136,7 +136,7 @@ fn pruned_heads_beside_full_weights() {
         &[
             "pruned_heads",
             "layer 1",
-            "has 24 rows of 12",
+            "has 24 rows instead of 12",
             "remove pruned_heads",
         ],
     );
