@@ -1,6 +1,6 @@
 //! The building blocks of the graphs, on f32 candle tensors.
 //!
-//! On the CPU each one runs as a [kernel](kernel) of this crate. On other devices it uses candle's own operations.
+//! On the CPU each one runs as a [`kernel`] of this crate. On other devices it uses candle's own operations.
 
 pub mod activation;
 pub mod attention;
