@@ -186,7 +186,7 @@ fn answers_in_another_order_get_a_hint() {
     let truth = vec![0; 100];
     let said = hint(&three, &truth, &[1; 100]).unwrap();
     assert!(
-        said.contains("\"a\" as \"b\"") || said.contains("mean what id2label"),
+        said.contains("\"a\" as \"b\"") || said.contains("meaning of id2label"),
         "{said}"
     );
 }

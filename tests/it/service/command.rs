@@ -56,7 +56,7 @@ fn exit_codes_tell_what_happened() {
         ("60", 2, "no % sign"),
         ("0%", 2, "between 0% and 100%"),
         ("100%", 2, "KEEP"),
-        ("0.01%", 3, "ask for"),
+        ("0.01%", 3, "or more"),
     ] {
         let ended = run(&mut prune(&folder, target, "out"));
         let said = text(&ended.stderr);
