@@ -159,8 +159,8 @@ impl Record {
         }
     }
 
-    /// A worker takes up what it claimed without hearing so: no attempt begins, the lease begins anew. `None` when it is
-    /// not the worker's.
+    /// A worker takes up what it claimed without hearing so: no attempt begins, the lease begins anew. `None` when it
+    /// is not the worker's.
     pub fn reclaim(&mut self, worker: &str, lease_ms: i64, now: UnixMs) -> Option<Lease> {
         let hold = self.hold.as_mut().filter(|hold| hold.worker == worker)?;
         hold.until = now + lease_ms;

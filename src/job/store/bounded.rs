@@ -1,7 +1,7 @@
 //! A limit on every call of a store: whoever asks hears within it, whatever becomes of the connection.
 //!
-//! In: a store. Out: the same store, whose calls end in time. The calls are listed once, below: the list makes
-//! both the store and [`Call`], so that no call is without a limit, and says of each transaction what it does when it is made
+//! In: a store. Out: the same store, whose calls end in time. The calls are listed once, below: the list makes both the
+//! store and [`Call`], so that no call is without a limit, and says of each transaction what it does when it is made
 //! once more because its first answer was lost.
 
 use std::time::Duration;

@@ -217,13 +217,14 @@ pub trait JobStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError>;
 
-    /// Takes the first job in the queue of the claimer's device, or one whose lease has run out: by
-    /// priority, then by rank, passing over queued jobs of tenants that run as many as they may. Jobs found past their deadline, past their attempts, or with a cancel request
-    /// and a dead worker are ended on the way. `None` when nothing is to be done.
+    /// Takes the first job in the queue of the claimer's device, or one whose lease has run out: by priority, then by
+    /// rank, passing over queued jobs of tenants that run as many as they may. Jobs found past their deadline, past
+    /// their attempts, or with a cancel request and a dead worker are ended on the way. `None` when nothing is to be
+    /// done.
     async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
 
-    /// What this claimer holds, its lease begun anew: for a claimer that did not hear the answer to its claim. A claimer
-    /// has one job at a time, and a name that nobody else has.
+    /// What this claimer holds, its lease begun anew: for a claimer that did not hear the answer to its claim. A
+    /// claimer has one job at a time, and a name that nobody else has.
     async fn claimed(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
 
     /// Whether [`claim`](Self::claim) would find something now. Changes nothing.

@@ -1,5 +1,5 @@
-//! What becomes of a delivery after a try, and when the next is due: the times that Standard Webhooks recommends, each moved a little, so
-//! that receivers which failed together are not asked together.
+//! What becomes of a delivery after a try, and when the next is due: the times that Standard Webhooks recommends, each
+//! moved a little, so that receivers which failed together are not asked together.
 
 use super::{DeliveryState, Tried};
 

@@ -183,8 +183,8 @@ impl Doubts {
 }
 
 impl Heed for Sessions {
-    /// After a call that was not answered, or that met a database which takes no changes, every session is in doubt: it may
-    /// stand still like the one that was asked, or stay read-only when the database no longer is.
+    /// After a call that was not answered, or that met a database which takes no changes, every session is in doubt: it
+    /// may stand still like the one that was asked, or stay read-only when the database no longer is.
     fn heed(&self, error: &StoreError) {
         let why = match error {
             StoreError::Unanswered(_) | StoreError::ReadOnly(_) => return self.doubts.raise(),
@@ -243,9 +243,9 @@ fn is_starting(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether two connections share sessions: asked in turns, one of them meets the other's, or not its own again. A pooler in
-/// transaction mode gives each transaction whatever session is free, and what is prepared, set or locked in one is not there
-/// for the next.
+/// Whether two connections share sessions: asked in turns, one of them meets the other's, or not its own again. A
+/// pooler in transaction mode gives each transaction whatever session is free, and what is prepared, set or locked in
+/// one is not there for the next.
 async fn are_shared(first: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, String> {
     let compared = async {
         let mut second = PgConnection::connect_with(options).await?;
