@@ -175,7 +175,7 @@ fn submit_wait_and_download_speak_to_any_server() {
         &server.url,
         "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10",
     ]));
-    assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("there is no job"));
+    assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("not found"));
     let nobody = run(optin().args(["status", "--server", "http://127.0.0.1:9", &id]));
     assert!(nobody.status.code() == Some(1) && text(&nobody.stderr).contains("cannot be reached"));
 }

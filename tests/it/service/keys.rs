@@ -81,7 +81,7 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
         }
         text(&run(&mut command).stderr)
     };
-    assert!(status(Some(key)).contains("there is no job"));
+    assert!(status(Some(key)).contains("not found"));
     assert!(status(None).contains("show a valid API key"));
     let changed = key.replace(id, &id.chars().rev().collect::<String>());
     assert!(status(Some(&changed)).contains("show a valid API key"));

@@ -24,7 +24,7 @@ async fn a_recipe_is_pinned_to_commits() {
     let mut twisted = house.recipe();
     twisted.model.uri = house.recipe().calibration.source.uri;
     let failure = house.sources.pin(twisted).await.unwrap_err();
-    assert!(failure.detail.contains("is a data file"), "{failure:?}");
+    assert!(failure.detail.contains("is a dataset"), "{failure:?}");
 }
 
 #[tokio::test]
@@ -179,7 +179,11 @@ async fn an_answer_that_is_no_listing_is_told_as_one() {
     assert_says(
         &failure,
         Code::SourceMismatch,
-        &["hf://org/model@v1", "no listing", "--hub-endpoint"],
+        &[
+            "hf://org/model@v1",
+            "not a repository listing",
+            "--hub-endpoint",
+        ],
     );
     house.hub.fault(LISTING, Fault::Busy);
     let failure = house.sources.pin(house.recipe()).await.unwrap_err();

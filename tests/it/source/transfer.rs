@@ -49,7 +49,7 @@ async fn a_listing_that_stalls_or_drips_ends() {
     drips.hub.fault(LISTING, Fault::Slow);
     for (house, word) in [
         (stalls, "fewer than 1000 bytes arrived within 0.5 s"),
-        (drips, "its listing did not arrive within 0.6 s"),
+        (drips, "the listing did not arrive within 0.6 s"),
     ] {
         let failure = in_time(&house).await;
         let words = ["the hub at 127.0.0.1", "hf://org/model@v1", word];

@@ -60,7 +60,7 @@ async fn the_intake_looks_before_a_job_is_accepted() {
     .await;
     refused(
         |recipe, _| recipe.model.uri = "gs://bucket/model".into(),
-        "no source that this release reads",
+        "unsupported source",
     )
     .await;
 }
