@@ -92,9 +92,7 @@ async fn what_is_not_there_or_not_ours_is_told_with_the_remedy() {
     assert!(
         failure.code == Code::SourceUnavailable
             && failure.code.retryable()
-            && failure
-                .detail
-                .contains("no connection to 127.0.0.1:9 can be made"),
+            && failure.detail.contains("could not connect to 127.0.0.1:9"),
         "{failure:?}"
     );
     let none = Sources::new(Roots::default()).pin(house.recipe()).await;
