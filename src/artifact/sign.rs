@@ -53,7 +53,7 @@ impl SigningKey {
         match fs::read(path) {
             Ok(bytes) => bytes.try_into().map(Self).map_err(|_| {
                 let text = format!(
-                    "{} is not a signing key of {KEY_BYTES} bytes; remove the file, and a new key is created",
+                    "{} is not a signing key of {KEY_BYTES} bytes; remove it to create a new key",
                     path.display()
                 );
                 std::io::Error::new(ErrorKind::InvalidData, text)

@@ -145,7 +145,7 @@ async fn a_repository_that_is_no_model_is_told_what_it_is() {
         (
             &[("a/config.json", b"{}"), ("a/model.safetensors", b"x")],
             Code::SourceNotFound,
-            "a/ in it is",
+            "subfolder a/ is",
         ),
     ] {
         let house = House::new(files).await;
