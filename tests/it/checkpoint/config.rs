@@ -19,7 +19,7 @@ fn a_folder_that_is_not_there() {
     refused(
         Path::new("/nonexistent/model"),
         Code::SourceNotFound,
-        &["/nonexistent/model", "not there"],
+        &["/nonexistent/model", "not found"],
     );
 }
 
@@ -42,7 +42,7 @@ fn a_config_that_is_no_object() {
         refused(
             folder.path(),
             Code::InvalidCheckpoint,
-            &["config.json", "no JSON object"],
+            &["config.json", "not a valid JSON object"],
         );
     }
 }
@@ -182,6 +182,6 @@ fn a_head_of_another_size_without_labels_in_the_config_is_told_the_key_to_write(
     refused(
         folder.path(),
         Code::InvalidCheckpoint,
-        &["[1, 24]", "config.json asks for [3, 24]"],
+        &["[1, 24]", "config.json requires [3, 24]"],
     );
 }

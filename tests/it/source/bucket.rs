@@ -124,7 +124,7 @@ async fn a_bucket_that_brings_next_to_nothing_is_left() {
     };
     for (ill, words) in [
         (Ill::Stalls, "fewer than 1000 bytes arrived within 0.5 s"),
-        (Ill::Silent, "did not answer in time"),
+        (Ill::Silent, "did not respond in time"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let options = ill_bucket::bucket(ill).await;

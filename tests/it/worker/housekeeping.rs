@@ -55,7 +55,7 @@ async fn the_intake_looks_before_a_job_is_accepted() {
     .await;
     refused(
         |recipe, house| recipe.model.uri = house.uri(""),
-        "model/ in it is: name that folder",
+        "subfolder model/ is; name that folder",
     )
     .await;
     refused(
