@@ -1,4 +1,4 @@
-//! `optin openapi`: the contract.
+//! `optin openapi`: prints the OpenAPI document.
 
 use clap::Args;
 

@@ -177,7 +177,10 @@ fn submit_wait_and_download_speak_to_any_server() {
     ]));
     assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("not found"));
     let nobody = run(optin().args(["status", "--server", "http://127.0.0.1:9", &id]));
-    assert!(nobody.status.code() == Some(1) && text(&nobody.stderr).contains("cannot be reached"));
+    assert!(
+        nobody.status.code() == Some(1)
+            && text(&nobody.stderr).contains("could not connect to the server")
+    );
 }
 
 #[test]

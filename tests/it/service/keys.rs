@@ -87,7 +87,7 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
     assert!(status(Some(&changed)).contains("show a valid API key"));
     let busy = run(keys(&data).arg("list"));
     assert!(
-        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through that"),
+        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through its API"),
         "{}",
         text(&busy.stderr)
     );
@@ -114,7 +114,7 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
     assert!(text(&run(keys(&data).arg("list")).stdout).contains("revoked"));
     let unknown = run(keys(&data).args(["revoke", &"0".repeat(32)]));
     assert!(
-        text(&unknown.stderr).contains("there is no key"),
+        text(&unknown.stderr).contains("not found"),
         "{}",
         text(&unknown.stderr)
     );
