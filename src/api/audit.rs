@@ -21,7 +21,7 @@ pub(crate) struct Page {
     #[serde(default = "hundred")]
     limit: usize,
     /// `next_before` of the previous page.
-    #[param(minimum = 1, maximum = 4_294_967_295_u32)]
+    #[param(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
     before: Option<u32>,
 }
 

@@ -36,7 +36,7 @@ const BATCH: usize = 100;
 #[into_params(parameter_in = Query)]
 pub(crate) struct After {
     /// Only events after this sequence number.
-    #[param(minimum = 0, default = 0)]
+    #[param(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64, default = 0)]
     #[serde(default)]
     after: u32,
     /// Events per page.
@@ -103,7 +103,7 @@ pub(crate) async fn list(
 #[into_params(parameter_in = Query)]
 pub(crate) struct Since {
     /// Only events after this sequence number. `Last-Event-ID` takes precedence.
-    #[param(minimum = 0, default = 0)]
+    #[param(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64, default = 0)]
     #[serde(default)]
     after: u32,
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::AppState;
 use super::problem::{Problem, ProblemCode};
-use super::worker_face::page;
+use super::worker_routes::page;
 use crate::artifact::store::PROBE_LIMIT;
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulses;
@@ -27,7 +27,7 @@ pub(crate) async fn livez(State(state): State<AppState>) -> Result<&'static str,
 
 /// Checks that no background task hangs. A restart is the only remedy.
 pub(super) fn alive(pulses: &Pulses) -> Result<&'static str, Problem> {
-    let hanging = pulses.standing();
+    let hanging = pulses.hanging();
     if hanging.is_empty() {
         return Ok("ok\n");
     }

@@ -17,8 +17,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::access::Operations;
 use super::guard::{Guard, guard};
 use super::limits::Meter;
-use super::patience::patience;
 use super::problem::{Logged, Problem, ProblemCode};
+use super::timeout::timeout;
 use super::{
     AppState, artifacts, audit, blobs, capabilities, document, events, frontier, health, jobs,
     keys, measure, uploads, webhooks,
@@ -111,7 +111,7 @@ pub fn router(state: AppState) -> Router {
     };
     routes
         .route_layer(middleware::from_fn_with_state(guarding, guard))
-        .route_layer(middleware::from_fn_with_state(meter, patience))
+        .route_layer(middleware::from_fn_with_state(meter, timeout))
         .route(
             "/openapi.json",
             routing::get(move || async move { Json(json) }),

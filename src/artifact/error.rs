@@ -53,7 +53,7 @@ impl ArtifactError {
     /// Returns the error message for clients. The error texts of libraries are only for the operator, so they are
     /// left out.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn public_message(&self) -> String {
         match self {
             Self::Failed(_) => {
                 "the artifact store failed; see the service's log for the reason".to_owned()

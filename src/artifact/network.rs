@@ -56,7 +56,7 @@ impl Trouble {
 
 /// Returns a message about a failed request to this host.
 #[must_use]
-pub fn told(error: &(dyn Error + 'static), host: &str) -> String {
+pub fn describe(error: &(dyn Error + 'static), host: &str) -> String {
     let trouble = Trouble::of(error);
     trouble.map_or_else(
         || format!("the request to {host} failed"),

@@ -301,6 +301,6 @@ fn unreachable(base: &str, error: &reqwest::Error) -> Exit {
     let host = Url::parse(base).map_or_else(|_| base.to_owned(), |url| network::host(&url));
     Exit::Broken(format!(
         "could not connect to the server at {base}: {}",
-        network::told(error, &host)
+        network::describe(error, &host)
     ))
 }

@@ -221,6 +221,6 @@ async fn get(url: &str) -> Result<u16, String> {
     let url: Url = url.parse().map_err(|_| "invalid URL".to_owned())?;
     let host = network::host(&url);
     let answer = client.get(url).send().await;
-    let answer = answer.map_err(|error| network::told(&error, &host))?;
+    let answer = answer.map_err(|error| network::describe(&error, &host))?;
     Ok(answer.status().as_u16())
 }

@@ -84,26 +84,26 @@ pub(super) fn audit(report: &AuditReport) -> String {
         gate(
             "Spearman correlation",
             format!("{:.4}", report.spearman),
-            format!("at least {}", gates::LEAST_SPEARMAN),
-            report.spearman >= gates::LEAST_SPEARMAN,
+            format!("at least {}", gates::MIN_SPEARMAN),
+            report.spearman >= gates::MIN_SPEARMAN,
         ),
         gate(
             "overlap of selected units",
             format!("{:.4}", report.overlap),
-            format!("at least {}", gates::LEAST_OVERLAP),
-            report.overlap >= gates::LEAST_OVERLAP,
+            format!("at least {}", gates::MIN_OVERLAP),
+            report.overlap >= gates::MIN_OVERLAP,
         ),
         gate(
             "median of sketched / exact",
             format!("{:.4}", report.median_ratio),
-            format!("1 ± {}", gates::MOST_BIAS),
-            bias <= gates::MOST_BIAS,
+            format!("1 ± {}", gates::MAX_BIAS),
+            bias <= gates::MAX_BIAS,
         ),
         gate(
             "share of importance lost",
             format!("{:.4}", report.regret),
-            format!("at most {}", gates::MOST_REGRET),
-            report.regret <= gates::MOST_REGRET,
+            format!("at most {}", gates::MAX_REGRET),
+            report.regret <= gates::MAX_REGRET,
         ),
     ];
     let groups = report.groups.iter().map(|group| {

@@ -10,7 +10,7 @@ use super::crew::{Crew, Signals};
 use super::exit::Exit;
 use super::service::interrupted;
 use super::stores::{Database, open_artifacts};
-use crate::api::{Connections, serve, worker_face};
+use crate::api::{Connections, serve, worker_routes};
 use crate::artifact::health::Health;
 use crate::config::storage::StorageFlags;
 use crate::config::telemetry::TelemetryFlags;
@@ -67,7 +67,7 @@ async fn work(command: &WorkerCommand) -> Result<(), Exit> {
         let listener = listener
             .map_err(|error| Exit::Broken(format!("could not listen on {address}: {error}")))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let face = worker_face(database.jobs(), health, signals.pulses.clone(), metrics);
+        let face = worker_routes(database.jobs(), health, signals.pulses.clone(), metrics);
         tokio::spawn(serve(listener, face, OBSERVERS, signals.stop.clone()));
         ::tracing::info!(%url, "listening");
     }

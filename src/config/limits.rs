@@ -13,7 +13,7 @@ use crate::job::queue::Quota;
 #[command(next_help_heading = "Limits")]
 pub struct LimitFlags {
     /// Maximum number of queued jobs per tenant
-    #[arg(long, env = "OPTIN_MAX_QUEUED", value_name = "JOBS", default_value_t = Quota::default().most_queued, value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, env = "OPTIN_MAX_QUEUED", value_name = "JOBS", default_value_t = Quota::default().max_queued, value_parser = clap::value_parser!(i64).range(1..))]
     pub max_queued: i64,
     /// Maximum request rate per client, in requests per second
     ///
@@ -93,7 +93,7 @@ impl LimitFlags {
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {
-            most_queued: self.max_queued,
+            max_queued: self.max_queued,
             ..Quota::default()
         }
     }

@@ -117,7 +117,7 @@ impl WorkerFlags {
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {
-            most_running: self.max_running.unwrap_or(i64::MAX),
+            max_running: self.max_running.unwrap_or(i64::MAX),
             ..Quota::default()
         }
     }

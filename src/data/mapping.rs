@@ -10,6 +10,7 @@ use super::table::Table;
 /// The columns of a data file that are read. A column that is `None` is found by common column names. A column is given
 /// by its name or by its number, from 0. If all given columns are numbers, the file has no header row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
     /// Column of the text, or of the first text of a pair.
     pub text: Option<String>,

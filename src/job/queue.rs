@@ -47,16 +47,16 @@ pub const PRIORITIES: std::ops::RangeInclusive<i64> = -100..=100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Maximum number of queued jobs.
-    pub most_queued: i64,
+    pub max_queued: i64,
     /// Maximum number of running jobs. It is checked at each claim, so that a change takes effect at once.
-    pub most_running: i64,
+    pub max_running: i64,
 }
 
 impl Default for Quota {
     fn default() -> Self {
         Self {
-            most_queued: 10_000,
-            most_running: i64::MAX,
+            max_queued: 10_000,
+            max_running: i64::MAX,
         }
     }
 }

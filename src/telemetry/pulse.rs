@@ -46,11 +46,11 @@ impl Pulses {
 
     /// Returns the names of the loops that hang.
     #[must_use]
-    pub fn standing(&self) -> Vec<String> {
+    pub fn hanging(&self) -> Vec<String> {
         let watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = watched
+        let hanging = watched
             .iter()
             .filter(|loop_| loop_.pulse.age() > loop_.limit);
-        standing.map(|loop_| loop_.name.clone()).collect()
+        hanging.map(|loop_| loop_.name.clone()).collect()
     }
 }

@@ -98,7 +98,7 @@ impl Worker {
         let report = self
             .prune_on_thread(job, sources.places.clone(), Arc::clone(reporter))
             .await
-            .map_err(|failure| sources.told(failure))?;
+            .map_err(|failure| sources.name_sources(failure))?;
         reporter.stage(Stage::Publishing);
         let stored = self.store_files(lease, &out, reporter);
         let manifest = cancel::on_stop(reporter.as_ref(), stored)

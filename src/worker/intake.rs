@@ -93,6 +93,6 @@ impl Intake for LocalIntake {
         estimate
             .await
             .map_err(|error| internal(error.to_string()))?
-            .map_err(|failure| fetched.told(failure))
+            .map_err(|failure| fetched.name_sources(failure))
     }
 }

@@ -132,7 +132,7 @@ impl From<ArtifactError> for Failure {
             | ArtifactError::Stalled(..)
             | ArtifactError::Late { .. } => {
                 tracing::error!(%error, "the artifact store failed");
-                Self::new(Code::StorageUnavailable, error.told())
+                Self::new(Code::StorageUnavailable, error.public_message())
             }
             _ => Self::new(Code::StorageError, error.to_string()),
         }

@@ -6,6 +6,7 @@ mod disk;
 mod fleet;
 mod keys;
 mod kill;
+mod log;
 mod process;
 mod resolve;
 mod sources;

@@ -4,6 +4,7 @@
 
 mod defaults;
 pub(super) mod enumeration;
+mod parameters;
 mod responses;
 pub(super) mod schema;
 pub(super) mod security;
@@ -25,7 +26,8 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
         description = "Prunes trained networks in one shot, without retraining (OPTIN, ICLR 2024).\n\n\
                        Create a job that names a model, a calibration dataset and the fraction of the FLOPs to keep. \
                        Poll the job or stream its events. Then download the pruned checkpoint, which opens in transformers.\n\n\
-                       Times are RFC 3339 in UTC. Errors are RFC 9457 problems with a `code` from a closed list.",
+                       Times are RFC 3339 in UTC. Errors are RFC 9457 problems with a `code` from a closed list. \
+                       New releases may add fields to responses.",
         contact(name = "The maintainers of optin"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -53,6 +55,7 @@ pub(super) fn at(url: &str) -> Value {
     document.servers = Some(vec![Server::new(url)]);
     let mut document = serde_json::to_value(&document).unwrap_or_default();
     security::describe(&mut document);
+    parameters::describe(&mut document);
     responses::describe(&mut document);
     schema::add(&mut document);
     defaults::describe(&mut document);

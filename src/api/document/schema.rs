@@ -96,8 +96,11 @@ fn components(prefix: &str, name: &str, mut root: Value, known: &Value) -> Map<S
             .as_str()
             .unwrap_or_default();
         let to = to.trim_start_matches(COMPONENTS).to_owned();
-        if known[&to].is_null() {
-            found.insert(to, words(schema));
+        let schema = words(schema);
+        match &known[&to] {
+            Value::Null => _ = found.insert(to, schema),
+            // The same enum.
+            other => debug_assert_eq!(other["enum"], schema["enum"], "{to} is defined twice"),
         }
     }
     found.insert(name.to_owned(), root);

@@ -148,7 +148,7 @@ pub(crate) struct EvaluationBody {
 /// numbered from 0.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(as = Mapping)]
+#[schema(as = ColumnMapping)]
 pub(crate) struct MappingBody {
     /// Column of the text, or of the first text of a pair.
     pub(crate) text: Option<String>,

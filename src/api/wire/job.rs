@@ -216,7 +216,7 @@ fn waiting(job: &Job, outage: Option<&Outage>) -> Option<WaitingBody> {
     });
     let store = outage.map(|outage| WaitingBody {
         code: Code::StorageUnavailable.into(),
-        detail: outage.error.told(),
+        detail: outage.error.public_message(),
         since: rfc3339(outage.since_ms),
     });
     own.or(store)

@@ -32,7 +32,7 @@ pub const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// Reaction of a store to its failed calls.
 pub trait Heed: Send + Sync {
     /// Is called after each failed call.
-    fn heed(&self, _error: &StoreError) {}
+    fn observe(&self, _error: &StoreError) {}
 }
 
 /// A store whose calls have a timeout.
@@ -75,7 +75,7 @@ impl<S: Heed> Bounded<S> {
             )),
         };
         answer.map_err(|error| {
-            self.inner.heed(&error);
+            self.inner.observe(&error);
             match error {
                 // A call that only reads has changed nothing.
                 StoreError::Unanswered(why) if !call.writes() => StoreError::Unavailable(why),

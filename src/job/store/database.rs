@@ -103,7 +103,7 @@ impl Meaning {
 
     /// Converts the meaning to the error of the store.
     #[must_use]
-    pub fn told(self, why: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+    pub fn into_error(self, why: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
         match self {
             Self::Away | Self::Busy => StoreError::Unavailable(why),
             Self::ReadOnly => StoreError::ReadOnly(why),
@@ -138,6 +138,6 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::BeginFailed => Meaning::Away,
             _ => Meaning::Fault,
         };
-        meaning.told(Box::new(error))
+        meaning.into_error(Box::new(error))
     }
 }

@@ -53,6 +53,7 @@ pub struct NewWebhook {
 
 /// A topic that webhooks can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EventType")]
 pub enum Topic {
     /// A worker claimed a job.
     #[serde(rename = "job.started")]
@@ -125,41 +126,47 @@ pub struct Payload {
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Data {
-    /// Content of a message about a job.
-    Job {
-        /// Id of the job.
-        job: String,
-        /// State of the job.
-        state: State,
-        /// Number of attempts so far.
-        attempt: i64,
-        /// Labels of the job.
-        labels: BTreeMap<String, String>,
-        /// Code of the error that the job ended with: a `ProblemCode`.
-        #[schemars(with = "String")]
-        #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<Code>,
-    },
-    /// Content of a test message.
-    Test {
-        /// Id of the webhook.
-        webhook: String,
-    },
+    Job(JobData),
+    Test(TestData),
+}
+
+/// Content of a message about a job.
+#[derive(Serialize, JsonSchema)]
+struct JobData {
+    /// Id of the job.
+    job: String,
+    /// State of the job.
+    state: State,
+    /// Number of attempts so far.
+    attempt: i64,
+    /// Labels of the job.
+    labels: BTreeMap<String, String>,
+    /// Code of the error that the job ended with: a `ProblemCode`.
+    #[schemars(with = "String")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+}
+
+/// Content of a test message.
+#[derive(Serialize, JsonSchema)]
+struct TestData {
+    /// Id of the webhook.
+    webhook: String,
 }
 
 /// Returns the message body for a job.
 #[must_use]
-pub fn told_of(job: &Job, topic: Topic, at: UnixMs) -> serde_json::Value {
+pub fn message_about(job: &Job, topic: Topic, at: UnixMs) -> serde_json::Value {
     message(
         topic,
         at,
-        Data::Job {
+        Data::Job(JobData {
             job: job.id.to_string(),
             state: job.state,
             attempt: job.attempt,
             labels: job.labels.clone(),
             code: job.failure.as_ref().map(|failure| failure.code),
-        },
+        }),
     )
 }
 
@@ -169,9 +176,9 @@ pub fn test(webhook: WebhookId, at: UnixMs) -> serde_json::Value {
     message(
         Topic::Test,
         at,
-        Data::Test {
+        Data::Test(TestData {
             webhook: webhook.to_string(),
-        },
+        }),
     )
 }
 

@@ -1,13 +1,13 @@
 //! Metrics that show whether sketched scores select the same units as exact scores.
 
 /// Minimum rank correlation.
-pub const LEAST_SPEARMAN: f64 = 0.98;
+pub const MIN_SPEARMAN: f64 = 0.98;
 /// Minimum fraction of the selected units that exact scores select as well.
-pub const LEAST_OVERLAP: f64 = 0.95;
+pub const MIN_OVERLAP: f64 = 0.95;
 /// Maximum distance of the median ratio from 1.
-pub const MOST_BIAS: f64 = 0.05;
+pub const MAX_BIAS: f64 = 0.05;
 /// Maximum fraction of the importance that the selection may lose.
-pub const MOST_REGRET: f64 = 0.01;
+pub const MAX_REGRET: f64 = 0.01;
 
 /// A sampled unit with both of its importances.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,10 +39,10 @@ impl Gates {
     /// Whether all metrics are within their limits.
     #[must_use]
     pub fn hold(&self) -> bool {
-        self.spearman >= LEAST_SPEARMAN
-            && self.overlap >= LEAST_OVERLAP
-            && (self.median_ratio - 1.0).abs() <= MOST_BIAS
-            && self.regret <= MOST_REGRET
+        self.spearman >= MIN_SPEARMAN
+            && self.overlap >= MIN_OVERLAP
+            && (self.median_ratio - 1.0).abs() <= MAX_BIAS
+            && self.regret <= MAX_REGRET
     }
 }
 

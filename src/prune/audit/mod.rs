@@ -33,15 +33,15 @@ pub struct AuditReport {
     pub units: usize,
     /// How many of these units are next to the decision boundary.
     pub boundary: usize,
-    /// Spearman's correlation of the importances. The minimum is [`gates::LEAST_SPEARMAN`].
+    /// Spearman's correlation of the importances. The minimum is [`gates::MIN_SPEARMAN`].
     pub spearman: f64,
     /// Spearman's correlation of the manifold terms, and of the logits terms.
     pub spearman_of_terms: [f64; 2],
-    /// Fraction of the selected units that exact scores select as well. The minimum is [`gates::LEAST_OVERLAP`].
+    /// Fraction of the selected units that exact scores select as well. The minimum is [`gates::MIN_OVERLAP`].
     pub overlap: f64,
-    /// Median of sketched / exact importance. The maximum distance from 1 is [`gates::MOST_BIAS`].
+    /// Median of sketched / exact importance. The maximum distance from 1 is [`gates::MAX_BIAS`].
     pub median_ratio: f64,
-    /// Fraction of the exact importance that the selection loses. The maximum is [`gates::MOST_REGRET`].
+    /// Fraction of the exact importance that the selection loses. The maximum is [`gates::MAX_REGRET`].
     pub regret: f64,
     /// Whether all four metrics are within their limits.
     pub passed: bool,

@@ -174,6 +174,6 @@ pub fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<Strin
 fn describe(error: &reqwest::Error, host: &str) -> String {
     match network::cause::<NotPublic>(error) {
         Some(refused) => refused.to_string(),
-        None => network::told(error, host),
+        None => network::describe(error, host),
     }
 }

@@ -171,7 +171,8 @@ async fn write_body(
         let Some(chunk) = next else {
             return Ok(());
         };
-        let chunk = chunk.map_err(|error| Broken::Temporary(network::told(&error, &host), None))?;
+        let chunk =
+            chunk.map_err(|error| Broken::Temporary(network::describe(&error, &host), None))?;
         *total += chunk.len() as u64;
         if *total > limit {
             return Ok(());

@@ -43,7 +43,7 @@ impl Names {
 
     /// Replaces the cache paths in a failure by the names that users know.
     #[must_use]
-    pub fn told(&self, mut failure: Failure) -> Failure {
+    pub fn name_sources(&self, mut failure: Failure) -> Failure {
         for (path, name) in &self.0 {
             failure.detail = failure.detail.replace(&path.display().to_string(), name);
         }
@@ -57,7 +57,7 @@ impl Fetched {
     /// If the failure says that a source is unreadable, the source is removed from the cache, so that the next job
     /// fetches it again: it may have been damaged in transit or on this disk.
     #[must_use]
-    pub fn told(&self, failure: Failure) -> Failure {
+    pub fn name_sources(&self, failure: Failure) -> Failure {
         let blamed: Vec<&Held> = self
             .held
             .iter()
@@ -71,7 +71,7 @@ impl Fetched {
                 held.discard();
             }
         }
-        self.names.told(failure)
+        self.names.name_sources(failure)
     }
 }
 

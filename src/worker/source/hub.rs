@@ -186,7 +186,7 @@ impl Hub {
                 return Ok(Some(body.freeze()));
             };
             let chunk =
-                chunk.map_err(|error| self.unavailable(uri, &network::told(&error, &host)))?;
+                chunk.map_err(|error| self.unavailable(uri, &network::describe(&error, &host)))?;
             if body.len() + chunk.len() > MAX_LISTING_BYTES {
                 return Ok(None);
             }

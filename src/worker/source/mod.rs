@@ -146,7 +146,7 @@ impl Sources {
         opened
             .await
             .map_err(|error| Failure::new(Code::Internal, error.to_string()))?
-            .map_err(|failure| names.told(failure))
+            .map_err(|failure| names.name_sources(failure))
     }
 
     /// Pins the sources of a recipe: each hub revision becomes the commit that it names now, and each bucket source

@@ -56,7 +56,7 @@ impl Get {
             let response = timeout_at(deadline, request.send())
                 .await
                 .map_err(|_| Trouble::Late.at(&host))?
-                .map_err(|error| network::told(&error, &host))?;
+                .map_err(|error| network::describe(&error, &host))?;
             linked_bytes = linked_bytes.or_else(|| number(response.headers(), &LINKED_SIZE));
             let Some(next) = redirected(&response) else {
                 return Ok(Answer {

@@ -236,7 +236,7 @@ fn every_failure_of_a_database_has_its_meaning() {
     }
     // A fault of ours is told as such; everything else may be tried again.
     for meaning in Meaning::VARIANTS {
-        let told = meaning.told("why".into());
+        let told = meaning.into_error("why".into());
         assert_eq!(told.is_outage(), *meaning != Meaning::Fault, "{meaning:?}");
     }
 }

@@ -3,17 +3,7 @@
 use serde_json::Value;
 use std::process::{Command, Stdio};
 
-use super::process::{optin, run, text, until};
-
-/// A process that is killed when it is dropped.
-struct Running(std::process::Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use super::process::{Running, optin, run, text, until};
 
 fn keys(data: &std::path::Path) -> Command {
     let mut command = optin();
@@ -82,9 +72,9 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
         text(&run(&mut command).stderr)
     };
     assert!(status(Some(key)).contains("not found"));
-    assert!(status(None).contains("show a valid API key"));
+    assert!(status(None).contains("a valid API key is required"));
     let changed = key.replace(id, &id.chars().rev().collect::<String>());
-    assert!(status(Some(&changed)).contains("show a valid API key"));
+    assert!(status(Some(&changed)).contains("a valid API key is required"));
     let busy = run(keys(&data).arg("list"));
     assert!(
         busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through its API"),

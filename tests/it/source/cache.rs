@@ -73,7 +73,7 @@ async fn the_cache_makes_room_but_never_of_what_is_in_use() {
 async fn what_does_not_open_is_fetched_again() {
     let house = House::new(FILES).await;
     let told = |fetched: &Fetched, code, place: &Path| {
-        fetched.told(Failure::new(code, format!("{} is bad", place.display())))
+        fetched.name_sources(Failure::new(code, format!("{} is bad", place.display())))
     };
     let (weights, data) = ("model.safetensors", "train.tsv");
     let asked = |files: [&str; 2]| files.map(|file| house.asked_for(file));

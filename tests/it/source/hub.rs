@@ -164,7 +164,7 @@ async fn what_is_wrong_with_a_fetched_file_is_told_by_its_uri() {
         format!("{} is bad", path.display()),
     );
     assert_eq!(
-        fetched.told(failure).detail,
+        fetched.name_sources(failure).detail,
         "hf://org/model@v1/model.safetensors is bad"
     );
 }

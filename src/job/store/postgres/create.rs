@@ -24,9 +24,9 @@ pub(super) async fn create(
         return Ok(Created::Replayed(job));
     }
     let turn = queue::next_turn(connection, &job).await?;
-    if turn.waiting >= quota.most_queued {
+    if turn.waiting >= quota.max_queued {
         return Err(StoreError::QuotaExceeded {
-            most: quota.most_queued,
+            most: quota.max_queued,
         });
     }
     let mut record = Record::accept(job, turn.rank, now);

@@ -85,7 +85,7 @@ macro_rules! first {
 
 /// Returns whether the number of running jobs per tenant is limited.
 fn is_limited(claimer: &Claimer) -> bool {
-    claimer.quota.most_running < i64::MAX
+    claimer.quota.max_running < i64::MAX
 }
 
 /// Returns the first record that [is claimable](Record::is_claimable) for this claimer, locked, with the database time.
@@ -103,7 +103,7 @@ pub(super) async fn first_claimable(
             .await?;
         sqlx::query(first!(claimable!(limited)))
             .bind(claimer.device.as_str())
-            .bind(claimer.quota.most_running)
+            .bind(claimer.quota.max_running)
             .fetch_optional(connection)
     } else {
         sqlx::query(first!(claimable!()))
@@ -139,7 +139,7 @@ pub(super) async fn has_claimable(pool: &PgPool, claimer: &Claimer) -> Result<bo
             ")"
         ))
         .bind(claimer.device.as_str())
-        .bind(claimer.quota.most_running)
+        .bind(claimer.quota.max_running)
         .fetch_one(pool)
     } else {
         sqlx::query_scalar(concat!("SELECT EXISTS (SELECT 1 ", claimable!(), ")"))

@@ -194,7 +194,7 @@ impl Heed for Sessions {
     /// Makes all sessions suspect after a call without a response, or after one that found the database read-only:
     /// other sessions may hang as well, or stay read-only when the database no longer is. If no session is available,
     /// logs the reason.
-    fn heed(&self, error: &StoreError) {
+    fn observe(&self, error: &StoreError) {
         let why = match error {
             StoreError::Unanswered(_) | StoreError::ReadOnly(_) => {
                 return self.suspects.suspect_all();

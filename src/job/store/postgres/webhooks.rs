@@ -36,7 +36,7 @@ pub(super) async fn enqueue(
     .await?;
     for subscriber in subscribers {
         let webhook = subscriber.try_get::<Uuid, _>("id")?.into();
-        let body = webhook::told_of(job, topic, now);
+        let body = webhook::message_about(job, topic, now);
         insert(connection, webhook, topic, &body, now).await?;
     }
     Ok(())

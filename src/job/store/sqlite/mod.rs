@@ -163,9 +163,9 @@ impl JobStore for SqliteFile {
             }
         }
         let turn = queue::next_turn(&mut transaction, &job).await?;
-        if turn.waiting >= quota.most_queued {
+        if turn.waiting >= quota.max_queued {
             return Err(StoreError::QuotaExceeded {
-                most: quota.most_queued,
+                most: quota.max_queued,
             });
         }
         let mut record = Record::accept(job, turn.rank, now);

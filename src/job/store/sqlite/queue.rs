@@ -56,7 +56,7 @@ pub(super) async fn first_claimable(
     )
     .bind(now)
     .bind(claimer.device.as_str())
-    .bind(claimer.quota.most_running)
+    .bind(claimer.quota.max_running)
     .fetch_optional(connection)
     .await?;
     found.as_ref().map(row::read).transpose()

@@ -35,7 +35,7 @@ pub(super) async fn enqueue(
     .await?;
     for subscriber in subscribers {
         let webhook = id(subscriber.try_get("id")?)?;
-        let body = webhook::told_of(job, topic, now);
+        let body = webhook::message_about(job, topic, now);
         insert(connection, webhook, topic, &body, now).await?;
     }
     Ok(())

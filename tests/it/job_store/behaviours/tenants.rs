@@ -134,8 +134,8 @@ pub async fn each_device_has_its_queue(store: Store) {
 
 pub async fn quotas_hold(store: Store) {
     let quota = Quota {
-        most_queued: 2,
-        most_running: 1,
+        max_queued: 2,
+        max_running: 1,
     };
     for _ in 0..2 {
         store.create(job_of("a"), None, quota).await.unwrap();

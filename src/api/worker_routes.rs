@@ -14,7 +14,7 @@ use crate::job::store::JobStore;
 use crate::telemetry::pulse::Pulses;
 
 /// The routes `/livez`, `/readyz` and `/metrics`. They require no API key, so the address must not be public.
-pub fn worker_face(
+pub fn worker_routes(
     jobs: Arc<dyn JobStore>,
     health: Health,
     pulses: Pulses,

@@ -17,7 +17,7 @@ use super::problem::{Problem, ProblemCode};
 /// The route with long polls.
 const LONG_POLL: &str = "/v1/jobs/{id}";
 
-pub(super) async fn patience(
+pub(super) async fn timeout(
     State(meter): State<Arc<Meter>>,
     request: Request,
     next: Next,
