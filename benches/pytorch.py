@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 
-def torch_side(model, rows, length, rounds):
+def torch_side(model, rows, length, repeats):
     """What the child process does: one JSON object on its standard output."""
     import os
     import time
@@ -29,7 +29,7 @@ def torch_side(model, rows, length, rounds):
     )
     times = []
     with torch.inference_mode():
-        for _ in range(rounds + 1):
+        for _ in range(repeats + 1):
             start = time.perf_counter()
             logits = net(input_ids=ids).logits
             times.append((time.perf_counter() - start) * 1e3)
@@ -47,20 +47,20 @@ def main():
     parser.add_argument("--optin", default="target/release/optin")
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=5, help="forwards a turn")
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5, help="forwards a turn")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--torch-side", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.torch_side:
-        torch_side(arguments.model, arguments.rows, arguments.length, arguments.rounds)
+        torch_side(arguments.model, arguments.rows, arguments.length, arguments.repeats)
         return
     shape = ["--model", arguments.model]
-    for name in ("rows", "length", "rounds"):
+    for name in ("rows", "length", "repeats"):
         shape += [f"--{name}", str(getattr(arguments, name))]
     for threads in arguments.threads:
         ratios = []
-        for _ in range(arguments.turns):
+        for _ in range(arguments.rounds):
             ours = child(threads, [arguments.optin, "bench", "forward", "--json", *shape])
             theirs = child(threads, [sys.executable, __file__, "--torch-side", *shape])
             ratios.append(min(theirs["ms"]) / min(ours["ms"]))

@@ -104,9 +104,9 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         hub_token: None,
         cache_dir: None,
         cache_gib: 1,
-        most_running: None,
+        max_running: None,
         lease_seconds: 15,
-        journal_days: 7,
+        stage_cache_days: 7,
     };
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
     let free = tokio::net::TcpListener::bind(usual).await.is_ok();
@@ -118,7 +118,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let server = ServerFlags {
         listen,
         public_url: None,
-        webhooks_private: false,
+        allow_private_webhooks: false,
         keys: None,
         remote_devices: Vec::new(),
     };

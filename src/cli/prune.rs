@@ -22,7 +22,7 @@ pub(super) struct PruneCommand {
     out: PathBuf,
     /// Keep finished stages here, so that a run that was stopped goes on, and another target re-uses scores
     #[arg(long, value_name = "DIR")]
-    journal: Option<PathBuf>,
+    stage_cache: Option<PathBuf>,
     /// Print report.json instead of a table
     #[arg(long)]
     json: bool,
@@ -32,7 +32,7 @@ pub(super) struct PruneCommand {
 pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
     let recipe = command.recipe.recipe()?;
     let places = command.recipe.sources.places(command.out.clone())?;
-    let journal: Box<dyn Journal> = match &command.journal {
+    let journal: Box<dyn Journal> = match &command.stage_cache {
         Some(folder) => Box::new(FolderJournal::open(folder)?),
         None => Box::new(NoJournal),
     };

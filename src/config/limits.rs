@@ -12,8 +12,8 @@ use crate::job::queue::Quota;
 #[derive(Args, Clone, Debug)]
 pub struct LimitFlags {
     /// Jobs of one tenant that may wait at a time
-    #[arg(long, env = "OPTIN_MOST_QUEUED", value_name = "JOBS", default_value_t = Quota::default().most_queued, value_parser = clap::value_parser!(i64).range(1..))]
-    pub most_queued: i64,
+    #[arg(long, env = "OPTIN_MAX_QUEUED", value_name = "JOBS", default_value_t = Quota::default().most_queued, value_parser = clap::value_parser!(i64).range(1..))]
+    pub max_queued: i64,
     /// Requests a second of one API key, or of one address where nobody shows a key
     #[arg(
         long,
@@ -33,20 +33,20 @@ pub struct LimitFlags {
     /// Long polls and event streams of one caller at a time
     #[arg(
         long,
-        env = "OPTIN_MOST_READERS",
+        env = "OPTIN_MAX_READERS",
         value_name = "COUNT",
         default_value_t = 32
     )]
-    pub most_readers: usize,
+    pub max_readers: usize,
     /// Seconds within which a request is answered
-    #[arg(long, env = "OPTIN_REQUEST_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
-    pub request_seconds: u64,
+    #[arg(long, env = "OPTIN_REQUEST_TIMEOUT_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub request_timeout_seconds: u64,
     /// Connections at a time; others wait
-    #[arg(long, env = "OPTIN_MOST_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub most_connections: u32,
+    #[arg(long, env = "OPTIN_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: u32,
     /// Seconds within which a request's head must arrive
-    #[arg(long, env = "OPTIN_HEAD_SECONDS", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub head_seconds: u64,
+    #[arg(long, env = "OPTIN_HEADER_TIMEOUT_SECONDS", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub header_timeout_seconds: u64,
 }
 
 impl Default for LimitFlags {
@@ -68,8 +68,8 @@ impl LimitFlags {
         Limits {
             rate: self.rate,
             burst: self.burst,
-            readers: self.most_readers,
-            time: Duration::from_secs(self.request_seconds),
+            readers: self.max_readers,
+            time: Duration::from_secs(self.request_timeout_seconds),
         }
     }
 
@@ -77,8 +77,8 @@ impl LimitFlags {
     #[must_use]
     pub fn connections(&self) -> Connections {
         Connections {
-            most: self.most_connections as usize,
-            head: Duration::from_secs(self.head_seconds),
+            most: self.max_connections as usize,
+            head: Duration::from_secs(self.header_timeout_seconds),
         }
     }
 
@@ -86,7 +86,7 @@ impl LimitFlags {
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {
-            most_queued: self.most_queued,
+            most_queued: self.max_queued,
             ..Quota::default()
         }
     }

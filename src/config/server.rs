@@ -24,8 +24,8 @@ pub struct ServerFlags {
     #[arg(long, env = "OPTIN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
     /// Let webhooks lead to private addresses and over plain HTTP: for a closed network, never for the internet
-    #[arg(long, env = "OPTIN_WEBHOOKS_PRIVATE")]
-    pub webhooks_private: bool,
+    #[arg(long, env = "OPTIN_ALLOW_PRIVATE_WEBHOOKS")]
+    pub allow_private_webhooks: bool,
     /// Whether callers must show an API key [default: off on loopback, else required]
     #[arg(long, env = "OPTIN_KEYS", value_enum)]
     pub keys: Option<KeysFlag>,
@@ -55,7 +55,7 @@ impl ServerFlags {
     #[must_use]
     pub fn webhook_policy(&self) -> Policy {
         Policy {
-            private: self.webhooks_private,
+            private: self.allow_private_webhooks,
         }
     }
 

@@ -65,19 +65,19 @@ pub struct WorkerFlags {
     )]
     pub cache_gib: u32,
     /// Jobs of one tenant that may run at a time [default: no limit]
-    #[arg(long, env = "OPTIN_MOST_RUNNING", value_name = "JOBS", value_parser = clap::value_parser!(i64).range(1..))]
-    pub most_running: Option<i64>,
+    #[arg(long, env = "OPTIN_MAX_RUNNING", value_name = "JOBS", value_parser = clap::value_parser!(i64).range(1..))]
+    pub max_running: Option<i64>,
     /// Seconds after which a job goes to another worker when its own is not heard of
     #[arg(long, env = "OPTIN_LEASE_SECONDS", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(4..=3_600))]
     pub lease_seconds: u64,
     /// Days for which finished stages are kept for re-use
     #[arg(
         long,
-        env = "OPTIN_JOURNAL_DAYS",
+        env = "OPTIN_STAGE_CACHE_DAYS",
         value_name = "DAYS",
         default_value_t = 7
     )]
-    pub journal_days: u32,
+    pub stage_cache_days: u32,
 }
 
 impl WorkerFlags {
@@ -114,7 +114,7 @@ impl WorkerFlags {
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {
-            most_running: self.most_running.unwrap_or(i64::MAX),
+            most_running: self.max_running.unwrap_or(i64::MAX),
             ..Quota::default()
         }
     }
@@ -128,6 +128,6 @@ impl WorkerFlags {
     /// Finished stages are kept so long.
     #[must_use]
     pub fn journal_retention(&self) -> Duration {
-        Duration::from_secs(u64::from(self.journal_days) * 86_400)
+        Duration::from_secs(u64::from(self.stage_cache_days) * 86_400)
     }
 }

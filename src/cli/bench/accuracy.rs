@@ -57,7 +57,7 @@ pub(in super::super) struct AccuracyCommand {
     variants: Vec<Variant>,
     /// Keep scores and repairs here
     #[arg(long, value_name = "DIR")]
-    journal: PathBuf,
+    stage_cache: PathBuf,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -172,7 +172,7 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
         .collect::<Result<_, _>>()?;
     interrupt::listen()?;
     let bar = Bar::new();
-    let journal = FolderJournal::open(&command.journal)?;
+    let journal = FolderJournal::open(&command.stage_cache)?;
     let places = command.sources.places(PathBuf::new())?;
     let mut scored: Vec<Vec<Vec<f64>>> =
         vec![vec![Vec::new(); targets.len()]; command.variants.len()];

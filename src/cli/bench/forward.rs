@@ -34,7 +34,7 @@ pub(in super::super) struct ForwardCommand {
     length: usize,
     /// How often the forward is timed, after one that is not
     #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    repeats: usize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -74,7 +74,7 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let full = Masks::full(model.groups());
     let mut all = Vec::new();
     let mut logits = Vec::new();
-    for _ in 0..=command.rounds.max(1) {
+    for _ in 0..=command.repeats.max(1) {
         let start = Instant::now();
         let answers = lanes::run(
             parts.len(),

@@ -42,7 +42,7 @@ pub(in super::super) struct SpeedCommand {
     probes: Vec<usize>,
     /// Of each group's neurons one in so many is scored exactly, and the time multiplied
     #[arg(long, value_name = "N", default_value_t = 64)]
-    one_in: usize,
+    sample_every: usize,
     /// How often a forward and the machine's peak are timed
     #[arg(long, value_name = "N", default_value_t = 5)]
     repeats: usize,
@@ -114,10 +114,13 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
         });
     };
     note("dense forward".to_owned(), &forward, 1.0);
-    let (heads, neurons) = exact_parts(&teacher, &recipe, command.one_in)?;
+    let (heads, neurons) = exact_parts(&teacher, &recipe, command.sample_every)?;
     note("exact, heads".to_owned(), &heads, 1.0);
-    let extrapolated = format!("exact, neurons (1 in {}, extrapolated)", command.one_in);
-    note(extrapolated, &neurons, command.one_in as f64);
+    let extrapolated = format!(
+        "exact, neurons (1 in {}, extrapolated)",
+        command.sample_every
+    );
+    note(extrapolated, &neurons, command.sample_every as f64);
     for &probes in &command.probes {
         let took = sketched(&teacher, &recipe, probes)?;
         note(format!("sketch, {probes} probes"), &took, 1.0);
@@ -189,7 +192,7 @@ fn forward(teacher: &Teacher<'_>, repeats: usize) -> Result<Took, Failure> {
 fn exact_parts(
     teacher: &Teacher<'_>,
     recipe: &Recipe,
-    one_in: usize,
+    sample_every: usize,
 ) -> Result<(Took, Took), Failure> {
     let part = |heads: bool, step: usize| {
         let groups = teacher.model.groups().iter().enumerate();
@@ -203,7 +206,7 @@ fn exact_parts(
         let temperature = recipe.method.temperature;
         time(|| exact::score(teacher, temperature, &wanted, &|_| Ok(()), &|_, _| Ok(())))
     };
-    Ok((part(true, 1)?.1, part(false, one_in.max(1))?.1))
+    Ok((part(true, 1)?.1, part(false, sample_every.max(1))?.1))
 }
 
 /// All units by so many probes.

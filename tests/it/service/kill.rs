@@ -218,7 +218,7 @@ fn a_full_disk_fails_the_job_with_its_reason_and_loses_nothing() {
             "--max-samples",
             "64",
         ])
-        .arg("--journal")
+        .arg("--stage-cache")
         .arg(small.join("journal"));
     let ended = super::process::run(&mut command);
     let said = super::process::text(&ended.stderr);
