@@ -53,7 +53,7 @@ func main() {
 
 	step("list the jobs that succeeded, one a page")
 	found := map[string]bool{}
-	request := client.JobsAPI.ListJobs(ctx).Limit(1).State(optin.JOBSTATE_SUCCEEDED)
+	request := client.JobsAPI.ListJobs(ctx).Limit(1).State([]optin.JobState{optin.JOBSTATE_SUCCEEDED})
 	for more := true; more; {
 		page := must(request.Execute())
 		for _, listed := range page.Data {
@@ -93,6 +93,13 @@ func main() {
 	step("complete the upload")
 	must(client.UploadsAPI.CompleteUpload(ctx, upload.Id).Execute())
 
+	step("list the uploads")
+	uploaded := false
+	for _, listed := range must(client.UploadsAPI.ListUploads(ctx).Execute()).Data {
+		uploaded = uploaded || listed.Id == upload.Id
+	}
+	assert(uploaded, upload.Id)
+
 	step("list the artifacts")
 	var weights optin.Artifact
 	for _, artifact := range must(client.ArtifactsAPI.ListArtifacts(ctx, job.Id).Execute()).Data {
@@ -102,7 +109,12 @@ func main() {
 	}
 
 	step("download an artifact")
-	location := must(client.ArtifactsAPI.GetArtifact(ctx, job.Id, weights.Name).Execute())
+	saved := must(client.ArtifactsAPI.GetArtifact(ctx, job.Id, weights.Name).Execute())
+	defer os.Remove(saved.Name())
+	assert(digest(must(os.ReadFile(saved.Name()))) == weights.Sha256, weights)
+
+	step("download an artifact by its signed URL")
+	location := must(client.ArtifactsAPI.GetArtifactUrl(ctx, job.Id, weights.Name).Execute())
 	downloaded := must(http.Get(location.Url))
 	assert(downloaded.StatusCode == http.StatusOK, downloaded.Status)
 	assert(digest(must(io.ReadAll(downloaded.Body))) == weights.Sha256, weights)

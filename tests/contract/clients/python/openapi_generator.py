@@ -57,7 +57,7 @@ def main(receiver: Receiver) -> None:
         found: list[str] = []
         cursor: str | None = None
         while True:
-            page = jobs.list_jobs(limit=1, state=JobState.SUCCEEDED, cursor=cursor)
+            page = jobs.list_jobs(limit=1, state=[JobState.SUCCEEDED], cursor=cursor)
             found += [listed.id for listed in page.data]
             if not page.has_more:
                 break
@@ -89,26 +89,20 @@ def main(receiver: Receiver) -> None:
     with step("complete the upload"):
         upload = uploads.complete_upload(upload.id)
 
+    with step("list the uploads"):
+        assert upload.id in [listed.id for listed in uploads.list_uploads().data]
+
     with step("list the artifacts"):
         files = artifacts.list_artifacts(job.id).data
         weights = next(artifact for artifact in files if artifact.name == "model.safetensors")
 
     with step("download an artifact"):
-        url = artifacts.get_artifact(job.id, weights.name)
-        downloaded = urllib3.request("GET", url.url)
-        assert downloaded.status == 200 and sha256(downloaded.data) == weights.sha256
+        assert sha256(artifacts.get_artifact(job.id, weights.name)) == weights.sha256
 
-    with step("download an artifact through the typed blob operation"):
-        path, query = signed(url.url)
-        blob = artifacts.get_blob(
-            path[-3],
-            path[-2],
-            path[-1],
-            sha256=query["sha256"],
-            expires=int(query["expires"]),
-            signature=query["signature"],
-        )
-        assert sha256(blob) == weights.sha256
+    with step("download an artifact by its signed URL"):
+        url = artifacts.get_artifact_url(job.id, weights.name).url
+        downloaded = urllib3.request("GET", url)
+        assert downloaded.status == 200 and sha256(downloaded.data) == weights.sha256
 
     with step("verify a delivery of the webhook"):
         delivery = receiver.verified_delivery_about(job.id, webhook.secret)

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import httpx
 from optin_client import AuthenticatedClient
-from optin_client.api.artifacts import get_artifact, list_artifacts
+from optin_client.api.artifacts import get_artifact, get_artifact_url, list_artifacts
 from optin_client.api.jobs import create_job, get_job, list_job_events, list_jobs
-from optin_client.api.uploads import complete_upload, create_upload, put_upload
+from optin_client.api.uploads import complete_upload, create_upload, list_uploads, put_upload
 from optin_client.api.webhooks import create_webhook, delete_webhook, list_deliveries
 from optin_client.models import (
     ArtifactList,
@@ -29,6 +29,7 @@ from optin_client.models import (
     SignedUrl,
     Target,
     Upload,
+    UploadList,
     UploadRequest,
     Webhook,
     WebhookTopic,
@@ -39,7 +40,13 @@ from journey import API_KEY, CALIBRATION_URI, EXAMPLE, MODEL_URI, URL, sha256, s
 from receiver import Receiver
 
 T = TypeVar("T")
-client = AuthenticatedClient(base_url=URL, token=API_KEY, raise_on_unexpected_status=True, timeout=httpx.Timeout(60))
+client = AuthenticatedClient(
+    base_url=URL,
+    token=API_KEY,
+    raise_on_unexpected_status=True,
+    timeout=httpx.Timeout(60),
+    follow_redirects=True,
+)
 
 
 def expect(kind: type[T], response: object) -> T:
@@ -77,7 +84,7 @@ def main(receiver: Receiver) -> None:
         found: list[str] = []
         cursor: str | None = None
         while True:
-            page = list_jobs.sync(client=client, limit=1, state=JobState.SUCCEEDED, cursor=cursor or UNSET)
+            page = list_jobs.sync(client=client, limit=1, state=[JobState.SUCCEEDED], cursor=cursor or UNSET)
             page = expect(JobList, page)
             found += [listed.id for listed in page.data]
             if not page.has_more:
@@ -114,21 +121,22 @@ def main(receiver: Receiver) -> None:
     with step("complete the upload"):
         upload = expect(Upload, complete_upload.sync(upload.id, client=client))
 
+    with step("list the uploads"):
+        uploads = expect(UploadList, list_uploads.sync(client=client))
+        assert upload.id in [listed.id for listed in uploads.data]
+
     with step("list the artifacts"):
         artifacts = expect(ArtifactList, list_artifacts.sync(job.id, client=client))
         weights = next(artifact for artifact in artifacts.data if artifact.name == "model.safetensors")
 
     with step("download an artifact"):
-        json = client.with_headers({"Accept": "application/json"})
-        url = expect(SignedUrl, get_artifact.sync(job.id, weights.name, client=json))
-        downloaded = httpx.get(url.url).raise_for_status().content
-        assert len(downloaded) == weights.bytes_ and sha256(downloaded) == weights.sha256
+        downloaded = expect(File, get_artifact.sync(job.id, weights.name, client=client)).payload.read()
+        assert isinstance(downloaded, bytes) and len(downloaded) == weights.bytes_
+        assert sha256(downloaded) == weights.sha256
 
-    with step("follow the redirect to an artifact"):
-        href = f"{URL}{weights.href}"
-        authorization = {"Authorization": f"Bearer {API_KEY}"}
-        redirected = httpx.get(href, headers=authorization, follow_redirects=True).raise_for_status()
-        assert sha256(redirected.content) == weights.sha256
+    with step("download an artifact by its signed URL"):
+        url = expect(SignedUrl, get_artifact_url.sync(job.id, weights.name, client=client)).url
+        assert sha256(httpx.get(url).raise_for_status().content) == weights.sha256
 
     with step("verify a delivery of the webhook"):
         delivery = receiver.verified_delivery_about(job.id, webhook.secret)

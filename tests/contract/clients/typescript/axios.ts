@@ -15,7 +15,8 @@ import {
 import { apiKey, calibration, calibrationUri, download, modelUri, sha256, signedUpload, step, url } from "./journey";
 import { Receiver } from "./receiver";
 
-const configuration = new Configuration({ basePath: url, accessToken: apiKey });
+// Binary responses need the adapter over fetch: the one over Node's http knows no Blob.
+const configuration = new Configuration({ basePath: url, accessToken: apiKey, baseOptions: { adapter: "fetch" } });
 const jobs = new JobsApi(configuration);
 const artifacts = new ArtifactsApi(configuration);
 const uploads = new UploadsApi(configuration);
@@ -54,14 +55,13 @@ async function journey(receiver: Receiver): Promise<void> {
     const found: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = (await jobs.listJobs(1, cursor, JobState.Succeeded)).data;
+      const page = (await jobs.listJobs(1, cursor, [JobState.Succeeded])).data;
       found.push(...page.data.map(({ id }) => id));
       cursor = page.has_more ? (page.next_cursor ?? assert.fail()) : undefined;
     } while (cursor);
     assert(found.includes(job.id) && found.length > 1 && new Set(found).size === found.length);
   });
 
-  // This client accepts every media type of the operation; a stream would not be parsed.
   await step("read the events as a page", async () => {
     const { data } = (await jobs.listJobEvents(job.id)).data;
     assert.equal(data.at(0)?.type, JobEventType.Queued);
@@ -84,13 +84,23 @@ async function journey(receiver: Receiver): Promise<void> {
 
   await step("complete the upload", async () => (await uploads.completeUpload(upload.id)).data);
 
+  await step("list the uploads", async () => {
+    const { data } = (await uploads.listUploads()).data;
+    assert(data.some(({ id }) => id === upload.id));
+  });
+
   const weights = await step("list the artifacts", async () => {
     const { data } = (await artifacts.listArtifacts(job.id)).data;
     return data.find(({ name }) => name === "model.safetensors") ?? assert.fail();
   });
 
   await step("download an artifact", async () => {
-    const signed = (await artifacts.getArtifact(job.id, weights.name)).data;
+    const file = (await artifacts.getArtifact(job.id, weights.name, { responseType: "blob" })).data;
+    assert.equal(sha256(await file.bytes()), weights.sha256);
+  });
+
+  await step("download an artifact by its signed URL", async () => {
+    const signed = (await artifacts.getArtifactUrl(job.id, weights.name)).data;
     assert.equal(sha256(await download(signed.url)), weights.sha256);
   });
 

@@ -20,7 +20,7 @@ const authorized: FetchLike = async (input, init) => {
 };
 
 async function follow(): Promise<void> {
-  const source = new EventSource(`${url}/v1/jobs/${job}/events`, { fetch: authorized });
+  const source = new EventSource(`${url}/v1/jobs/${job}/events/stream`, { fetch: authorized });
   for (const type of ["queued", "started", "stage", "progress", "succeeded"]) {
     source.addEventListener(type, ({ data }) => sequences.push(JSON.parse(data).sequence));
   }

@@ -6,9 +6,7 @@ import type { components, paths } from "./schema";
 import { apiKey, calibration, calibrationUri, download, modelUri, sha256, signedUpload, step, url } from "./journey";
 import { Receiver } from "./receiver";
 
-const authorization = { Authorization: `Bearer ${apiKey}` };
-// These are the media types that are parsed; an event stream is not.
-const client = createClient<paths, "application/json" | "application/problem+json">({ baseUrl: url, headers: authorization });
+const client = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${apiKey}` } });
 
 /** The body of a successful response; a problem becomes an error. */
 function expect<T>({ data, error }: { data?: T; error?: components["schemas"]["Problem"] }): T {
@@ -50,7 +48,7 @@ async function journey(receiver: Receiver): Promise<void> {
     const found: string[] = [];
     let cursor: string | undefined;
     do {
-      const params = { query: { limit: 1, state: "succeeded" as const, cursor } };
+      const params = { query: { limit: 1, state: ["succeeded" as const], cursor } };
       const page = expect(await client.GET("/v1/jobs", { params }));
       found.push(...page.data.map(({ id }) => id));
       cursor = page.has_more ? (page.next_cursor ?? assert.fail()) : undefined;
@@ -86,6 +84,11 @@ async function journey(receiver: Receiver): Promise<void> {
     expect(await client.POST("/v1/uploads/{id}/complete", { params }));
   });
 
+  await step("list the uploads", async () => {
+    const { data } = expect(await client.GET("/v1/uploads"));
+    assert(data.some(({ id }) => id === upload.id));
+  });
+
   const weights = await step("list the artifacts", async () => {
     const params = { path: { id: job.id } };
     const { data } = expect(await client.GET("/v1/jobs/{id}/artifacts", { params }));
@@ -94,13 +97,15 @@ async function journey(receiver: Receiver): Promise<void> {
 
   await step("download an artifact", async () => {
     const params = { path: { id: job.id, name: weights.name } };
-    const headers = { Accept: "application/json" };
-    const signed = expect(await client.GET("/v1/jobs/{id}/artifacts/{name}", { params, headers }));
-    assert.equal(sha256(await download(signed.url)), weights.sha256);
+    const path = "/v1/jobs/{id}/artifacts/{name}";
+    const content = expect(await client.GET(path, { params, parseAs: "arrayBuffer" }));
+    assert.equal(sha256(new Uint8Array(content)), weights.sha256);
   });
 
-  await step("follow the redirect to an artifact", async () => {
-    assert.equal(sha256(await download(`${url}${weights.href}`, authorization)), weights.sha256);
+  await step("download an artifact by its signed URL", async () => {
+    const params = { path: { id: job.id, name: weights.name } };
+    const signed = expect(await client.GET("/v1/jobs/{id}/artifacts/{name}/url", { params }));
+    assert.equal(sha256(await download(signed.url)), weights.sha256);
   });
 
   await step("verify a delivery of the webhook", async () => {

@@ -35,8 +35,8 @@ export function sha256(content: Uint8Array): string {
 }
 
 /** Downloads a URL. */
-export async function download(from: string, headers: Record<string, string> = {}): Promise<Uint8Array> {
-  const response = await fetch(from, { headers });
+export async function download(from: string): Promise<Uint8Array> {
+  const response = await fetch(from);
   assert.equal(response.status, 200);
   return new Uint8Array(await response.arrayBuffer());
 }
