@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Dense forward of optin against PyTorch + transformers, in turns:  benches/pytorch.py --model DIR
+"""Compares the dense forward pass of optin with PyTorch + transformers:  benches/pytorch.py --model DIR
 
-Needs `pip install torch transformers`, a release build of optin, and Linux (threads are bound to cores by
-taskset). Both engines compute the logits of the same rows in f32; how far apart they are is printed, too. A turn's
-time is that of its fastest forward: what disturbs a machine only ever adds to it.
+Needs `pip install torch transformers`, a release build of optin, and Linux (taskset binds threads to cores). Both
+engines run alternately and compute the logits of the same rows in f32. The largest difference of the logits is
+printed too. The time of a round is that of its fastest forward pass, because disturbances only add time.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 
 
 def torch_side(model, rows, length, repeats):
-    """What the child process does: one JSON object on its standard output."""
+    """The child process: measures PyTorch and prints one JSON object."""
     import os
     import time
 
@@ -37,19 +37,19 @@ def torch_side(model, rows, length, repeats):
 
 
 def child(threads, command):
-    bound = ["taskset", "-c", ",".join(map(str, range(threads))), *command]
-    return json.loads(subprocess.run(bound, check=True, capture_output=True, text=True).stdout)
+    pinned = ["taskset", "-c", ",".join(map(str, range(threads))), *command]
+    return json.loads(subprocess.run(pinned, check=True, capture_output=True, text=True).stdout)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--optin", default="target/release/optin")
-    parser.add_argument("--rows", type=int, default=32)
-    parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=5, help="forwards a turn")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--model", required=True, help="Hugging Face folder of the model")
+    parser.add_argument("--optin", default="target/release/optin", help="optin binary (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=32, help="rows in the batch (default: %(default)s)")
+    parser.add_argument("--length", type=int, default=128, help="tokens per row (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="timed forward passes per round and engine (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; the median ratio is printed (default: %(default)s)")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="thread counts to measure (default: 1 2)")
     parser.add_argument("--torch-side", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.torch_side:
@@ -67,8 +67,8 @@ def main():
         apart = max(abs(a - b) for a, b in zip(ours["logits"], theirs["logits"]))
         print(
             f"{arguments.rows} x {arguments.length} tokens, {threads} threads: PyTorch takes "
-            f"{statistics.median(ratios):.2f} times as long (from {min(ratios):.2f} to {max(ratios):.2f}; "
-            f"{min(ours['ms']):.0f} against {min(theirs['ms']):.0f} ms in the last turn); "
+            f"{statistics.median(ratios):.2f} times as long ({min(ratios):.2f} to {max(ratios):.2f}; "
+            f"optin {min(ours['ms']):.0f} ms, PyTorch {min(theirs['ms']):.0f} ms in the last round); "
             f"logits differ by at most {apart:.1e}"
         )
 

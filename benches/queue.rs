@@ -1,14 +1,14 @@
-//! What the queue does in a second, over a large history:
+//! Measures the throughput and latency of the job queue over a large history:
 //!
-//!     cargo bench --bench queue -- --database-url postgres://.. [--finished 1000000] [--queued 10000]
+//!     cargo bench --bench queue -- --database-url postgres://user@host/database [--finished 1000000] [--queued 10000]
 //!
-//! On SQLite (a file in a temporary folder) and on the PostgreSQL server that is named (in a database of its
-//! own), side by side with a bare `SKIP LOCKED` loop on a table of three columns: what the server can do when
-//! nothing is kept but who has what. Prints one table.
+//! It measures SQLite (a file in a temporary folder) and the given PostgreSQL server (a new database on it). For
+//! comparison, it also measures a bare `SKIP LOCKED` loop on a table of three columns: what the server can do if only
+//! the state of each job is stored. Prints one table.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(
     clippy::unwrap_used,
-    reason = "a benchmark that cannot go on says where"
+    reason = "a benchmark that cannot continue reports the location"
 )]
 
 use std::io::{BufRead, BufReader};
@@ -33,25 +33,25 @@ const READERS: usize = 16;
 
 #[derive(Parser)]
 struct Flags {
-    /// A PostgreSQL server on which a database may be made
+    /// URL of a PostgreSQL database; the benchmark creates another database on its server
     #[arg(long)]
     database_url: String,
-    /// Jobs that have ended
+    /// Number of ended jobs
     #[arg(long, default_value_t = 1_000_000)]
     finished: u64,
-    /// Jobs that wait
+    /// Number of queued jobs
     #[arg(long, default_value_t = 10_000)]
     queued: u64,
-    /// Cargo passes this
+    /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Times of one kind of call.
+/// Durations of one kind of call.
 struct Times(Vec<Duration>);
 
 impl Times {
-    /// What tasks that run side by side have measured.
+    /// Collects the durations that concurrent tasks have measured.
     async fn of(tasks: impl Iterator<Item = JoinHandle<Vec<Duration>>>) -> Self {
         let mut times = Vec::new();
         for task in tasks.collect::<Vec<_>>() {
@@ -107,13 +107,13 @@ fn claimer(index: usize) -> Claimer {
     }
 }
 
-/// Ends a job in the cheapest way.
+/// Ends a job in the cheapest way, as failed.
 async fn finish(store: &dyn JobStore, lease: &Lease) {
     let failed = Outcome::Failed(Failure::new(Code::InvalidData, "a benchmark"));
     store.finish(lease, failed).await.unwrap();
 }
 
-/// Claims and ends jobs until none waits.
+/// Claims and ends jobs until none is queued.
 async fn drain(store: &Arc<dyn JobStore>, name: &str) {
     let start = Instant::now();
     let claimers = (0..CLAIMERS).map(|index| {
@@ -131,20 +131,20 @@ async fn drain(store: &Arc<dyn JobStore>, name: &str) {
         })
     });
     Times::of(claimers).await.line(
-        &format!("{name}: claim (and end), {CLAIMERS} claimers"),
+        &format!("{name}: claim and end, {CLAIMERS} claimers"),
         start.elapsed(),
     );
 }
 
-/// From the acceptance of a job to its claim by one of the waiting claimers, at fifty jobs a second.
+/// Measures the time from the acceptance of a job to its claim by one of the waiting claimers, at 50 jobs per second.
 async fn start_latency(store: &Arc<dyn JobStore>, wake: &Arc<Notify>, notify: bool, name: &str) {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (claims, mut claimed) = tokio::sync::mpsc::unbounded_channel();
     let claimers = (0..CLAIMERS).map(|index| {
-        let (store, wake, tell) = (Arc::clone(store), Arc::clone(wake), tell.clone());
+        let (store, wake, claims) = (Arc::clone(store), Arc::clone(wake), claims.clone());
         tokio::spawn(async move {
             loop {
                 if let Some((job, lease)) = store.claim(&claimer(index)).await.unwrap() {
-                    tell.send((job.id, Instant::now())).unwrap();
+                    claims.send((job.id, Instant::now())).unwrap();
                     finish(store.as_ref(), &lease).await;
                     continue;
                 }
@@ -173,18 +173,18 @@ async fn start_latency(store: &Arc<dyn JobStore>, wake: &Arc<Notify>, notify: bo
     }
     let mut times = Vec::new();
     while times.len() < 500 {
-        let (id, at) = told.recv().await.unwrap();
+        let (id, at) = claimed.recv().await.unwrap();
         times.push(at - sent[&id]);
     }
     Times(times).line(
-        &format!("{name}: POST's transaction to claim, 50 jobs/s"),
+        &format!("{name}: POST transaction to claim, 50 jobs/s"),
         start.elapsed(),
     );
     claimers.iter().for_each(JoinHandle::abort);
 }
 
-/// A job to read.
-async fn waiting(store: &dyn JobStore) -> JobId {
+/// Creates a job to read, and returns its ID.
+async fn queued_job(store: &dyn JobStore) -> JobId {
     let created = store.create(new_job(), None, Quota::default()).await;
     let Created::New(job) = created.unwrap() else {
         unreachable!()
@@ -192,7 +192,7 @@ async fn waiting(store: &dyn JobStore) -> JobId {
     job.id
 }
 
-/// `GET /v1/jobs/{id}` of the real service.
+/// Measures `GET /v1/jobs/{id}` of the real service.
 async fn reads(serve: &[&str], id: JobId, name: &str) {
     let (_server, url) = Server::start(serve);
     let start = Instant::now();
@@ -242,12 +242,12 @@ impl Server {
                 serde_json::from_str(&line.unwrap()).unwrap_or_default();
             if let Some(url) = record["fields"]["url"].as_str() {
                 let url = url.to_owned();
-                // Somebody must read on, or the pipe fills up.
+                // The pipe must be read to its end, or it fills up and blocks the server.
                 std::thread::spawn(move || lines.for_each(drop));
                 return (server, url);
             }
         }
-        panic!("the server ended");
+        panic!("the server ended before it listened");
     }
 }
 
@@ -288,8 +288,8 @@ async fn sqlite(flags: &Flags, folder: &std::path::Path) {
     let opened: Arc<dyn JobStore> = Arc::new(SqliteStore::open(&path).await.unwrap());
     drain(&opened, "sqlite").await;
     start_latency(&opened, &Arc::new(Notify::new()), true, "sqlite").await;
-    let id = waiting(opened.as_ref()).await;
-    // One process a file: this one lets go before the service opens it.
+    let id = queued_job(opened.as_ref()).await;
+    // Only one process may open the file: close it here before the service opens it.
     drop(opened);
     tokio::time::sleep(Duration::from_millis(500)).await;
     reads(&["--data-dir", &folder.display().to_string()], id, "sqlite").await;
@@ -336,7 +336,7 @@ async fn postgres(flags: &Flags, folder: &std::path::Path) {
     start_latency(&jobs, &wake, false, "postgres, woken by NOTIFY").await;
     listening.abort();
     let data = folder.display().to_string();
-    let id = waiting(jobs.as_ref()).await;
+    let id = queued_job(jobs.as_ref()).await;
     reads(
         &["--data-dir", &data, "--database-url", &url],
         id,
@@ -350,7 +350,7 @@ async fn postgres(flags: &Flags, folder: &std::path::Path) {
         .unwrap();
 }
 
-/// The limit: one statement takes a row, one ends it, and nothing else is kept.
+/// Measures the limit of the server: one statement claims a row, another ends it, and nothing else is stored.
 async fn bare(url: &str) {
     let start = Instant::now();
     let claimers = (0..CLAIMERS).map(|_| {
@@ -385,7 +385,10 @@ async fn main() {
     let flags = Flags::parse();
     let folder = tempfile::tempdir().unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    println!("{} jobs ended, {} wait", flags.finished, flags.queued);
+    println!(
+        "{} ended jobs, {} queued jobs",
+        flags.finished, flags.queued
+    );
     for name in ["sqlite", "postgres"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }

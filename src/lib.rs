@@ -1,48 +1,57 @@
-//! `optin` makes a trained network smaller without retraining it, and runs that as a service.
+//! `optin` prunes trained networks without retraining, as a library, a command line and an HTTP service.
 //!
 //! The method is OPTIN (Khaki & Plataniotis, "The Need for Speed: Pruning Transformers with One
-//! Recipe", ICLR 2024, arXiv 2403.17921): mask one unit, follow what that does to the features of
-//! every later layer and to the logits (the *trajectory*), keep the units that matter most under a
-//! budget of multiply-accumulates, cut the rest out, and repair what remains by least squares.
+//! Recipe", ICLR 2024, arXiv 2403.17921):
 //!
-//! # The route
+//! 1. Score: mask a unit and measure how the features of every later layer and the logits change (the
+//!    *trajectory*).
+//! 2. Search: keep the most important units under a budget of multiply-accumulates.
+//! 3. Prune: remove the other units physically.
+//! 4. Repair: solve the kept weights again by least squares.
+//!
+//! # The pipeline
 //!
 //! ```text
 //! CreateJob -> Recipe -> Job + Lease -> Plan -> Scores -> Masks -> Checkpoint -> Report -> Manifest -> SignedUrl
-//! (wire)       (valid)                                    (cut + least squares)
+//! (wire)       (valid)                                    (prune + least squares)
 //! ```
 //!
-//! At each arrow the type, the file and the module share a name. The stages from `Plan` to `Report`
-//! leave one document each in a [`prune::journal`], keyed by a digest of everything that they read,
-//! so that a job which was killed goes on from the stages that were finished.
+//! At each arrow the type, the file and the module share a name. Each stage from `Plan` to `Report`
+//! writes one document to the stage cache ([`prune::journal`]). The key of the document is a digest of
+//! everything that the stage read. A job that was killed resumes after its last completed stage.
 //!
-//! # The layers
+//! # The modules
 //!
-//! | module | holds | may import |
+//! | module | contents | may import |
 //! |---|---|---|
-//! | [`checkpoint`] | a Hugging Face folder, in memory and back | nothing of ours |
-//! | [`model`] | the graphs, and their prunable units as data | `checkpoint` |
+//! | [`checkpoint`] | reads and writes Hugging Face folders | no other module |
+//! | [`model`] | the graphs, with their prunable units as data | `checkpoint` |
 //! | [`data`] | calibration and evaluation batches | `model::batch`, `checkpoint::tokenizer` |
-//! | [`prune`] | the method, one folder an arrow | `model`, `data`, `checkpoint` |
-//! | [`artifact`] | where bytes live; alone knows `object_store` | nothing of ours |
-//! | [`job`] | what a job is and where jobs live; alone holds SQL | `prune`'s documents, `artifact::key` |
-//! | [`worker`] | what runs a job | `job`, `artifact`, the core, `telemetry` |
-//! | [`api`] | the HTTP face; alone knows `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `prune`'s documents, `telemetry` |
-//! | [`telemetry`] | tracing and the names of metrics | nothing of ours |
-//! | [`config`] | one file a concern; alone reads the environment | the option structs of the others |
-//! | [`cli`] | the commands; the composition root | everything |
+//! | [`prune`] | the method, one folder per arrow | `model`, `data`, `checkpoint` |
+//! | [`artifact`] | storage of files; the only module that uses `object_store` | `telemetry` |
+//! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
+//! | [`worker`] | runs jobs | `job`, `artifact`, the core, `telemetry` |
+//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `prune`'s documents, `telemetry` |
+//! | [`telemetry`] | tracing, metrics and health of background loops | no other module |
+//! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
+//! | [`cli`] | the commands; the composition root | every module |
 //!
-//! `checkpoint`, `model`, `data` and `prune` are the core: they never see tokio, HTTP, SQL, the
-//! environment or the clock of day, and print nothing. `model` never sees `prune` (a graph does not
-//! know why it is masked), `prune` never names an architecture, `api` and `worker` never see each
-//! other: they meet in `job` (rows) and `artifact` (bytes). `tests/it/architecture.rs` holds the
-//! code to all of this.
+//! `checkpoint`, `model`, `data` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
+//! environment or the time of day, and prints nothing. Further rules:
+//!
+//! - `model` never uses `prune`: a graph does not know why it is masked.
+//! - `prune` never names an architecture.
+//! - `api` and `worker` never use each other. They communicate through `job` (rows) and `artifact` (bytes).
+//!
+//! `tests/it/architecture.rs` enforces all of these rules.
 //!
 //! # Where to add things
 //!
-//! Each is one new file or folder and one line of registration: an architecture
-//! (`model/<name>/` and [`model::registry`]), a job store (`job/store/<name>.rs` and
-//! `migrations/<name>/`), an endpoint (a handler and one `routes!` line in `api/router.rs`).
+//! Each of these needs one new file or folder and one line of registration:
+//!
+//! - An architecture: `model/<name>/` and [`model::registry`].
+//! - A job store: `job/store/<name>.rs` and `migrations/<name>/`.
+//! - An endpoint: a handler and one `routes!` line in `api/router.rs`.
 
 pub mod api;
 pub mod artifact;
@@ -50,6 +59,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod guide;
 pub mod job;
 pub mod model;
 pub mod prune;

@@ -1,8 +1,9 @@
-//! The `optin` binary: parse, match, call.
+//! The `optin` binary. It configures the process and calls [`optin::cli::main`].
 
 use std::process::ExitCode;
 
-/// Tensors come and go by the tens of megabytes; the system's allocator returns each to the kernel.
+/// The global allocator. Tensors of tens of megabytes are allocated and freed all the time, and the system's
+/// allocator returns the memory of each to the kernel.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -11,16 +12,18 @@ fn main() -> ExitCode {
     optin::cli::main()
 }
 
-/// Candle splits each elementwise operation over a pool of spinning threads. The core keeps every
-/// CPU busy with whole forwards side by side, where such a pool only takes turns away.
+/// Limits candle's pool for elementwise operations to one thread, unless `CANDLE_NUM_THREADS` is set.
+///
+/// By default candle splits each elementwise operation over a pool of spinning threads. The core keeps
+/// every CPU busy with parallel forwards, and the pool would only compete with them for CPU time.
 fn one_elementwise_thread() {
     const VARIABLE: &str = "CANDLE_NUM_THREADS";
     if std::env::var_os(VARIABLE).is_none() {
         #[expect(
             unsafe_code,
-            reason = "nothing else runs yet that could read the environment meanwhile"
+            reason = "no other thread runs that could read the environment at the same time"
         )]
-        // SAFETY: this is the first statement of the process, which has one thread.
+        // SAFETY: this is the first statement of the process, which still has only one thread.
         unsafe {
             std::env::set_var(VARIABLE, "1");
         }

@@ -1,23 +1,23 @@
-//! Content negotiation: which of two forms of an answer a caller prefers (RFC 9110, section 12.5.1).
+//! Content negotiation between two media types of a response (RFC 9110, section 12.5.1).
 
 use axum::http::{HeaderMap, header};
 
-/// How a caller likes a media type: its quality, and where the range that names it stands in the list.
+/// Preference of a client for a media type: the quality, and the position in the list of the range that matches it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Liking {
+struct Preference {
     quality: f32,
-    place: usize,
+    position: usize,
 }
 
-/// Whether the caller prefers `wanted` over `usual`, the form that is sent unless asked otherwise. Of two media types of one
-/// quality the first that is named wins; a caller who names none has the usual one.
+/// Whether the client prefers `wanted` to `usual`, the default. Between media types of equal quality, the first in the list
+/// wins. A client that accepts neither gets the default.
 pub(super) fn prefers(headers: &HeaderMap, wanted: &str, usual: &str) -> bool {
     let lists = headers.get_all(header::ACCEPT).iter();
     let lists: Vec<&str> = lists.filter_map(|list| list.to_str().ok()).collect();
     let ranges = lists.join(",");
-    match (liking(&ranges, wanted), liking(&ranges, usual)) {
+    match (preference(&ranges, wanted), preference(&ranges, usual)) {
         (Some(wanted), Some(usual)) if wanted.quality == usual.quality => {
-            wanted.place < usual.place
+            wanted.position < usual.position
         }
         (Some(wanted), Some(usual)) => wanted.quality > usual.quality,
         (Some(wanted), None) => wanted.quality > 0.0,
@@ -25,11 +25,11 @@ pub(super) fn prefers(headers: &HeaderMap, wanted: &str, usual: &str) -> bool {
     }
 }
 
-/// By the most specific range that covers a media type.
-fn liking(ranges: &str, media_type: &str) -> Option<Liking> {
+/// The preference for a media type, from the most specific range that matches it.
+fn preference(ranges: &str, media_type: &str) -> Option<Preference> {
     let (kind, _) = media_type.split_once('/')?;
-    let mut best: Option<(u8, Liking)> = None;
-    for (place, range) in ranges.split(',').enumerate() {
+    let mut best: Option<(u8, Preference)> = None;
+    for (position, range) in ranges.split(',').enumerate() {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let specific = match name.split_once('/') {
@@ -41,10 +41,10 @@ fn liking(ranges: &str, media_type: &str) -> Option<Liking> {
         let quality = parts.find_map(|part| part.strip_prefix("q="));
         let quality = quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0));
         if best.is_none_or(|(known, _)| specific > known) {
-            best = Some((specific, Liking { quality, place }));
+            best = Some((specific, Preference { quality, position }));
         }
     }
-    best.map(|(_, liking)| liking)
+    best.map(|(_, preference)| preference)
 }
 
 #[cfg(test)]
@@ -53,11 +53,11 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
     #[test]
-    fn the_form_that_is_liked_best_is_sent() {
+    fn the_preferred_media_type_wins() {
         for (accept, wanted) in [
             ("text/event-stream", true),
             ("Text/Event-Stream;q=0.5", true),
-            // Generated clients name every form that the contract has.
+            // Generated clients list every media type of the contract.
             ("application/json, text/event-stream", false),
             ("text/event-stream, application/json", true),
             ("application/json;q=0.5, text/event-stream", true),

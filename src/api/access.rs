@@ -1,61 +1,79 @@
-//! What each operation needs, read from the document: what it promises is what is asked for.
+//! What each operation requires and accepts, read from the document: what the document promises is what is enforced.
 
 use std::collections::HashMap;
 
 use axum::http::Method;
 use serde_json::Value;
-use utoipa::openapi::OpenApi;
 
+use super::document::security::SCOPE;
+use super::problem::Problem;
 use crate::job::key::KeyScope;
 
-/// Name of the security scheme in the document.
-pub(super) const SCHEME: &str = "api_key";
-
-/// What a caller must show for an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// Nothing.
-    Nothing,
-    /// A key with this scope.
-    Key(KeyScope),
+/// An operation of the document.
+pub(super) struct Operation {
+    /// Scope of the API key that it requires. `None` if it is public.
+    pub(super) scope: Option<KeyScope>,
+    /// Names of its query parameters.
+    parameters: Vec<String>,
 }
 
-/// What each operation needs.
-pub(super) struct Needs(HashMap<(Method, String), Need>);
+/// Every operation, by method and route.
+pub(super) struct Operations(HashMap<(Method, String), Operation>);
 
-impl Needs {
-    pub(super) fn of(document: &OpenApi) -> Self {
-        let document = serde_json::to_value(document).unwrap_or_default();
-        let mut needs = HashMap::new();
+impl Operations {
+    pub(super) fn of(document: &Value) -> Self {
+        let mut operations = HashMap::new();
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 if let Ok(method) = method.to_uppercase().parse() {
-                    needs.insert((method, path.clone()), need(&operation["security"]));
+                    operations.insert((method, path.clone()), Operation::of(operation));
                 }
             }
         }
-        Self(needs)
+        Self(operations)
     }
 
-    /// `None` where there is no such operation.
-    pub(super) fn operation(&self, method: &Method, route: &str) -> Option<Need> {
+    /// The operation, or `None` if there is none.
+    pub(super) fn get(&self, method: &Method, route: &str) -> Option<&Operation> {
         let method = match method {
             &Method::HEAD => Method::GET,
             method => method.clone(),
         };
-        self.0.get(&(method, route.to_owned())).copied()
+        self.0.get(&(method, route.to_owned()))
     }
 }
 
-/// An operation that says nothing, or something unknown, needs the most.
-fn need(security: &Value) -> Need {
-    if security == &serde_json::json!([{}]) {
-        return Need::Nothing;
+impl Operation {
+    fn of(operation: &Value) -> Self {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let queries = parameters.filter(|parameter| parameter["in"] == "query");
+        let names = queries.filter_map(|parameter| parameter["name"].as_str());
+        let scope = operation[SCOPE]
+            .as_str()
+            .and_then(|scope| scope.parse().ok());
+        let public = operation["security"] == serde_json::json!([{}]);
+        Self {
+            // An operation that names no scope requires the highest.
+            scope: (!public).then(|| scope.unwrap_or(KeyScope::Admin)),
+            parameters: names.map(str::to_owned).collect(),
+        }
     }
-    let scope = security[0][SCHEME][0].as_str();
-    Need::Key(
-        scope
-            .and_then(|scope| scope.parse().ok())
-            .unwrap_or(KeyScope::Admin),
-    )
+
+    /// Rejects query parameters that the operation does not have: a misspelled filter would return everything.
+    pub(super) fn check_query(&self, query: Option<&str>) -> Result<(), Problem> {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        for (name, _) in pairs {
+            if !self.parameters.iter().any(|known| *known == name) {
+                let detail = match self.parameters.is_empty() {
+                    true => format!("unknown query parameter \"{name}\"; this operation has none"),
+                    false => format!(
+                        "unknown query parameter \"{name}\"; the parameters of this operation are {}",
+                        self.parameters.join(", ")
+                    ),
+                };
+                return Err(Problem::bad_request(name, detail));
+            }
+        }
+        Ok(())
+    }
 }

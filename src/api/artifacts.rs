@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}/artifacts` and `GET /v1/jobs/{id}/artifacts/{name}`
+//! `GET /v1/jobs/{id}/artifacts`, `GET /v1/jobs/{id}/artifacts/{name}` and `GET /v1/jobs/{id}/artifacts/{name}/url`
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::AppState;
 use super::accept::prefers;
 use super::caller::Caller;
+use super::document::schema::Bytes;
 use super::extract::{Id, Named};
 use super::jobs::now_ms;
 use super::problem::Problem;
@@ -19,48 +20,56 @@ use super::wire::time::rfc3339;
 use crate::artifact::manifest::Manifest;
 use crate::job::{Job, JobId, State, UnixMs};
 
-/// A download URL holds so long.
+/// Lifetime of a download URL.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// Lists the files of a job's result.
+/// The artifacts of a job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ArtifactList {
     #[schema(example = "list")]
     object: &'static str,
     /// Empty until the job has succeeded.
     data: Vec<ArtifactBody>,
-    /// From then on the files are gone; none while the job is active, and where they are kept for ever.
+    /// When the artifacts will be removed. Null while the job is active, and if artifacts are kept forever.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
 
-/// One file.
+/// A file of a result.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Artifact)]
 pub(crate) struct ArtifactBody {
+    /// File name.
     #[schema(example = "model.safetensors")]
     name: String,
+    /// Size in bytes.
     bytes: u64,
+    /// SHA-256 of the content, in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
+    /// Media type.
     media_type: &'static str,
-    /// Where its download URL is to be had.
+    /// Path that redirects to the content.
     href: String,
 }
 
-/// A download URL.
+/// A signed download URL.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SignedUrl {
+    /// The URL. Anyone who has it can download the file until it expires.
     url: String,
     #[schema(format = DateTime)]
     expires_at: String,
 }
 
-/// The files of a job's result.
+/// Lists the artifacts of a job.
+///
+/// The list is empty until the job has succeeded.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts", tag = "artifacts", operation_id = "listArtifacts",
     params(("id" = String, Path, description = "The job")),
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "The files; none until the job has succeeded", body = ArtifactList))
+    responses((status = 200, description = "The artifacts", body = ArtifactList))
 )]
 pub(crate) async fn list(
     Shared(state): Shared<AppState>,
@@ -89,17 +98,17 @@ pub(crate) struct FilePath {
     name: String,
 }
 
-/// Redirects to a signed URL of a file.
+/// Downloads an artifact.
 ///
-/// The URL is valid for 15 minutes, and anybody who has it can download the file. With `Accept: application/json` the URL is
-/// returned in the body instead.
+/// Redirects to a signed URL that is valid for 15 minutes. A client that prefers `application/json` in `Accept` gets the response
+/// of `getArtifactUrl` instead.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
-    params(("id" = String, Path, description = "The job"), ("name" = String, Path, description = "The file, as the list names it")),
+    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact")),
     security(("api_key" = ["read"])),
     responses(
-        (status = 307, description = "Redirect to the signed URL", headers(("Location" = String, description = "A signed URL"))),
-        (status = 200, description = "The signed URL, with `Accept: application/json`", body = SignedUrl),
+        (status = 307, description = "Redirect to the signed URL", headers(("Location" = String, description = "The signed URL"))),
+        (status = 200, description = "The content, after the redirect", body = inline(Bytes), content_type = "application/octet-stream"),
     )
 )]
 pub(crate) async fn get(
@@ -108,16 +117,55 @@ pub(crate) async fn get(
     Named(path): Named<FilePath>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let usual = media_type(&path.name);
+    let signed = signed_url(&state, &caller, &path).await?;
+    if prefers(&headers, "application/json", usual) {
+        return Ok(Json(signed).into_response());
+    }
+    let headers = [
+        (header::LOCATION, signed.url),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
+}
+
+/// Returns a signed URL of an artifact.
+///
+/// The URL is valid for 15 minutes. It needs no API key.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/artifacts/{name}/url", tag = "artifacts", operation_id = "getArtifactUrl",
+    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact")),
+    security(("api_key" = ["read"])),
+    responses((status = 200, description = "The signed URL", body = SignedUrl))
+)]
+pub(crate) async fn url(
+    Shared(state): Shared<AppState>,
+    caller: Caller,
+    Named(path): Named<FilePath>,
+) -> Result<Response, Problem> {
+    let signed = signed_url(&state, &caller, &path).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(signed)).into_response())
+}
+
+/// Signs a URL of an artifact.
+async fn signed_url(
+    state: &AppState,
+    caller: &Caller,
+    path: &FilePath,
+) -> Result<SignedUrl, Problem> {
     let id: JobId = path
         .id
         .parse()
         .map_err(|error: crate::job::id::NotAJobId| Problem::not_found(error.to_string()))?;
     let job = state.jobs.get(&caller.scope(), id).await?;
-    let (manifest, expires_at) = kept(&state, &caller, &job).await?;
+    let (manifest, expires_at) = kept(state, caller, &job).await?;
     let file = manifest.file(&path.name).ok_or_else(|| {
-        Problem::not_found("the job has no such file; list its artifacts for the names")
+        Problem::not_found(format!(
+            "the job has no artifact \"{}\"; GET /v1/jobs/{id}/artifacts lists them",
+            path.name
+        ))
     })?;
-    // No URL promises a file for longer than it is kept.
+    // No URL outlives its file.
     let left =
         expires_at.map(|moment| Duration::from_millis((moment - now_ms()).max(0).unsigned_abs()));
     let lifetime = left.map_or(LIFETIME, |left| left.min(LIFETIME));
@@ -126,26 +174,16 @@ pub(crate) async fn get(
         .signed_url(file, media_type(&file.name), lifetime)
         .await
         .map_err(|error| Problem::internal(&error))?;
-    let wants_json = prefers(&headers, "application/json", media_type(&file.name));
-    Ok(match wants_json {
-        true => Json(SignedUrl {
-            url: signed.url,
-            expires_at: rfc3339(signed.expires_at * 1_000),
-        })
-        .into_response(),
-        false => (
-            StatusCode::TEMPORARY_REDIRECT,
-            [
-                (header::LOCATION, signed.url),
-                (header::CACHE_CONTROL, "no-store".to_owned()),
-            ],
-        )
-            .into_response(),
+    Ok(SignedUrl {
+        url: signed.url,
+        expires_at: rfc3339(signed.expires_at * 1_000),
     })
 }
 
-/// The files of a job and when they go, or that they are gone: by the row once it says so, by the clock before a
-/// sweeper came.
+/// The artifacts of a job and when they expire.
+///
+/// # Errors
+/// Returns 410 if the retention period is over, even if the sweeper has not removed the files yet.
 pub(super) async fn kept(
     state: &AppState,
     caller: &Caller,
@@ -156,7 +194,7 @@ pub(super) async fn kept(
     if job.state == State::Succeeded && (expired || job.artifacts_removed_at.is_some()) {
         let when = job.artifacts_removed_at.or(expires_at).map(rfc3339);
         return Err(Problem::gone(format!(
-            "the files of this job were removed after their retention, on {}; retry the job to have them made again",
+            "the artifacts of this job were removed on {} because their retention period was over; retry the job to create them again",
             when.unwrap_or_default()
         )));
     }
@@ -164,9 +202,9 @@ pub(super) async fn kept(
     Ok((manifest.unwrap_or_default(), expires_at))
 }
 
-/// By the ending of the name.
+/// The media type of a file, from its extension.
 pub(crate) fn media_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map(|(_, ending)| ending) {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
         Some("json") => "application/json",
         Some("md") => "text/markdown; charset=utf-8",
         Some("py" | "txt") => "text/plain; charset=utf-8",

@@ -15,13 +15,12 @@ use crate::job::audit::Entry;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// Entries a page.
+    /// Entries per page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     #[serde(default = "hundred")]
     limit: usize,
-    /// `next_before` of the page before.
+    /// `next_before` of the previous page.
     #[param(minimum = 1, maximum = 4_294_967_295_u32)]
     before: Option<u32>,
 }
@@ -36,27 +35,29 @@ pub(crate) struct AuditList {
     #[schema(example = "list")]
     object: &'static str,
     data: Vec<AuditBody>,
-    /// `before` of the next page.
+    /// `before` of the next page. Null on the last page.
     next_before: Option<i64>,
     has_more: bool,
 }
 
-/// A call that changed something, or that was refused though its key is known.
+/// A request that changed something, or that was rejected with a known API key.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(crate) struct AuditBody {
+    /// Position in the log.
     #[schema(minimum = 1)]
     sequence: i64,
     #[schema(format = DateTime)]
     at: String,
-    /// Id of the key that was shown; none where nobody has to show one.
+    /// Id of the API key. Null if the service requires none.
     key: Option<String>,
     method: String,
-    /// The route's template.
+    /// Route template.
     #[schema(example = "/v1/jobs/{id}/cancel")]
     route: String,
-    /// The job or key that was made or changed.
+    /// Id of the resource that was created or changed.
     subject: Option<String>,
-    /// The HTTP status of the answer.
+    /// HTTP status of the response.
     #[schema(minimum = 100, maximum = 599)]
     status: u16,
     request_id: String,
@@ -81,7 +82,7 @@ impl From<Entry> for AuditBody {
 #[utoipa::path(
     get, path = "/v1/audit", tag = "keys", operation_id = "listAudit", params(Page),
     security(("api_key" = ["admin"])),
-    responses((status = 200, description = "One page", body = AuditList))
+    responses((status = 200, description = "A page of the audit log", body = AuditList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -90,7 +91,7 @@ pub(crate) async fn list(
 ) -> Result<Json<AuditList>, Problem> {
     check_limit(page.limit, 1_000)?;
     if page.before == Some(0) {
-        return Err(Problem::bad_request("before", "before begins at 1"));
+        return Err(Problem::bad_request("before", "before must be at least 1"));
     }
     let before = page.before.map(i64::from);
     let (entries, has_more) = state

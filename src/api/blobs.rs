@@ -1,4 +1,4 @@
-//! `GET /v1/blobs/{key}`: what a signed URL leads to.
+//! `GET /v1/blobs/jobs/{job}/{attempt}/{name}`: downloads by signed URL from a local store.
 
 use std::ops::Range;
 
@@ -11,9 +11,11 @@ use utoipa::IntoParams;
 
 use super::AppState;
 use super::artifacts::media_type;
+use super::document::schema::Bytes;
 use super::extract::{Named, Params};
 use super::jobs::get::matches;
 use super::jobs::now_ms;
+use super::precondition::check_match;
 use super::problem::{Problem, ProblemCode};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::Key;
@@ -29,28 +31,29 @@ pub(crate) struct BlobPath {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Signature {
-    /// Digest of the content.
+    /// SHA-256 of the content.
     #[param(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
-    /// Moment of expiry in Unix seconds.
+    /// Expiry in Unix seconds.
     expires: i64,
     /// HMAC-SHA256 over key, digest and expiry, hex.
     signature: String,
 }
 
-/// Downloads a file by its signed URL.
+/// Downloads an artifact from a signed URL.
 ///
 /// Supports byte ranges and conditional requests. The ETag is the SHA-256 of the content.
 #[utoipa::path(
     get, path = "/v1/blobs/jobs/{job}/{attempt}/{name}", tag = "artifacts", operation_id = "getBlob",
-    params(("job" = String, Path, description = "The job"), ("attempt" = String, Path, description = "The attempt that wrote it"),
-           ("name" = String, Path, description = "The file"), Signature,
-           ("Range" = Option<String>, Header, description = "One byte range, as `bytes=0-1023`"),
-           ("If-None-Match" = Option<String>, Header, description = "ETag of the content that is known")),
+    params(("job" = String, Path, description = "Id of the job"), ("attempt" = String, Path, description = "Attempt that wrote the file"),
+           ("name" = String, Path, description = "Name of the artifact"), Signature,
+           ("Range" = Option<String>, Header, description = "A byte range, for example `bytes=0-1023`"),
+           ("If-None-Match" = Option<String>, Header, description = "ETag of the content that the client has"),
+           ("If-Match" = Option<String>, Header, description = "ETag that the content must have")),
     security(()),
     responses(
-        (status = 200, description = "The file", content_type = "application/octet-stream"),
-        (status = 206, description = "The requested range", content_type = "application/octet-stream"),
+        (status = 200, description = "The content", body = inline(Bytes), content_type = "application/octet-stream"),
+        (status = 206, description = "The requested range", body = inline(Bytes), content_type = "application/octet-stream"),
         (status = 304, description = "The content has not changed"),
     )
 )]
@@ -74,14 +77,15 @@ pub(crate) async fn get(
         .map_err(refused)?;
     let etag = format!("\"{}\"", query.sha256);
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    check_match(&headers, &etag)?;
     if text(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &etag)) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let size = state.artifacts.size(&key).await.map_err(gone)?;
-    // A range of another version of the content is of no use to whoever holds a part of it.
+    // `If-Range`: a range of another version would not fit the part that the client has.
     let same = text(header::IF_RANGE).is_none_or(|known| known == etag);
     let range = match text(header::RANGE).filter(|_| same) {
-        Some(range) => wanted(range, size)?,
+        Some(range) => requested(range, size)?,
         None => None,
     };
     let stream = state
@@ -117,8 +121,8 @@ pub(crate) async fn get(
     Ok((status, answered, Body::from_stream(stream)).into_response())
 }
 
-/// The one range of a header; several, or another unit, are answered with the whole file, as RFC 9110 allows.
-fn wanted(header: &str, size: u64) -> Result<Option<Range<u64>>, Problem> {
+/// The byte range of a header. Several ranges, or another unit, return the whole file (RFC 9110, section 14.2).
+fn requested(header: &str, size: u64) -> Result<Option<Range<u64>>, Problem> {
     let Ok(parsed) = http_range_header::parse_range_header(header) else {
         return Ok(None);
     };
@@ -130,7 +134,7 @@ fn wanted(header: &str, size: u64) -> Result<Option<Range<u64>>, Problem> {
         Err(_) => Err(Problem::new(
             StatusCode::RANGE_NOT_SATISFIABLE,
             ProblemCode::RangeNotSatisfiable,
-            format!("the file has {size} bytes; ask for a range within them"),
+            format!("the range is not within the file, which has {size} bytes"),
         )),
     }
 }
@@ -152,9 +156,9 @@ pub(super) fn refused(why: Refused) -> Problem {
 
 fn gone(error: ArtifactError) -> Problem {
     match error {
-        ArtifactError::NotFound(_) => {
-            Problem::not_found("the file is gone; its job was deleted, or its retention is over")
-        }
+        ArtifactError::NotFound(_) => Problem::not_found(
+            "the file was removed: its job was deleted, or its retention period is over",
+        ),
         _ => Problem::internal(&error),
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls, and what they may touch.
+//! The caller of a request.
 
 use std::sync::Arc;
 
@@ -11,28 +11,28 @@ use super::problem::Problem;
 use crate::job::key::{ApiKey, KeyId};
 use crate::job::{Scope, TenantId};
 
-/// The caller of a request, as the guard found it.
+/// The caller of a request, identified by the guard.
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) tenant: TenantId,
-    /// `None` where nobody has to show a key.
+    /// `None` if the service requires no API key.
     pub(super) key: Option<KeyId>,
     meter: Arc<Meter>,
     who: Who,
 }
 
 impl Caller {
-    /// Anybody, where nobody has to show a key.
+    /// A caller of a service that requires no API key.
     pub(super) fn anybody(parts: &Parts, meter: &Arc<Meter>) -> Self {
         Self {
             tenant: TenantId::only(),
             key: None,
             meter: Arc::clone(meter),
-            who: Who::asks(None, &parts.extensions),
+            who: meter.address(parts),
         }
     }
 
-    /// Whoever holds this key.
+    /// The holder of an API key.
     pub(super) fn with(key: &ApiKey, meter: &Arc<Meter>) -> Self {
         Self {
             tenant: key.tenant.clone(),
@@ -42,18 +42,24 @@ impl Caller {
         }
     }
 
-    /// Counts this request.
+    /// Counts this request against the rate limit.
+    ///
+    /// # Errors
+    /// Returns 429 if the limit is exceeded.
     pub(super) fn counted(self) -> Result<Self, Problem> {
         self.meter.request(self.who)?;
         Ok(self)
     }
 
-    /// A place among those who wait for news.
+    /// Counts a long poll or stream until the result is dropped.
+    ///
+    /// # Errors
+    /// Returns 429 if the caller has too many.
     pub(super) fn reader(&self) -> Result<Reading, Problem> {
         self.meter.reader(self.who)
     }
 
-    /// What the caller may touch.
+    /// The jobs that the caller can access.
     pub(super) fn scope(&self) -> Scope {
         Scope::Tenant(self.tenant.clone())
     }
@@ -63,11 +69,11 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
-        // A route that the guard does not know must not answer as if it did.
+        // A handler behind no guard must fail rather than serve anyone.
         parts
             .extensions
             .get()
             .cloned()
-            .ok_or_else(|| Problem::internal(&"no guard stands before this route"))
+            .ok_or_else(|| Problem::internal(&"the route has no guard"))
     }
 }

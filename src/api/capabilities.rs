@@ -14,41 +14,43 @@ use super::wire::method::{
 use crate::prune::recipe::data_format;
 use crate::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 
-/// Returns what this service supports.
+/// The features that a service supports.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Capabilities)]
 pub(crate) struct CapabilitiesBody {
+    /// Version of the service.
     #[schema(example = "0.1.0")]
     version: &'static str,
-    /// Values of `model_type` in `config.json` that can be pruned.
+    /// Supported values of `model_type` in `config.json`.
     #[schema(example = json!(["bert"]))]
     model_types: Vec<String>,
-    /// What a target may limit.
+    /// Supported target metrics.
     metrics: Vec<MetricBody>,
     estimators: Vec<EstimatorBody>,
     trajectories: Vec<TrajectoryBody>,
     compensations: Vec<CompensationBody>,
     importances: Vec<ImportanceBody>,
     token_weights: Vec<TokenWeightsBody>,
-    /// Formats of weights that are read.
+    /// Supported formats of weights.
     weight_formats: &'static [&'static str],
-    /// Ends of names of data files that are read.
+    /// Supported file extensions of datasets.
     #[schema(example = json!([".tsv", ".parquet", ".csv.gz"]))]
     data_formats: Vec<String>,
-    /// Schemes of URIs that this service was set up to read.
+    /// URI schemes of models and datasets that this service is configured to read.
     #[schema(example = json!(["file", "hf", "upload"]))]
     uri_schemes: Vec<&'static str>,
-    /// What jobs can run on.
+    /// Devices that jobs can run on.
     #[schema(example = json!(["cpu"]))]
     devices: Vec<DeviceBody>,
-    /// Workers in this process.
+    /// Number of workers in this process.
     workers: usize,
 }
 
-/// What this service can do.
+/// Returns the features that this service supports.
 #[utoipa::path(
     get, path = "/v1/capabilities", tag = "service", operation_id = "getCapabilities",
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "What the service supports", body = CapabilitiesBody))
+    responses((status = 200, description = "The supported features", body = CapabilitiesBody))
 )]
 pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<CapabilitiesBody> {
     Json(CapabilitiesBody {
@@ -73,7 +75,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
     })
 }
 
-/// Every word of a closed list.
+/// Every variant of an enum.
 fn all<Core: VariantArray + Copy, Body: From<Core>>() -> Vec<Body> {
     Core::VARIANTS.iter().copied().map(Body::from).collect()
 }

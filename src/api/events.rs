@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}/events`: a page, or a stream of server-sent events.
+//! `GET /v1/jobs/{id}/events` and `GET /v1/jobs/{id}/events/stream`
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,24 +23,23 @@ use super::wire::event::EventBody;
 use crate::job::event::Event;
 use crate::job::{JobId, Scope};
 
-/// How often a stream looks for news.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Interval at which a stream reads new events.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A comment is sent after so long without news, so that proxies keep the connection.
+/// Interval between comments in a stream without events. They keep proxies from closing the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Events that are read at once.
+/// Maximum number of events per read.
 const BATCH: usize = 100;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct After {
-    /// Only events after this sequence number. A stream goes on from the header `Last-Event-ID` where it is given.
+    /// Only events after this sequence number.
     #[param(minimum = 0, default = 0)]
     #[serde(default)]
     after: u32,
-    /// Events a page.
+    /// Events per page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     #[serde(default = "hundred")]
     limit: usize,
@@ -50,8 +49,9 @@ fn hundred() -> usize {
     100
 }
 
-/// A page of a job's history, oldest first.
+/// A page of the events of a job, oldest first.
 #[derive(Serialize, ToSchema)]
+#[schema(as = JobEventList)]
 pub(crate) struct EventList {
     #[schema(example = "list")]
     object: &'static str,
@@ -61,21 +61,16 @@ pub(crate) struct EventList {
     has_more: bool,
 }
 
-/// Lists the events of a job, or streams them.
+/// Lists the events of a job, oldest first.
 ///
-/// Returns a page of events. A caller that prefers `text/event-stream` gets a stream until the job ends; 204 when the job has
-/// ended and has no event after `Last-Event-ID`.
+/// A client that prefers `text/event-stream` in `Accept`, such as an `EventSource`, gets the response of `streamJobEvents` instead.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/events", tag = "jobs", operation_id = "listJobEvents",
-    params(("id" = String, Path, description = "The job"), After,
-           ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last event that was seen (streams)")),
+    params(("id" = String, Path, description = "Id of the job"), After),
     security(("api_key" = ["read"])),
-    responses(
-        (status = 200, description = "A page of events, or a stream", content((EventList = "application/json"), (String = "text/event-stream"))),
-        (status = 204, description = "Streams: the job has ended, and no event follows"),
-    )
+    responses((status = 200, description = "A page of events", body = EventList))
 )]
-pub(crate) async fn events(
+pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id,
@@ -85,27 +80,7 @@ pub(crate) async fn events(
     check_limit(query.limit, 1_000)?;
     let after = i64::from(query.after);
     if prefers(&headers, "text/event-stream", "application/json") {
-        let job = state.jobs.get(&caller.scope(), id).await?;
-        let seen = headers
-            .get("last-event-id")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.parse().ok());
-        let after = seen.unwrap_or(after);
-        // An EventSource reconnects for ever, unless it is told that nothing more comes.
-        if job.state.is_terminal()
-            && state
-                .jobs
-                .events(&caller.scope(), id, after, 1)
-                .await?
-                .is_empty()
-        {
-            return Ok(StatusCode::NO_CONTENT.into_response());
-        }
-        let reading = caller.reader()?;
-        let stream = follow(state, caller.scope(), reading, id, after);
-        return Ok(Sse::new(stream)
-            .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
-            .into_response());
+        return streamed(state, caller, id, seen(&headers).unwrap_or(after)).await;
     }
     let mut found = state
         .jobs
@@ -124,7 +99,66 @@ pub(crate) async fn events(
     .into_response())
 }
 
-/// What a stream goes on with.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Since {
+    /// Only events after this sequence number. `Last-Event-ID` takes precedence.
+    #[param(minimum = 0, default = 0)]
+    #[serde(default)]
+    after: u32,
+}
+
+/// Streams the events of a job.
+///
+/// Sends server-sent events until the job ends: `id` is the sequence number, `event` the type, and `data` a `JobEvent`. A client
+/// that reconnects with `Last-Event-ID` continues after that event. The response is 204 if the job has ended and has no later
+/// event, so an `EventSource` stops reconnecting.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/events/stream", tag = "jobs", operation_id = "streamJobEvents",
+    params(("id" = String, Path, description = "Id of the job"), Since,
+           ("Last-Event-ID" = Option<String>, Header, description = "Sequence number of the last event that the client has received")),
+    security(("api_key" = ["read"])),
+    responses(
+        (status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
+        (status = 204, description = "The job has ended and has no later event"),
+    )
+)]
+pub(crate) async fn stream(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Params(query): Params<Since>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let after = seen(&headers).unwrap_or_else(|| i64::from(query.after));
+    streamed(state, caller, id, after).await
+}
+
+/// The event that a reconnecting client received last.
+fn seen(headers: &HeaderMap) -> Option<i64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+async fn streamed(
+    state: AppState,
+    caller: Caller,
+    id: JobId,
+    after: i64,
+) -> Result<Response, Problem> {
+    let job = state.jobs.get(&caller.scope(), id).await?;
+    if job.state.is_terminal() {
+        let later = state.jobs.events(&caller.scope(), id, after, 1).await?;
+        if later.is_empty() {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+    }
+    let reading = caller.reader()?;
+    let stream = follow(state, caller.scope(), reading, id, after);
+    let events = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok(events.into_response())
+}
+
+/// Position of a stream.
 struct Cursor {
     state: AppState,
     scope: Scope,
@@ -134,7 +168,7 @@ struct Cursor {
     waiting: std::vec::IntoIter<Event>,
 }
 
-/// Events as they come, until the job has ended and everything is told.
+/// Yields events until the job has ended and all its events are sent.
 fn follow(
     state: AppState,
     scope: Scope,
@@ -156,7 +190,7 @@ fn follow(
                 cursor.after = event.sequence;
                 return Some((Ok(sent(&event)), cursor));
             }
-            // The job first: what is told of a job that has ended is complete.
+            // The state is read before the events: the events of an ended job are complete.
             let ended = cursor
                 .state
                 .jobs
@@ -175,9 +209,9 @@ fn follow(
                 if ended {
                     return None;
                 }
-                // The reader comes back with `Last-Event-ID`, to whoever serves then.
+                // When the service stops, the client reconnects with `Last-Event-ID`.
                 tokio::select! {
-                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
                     () = cursor.state.stopping.cancelled() => return None,
                 }
             }

@@ -1,7 +1,7 @@
-//! Extractors whose rejections are problems.
+//! Extractors that reject invalid requests with problems.
 
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use super::problem::{Problem, ProblemCode};
 use crate::job::JobId;
 use crate::job::store::IdempotencyKey;
 
-/// A JSON body, with the digest of its bytes.
+/// A JSON body and its SHA-256.
 pub(super) struct Body<T> {
     pub(super) value: T,
     pub(super) sha256: String,
@@ -24,7 +24,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            let detail = "send the body as JSON, with Content-Type: application/json";
+            let detail = "the body must be JSON with the header Content-Type: application/json";
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 ProblemCode::UnsupportedMediaType,
@@ -36,10 +36,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             Problem::new(
                 StatusCode::BAD_REQUEST,
                 ProblemCode::InvalidJson,
-                format!("the body is no JSON: {error}"),
+                format!("the body is not valid JSON: {error}"),
             )
         };
-        // Syntax first, then meaning: the two have different codes.
+        // Invalid syntax and invalid values have different codes.
         let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| invalid(&error))?;
         whole_numbers(&mut value);
         if holds_nul(&value) {
@@ -64,7 +64,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// Strings with NUL bytes are rejected, on every database alike.
+/// The rejection of strings with NUL bytes. It is the same with SQLite, which could store them.
 const NUL: &str = "strings must not contain NUL (U+0000), which PostgreSQL cannot store";
 
 fn holds_nul(value: &Value) -> bool {
@@ -78,12 +78,12 @@ fn holds_nul(value: &Value) -> bool {
     }
 }
 
-/// JSON has one kind of number: `3.0` is as whole as `3`, and serde would not take it for one.
+/// Rewrites numbers such as `3.0` to integers: JSON does not distinguish them, but serde does.
 fn whole_numbers(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
             let float = number.as_f64().unwrap_or(f64::NAN);
-            // Beyond 2^53 a float no longer says which whole number it is.
+            // Above 2^53, a float does not identify an integer.
             if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 {
                 *value = Value::from(float as i64);
             }
@@ -113,7 +113,7 @@ fn unread(rejection: BytesRejection) -> Problem {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::PayloadTooLarge,
-            "the body is larger than the 1 MiB that a request may have",
+            "the body is too large; the limit is 1 MiB",
         ),
         _ => Problem::new(
             StatusCode::BAD_REQUEST,
@@ -123,7 +123,7 @@ fn unread(rejection: BytesRejection) -> Problem {
     }
 }
 
-/// A path within a document as a JSON pointer (RFC 6901).
+/// Formats a path within a document as a JSON pointer (RFC 6901).
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let parts = path.iter().map(|segment| match segment {
@@ -135,7 +135,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     parts.collect()
 }
 
-/// The job id of a path; one that is no job id names no job.
+/// The job id in a path. An invalid id is not found.
 pub(super) struct Id(pub(super) JobId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -156,7 +156,7 @@ struct IdPath {
     id: String,
 }
 
-/// Parts of the path.
+/// The parameters of a path.
 pub(super) struct Named<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
@@ -176,18 +176,27 @@ pub(super) struct Params<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         if parts.uri.query().is_some_and(|query| query.contains("%00")) {
             return Err(Problem::bad_request("query", NUL));
         }
-        let found = Query::<T>::from_request_parts(parts, state).await;
-        found
-            .map(|Query(value)| Self(value))
-            .map_err(|error| Problem::bad_request("query", error.body_text()))
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let deserializer = serde_html_form::Deserializer::new(pairs);
+        serde_path_to_error::deserialize(deserializer)
+            .map(Self)
+            .map_err(|error| {
+                let name = match error.path().iter().next() {
+                    Some(serde_path_to_error::Segment::Map { key }) => key.clone(),
+                    _ => "query".to_owned(),
+                };
+                let detail = format!("invalid query parameter \"{name}\": {}", error.into_inner());
+                Problem::bad_request(name, detail)
+            })
     }
 }
 
-/// The header that makes a POST safe to repeat.
+/// Parses the header `Idempotency-Key`.
 pub(super) fn idempotency_key(
     headers: &HeaderMap,
     path: &str,
@@ -203,10 +212,10 @@ pub(super) fn idempotency_key(
     let key = key.ok_or_else(|| {
         Problem::bad_request(
             "Idempotency-Key",
-            "an Idempotency-Key has 1 to 255 visible ASCII characters",
+            "Idempotency-Key must have 1 to 255 visible ASCII characters",
         )
     })?;
-    // One key space for each path: the same key on another path is another request.
+    // Keys are scoped to the path: the same key with another path is another request.
     Ok(Some(IdempotencyKey {
         key: format!("{path} {key}"),
         body_sha256: body_sha256.to_owned(),

@@ -1,4 +1,4 @@
-//! Stands before every documented route: asks for a key, checks its scope, keeps the record.
+//! The guard of every documented route: authenticates the caller, checks the scope, and writes the audit log.
 
 use std::sync::Arc;
 
@@ -10,39 +10,45 @@ use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
 use super::AppState;
-use super::access::{Need, Needs};
+use super::access::Operations;
 use super::caller::Caller;
-use super::limits::{Meter, Who};
+use super::limits::Meter;
 use super::problem::{Problem, ProblemCode};
 use super::router::{current_request_id, with_request_id};
 use crate::job::audit::Deed;
 use crate::job::key::{ApiKey, KeyScope, ShownKey};
 use crate::job::store::keys::LAST_USE_EVERY_MS;
 
-/// Longest subject that is kept of a path which names nothing.
-const MOST_SUBJECT_CHARACTERS: usize = 64;
+/// Maximum length of a subject in the audit log. A path can hold any text in place of an id.
+const MAX_SUBJECT_CHARACTERS: usize = 64;
 
-/// What the guard works with.
+/// State of the guard.
 #[derive(Clone)]
 pub(super) struct Guard {
     pub(super) state: AppState,
-    pub(super) needs: Arc<Needs>,
+    pub(super) operations: Arc<Operations>,
     pub(super) meter: Arc<Meter>,
 }
 
-/// Lets a request through, or answers why not.
+/// Passes a request on, or rejects it.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let route = parts
         .extensions
         .get::<MatchedPath>()
         .map_or_else(String::new, |path| path.as_str().to_owned());
-    let scope = match guard.needs.operation(&parts.method, &route) {
-        Some(Need::Key(scope)) => scope,
-        // Open to all, or a method that nobody answers.
-        Some(Need::Nothing) | None => return next.run(Request::from_parts(parts, body)).await,
+    let operation = guard.operations.get(&parts.method, &route);
+    let restricted = operation.and_then(|operation| Some((operation, operation.scope?)));
+    let Some((operation, scope)) = restricted else {
+        // A public operation, or a method that the route does not have.
+        return next.run(Request::from_parts(parts, body)).await;
     };
-    let caller = match guard.admit(&parts, &route, scope).await {
+    let admitted = guard.admit(&parts, &route, scope).await;
+    let checked = admitted.and_then(|caller| {
+        operation.check_query(parts.uri.query())?;
+        Ok(caller)
+    });
+    let caller = match checked {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
@@ -52,7 +58,7 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
-    // A task of its own: a caller who hangs up cannot keep what was done off the record.
+    // In a task, so that the audit log is written even if the client disconnects.
     let task = tokio::spawn(with_request_id(
         async move {
             let response = next.run(request).await;
@@ -70,6 +76,14 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     }
 }
 
+/// Counts a request against the rate limit. Metrics are exempt: a scrape must not fail because the service is busy.
+fn metered(caller: Caller, scope: KeyScope) -> Result<Caller, Problem> {
+    match scope {
+        KeyScope::Metrics => Ok(caller),
+        KeyScope::Read | KeyScope::Write | KeyScope::Admin => caller.counted(),
+    }
+}
+
 impl Guard {
     async fn admit(
         &self,
@@ -78,13 +92,13 @@ impl Guard {
         scope: KeyScope,
     ) -> Result<Caller, Problem> {
         if !self.state.keys_required {
-            return Caller::anybody(request, &self.meter).counted();
+            return metered(Caller::anybody(request, &self.meter), scope);
         }
         let key = self.authenticate(request, route).await?;
-        let caller = Caller::with(&key, &self.meter).counted()?;
-        if key.scope < scope {
+        let caller = metered(Caller::with(&key, &self.meter), scope)?;
+        if !key.scope.allows(scope) {
             let detail = format!(
-                "this needs a key with the scope {}; yours has {}",
+                "this operation requires an API key with the scope {}; yours has {}",
                 scope.as_str(),
                 key.scope.as_str()
             );
@@ -98,22 +112,22 @@ impl Guard {
         Ok(caller)
     }
 
-    /// The key that the caller holds. Every refusal reads alike, and an id that is not there takes the same
-    /// steps as a secret that is wrong.
+    /// Authenticates the caller by its API key. All rejections are equal, and an unknown id takes the same steps as a
+    /// wrong secret, so that nobody can find out which keys exist.
     async fn authenticate(&self, request: &Parts, route: &str) -> Result<ApiKey, Problem> {
-        // Whoever tries keys is counted by address, and beyond the rate leaves no more marks on the record.
-        let count = || self.meter.request(Who::asks(None, &request.extensions));
-        let Some(shown) = shown(&request.headers) else {
+        // Failed attempts count against the rate limit of the address, which also bounds the audit log.
+        let count = || self.meter.request(self.meter.address(request));
+        let Some(given) = bearer(&request.headers) else {
             count()?;
             return Err(Problem::unauthenticated());
         };
-        let stored = self.state.keys.key(shown.id).await?;
-        let believed = shown.is(stored.as_ref());
+        let stored = self.state.keys.key(given.id).await?;
+        let valid = given.is(stored.as_ref());
         let Some(stored) = stored else {
             count()?;
             return Err(Problem::unauthenticated());
         };
-        if !believed {
+        if !valid {
             count()?;
             let caller = Caller::with(&stored.key, &self.meter);
             self.refuse(&caller, request, route, StatusCode::UNAUTHORIZED);
@@ -123,12 +137,12 @@ impl Guard {
         if noted.is_none_or(|last| stored.now - last >= LAST_USE_EVERY_MS)
             && let Err(error) = self.state.keys.note_use(stored.key.id).await
         {
-            tracing::warn!(key = %stored.key.id, %error, "a key's use cannot be noted");
+            tracing::warn!(key = %stored.key.id, %error, "the last use of the API key could not be recorded");
         }
         Ok(stored.key)
     }
 
-    /// Puts a refusal on record, beside the answer: it must not come later for a key that is known.
+    /// Records a rejection in the background, so that the response for a known key takes no longer.
     fn refuse(&self, caller: &Caller, request: &Parts, route: &str, status: StatusCode) {
         let (guard, mut deed) = (self.clone(), deed(caller, request, route.to_owned()));
         deed.status = status.as_u16();
@@ -137,13 +151,14 @@ impl Guard {
 
     async fn record(&self, deed: Deed) {
         if let Err(error) = self.state.audit.record_deed(deed.clone()).await {
-            // What was done is done: the log is the second place that tells of it.
-            tracing::error!(?deed, %error, "the audit log cannot be written");
+            // The log keeps the entry that the audit log lacks.
+            tracing::error!(?deed, %error, "the audit log could not be written");
         }
     }
 }
 
-fn shown(headers: &HeaderMap) -> Option<ShownKey> {
+/// The API key in the header `Authorization`.
+fn bearer(headers: &HeaderMap) -> Option<ShownKey> {
     let (scheme, key) = headers
         .get(header::AUTHORIZATION)?
         .to_str()
@@ -158,7 +173,7 @@ fn deed(caller: &Caller, request: &Parts, route: String) -> Deed {
     let parts = route.split('/').zip(request.uri.path().split('/'));
     let subject = parts
         .filter(|(name, _)| *name == "{id}")
-        .map(|(_, value)| value.chars().take(MOST_SUBJECT_CHARACTERS).collect());
+        .map(|(_, value)| value.chars().take(MAX_SUBJECT_CHARACTERS).collect());
     Deed {
         tenant: caller.tenant.clone(),
         key: caller.key,
@@ -170,7 +185,7 @@ fn deed(caller: &Caller, request: &Parts, route: String) -> Deed {
     }
 }
 
-/// The deed with what came of it; what was made is named by `Location`.
+/// Completes the entry with the status, and with the created resource, which `Location` names.
 fn made(mut deed: Deed, response: &Response) -> Deed {
     deed.status = response.status().as_u16();
     let location = response.headers().get(header::LOCATION);

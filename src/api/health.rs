@@ -15,7 +15,7 @@ use crate::telemetry::pulse::Pulses;
 
 /// Liveness probe.
 ///
-/// Fails when a background loop of the process (a worker, the sweeper, the webhook courier) stands still. Restart the process then.
+/// Fails if a background task of the process (a worker, the sweeper, the webhook sender) hangs. Restart the process then.
 #[utoipa::path(
     get, path = "/livez", tag = "service", operation_id = "livez",
     security(()),
@@ -25,28 +25,28 @@ pub(crate) async fn livez(State(state): State<AppState>) -> Result<&'static str,
     alive(&state.pulses)
 }
 
-/// Refuses when a loop stands still: only a restart helps.
+/// Checks that no background task hangs. A restart is the only remedy.
 pub(super) fn alive(pulses: &Pulses) -> Result<&'static str, Problem> {
-    let standing = pulses.standing();
-    if standing.is_empty() {
+    let hanging = pulses.standing();
+    if hanging.is_empty() {
         return Ok("ok\n");
     }
-    let standing = standing.join(", ");
-    tracing::error!(standing, "a loop stands still; restart the process");
+    let hanging = hanging.join(", ");
+    tracing::error!(hanging, "a background task hangs; restart the process");
     Err(Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         ProblemCode::Unavailable,
-        format!("{standing} stands still; restart the process"),
+        format!("a background task hangs: {hanging}; restart the process"),
     ))
 }
 
 /// Readiness probe.
 ///
-/// Writes to the database and to the artifact store. Fails when one of them does not answer within 5 seconds.
+/// Writes to the database and to the artifact store. Fails if one of them does not respond within 5 seconds.
 #[utoipa::path(
     get, path = "/readyz", tag = "service", operation_id = "readyz",
     security(()),
-    responses((status = 200, description = "Jobs can be accepted and files stored", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "The service can accept jobs and store files", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str, Problem> {
     let unavailable = |what: &str, error: &dyn std::fmt::Display| {
@@ -54,7 +54,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::Unavailable,
-            format!("{what} does not answer; the service's log tells why"),
+            format!("{what} is unavailable; the log of the service has the reason"),
         )
     };
     match tokio::time::timeout(PROBE_LIMIT, state.jobs.ping()).await {
@@ -71,9 +71,11 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str
 }
 
 /// Returns metrics for Prometheus.
+///
+/// Exempt from the rate limit.
 #[utoipa::path(
     get, path = "/metrics", tag = "service", operation_id = "metrics",
-    security(("api_key" = ["admin"])),
+    security(("api_key" = ["metrics"])),
     responses((status = 200, description = "Metrics in the Prometheus text format", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {

@@ -1,55 +1,46 @@
-//! How much of the service one caller may take: requests per second, and readers who wait.
+//! Limits of one caller: requests per second, and concurrent long polls and streams.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
-use axum::http::Extensions;
+use axum::http::request::Parts;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use super::address::AddressSource;
 use super::problem::Problem;
 use crate::job::key::KeyId;
 
-/// Callers that have gone quiet are forgotten after so many requests.
-const FORGET_EVERY: u32 = 4_096;
+/// Number of requests after which idle callers are removed.
+const CLEANUP_INTERVAL: u32 = 4_096;
 
-/// The limits; each is counted in this process alone.
+/// The limits. Each process counts separately.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Requests a second of one caller.
+    /// Requests per second of one caller.
     pub rate: NonZeroU32,
-    /// Requests of one caller at once, before the rate counts.
+    /// Burst of requests of one caller before the rate applies.
     pub burst: NonZeroU32,
-    /// Long polls and event streams of one caller at a time.
+    /// Maximum number of concurrent long polls and event streams of one caller.
     pub readers: usize,
-    /// Longest time to answer a request, beside the wait that it asks for.
+    /// Request timeout, in addition to the `wait` of a long poll.
     pub time: Duration,
+    /// Where the address of a caller without an API key is read from.
+    pub addresses: AddressSource,
 }
 
-/// Who is counted: the key, or the address of whoever shows none. Behind a proxy that is the proxy's.
+/// The identity that requests are counted by: the API key, or the address of a caller without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Who {
     Key(KeyId),
     Address(IpAddr),
 }
 
-impl Who {
-    /// Whoever holds the key, or sits at the other end of the connection.
-    pub(super) fn asks(key: Option<KeyId>, extensions: &Extensions) -> Self {
-        let address = || {
-            let info = extensions.get::<ConnectInfo<SocketAddr>>();
-            info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
-        };
-        key.map_or_else(|| Self::Address(address()), Self::Key)
-    }
-}
-
-/// Counts.
+/// Counts requests and readers.
 pub(super) struct Meter {
     limits: Limits,
     rates: DefaultKeyedRateLimiter<Who>,
@@ -68,21 +59,29 @@ impl Meter {
         }
     }
 
-    /// Longest time to answer a request.
+    /// Request timeout.
     pub(super) fn time(&self) -> Duration {
         self.limits.time
     }
 
+    /// The identity of a caller without an API key.
+    pub(super) fn address(&self, request: &Parts) -> Who {
+        Who::Address(self.limits.addresses.of(request))
+    }
+
     /// Counts a request.
+    ///
+    /// # Errors
+    /// Returns 429 if the rate limit is exceeded.
     pub(super) fn request(&self, who: Who) -> Result<(), Problem> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % CLEANUP_INTERVAL == CLEANUP_INTERVAL - 1 {
             self.rates.retain_recent();
             self.rates.shrink_to_fit();
         }
         self.rates.check_key(&who).map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
             let detail = format!(
-                "more than {} requests a second; slow down, and ask again after Retry-After seconds",
+                "rate limit exceeded: {} requests per second; retry after the seconds in Retry-After",
                 self.limits.rate
             );
             let seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
@@ -90,13 +89,16 @@ impl Meter {
         })
     }
 
-    /// Counts a reader until the answer is dropped.
+    /// Counts a reader until the result is dropped.
+    ///
+    /// # Errors
+    /// Returns 429 if the caller has too many readers.
     pub(super) fn reader(&self, who: Who) -> Result<Reading, Problem> {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let count = readers.entry(who).or_default();
         if *count >= self.limits.readers {
             let detail = format!(
-                "{count} long polls and event streams of yours are open already, as many as one caller may have; close some"
+                "too many long polls and event streams: {count} are open, the limit; close some"
             );
             return Err(Problem::rate_limited(detail, 1));
         }
@@ -108,7 +110,7 @@ impl Meter {
     }
 }
 
-/// A reader's place.
+/// A counted reader.
 pub(super) struct Reading {
     who: Who,
     readers: Arc<Mutex<HashMap<Who, usize>>>,

@@ -1,6 +1,6 @@
-//! Connections: how many, how patient, and how they end.
+//! The accept loop, with limits on connections and a graceful shutdown.
 //!
-//! `axum::serve` sets no limit on either: a caller who opens connections and sends nothing would hold them all.
+//! `axum::serve` has no such limits: a client that opens connections and sends nothing would hold them all.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
-/// Wait after a connection could not be taken, as when the process has no file descriptor left.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Delay after a failed accept, for example when the process has no file descriptors left.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// What connections are allowed.
+/// Limits on connections.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// Connections at a time; others wait until one ends.
+    /// Maximum number of concurrent connections. Others wait.
     pub most: usize,
-    /// Longest time for a request's head to arrive, from the connection's first moment or the last answer.
+    /// Timeout for the headers of a request, from the start of the connection or the end of the last response.
     pub head: Duration,
 }
 
-/// Serves until it is told to stop, and then until every request under way is answered.
+/// Serves until `stop` is canceled, then completes the requests in flight.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -50,12 +50,12 @@ pub async fn serve(
         let (stream, address): (_, SocketAddr) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::debug!(%error, "a connection could not be taken");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                tracing::debug!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             }
         };
-        // Answers are small and wait for nobody.
+        // Responses are small and should not be delayed.
         let _ = stream.set_nodelay(true);
         let service = ServiceBuilder::new()
             .layer(Extension(ConnectInfo(address)))
@@ -67,7 +67,7 @@ pub async fn serve(
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection broke");
+                tracing::debug!(%error, "a connection failed");
             }
             drop(place);
         });

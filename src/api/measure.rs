@@ -1,4 +1,4 @@
-//! Counts and times every request.
+//! Request metrics.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::telemetry::metric;
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = request.method().to_string();
-    // The route, not the path: ids in metric labels would make a series for each job.
+    // The route, not the path: ids in labels would create a time series per job.
     let route = request
         .extensions()
         .get::<MatchedPath>()

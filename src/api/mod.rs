@@ -1,10 +1,11 @@
-//! The HTTP face. The only place that knows `axum` and `utoipa`.
+//! The HTTP API. Only this module uses `axum` and `utoipa`.
 //!
-//! A handler checks nothing twice: extractors turn bad requests into problems, wire structs turn into valid
-//! recipes, stores answer. The same line wires a route and its entry in `openapi.yaml`.
+//! Extractors reject invalid requests with problems, wire types convert to validated recipes, and stores hold the state. One
+//! line in `router.rs` registers a route together with its entry in `openapi.yaml`.
 
 mod accept;
 mod access;
+mod address;
 mod artifacts;
 mod audit;
 mod blobs;
@@ -23,6 +24,7 @@ mod listen;
 mod measure;
 mod page;
 mod patience;
+mod precondition;
 mod problem;
 mod router;
 mod state;
@@ -31,7 +33,8 @@ mod webhooks;
 mod wire;
 mod worker_face;
 
-pub use document::openapi;
+pub use address::AddressSource;
+pub use document::{openapi, yaml};
 pub use limits::Limits;
 pub use listen::{Connections, serve};
 pub use router::router;

@@ -1,6 +1,6 @@
-//! A request is answered within a time, or told that it was not.
+//! Request timeouts.
 //!
-//! What streams after its head (files, events) is not under it: that ends with its reader.
+//! The timeout covers the time to the response headers. Downloads and event streams may take longer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::jobs::get::MOST_SECONDS;
+use super::jobs::get::MAX_WAIT_SECONDS;
 use super::limits::Meter;
 use super::problem::{Problem, ProblemCode};
 
-/// The route that may wait for a job to change.
+/// The route with long polls.
 const LONG_POLL: &str = "/v1/jobs/{id}";
 
 pub(super) async fn patience(
@@ -24,7 +24,7 @@ pub(super) async fn patience(
 ) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let waits = route.is_some_and(|route| route.as_str() == LONG_POLL);
-    let wait = Duration::from_secs(if waits { MOST_SECONDS } else { 0 });
+    let wait = Duration::from_secs(if waits { MAX_WAIT_SECONDS } else { 0 });
     let time = meter.time() + wait;
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
@@ -32,7 +32,7 @@ pub(super) async fn patience(
             StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::TimedOut,
             format!(
-                "no answer within {} s; what was asked may still happen, so send it again with the same Idempotency-Key",
+                "timeout after {} s; the request may still be carried out, so retry it with the same Idempotency-Key",
                 time.as_secs()
             ),
         )

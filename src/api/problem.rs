@@ -1,132 +1,140 @@
-//! Errors on the wire: RFC 9457 `application/problem+json` with a closed list of codes.
+//! Error responses: RFC 9457 problems with a closed list of codes.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
+use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
+use super::document::enumeration::enumeration;
 use crate::job::store::StoreError;
 use crate::prune::failure::{Code, Failure};
 
-/// What went wrong with a request.
+/// An error (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
-    /// A URI of the kind of problem: `about:blank`, the code tells more.
+    /// Always `about:blank`; `code` identifies the error.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
     kind: &'static str,
-    /// The status in words.
+    /// Reason phrase of the status.
     title: String,
-    /// The HTTP status.
+    /// HTTP status.
     #[schema(example = 404, minimum = 400, maximum = 599)]
     status: u16,
-    /// What is wrong and what to do about it.
+    /// What is wrong, and how to correct it.
     detail: String,
-    /// A closed list; clients may match on it.
+    /// Code of the error.
     code: ProblemCode,
-    /// Names this request in the service's log; also the header `x-request-id`.
+    /// Id of the request in the log of the service. Also in the header `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
-    /// Which parts of the request are wrong.
+    /// Invalid parts of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
-    /// Seconds after which it makes sense to ask again: a header.
+    /// Value of the header `Retry-After`, in seconds.
     #[serde(skip)]
     retry_after: Option<u16>,
 }
 
-/// One wrong part of a request.
+/// An invalid part of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FieldError {
-    /// JSON pointer into the body, or the name of a parameter.
+    /// JSON pointer into the body, or the name of a parameter or header.
     #[schema(example = "/target/value")]
     pub(super) pointer: String,
-    /// What is wrong with it.
+    /// What is wrong.
     pub(super) detail: String,
 }
 
-/// Why a request, or a job, cannot go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+/// Code of an error of a request or a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ProblemCode {
-    /// A parameter or a header is malformed.
+    /// A parameter or a header is invalid.
     InvalidRequest,
-    /// The body is no JSON.
+    /// The body is not valid JSON.
     InvalidJson,
-    /// The body is JSON, but a field is missing, unknown or out of range.
+    /// A field of the body is missing, unknown or invalid.
     ValidationFailed,
-    /// No valid API key was shown.
+    /// The request has no valid API key.
     Unauthenticated,
-    /// The API key does not allow this.
+    /// The API key does not have the required scope.
     Forbidden,
-    /// No such thing.
+    /// The resource does not exist.
     NotFound,
-    /// It was there, and is no more.
+    /// The resource existed and was removed.
     Gone,
-    /// The thing is there, but not with this method.
+    /// The path does not support the method.
     MethodNotAllowed,
-    /// The body's media type is not `application/json`.
+    /// The body is not `application/json`.
     UnsupportedMediaType,
     /// The body is too large.
     PayloadTooLarge,
-    /// The job's state does not allow this.
+    /// The state of the resource does not allow the operation.
     Conflict,
+    /// `If-Match` does not match the current version.
+    PreconditionFailed,
     /// The `Idempotency-Key` was used with another body.
     IdempotencyKeyReused,
-    /// The caller asks more often than it may.
+    /// The caller exceeds its rate limit.
     RateLimited,
-    /// The answer took too long.
+    /// The request took too long.
     TimedOut,
-    /// The tenant has as much of the service as it may have.
+    /// The tenant exceeds its quota.
     QuotaExceeded,
-    /// The download URL was never signed, or was changed.
+    /// The signature of the URL is invalid.
     UrlForged,
-    /// The download URL was signed for an earlier time.
+    /// The signed URL has expired.
     UrlExpired,
-    /// The byte range lies outside the file.
+    /// The byte range is not within the file.
     RangeNotSatisfiable,
-    /// The service cannot work now.
+    /// The service is temporarily unavailable.
     Unavailable,
-    /// A field of the recipe is out of its range.
+    /// A field of the job is out of range.
     InvalidRecipe,
-    /// The target is no percentage strictly between 0 % and 100 %.
+    /// The target is not a percentage between 0 % and 100 %.
     InvalidTarget,
-    /// The target is below what the model can be cut to.
+    /// The target is below the smallest model that can be reached.
     TargetUnreachable,
-    /// The model or data is not there, or may not be read.
+    /// The model or dataset does not exist, or access is denied.
     SourceNotFound,
-    /// The place that keeps the model or data cannot be reached now.
+    /// The host of the model or dataset is temporarily unavailable.
     SourceUnavailable,
-    /// What arrived is not what the place that keeps it announced.
+    /// The downloaded model or dataset does not have the announced size or digest.
     SourceMismatch,
     /// The architecture is not supported.
     UnsupportedModel,
-    /// Only formats that can run code were found.
+    /// The model has only formats that can execute code, such as pickle.
     UnsafeFormat,
-    /// The checkpoint is malformed.
+    /// The checkpoint is invalid.
     InvalidCheckpoint,
-    /// The tokenizer is missing or malformed.
+    /// The tokenizer is missing or invalid.
     InvalidTokenizer,
-    /// The data file is malformed.
+    /// The data file is invalid.
     InvalidData,
     /// A limit of the service is exceeded.
     LimitExceeded,
-    /// The service's disk is full.
+    /// The database or the artifact store is full.
     StorageFull,
-    /// The store of results cannot be reached now, or refuses.
+    /// The artifact store is temporarily unavailable.
     StorageUnavailable,
-    /// Reading or writing failed.
+    /// A file could not be read or written.
     StorageError,
-    /// The deadline passed.
+    /// The deadline of the job passed.
     DeadlineExceeded,
-    /// Someone asked to stop.
+    /// The job was canceled.
     Canceled,
-    /// Several attempts ended without a result.
+    /// The maximum number of attempts was reached.
     AttemptsExhausted,
-    /// A fault of the service.
+    /// Internal error of the service.
     Internal,
 }
+
+enumeration!(ProblemCode as "ProblemCode");
 
 impl From<Code> for ProblemCode {
     fn from(code: Code) -> Self {
@@ -168,7 +176,7 @@ impl Problem {
         }
     }
 
-    /// A body that is JSON, but not one that we take.
+    /// A body with an invalid field (422).
     pub(super) fn invalid_field(
         pointer: impl Into<String>,
         code: ProblemCode,
@@ -183,6 +191,7 @@ impl Problem {
         problem
     }
 
+    /// An invalid parameter or header (400).
     pub(super) fn bad_request(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let mut problem = Self::new(
@@ -197,16 +206,16 @@ impl Problem {
         problem
     }
 
-    /// One sentence for everything that can be wrong with a key: nobody learns which keys there are.
+    /// A missing or invalid API key (401). The detail is always the same, so that nobody can find out which keys exist.
     pub(super) fn unauthenticated() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             ProblemCode::Unauthenticated,
-            "show a valid API key, as Authorization: Bearer optk_...",
+            "a valid API key is required in the header Authorization: Bearer optk_...",
         )
     }
 
-    /// The caller asks more often than it may; again after so many seconds.
+    /// A caller that exceeds a limit (429), with the seconds until a retry makes sense.
     pub(super) fn rate_limited(detail: impl Into<String>, seconds: u16) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -222,6 +231,11 @@ impl Problem {
         Self::new(StatusCode::GONE, ProblemCode::Gone, detail)
     }
 
+    /// Whether the resource was removed.
+    pub(super) fn is_gone(&self) -> bool {
+        self.code == ProblemCode::Gone
+    }
+
     pub(super) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, ProblemCode::Conflict, detail)
     }
@@ -230,19 +244,19 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, detail)
     }
 
-    /// A fault of ours: logged once, here, and not told.
+    /// An internal error (500). The cause is logged and not returned.
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%error, "a request failed");
+        tracing::error!(%error, "internal error");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             ProblemCode::Internal,
-            "a fault of the service; its log tells more under this request_id",
+            "internal error; the log of the service has the cause under this request_id",
         )
     }
 
-    /// The database is not to be had now.
+    /// An unavailable database (503).
     fn unavailable(error: &StoreError, detail: &str) -> Self {
-        tracing::warn!(%error, "a request was refused");
+        tracing::warn!(%error, "the database is unavailable");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::Unavailable,
@@ -256,12 +270,24 @@ impl Problem {
     }
 }
 
+/// The part of a problem that the request log repeats, as an extension of the response.
+#[derive(Clone, Debug)]
+pub(super) struct Logged {
+    pub(super) code: &'static str,
+    pub(super) detail: String,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let id = super::router::current_request_id();
         let retry_after = self.retry_after;
+        let logged = Logged {
+            code: self.code.into(),
+            detail: self.detail.clone(),
+        };
         let mut response = (status, Json(self.with_request_id(id))).into_response();
+        response.extensions_mut().insert(logged);
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
@@ -299,19 +325,19 @@ impl From<StoreError> for Problem {
             StoreError::Full => Self::new(
                 StatusCode::INSUFFICIENT_STORAGE,
                 ProblemCode::StorageFull,
-                "the service's disk is full; nothing was accepted",
+                "the disk of the database is full; nothing was changed",
             ),
             StoreError::Unavailable(_) => Self::unavailable(
                 &error,
-                "the service's database cannot be reached; nothing was changed: try again in a while",
+                "the database is unavailable; nothing was changed, so retry later",
             ),
             StoreError::ReadOnly(_) => Self::unavailable(
                 &error,
-                "the service's database takes no changes now; nothing was changed: try again in a while",
+                "the database is read-only at the moment; nothing was changed, so retry later",
             ),
             StoreError::Unanswered(_) => Self::unavailable(
                 &error,
-                "the service's database did not answer; the request may have been carried out: look, or repeat a POST with the same Idempotency-Key",
+                "the database did not respond; the request may have been carried out, so check, or retry a POST with the same Idempotency-Key",
             ),
             StoreError::LeaseLost(_) | StoreError::Database(_) => Self::internal(&error),
         }

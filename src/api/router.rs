@@ -1,4 +1,4 @@
-//! Every route, and what surrounds all of them.
+//! Every route, and the layers around all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,24 +14,24 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::access::Needs;
+use super::access::Operations;
 use super::guard::{Guard, guard};
 use super::limits::Meter;
 use super::patience::patience;
-use super::problem::{Problem, ProblemCode};
+use super::problem::{Logged, Problem, ProblemCode};
 use super::{
     AppState, artifacts, audit, blobs, capabilities, document, events, frontier, health, jobs,
     keys, measure, uploads, webhooks,
 };
 use crate::job::trace::TraceParent;
 
-/// Largest body of a request.
-const BODY_BYTES: usize = 1 << 20;
+/// Maximum size of a request body.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// Names a request in headers, problems and the log.
+/// Header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The trace of a request (W3C Trace Context).
+/// Header with the trace of a request (W3C Trace Context).
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 tokio::task_local! {
@@ -39,17 +39,17 @@ tokio::task_local! {
     static TRACE: TraceParent;
 }
 
-/// The trace that what this task does belongs to.
+/// A child of the trace of the current request.
 pub(super) fn current_trace() -> Option<TraceParent> {
     TRACE.try_with(TraceParent::child).ok()
 }
 
-/// The id of the request that this task answers.
+/// The id of the current request.
 pub(super) fn current_request_id() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// The same work in another task, for the same request.
+/// Gives a future that runs in another task the id and trace of the current request.
 pub(super) fn with_request_id<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let trace = TRACE
         .try_with(Clone::clone)
@@ -60,7 +60,7 @@ pub(super) fn with_request_id<T>(work: impl Future<Output = T>) -> impl Future<O
     )
 }
 
-/// Routes with their entries in the document.
+/// The documented routes.
 pub(super) fn documented() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(document::head())
         .routes(routes!(jobs::create::create, jobs::list::list))
@@ -70,11 +70,13 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::retry::retry))
         .routes(routes!(jobs::resolve::resolve))
         .routes(routes!(frontier::get))
-        .routes(routes!(events::events))
+        .routes(routes!(events::list))
+        .routes(routes!(events::stream))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
+        .routes(routes!(artifacts::url))
         .routes(routes!(blobs::get))
-        .routes(routes!(uploads::create::create))
+        .routes(routes!(uploads::create::create, uploads::list::list))
         .routes(routes!(uploads::complete::complete))
         .routes(routes!(uploads::manage::get, uploads::manage::delete))
         .routes(routes!(uploads::content::put))
@@ -96,15 +98,15 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(health::metrics))
 }
 
-/// The whole face.
+/// The complete HTTP API.
 pub fn router(state: AppState) -> Router {
     let (routes, _) = documented().split_for_parts();
-    let document = document::openapi();
-    let (served, yaml) = (document.clone(), document.clone());
+    let document = document::at(&state.public_url);
+    let (json, yaml) = (document.clone(), document::yaml(&document));
     let meter = Arc::new(Meter::new(state.limits.clone()));
     let guarding = Guard {
         state: state.clone(),
-        needs: Arc::new(Needs::of(&document)),
+        operations: Arc::new(Operations::of(&document)),
         meter: Arc::clone(&meter),
     };
     routes
@@ -112,34 +114,29 @@ pub fn router(state: AppState) -> Router {
         .route_layer(middleware::from_fn_with_state(meter, patience))
         .route(
             "/openapi.json",
-            routing::get(move || async move { Json(served) }),
+            routing::get(move || async move { Json(json) }),
         )
         .route(
             "/openapi.yaml",
             routing::get(move || async move {
-                match yaml.to_yaml() {
-                    Ok(text) => {
-                        ([(header::CONTENT_TYPE, "application/yaml")], text).into_response()
-                    }
-                    Err(error) => Problem::internal(&error).into_response(),
-                }
+                ([(header::CONTENT_TYPE, "application/yaml")], yaml)
             }),
         )
-        // Who opens the bare address in a browser sees what is there.
+        // The root leads to the documentation for a browser.
         .route(
             "/",
             routing::get(|| async { axum::response::Redirect::to("/docs/") }),
         )
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
-        .fallback(|| async { Problem::not_found("there is no such path; /docs lists them all") })
+        .fallback(|| async { Problem::not_found("path not found; /docs lists all paths") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 ProblemCode::MethodNotAllowed,
-                "this path does not take this method; the header Allow lists those that it takes",
+                "the path does not support this method; the header Allow lists the supported methods",
             )
         })
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .route_layer(middleware::from_fn(measure::measure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(
@@ -151,9 +148,9 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Every request has an id: its caller's, when that is a plain one, or a fresh one.
+/// Gives every request an id: the one in its header if that is well-formed, or a new one.
 async fn identify(mut request: Request, next: Next) -> Response {
-    let plain = |id: &&str| {
+    let well_formed = |id: &&str| {
         !id.is_empty()
             && id.len() <= 64
             && id
@@ -164,7 +161,7 @@ async fn identify(mut request: Request, next: Next) -> Response {
         .headers()
         .get(&REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .filter(plain);
+        .filter(well_formed);
     let id = given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
     if let Ok(value) = id.parse() {
         request.headers_mut().insert(REQUEST_ID, value);
@@ -186,10 +183,10 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    Problem::internal(&format!("a panic: {}", text.unwrap_or("without words"))).into_response()
+    Problem::internal(&format!("panic: {}", text.unwrap_or("unknown"))).into_response()
 }
 
-/// The trace that a request names.
+/// The trace in the headers of a request.
 fn traced(request: &Request) -> Option<TraceParent> {
     TraceParent::parse(request.headers().get(&TRACE_PARENT)?.to_str().ok()?)
 }
@@ -202,14 +199,27 @@ fn span(request: &Request) -> tracing::Span {
         .get(&REQUEST_ID)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    // The path alone: a query may hold a signature.
+    // Without the query, which may hold a signature.
     tracing::info_span!("http", method = %request.method(), path = request.uri().path(), request_id = id, trace_id)
 }
 
+/// Logs a response. The span adds method, path and request id.
 fn log(response: &Response, took: Duration, _: &tracing::Span) {
-    tracing::debug!(
-        status = response.status().as_u16(),
-        ms = took.as_millis() as u64,
-        "answered"
-    );
+    let status = response.status();
+    let (code, ms) = (status.as_u16(), took.as_millis() as u64);
+    let problem = response.extensions().get::<Logged>();
+    let (problem, detail) = problem.map_or(("", ""), |problem| (problem.code, &problem.detail));
+    if status.is_server_error() {
+        tracing::warn!(status = code, problem, detail, ms, "the request failed");
+    } else if status.is_client_error() {
+        tracing::info!(
+            status = code,
+            problem,
+            detail,
+            ms,
+            "the request was rejected"
+        );
+    } else {
+        tracing::debug!(status = code, ms, "the request succeeded");
+    }
 }

@@ -1,4 +1,4 @@
-//! What handlers work with.
+//! State of the handlers.
 
 use std::sync::Arc;
 
@@ -21,64 +21,67 @@ use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
 use crate::telemetry::pulse::Pulses;
 
-/// Handed to every handler.
+/// Shared by all handlers.
 #[derive(Clone)]
 pub struct AppState {
-    /// Where jobs live.
+    /// Jobs.
     pub jobs: Arc<dyn JobStore>,
-    /// Who is told of jobs.
+    /// Webhooks and deliveries.
     pub webhooks: Arc<dyn WebhookStore>,
-    /// Where webhooks may lead.
+    /// Addresses that webhooks may have.
     pub webhook_policy: Policy,
-    /// Where API keys live.
+    /// API keys.
     pub keys: Arc<dyn KeyStore>,
-    /// Where it is kept who did what.
+    /// The audit log.
     pub audit: Arc<dyn AuditLog>,
-    /// Whether callers must show a key.
+    /// Whether requests require an API key.
     pub keys_required: bool,
-    /// Looks at sources before a job is accepted.
+    /// Checks sources before a job is created.
     pub intake: Arc<dyn Intake>,
-    /// Where files live.
+    /// Artifacts and uploads.
     pub artifacts: ArtifactStore,
-    /// Signs download URLs.
+    /// Key that signs URLs.
     pub signing: Arc<SigningKey>,
-    /// Tells workers in this process that a job came in.
+    /// Wakes the workers of this process when a job is created.
     pub wake: Arc<Notify>,
     /// Renders the metrics page.
     pub metrics: PrometheusHandle,
-    /// Where callers reach this service, without a slash at the end.
+    /// URL at which clients reach the service, without a trailing slash.
     pub public_url: Arc<str>,
-    /// How long what has ended is kept.
+    /// Retention periods.
     pub retention: Retention,
-    /// How much of the service one caller may take.
+    /// Limits of one caller.
     pub limits: Limits,
-    /// Set when the service stops: long polls and streams end.
+    /// Canceled when the service stops, which ends long polls and streams.
     pub stopping: CancellationToken,
-    /// How much of the service one tenant may take.
+    /// Limits of one tenant.
     pub quota: Quota,
-    /// Whether the artifact store can be used.
+    /// Health of the artifact store.
     pub health: Health,
-    /// Whether the process's loops live.
+    /// Liveness of the background tasks.
     pub pulses: Pulses,
-    /// What this service can do.
+    /// Features of this service.
     pub capabilities: Arc<Capabilities>,
 }
 
-/// What this service can do, as its composition root knows it.
+/// Features of a service.
 #[derive(Clone, Debug, Default)]
 pub struct Capabilities {
-    /// Values of `model_type` that can be pruned.
+    /// Supported values of `model_type`.
     pub model_types: Vec<String>,
-    /// Schemes of URIs that sources may have.
+    /// Supported URI schemes of sources.
     pub uri_schemes: Vec<&'static str>,
-    /// What its workers run on.
+    /// Devices of its workers.
     pub devices: Vec<Device>,
-    /// Workers in this process.
+    /// Number of workers in this process.
     pub workers: usize,
 }
 
 impl Capabilities {
-    /// Refuses a device that no worker has: the job would wait for ever.
+    /// Checks that a worker has the device. The job would never run otherwise.
+    ///
+    /// # Errors
+    /// Returns 422 if no worker has it.
     pub(super) fn check_device(&self, device: Device) -> Result<(), Problem> {
         if self.devices.contains(&device) {
             return Ok(());
@@ -88,7 +91,7 @@ impl Capabilities {
             "/device",
             ProblemCode::ValidationFailed,
             format!(
-                "no worker of this service runs on {}; it has workers for {}",
+                "no worker of this service has the device {}; the available devices are {}",
                 device.as_str(),
                 known.join(", ")
             ),

@@ -1,4 +1,4 @@
-//! What a worker's process shows: whether it lives, whether it can work, and its metrics.
+//! Health and metrics of a worker process.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use crate::artifact::store::PROBE_LIMIT;
 use crate::job::store::JobStore;
 use crate::telemetry::pulse::Pulses;
 
-/// Routes without keys: for loopback, or a network of the operator's own.
+/// The routes `/livez`, `/readyz` and `/metrics`. They require no API key, so the address must not be public.
 pub fn worker_face(
     jobs: Arc<dyn JobStore>,
     health: Health,
@@ -35,7 +35,7 @@ pub fn worker_face(
                 tracing::warn!(%error, "not ready");
                 Err((
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "a store does not answer; the log tells why\n",
+                    "the database or the artifact store is unavailable; the log has the reason\n",
                 ))
             }
         }

@@ -1,4 +1,4 @@
-//! What a store gives, into a local file.
+//! Copies an object to a local file.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use tokio::io::AsyncWriteExt;
 use super::error::ArtifactError;
 use super::progress::{Pace, Patience};
 
-/// Copies an object's chunks to a file, which is on the disk when this answers its size. A file that was begun
-/// is removed on failure.
+/// Copies an object's chunks to a file, and syncs the file to disk before it returns the size in bytes. On failure, the
+/// incomplete file is removed.
 pub(super) async fn to_file(
     key: &str,
     chunks: impl Stream<Item = Result<Bytes, ArtifactError>> + Unpin,
@@ -20,7 +20,7 @@ pub(super) async fn to_file(
 ) -> Result<u64, ArtifactError> {
     let copied = capped(key, chunks, path, cap_bytes, patience).await;
     if copied.is_err() {
-        // The first error is the one to tell.
+        // The first error is reported, not a failure to remove the file.
         let _ = tokio::fs::remove_file(path).await;
     }
     copied
@@ -33,7 +33,7 @@ async fn capped(
     cap_bytes: u64,
     patience: Patience,
 ) -> Result<u64, ArtifactError> {
-    // A copy that nobody waits for any more may still have a write on its way: not into this file.
+    // A canceled copy may still have a pending write to the old file. A new file does not receive it.
     let _ = tokio::fs::remove_file(path).await;
     let mut pace = Pace::new(patience);
     let mut file = tokio::fs::File::create(path).await?;

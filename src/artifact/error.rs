@@ -1,59 +1,63 @@
-//! Why a file cannot be stored or read.
+//! Errors of the artifact store.
 
 use super::progress::Stalled;
 
-/// What the object store could not do.
+/// Error for a file that cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// No object at that key.
-    #[error("there is no stored file at {0}")]
+    /// There is no object at the key.
+    #[error("stored file {0} not found")]
     NotFound(String),
     /// The disk is full.
     #[error("the artifact store's disk is full")]
     Full,
-    /// The bucket cannot be used; the sentence names it and what to do.
+    /// The bucket cannot be used. The message names the bucket and the remedy.
     #[error("{0}")]
     Bucket(String),
-    /// The bucket is not there, or not for this access key; the sentence names it and what to do.
+    /// The bucket does not exist, or the access key is not allowed to use it. The message names the bucket and the
+    /// remedy.
     #[error("{0}")]
     Refused(String),
-    /// An object is no more what it was when it was found.
-    #[error("the stored file at {0} changed while it was read")]
+    /// An object has changed since it was found.
+    #[error("stored file {0} changed while it was read")]
     Changed(String),
-    /// An object brought next to nothing for too long.
-    #[error("the stored file at {0} stopped coming: {1}")]
+    /// The transfer of an object stalled.
+    #[error("the transfer of the stored file {0} stalled: {1}")]
     Stalled(String, Stalled),
-    /// An object is larger than its reader takes.
-    #[error("the stored file at {key} has more than the {cap_bytes} bytes that are taken")]
+    /// An object is larger than its reader accepts.
+    #[error("stored file {key} is too large: the limit is {cap_bytes} bytes")]
     TooLarge {
-        /// Where it is.
+        /// Key of the object.
         key: String,
-        /// What its reader takes.
+        /// Maximum size that the reader accepts, in bytes.
         cap_bytes: u64,
     },
-    /// The store does not answer in time.
-    #[error("the artifact store did not answer within {} s", limit.as_secs_f64())]
+    /// The store did not respond in time.
+    #[error("the artifact store did not respond within {} s", limit.as_secs_f64())]
     Late {
-        /// How long it may take.
+        /// The time limit.
         limit: std::time::Duration,
     },
-    /// What was sent ended before it was whole.
-    #[error("the content ended before it was whole")]
+    /// The content of an upload ended early.
+    #[error("the content ended before all announced bytes arrived")]
     Cut,
-    /// This store was opened without the means to make URLs.
-    #[error("this artifact store makes no URLs: it was opened without a signing key")]
+    /// This local store was opened without a signing key, so it cannot sign URLs.
+    #[error("this artifact store cannot sign URLs: it was opened without a signing key")]
     NoUrls,
-    /// Reading the local file, or the object store, failed.
+    /// The local file could not be read, or the object store failed.
     #[error("the artifact store failed: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ArtifactError {
-    /// The error for whoever uses the service: what a library says of it is for the operator.
+    /// Returns the error message for clients. The error texts of libraries are only for the operator, so they are
+    /// left out.
     #[must_use]
     pub fn told(&self) -> String {
         match self {
-            Self::Failed(_) => "the artifact store failed; the service's log tells why".to_owned(),
+            Self::Failed(_) => {
+                "the artifact store failed; see the service's log for the reason".to_owned()
+            }
             _ => self.to_string(),
         }
     }
@@ -80,7 +84,7 @@ impl From<object_store::Error> for ArtifactError {
         if let object_store::Error::NotFound { path, .. } = error {
             return Self::NotFound(path);
         }
-        // The local store hides the system's error somewhere below its own.
+        // The local store returns the system's error as a cause, at some depth.
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(current) = cause {
             if current

@@ -1,82 +1,82 @@
-//! Whether the artifact store can be used, as it was last tried.
+//! Checks whether the artifact store is available, and keeps the result of the last check.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::error::ArtifactError;
 use super::store::ArtifactStore;
 
-/// Who is about to use the store may rely for so long on a trial.
+/// Maximum age of a check that a caller may rely on before it uses the store.
 pub const FRESH: Duration = Duration::from_secs(2);
 
-/// A store with what is known of its health; copies know the same.
+/// A store and the result of its last check. All clones share this result.
 #[derive(Clone)]
 pub struct Health {
     store: ArtifactStore,
-    /// Held while the store is tried: who comes meanwhile takes the outcome over.
-    turn: Arc<Turn<Option<Instant>>>,
+    /// Time of the last check. Locked during a check, so that concurrent callers wait for its result and use it.
+    last_check: Arc<AsyncMutex<Option<Instant>>>,
     outage: Arc<Mutex<Option<Outage>>>,
 }
 
-/// The store could not be used when it was last tried.
+/// An outage: the last check found that the store is not available.
 #[derive(Clone, Debug)]
 pub struct Outage {
-    /// Why.
+    /// Error of the last check.
     pub error: Arc<ArtifactError>,
-    /// When it was first found so, in Unix milliseconds of this machine's clock.
+    /// Time of the first failed check of this outage, in Unix milliseconds of this machine's clock.
     pub since_ms: i64,
 }
 
 impl Health {
-    /// Of this store; nothing is tried yet.
+    /// Creates the health of a store without a check.
     #[must_use]
     pub fn new(store: ArtifactStore) -> Self {
         Self {
             store,
-            turn: Arc::default(),
+            last_check: Arc::default(),
             outage: Arc::default(),
         }
     }
 
-    /// The store.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &ArtifactStore {
         &self.store
     }
 
-    /// Tries the store, unless it was tried within this time.
+    /// Checks the store, unless the last check is more recent than `fresh`.
     ///
     /// # Errors
-    /// When the store cannot be used.
+    /// Returns [`Outage`] if the store is not available.
     pub async fn check(&self, fresh: Duration) -> Result<(), Outage> {
-        let mut tried = self.turn.lock().await;
-        if tried.is_none_or(|at| at.elapsed() >= fresh) {
+        let mut last_check = self.last_check.lock().await;
+        if last_check.is_none_or(|at| at.elapsed() >= fresh) {
             let probed = self.store.probe().await;
-            *tried = Some(Instant::now());
-            self.note(probed);
+            *last_check = Some(Instant::now());
+            self.record(probed);
         }
         self.outage().map_or(Ok(()), Err)
     }
 
-    /// The outage that the last trial found; none before the first.
+    /// Returns the outage that the last check found, or `None` if it found none or nothing was checked yet.
     #[must_use]
     pub fn outage(&self) -> Option<Outage> {
         self.known().clone()
     }
 
-    fn note(&self, probed: Result<(), ArtifactError>) {
+    fn record(&self, probed: Result<(), ArtifactError>) {
         let mut outage = self.known();
         match (probed, outage.is_some()) {
             (Ok(()), true) => {
-                tracing::info!("the artifact store is back");
+                tracing::info!("the artifact store is available again");
                 *outage = None;
             }
             (Ok(()), false) => {}
             (Err(error), known) => {
                 if !known {
-                    tracing::warn!(%error, "the artifact store is away; no job is taken until it is back");
+                    tracing::warn!(%error, "the artifact store is unavailable; no jobs are claimed until it is available again");
                 }
                 let now = jiff::Timestamp::now().as_millisecond();
                 *outage = Some(Outage {

@@ -1,7 +1,7 @@
-//! What tenants send in: an object, and beside it a record of what it must be.
+//! Uploads of tenants: for each upload, an object with the content and a record of its announced size and digest.
 //!
-//! An upload is pending until its bytes were found to be what was announced; only then is it taken up. The
-//! record lies in the store itself, so that every process that reaches the store knows the same uploads.
+//! An upload is pending until its content is checked against the announcement. Jobs can use it only after that
+//! check. The records are kept in the store, so that all processes that use the store know the same uploads.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,21 +15,21 @@ use super::error::ArtifactError;
 use super::key::{BadPart, Key};
 use super::store::ArtifactStore;
 
-/// Longest record.
-const MOST_RECORD_BYTES: u64 = 16 << 10;
+/// Maximum size of a record, in bytes.
+const MAX_RECORD_BYTES: u64 = 16 << 10;
 
-/// Names an upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// ID of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UploadId(Uuid);
 
-/// The text names no upload.
+/// Error for a text that is not the ID of an upload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no upload \"{0}\"")]
+#[error("upload \"{0}\" not found")]
 pub struct NoSuchUpload(String);
 
 impl UploadId {
-    /// A fresh name.
+    /// Creates a new unique ID.
     #[must_use]
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
@@ -49,7 +49,7 @@ impl FromStr for UploadId {
         let wrong = || NoSuchUpload(text.chars().take(64).collect());
         let uuid = text.strip_prefix("upl_").ok_or_else(wrong)?;
         let id = Uuid::try_parse(uuid).map(Self).map_err(|_| wrong())?;
-        // One spelling only: it is part of keys and of signed URLs.
+        // Only one spelling is accepted, because the ID is a part of keys and of signed URLs.
         (id.to_string() == text).then_some(id).ok_or_else(wrong)
     }
 }
@@ -68,49 +68,49 @@ impl From<UploadId> for String {
     }
 }
 
-/// Whether an upload may be used.
+/// State of an upload.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
-    /// Its bytes have not been checked.
+    /// The content is not checked yet.
     Pending,
-    /// It is what was announced.
+    /// The content has the announced size and digest.
     Ready,
 }
 
 impl UploadState {
-    /// The state as it is written in JSON.
+    /// Returns the state as it is written in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What a tenant sends in.
+/// The record of an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
-    /// Its name in URIs.
+    /// ID in URIs.
     pub id: UploadId,
-    /// File name; its end tells what it is.
+    /// File name. Its extension tells the format of the content.
     pub name: String,
     /// Size in bytes.
     pub bytes: u64,
     /// SHA-256 of the content, hex.
     pub sha256: String,
-    /// Whether it may be used.
+    /// Whether the content has been checked.
     pub state: UploadState,
-    /// When it was announced, in Unix milliseconds.
+    /// Time of the announcement, in Unix milliseconds.
     pub created_at: i64,
 }
 
 impl Upload {
-    /// Where its content lies.
+    /// Returns the key of the content.
     ///
     /// # Errors
-    /// When the tenant's name could lead elsewhere.
+    /// Returns [`BadPart`] if the tenant's name is not allowed in a key.
     pub fn key(&self, tenant: &str) -> Result<Key, BadPart> {
         Key::upload(tenant, &self.id.to_string())
     }
@@ -120,38 +120,73 @@ impl ArtifactStore {
     /// Writes the record of an upload.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns [`ArtifactError`] if the record cannot be written.
     pub async fn put_upload(&self, tenant: &str, upload: &Upload) -> Result<(), ArtifactError> {
         let record = serde_json::to_vec(upload).map_err(failed)?;
         self.put_bytes(&record_key(tenant, upload.id)?, Bytes::from(record))
             .await
     }
 
-    /// The record of an upload.
+    /// Returns the record of an upload.
     ///
     /// # Errors
-    /// `NotFound` when this tenant has none of that name.
+    /// Returns [`ArtifactError::NotFound`] if this tenant has no such upload, and another [`ArtifactError`] if the
+    /// record cannot be read.
     pub async fn get_upload(&self, tenant: &str, id: UploadId) -> Result<Upload, ArtifactError> {
         let record = self
-            .get_bytes(&record_key(tenant, id)?, MOST_RECORD_BYTES)
+            .get_bytes(&record_key(tenant, id)?, MAX_RECORD_BYTES)
             .await?;
         serde_json::from_slice(&record).map_err(failed)
     }
 
-    /// How many uploads a tenant has.
+    /// Counts the uploads of a tenant.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// Returns the error of the store.
     pub async fn count_uploads(&self, tenant: &str) -> Result<usize, ArtifactError> {
-        let all = self.list(&Key::uploads_of(tenant).map_err(failed)?).await?;
-        let records = all.iter().filter(|object| object.key.ends_with(".json"));
-        Ok(records.count())
+        Ok(self.upload_ids(tenant).await?.len())
     }
 
-    /// Removes an upload; the record last, so that what is half removed can be removed again.
+    /// Returns a page of at most `limit` uploads of a tenant, newest first, that are older than `before`, and whether more
+    /// follow.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    /// Returns the error of the store.
+    pub async fn list_uploads(
+        &self,
+        tenant: &str,
+        before: Option<UploadId>,
+        limit: usize,
+    ) -> Result<(Vec<Upload>, bool), ArtifactError> {
+        let mut ids = self.upload_ids(tenant).await?;
+        ids.retain(|id| before.is_none_or(|before| *id < before));
+        ids.sort_unstable_by(|left, right| right.cmp(left));
+        let has_more = ids.len() > limit;
+        let mut uploads = Vec::new();
+        for id in ids.into_iter().take(limit) {
+            match self.get_upload(tenant, id).await {
+                Ok(upload) => uploads.push(upload),
+                // Deleted since the ids were read.
+                Err(ArtifactError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((uploads, has_more))
+    }
+
+    async fn upload_ids(&self, tenant: &str) -> Result<Vec<UploadId>, ArtifactError> {
+        let objects = self.list(&Key::uploads_of(tenant).map_err(failed)?).await?;
+        let names = objects.iter().filter_map(|object| {
+            let name = object.key.rsplit('/').next()?;
+            name.strip_suffix(".json")?.parse().ok()
+        });
+        Ok(names.collect())
+    }
+
+    /// Removes an upload. The record is removed last, so that an interrupted removal can be repeated.
+    ///
+    /// # Errors
+    /// Returns [`ArtifactError`] if the upload cannot be removed.
     pub async fn delete_upload(&self, tenant: &str, id: UploadId) -> Result<(), ArtifactError> {
         let content = Key::upload(tenant, &id.to_string()).map_err(failed)?;
         self.delete(&content).await?;

@@ -1,24 +1,24 @@
-//! Where in the object store files lie: a job's, a tenant's journal, and what tenants send in. No other
-//! file makes a key.
+//! Keys of the object store: files of jobs, journals (stage caches) of tenants, and uploads of tenants. Only this
+//! file constructs keys.
 
 use std::fmt;
 
-/// The place of one object, or the prefix of several.
+/// The key of one object, or the prefix of the keys of several objects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(String);
 
-/// A part of a key that could lead elsewhere.
+/// Error for a text that is not allowed as a part of a key, because it could lead to another location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" cannot be part of a key: use letters, digits, '.', '_' and '-', and begin with none of the signs"
+    "\"{0}\" is not a valid part of a key; use at most 128 letters, digits, '.', '_' and '-', and begin with a letter or a digit"
 )]
 pub struct BadPart(String);
 
 impl Key {
-    /// The file that this attempt at a job stores under this name.
+    /// Returns the key of the file that an attempt of a job stores under a name.
     ///
     /// # Errors
-    /// When a part could lead elsewhere.
+    /// Returns [`BadPart`] if a part is not allowed in a key.
     pub fn attempt_file(job: &str, attempt: i64, name: &str) -> Result<Self, BadPart> {
         Ok(Self(format!(
             "jobs/{}/{attempt}/{}",
@@ -27,27 +27,27 @@ impl Key {
         )))
     }
 
-    /// Everything that this attempt stores.
+    /// Returns the prefix of all files of an attempt.
     ///
     /// # Errors
-    /// When a part could lead elsewhere.
+    /// Returns [`BadPart`] if a part is not allowed in a key.
     pub fn attempt(job: &str, attempt: i64) -> Result<Self, BadPart> {
         Ok(Self(format!("jobs/{}/{attempt}", checked(job)?)))
     }
 
-    /// Everything that any attempt at a job stores.
+    /// Returns the prefix of all files of all attempts of a job.
     ///
     /// # Errors
-    /// When a part could lead elsewhere.
+    /// Returns [`BadPart`] if a part is not allowed in a key.
     pub fn job(job: &str) -> Result<Self, BadPart> {
         Ok(Self(format!("jobs/{}", checked(job)?)))
     }
 
-    /// A document of the shared journal: what this tenant's jobs leave for each other, named by the digest of
-    /// all that it was made from.
+    /// Returns the key of a document in a tenant's journal, the stage cache that the tenant's jobs share. A
+    /// document is named by the digest of all of its inputs.
     ///
     /// # Errors
-    /// When a part could lead elsewhere.
+    /// Returns [`BadPart`] if a part is not allowed in a key.
     pub fn journal(tenant: &str, document: &str) -> Result<Self, BadPart> {
         Ok(Self(format!(
             "journal/{}/{}",
@@ -56,16 +56,16 @@ impl Key {
         )))
     }
 
-    /// All documents of all journals.
+    /// Returns the prefix of all documents of all journals.
     #[must_use]
     pub fn journals() -> Self {
         Self("journal".to_owned())
     }
 
-    /// What a tenant sends in under this id.
+    /// Returns the key of a tenant's upload.
     ///
     /// # Errors
-    /// When a part could lead elsewhere.
+    /// Returns [`BadPart`] if a part is not allowed in a key.
     pub fn upload(tenant: &str, id: &str) -> Result<Self, BadPart> {
         Ok(Self(format!(
             "uploads/{}/{}",
@@ -74,30 +74,30 @@ impl Key {
         )))
     }
 
-    /// Everything that a tenant sent in.
+    /// Returns the prefix of all uploads of a tenant.
     ///
     /// # Errors
-    /// When a part could lead elsewhere.
+    /// Returns [`BadPart`] if a part is not allowed in a key.
     pub fn uploads_of(tenant: &str) -> Result<Self, BadPart> {
         Ok(Self(format!("uploads/{}", checked(tenant)?)))
     }
 
-    /// Everything that anyone sent in.
+    /// Returns the prefix of all uploads of all tenants.
     #[must_use]
     pub fn uploads() -> Self {
         Self("uploads".to_owned())
     }
 
-    /// Where a readiness probe may write.
+    /// Returns the key of the object that the readiness probe writes.
     #[must_use]
     pub fn probe() -> Self {
         Self("probe/readiness".to_owned())
     }
 
-    /// A key as it stands in a manifest or in a URL.
+    /// Parses a key from a manifest or a URL.
     ///
     /// # Errors
-    /// When it is none that this file makes.
+    /// Returns [`BadPart`] if the text is not the key of an object in one of the formats of this file.
     pub fn parse(text: &str) -> Result<Self, BadPart> {
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
@@ -109,10 +109,11 @@ impl Key {
         }
     }
 
-    /// A file's key from its parts as text.
+    /// Returns the key of an attempt's file from its parts as text.
     ///
     /// # Errors
-    /// When a part is none that this file writes.
+    /// Returns [`BadPart`] if a part is not allowed in a key, or if `attempt` is not written exactly as
+    /// [`attempt_file`](Self::attempt_file) writes it.
     pub fn named(job: &str, attempt: &str, name: &str) -> Result<Self, BadPart> {
         match attempt.parse::<i64>() {
             Ok(number) if number.to_string() == attempt => Self::attempt_file(job, number, name),
@@ -120,7 +121,7 @@ impl Key {
         }
     }
 
-    /// The key as text.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -134,10 +135,11 @@ impl fmt::Display for Key {
 }
 
 fn checked(part: &str) -> Result<&str, BadPart> {
-    let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '_' | '-');
-    let good = part.len() <= 128
+    let allowed = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '_' | '-');
+    let valid = part.len() <= 128
         && part.starts_with(|sign: char| sign.is_ascii_alphanumeric())
-        && part.chars().all(plain);
-    good.then_some(part)
+        && part.chars().all(allowed);
+    valid
+        .then_some(part)
         .ok_or_else(|| BadPart(part.chars().take(64).collect()))
 }

@@ -1,20 +1,21 @@
-//! What a job published: each file's name, size, digest and place (`manifest.json`).
+//! The manifest of a job's published files (`manifest.json`): name, size, digest and key of each file.
 
 use serde::{Deserialize, Serialize};
 
-/// The files of one result. Published by committing it with the job, under the fence.
+/// The files of one result. A manifest is published when it is committed with the job, under the fencing check of the
+/// job's lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// In the order of their names.
+    /// The files, sorted by name.
     pub files: Vec<StoredFile>,
 }
 
-/// One stored file.
+/// A stored file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {
-    /// The name that a reader asks for, for example `model.safetensors`.
+    /// Name by which clients request the file, for example `model.safetensors`.
     pub name: String,
-    /// Where it is in the object store; unique to the attempt that wrote it.
+    /// Key in the object store. It is unique to the attempt that wrote the file.
     pub key: String,
     /// Size in bytes.
     pub bytes: u64,
@@ -23,7 +24,7 @@ pub struct StoredFile {
 }
 
 impl Manifest {
-    /// The file of that name.
+    /// Returns the file with this name.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<&StoredFile> {
         self.files.iter().find(|file| file.name == name)

@@ -1,7 +1,7 @@
-//! Where bytes live: a job's files, in a local folder or a bucket, and the URLs that hand them out.
+//! Stores the files of jobs in a local folder or a bucket, and signs the URLs that serve them.
 //!
-//! The only place that knows `object_store`. Files lie at keys that are unique to the attempt that wrote
-//! them; they are published by committing the [manifest](manifest::Manifest) with the job, never by a rename.
+//! Only this module uses the `object_store` crate. The key of a file is unique to the attempt that wrote the
+//! file. Files are published by committing the [manifest](manifest::Manifest) with the job, never by a rename.
 
 mod copy;
 pub mod error;

@@ -1,5 +1,5 @@
-//! Why a request over the network failed, in plain words: at which host, and what happened there. Never the rest of an
-//! address, which may be signed, nor the words of the libraries below.
+//! Explains why a network request failed: what happened, and at which host. A message never contains the rest of the
+//! URL, which may be signed, nor the error texts of the libraries.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -7,56 +7,54 @@ use std::io::{self, ErrorKind};
 use object_store::client::{HttpError, HttpErrorKind};
 use url::Url;
 
-/// What happened to a request that got no answer, or no whole one.
+/// Cause of a request that got no response, or an incomplete one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nobody knows the host's name.
+    /// The host name could not be resolved.
     Name,
-    /// Nobody takes the connection there.
+    /// The host did not accept a connection.
     Connection(Option<ErrorKind>),
-    /// The host's certificate is not accepted, for this reason.
+    /// The host's certificate was not accepted, for this reason.
     Certificate(&'static str),
-    /// What answers does not speak TLS as we do.
+    /// The TLS handshake failed.
     Tls,
-    /// No answer in time.
+    /// The response did not arrive in time.
     Late,
-    /// The connection ended before the answer did.
+    /// The connection ended before the end of the response.
     BrokenOff,
-    /// What answers does not speak HTTP.
+    /// The response is not valid HTTP.
     Http,
 }
 
 impl Trouble {
-    /// What an error says happened; `None` when it is not of the network.
+    /// Returns the cause of an error, or `None` if it is not a network error.
     #[must_use]
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let causes = causes(error);
-        // What lies deeper knows more: the layers above only say that they could not go on.
+        // Inner errors are more specific: the outer ones only say that the request failed.
         let mut layers = [of_tls, of_name, of_system, of_http, of_client]
             .into_iter()
             .map(|layer| causes.iter().rev().find_map(|cause| layer(*cause)));
         layers.find_map(|found| found)
     }
 
-    /// The sentence, about this host.
+    /// Returns a message about this host.
     #[must_use]
     pub fn at(self, host: &str) -> String {
         match self {
-            Self::Name => format!("{host} cannot be reached: its name is not known"),
-            Self::Connection(None) => format!("no connection to {host} can be made"),
-            Self::Connection(Some(kind)) => {
-                format!("no connection to {host} can be made ({kind})")
-            }
-            Self::Certificate(why) => format!("{host} shows a certificate that {why}"),
-            Self::Tls => format!("no encrypted connection (TLS) to {host} can be made"),
-            Self::Late => format!("{host} did not answer in time"),
-            Self::BrokenOff => format!("the connection to {host} broke off"),
-            Self::Http => format!("{host} does not answer as an HTTP server does"),
+            Self::Name => format!("could not connect to {host}: unknown host name"),
+            Self::Connection(None) => format!("could not connect to {host}"),
+            Self::Connection(Some(kind)) => format!("could not connect to {host} ({kind})"),
+            Self::Certificate(why) => format!("the TLS certificate of {host} {why}"),
+            Self::Tls => format!("could not establish a TLS connection to {host}"),
+            Self::Late => format!("{host} did not respond in time"),
+            Self::BrokenOff => format!("the connection to {host} was interrupted"),
+            Self::Http => format!("{host} did not send a valid HTTP response"),
         }
     }
 }
 
-/// The sentence about an error of a request to this host.
+/// Returns a message about a failed request to this host.
 #[must_use]
 pub fn told(error: &(dyn Error + 'static), host: &str) -> String {
     let trouble = Trouble::of(error);
@@ -66,7 +64,7 @@ pub fn told(error: &(dyn Error + 'static), host: &str) -> String {
     )
 }
 
-/// Where an address leads: host and port, and nothing else of it.
+/// Returns the host and port of a URL, without its other parts.
 #[must_use]
 pub fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or("an unknown host");
@@ -76,7 +74,7 @@ pub fn host(url: &Url) -> String {
     }
 }
 
-/// An error of this kind, where it is what another stands on.
+/// Returns the first error of type `E` in a chain of causes, which begins with the error itself.
 #[must_use]
 pub fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error)
@@ -84,17 +82,17 @@ pub fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option
         .find_map(|cause| cause.downcast_ref())
 }
 
-/// An error and all that it stands on.
+/// Returns an error and all of its causes, outermost first.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut causes = vec![error];
     let mut at = error;
     loop {
-        // An error of the system that holds another hides it from its own list of causes.
-        let held = at
+        // `io::Error::source` skips the error that an `io::Error` wraps.
+        let wrapped = at
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref)
-            .map(|held| held as &(dyn Error + 'static));
-        match held.or_else(|| at.source()) {
+            .map(|wrapped| wrapped as &(dyn Error + 'static));
+        match wrapped.or_else(|| at.source()) {
             Some(cause) => {
                 causes.push(cause);
                 at = cause;
@@ -110,10 +108,12 @@ fn of_tls(error: &(dyn Error + 'static)) -> Option<Trouble> {
         rustls::Error::InvalidCertificate(wrong) => Trouble::Certificate(match wrong {
             Wrong::Expired | Wrong::ExpiredContext { .. } => "has expired",
             Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-                "is not valid yet; is this machine's clock right?"
+                "is not valid yet; check this machine's clock"
             }
-            Wrong::UnknownIssuer => "this machine does not trust (its issuer is not known here)",
-            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "is of another host",
+            Wrong::UnknownIssuer => "is not trusted by this machine (unknown issuer)",
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+                "is for another host name"
+            }
             Wrong::Revoked => "was revoked",
             _ => "is not accepted",
         }),
@@ -121,7 +121,7 @@ fn of_tls(error: &(dyn Error + 'static)) -> Option<Trouble> {
     })
 }
 
-/// The type of this error is its library's own; its words are all that it shows.
+/// Recognizes a DNS error by its text, because the library does not export its type.
 fn of_name(error: &(dyn Error + 'static)) -> Option<Trouble> {
     error
         .to_string()

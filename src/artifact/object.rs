@@ -1,4 +1,5 @@
-//! Single objects by their key: small ones whole, large ones to a file, and what lies under a prefix.
+//! Operations on single objects by key, and the listing of a prefix. Small objects are read into memory, large
+//! ones are copied to a file.
 
 use std::path::Path;
 
@@ -13,39 +14,40 @@ use super::key::Key;
 use super::progress::Pace;
 use super::store::ArtifactStore;
 
-/// One object of a listing.
+/// An object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Where it is, as [`Key::as_str`] writes it.
+    /// Key of the object, in the format of [`Key::as_str`].
     pub key: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// When it was stored, in Unix milliseconds of the store's clock.
+    /// Time at which the object was stored, in Unix milliseconds of the store's clock.
     pub modified_ms: i64,
 }
 
 impl ArtifactStore {
-    /// Stores a small object: the whole is there afterwards, or what was there before.
+    /// Stores a small object atomically: if this fails, the previous content of the key remains.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns [`ArtifactError`] if the object cannot be written.
     pub async fn put_bytes(&self, key: &Key, bytes: Bytes) -> Result<(), ArtifactError> {
         let at = self.at(key);
-        self.timely(self.inner.put(&at, bytes.into()))
+        self.with_timeout(self.inner.put(&at, bytes.into()))
             .await
             .map(drop)
     }
 
-    /// A small object.
+    /// Returns the content of a small object.
     ///
     /// # Errors
-    /// When there is none, or it has more bytes than the cap.
+    /// Returns [`ArtifactError::NotFound`] if there is no object at the key, [`ArtifactError::TooLarge`] if it has
+    /// more than `cap_bytes` bytes, and another [`ArtifactError`] if the store fails.
     pub async fn get_bytes(&self, key: &Key, cap_bytes: u64) -> Result<Bytes, ArtifactError> {
         let mut chunks = self.read(key, None).await?;
         let mut whole = BytesMut::new();
         let mut pace = Pace::new(self.patience);
-        let late = |stalled| ArtifactError::Stalled(key.to_string(), stalled);
-        while let Some(chunk) = pace.next(&mut chunks).await.map_err(late)? {
+        let stalled = |error| ArtifactError::Stalled(key.to_string(), error);
+        while let Some(chunk) = pace.next(&mut chunks).await.map_err(stalled)? {
             let chunk = chunk?;
             if (whole.len() + chunk.len()) as u64 > cap_bytes {
                 return Err(ArtifactError::too_large(key.as_str(), cap_bytes));
@@ -55,21 +57,21 @@ impl ArtifactStore {
         Ok(whole.freeze())
     }
 
-    /// Removes an object; nothing there is no error.
+    /// Removes an object. Succeeds if there is no such object.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    /// Returns [`ArtifactError`] if the object cannot be removed.
     pub async fn delete(&self, key: &Key) -> Result<(), ArtifactError> {
-        match self.timely(self.inner.delete(&self.at(key))).await {
+        match self.with_timeout(self.inner.delete(&self.at(key))).await {
             Ok(()) | Err(ArtifactError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether there is an object at this key.
+    /// Returns whether there is an object at this key.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// Returns [`ArtifactError`] if the store fails.
     pub async fn exists(&self, key: &Key) -> Result<bool, ArtifactError> {
         match self.size(key).await {
             Ok(_) => Ok(true),
@@ -78,10 +80,10 @@ impl ArtifactStore {
         }
     }
 
-    /// The objects under a prefix, in the order of their keys.
+    /// Returns the objects under a prefix, sorted by key.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// Returns [`ArtifactError`] if the store fails.
     pub async fn list(&self, prefix: &Key) -> Result<Vec<Listed>, ArtifactError> {
         let found = self.inner.list(Some(&self.at(prefix)));
         let found = found.map_ok(|object| Listed {
@@ -89,16 +91,17 @@ impl ArtifactStore {
             bytes: object.size,
             modified_ms: object.last_modified.timestamp_millis(),
         });
-        let mut found: Vec<Listed> = self.timely(found.try_collect()).await?;
+        let mut found: Vec<Listed> = self.with_timeout(found.try_collect()).await?;
         found.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
 
-    /// Whether an object has exactly this size and SHA-256 (hex). The size is asked first: a far too large
-    /// object is not read.
+    /// Returns whether an object has exactly this size in bytes and this SHA-256 (hex). The size is checked first,
+    /// so that an object of another size is not read.
     ///
     /// # Errors
-    /// When there is no such object.
+    /// Returns [`ArtifactError::NotFound`] if there is no such object, and another [`ArtifactError`] if the store
+    /// fails.
     pub async fn holds(&self, key: &Key, sha256: &str, bytes: u64) -> Result<bool, ArtifactError> {
         if self.size(key).await? != bytes {
             return Ok(false);
@@ -106,17 +109,18 @@ impl ArtifactStore {
         let mut chunks = self.read(key, None).await?;
         let mut digest = Sha256::new();
         let mut pace = Pace::new(self.patience);
-        let late = |stalled| ArtifactError::Stalled(key.to_string(), stalled);
-        while let Some(chunk) = pace.next(&mut chunks).await.map_err(late)? {
+        let stalled = |error| ArtifactError::Stalled(key.to_string(), error);
+        while let Some(chunk) = pace.next(&mut chunks).await.map_err(stalled)? {
             digest.update(&chunk?);
         }
         Ok(hex::encode(digest.finalize()) == sha256)
     }
 
-    /// Copies an object to a local file and answers its size. A file that was begun is removed on failure.
+    /// Copies an object to a local file and returns its size in bytes. On failure, the incomplete file is removed.
     ///
     /// # Errors
-    /// When there is no such object, it has more bytes than the cap, or the file cannot be written.
+    /// Returns [`ArtifactError::NotFound`] if there is no such object, [`ArtifactError::TooLarge`] if it has more
+    /// than `cap_bytes` bytes, and another [`ArtifactError`] if the store fails or the file cannot be written.
     pub async fn copy_to_file(
         &self,
         key: &Key,

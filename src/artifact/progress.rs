@@ -1,4 +1,4 @@
-//! How long a place is waited for, and how slow a transfer from it may be: one that brings next to nothing ends.
+//! Limits the duration of requests and the speed of transfers. A transfer that stalls is canceled.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, timeout};
 
-/// How long others may take.
+/// Time limits of requests to a service, and the minimum speed of transfers from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Until a question is answered whole: what a folder or a repository holds.
+    /// Maximum time until a response is complete, for example the listing of a folder or a repository.
     pub answer: Duration,
-    /// A transfer that brings fewer bytes ..
+    /// Minimum number of bytes that a transfer must receive in each window of [`within`](Self::within).
     pub least_bytes: u64,
-    /// .. in so long a wait is broken off.
+    /// Length of this window. Only the time spent waiting for bytes counts.
     pub within: Duration,
 }
 
 impl Patience {
-    /// With a place that works.
+    /// Limits for a service that works normally.
     pub const DEFAULT: Self = Self {
         answer: Duration::from_secs(30),
         least_bytes: 16 << 10,
@@ -32,7 +32,7 @@ impl Default for Patience {
     }
 }
 
-/// That a transfer brought too little.
+/// Error for a transfer that received too few bytes in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("fewer than {least_bytes} bytes arrived within {} s", within.as_secs_f64())]
 pub struct Stalled {
@@ -40,16 +40,19 @@ pub struct Stalled {
     within: Duration,
 }
 
-/// Watches one transfer. Only the time that is waited for its bytes counts, not what its reader does with them.
+/// Measures the speed of one transfer. Only the time spent waiting for bytes counts, not the time that the reader
+/// needs to process them.
 #[derive(Debug)]
 pub struct Pace {
     patience: Patience,
+    /// Rest of the current window.
     left: Duration,
+    /// Bytes received in the current window.
     bytes: u64,
 }
 
 impl Pace {
-    /// Of a transfer that begins.
+    /// Starts to measure a new transfer.
     #[must_use]
     pub fn new(patience: Patience) -> Self {
         Self {
@@ -59,10 +62,10 @@ impl Pace {
         }
     }
 
-    /// What comes next.
+    /// Waits for the next chunk.
     ///
     /// # Errors
-    /// When it has brought too little for too long.
+    /// Returns [`Stalled`] if the transfer received too few bytes in the current window.
     pub async fn next<E>(
         &mut self,
         chunks: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),

@@ -1,4 +1,4 @@
-//! A bucket of an S3 service, and how it is reached.
+//! Options and clients of a bucket of an S3 service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use url::Url;
 
 use super::error::ArtifactError;
-use super::s3_failure::{self, Asks, Meant};
+use super::s3_failure::{self, Diagnosis, Purpose};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two signs of life of a request; a large body may take as long as it needs.
+/// Maximum time without progress of a request. The whole transfer of a large body has no limit.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const RETRIES: usize = 6;
-const RETRY_FOR: Duration = Duration::from_secs(60);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_secs(4);
 
-/// A text that is never printed.
+/// A text whose `Debug` output is redacted, so that it never appears in logs.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -40,49 +40,49 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a bucket is and who asks.
+/// Location of a bucket and the credentials for it.
 #[derive(Clone, Debug, Default)]
 pub struct S3Options {
-    /// The bucket's name.
+    /// Name of the bucket.
     pub bucket: String,
-    /// What all keys begin with; may be empty.
+    /// Prefix of all keys; may be empty.
     pub prefix: String,
-    /// The service's URL; Amazon's own without.
+    /// URL of the service. `None` means Amazon S3.
     pub endpoint: Option<String>,
-    /// Where the holders of signed URLs reach the service, if it is elsewhere.
+    /// URL at which the holders of signed URLs reach the service, if it differs from `endpoint`.
     pub public_endpoint: Option<String>,
-    /// The region that signatures name.
+    /// Region that signatures name.
     pub region: String,
-    /// The bucket's name stands in the host and not in the path. Amazon's own service always has it so.
+    /// Whether URLs have the bucket's name in the host instead of the path. Amazon S3 always uses such URLs.
     pub virtual_host: bool,
-    /// The key pair; the machine's own role without.
+    /// Access keys. `None` means the role of this machine.
     pub keys: Option<Keys>,
 }
 
-/// Who asks.
+/// Access keys of an S3 service.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    /// Access key id.
+    /// Access key ID.
     pub id: String,
     /// Secret access key.
     pub secret: Secret,
-    /// Of temporary keys.
+    /// Session token of temporary keys.
     pub session_token: Option<Secret>,
 }
 
 impl S3Options {
-    /// A client of the bucket.
+    /// Creates a client of the bucket.
     pub(super) fn client(&self) -> Result<AmazonS3, ArtifactError> {
         self.client_of(self.endpoint.as_deref())
     }
 
-    /// A client that signs for the outside.
+    /// Creates a client that signs URLs for the public endpoint.
     pub(super) fn signer(&self) -> Result<AmazonS3, ArtifactError> {
         self.client_of(self.public_endpoint.as_deref().or(self.endpoint.as_deref()))
     }
 
     fn client_of(&self, endpoint: Option<&str>) -> Result<AmazonS3, ArtifactError> {
-        // Without a provider the HTTP client cannot be made; somebody else may have set it already.
+        // The HTTP client needs a crypto provider. An error means that one is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&self.bucket)
@@ -90,20 +90,21 @@ impl S3Options {
             .with_virtual_hosted_style_request(endpoint.is_none() || self.virtual_host)
             .with_retry(RetryConfig {
                 backoff: BackoffConfig {
-                    max_backoff: LONGEST_PAUSE,
+                    max_backoff: MAX_BACKOFF,
                     ..BackoffConfig::default()
                 },
                 max_retries: RETRIES,
-                retry_timeout: RETRY_FOR,
+                retry_timeout: RETRY_TIMEOUT,
             });
         let mut clear_text = false;
         if let Some(text) = endpoint {
-            let mut url = self.parsed(text)?;
+            let mut url = self.parse_endpoint(text)?;
             clear_text = url.scheme() == "http";
             if self.virtual_host {
                 let host = format!("{}.{}", self.bucket, url.host_str().unwrap_or_default());
                 url.set_host(Some(&host)).map_err(|_| {
-                    ArtifactError::Bucket(self.sentence(&format!("cannot be the host {host}")))
+                    let what = format!("has a name that is invalid in the host name {host}");
+                    ArtifactError::Bucket(self.sentence(&what))
                 })?;
             }
             builder = builder.with_endpoint(url.as_str().trim_end_matches('/'));
@@ -124,18 +125,18 @@ impl S3Options {
         builder
             .with_client_options(options)
             .build()
-            .map_err(|error| self.explain(&error, Asks::ToStore))
+            .map_err(|error| self.explain(&error, Purpose::Store))
     }
 
-    /// What a failure means and what to do about it.
-    pub(super) fn explain(&self, error: &object_store::Error, asks: Asks) -> ArtifactError {
-        match s3_failure::meant(error, asks) {
-            Meant::Refused(what) => ArtifactError::Refused(self.sentence(&what)),
-            Meant::Failed(what) => ArtifactError::Bucket(self.sentence(&what)),
+    /// Converts a failure to an error that names the bucket and the remedy.
+    pub(super) fn explain(&self, error: &object_store::Error, purpose: Purpose) -> ArtifactError {
+        match s3_failure::diagnose(error, purpose) {
+            Diagnosis::Refused(what) => ArtifactError::Refused(self.sentence(&what)),
+            Diagnosis::Failed(what) => ArtifactError::Bucket(self.sentence(&what)),
         }
     }
 
-    /// A sentence about the bucket, which names it and its host.
+    /// Returns a sentence that begins with the bucket and its host and ends with `what`.
     pub(super) fn sentence(&self, what: &str) -> String {
         let host = self.endpoint.as_deref().map_or_else(
             || format!("Amazon S3 ({})", self.region),
@@ -152,22 +153,23 @@ impl S3Options {
         format!("the bucket {} at {host} {what}", self.bucket)
     }
 
-    fn parsed(&self, text: &str) -> Result<Url, ArtifactError> {
+    fn parse_endpoint(&self, text: &str) -> Result<Url, ArtifactError> {
         let url = Url::parse(text).ok().filter(|url| {
             matches!(url.scheme(), "http" | "https")
                 && url.has_host()
                 && url.username().is_empty()
                 && url.password().is_none()
         });
-        // The text itself may hold a password that somebody put there.
+        // The error must not quote the text, because it may contain a password.
         url.ok_or_else(|| {
-            let what = "has an endpoint that is no URL; write https://host or http://host:port";
+            let what =
+                "has an invalid endpoint; write https://host or http://host:port, without a user name or password";
             ArtifactError::Bucket(self.sentence(what))
         })
     }
 }
 
-/// One bucket, reached from inside and signed for the outside.
+/// A bucket's options, with the client that signs URLs for the public endpoint.
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) options: S3Options,

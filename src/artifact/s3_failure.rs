@@ -1,35 +1,35 @@
-//! What the failures of an S3 service mean, and what to do about them: told without the keys and without the service's
-//! own words, which may repeat parts of the signature.
+//! Explains the failures of an S3 service, with remedies. A message never contains the access keys or the service's own
+//! error text, which may repeat parts of the signature.
 
 use super::network::Trouble;
 
-/// What is asked of a bucket: the remedies differ.
+/// Purpose of a bucket. The remedies depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asks {
-    /// To keep what jobs leave.
-    ToStore,
-    /// To give models and data.
-    ToRead,
+pub(super) enum Purpose {
+    /// Stores the files of jobs.
+    Store,
+    /// Serves models and data, and is only read.
+    Source,
 }
 
-impl Asks {
+impl Purpose {
     fn rights(self) -> &'static str {
         match self {
-            Self::ToStore => "list, read, write and delete",
-            Self::ToRead => "list and read",
+            Self::Store => "list, read, write and delete",
+            Self::Source => "list and read",
         }
     }
 
-    /// The flag that names the bucket.
+    /// Returns the command-line flag that names the bucket.
     fn flag(self) -> &'static str {
         match self {
-            Self::ToStore => "--storage-url",
-            Self::ToRead => "--source-bucket",
+            Self::Store => "--storage-url",
+            Self::Source => "--source-bucket",
         }
     }
 }
 
-/// What a service answers when too much is asked of it.
+/// Error codes of an overloaded service.
 const OVERLOADED: [&str; 5] = [
     "SlowDown",
     "ServiceUnavailable",
@@ -38,49 +38,49 @@ const OVERLOADED: [&str; 5] = [
     "ThrottlingException",
 ];
 
-/// What a failure means and what to do about it: the rest of a sentence that begins with the bucket.
-pub(super) enum Meant {
-    /// Whoever asks again is refused again.
+/// Explanation and remedy of a failure: a phrase that follows the bucket's name.
+pub(super) enum Diagnosis {
+    /// The service refuses the request, and a retry would be refused again.
     Refused(String),
-    /// Anything else.
+    /// Any other failure.
     Failed(String),
 }
 
-/// What a failure means.
-pub(super) fn meant(error: &object_store::Error, asks: Asks) -> Meant {
-    let text = words(error);
+/// Explains a failure.
+pub(super) fn diagnose(error: &object_store::Error, purpose: Purpose) -> Diagnosis {
+    let text = full_text(error);
     let code = between(&text, "<Code>", "</Code>");
     let status = between(&text, "status code: ", ":").map(str::trim);
-    if let Some(what) = refusal(error, code, asks) {
-        return Meant::Refused(what);
+    if let Some(what) = refusal(error, code, purpose) {
+        return Diagnosis::Refused(what);
     }
     let number = status.and_then(|status| status.split(' ').next());
     let overloaded = code.is_some_and(|code| OVERLOADED.contains(&code))
         || matches!(number, Some("503" | "429"));
     let what = match (code, status, Trouble::of(error)) {
         _ if overloaded => format!(
-            "is overloaded ({}); wait until it has less to do, or give it more room",
+            "is overloaded ({}); wait until its load is lower, or add capacity",
             number.or(code).unwrap_or_default()
         ),
         (Some("RequestTimeTooSkewed"), ..) => {
-            "says that this machine's clock is wrong; set the clock (NTP)".to_owned()
+            "reports that this machine's clock is wrong; set the clock (NTP)".to_owned()
         }
-        (Some(code), ..) => format!("failed with {code}; its service's log tells why"),
+        (Some(code), ..) => format!("failed with {code}; see the log of the S3 service"),
         (None, Some(status), _) => {
-            format!("failed with status {status}; its service's log tells why")
+            format!("failed with status {status}; see the log of the S3 service")
         }
-        (None, None, Some(trouble)) => told(trouble),
-        (None, None, None) => "failed; the service's answer was not understood".to_owned(),
+        (None, None, Some(trouble)) => describe(trouble),
+        (None, None, None) => "failed; the service's response has no known form".to_owned(),
     };
-    Meant::Failed(what)
+    Diagnosis::Failed(what)
 }
 
-/// What the service refuses whoever asks again; `None` when it is something else.
-fn refusal(error: &object_store::Error, code: Option<&str>, asks: Asks) -> Option<String> {
+/// Explains a refusal that a retry cannot change. Returns `None` for any other failure.
+fn refusal(error: &object_store::Error, code: Option<&str>, purpose: Purpose) -> Option<String> {
     let denied = || {
         format!(
             "denies access; give the access key the rights to {}",
-            asks.rights()
+            purpose.rights()
         )
     };
     Some(match (code, error) {
@@ -88,18 +88,18 @@ fn refusal(error: &object_store::Error, code: Option<&str>, asks: Asks) -> Optio
             "does not know the access key; check AWS_ACCESS_KEY_ID".to_owned()
         }
         (Some("SignatureDoesNotMatch"), _) => {
-            "refuses the signature; check AWS_SECRET_ACCESS_KEY and AWS_REGION".to_owned()
+            "rejects the signature; check AWS_SECRET_ACCESS_KEY and AWS_REGION".to_owned()
         }
         (Some("ExpiredToken" | "InvalidToken"), _) => {
-            "refuses the temporary keys, which may have expired; renew them and AWS_SESSION_TOKEN"
+            "rejects the temporary keys, which may have expired; renew them and AWS_SESSION_TOKEN"
                 .to_owned()
         }
         (Some("NoSuchBucket"), _) => format!(
-            "does not exist; make it, or correct the bucket's name in {}",
-            asks.flag()
+            "does not exist; create it, or correct the bucket's name in {}",
+            purpose.flag()
         ),
         (Some("RequestTimeTooSkewed"), _) => return None,
-        // An answer to HEAD has no body that could tell more.
+        // The response to a HEAD request has no body, so it has no error code.
         (Some("AccessDenied"), _) | (None, object_store::Error::PermissionDenied { .. }) => {
             denied()
         }
@@ -107,42 +107,43 @@ fn refusal(error: &object_store::Error, code: Option<&str>, asks: Asks) -> Optio
             format!("{} ({code})", denied())
         }
         (_, object_store::Error::Unauthenticated { .. }) => {
-            "does not know who asks; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
+            "does not accept the credentials; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                .to_owned()
         }
         _ => return None,
     })
 }
 
-/// What happened on the way to the service.
-pub(super) fn told(trouble: Trouble) -> String {
+/// Explains a network failure: a phrase that follows the bucket's name.
+pub(super) fn describe(trouble: Trouble) -> String {
     match trouble {
         Trouble::Name => {
-            "cannot be reached: the host's name is not known; check --s3-endpoint and the DNS"
-                .to_owned()
+            "cannot be reached: unknown host name; check --s3-endpoint and the DNS".to_owned()
         }
         Trouble::Connection(_) => {
             "cannot be reached; check --s3-endpoint, the network, and whether the service runs"
                 .to_owned()
         }
         Trouble::Certificate(why) => {
-            format!("cannot be reached: its host shows a certificate that {why}")
+            format!("cannot be reached: the TLS certificate of its host {why}")
         }
         Trouble::Tls => {
-            "cannot be reached: no encrypted connection (TLS) can be made; check --s3-endpoint: http:// or https://?"
+            "cannot be reached: could not establish a TLS connection; check whether --s3-endpoint must begin with http:// or https://"
                 .to_owned()
         }
-        Trouble::Late => "did not answer in time; check the network and the service".to_owned(),
+        Trouble::Late => "did not respond in time; check the network and the service".to_owned(),
         Trouble::BrokenOff => {
-            "cannot be used: the connection broke off; check the network and the service".to_owned()
+            "cannot be used: the connection was interrupted; check the network and the service"
+                .to_owned()
         }
         Trouble::Http => {
-            "does not answer as an S3 service does; check --s3-endpoint".to_owned()
+            "did not send a valid S3 response; check --s3-endpoint".to_owned()
         }
     }
 }
 
-/// All that an error says, that of its causes too.
-fn words(error: &object_store::Error) -> String {
+/// Returns the text of an error and of all of its causes.
+fn full_text(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(current) = cause {
@@ -153,7 +154,7 @@ fn words(error: &object_store::Error) -> String {
     text
 }
 
-/// What stands behind a mark, up to the next one.
+/// Returns the text between the first `begin` and the `end` that follows it.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(begin)?;
     rest.split_once(end).map(|(found, _)| found)

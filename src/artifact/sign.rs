@@ -1,7 +1,8 @@
-//! Signed URLs: whoever holds one may read one file for a while, without any other right.
+//! Signs and verifies the URLs of a local store. Until it expires, a signed URL lets its holder read one file, or
+//! store one content. It grants no other right.
 //!
-//! The signature is an HMAC-SHA256 over the key, the content's digest and the moment of expiry; it is
-//! compared in constant time.
+//! The signature is an HMAC-SHA256 over the key, the content's digest and the time of expiry. The signature of an
+//! upload also covers the content's size. Signatures are compared in constant time.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -14,40 +15,45 @@ use subtle::ConstantTimeEq;
 
 use super::key::Key;
 
-/// Bytes of a signing key.
+/// Size of a signing key, in bytes.
 const KEY_BYTES: usize = 32;
 
-/// Signs and checks.
+/// A key that signs URLs and verifies their signatures.
 #[derive(Clone)]
 pub struct SigningKey([u8; KEY_BYTES]);
 
-/// Why a signed URL is refused.
+/// Reason to refuse a signed URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// It was never signed, or was changed.
-    #[error("the URL's signature does not fit; ask the job's artifacts endpoint for a fresh URL")]
+    /// The URL was not signed with this key, or was changed.
+    #[error(
+        "the URL's signature is invalid; request a new URL, for example from the job's artifacts endpoint"
+    )]
     Forged,
-    /// It was signed, for an earlier time.
-    #[error("the URL has expired; ask the job's artifacts endpoint for a fresh one")]
+    /// The signature is valid, but the URL has expired.
+    #[error(
+        "the URL has expired; request a new one, for example from the job's artifacts endpoint"
+    )]
     Expired,
 }
 
 impl SigningKey {
-    /// A key of these bytes.
+    /// Creates a key from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Reads the key of a file, or makes a random one there that only this user can read.
+    /// Reads the key from a file. If the file does not exist, creates it with a random key that only this user can
+    /// read.
     ///
     /// # Errors
-    /// When the file cannot be read or made, or does not hold a key.
+    /// Returns an error if the file cannot be read or created, or if it does not contain a key.
     pub fn load_or_create(path: &Path) -> std::io::Result<Self> {
         match fs::read(path) {
             Ok(bytes) => bytes.try_into().map(Self).map_err(|_| {
                 let text = format!(
-                    "{} is no signing key of {KEY_BYTES} bytes; remove it to have a new one made",
+                    "{} is not a signing key of {KEY_BYTES} bytes; remove it to create a new key",
                     path.display()
                 );
                 std::io::Error::new(ErrorKind::InvalidData, text)
@@ -58,7 +64,7 @@ impl SigningKey {
     }
 
     fn create(path: &Path) -> std::io::Result<Self> {
-        // Two version 4 UUIDs: 244 bits of the system's randomness.
+        // Two version 4 UUIDs contain 244 random bits of the operating system.
         let (first, second) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
         let mut bytes = [0; KEY_BYTES];
         bytes[..16].copy_from_slice(first.as_bytes());
@@ -76,16 +82,16 @@ impl SigningKey {
         Ok(Self(bytes))
     }
 
-    /// The signature of a file until a moment in Unix seconds, hex.
+    /// Signs the URL of a file that expires at `expires`, in Unix seconds. Returns the signature in hex.
     #[must_use]
     pub fn sign(&self, key: &Key, sha256: &str, expires: i64) -> String {
         hex::encode(self.tag(key, sha256, expires))
     }
 
-    /// Checks a signature at a moment in Unix seconds.
+    /// Verifies the signature of a file's URL at the time `now`, in Unix seconds.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// Returns [`Refused`] if the signature is invalid or the URL has expired.
     pub fn verify(
         &self,
         key: &Key,
@@ -97,16 +103,16 @@ impl SigningKey {
         compare(&self.tag(key, sha256, expires), signature, expires, now)
     }
 
-    /// The signature that lets its holder store one content at a key, hex.
+    /// Signs a URL that lets its holder store one content at a key. Returns the signature in hex.
     #[must_use]
     pub fn sign_upload(&self, key: &Key, sha256: &str, bytes: u64, expires: i64) -> String {
         hex::encode(self.upload_tag(key, sha256, bytes, expires))
     }
 
-    /// Checks the signature of an upload at a moment in Unix seconds.
+    /// Verifies the signature of an upload's URL at the time `now`, in Unix seconds.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// Returns [`Refused`] if the signature is invalid or the URL has expired.
     pub fn verify_upload(
         &self,
         key: &Key,
@@ -124,7 +130,7 @@ impl SigningKey {
     }
 
     fn tag(&self, key: &Key, sha256: &str, expires: i64) -> Vec<u8> {
-        self.over(&[
+        self.mac(&[
             "optin signed url 1",
             key.as_str(),
             sha256,
@@ -132,9 +138,9 @@ impl SigningKey {
         ])
     }
 
-    // The words in front keep the two apart: a URL that reads can never store.
+    // The different first parts separate the two kinds of signature: a URL to read a file can never store one.
     fn upload_tag(&self, key: &Key, sha256: &str, bytes: u64, expires: i64) -> Vec<u8> {
-        self.over(&[
+        self.mac(&[
             "optin signed upload 1",
             key.as_str(),
             sha256,
@@ -143,10 +149,10 @@ impl SigningKey {
         ])
     }
 
-    fn over(&self, parts: &[&str]) -> Vec<u8> {
+    fn mac(&self, parts: &[&str]) -> Vec<u8> {
         let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        // Lengths stand before the texts, so that no two lists read alike.
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC accepts keys of any length");
+        // Each part follows its length, so that two different lists never have the same bytes.
         for part in parts {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part.as_bytes());
@@ -157,7 +163,7 @@ impl SigningKey {
 
 fn compare(tag: &[u8], signature: &str, expires: i64, now: i64) -> Result<(), Refused> {
     let given = hex::decode(signature).map_err(|_| Refused::Forged)?;
-    // The signature first: nobody learns from a forged one whether its time would have been right.
+    // The signature is checked first, so that a forged URL does not reveal whether it would have expired.
     if !bool::from(tag.ct_eq(&given)) {
         return Err(Refused::Forged);
     }

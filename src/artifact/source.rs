@@ -1,4 +1,4 @@
-//! A bucket that is read and never written: where users keep models and data.
+//! A bucket in which users keep models and data. It is read and never written.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use super::error::ArtifactError;
 use super::network::Trouble;
 use super::progress::Patience;
 use super::s3::S3Options;
-use super::s3_failure::{self, Asks};
+use super::s3_failure::{self, Purpose};
 
-/// The bucket.
+/// A bucket with models or data.
 #[derive(Clone)]
 pub struct SourceBucket {
     inner: Arc<dyn ObjectStore>,
@@ -22,16 +22,16 @@ pub struct SourceBucket {
     patience: Patience,
 }
 
-/// An object of it.
+/// An object of a source bucket.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Its whole key.
+    /// Full key.
     pub key: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// Changes when the content does, as far as the service tells.
+    /// Version of the content: the ETag, or the time of the last modification if the service sends no ETag.
     pub version: String,
-    /// That it is still this version when it is read.
+    /// Conditions of a read request, which make it fail if the object has another version by then.
     unchanged: GetOptions,
 }
 
@@ -53,10 +53,10 @@ impl From<ObjectMeta> for Found {
 }
 
 impl SourceBucket {
-    /// Opens the bucket; nothing is asked yet.
+    /// Opens the bucket without sending a request.
     ///
     /// # Errors
-    /// When the options contradict each other.
+    /// Returns [`ArtifactError`] if the options are invalid.
     pub fn open(options: S3Options) -> Result<Self, ArtifactError> {
         Ok(Self {
             inner: Arc::new(options.client()?),
@@ -65,28 +65,30 @@ impl SourceBucket {
         })
     }
 
-    /// The same, which is waited for so long.
+    /// Sets the time limits of requests and transfers.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
 
-    /// The objects directly under a folder, in the order of their keys, or the one at this key.
+    /// Returns the object at this key. If there is none, returns the objects directly under it as a folder, sorted by
+    /// key.
     ///
     /// # Errors
-    /// When the service refuses or does not answer.
+    /// Returns [`ArtifactError::Refused`] if the service refuses, and [`ArtifactError::Bucket`] if it fails or does not
+    /// respond in time.
     pub async fn find(&self, path: &str) -> Result<Vec<Found>, ArtifactError> {
         let at = object_store::path::Path::from(path);
-        match timeout(self.patience.answer, self.look(&at)).await {
-            Ok(found) => found.map_err(|error| self.options.explain(&error, Asks::ToRead)),
+        match timeout(self.patience.answer, self.find_objects(&at)).await {
+            Ok(found) => found.map_err(|error| self.options.explain(&error, Purpose::Source)),
             Err(_) => {
-                let late = s3_failure::told(Trouble::Late);
+                let late = s3_failure::describe(Trouble::Late);
                 Err(ArtifactError::Bucket(self.options.sentence(&late)))
             }
         }
     }
 
-    async fn look(&self, at: &object_store::path::Path) -> Result<Vec<Found>, Error> {
+    async fn find_objects(&self, at: &object_store::path::Path) -> Result<Vec<Found>, Error> {
         match self.inner.head(at).await {
             Err(Error::NotFound { .. }) => {}
             found => return Ok(vec![found?.into()]),
@@ -97,21 +99,22 @@ impl SourceBucket {
         Ok(found)
     }
 
-    /// Copies an object to a file, if it is still what was found.
+    /// Copies an object to a file, unless it has changed since it was found.
     ///
     /// # Errors
-    /// When it changed, the service fails, it brings too little for too long, or the file cannot be written.
+    /// Returns [`ArtifactError::Changed`] if the object has changed or is gone, [`ArtifactError::Stalled`] if the
+    /// transfer stalls, and another [`ArtifactError`] if the service fails or the file cannot be written.
     pub async fn copy_to_file(&self, found: &Found, path: &Path) -> Result<(), ArtifactError> {
         let changed = || ArtifactError::Changed(found.key.clone());
         let explain = |error: Error| match error {
             Error::Precondition { .. } | Error::NotFound { .. } => changed(),
-            error => self.options.explain(&error, Asks::ToRead),
+            error => self.options.explain(&error, Purpose::Source),
         };
         let at = object_store::path::Path::from(found.key.as_str());
         let asked = self.inner.get_opts(&at, found.unchanged.clone());
         let object = timeout(self.patience.within, asked).await;
         let object = object.map_err(|_| {
-            let late = s3_failure::told(Trouble::Late);
+            let late = s3_failure::describe(Trouble::Late);
             ArtifactError::Bucket(self.options.sentence(&late))
         })?;
         let chunks = object.map_err(explain)?.into_stream().map_err(explain);

@@ -1,4 +1,4 @@
-//! The object store: a local folder or a bucket, behind one type.
+//! The artifact store: one type for a local folder and for a bucket.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use super::error::ArtifactError;
 use super::key::Key;
 use super::progress::Patience;
 use super::s3::{Bucket, S3Options};
-use super::s3_failure::Asks;
+use super::s3_failure::Purpose;
 use super::sign::SigningKey;
 use super::url::LocalUrls;
 use crate::telemetry::metric;
 
-/// A request may be repeated for a minute; a part of a file is one request.
+/// Default time limits. The S3 client retries a request for up to a minute, and one part of a file is one request.
 const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(90),
     ..Patience::DEFAULT
 };
 
-/// A store that takes longer than this to show that it works does not.
+/// Maximum duration of a [probe](ArtifactStore::probe). A store that takes longer counts as unavailable.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where artifacts live.
+/// A store of artifacts.
 #[derive(Clone)]
 pub struct ArtifactStore {
     pub(super) inner: Arc<dyn ObjectStore>,
@@ -37,7 +37,7 @@ pub struct ArtifactStore {
     pub(super) patience: Patience,
 }
 
-/// What the two kinds do not share.
+/// The parts in which the two kinds of store differ.
 #[derive(Clone)]
 pub(super) enum Backend {
     Local {
@@ -48,10 +48,10 @@ pub(super) enum Backend {
 }
 
 impl ArtifactStore {
-    /// A local folder, made where it is missing.
+    /// Opens a local folder, and creates it if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be made or used.
+    /// Returns [`ArtifactError`] if the folder cannot be created or used.
     pub fn local(root: &Path) -> Result<Self, ArtifactError> {
         std::fs::create_dir_all(root)?;
         let inner = LocalFileSystem::new_with_prefix(root)?
@@ -68,10 +68,10 @@ impl ArtifactStore {
         })
     }
 
-    /// A bucket. Nothing is asked yet; [`probe`](Self::probe) says whether it can be used.
+    /// Opens a bucket without sending a request. [`probe`](Self::probe) checks whether the bucket can be used.
     ///
     /// # Errors
-    /// When the options contradict each other.
+    /// Returns [`ArtifactError`] if the options are invalid.
     pub fn s3(options: S3Options) -> Result<Self, ArtifactError> {
         let (inner, bucket) = Bucket::open(options)?;
         Ok(Self {
@@ -81,14 +81,14 @@ impl ArtifactStore {
         })
     }
 
-    /// The same store, waited for so long.
+    /// Sets the time limits of requests and transfers.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
 
-    /// What a request comes to, if it comes in time.
-    pub(super) async fn timely<T>(
+    /// Runs a request, and cancels it after the time limit.
+    pub(super) async fn with_timeout<T>(
         &self,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, ArtifactError> {
@@ -99,7 +99,8 @@ impl ArtifactStore {
         }
     }
 
-    /// What a local store signs its URLs with, and where callers reach this service. A bucket has its own.
+    /// Sets the key with which a local store signs its URLs, and the URL at which clients reach this service. Has no
+    /// effect on a bucket, which signs URLs with its own access keys.
     #[must_use]
     pub fn with_urls(mut self, key: Arc<SigningKey>, public_url: &str) -> Self {
         if let Backend::Local { urls, .. } = &mut self.backend {
@@ -111,18 +112,23 @@ impl ArtifactStore {
         self
     }
 
-    /// Size of an object in bytes.
+    /// Returns the size of an object in bytes.
     ///
     /// # Errors
-    /// When there is no such object.
+    /// Returns [`ArtifactError::NotFound`] if there is no such object, and another [`ArtifactError`] if the store
+    /// fails.
     pub async fn size(&self, key: &Key) -> Result<u64, ArtifactError> {
-        Ok(self.timely(self.inner.head(&self.at(key))).await?.size)
+        Ok(self
+            .with_timeout(self.inner.head(&self.at(key)))
+            .await?
+            .size)
     }
 
-    /// The bytes of an object, or a range of them, chunk by chunk.
+    /// Returns the bytes of an object, or a range of them, as a stream of chunks.
     ///
     /// # Errors
-    /// When there is no such object.
+    /// Returns [`ArtifactError::NotFound`] if there is no such object, and another [`ArtifactError`] if the store
+    /// fails.
     pub async fn read(
         &self,
         key: &Key,
@@ -130,7 +136,7 @@ impl ArtifactStore {
     ) -> Result<BoxStream<'static, Result<Bytes, ArtifactError>>, ArtifactError> {
         let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
         let found = self
-            .timely(self.inner.get_opts(&self.at(key), options))
+            .with_timeout(self.inner.get_opts(&self.at(key), options))
             .await?;
         let store = self.clone();
         Ok(found
@@ -139,24 +145,25 @@ impl ArtifactStore {
             .boxed())
     }
 
-    /// Removes everything under a prefix, drafts of uploads that were killed too; nothing there is no error.
+    /// Removes all objects under a prefix. In a local folder, also removes the drafts of interrupted uploads. Succeeds
+    /// if there are none.
     ///
     /// # Errors
-    /// When an object cannot be removed.
+    /// Returns [`ArtifactError`] if an object cannot be removed.
     pub async fn delete_prefix(&self, prefix: &Key) -> Result<(), ArtifactError> {
         let found = self.inner.list(Some(&self.at(prefix)));
         let found = found.map_ok(|object| object.location);
-        let found: Vec<_> = self.timely(found.try_collect()).await?;
+        let found: Vec<_> = self.with_timeout(found.try_collect()).await?;
         let locations = futures::stream::iter(found.into_iter().map(Ok)).boxed();
         let mut deleted = self.inner.delete_stream(locations);
         let next = async |deleted: &mut BoxStream<'_, _>| Ok(deleted.next().await);
-        while let Some(outcome) = self.timely(next(&mut deleted)).await? {
+        while let Some(outcome) = self.with_timeout(next(&mut deleted)).await? {
             match outcome {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(self.failed(error)),
             }
         }
-        // An upload that was killed leaves its draft, which a listing hides.
+        // An interrupted upload leaves a draft file, which the listing does not show.
         let Backend::Local { folder, .. } = &self.backend else {
             return Ok(());
         };
@@ -166,10 +173,10 @@ impl ArtifactStore {
         }
     }
 
-    /// Whether the store takes and gives back an object, within [`PROBE_LIMIT`].
+    /// Checks that an object can be written to the store and read back within [`PROBE_LIMIT`].
     ///
     /// # Errors
-    /// When it does not.
+    /// Returns [`ArtifactError`] if it cannot.
     pub async fn probe(&self) -> Result<(), ArtifactError> {
         let ready = Bytes::from_static(b"ready");
         let probed = async {
@@ -182,7 +189,7 @@ impl ArtifactStore {
         }
     }
 
-    /// Where an object lies, in a bucket under its prefix.
+    /// Returns the location of an object. In a bucket, it begins with the prefix.
     pub(super) fn at(&self, key: &Key) -> object_store::path::Path {
         match &self.backend {
             Backend::Local { .. } => key.as_str().into(),
@@ -202,24 +209,25 @@ impl ArtifactStore {
         .to_owned()
     }
 
+    /// Converts an error, and counts it in the metrics unless it says that there is no such object.
     pub(super) fn failed(&self, error: object_store::Error) -> ArtifactError {
-        let failed = self.told(error);
+        let failed = self.explain(error);
         if !matches!(failed, ArtifactError::NotFound(_)) {
             metrics::counter!(metric::ARTIFACT_STORE_ERRORS).increment(1);
         }
         failed
     }
 
-    fn told(&self, error: object_store::Error) -> ArtifactError {
+    fn explain(&self, error: object_store::Error) -> ArtifactError {
         match (&self.backend, error) {
             (Backend::S3(bucket), error) => match error {
-                // A missing bucket looks like a missing object, but for the service's word.
+                // Only the service's error text tells a missing bucket from a missing object.
                 object_store::Error::NotFound { path, ref source }
                     if !source.to_string().contains("NoSuchBucket") =>
                 {
                     ArtifactError::NotFound(path)
                 }
-                error => bucket.options.explain(&error, Asks::ToStore),
+                error => bucket.options.explain(&error, Purpose::Store),
             },
             (Backend::Local { .. }, error) => error.into(),
         }

@@ -1,7 +1,7 @@
-//! One file into the store, part by part: whole afterwards, or not there at all.
+//! Uploads a file to the store in parts. The upload is atomic: either the whole object is stored, or nothing.
 //!
-//! Memory is bounded by the parts that are under way. Whatever ends an upload early, a failure or the
-//! caller who no longer waits, takes back the parts that were sent.
+//! Memory is bounded by the parts in flight. If an upload ends early, because it fails or because the caller cancels
+//! it, the parts that were already sent are removed.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -20,20 +20,20 @@ use super::key::Key;
 use super::manifest::StoredFile;
 use super::store::ArtifactStore;
 
-/// Services take parts from 5 MiB.
+/// Minimum size of a part, in bytes. S3 services require at least 5 MiB.
 const PART_BYTES: u64 = 8 << 20;
-/// Services take 10,000 parts; some room is left for a file that grows.
-const MOST_PARTS: u64 = 9_000;
-const PARTS_UNDER_WAY: usize = 4;
+/// Maximum number of parts. S3 services accept 10,000; the rest is room for a file that grows during the upload.
+const MAX_PARTS: u64 = 9_000;
+const MAX_PARTS_IN_FLIGHT: usize = 4;
 const ABORT_TRIES: usize = 20;
-const ABORT_PAUSE: Duration = Duration::from_secs(1);
+const ABORT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 impl ArtifactStore {
-    /// Stores a local file and says what was stored. Either the whole object is there afterwards or none;
-    /// so too when the caller stops waiting.
+    /// Stores a local file and returns its manifest entry. Either the whole object is stored or nothing, even if the
+    /// caller cancels the call.
     ///
     /// # Errors
-    /// When the file cannot be read or the object not be written.
+    /// Returns [`ArtifactError`] if the file cannot be read or the object cannot be written.
     pub async fn upload(
         &self,
         key: &Key,
@@ -42,14 +42,14 @@ impl ArtifactStore {
     ) -> Result<StoredFile, ArtifactError> {
         let mut file = tokio::fs::File::open(path).await?;
         let length = file.metadata().await?.len();
-        let part = PART_BYTES.max(length.div_ceil(MOST_PARTS)) as usize;
+        let part = PART_BYTES.max(length.div_ceil(MAX_PARTS)) as usize;
         let at = self.at(key);
         let mut digest = Sha256::new();
         let first = next(&mut file, part).await?;
         digest.update(&first);
         let mut total = first.len() as u64;
         if first.len() < part {
-            self.timely(self.inner.put(&at, first.into())).await?;
+            self.with_timeout(self.inner.put(&at, first.into())).await?;
         } else {
             let mut draft = Draft::begin(self, &at).await?;
             draft.send(self, first).await?;
@@ -74,10 +74,11 @@ impl ArtifactStore {
 }
 
 impl ArtifactStore {
-    /// Stores what is sent: exactly so many bytes, or nothing.
+    /// Stores a stream of exactly `bytes` bytes. If the stream has another length, stores nothing.
     ///
     /// # Errors
-    /// `TooLarge` or `Cut` when it is another number; when sending stops; when the object cannot be written.
+    /// Returns [`ArtifactError::TooLarge`] if the stream has more bytes, [`ArtifactError::Cut`] if it has fewer or
+    /// fails, and another [`ArtifactError`] if the object cannot be written.
     pub async fn receive(
         &self,
         key: &Key,
@@ -105,7 +106,7 @@ impl ArtifactStore {
     }
 }
 
-/// Up to so many bytes; fewer only at the end of the file.
+/// Reads the next `part` bytes, or fewer at the end of the file.
 async fn next(file: &mut tokio::fs::File, part: usize) -> std::io::Result<Bytes> {
     let mut buffer = BytesMut::with_capacity(part.min(PART_BYTES as usize));
     let mut rest = file.take(part as u64);
@@ -117,7 +118,7 @@ async fn next(file: &mut tokio::fs::File, part: usize) -> std::io::Result<Bytes>
     Ok(buffer.freeze())
 }
 
-/// An upload that is not complete. Dropped, it takes back what it sent.
+/// An incomplete upload. If it is dropped, it aborts the upload and so removes the parts that were sent.
 struct Draft {
     upload: Option<Box<dyn MultipartUpload>>,
     parts: JoinSet<Result<(), ArtifactError>>,
@@ -126,8 +127,8 @@ struct Draft {
 impl Draft {
     async fn begin(store: &ArtifactStore, at: &Path) -> Result<Self, ArtifactError> {
         let (inner, at) = (Arc::clone(&store.inner), at.clone());
-        // Once asked for, an upload is there, whoever still waits for the answer: so the answer is heard in any
-        // case, and a draft that nobody takes takes itself back.
+        // After the request is sent, the upload may exist even if the caller has stopped waiting. A separate task
+        // therefore always receives the response; a draft that the caller does not take is dropped, which aborts it.
         let begun = tokio::spawn(async move {
             Ok(Self {
                 upload: Some(inner.put_multipart(&at).await?),
@@ -135,35 +136,36 @@ impl Draft {
             })
         });
         let begun = async { Ok(begun.await) };
-        match store.timely(begun).await? {
+        match store.with_timeout(begun).await? {
             Ok(draft) => draft.map_err(|error| store.failed(error)),
             Err(error) => Err(ArtifactError::Failed(Box::new(error))),
         }
     }
 
     async fn send(&mut self, store: &ArtifactStore, part: Bytes) -> Result<(), ArtifactError> {
-        while self.parts.len() >= PARTS_UNDER_WAY {
-            self.one_done().await?;
+        while self.parts.len() >= MAX_PARTS_IN_FLIGHT {
+            self.finish_one_part().await?;
         }
         if let Some(upload) = &mut self.upload {
             let (store, sent) = (store.clone(), upload.put_part(part.into()));
-            self.parts.spawn(async move { store.timely(sent).await });
+            self.parts
+                .spawn(async move { store.with_timeout(sent).await });
         }
         Ok(())
     }
 
     async fn complete(mut self, store: &ArtifactStore) -> Result<(), ArtifactError> {
         while !self.parts.is_empty() {
-            self.one_done().await?;
+            self.finish_one_part().await?;
         }
         if let Some(upload) = &mut self.upload {
-            store.timely(upload.complete()).await?;
+            store.with_timeout(upload.complete()).await?;
         }
         self.upload = None;
         Ok(())
     }
 
-    async fn one_done(&mut self) -> Result<(), ArtifactError> {
+    async fn finish_one_part(&mut self) -> Result<(), ArtifactError> {
         match self.parts.join_next().await {
             Some(Ok(sent)) => sent,
             Some(Err(error)) => Err(ArtifactError::Failed(Box::new(error))),
@@ -178,21 +180,21 @@ impl Drop for Draft {
             return;
         };
         let mut parts = std::mem::take(&mut self.parts);
-        // Outside a runtime nobody can be asked any more; the bucket's lifecycle rule clears the parts.
+        // Without a runtime no request can be sent; the bucket's lifecycle rule removes the parts.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
         runtime.spawn(async move {
-            // A part that arrives after the end of its upload would stay for ever.
+            // A part that arrives after the abort would never be removed.
             parts.shutdown().await;
-            // What ended the upload may be that the service is away for a moment.
+            // The upload may have ended because the service is unavailable for a moment.
             for _ in 0..ABORT_TRIES {
                 if upload.abort().await.is_ok() {
                     return;
                 }
-                tokio::time::sleep(ABORT_PAUSE).await;
+                tokio::time::sleep(ABORT_RETRY_DELAY).await;
             }
-            tracing::warn!("the parts of an upload that ended early stay behind");
+            tracing::warn!("could not abort an incomplete upload; its parts remain in the store");
         });
     }
 }

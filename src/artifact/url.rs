@@ -1,7 +1,8 @@
-//! URLs that let their holder read one file, or store one content, for a while and without any other right.
+//! Creates signed URLs. Until it expires, a signed URL lets its holder read one file, or store one content. It grants
+//! no other right.
 //!
-//! A local store signs URLs of this service ([`SigningKey`]); a bucket's are signed by SigV4 for the
-//! bucket's public endpoint, and the bytes never pass through this service.
+//! For a local store, the URLs point to this service and are signed with a [`SigningKey`]. For a bucket, they are
+//! signed by SigV4 for the bucket's public endpoint, and the bytes never pass through this service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,42 +16,42 @@ use super::manifest::StoredFile;
 use super::sign::SigningKey;
 use super::store::{ArtifactStore, Backend};
 
-/// SigV4 knows no longer lifetime.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Maximum lifetime of a signed URL: the limit of SigV4.
+const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How a local store's URLs are made.
+/// The signing key and base URL of a local store's URLs.
 #[derive(Clone)]
 pub(super) struct LocalUrls {
     pub(super) signing: Arc<SigningKey>,
-    /// Where callers reach this service, without a slash at the end.
+    /// URL at which clients reach this service, without a trailing slash.
     pub(super) base: Arc<str>,
 }
 
-/// A URL that reads one file.
+/// A signed URL to read one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedUrl {
-    /// The URL; whoever has it may read the file.
+    /// The URL. Anyone who has it can read the file.
     pub url: String,
-    /// When it stops, in Unix seconds.
+    /// Time at which the URL expires, in Unix seconds.
     pub expires_at: i64,
 }
 
-/// A URL that stores one content by `PUT`.
+/// A signed URL to store one content by `PUT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedUpload {
     /// The URL.
     pub url: String,
-    /// Headers that the request must have exactly so.
+    /// Headers that the request must send with exactly these values.
     pub headers: Vec<(String, String)>,
-    /// When it stops, in Unix seconds.
+    /// Time at which the URL expires, in Unix seconds.
     pub expires_at: i64,
 }
 
 impl ArtifactStore {
-    /// A URL that gives a stored file, as an attachment of its name and media type.
+    /// Returns a URL that serves a stored file as an attachment with its name and media type.
     ///
     /// # Errors
-    /// When the file's key is none of ours or the store cannot sign.
+    /// Returns [`ArtifactError`] if the file's key is invalid or the store cannot sign URLs.
     pub async fn signed_url(
         &self,
         file: &StoredFile,
@@ -84,11 +85,13 @@ impl ArtifactStore {
         Ok(SignedUrl { url, expires_at })
     }
 
-    /// A URL that takes so many bytes with this SHA-256 (hex) at the key. A bucket's URL cannot bind the size,
-    /// and some services do not check the digest: whoever takes the object up asks [`holds`](Self::holds).
+    /// Returns a URL that accepts a content of this size and this SHA-256 (hex) at the key.
+    ///
+    /// The URL of a bucket cannot enforce the size, and some S3 services do not check the digest. Callers must
+    /// therefore check the object with [`holds`](Self::holds) before they use it.
     ///
     /// # Errors
-    /// When the digest is none or the store cannot sign.
+    /// Returns [`ArtifactError`] if the digest is not hexadecimal or the store cannot sign URLs.
     pub async fn signed_upload(
         &self,
         key: &Key,
@@ -136,9 +139,9 @@ impl ArtifactStore {
     }
 }
 
-/// A lifetime that can be signed, and the moment of its end.
+/// Limits a lifetime to the maximum. Returns it with the time at which it ends, in Unix seconds.
 fn clamped(lifetime: Duration) -> (Duration, i64) {
-    let lifetime = lifetime.min(LONGEST);
+    let lifetime = lifetime.min(MAX_LIFETIME);
     let now = jiff::Timestamp::now().as_second();
     (lifetime, now + lifetime.as_secs() as i64)
 }

@@ -1,4 +1,4 @@
-//! `config.json`: sizes, labels, and what the head answers.
+//! Reads `config.json`: the sizes and labels of a model, and the kind of its predictions.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use super::limits::Limits;
 use super::small_file;
 use super::{folder, json};
 
-/// Labels beyond this count are taken for a mistake.
-const MOST_LABELS: usize = 100_000;
+/// Maximum number of labels. A larger number is considered a mistake.
+const MAX_LABELS: usize = 100_000;
 
 /// The configuration of a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,15 +19,15 @@ pub struct Config {
     map: Map<String, Value>,
 }
 
-/// What a model's head answers.
+/// Kind of prediction of a model's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// One of these classes, in the order of the logits.
+    /// The head predicts one of several classes.
     Classification {
-        /// Names by `id2label`.
+        /// Class names from `id2label`, in the order of the logits.
         labels: Vec<String>,
     },
-    /// One number.
+    /// The head predicts one number.
     Regression,
 }
 
@@ -35,7 +35,7 @@ impl Config {
     /// Reads `config.json` of a folder.
     ///
     /// # Errors
-    /// When the folder is no model's, or the file is no JSON object.
+    /// Returns [`CheckpointError`] if the folder does not contain a model, or the file is not a JSON object.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
         let path = folder.join(CONFIG);
         if !path.is_file() {
@@ -46,22 +46,22 @@ impl Config {
         Ok(Self { map })
     }
 
-    /// The configuration that this object is.
+    /// Creates a configuration from its JSON object.
     #[must_use]
     pub fn new(map: Map<String, Value>) -> Self {
         Self { map }
     }
 
-    /// The whole object.
+    /// Returns the whole JSON object.
     #[must_use]
     pub fn map(&self) -> &Map<String, Value> {
         &self.map
     }
 
-    /// Which architecture this is.
+    /// Returns `model_type`, the name of the architecture.
     ///
     /// # Errors
-    /// When the key is missing or no text.
+    /// Returns [`CheckpointError::UnsupportedModel`] if the key is missing or not a string.
     pub fn model_type(&self) -> Result<&str, CheckpointError> {
         match self.map.get("model_type").and_then(Value::as_str) {
             Some(name) => Ok(name),
@@ -71,10 +71,10 @@ impl Config {
         }
     }
 
-    /// The class that wrote the checkpoint: the first of `architectures`, where there is one.
+    /// Returns the class that wrote the checkpoint: the first of `architectures`, or `None` if there is none.
     ///
     /// # Errors
-    /// When the key is no list of strings.
+    /// Returns [`CheckpointError::Invalid`] if the key is not a list, or its first item is not a string.
     pub fn class(&self) -> Result<Option<&str>, CheckpointError> {
         let class = self.optional("architectures", "a list of class names", |value| {
             let classes = value.as_array()?;
@@ -85,25 +85,25 @@ impl Config {
         Ok(class.flatten())
     }
 
-    /// A whole number that must be there.
+    /// Returns a required whole number.
     ///
     /// # Errors
-    /// When it is missing or something else.
+    /// Returns [`CheckpointError::Invalid`] if the key is missing or not a whole number.
     pub fn usize(&self, key: &str) -> Result<usize, CheckpointError> {
         self.optional(key, "a whole number", |value| {
             value.as_u64().and_then(|value| usize::try_from(value).ok())
         })?
         .ok_or_else(|| {
             CheckpointError::Invalid(format!(
-                "config.json has no {key}; it needs a whole number there"
+                "config.json has no {key}; it must be a whole number"
             ))
         })
     }
 
-    /// A whole number, or this one when it is missing.
+    /// Returns a whole number, or `default` if the key is missing.
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns [`CheckpointError::Invalid`] if it is not a whole number.
     pub fn usize_or(&self, key: &str, default: usize) -> Result<usize, CheckpointError> {
         Ok(self
             .optional(key, "a whole number", |value| {
@@ -112,30 +112,30 @@ impl Config {
             .unwrap_or(default))
     }
 
-    /// A number, or this one when it is missing.
+    /// Returns a number, or `default` if the key is missing.
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns [`CheckpointError::Invalid`] if it is not a number.
     pub fn f64_or(&self, key: &str, default: f64) -> Result<f64, CheckpointError> {
         Ok(self
             .optional(key, "a number", Value::as_f64)?
             .unwrap_or(default))
     }
 
-    /// A text, or this one when it is missing.
+    /// Returns a string, or `default` if the key is missing.
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns [`CheckpointError::Invalid`] if it is not a string.
     pub fn str_or<'a>(&'a self, key: &str, default: &'a str) -> Result<&'a str, CheckpointError> {
         Ok(self
-            .optional(key, "a text", Value::as_str)?
+            .optional(key, "a string", Value::as_str)?
             .unwrap_or(default))
     }
 
-    /// A list of whole numbers, where there is one.
+    /// Returns a list of whole numbers, or `None` if the key is missing.
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns [`CheckpointError::Invalid`] if it is not a list of whole numbers.
     pub fn usize_list(&self, key: &str) -> Result<Option<Vec<usize>>, CheckpointError> {
         self.optional(key, "a list of whole numbers", |value| {
             let values = value
@@ -146,20 +146,22 @@ impl Config {
         })
     }
 
-    /// What the head answers: a regression when `problem_type` says so, or when there is one label.
+    /// Returns the kind of prediction. It is a regression if there is one label and `problem_type` is `regression` or
+    /// missing.
     ///
     /// # Errors
-    /// When the labels are not numbered from 0 without a gap, or the problem is one that we do not know.
+    /// Returns [`CheckpointError::Invalid`] if the labels are not numbered from 0 without gaps, and
+    /// [`CheckpointError::UnsupportedModel`] if the kind of prediction is not supported.
     pub fn problem(&self) -> Result<Problem, CheckpointError> {
         let kind = self.str_or("problem_type", "")?;
         let labels = self.labels()?;
         match (kind, labels.len()) {
             ("regression", 1) | ("", 1) => Ok(Problem::Regression),
             ("regression", count) => Err(CheckpointError::UnsupportedModel(format!(
-                "config.json describes a regression of {count} values; one is supported"
+                "config.json describes a regression of {count} values; only one value is supported"
             ))),
             ("single_label_classification", 1) => Err(CheckpointError::UnsupportedModel(
-                "config.json describes a classification into one label, which has nothing to tell apart; \
+                "config.json describes a classification with one label, but a classification needs at least two; \
                  write problem_type \"regression\" if the head predicts a number"
                     .to_owned(),
             )),
@@ -170,7 +172,7 @@ impl Config {
         }
     }
 
-    /// Whether it says how many labels there are, be it by their names.
+    /// Returns whether the configuration specifies the number of labels, by `num_labels` or by their names.
     #[must_use]
     pub fn counts_labels(&self) -> bool {
         let says = |key| {
@@ -181,23 +183,23 @@ impl Config {
         says("id2label") || says("num_labels")
     }
 
-    /// Label names in the order of the logits: `id2label`, else `LABEL_0` .. by `num_labels` (2 by default,
-    /// as in transformers).
+    /// Returns the label names in the order of the logits. They come from `id2label`. If it is missing, they are
+    /// `LABEL_0`, `LABEL_1` and so on, as many as `num_labels` says (2 by default, as in transformers).
     fn labels(&self) -> Result<Vec<String>, CheckpointError> {
         let named = self.optional("id2label", "a map from index to name", Value::as_object)?;
         let count = self.optional("num_labels", "a whole number", Value::as_u64)?;
         let Some(named) = named else {
             let count = count.map_or(2, |count| usize::try_from(count).unwrap_or(usize::MAX));
-            if count == 0 || count > MOST_LABELS {
+            if count == 0 || count > MAX_LABELS {
                 return Err(CheckpointError::Invalid(format!(
-                    "config.json: num_labels is {count}; it must lie between 1 and {MOST_LABELS}"
+                    "config.json: num_labels is {count}; it must be between 1 and {MAX_LABELS}"
                 )));
             }
             return Ok((0..count).map(|label| format!("LABEL_{label}")).collect());
         };
         if let Some(count) = count.filter(|&count| count != named.len() as u64) {
             return Err(CheckpointError::Invalid(format!(
-                "config.json: num_labels is {count}, but id2label names {} labels; make them agree",
+                "config.json: num_labels is {count}, but id2label names {} labels; correct one of them",
                 named.len()
             )));
         }
@@ -219,7 +221,7 @@ impl Config {
         Ok(labels)
     }
 
-    /// `null` reads like a missing key, as in transformers.
+    /// Returns the value of a key, or `None` if the key is missing or `null`, as in transformers.
     fn optional<'a, T>(
         &'a self,
         key: &str,

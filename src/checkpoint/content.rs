@@ -1,20 +1,21 @@
-//! What a file really holds, by its first bytes: a download that went wrong keeps the name of what it should be.
+//! Recognizes the real content of a file by its first bytes. A failed download has the expected name but another
+//! content.
 
 use std::fmt;
 
-/// Bytes from the beginning of a file that tell its content.
+/// Number of bytes at the beginning of a file that are needed to recognize its content.
 pub const FIRST_BYTES: usize = 512;
 
-/// Content that no file of a model has.
+/// Content that a file of a model must not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Nothing.
+    /// No content.
     Empty,
-    /// The small text that Git keeps in place of a large file.
+    /// The small text file that Git LFS stores in place of a large file.
     LfsPointer,
     /// A web page.
     Html,
-    /// PyTorch's own format: pickle, bare or in a zip archive.
+    /// PyTorch's own format: pickle, directly or in a zip archive.
     Pickle,
     /// A zip archive.
     Zip,
@@ -35,10 +36,11 @@ pub enum Content {
 }
 
 impl Content {
-    /// The content that begins with these bytes; `None` where they are of no such kind.
+    /// Returns the content that begins with these bytes, or `None` if it is none of these kinds.
     ///
-    /// Give it [`FIRST_BYTES`] where the file has as many. Some of these beginnings can be the length that a
-    /// safetensors file begins with: [`of_weights`](Self::of_weights) knows.
+    /// Pass the first [`FIRST_BYTES`] bytes, or the whole file if it is shorter. A valid safetensors file can begin
+    /// with the same bytes as some of these kinds, because it begins with a length. Use
+    /// [`of_weights`](Self::of_weights) for such files.
     #[must_use]
     pub fn of(first: &[u8]) -> Option<Self> {
         let begins = |magic: &[u8]| first.starts_with(magic);
@@ -46,8 +48,8 @@ impl Content {
             [] => Self::Empty,
             _ if begins(b"version https://git-lfs.github.com/spec/") => Self::LfsPointer,
             _ if is_html(first) => Self::Html,
-            // `torch.save` makes a zip archive whose first entry is `<name>/data.pkl`.
-            _ if begins(b"PK\x03\x04") && holds(first, b".pkl") => Self::Pickle,
+            // `torch.save` writes a zip archive whose first entry is `<name>/data.pkl`.
+            _ if begins(b"PK\x03\x04") && contains(first, b".pkl") => Self::Pickle,
             _ if begins(b"PK\x03\x04") => Self::Zip,
             [0x80, 2..=5, ..] => Self::Pickle,
             [0x1f, 0x8b, ..] => Self::Gzip,
@@ -62,7 +64,7 @@ impl Content {
         Some(found)
     }
 
-    /// The same for a file that should be safetensors: 8 bytes of length, then a JSON object.
+    /// Does the same for a file that should be safetensors: 8 bytes of length, then a JSON object.
     #[must_use]
     pub fn of_weights(first: &[u8]) -> Option<Self> {
         match first.get(8) {
@@ -71,37 +73,37 @@ impl Content {
         }
     }
 
-    /// Whether opening it could run code.
+    /// Returns whether opening the content could run code.
     #[must_use]
     pub fn can_run_code(self) -> bool {
         self == Self::Pickle
     }
 
-    /// What it is and what to do, to follow the file's name: "is a Git LFS pointer, not the weights: run ..".
+    /// Describes the content and the remedy, as a phrase that follows the file's name. For example: "is a Git LFS
+    /// pointer, not the weights; run `git lfs pull` in the clone that it comes from".
     #[must_use]
     pub fn instead_of(self, wanted: &str) -> String {
         let remedy = match self {
-            Self::Empty => "its download or copy did not finish: fetch it again",
+            Self::Empty => "fetch it again, because its download or copy did not finish",
             Self::LfsPointer => "run `git lfs pull` in the clone that it comes from",
             Self::Html => {
-                "what was downloaded is a page of the site, perhaps its login; fetch the file itself, \
-                 for example with `hf download`"
+                "fetch the file itself, for example with `hf download`, because a page of the site was downloaded, perhaps \
+                 its login page"
             }
             Self::Pickle => {
-                "pickle can run code and is never opened: save the model with save_pretrained(.., safe_serialization=True)"
+                "save the model with save_pretrained(path, safe_serialization=True), because pickle can run code and is \
+                 never opened"
             }
             Self::Zip | Self::Gzip | Self::Zstandard | Self::Xz | Self::Bzip2 | Self::Tar => {
                 "unpack it"
             }
-            Self::Gguf | Self::Hdf5 => {
-                "use the checkpoint that save_pretrained(..) wrote in PyTorch"
-            }
+            Self::Gguf | Self::Hdf5 => "use the checkpoint that save_pretrained() wrote in PyTorch",
         };
-        format!("{self}, not {wanted}: {remedy}")
+        format!("{self}, not {wanted}; {remedy}")
     }
 }
 
-/// As a predicate: "is a web page".
+/// Writes the content as a predicate, for example "is a web page".
 impl fmt::Display for Content {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -129,6 +131,6 @@ fn is_html(first: &[u8]) -> bool {
     })
 }
 
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }

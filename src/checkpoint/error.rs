@@ -1,45 +1,45 @@
-//! Why a checkpoint cannot be used.
+//! Errors of checkpoints.
 
-/// What is wrong, and what to do about it.
+/// Error for a checkpoint that cannot be used. The message says what is wrong and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// A file or folder is not there.
+    /// A file or folder does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// Well-formed, but of a kind that we do not know.
+    /// The checkpoint is well-formed, but its kind of model is not supported.
     #[error("{0}")]
     UnsupportedModel(String),
-    /// Only formats that can run code were found.
+    /// The weights are only in formats that can run code.
     #[error("{0}")]
     UnsafeFormat(String),
-    /// Malformed, or its parts do not fit each other.
+    /// The checkpoint is malformed, or its parts do not fit together.
     #[error("{0}")]
     Invalid(String),
-    /// The tokenizer is missing or cannot be read.
+    /// The tokenizer is missing or cannot be used.
     #[error("{0}")]
     Tokenizer(String),
-    /// Larger than the limits allow.
+    /// The checkpoint exceeds the limits on size, or the memory of the device.
     #[error("{0}")]
     Limit(String),
-    /// Reading failed.
+    /// A file or folder could not be read.
     #[error("{path}: {source}")]
     Io {
-        /// What was being read.
+        /// Path of the file or folder.
         path: String,
-        /// Why it failed.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
 
 impl CheckpointError {
-    /// A failure to read `path`.
+    /// Returns a function that converts an I/O error on `path`.
     pub fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.display().to_string();
         |source| Self::Io { path, source }
     }
 }
 
-/// Why tensor arithmetic failed, in one line: without the backtrace and the context that the error may carry.
+/// Returns the reason of a failed tensor operation in one line, without the backtrace and the context of the error.
 #[must_use]
 pub fn reason(error: &candle_core::Error) -> String {
     match error {

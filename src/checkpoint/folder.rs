@@ -1,4 +1,4 @@
-//! A model's folder on this machine, before it is read: whether it is there, and what it is when it is no model's.
+//! Checks whether a local folder contains a model, and explains what it contains if it does not.
 
 use std::fmt::Display;
 use std::fs;
@@ -9,14 +9,15 @@ use super::content::{Content, FIRST_BYTES};
 use super::error::CheckpointError;
 use super::layout;
 
-/// How deep folders are looked into, and how many files are looked at.
-const MOST_DEPTH: usize = 8;
-const MOST_FILES: usize = 10_000;
+/// Maximum depth of subfolders that are searched.
+const MAX_DEPTH: usize = 8;
+/// Maximum number of files that are listed.
+const MAX_FILES: usize = 10_000;
 
-/// Checks that a folder holds a model, by its files' names. `of` is what the folder is called.
+/// Checks by the file names that a folder contains a model. `of` is the name of the folder in messages.
 ///
 /// # Errors
-/// See [`refusal`].
+/// Returns the error of [`refusal`] if the folder does not contain a model.
 pub fn check(folder: &Path, of: &dyn Display) -> Result<(), CheckpointError> {
     let files = [layout::CONFIG, layout::WEIGHTS, layout::INDEX];
     let present = files.into_iter().filter(|name| folder.join(name).is_file());
@@ -26,17 +27,17 @@ pub fn check(folder: &Path, of: &dyn Display) -> Result<(), CheckpointError> {
     }
 }
 
-/// Why a folder in which the configuration or the weights were not found is no model's, and what to do.
-/// `of` is what the folder is called.
+/// Returns the error for a folder without a configuration or without weights. It says what the folder contains instead
+/// of a model, and how to fix that. `of` is the name of the folder in messages.
 #[must_use]
 pub fn refusal(folder: &Path, of: &dyn Display) -> CheckpointError {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => {}
-        Ok(_) => return no_folder(folder, of),
+        Ok(_) => return not_a_folder(folder, of),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return match broken_link(folder, of) {
                 Some(broken) => broken,
-                None => CheckpointError::NotFound(format!("the model folder {of} is not there")),
+                None => CheckpointError::NotFound(format!("model folder {of} not found")),
             };
         }
         Err(error) => return CheckpointError::io(folder)(error),
@@ -46,7 +47,7 @@ pub fn refusal(folder: &Path, of: &dyn Display) -> CheckpointError {
         match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
                 return CheckpointError::Invalid(format!(
-                    "{name} in {of} is a folder; a file must be there"
+                    "{name} in {of} is a folder; it must be a file"
                 ));
             }
             Ok(_) => {}
@@ -59,7 +60,7 @@ pub fn refusal(folder: &Path, of: &dyn Display) -> CheckpointError {
         }
     }
     let mut paths = Vec::new();
-    if let Err(error) = walk(folder, "", MOST_DEPTH, &mut paths) {
+    if let Err(error) = walk(folder, "", MAX_DEPTH, &mut paths) {
         return CheckpointError::io(folder)(error);
     }
     paths.sort_unstable();
@@ -67,40 +68,41 @@ pub fn refusal(folder: &Path, of: &dyn Display) -> CheckpointError {
     layout::refusal(of, &paths)
 }
 
-/// A file where a folder should be.
-fn no_folder(path: &Path, of: &dyn Display) -> CheckpointError {
+/// Returns the error for a file in place of a folder.
+fn not_a_folder(path: &Path, of: &dyn Display) -> CheckpointError {
     let mut first = Vec::new();
     let read =
         fs::File::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
     let content = read.ok().and_then(|_| Content::of(&first));
     CheckpointError::NotFound(match content {
         Some(content) => format!("{of} {}", content.instead_of("the folder of a model")),
-        None => format!("{of} is a file; name the folder that holds config.json"),
+        None => format!("{of} is a file; name the folder that contains config.json"),
     })
 }
 
-/// The refusal of a symbolic link that leads nowhere.
+/// Returns the error for a symbolic link whose target does not exist, or `None` if the path is not a link.
 fn broken_link(path: &Path, of: &dyn Display) -> Option<CheckpointError> {
     let target = fs::read_link(path).ok()?;
     Some(CheckpointError::NotFound(format!(
-        "{of} is a broken symbolic link: it leads to {}, which is not there; copy the folder with the files that its \
-         links lead to (cp -rL)",
+        "{of} is a broken symbolic link: its target {} does not exist; copy the folder with the targets of its links \
+         (cp -rL)",
         target.display()
     )))
 }
 
-/// The files of a folder as paths relative to it. Links to folders and hidden folders are not followed.
+/// Lists the files of a folder and its subfolders, as relative paths. Links to folders and hidden folders are not
+/// followed.
 fn walk(folder: &Path, within: &str, depth: usize, paths: &mut Vec<String>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if paths.len() >= MOST_FILES {
+        if paths.len() >= MAX_FILES {
             break;
         }
         if entry.path().is_file() {
             paths.push(format!("{within}{name}"));
         } else if entry.file_type()?.is_dir() && depth > 0 && !name.starts_with('.') {
-            // A folder that cannot be read hides what it holds, and nothing else.
+            // If a subfolder cannot be read, only its own files are left out.
             let _ = walk(&entry.path(), &format!("{within}{name}/"), depth - 1, paths);
         }
     }

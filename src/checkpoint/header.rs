@@ -1,7 +1,7 @@
-//! The header of a safetensors file, checked before a byte of data is believed.
+//! Parses and checks the header of a safetensors file, before any of its data is used.
 //!
-//! The file: 8 bytes of header length (little-endian), the header as a JSON object, the data. The
-//! tensors must cover the data exactly, in the order of their offsets: no holes, no overlaps.
+//! The file consists of 8 bytes of header length (little-endian), the header as a JSON object, and the data. In the
+//! order of their offsets, the tensors must cover the data exactly, without holes or overlaps.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,37 +11,37 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::limits::Limits;
 
-/// Bytes of the length that a file begins with.
+/// Size of the header length at the beginning of a file, in bytes.
 pub const PREFIX_BYTES: u64 = 8;
 
-/// One tensor of a file.
+/// A tensor of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Type of its elements.
+    /// Type of the elements.
     pub dtype: Dtype,
-    /// Its shape.
+    /// Shape.
     pub shape: Vec<usize>,
-    /// Where its bytes are, counted from the end of the header.
+    /// Offset of the first byte, from the end of the header.
     pub start: usize,
-    /// Where they end.
+    /// Offset after the last byte, from the end of the header.
     pub end: usize,
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// In the order of the data.
+    /// Tensors in the order of their data.
     pub tensors: Vec<TensorInfo>,
     /// The `__metadata__` entry.
     pub metadata: Option<HashMap<String, String>>,
 }
 
-/// Reads the header's length and checks it against the file's.
+/// Returns the length of the header, after a check against the size of the file and the limits.
 ///
 /// # Errors
-/// A sentence that says what is wrong, without the file's name.
+/// Returns a phrase that says what is wrong and follows the file's name.
 pub fn length(
     prefix: [u8; PREFIX_BYTES as usize],
     file_bytes: u64,
@@ -50,27 +50,28 @@ pub fn length(
     let claimed = u64::from_le_bytes(prefix);
     if claimed > limits.header_bytes {
         return Err(format!(
-            "claims a header of {claimed} bytes; at most {} are allowed",
+            "declares a header of {claimed} bytes; the limit is {} bytes",
             limits.header_bytes
         ));
     }
     if claimed > file_bytes.saturating_sub(PREFIX_BYTES) {
         return Err(format!(
-            "claims a header of {claimed} bytes but has only {file_bytes} bytes in all; it is truncated or corrupt"
+            "declares a header of {claimed} bytes but has only {file_bytes} bytes in total; it is truncated or corrupt"
         ));
     }
-    usize::try_from(claimed).map_err(|_| format!("claims a header of {claimed} bytes"))
+    usize::try_from(claimed).map_err(|_| format!("declares a header of {claimed} bytes"))
 }
 
-/// Reads a header over `data_bytes` bytes of data.
+/// Parses the header of a file with `data_bytes` bytes of data.
 ///
 /// # Errors
-/// A sentence that says what is wrong, without the file's name.
+/// Returns a phrase that says what is wrong and follows the file's name.
 pub fn parse(json: &[u8], data_bytes: usize, limits: &Limits) -> Result<Header, String> {
     let text =
         std::str::from_utf8(json).map_err(|_| "has a header that is not UTF-8".to_owned())?;
-    let Entries(entries) = serde_json::from_str(text.trim_end_matches(' '))
-        .map_err(|_| "has a header that is no JSON object of tensors; it is corrupt".to_owned())?;
+    let Entries(entries) = serde_json::from_str(text.trim_end_matches(' ')).map_err(|_| {
+        "has a header that is not a JSON object of tensors; it is corrupt".to_owned()
+    })?;
     let mut header = Header {
         tensors: Vec::new(),
         metadata: None,
@@ -82,13 +83,16 @@ pub fn parse(json: &[u8], data_bytes: usize, limits: &Limits) -> Result<Header, 
         }
         if name == "__metadata__" {
             let metadata = serde_json::from_value(value)
-                .map_err(|_| "has a __metadata__ that is no map of strings".to_owned())?;
+                .map_err(|_| "has a __metadata__ that is not a map of strings".to_owned())?;
             header.metadata = Some(metadata);
             continue;
         }
         header.tensors.push(tensor(name, value)?);
         if header.tensors.len() > limits.tensors {
-            return Err(format!("holds more than {} tensors", limits.tensors));
+            return Err(format!(
+                "contains more than {} tensors, which is the limit",
+                limits.tensors
+            ));
         }
     }
     header
@@ -98,7 +102,7 @@ pub fn parse(json: &[u8], data_bytes: usize, limits: &Limits) -> Result<Header, 
     for tensor in &header.tensors {
         if tensor.start != position {
             return Err(format!(
-                "has data for \"{}\" at byte {} where byte {position} is next: a hole or an overlap",
+                "has data for \"{}\" at byte {}, but byte {position} is expected: there is a hole or an overlap",
                 tensor.name, tensor.start
             ));
         }
@@ -106,7 +110,7 @@ pub fn parse(json: &[u8], data_bytes: usize, limits: &Limits) -> Result<Header, 
     }
     if position != data_bytes {
         return Err(format!(
-            "should hold {position} bytes of data by its header but holds {data_bytes}; it is truncated or corrupt"
+            "has {data_bytes} bytes of data, but its header declares {position}; it is truncated or corrupt"
         ));
     }
     Ok(header)
@@ -125,7 +129,7 @@ fn tensor(name: String, value: serde_json::Value) -> Result<TensorInfo, String> 
         data_offsets: (start, end),
     } = serde_json::from_value(value).map_err(|_| {
         format!(
-            "has no valid entry for \"{name}\", which needs a dtype of safetensors, a shape and data_offsets; it is corrupt"
+            "has no valid entry for \"{name}\", which must have a safetensors dtype, a shape and data_offsets; it is corrupt"
         )
     })?;
     let elements = shape
@@ -137,7 +141,7 @@ fn tensor(name: String, value: serde_json::Value) -> Result<TensorInfo, String> 
         .is_some_and(|bytes| bits.is_some_and(|bits| bits.is_multiple_of(8) && bits / 8 == bytes));
     if !fits {
         return Err(format!(
-            "gives \"{name}\" bytes {start} to {end}, which do not fit its shape {shape:?} of {dtype:?}"
+            "declares bytes {start} to {end} for \"{name}\", which do not fit its shape {shape:?} of {dtype:?}"
         ));
     }
     Ok(TensorInfo {
@@ -149,7 +153,7 @@ fn tensor(name: String, value: serde_json::Value) -> Result<TensorInfo, String> 
     })
 }
 
-/// A JSON object as a list: a map would hide that a name stands twice.
+/// A JSON object as a list of entries. A map would hide duplicate names.
 struct Entries(Vec<(String, serde_json::Value)>);
 
 impl<'de> Deserialize<'de> for Entries {

@@ -1,4 +1,4 @@
-//! The index of a checkpoint in several files (`model.safetensors.index.json`).
+//! The index of a sharded checkpoint (`model.safetensors.index.json`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -7,15 +7,16 @@ use super::error::CheckpointError;
 use super::json;
 use super::layout::WEIGHTS;
 
-/// Which file holds which tensor.
+/// The weight files of a checkpoint, and the file of each tensor.
 pub(super) struct Index {
+    /// File name by tensor name. Empty if there is only one file.
     pub(super) weight_map: HashMap<String, String>,
-    /// The one file, where there is no index.
+    /// Whether the checkpoint is a single file without an index.
     single: bool,
 }
 
 impl Index {
-    /// One file holds all.
+    /// Returns the index of a checkpoint in a single file.
     pub(super) fn single() -> Self {
         Self {
             weight_map: HashMap::new(),
@@ -23,20 +24,20 @@ impl Index {
         }
     }
 
-    /// Reads the bytes of the index at this path.
+    /// Parses the content of the index file at this path.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CheckpointError> {
         let wrong = |what: &str| CheckpointError::Invalid(format!("{} {what}", path.display()));
         let mut index = json::object(path, bytes)?;
         let map = index.remove("weight_map").map(serde_json::from_value);
         let weight_map: HashMap<String, String> = map
             .and_then(Result::ok)
-            .ok_or_else(|| wrong("has no weight_map from names of tensors to names of files"))?;
+            .ok_or_else(|| wrong("has no valid weight_map from tensor names to file names"))?;
         if weight_map.is_empty() {
-            return Err(wrong("names no shards: its weight_map is empty"));
+            return Err(wrong("lists no shards: its weight_map is empty"));
         }
         if let Some(name) = weight_map.values().find(|name| !is_plain(name)) {
             return Err(wrong(&format!(
-                "names the shard \"{name}\"; a shard must be a .safetensors file of the folder itself"
+                "lists the shard \"{name}\"; a shard must be a .safetensors file directly in the folder"
             )));
         }
         Ok(Self {
@@ -45,7 +46,7 @@ impl Index {
         })
     }
 
-    /// The files, in the order of their names.
+    /// Returns the file names, sorted.
     pub(super) fn files(&self) -> Vec<&str> {
         if self.single {
             return vec![WEIGHTS];
@@ -55,7 +56,7 @@ impl Index {
     }
 }
 
-/// A file of the folder itself, and of the one safe format.
+/// Returns whether a name is a safetensors file directly in the folder, and not hidden. No other format is safe.
 fn is_plain(name: &str) -> bool {
     name.ends_with(".safetensors") && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
 }

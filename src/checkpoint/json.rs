@@ -1,4 +1,4 @@
-//! JSON files that people and programs write beside the weights: what is wrong with one is told by line and column.
+//! Reads the JSON files beside the weights. Errors give the line and column.
 
 use std::path::Path;
 
@@ -8,16 +8,19 @@ use serde_json::{Map, Value};
 use super::error::CheckpointError;
 use super::small_file;
 
-/// Characters around the place of an error that are looked at.
-const AROUND: usize = 10;
+/// Number of bytes before and after an error that are searched for its cause.
+const CONTEXT_BYTES: usize = 10;
 
-/// The object in these bytes of a file.
+/// Parses the content of a file as a JSON object.
 ///
 /// # Errors
-/// When it is something else, naming the file and the place.
+/// Returns [`CheckpointError::Invalid`] if it is not a JSON object. The message names the file and the location.
 pub(super) fn object(path: &Path, bytes: &[u8]) -> Result<Map<String, Value>, CheckpointError> {
     let wrong = |why: String| {
-        CheckpointError::Invalid(format!("{} is no JSON object: {why}", path.display()))
+        CheckpointError::Invalid(format!(
+            "{} is not a valid JSON object: {why}",
+            path.display()
+        ))
     };
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(wrong(
@@ -35,42 +38,44 @@ pub(super) fn object(path: &Path, bytes: &[u8]) -> Result<Map<String, Value>, Ch
 fn place(bytes: &[u8], error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     if error.classify() == Category::Eof {
-        return format!("it ends too early, in line {line}; copy or download it again");
+        return format!("it ends too early, on line {line}; copy or download it again");
     }
     let text = bytes
         .split(|&byte| byte == b'\n')
         .nth(line.saturating_sub(1))
         .unwrap_or_default();
-    let from = column.saturating_sub(AROUND);
-    let near =
-        String::from_utf8_lossy(&text[from.min(text.len())..(column + AROUND).min(text.len())]);
-    // Python writes these, and reads them back; nobody else does.
+    let from = column.saturating_sub(CONTEXT_BYTES);
+    let near = String::from_utf8_lossy(
+        &text[from.min(text.len())..(column + CONTEXT_BYTES).min(text.len())],
+    );
+    // Only Python writes these values as JSON and reads them again.
     match ["NaN", "Infinity"]
         .into_iter()
         .find(|word| near.contains(word))
     {
         Some(word) => format!(
-            "line {line} holds {word}, which JSON has no number for; write a number or null there"
+            "line {line} contains {word}, which is not valid JSON; write a number or null instead"
         ),
-        None => format!("line {line}, column {column} is no valid JSON"),
+        None => format!("line {line}, column {column} is not valid JSON"),
     }
 }
 
-/// The object in a file of a folder; `None` where the folder has no file of that name. `wrong` says whose file it is.
+/// Reads the JSON object in a file of a folder. Returns `None` if the folder has no such file. `wrong` converts the
+/// message about an invalid file to an error.
 ///
 /// # Errors
-/// When it cannot be read, is larger than `most` bytes, or is no JSON object.
-pub(super) fn object_where_there(
+/// Returns [`CheckpointError`] if the file cannot be read, has more than `max_bytes` bytes, or is not a JSON object.
+pub(super) fn optional_object(
     folder: &Path,
     name: &str,
-    most: u64,
+    max_bytes: u64,
     wrong: fn(String) -> CheckpointError,
 ) -> Result<Option<Map<String, Value>>, CheckpointError> {
     let path = folder.join(name);
     if !path.is_file() {
         return Ok(None);
     }
-    let read = small_file::read(&path, most).and_then(|bytes| object(&path, &bytes));
+    let read = small_file::read(&path, max_bytes).and_then(|bytes| object(&path, &bytes));
     match read {
         Ok(object) => Ok(Some(object)),
         Err(CheckpointError::Invalid(why)) => Err(wrong(why)),

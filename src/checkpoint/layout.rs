@@ -1,23 +1,23 @@
-//! Which files make a model, and what a folder is that lacks them, by its files' names alone: a folder, an archive
-//! and a repository of a hub are told the same.
+//! Decides by file names alone whether a set of files is a model, and explains what it is otherwise. The same rules and
+//! messages apply to a folder, an archive and a repository of a hub.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::error::CheckpointError;
 
-/// The configuration.
+/// Name of the configuration file.
 pub const CONFIG: &str = "config.json";
-/// The weights in one file.
+/// Name of the weights in a single file.
 pub const WEIGHTS: &str = "model.safetensors";
-/// Which shard holds which tensor.
+/// Name of the index that lists the shard of each tensor.
 pub const INDEX: &str = "model.safetensors.index.json";
 
-/// Endings of files that hold pickle.
+/// Extensions of pickle files.
 const PICKLES: [&str; 5] = [".bin", ".pt", ".pth", ".ckpt", ".pkl"];
 
-/// What a Trainer keeps in pickle beside the weights.
-const STATE_OF_TRAINING: [&str; 5] = [
+/// Beginnings of the names of pickle files that a `Trainer` writes beside the weights.
+const TRAINING_STATE: [&str; 5] = [
     "training_args",
     "optimizer",
     "scheduler",
@@ -25,10 +25,10 @@ const STATE_OF_TRAINING: [&str; 5] = [
     "scaler",
 ];
 
-/// Folders that one sentence names.
-const MOST_NAMED: usize = 5;
+/// Maximum number of folders that a message names.
+const MAX_NAMED: usize = 5;
 
-/// Whether files of these names, all of one folder, make a model: its configuration and its weights.
+/// Returns whether the files with these names, all from one folder, are a model: a configuration and weights.
 pub fn is_whole<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
     let (mut config, mut weights) = (false, false);
     for name in names {
@@ -38,10 +38,11 @@ pub fn is_whole<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
     config && weights
 }
 
-/// Checks that files of these paths, relative to what `of` names, make a model.
+/// Checks that the files at these paths are a model. The paths are relative to the folder, archive or repository that
+/// `of` names.
 ///
 /// # Errors
-/// See [`refusal`].
+/// Returns the error of [`refusal`] if the files are not a model.
 pub fn check(of: &dyn Display, paths: &[&str]) -> Result<(), CheckpointError> {
     match is_whole(paths.iter().copied()) {
         true => Ok(()),
@@ -49,7 +50,8 @@ pub fn check(of: &dyn Display, paths: &[&str]) -> Result<(), CheckpointError> {
     }
 }
 
-/// What it is instead of a model, and what to do. The paths are relative to what `of` names.
+/// Returns the error for files that are not a model. It says what they are instead, and how to fix that. The paths are
+/// relative to the folder, archive or repository that `of` names.
 #[must_use]
 pub fn refusal(of: &dyn Display, paths: &[&str]) -> CheckpointError {
     let top: Vec<&str> = (paths.iter().copied())
@@ -58,31 +60,31 @@ pub fn refusal(of: &dyn Display, paths: &[&str]) -> CheckpointError {
     let has = |name: &str| top.contains(&name);
     if has("adapter_config.json") {
         return CheckpointError::UnsupportedModel(format!(
-            "{of} is a PEFT adapter (adapter_config.json), not a whole model: merge it into its base model with \
-             merge_and_unload(), then save that with save_pretrained(..)"
+            "{of} is a PEFT adapter (adapter_config.json), not a complete model; merge it into its base model with \
+             merge_and_unload(), then save the result with save_pretrained()"
         ));
     }
     if has("model_index.json") {
         return CheckpointError::UnsupportedModel(format!(
-            "{of} is a diffusers pipeline (model_index.json), not one model with a classification head"
+            "{of} is a diffusers pipeline (model_index.json), not a single model with a classification head"
         ));
     }
-    let below = Below::of(paths);
-    if let Some(named) = listed(&below.whole) {
+    let subfolders = Subfolders::of(paths);
+    if let Some(named) = listed(&subfolders.whole) {
         return CheckpointError::NotFound(format!(
-            "{of} is no whole model itself, but {named} in it is: name that folder"
+            "{of} itself is not a complete model, but its subfolder {named} is; name that folder"
         ));
     }
     if !has(CONFIG)
-        && let Some(named) = listed(below.likely())
+        && let Some(named) = listed(subfolders.likely())
     {
         return CheckpointError::NotFound(format!(
-            "{of} holds no config.json itself, but {named} in it does: name that folder"
+            "{of} itself contains no config.json, but its subfolder {named} does; name that folder"
         ));
     }
-    if let Some(named) = listed(&below.weights).filter(|_| has(CONFIG)) {
+    if let Some(named) = listed(&subfolders.weights).filter(|_| has(CONFIG)) {
         return CheckpointError::Invalid(format!(
-            "{of} holds config.json, but the weights are in another folder, {named}: put both into one folder"
+            "{of} contains config.json, but the weights are in another folder, {named}; put both into one folder"
         ));
     }
     if let Some(foreign) = foreign(of, &top, paths) {
@@ -90,44 +92,46 @@ pub fn refusal(of: &dyn Display, paths: &[&str]) -> CheckpointError {
     }
     CheckpointError::NotFound(match has(CONFIG) {
         false => {
-            format!("{of} holds no config.json; name a folder that save_pretrained(..) wrote")
+            format!("{of} contains no config.json; name a folder that save_pretrained() wrote")
         }
-        true => format!("{of} holds no model.safetensors; save the model with save_pretrained(..)"),
+        true => {
+            format!("{of} contains no model.safetensors; save the model with save_pretrained()")
+        }
     })
 }
 
-/// Folders below the top.
+/// Subfolders by their content.
 #[derive(Default)]
-struct Below<'a> {
-    /// With a configuration and weights.
+struct Subfolders<'a> {
+    /// Folders with a configuration and readable weights.
     whole: BTreeSet<&'a str>,
-    /// With a configuration.
+    /// Folders with a configuration.
     config: BTreeSet<&'a str>,
-    /// With weights that can be read.
+    /// Folders with readable weights.
     weights: BTreeSet<&'a str>,
-    /// With weights of any format.
+    /// Folders with safetensors or pickle files of any name.
     any_weights: BTreeSet<&'a str>,
 }
 
-impl<'a> Below<'a> {
+impl<'a> Subfolders<'a> {
     fn of(paths: &[&'a str]) -> Self {
-        let mut below = Self::default();
+        let mut subfolders = Self::default();
         for (folder, name) in paths.iter().filter_map(|path| path.rsplit_once('/')) {
             if name == CONFIG {
-                below.config.insert(folder);
+                subfolders.config.insert(folder);
             }
             if name == WEIGHTS || name == INDEX {
-                below.weights.insert(folder);
+                subfolders.weights.insert(folder);
             }
             if name.ends_with(".safetensors") || is_pickle(name) {
-                below.any_weights.insert(folder);
+                subfolders.any_weights.insert(folder);
             }
         }
-        below.whole = &below.config & &below.weights;
-        below
+        subfolders.whole = &subfolders.config & &subfolders.weights;
+        subfolders
     }
 
-    /// Folders with a configuration: those that have weights too, if there are any.
+    /// Returns the folders with a configuration. If some of them also have weights, returns only those.
     fn likely(&self) -> BTreeSet<&'a str> {
         let with_weights = &self.config & &self.any_weights;
         match with_weights.is_empty() {
@@ -137,12 +141,12 @@ impl<'a> Below<'a> {
     }
 }
 
-/// Folders in one sentence, the topmost first.
+/// Lists folders for a message, topmost first. Returns `None` if there are none.
 fn listed<'a>(folders: impl std::borrow::Borrow<BTreeSet<&'a str>>) -> Option<String> {
     let mut names: Vec<&str> = folders.borrow().iter().copied().collect();
     names.sort_by_key(|name| name.matches('/').count());
-    let more = names.len().saturating_sub(MOST_NAMED);
-    names.truncate(MOST_NAMED);
+    let more = names.len().saturating_sub(MAX_NAMED);
+    names.truncate(MAX_NAMED);
     let more = match more {
         0 => String::new(),
         more => format!(" (and {more} more)"),
@@ -152,12 +156,10 @@ fn listed<'a>(folders: impl std::borrow::Borrow<BTreeSet<&'a str>>) -> Option<St
 
 fn is_pickle(name: &str) -> bool {
     PICKLES.iter().any(|ending| name.ends_with(ending))
-        && !STATE_OF_TRAINING
-            .iter()
-            .any(|start| name.starts_with(start))
+        && !TRAINING_STATE.iter().any(|start| name.starts_with(start))
 }
 
-/// Weights under another name or in another format.
+/// Returns the error for weights under another name or in another format, or `None` if there are none.
 fn foreign(of: &dyn Display, top: &[&str], paths: &[&str]) -> Option<CheckpointError> {
     if top.contains(&WEIGHTS) || top.contains(&INDEX) {
         return None;
@@ -165,7 +167,7 @@ fn foreign(of: &dyn Display, top: &[&str], paths: &[&str]) -> Option<CheckpointE
     let find = |wanted: &dyn Fn(&str) -> bool| top.iter().copied().find(|name| wanted(name));
     let unsupported = |name: &str, what: &str, remedy: &str| {
         Some(CheckpointError::UnsupportedModel(format!(
-            "{of} holds {name}, {what}, but no model.safetensors: {remedy}"
+            "{of} contains {name} ({what}), but no model.safetensors; {remedy}"
         )))
     };
     if let Some(name) = find(&|name| name.ends_with(".safetensors")) {
@@ -173,42 +175,44 @@ fn foreign(of: &dyn Display, top: &[&str], paths: &[&str]) -> Option<CheckpointE
     }
     if let Some(name) = find(&is_pickle) {
         return Some(CheckpointError::UnsafeFormat(format!(
-            "{of} holds {name} but no model.safetensors; pickle can run code and is never opened: save the model \
-             with save_pretrained(.., safe_serialization=True)"
+            "{of} contains {name} but no model.safetensors; save the model with save_pretrained(path, \
+             safe_serialization=True), because pickle can run code and is never opened"
         )));
     }
     if let Some(name) = find(&|name| name.ends_with(".h5") || name == "saved_model.pb") {
-        let remedy = "load it with from_pretrained(.., from_tf=True) in transformers 4, then save it with save_pretrained(..)";
-        return unsupported(name, "weights of TensorFlow", remedy);
+        let remedy = "load it with from_pretrained(path, from_tf=True) in transformers 4, then save it with save_pretrained()";
+        return unsupported(name, "TensorFlow weights", remedy);
     }
     if let Some(name) = find(&|name| name.ends_with(".msgpack")) {
-        let remedy = "load it with from_pretrained(.., from_flax=True) in transformers 4, then save it with save_pretrained(..)";
-        return unsupported(name, "weights of Flax", remedy);
+        let remedy = "load it with from_pretrained(path, from_flax=True) in transformers 4, then save it with save_pretrained()";
+        return unsupported(name, "Flax weights", remedy);
     }
     let exported = "use the checkpoint that it was made from";
     if let Some(name) = find(&|name| name.ends_with(".gguf")) {
-        return unsupported(name, "weights of llama.cpp", exported);
+        return unsupported(name, "llama.cpp weights", exported);
     }
     let graph = paths.iter().find(|path| path.ends_with(".onnx"));
     graph.and_then(|name| unsupported(name, "an exported graph", exported))
 }
 
-/// Safetensors that are not called as transformers calls them.
+/// Returns the error for a safetensors file whose name is not the one that transformers uses.
 fn misnamed(of: &dyn Display, name: &str) -> CheckpointError {
     let remedy = if name.starts_with("adapter_") {
-        "it is a PEFT adapter: merge it into its base model with merge_and_unload(), then save that with save_pretrained(..)"
+        "merge this PEFT adapter into its base model with merge_and_unload(), then save the result with save_pretrained()"
             .to_owned()
     } else if name.contains("-of-") {
-        format!("it is one shard of several: copy {INDEX} into the folder, too")
+        format!("it is one shard of several, so copy {INDEX} into the folder too")
     } else if let Some(variant) = name
         .strip_prefix("model.")
         .and_then(|rest| rest.strip_suffix(".safetensors"))
     {
         format!(
-            "load it with from_pretrained(.., variant=\"{variant}\"), then save it with save_pretrained(..)"
+            "load it with from_pretrained(path, variant=\"{variant}\"), then save it with save_pretrained()"
         )
     } else {
-        "rename it if these are all the weights, as save_pretrained(..) names them".to_owned()
+        format!(
+            "rename it to {WEIGHTS} if it contains all weights, under the names that save_pretrained() uses"
+        )
     };
-    CheckpointError::NotFound(format!("{of} holds {name} but no {WEIGHTS}: {remedy}"))
+    CheckpointError::NotFound(format!("{of} contains {name} but no {WEIGHTS}; {remedy}"))
 }

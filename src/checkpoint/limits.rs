@@ -1,17 +1,17 @@
-//! How large a checkpoint may be. Checked before anything of that size is read or made.
+//! Limits on the size of checkpoints. They are checked before data of that size is read or memory for it is allocated.
 
-/// Caps on what is read.
+/// Limits on one checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// A safetensors header, in bytes (the format's own cap).
+    /// Maximum size of a safetensors header, in bytes. The default is the limit of the format itself.
     pub header_bytes: u64,
-    /// Tensors of one checkpoint.
+    /// Maximum number of tensors of a checkpoint.
     pub tensors: usize,
-    /// All weight files together, in bytes.
+    /// Maximum size of all weight files together, in bytes.
     pub weights_bytes: u64,
-    /// `config.json`, and a shard index, in bytes.
+    /// Maximum size of `config.json`, of a shard index, and of each small tokenizer file, in bytes.
     pub config_bytes: u64,
-    /// `tokenizer.json`, in bytes.
+    /// Maximum size of `tokenizer.json` or `vocab.txt`, in bytes.
     pub tokenizer_bytes: u64,
 }
 

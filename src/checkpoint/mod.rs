@@ -1,7 +1,7 @@
-//! A Hugging Face folder, in memory and back.
+//! Reads and writes Hugging Face model folders.
 //!
-//! In: `config.json`, safetensors files, tokenizer files. Out: values that were checked before anything
-//! of their claimed size was made. Formats that can run code are never opened.
+//! It reads `config.json`, safetensors files and tokenizer files. The size that a file declares is checked before
+//! memory of that size is allocated. Formats that can run code are never opened.
 
 pub mod config;
 pub mod content;

@@ -1,21 +1,22 @@
-//! A file that was read, by what tells it from any other.
+//! The record of a file that was read, which identifies its content.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A file as it was when it was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A file as it was when it was read: name, size and digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadFile {
-    /// Its own name, without its folder.
+    /// File name without the folder.
     pub name: String,
-    /// Its size.
+    /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256 of its content, hex.
+    /// SHA-256 of the content, hex.
     pub sha256: String,
 }
 
 impl ReadFile {
-    /// Of a file whose content is this.
+    /// Creates the record of a file from its content.
     #[must_use]
     pub fn of(name: &str, content: &[u8]) -> Self {
         Self {

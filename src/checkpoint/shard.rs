@@ -1,4 +1,4 @@
-//! One safetensors file of a checkpoint, checked and in memory.
+//! A checked safetensors file of a checkpoint, in memory.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -12,50 +12,51 @@ use super::header::{self, Header};
 use super::layout::INDEX;
 use super::limits::Limits;
 
-/// The file.
+/// A safetensors file.
 pub(super) struct Shard {
-    /// The file's own name.
+    /// File name without the folder.
     pub(super) name: String,
     pub(super) header: Header,
+    /// Content of the whole file.
     pub(super) data: Vec<u8>,
-    /// Where the data begin in `data`.
+    /// Position in `data` at which the tensors begin.
     offset: usize,
 }
 
-/// One stored tensor.
+/// A stored tensor.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// Its name.
+    /// Name.
     pub name: &'a str,
-    /// Type of its elements.
+    /// Type of the elements.
     pub dtype: Dtype,
-    /// Its shape.
+    /// Shape.
     pub shape: &'a [usize],
-    /// Its bytes, little-endian, row-major.
+    /// Elements as bytes, little-endian, row-major.
     pub bytes: &'a [u8],
 }
 
 impl Shard {
-    /// Reads the file; at most `room` bytes.
+    /// Reads a file of at most `max_bytes` bytes.
     pub(super) fn read(
         path: &Path,
         name: &str,
-        room: u64,
+        max_bytes: u64,
         limits: &Limits,
     ) -> Result<Self, CheckpointError> {
         let failed = |source| CheckpointError::io(path)(source);
         let wrong = |what: String| CheckpointError::Invalid(format!("{} {what}", path.display()));
         let mut file = File::open(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => CheckpointError::NotFound(format!(
-                "{} is named by {INDEX} but is not there; copy it into the folder",
+                "{} is listed in {INDEX} but does not exist; copy it into the folder",
                 path.display()
             )),
             _ => failed(error),
         })?;
         let bytes = file.metadata().map_err(failed)?.len();
-        if bytes > room {
+        if bytes > max_bytes {
             return Err(CheckpointError::Limit(format!(
-                "{} has {bytes} bytes; at most {} bytes of weights are allowed",
+                "{} is too large: {bytes} bytes; the limit for all weight files together is {} bytes",
                 path.display(),
                 limits.weights_bytes
             )));
@@ -67,13 +68,13 @@ impl Shard {
             .read_to_end(&mut data)
             .map_err(failed)?;
         if let Some(content) = Content::of_weights(&data) {
-            let told = format!("{} {}", path.display(), content.instead_of("the weights"));
+            let what = format!("{} {}", path.display(), content.instead_of("the weights"));
             return Err(match content.can_run_code() {
-                true => CheckpointError::UnsafeFormat(told),
-                false => CheckpointError::Invalid(told),
+                true => CheckpointError::UnsafeFormat(what),
+                false => CheckpointError::Invalid(what),
             });
         }
-        // The header's claim is checked against the file before the file is read.
+        // The declared header length is checked against the file size before the rest of the file is read.
         let Some(prefix) = data.first_chunk() else {
             return Err(wrong(format!("has only {bytes} bytes; it is truncated")));
         };
@@ -85,7 +86,7 @@ impl Shard {
         Self::of(name, data, limits).map_err(wrong)
     }
 
-    /// From the bytes of a file; the error says what is wrong with it.
+    /// Parses the bytes of a file. The error is a phrase that says what is wrong and follows the file's name.
     pub(super) fn of(name: &str, data: Vec<u8>, limits: &Limits) -> Result<Self, String> {
         const PREFIX: usize = header::PREFIX_BYTES as usize;
         let Some(prefix) = data.first_chunk::<PREFIX>() else {
@@ -101,7 +102,7 @@ impl Shard {
         })
     }
 
-    /// The tensor at this position of the header.
+    /// Returns the tensor at this position of the header.
     pub(super) fn entry(&self, position: usize) -> Entry<'_> {
         let tensor = &self.header.tensors[position];
         let bytes = &self.data[self.offset + tensor.start..self.offset + tensor.end];

@@ -1,4 +1,4 @@
-//! Files that are read whole, under a cap.
+//! Reads small files as a whole, up to a size limit.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,19 +7,20 @@ use std::path::Path;
 use super::content::{Content, FIRST_BYTES};
 use super::error::CheckpointError;
 
-/// The bytes of a file.
+/// Returns the bytes of a file.
 ///
 /// # Errors
-/// When it cannot be read, is larger than `most` bytes, or is a download that went wrong.
-pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, CheckpointError> {
+/// Returns [`CheckpointError`] if the file cannot be read, has more than `max_bytes` bytes, or is a failed download or
+/// another kind of file.
+pub(super) fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, CheckpointError> {
     let file = File::open(path).map_err(CheckpointError::io(path))?;
     let mut bytes = Vec::new();
-    file.take(most + 1)
+    file.take(max_bytes + 1)
         .read_to_end(&mut bytes)
         .map_err(CheckpointError::io(path))?;
-    if bytes.len() as u64 > most {
+    if bytes.len() as u64 > max_bytes {
         return Err(CheckpointError::Limit(format!(
-            "{} is larger than the {most} bytes that are allowed",
+            "{} is too large: the limit is {max_bytes} bytes",
             path.display()
         )));
     }

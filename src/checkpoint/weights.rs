@@ -1,6 +1,6 @@
-//! The weights of a checkpoint: one `model.safetensors`, or shards with an index.
+//! The weights of a checkpoint: a single `model.safetensors`, or shards with an index.
 //!
-//! Files are read into memory, not mapped: a file that changes under a map would crash the process.
+//! Files are read into memory and not mapped, because a change of a mapped file would crash the process.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -21,26 +21,28 @@ pub use super::shard::Entry;
 use super::shard::Shard;
 use super::small_file;
 
-/// Every tensor of a checkpoint, as it is stored.
+/// All tensors of a checkpoint, as they are stored.
 pub struct Weights {
     shards: Vec<Shard>,
-    /// Name to shard and position in it.
-    places: HashMap<String, (usize, usize)>,
-    /// Name to shard, as the index says.
-    promised: HashMap<String, String>,
-    /// Made when they are first asked for.
+    /// Shard and position in the shard, by tensor name.
+    locations: HashMap<String, (usize, usize)>,
+    /// File name by tensor name, from the index file.
+    index: HashMap<String, String>,
+    /// Computed at the first request.
     files: OnceLock<Vec<ReadFile>>,
+    /// Computed at the first request.
     sha256: OnceLock<String>,
     device: Device,
-    /// Names that were asked for.
-    read: Mutex<HashSet<String>>,
+    /// Names of the tensors that were requested.
+    requested: Mutex<HashSet<String>>,
 }
 
 impl Weights {
     /// Reads and checks the weights of a Hugging Face folder.
     ///
     /// # Errors
-    /// When there are none, only ones in a format that can run code, or malformed ones.
+    /// Returns [`CheckpointError`] if there are no weights, if they are only in a format that can run code, if they are
+    /// malformed, or if they exceed the limits.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
         let index = match (folder.join(WEIGHTS).is_file(), folder.join(INDEX).is_file()) {
             (true, _) => Index::single(),
@@ -58,14 +60,14 @@ impl Weights {
             Ok((*name, shard))
         });
         let mut weights = Self::of_shards(shards, limits)?;
-        weights.promised = index.weight_map;
+        weights.index = index.weight_map;
         Ok(weights)
     }
 
-    /// The weights of one safetensors file in memory.
+    /// Parses the weights of a safetensors file in memory.
     ///
     /// # Errors
-    /// When they are malformed.
+    /// Returns [`CheckpointError`] if they are malformed or exceed the limits.
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self, CheckpointError> {
         let invalid = |what: String| CheckpointError::Invalid(format!("the weights {what}"));
         let shard = Shard::of(WEIGHTS, bytes, limits).map_err(invalid)?;
@@ -78,27 +80,28 @@ impl Weights {
     ) -> Result<Self, CheckpointError> {
         let mut weights = Self {
             shards: Vec::new(),
-            places: HashMap::new(),
-            promised: HashMap::new(),
+            locations: HashMap::new(),
+            index: HashMap::new(),
             files: OnceLock::new(),
             sha256: OnceLock::new(),
             device: Device::Cpu,
-            read: Mutex::default(),
+            requested: Mutex::default(),
         };
         for shard in shards {
             let (name, shard) = shard?;
             for (position, tensor) in shard.header.tensors.iter().enumerate() {
-                let place = (weights.shards.len(), position);
-                if weights.places.insert(tensor.name.clone(), place).is_some() {
+                let location = (weights.shards.len(), position);
+                let previous = weights.locations.insert(tensor.name.clone(), location);
+                if previous.is_some() {
                     return Err(CheckpointError::Invalid(format!(
-                        "{name}: tensor \"{}\" stands in another shard, too",
+                        "{name}: tensor \"{}\" is also in another shard",
                         tensor.name
                     )));
                 }
             }
-            if weights.places.len() > limits.tensors {
+            if weights.locations.len() > limits.tensors {
                 return Err(CheckpointError::Limit(format!(
-                    "the checkpoint holds more than {} tensors",
+                    "the checkpoint contains more than {} tensors, which is the limit",
                     limits.tensors
                 )));
             }
@@ -107,29 +110,32 @@ impl Weights {
         Ok(weights)
     }
 
-    /// The same weights, whose tensors are made on this device.
+    /// Sets the device on which [`tensor`](Self::tensor) creates tensors.
     #[must_use]
     pub fn on(self, device: &Device) -> Self {
         let device = device.clone();
         Self { device, ..self }
     }
 
-    /// A tensor as f32 on the weights' device: the CPU, unless another was named.
+    /// Returns a tensor as f32 on the device of the weights, which is the CPU by default.
     ///
     /// # Errors
-    /// When it is missing, has another shape than the configuration asks for, is no floating-point tensor, or
-    /// holds NaN or infinity; or the device has no room for it.
+    /// Returns [`CheckpointError::Invalid`] if the tensor is missing, does not have this shape, is not a floating-point
+    /// tensor, or contains NaN or infinity. Returns [`CheckpointError::Limit`] if it does not fit on the device.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, CheckpointError> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.insert(name.to_owned());
-        drop(read);
+        let mut requested = self
+            .requested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        requested.insert(name.to_owned());
+        drop(requested);
         let invalid = |what: String| CheckpointError::Invalid(what);
         let entry = self
             .entry(name)
             .ok_or_else(|| invalid(self.missing(name, shape)))?;
         if entry.shape != shape {
             return Err(invalid(format!(
-                "tensor \"{name}\" has shape {:?}; config.json asks for {shape:?}",
+                "tensor \"{name}\" has shape {:?}, but config.json requires {shape:?}",
                 entry.shape
             )));
         }
@@ -140,7 +146,7 @@ impl Weights {
             Dtype::F64 => DType::F64,
             other => {
                 return Err(invalid(format!(
-                    "tensor \"{name}\" holds {other:?}; supported are F64, F32, F16 and BF16; save a quantised model in one of them first"
+                    "tensor \"{name}\" has the unsupported type {other:?}; supported types are F64, F32, F16 and BF16, so save a quantized model in one of them first"
                 )));
             }
         };
@@ -161,30 +167,30 @@ impl Weights {
         })?;
         match values.iter().position(|value| !value.is_finite()) {
             Some(index) => Err(invalid(format!(
-                "tensor \"{name}\" holds {} at element {index}; the checkpoint is damaged",
+                "tensor \"{name}\" contains {} at element {index}; the checkpoint is damaged",
                 values[index]
             ))),
             None => tensor.to_device(&self.device).map_err(|error| {
                 CheckpointError::Limit(format!(
-                    "tensor \"{name}\" finds no room: {}",
+                    "tensor \"{name}\" cannot be copied to the device, whose memory may be full: {}",
                     reason(&error)
                 ))
             }),
         }
     }
 
-    /// The same weights under other names.
+    /// Renames all tensors.
     ///
     /// # Errors
-    /// When two tensors get one name.
+    /// Returns [`CheckpointError::Invalid`] if two tensors get the same name.
     pub fn renamed(mut self, name: impl Fn(&str) -> String) -> Result<Self, CheckpointError> {
-        self.places.clear();
+        self.locations.clear();
         for (at, shard) in self.shards.iter_mut().enumerate() {
             for (position, tensor) in shard.header.tensors.iter_mut().enumerate() {
                 let new = name(&tensor.name);
-                if self.places.insert(new.clone(), (at, position)).is_some() {
+                if self.locations.insert(new.clone(), (at, position)).is_some() {
                     return Err(CheckpointError::Invalid(format!(
-                        "the checkpoint holds tensor \"{new}\" under two names, one of them \"{}\"",
+                        "the checkpoint contains tensor \"{new}\" under two names, one of which is \"{}\"",
                         tensor.name
                     )));
                 }
@@ -194,52 +200,56 @@ impl Weights {
         Ok(self)
     }
 
-    /// Names of the tensors that [`tensor`](Self::tensor) was never asked for, in the order of the files.
+    /// Returns the names of the tensors that were never requested from [`tensor`](Self::tensor), in the order of the
+    /// files.
     #[must_use]
     pub fn unread(&self) -> Vec<String> {
-        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let requested = self
+            .requested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         self.entries()
-            .filter(|entry| !read.contains(entry.name))
+            .filter(|entry| !requested.contains(entry.name))
             .map(|entry| entry.name.to_owned())
             .collect()
     }
 
-    /// The same weights without the tensors that were never asked for; the bytes of the files stay what they were.
+    /// Removes the tensors that were never requested. The sizes and digests of the files do not change.
     #[must_use]
     pub fn without_unread(mut self) -> Self {
         for name in self.unread() {
-            self.places.remove(&name);
+            self.locations.remove(&name);
         }
         self
     }
 
-    /// Whether there is a tensor of that name.
+    /// Returns whether there is a tensor with this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.places.contains_key(name)
+        self.locations.contains_key(name)
     }
 
-    /// The stored type of a tensor.
+    /// Returns the stored type of a tensor.
     #[must_use]
     pub fn dtype(&self, name: &str) -> Option<Dtype> {
         self.entry(name).map(|entry| entry.dtype)
     }
 
-    /// The stored shape of a tensor.
+    /// Returns the stored shape of a tensor.
     #[must_use]
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.entry(name).map(|entry| entry.shape)
     }
 
-    /// Every tensor, in the order of the files.
+    /// Returns all tensors in the order of the files.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.shards
             .iter()
             .flat_map(|shard| (0..shard.header.tensors.len()).map(|position| shard.entry(position)))
-            .filter(|entry| self.places.contains_key(entry.name))
+            .filter(|entry| self.locations.contains_key(entry.name))
     }
 
-    /// The `__metadata__` of the first file.
+    /// Returns the `__metadata__` of the first file.
     #[must_use]
     pub fn metadata(&self) -> Option<&HashMap<String, String>> {
         self.shards
@@ -247,7 +257,7 @@ impl Weights {
             .and_then(|shard| shard.header.metadata.as_ref())
     }
 
-    /// The files, in order.
+    /// Returns the records of the files, in order.
     #[must_use]
     pub fn files(&self) -> &[ReadFile] {
         self.files.get_or_init(|| {
@@ -258,7 +268,8 @@ impl Weights {
         })
     }
 
-    /// One digest over all files: the SHA-256 of the only one, or one over those of all in order, hex.
+    /// Returns a digest over all files, in hex. For a single file it is the file's SHA-256. For shards it is the
+    /// SHA-256 over the hex digests of all files, in order.
     #[must_use]
     pub fn sha256(&self) -> &str {
         self.sha256.get_or_init(|| match self.files() {
@@ -273,7 +284,7 @@ impl Weights {
         })
     }
 
-    /// Size of all files.
+    /// Returns the size of all files in bytes.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
         self.shards
@@ -282,7 +293,7 @@ impl Weights {
             .sum()
     }
 
-    /// Elements of all floating-point tensors.
+    /// Returns the number of elements of all floating-point tensors.
     #[must_use]
     pub fn parameters(&self) -> u64 {
         let weights = self.entries().filter(|entry| {
@@ -297,19 +308,20 @@ impl Weights {
     }
 
     fn missing(&self, name: &str, shape: &[usize]) -> String {
-        match self.promised.get(name) {
+        match self.index.get(name) {
             Some(shard) => format!(
-                "tensor \"{name}\" is missing: {INDEX} says that it is in {shard}, which does not hold it; copy both \
-                 from the same checkpoint"
+                "tensor \"{name}\" is missing: {INDEX} says that it is in {shard}, which does not contain it; copy both \
+                 files from the same checkpoint"
             ),
             None => format!(
-                "tensor \"{name}\" is missing; config.json asks for one of shape {shape:?}: are both of the same model?"
+                "tensor \"{name}\" is missing, but config.json requires it with shape {shape:?}; check that both files \
+                 are from the same model"
             ),
         }
     }
 
     fn entry(&self, name: &str) -> Option<Entry<'_>> {
-        let &(shard, position) = self.places.get(name)?;
+        let &(shard, position) = self.locations.get(name)?;
         Some(self.shards[shard].entry(position))
     }
 }

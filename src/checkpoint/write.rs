@@ -1,4 +1,4 @@
-//! Writing a safetensors file: the same form that Hugging Face's library writes, byte for byte.
+//! Writes safetensors files, byte for byte as Hugging Face's library writes them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,20 +12,20 @@ use serde_json::{Map, Value, json};
 
 use super::weights::Entry;
 
-/// A tensor to be written.
+/// A tensor to write.
 #[derive(Clone, Debug)]
 pub struct OutTensor<'a> {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Type of its elements.
+    /// Type of the elements.
     pub dtype: Dtype,
-    /// Its shape; sizes of 0 are allowed.
+    /// Shape. Sizes of 0 are allowed.
     pub shape: Vec<usize>,
-    /// Its bytes, little-endian, row-major.
+    /// Elements as bytes, little-endian, row-major.
     pub bytes: Cow<'a, [u8]>,
 }
 
-/// As it was read.
+/// Takes the tensor unchanged, without a copy of its bytes.
 impl<'a> From<Entry<'a>> for OutTensor<'a> {
     fn from(entry: Entry<'a>) -> Self {
         Self {
@@ -37,10 +37,10 @@ impl<'a> From<Entry<'a>> for OutTensor<'a> {
     }
 }
 
-/// Writes the tensors in this order. Answers the size of the file.
+/// Writes a file with the tensors in this order. Returns the size of the file in bytes.
 ///
 /// # Errors
-/// When it cannot be written; what was written is removed.
+/// Returns an error if the file cannot be written. The incomplete file is removed.
 pub fn write(
     path: &Path,
     tensors: &[OutTensor<'_>],
@@ -48,7 +48,7 @@ pub fn write(
 ) -> Result<u64> {
     let written = write_file(path, tensors, metadata);
     if written.is_err() {
-        // Half a file is worth nothing, and the disk may be full.
+        // An incomplete file is useless, and the disk may be full.
         let _ = std::fs::remove_file(path);
     }
     written
@@ -67,10 +67,10 @@ fn write_file(
     Ok(bytes)
 }
 
-/// The same file in memory.
+/// Returns the same file as bytes in memory.
 ///
 /// # Errors
-/// Never: memory takes it.
+/// Does not fail, because writes to memory do not fail.
 pub fn bytes(tensors: &[OutTensor<'_>]) -> Result<Vec<u8>> {
     let size: usize = tensors.iter().map(|tensor| tensor.bytes.len()).sum();
     let mut bytes = Vec::with_capacity(size + (1 << 16));
@@ -112,12 +112,12 @@ fn header(tensors: &[OutTensor<'_>], metadata: Option<&HashMap<String, String>>)
         position = end;
     }
     let mut header = Value::Object(entries).to_string().into_bytes();
-    // The data begin at a multiple of 8, so that readers may use them in place.
+    // The data begins at a multiple of 8 bytes, so that readers can use it in place.
     header.resize(header.len().next_multiple_of(8), b' ');
     header
 }
 
-/// Values as the bytes of a floating-point type; F32 for any type that is none.
+/// Encodes values as F64, F16, BF16 or F32. Any other type is encoded as F32.
 #[must_use]
 pub fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
     match dtype {

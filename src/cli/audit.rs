@@ -1,4 +1,4 @@
-//! `optin audit`: whether sketched scores choose as exact ones would, on this model and this data.
+//! `optin audit`: compares sketched scores with exact scores for a model and its data.
 
 use std::path::PathBuf;
 
@@ -15,14 +15,14 @@ use crate::prune::recipe::Estimator;
 /// Flags of `optin audit`.
 #[derive(Args)]
 pub(super) struct AuditCommand {
-    #[command(flatten)]
-    recipe: RecipeFlags,
-    /// Print one JSON object instead of a table
+    /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    recipe: RecipeFlags,
 }
 
-/// Audits.
+/// Runs the audit and prints its report.
 pub(super) fn run(command: &AuditCommand) -> Result<(), Exit> {
     let mut recipe = command.recipe.recipe()?;
     recipe.method.estimator = Estimator::Sketch;

@@ -1,4 +1,4 @@
-//! A client of any server, over HTTP.
+//! An HTTP client of an `optin` server.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
-/// Before a job is queued once more because no answer came, or that the server cannot answer now.
-const PAUSES: [Duration; 3] = [
+/// Pauses before a submission is repeated, after no response or a response with status 503.
+const RETRY_PAUSES: [Duration; 3] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
 ];
 
-/// Talks to one server.
+/// A client of one server.
 pub(super) struct Client {
     base: String,
     http: reqwest::Client,
 }
 
-/// What a client needs to know of a job.
+/// The fields of a job that the client uses.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Job {
     pub(super) id: String,
@@ -42,14 +42,14 @@ pub(super) struct Job {
     pub(super) report: Option<Report>,
 }
 
-/// Why a job ended without a result.
+/// The reason why a job ended without a result.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct JobError {
     code: Value,
     detail: String,
 }
 
-/// A file of a result.
+/// A result file.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Artifact {
     pub(super) name: String,
@@ -69,38 +69,40 @@ struct Problem {
     code: Value,
 }
 
+/// The data of an event.
 #[derive(Deserialize)]
-struct Told {
+struct EventData {
     stage: Option<Stage>,
     done: Option<u64>,
     total: Option<u64>,
 }
 
 impl Client {
-    /// A client of the server at this URL, with an API key where the server asks for one.
+    /// Creates a client of the server at this URL. `key` is the API key, if the server requires one.
     pub(super) fn new(base: &str, key: Option<&str>) -> Result<Self, Exit> {
-        // Another call may have installed it before: it is the same one.
+        // Fails only if an earlier call has installed a provider, which is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .default_headers(credentials(key)?)
             .build();
-        let http =
-            http.map_err(|error| Exit::Broken(format!("no HTTP client can be made: {error}")))?;
+        let http = http
+            .map_err(|error| Exit::Broken(format!("could not create an HTTP client: {error}")))?;
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
             http,
         })
     }
 
-    /// Queues a job. Where no answer comes it asks once more, under the same key: the job may be there already.
+    /// Submits a job. Repeats the request if there is no response, or status 503. All requests have the same
+    /// idempotency key, because an earlier one may have created the job.
     pub(super) async fn submit(&self, request: &Value) -> Result<Job, Exit> {
         let key = uuid::Uuid::new_v4().to_string();
         let sent = || {
             let sent = self.http.post(self.url("/v1/jobs"));
             sent.header("Idempotency-Key", &key).json(request)
         };
-        for pause in PAUSES {
+        for pause in RETRY_PAUSES {
             match self.response(sent()).await {
                 Ok(response) if response.status() != StatusCode::SERVICE_UNAVAILABLE => {
                     return self.read(checked(response).await?).await;
@@ -111,25 +113,26 @@ impl Client {
         self.answer(sent()).await
     }
 
-    /// A job, as the whole document and as what we know of it.
+    /// Returns a job, as the whole document and as the fields that the client uses.
     pub(super) async fn job(&self, id: &str) -> Result<(Value, Job), Exit> {
         let whole: Value = self
             .answer(self.http.get(self.url(&format!("/v1/jobs/{id}"))))
             .await?;
         let job = serde_json::from_value(whole.clone()).map_err(|_| {
             Exit::Broken(format!(
-                "the answer of {} is no job that this optin knows; are both of one version?",
+                "unexpected response from {}: not a job that this version of optin understands; use the same version on \
+                 both sides",
                 self.base
             ))
         })?;
         Ok((whole, job))
     }
 
-    /// Follows a job's events to its end.
+    /// Follows the events of a job until it ends.
     pub(super) async fn follow(&self, id: &str, bar: &Bar) -> Result<(Value, Job), Exit> {
         let mut last = String::from("0");
         loop {
-            // A stream that breaks is taken up again where it broke.
+            // A broken stream resumes after the last event received.
             let read = self.read_events(id, &mut last, bar).await;
             let (whole, job) = self.job(id).await?;
             if job.state.is_terminal() {
@@ -162,16 +165,18 @@ impl Client {
                 if let Some(id) = line.strip_prefix("id:") {
                     id.trim().clone_into(last);
                 }
-                if let Some(Ok(told)) = line.strip_prefix("data:").map(serde_json::from_str::<Told>)
+                if let Some(Ok(event)) = line
+                    .strip_prefix("data:")
+                    .map(serde_json::from_str::<EventData>)
                 {
-                    show(&told, bar);
+                    show(&event, bar);
                 }
             }
         }
         Ok(())
     }
 
-    /// The files of a job's result.
+    /// Lists the result files of a job.
     pub(super) async fn artifacts(&self, id: &str) -> Result<Vec<Artifact>, Exit> {
         let list: List<Artifact> = self
             .answer(self.http.get(self.url(&format!("/v1/jobs/{id}/artifacts"))))
@@ -179,7 +184,7 @@ impl Client {
         Ok(list.data)
     }
 
-    /// Downloads a file through its signed URL and checks its digest.
+    /// Downloads a file through its signed URL and verifies its checksum.
     pub(super) async fn download(&self, artifact: &Artifact, to: &Path) -> Result<(), Exit> {
         let sent = self.http.get(self.url(&artifact.href)).send().await;
         let mut body = checked(sent.map_err(|error| unreachable(&self.base, &error))?)
@@ -196,7 +201,7 @@ impl Client {
         match hex::encode(digest.finalize()) == artifact.sha256 {
             true => Ok(()),
             false => Err(Exit::Broken(format!(
-                "{} arrived with another SHA-256 than the server names; download it again",
+                "checksum mismatch: the SHA-256 of {} is not the one that the server announced; download the file again",
                 artifact.name
             ))),
         }
@@ -223,7 +228,7 @@ impl Client {
         let body = response.json().await;
         body.map_err(|error| match error.is_decode() {
             true => Exit::Broken(format!(
-                "{} does not answer as optin does; is it the URL of another server?",
+                "unexpected response from {}: not from an optin server; check the URL",
                 self.base
             )),
             false => unreachable(&self.base, &error),
@@ -232,13 +237,13 @@ impl Client {
 }
 
 impl Job {
-    /// The report of a job that succeeded.
+    /// Returns the report of a succeeded job, or the error of another one.
     pub(super) fn into_report(self) -> Result<Report, Exit> {
         match (self.report, self.error) {
             (Some(report), _) => Ok(report),
-            (None, Some(error)) => Err(refusal(error.code, error.detail)),
+            (None, Some(error)) => Err(failure(error.code, error.detail)),
             (None, None) => Err(Exit::Broken(format!(
-                "{} is {}",
+                "job {} is {}",
                 self.id,
                 self.state.as_str()
             ))),
@@ -246,45 +251,46 @@ impl Job {
     }
 }
 
-/// Sent with every request to this server; the HTTP client drops it where a redirect leads to another host.
+/// Returns the headers with the API key, which are sent with every request. The HTTP client drops them if a
+/// redirect leads to another host.
 fn credentials(key: Option<&str>) -> Result<HeaderMap, Exit> {
     let mut headers = HeaderMap::new();
     if let Some(key) = key {
         let value = HeaderValue::try_from(format!("Bearer {}", key.trim()));
         let mut value =
-            value.map_err(|_| Exit::Usage("the API key holds signs that no key has".to_owned()))?;
+            value.map_err(|_| Exit::Usage("the API key contains invalid characters".to_owned()))?;
         value.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, value);
     }
     Ok(headers)
 }
 
-fn show(told: &Told, bar: &Bar) {
-    if let Some(stage) = told.stage {
+fn show(event: &EventData, bar: &Bar) {
+    if let Some(stage) = event.stage {
         bar.enter(stage);
-        if let (Some(done), Some(total)) = (told.done, told.total) {
+        if let (Some(done), Some(total)) = (event.done, event.total) {
             bar.advance(done, total);
         }
     }
 }
 
-/// The response, unless it is a problem.
+/// Returns the response if its status is a success, and otherwise its problem as an error.
 async fn checked(response: Response) -> Result<Response, Exit> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     match response.json::<Problem>().await {
-        Ok(problem) => Err(refusal(problem.code, problem.detail)),
-        Err(_) if status == StatusCode::NOT_FOUND => {
-            Err(Exit::Broken("the server knows no such thing".to_owned()))
-        }
-        Err(_) => Err(Exit::Broken(format!("the server answered {status}"))),
+        Ok(problem) => Err(failure(problem.code, problem.detail)),
+        Err(_) if status == StatusCode::NOT_FOUND => Err(Exit::Broken(
+            "the server returned 404 Not Found; check the server URL and the job ID".to_owned(),
+        )),
+        Err(_) => Err(Exit::Broken(format!("the server returned {status}"))),
     }
 }
 
-/// A refusal with the exit code that the same failure has without a server.
-fn refusal(code: Value, detail: String) -> Exit {
+/// Returns an error with the exit code that the same failure has without a server.
+fn failure(code: Value, detail: String) -> Exit {
     match serde_json::from_value::<Code>(code) {
         Ok(code) => Exit::Failed(Failure::new(code, detail)),
         Err(_) => Exit::Broken(detail),
@@ -294,7 +300,7 @@ fn refusal(code: Value, detail: String) -> Exit {
 fn unreachable(base: &str, error: &reqwest::Error) -> Exit {
     let host = Url::parse(base).map_or_else(|_| base.to_owned(), |url| network::host(&url));
     Exit::Broken(format!(
-        "the server at {base} cannot be reached: {}",
+        "could not connect to the server at {base}: {}",
         network::told(error, &host)
     ))
 }

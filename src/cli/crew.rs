@@ -1,4 +1,4 @@
-//! The workers of one process.
+//! Starts and stops the workers of one process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,25 +21,25 @@ use crate::worker::scratch::Scratch;
 use crate::worker::source::Sources;
 use crate::worker::{Options, Worker, longest_quiet};
 
-/// A cancel request is heard at the next beat, well within five seconds.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// The queue is looked at so often when nobody says that a job came in.
-const POLL: Duration = Duration::from_secs(1);
-/// No claim for so long after the database did not answer.
-const AFTER_OUTAGE: Duration = Duration::from_secs(3);
+/// Interval between heartbeats. A cancel request is noticed at the next heartbeat, well within five seconds.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between polls of the queue when no notification of a new job arrives.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Time without claims after the database did not respond.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(3);
 
-/// What a process's parts tell each other.
+/// Signals between the parts of a process.
 #[derive(Default)]
 pub(super) struct Signals {
-    /// A job came in.
+    /// A new job may be available.
     pub(super) wake: Arc<Notify>,
-    /// Who lives.
+    /// Signs of life of background loops.
     pub(super) pulses: Pulses,
-    /// It is time to stop.
+    /// The process must stop.
     pub(super) stop: CancellationToken,
 }
 
-/// Workers that run.
+/// Running workers.
 pub(super) struct Crew {
     workers: Vec<JoinHandle<()>>,
     listening: Option<JoinHandle<()>>,
@@ -47,7 +47,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// Starts them. They stop with `stop`.
+    /// Starts the workers. They stop when `signals.stop` is canceled.
     pub(super) fn start(
         database: &Database,
         health: &Health,
@@ -60,20 +60,21 @@ impl Crew {
         let pruner: Arc<dyn Pruner> = Arc::new(Core(device::open(flags.device)?));
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy();
-        // Machines may have one name, and processes in containers one number.
+        // A random part makes worker names unique: machines may share a host name, and processes in containers a
+        // process ID.
         let process = Uuid::new_v4().simple().to_string();
         let workers = (0..flags.workers).map(|index| {
             let name = format!("{machine}-{}-{index}", &process[..8]);
-            let most = longest_quiet(flags.lease());
+            let max_silence = longest_quiet(flags.lease());
             let options = Options {
-                pulse: signals.pulses.watch(format!("worker {name}"), most),
+                pulse: signals.pulses.watch(format!("worker {name}"), max_silence),
                 name,
                 device: flags.device.into(),
                 quota: flags.quota(),
                 lease: flags.lease(),
-                heartbeat: HEARTBEAT,
-                poll: POLL,
-                after_outage: AFTER_OUTAGE,
+                heartbeat: HEARTBEAT_INTERVAL,
+                poll: POLL_INTERVAL,
+                after_outage: OUTAGE_PAUSE,
             };
             let worker = Worker::new(
                 database.jobs(),
@@ -88,7 +89,7 @@ impl Crew {
             tokio::spawn(async move { worker.run(stop).await })
         });
         let workers: Vec<_> = workers.collect();
-        // Without workers there is nobody to wake.
+        // Without workers there is nothing to wake.
         let listening = (!workers.is_empty()).then(|| database.wake_on_jobs(&signals.wake));
         let lookout = (!workers.is_empty()).then(|| {
             let lookout = Lookout::new(
@@ -108,10 +109,10 @@ impl Crew {
         })
     }
 
-    /// Waits until they have stopped: jobs that they held go back to the queue.
+    /// Waits until the workers have stopped. Their running jobs are requeued.
     pub(super) async fn stopped(self) -> Result<(), Exit> {
-        for helper in self.listening.into_iter().chain(self.lookout) {
-            helper.abort();
+        for task in self.listening.into_iter().chain(self.lookout) {
+            task.abort();
         }
         for worker in self.workers {
             worker

@@ -1,4 +1,4 @@
-//! `optin demo`: the whole route on the bundled model, over real HTTP.
+//! `optin demo`: prunes the bundled model through the HTTP API of a service that it starts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ use crate::config::worker::WorkerFlags;
 use crate::telemetry::tracing::{Format, start};
 use crate::worker::source::hub::HUB;
 
-/// Where the demo listens while that address is free.
+/// Port of the demo, if it is free.
 const PORT: u16 = 8080;
 
 /// Flags of `optin demo`.
 #[derive(Args)]
 pub(super) struct DemoCommand {
-    /// The bundled model and its data
+    /// Folder with the example model and its data
     #[arg(
         long,
         env = "OPTIN_DEMO_DIR",
@@ -35,10 +35,10 @@ pub(super) struct DemoCommand {
         default_value = "examples/debian-sections"
     )]
     example: PathBuf,
-    /// Share of the FLOPs to KEEP
+    /// Fraction of the FLOPs to KEEP, as a percentage
     #[arg(long, value_name = "PERCENT", default_value = "40%")]
     target: String,
-    /// Folder for the database, the artifacts and the result
+    /// Folder for the database, artifacts, caches and the downloaded result
     #[arg(
         long,
         env = "OPTIN_DATA_DIR",
@@ -46,10 +46,10 @@ pub(super) struct DemoCommand {
         default_value = "optin-data"
     )]
     data_dir: PathBuf,
-    /// Exit when the job is done instead of serving on
+    /// Exit when the job has ended instead of keeping the service running
     #[arg(long)]
     once: bool,
-    /// Print the finished job as one JSON object instead of a table
+    /// Print the completed job as one JSON object instead of a table
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +59,7 @@ pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
     start("warn", Format::Text).map_err(Exit::Broken)?;
     if !command.example.join("model").is_dir() {
         return Err(Exit::Usage(format!(
-            "the demo's model is not at {}; run this from the repository's root, or name its folder with --example",
+            "the example model was not found in {}; run this in the root of the repository, or set its folder with --example",
             command.example.display()
         )));
     }
@@ -68,15 +68,15 @@ pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
         let demo = async {
             show(command, &service.url).await?;
             if !command.once {
-                output::remark(&format!(
-                    "\nserving on {url}  (its API: {url}/docs) until Ctrl-C",
+                output::note(&format!(
+                    "\nserving on {url} until Ctrl-C (API documentation: {url}/docs)",
                     url = service.url
                 ));
                 interrupted().await?;
             }
             Ok(())
         };
-        // Ctrl-C ends the demo at any moment; the job goes back to the queue.
+        // Ctrl-C ends the demo at any time; the job is then requeued.
         let ended = tokio::select! {
             biased;
             ended = demo => ended,
@@ -116,6 +116,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
     };
     let server = ServerFlags {
+        client_address: None,
         listen,
         public_url: None,
         allow_private_webhooks: false,
@@ -130,7 +131,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
 async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
     let client = Client::new(url, None)?;
     let job = client.submit(&request(command)?).await?;
-    output::remark(&format!("POST {url}/v1/jobs -> {}", job.id));
+    output::note(&format!("POST {url}/v1/jobs -> {}", job.id));
     let bar = Bar::new();
     let followed = client.follow(&job.id, &bar).await;
     bar.clear();
@@ -148,8 +149,8 @@ async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
         true => output::print_json(&whole)?,
         false => output::print(&table::before_after(&report))?,
     }
-    output::remark(&format!(
-        "\ndownloaded through signed URLs to {}, every SHA-256 as promised",
+    output::note(&format!(
+        "\ndownloaded through signed URLs to {}, every SHA-256 verified",
         folder.display()
     ));
     Ok(())
@@ -168,7 +169,11 @@ fn request(command: &DemoCommand) -> Result<Value, Exit> {
 }
 
 fn file_uri(path: &Path) -> Result<String, Exit> {
-    let url = Url::from_file_path(path)
-        .map_err(|()| Exit::Broken(format!("{} is no path that a URI can name", path.display())))?;
+    let url = Url::from_file_path(path).map_err(|()| {
+        Exit::Broken(format!(
+            "the path {} cannot be written as a file:// URI",
+            path.display()
+        ))
+    })?;
     Ok(url.to_string())
 }

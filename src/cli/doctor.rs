@@ -1,4 +1,4 @@
-//! `optin doctor`: whether a deployment would work, asked from this machine with the flags of its services.
+//! `optin doctor`: checks from this machine whether a deployment would work, with the flags of its services.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -18,26 +18,26 @@ use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
 use crate::worker::scratch::Scratch;
 
-/// Largest difference of the database's clock from this machine's that goes unremarked: signed URLs and
-/// expiry times are told by the one and kept by the other.
-const CLOCKS_APART: Duration = Duration::from_secs(5);
+/// Maximum difference between database time and the clock of this machine without a warning. Signed URLs and
+/// expiry times are set by one clock and checked by the other.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
-/// Free space below which a job may fail.
-const LITTLE_SPACE_BYTES: u64 = 10 << 30;
+/// Minimum free disk space, in bytes; with less, a job may fail.
+const MIN_FREE_BYTES: u64 = 10 << 30;
 
 /// Flags of `optin doctor`: those of `optin serve` and `optin worker`.
 #[derive(Args)]
 pub(super) struct DoctorCommand {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     storage: StorageFlags,
     #[command(flatten)]
     worker: WorkerFlags,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
-/// What was found.
+/// The result of a check.
 enum Finding {
     Good(String),
     Doubtful(String),
@@ -61,7 +61,10 @@ impl Finding {
     }
 }
 
-/// Examines, and fails when a job would.
+/// Runs all checks and prints their results.
+///
+/// # Errors
+/// Returns [`Exit::Broken`] if a check failed.
 pub(super) fn run(command: &DoctorCommand) -> Result<(), Exit> {
     let findings = super::runtime()?.block_on(examine(command));
     let bad = findings
@@ -96,7 +99,7 @@ async fn examine(command: &DoctorCommand) -> Vec<(&'static str, Finding)> {
         ("processor", processor()),
         ("data folder", data_folder(storage)),
     ];
-    match Database::open(storage, "ask while it is stopped").await {
+    match Database::open(storage, "stop that process to check the database").await {
         Ok(database) => findings.push(("database", clock(&database).await)),
         Err(error) => findings.push(("database", Finding::Bad(error.to_string()))),
     }
@@ -104,7 +107,7 @@ async fn examine(command: &DoctorCommand) -> Vec<(&'static str, Finding)> {
         Ok(artifacts) => {
             findings.push((
                 "artifact store",
-                Finding::Good("takes and gives back an object".to_owned()),
+                Finding::Good("can write and read an object".to_owned()),
             ));
             findings.push(("download URLs", downloads(&artifacts).await));
             let sources = worker.sources(storage, &artifacts);
@@ -112,7 +115,7 @@ async fn examine(command: &DoctorCommand) -> Vec<(&'static str, Finding)> {
                 "sources",
                 Finding::of(sources.map(|_| {
                     format!(
-                        "{} folders, {} buckets, the hub {}",
+                        "{} folders, {} buckets, hub {}",
                         worker.source_roots.len(),
                         worker.source_buckets.len(),
                         worker.hub_endpoint
@@ -130,7 +133,7 @@ fn processor() -> Finding {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     match crate::model::nn::kernel::instruction_set() {
         "portable" => Finding::Doubtful(format!(
-            "{cores} cores, without vector instructions that are used: several times slower"
+            "{cores} cores, no supported vector instructions: several times slower"
         )),
         known => Finding::Good(format!("{cores} cores, {known}")),
     }
@@ -146,7 +149,7 @@ fn data_folder(storage: &StorageFlags) -> Finding {
         Ok(space) => {
             let free = space.f_bavail * space.f_frsize;
             let text = format!("{} has {} GiB free", storage.data_dir.display(), free >> 30);
-            match free < LITTLE_SPACE_BYTES {
+            match free < MIN_FREE_BYTES {
                 true => Finding::Doubtful(text),
                 false => Finding::Good(text),
             }
@@ -158,21 +161,21 @@ fn data_folder(storage: &StorageFlags) -> Finding {
 async fn clock(database: &Database) -> Finding {
     let store = database.store();
     let before = jiff::Timestamp::now().as_millisecond();
-    let told = match store.clock().await {
-        Ok(told) => told,
+    let now = match store.clock().await {
+        Ok(now) => now,
         Err(error) => return Finding::Bad(error.to_string()),
     };
-    let apart = Duration::from_millis((told - before).unsigned_abs());
-    match apart > CLOCKS_APART {
+    let apart = Duration::from_millis((now - before).unsigned_abs());
+    match apart > MAX_CLOCK_DIFFERENCE {
         true => Finding::Doubtful(format!(
-            "answers; its clock is {} s apart from this machine's: set both by NTP",
+            "connected, but its clock and the clock of this machine differ by {} s; synchronize both with NTP",
             apart.as_secs()
         )),
-        false => Finding::Good("answers, its schema is up to date, the clocks agree".to_owned()),
+        false => Finding::Good("connected, schema up to date, clocks agree".to_owned()),
     }
 }
 
-/// Whether someone outside could follow a URL that the bucket signs.
+/// Checks whether a client can download an object through a signed URL.
 async fn downloads(artifacts: &ArtifactStore) -> Finding {
     let file = StoredFile {
         name: "readiness".to_owned(),
@@ -186,36 +189,36 @@ async fn downloads(artifacts: &ArtifactStore) -> Finding {
     {
         Ok(signed) => signed.url,
         Err(crate::artifact::error::ArtifactError::NoUrls) => {
-            return Finding::Good("are served by the service itself (a local store)".to_owned());
+            return Finding::Good("served by the service itself (local artifact store)".to_owned());
         }
         Err(error) => return Finding::Bad(error.to_string()),
     };
     match get(&url).await {
-        Ok(200) => Finding::Good("lead to the object".to_owned()),
+        Ok(200) => Finding::Good("a signed URL returned the object".to_owned()),
         Ok(status) => Finding::Bad(format!(
-            "a signed URL was answered with {status}: check the keys and the public endpoint"
+            "a signed URL returned status {status}; check the credentials and --s3-public-endpoint"
         )),
-        Err(error) => Finding::Bad(format!("a signed URL leads nowhere: {error}")),
+        Err(error) => Finding::Bad(format!("could not download from a signed URL: {error}")),
     }
 }
 
 async fn hub(endpoint: &str) -> Finding {
     match get(endpoint).await {
-        Ok(_) => Finding::Good(format!("{endpoint} answers")),
+        Ok(_) => Finding::Good(format!("{endpoint} is available")),
         Err(why) => Finding::Doubtful(format!(
-            "{endpoint} does not answer, so hf:// sources cannot be read from here: {why}"
+            "{endpoint} is unavailable, so hf:// sources cannot be read from this machine: {why}"
         )),
     }
 }
 
-/// The status of an answer. The error names no URL: it may hold a signature.
+/// Returns the status of a GET request. Errors do not contain the URL, which may hold a signature.
 async fn get(url: &str) -> Result<u16, String> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
         .timeout(Duration::from_secs(5))
         .build();
-    let client = client.map_err(|_| "no HTTP client can be made".to_owned())?;
-    let url: Url = url.parse().map_err(|_| "it is no URL".to_owned())?;
+    let client = client.map_err(|_| "could not create an HTTP client".to_owned())?;
+    let url: Url = url.parse().map_err(|_| "invalid URL".to_owned())?;
     let host = network::host(&url);
     let answer = client.get(url).send().await;
     let answer = answer.map_err(|error| network::told(&error, &host))?;

@@ -1,28 +1,28 @@
-//! Why a command ends without success, as an exit code and a sentence.
+//! Errors of commands, with their exit codes.
 
 use std::process::ExitCode;
 
 use crate::prune::failure::{Code, Failure};
 
-/// A command that did not succeed.
+/// The error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Exit {
-    /// The work failed.
+    /// A failure with a code, from the core, a server or the file system.
     #[error("{0}")]
     Failed(Failure),
-    /// Something around the work failed.
+    /// Another failure, such as a failed connection.
     #[error("{0}")]
     Broken(String),
-    /// Someone pressed Ctrl-C.
+    /// Interrupted by Ctrl-C.
     #[error("interrupted")]
     Interrupted,
-    /// What was asked cannot be asked.
+    /// Invalid usage.
     #[error("{0}")]
     Usage(String),
 }
 
 impl Exit {
-    /// 1 failed, 2 wrong usage, 3 target unreachable, 130 interrupted.
+    /// Returns the exit code: 1 failure, 2 invalid usage, 3 unreachable target, 130 interrupted.
     pub(super) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Failed(failure) => match failure.code {

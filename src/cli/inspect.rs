@@ -1,4 +1,4 @@
-//! `optin inspect`: what a model is, and what it could become.
+//! `optin inspect`: shows a model's architecture, cost, prunable units and reachable targets.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub(super) struct InspectCommand {
     /// Hugging Face folder of the model
     #[arg(value_name = "DIR")]
     model: PathBuf,
-    /// Tokens a row; costs are counted at this length
+    /// Sequence length at which costs are counted, in tokens per row
     #[arg(long, value_name = "TOKENS", default_value_t = 128)]
     length: usize,
     /// Print one JSON object
@@ -28,23 +28,23 @@ pub(super) struct InspectCommand {
     json: bool,
 }
 
-/// What `inspect` answers.
+/// The result of `optin inspect`.
 #[derive(Serialize)]
 struct Inspection {
     architecture: &'static str,
     sha256: String,
     bytes: u64,
     parameters: u64,
-    /// Tokens a row.
+    /// Tokens per row.
     length: usize,
     /// MACs of one row of that length.
     macs: u64,
-    /// With every unit gone.
+    /// MACs without any prunable unit.
     reachable_macs: u64,
-    /// The same as a share of `macs`, in percent: targets from here to 100 % can be met.
+    /// `reachable_macs` as a percentage of `macs`. Targets between this and 100 % are reachable.
     reachable_percent: f64,
     groups: Vec<Group>,
-    /// Tensors of the checkpoint that the model does not read; a result is written without them.
+    /// Tensors of the checkpoint that the model does not use. Results do not contain them.
     unused_tensors: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ struct Group {
     macs_per_unit: u64,
 }
 
-/// Inspects.
+/// Inspects a model and prints the result.
 pub(super) fn run(command: &InspectCommand) -> Result<(), Exit> {
     let inspection = inspect(command)?;
     if command.json {
@@ -109,7 +109,7 @@ fn text(inspection: &Inspection) -> String {
             inspection.architecture.to_owned(),
         ],
         [
-            "sha256 of the weights".to_owned(),
+            "SHA-256 of the weights".to_owned(),
             inspection.sha256.clone(),
         ],
         ["bytes".to_owned(), table::grouped(inspection.bytes)],

@@ -1,10 +1,10 @@
-//! Ctrl-C: the first asks the work to stop, the second ends the process.
+//! Handles Ctrl-C: the first requests a stop, the second ends the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Listens from now on, on a thread of its own.
+/// Starts a thread that listens for Ctrl-C.
 pub(super) fn listen() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -24,7 +24,7 @@ pub(super) fn listen() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether someone asked to stop.
-pub(super) fn asked() -> bool {
+/// Returns whether a stop was requested.
+pub(super) fn requested() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }

@@ -1,4 +1,4 @@
-//! `optin keys`: API keys in the database itself, for the first key and for when no server runs.
+//! `optin keys`: manages API keys directly in the database, for the first key and if no server runs.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey, key_name};
 use crate::job::store::Store;
 use crate::job::{Scope, TenantId};
 
-/// Keys that are read at once.
+/// Number of keys per page that is read from the database.
 const PAGE: usize = 100;
 
 /// Flags of `optin keys`.
@@ -20,45 +20,47 @@ const PAGE: usize = 100;
 pub(super) struct KeysCommand {
     #[command(subcommand)]
     verb: Verb,
-    #[command(flatten)]
-    storage: StorageFlags,
     /// Print one JSON object
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    storage: StorageFlags,
 }
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Make a key and print it; it is not told again
+    /// Create a key and print it
+    ///
+    /// The key is shown only once. The database stores only a hash of its secret.
     Create {
-        /// Whose jobs it opens
+        /// Tenant whose jobs the key gives access to: 1 to 40 characters of a-z, 0-9 and '-'
         #[arg(long, value_name = "NAME")]
         tenant: TenantId,
-        /// What you call it
+        /// Name of the key, for your own reference (1 to 100 characters)
         #[arg(long, value_name = "TEXT", value_parser = key_name)]
         name: String,
-        /// What it allows: read, write (and read) or admin (and all)
+        /// Scope of the key: read, write (includes read) or admin (includes all)
         #[arg(long)]
         scope: KeyScope,
-        /// It expires after so long, as 12h or 90d [default: never]
+        /// Lifetime of the key, such as 12h or 90d (units: s, m, h, d) [default: unlimited]
         #[arg(long, value_name = "DURATION", value_parser = parse_ms)]
         expires: Option<i64>,
     },
-    /// Print every key, newest first
+    /// List all keys, newest first
     List,
-    /// Refuse a key from now on
+    /// Revoke a key
     Revoke {
-        /// The key's id, as the list tells it
+        /// ID of the key, as `optin keys list` prints it
         id: KeyId,
     },
 }
 
-/// Makes, lists or revokes.
+/// Creates, lists or revokes keys.
 pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let database = Database::open(
             &command.storage,
-            "while a server runs on it, manage keys through that: POST, GET and DELETE /v1/keys with an admin key",
+            "if a server is running, manage keys through its API: POST, GET and DELETE /v1/keys with an admin key",
         );
         let store = database.await?.store();
         let broken = |error: crate::job::store::StoreError| Exit::Broken(error.to_string());
@@ -79,7 +81,7 @@ pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
                 let revoked = store.revoke_key(&Scope::Service, *id).await;
                 let key = revoked
                     .map_err(broken)?
-                    .ok_or_else(|| Exit::Broken(format!("there is no key {id}")))?;
+                    .ok_or_else(|| Exit::Broken(format!("key {id} not found")))?;
                 match command.json {
                     true => output::print_json(&document(&key)),
                     false => output::print(&line(&key)),
@@ -95,7 +97,7 @@ fn created(key: &ApiKey, fresh: &FreshKey, json: bool) -> Result<(), Exit> {
         document["key"] = Value::from(fresh.reveal());
         return output::print_json(&document);
     }
-    output::remark("keep this key; it is not told again");
+    output::note("store this key now; it cannot be shown again");
     output::print(&fresh.reveal())
 }
 
@@ -137,7 +139,7 @@ fn line(key: &ApiKey) -> String {
     let state = match (key.revoked_at, key.expires_at) {
         (Some(at), _) => format!("revoked {}", moment(at)),
         (None, Some(at)) => format!("expires {}", moment(at)),
-        (None, None) => "in force".to_owned(),
+        (None, None) => "active".to_owned(),
     };
     let used = key.last_used_at.map_or_else(
         || "never used".to_owned(),

@@ -1,4 +1,4 @@
-//! `optin openapi`: the contract.
+//! `optin openapi`: prints the OpenAPI document.
 
 use clap::Args;
 
@@ -17,12 +17,8 @@ pub(super) struct OpenapiCommand {
 pub(super) fn run(command: &OpenapiCommand) -> Result<(), Exit> {
     let document = crate::api::openapi();
     let text = match command.json {
-        true => document
-            .to_pretty_json()
-            .map_err(|error| Exit::Broken(error.to_string()))?,
-        false => document
-            .to_yaml()
-            .map_err(|error| Exit::Broken(error.to_string()))?,
+        true => format!("{document:#}"),
+        false => crate::api::yaml(&document),
     };
     output::print(text.trim_end())
 }

@@ -1,4 +1,4 @@
-//! Standard output and standard error.
+//! Writes to standard output and standard error.
 
 use std::io::Write;
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::exit::Exit;
 
-/// One JSON object, and nothing else, on standard output.
+/// Prints one JSON object, and nothing else, on standard output.
 pub(super) fn print_json(document: &impl Serialize) -> Result<(), Exit> {
     let text = serde_json::to_string_pretty(document)
-        .map_err(|error| Exit::Broken(format!("the answer is no JSON: {error}")))?;
+        .map_err(|error| Exit::Broken(format!("could not write the result as JSON: {error}")))?;
     print(&text)
 }
 
-/// A text on standard output. A reader that went away (`| head`) is no error.
+/// Prints a text on standard output. A closed pipe (as by `| head`) is not an error.
 pub(super) fn print(text: &str) -> Result<(), Exit> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -21,13 +21,13 @@ pub(super) fn print(text: &str) -> Result<(), Exit> {
     }
 }
 
-/// A remark on standard error.
-pub(super) fn remark(text: &str) {
-    // With nobody to hear it there is nothing to do about it.
+/// Prints a note on standard error.
+pub(super) fn note(text: &str) {
+    // If standard error is closed, there is no other place to report to.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The reason for an end without success, on standard error.
-pub(super) fn complain(text: &str) {
-    remark(&format!("error: {text}"));
+/// Prints an error on standard error.
+pub(super) fn error(text: &str) {
+    note(&format!("error: {text}"));
 }

@@ -1,4 +1,4 @@
-//! A run's progress as a bar on standard error.
+//! Shows the progress of a run as a bar on standard error.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::stage::Stage;
 use crate::prune::watch::Watch;
 
-/// One bar; it starts anew with each stage.
+/// A progress bar that restarts with each stage.
 pub(super) struct Bar {
     bar: ProgressBar,
     stage: Mutex<Option<Stage>>,
 }
 
 impl Bar {
-    /// Draws nothing yet, and nothing at all where standard error is no terminal.
+    /// Creates a bar. It is not drawn yet, and never if standard error is not a terminal.
     pub(super) fn new() -> Self {
         let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template(
-            "{msg:<13} [{bar:32}] {pos:>6}/{len:<6} {elapsed:>4} left {eta}",
+            "{msg:<13} [{bar:32}] {pos:>6}/{len:<6} {elapsed:>4}, {eta} left",
         );
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));
@@ -33,7 +33,7 @@ impl Bar {
         }
     }
 
-    /// A stage begins, unless it is the one that goes on.
+    /// Starts a stage. Does nothing if it is already the current stage.
     pub(super) fn enter(&self, stage: Stage) {
         let mut current = self
             .stage
@@ -46,13 +46,13 @@ impl Bar {
         }
     }
 
-    /// So much of the stage is done.
+    /// Shows how much of the stage is done.
     pub(super) fn advance(&self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
     }
@@ -68,7 +68,7 @@ impl Watch for Bar {
     }
 
     fn proceed(&self) -> Result<(), Failure> {
-        match interrupt::asked() {
+        match interrupt::requested() {
             true => Err(Failure::new(Code::Canceled, "interrupted")),
             false => Ok(()),
         }

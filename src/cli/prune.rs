@@ -1,4 +1,4 @@
-//! `optin prune`: the core, without a server.
+//! `optin prune`: prunes a local model without a server.
 
 use std::path::PathBuf;
 
@@ -15,20 +15,23 @@ use crate::prune::run as prune;
 /// Flags of `optin prune`.
 #[derive(Args)]
 pub(super) struct PruneCommand {
-    #[command(flatten)]
-    recipe: RecipeFlags,
-    /// Folder for the result; must not exist or be empty
+    /// Folder for the pruned model; must be empty or not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Keep finished stages here, so that a run that was stopped goes on, and another target re-uses scores
-    #[arg(long, value_name = "DIR")]
+    /// Folder for the results of completed stages [default: none]
+    ///
+    /// With it, an interrupted run resumes after its last completed stage, and a run with another
+    /// target reuses the scores.
+    #[arg(long, verbatim_doc_comment, value_name = "DIR")]
     stage_cache: Option<PathBuf>,
     /// Print report.json instead of a table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    recipe: RecipeFlags,
 }
 
-/// Prunes.
+/// Prunes the model and prints a summary or the report.
 pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
     let recipe = command.recipe.recipe()?;
     let places = command.recipe.sources.places(command.out.clone())?;
@@ -54,11 +57,11 @@ pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
     ))
 }
 
-/// What was planned, and what the whole process took.
-fn memory(planned: u64, taken: Option<u64>) -> String {
+/// Formats the planned memory of the run and the peak memory of the whole process.
+fn memory(planned: u64, peak: Option<u64>) -> String {
     let planned = format!("memory: {} MiB planned", planned >> 20);
-    match taken {
-        Some(taken) => format!("{planned}, {} MiB taken at most", taken >> 20),
+    match peak {
+        Some(peak) => format!("{planned}, {} MiB peak", peak >> 20),
         None => planned,
     }
 }

@@ -1,4 +1,4 @@
-//! `optin submit`, `status`, `wait` and `download`: a client of any server.
+//! `optin submit`, `status`, `wait` and `download`: commands that call a server.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,9 @@ use super::progress::Bar;
 use super::recipe::RecipeFlags;
 use super::{output, table};
 
-/// Where the server is.
+/// Flags for the connection to a server.
 #[derive(Args)]
+#[command(next_help_heading = "Server options")]
 struct Server {
     /// URL of the server
     #[arg(
@@ -21,7 +22,7 @@ struct Server {
         default_value = "http://127.0.0.1:8080"
     )]
     server: String,
-    /// API key, where the server asks for one
+    /// API key; prefer the environment variable, which other users cannot see
     #[arg(
         long,
         env = "OPTIN_API_KEY",
@@ -49,30 +50,30 @@ pub(super) struct SubmitCommand {
 /// Flags of `optin status` and `optin wait`.
 #[derive(Args)]
 pub(super) struct JobCommand {
-    #[command(flatten)]
-    server: Server,
-    /// The job
+    /// ID of the job
     #[arg(value_name = "JOB")]
     job: String,
     /// Print the whole job as one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// Flags of `optin download`.
 #[derive(Args)]
 pub(super) struct DownloadCommand {
-    #[command(flatten)]
-    server: Server,
-    /// The job
+    /// ID of the job
     #[arg(value_name = "JOB")]
     job: String,
-    /// Folder for the files; made where it is missing
+    /// Folder for the files; created if it does not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    server: Server,
 }
 
-/// Queues a job and prints its id.
+/// Submits a job and prints its ID.
 pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
     let request = command.recipe.request()?;
     super::runtime()?.block_on(async {
@@ -81,7 +82,7 @@ pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
     })
 }
 
-/// Prints how a job is.
+/// Prints the state of a job.
 pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let (whole, job) = command.server.client()?.job(&command.job).await?;
@@ -92,7 +93,7 @@ pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
     })
 }
 
-/// Follows a job to its end and prints what came of it.
+/// Waits until a job ends and prints its result.
 pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let bar = Bar::new();
@@ -107,7 +108,7 @@ pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
     })
 }
 
-/// Downloads every file of a job's result and checks it.
+/// Downloads every result file of a job and verifies its checksum.
 pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let client = command.server.client()?;
@@ -115,7 +116,7 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
         if artifacts.is_empty() {
             let (_, job) = client.job(&command.job).await?;
             return Err(Exit::Broken(format!(
-                "{} is {} and has no files",
+                "job {} is {} and has no result files",
                 job.id,
                 job.state.as_str()
             )));
@@ -125,8 +126,8 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
             client
                 .download(&artifact, &command.out.join(&artifact.name))
                 .await?;
-            output::remark(&format!(
-                "{} ({} bytes, SHA-256 as promised)",
+            output::note(&format!(
+                "{} ({} bytes, SHA-256 verified)",
                 artifact.name,
                 table::grouped(artifact.bytes)
             ));

@@ -1,4 +1,4 @@
-//! `optin serve`: the service, until it is told to stop.
+//! `optin serve`: runs the HTTP service until it receives a signal to stop.
 
 use clap::Args;
 
@@ -29,7 +29,7 @@ pub(super) struct ServeCommand {
     telemetry: TelemetryFlags,
 }
 
-/// Serves.
+/// Runs the service.
 pub(super) fn run(command: &ServeCommand) -> Result<(), Exit> {
     tracing::start(&command.telemetry.log, command.telemetry.log_format.into())
         .map_err(Exit::Usage)?;

@@ -1,4 +1,4 @@
-//! The whole service in one process: stores, workers, sweeper and HTTP face, put together.
+//! Starts and stops the whole service in one process: stores, workers, sweeper, webhook courier and HTTP server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,17 +29,19 @@ use crate::worker::intake::LocalIntake;
 use crate::worker::pruner::{Core, Pruner};
 use crate::worker::sweeper;
 
-/// The outbox is looked at so often.
-const POLL: Duration = Duration::from_secs(1);
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// The sweeper and the courier may be quiet for so long; a sweep of a full bucket takes its time.
-const STANDS_STILL: Duration = Duration::from_secs(1_800);
-/// Requests that are under way get so long when the service stops.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Interval between polls of the webhook outbox.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between two sweeps.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// Time without a sign of life after which the sweeper or the courier counts as stalled. It is long because a
+/// sweep of a full bucket is slow.
+const STALL_TIMEOUT: Duration = Duration::from_secs(1_800);
+/// Time for requests in progress to end when the service stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running service.
 pub(super) struct Service {
-    /// Where it listens.
+    /// URL that the service listens on.
     pub(super) url: String,
     stop: CancellationToken,
     server: JoinHandle<()>,
@@ -49,7 +51,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts everything.
+    /// Starts all parts of the service.
     pub(super) async fn start(
         server: &ServerFlags,
         storage: &StorageFlags,
@@ -62,7 +64,7 @@ impl Service {
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
         let database = Database::open(
             storage,
-            "stop that one first (several processes need a database server: --database-url postgres://..)",
+            "stop that process first, or use PostgreSQL for several processes (--database-url postgres://user:password@host/database)",
         );
         let database = database.await?;
         let (store, jobs) = (database.store(), database.jobs());
@@ -76,7 +78,7 @@ impl Service {
         let pruner: Arc<dyn Pruner> = Arc::new(Core(Device::Cpu));
         let listener = TcpListener::bind(server.listen).await;
         let listener = listener.map_err(|error| {
-            Exit::Broken(format!("cannot listen on {}: {error}", server.listen))
+            Exit::Broken(format!("could not listen on {}: {error}", server.listen))
         })?;
         let url = format!("http://{}", listener.local_addr()?);
         let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
@@ -96,7 +98,7 @@ impl Service {
             metrics: metric::start().map_err(|error| broken(&error))?,
             public_url: public_url.trim_end_matches('/').into(),
             retention: retention.retention(),
-            limits: limits.limits(),
+            limits: limits.limits(server.client_address()),
             stopping: stop.clone(),
             quota: limits.quota(),
             health: health.clone(),
@@ -114,20 +116,20 @@ impl Service {
         };
         let crew = Crew::start(&database, &health, &sources, storage, workers, &signals)?;
         let options = sweeper::Options {
-            every: SWEEP_EVERY,
+            every: SWEEP_INTERVAL,
             retention: retention.retention(),
             upload_retention: retention.uploads(),
             journal_retention: workers.journal_retention(),
         };
         let courier = courier::Options {
-            poll: POLL,
+            poll: POLL_INTERVAL,
             policy: server.webhook_policy(),
         };
         let courier = Courier::new(webhooks, courier).map_err(|error| broken(&error))?;
         let stopped = stop.clone();
-        let pulse = pulses.watch("the courier of webhooks", STANDS_STILL);
+        let pulse = pulses.watch("webhook courier", STALL_TIMEOUT);
         let courier = tokio::spawn(async move { courier.run(&pulse, stopped).await });
-        let pulse = pulses.watch("the sweeper", STANDS_STILL);
+        let pulse = pulses.watch("sweeper", STALL_TIMEOUT);
         let sweeper = sweeper::sweep(store, health, options, pulse, stop.clone());
         let sweeper = tokio::spawn(sweeper);
         let server = tokio::spawn(serve(
@@ -147,16 +149,16 @@ impl Service {
         })
     }
 
-    /// Stops everything: jobs go back to the queue, requests under way are answered if they are quick.
+    /// Stops all parts of the service. Running jobs are requeued. Requests in progress have a limited time to end.
     pub(super) async fn stop(self) -> Result<(), Exit> {
         self.stop.cancel();
         self.crew.stopped().await?;
         self.sweeper.abort();
-        // A delivery that is under way ends; what is not settled is due again later.
-        let _ = tokio::time::timeout(DRAIN, self.courier).await;
-        // Streams end by themselves; a download goes on as long as its reader, who gets a little while.
+        // A delivery in progress may end; an undecided one is due again later.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, self.courier).await;
+        // Event streams end by themselves. A download lasts as long as its client reads, so its time is limited.
         let server = self.server.abort_handle();
-        match tokio::time::timeout(DRAIN, self.server).await {
+        match tokio::time::timeout(DRAIN_TIMEOUT, self.server).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Exit::Broken(error.to_string())),
             Err(_) => {

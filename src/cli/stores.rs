@@ -1,4 +1,4 @@
-//! The stores that the flags name, opened.
+//! Opens the stores that the flags name.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use crate::job::store::postgres::PostgresStore;
 use crate::job::store::sqlite::{OpenError, SqliteStore};
 use crate::job::store::{JobStore, Store};
 
-/// The database: one process's file, or a server for many.
+/// An open job database: a file for one process, or a server for many.
 pub(super) enum Database {
-    /// A file.
+    /// A SQLite file.
     File(Arc<SqliteStore>),
-    /// A server.
+    /// A PostgreSQL server.
     Server(Arc<PostgresStore>),
 }
 
 impl Database {
-    /// Opens it. `in_use` says what to do when another process has the file.
-    pub(super) async fn open(storage: &StorageFlags, in_use: &str) -> Result<Self, Exit> {
+    /// Opens the database. `remedy` completes the error message if another process uses the file.
+    pub(super) async fn open(storage: &StorageFlags, remedy: &str) -> Result<Self, Exit> {
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
         match storage.database().map_err(Exit::Usage)? {
             DatabasePlace::File(path) => match SqliteStore::open(&path).await {
                 Ok(store) => Ok(Self::File(Arc::new(store))),
                 Err(OpenError::InUse { path }) => Err(Exit::Broken(format!(
-                    "the database {path} is in use by another process; {in_use}"
+                    "the database {path} is in use by another process; {remedy}"
                 ))),
                 Err(error) => Err(broken(&error)),
             },
@@ -41,7 +41,7 @@ impl Database {
         }
     }
 
-    /// What is kept there.
+    /// Returns the whole store.
     pub(super) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::File(store) => Arc::clone(store) as Arc<dyn Store>,
@@ -49,12 +49,13 @@ impl Database {
         }
     }
 
-    /// The jobs of it.
+    /// Returns the job store.
     pub(super) fn jobs(&self) -> Arc<dyn JobStore> {
         self.store() as Arc<dyn JobStore>
     }
 
-    /// Wakes waiting workers when another process accepts a job; a file has no other process.
+    /// Wakes waiting workers when another process accepts a job. Returns `None` for a file, which only one
+    /// process uses.
     pub(super) fn wake_on_jobs(&self, wake: &Arc<Notify>) -> Option<JoinHandle<()>> {
         let Self::Server(store) = self else {
             return None;
@@ -64,8 +65,8 @@ impl Database {
     }
 }
 
-/// The artifact store, after it has shown that it takes and gives back an object: what cannot be used is told
-/// now, and not to the first job.
+/// Opens the artifact store, and writes and reads an object to check it. So an unusable store is reported at
+/// once instead of by the first job.
 pub(super) async fn open_artifacts(storage: &StorageFlags) -> Result<ArtifactStore, Exit> {
     let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
     let place = storage.artifacts().map_err(Exit::Usage)?;

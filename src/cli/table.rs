@@ -1,9 +1,9 @@
-//! Reports as tables for people.
+//! Formats reports as human-readable tables.
 
 use crate::prune::audit::{AuditReport, gates};
 use crate::prune::report::{BeforeAfter, Report, Size};
 
-/// The before/after table of a finished prune.
+/// Formats the report of a prune as a table of values before and after.
 pub(super) fn before_after(report: &Report) -> String {
     let size = |of: fn(&Size) -> u64| BeforeAfter {
         before: of(&report.size.before),
@@ -43,7 +43,7 @@ pub(super) fn before_after(report: &Report) -> String {
         }
         if let Some(constant) = evaluation.constant {
             rows.push([
-                "  commonest answer".to_owned(),
+                "  majority class".to_owned(),
                 format!("{constant:.4}"),
                 String::new(),
                 String::new(),
@@ -51,11 +51,11 @@ pub(super) fn before_after(report: &Report) -> String {
         }
     }
     if let Some(agreement) = report.fidelity.agreement {
-        let same = format!("{:.1} %", 100.0 * agreement);
+        let agreement = format!("{:.1} %", 100.0 * agreement);
         rows.push([
-            format!("same answers ({} rows)", report.fidelity.rows),
+            format!("agreement ({} rows)", report.fidelity.rows),
             String::new(),
-            same,
+            agreement,
             String::new(),
         ]);
     }
@@ -73,22 +73,22 @@ pub(super) fn before_after(report: &Report) -> String {
     text
 }
 
-/// The gates of an audit, and its groups.
+/// Formats the checks of an audit and the results of its groups as tables.
 pub(super) fn audit(report: &AuditReport) -> String {
     let gate = |name: &str, value: String, wanted: String, holds: bool| {
-        let verdict = if holds { "holds" } else { "FAILS" };
+        let verdict = if holds { "passed" } else { "FAILED" };
         [name.to_owned(), value, wanted, verdict.to_owned()]
     };
     let bias = (report.median_ratio - 1.0).abs();
     let rows = [
         gate(
-            "Spearman's correlation",
+            "Spearman correlation",
             format!("{:.4}", report.spearman),
             format!("at least {}", gates::LEAST_SPEARMAN),
             report.spearman >= gates::LEAST_SPEARMAN,
         ),
         gate(
-            "overlap of the choices",
+            "overlap of selected units",
             format!("{:.4}", report.overlap),
             format!("at least {}", gates::LEAST_OVERLAP),
             report.overlap >= gates::LEAST_OVERLAP,
@@ -100,7 +100,7 @@ pub(super) fn audit(report: &AuditReport) -> String {
             bias <= gates::MOST_BIAS,
         ),
         gate(
-            "importance given away",
+            "share of importance lost",
             format!("{:.4}", report.regret),
             format!("at most {}", gates::MOST_REGRET),
             report.regret <= gates::MOST_REGRET,
@@ -114,11 +114,11 @@ pub(super) fn audit(report: &AuditReport) -> String {
             format!("{:.4}", group.median_ratio),
         ]
     });
-    let head = ["", "measured", "wanted", ""].map(str::to_owned);
+    let head = ["", "measured", "required", ""].map(str::to_owned);
     let group_head = ["group", "units", "correlation", "median ratio"].map(str::to_owned);
     format!(
-        "{}\n\n{}\n\n{} units were scored exactly, {} of them next to the decision; \
-         correlation of the manifold terms {:.4}, of the logits' terms {:.4}",
+        "{}\n\n{}\n\n{} units scored exactly, {} of them close to the selection threshold; \
+         correlation of the manifold terms {:.4}, of the logits terms {:.4}",
         aligned(head, &rows),
         aligned(group_head, &groups.collect::<Vec<_>>()),
         report.units,
@@ -138,7 +138,7 @@ fn counted(name: &str, counts: BeforeAfter<u64>) -> [String; 4] {
     ]
 }
 
-/// `1234567` as `1,234,567`.
+/// Formats `1234567` as `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -151,7 +151,7 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-/// Columns side by side: the first to the left, the others to the right.
+/// Formats a table. The first column is left-aligned, the others are right-aligned.
 pub(super) fn aligned<const N: usize>(head: [String; N], rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for row in std::iter::once(&head).chain(rows) {

@@ -1,4 +1,4 @@
-//! `optin worker`: workers alone, over the database and the bucket that they share with the service.
+//! `optin worker`: runs workers without the HTTP API. They share a database and a bucket with the service.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::config::telemetry::TelemetryFlags;
 use crate::config::worker::WorkerFlags;
 use crate::telemetry::{metric, tracing};
 
-/// Who looks at a worker's face: a scraper, a probe, a person.
+/// Connection limits of a worker's health and metrics endpoints.
 const OBSERVERS: Connections = Connections {
     most: 64,
     head: Duration::from_secs(15),
@@ -26,7 +26,9 @@ const OBSERVERS: Connections = Connections {
 /// Flags of `optin worker`.
 #[derive(Args)]
 pub(super) struct WorkerCommand {
-    /// Address for /livez, /readyz and /metrics, which ask for no key: loopback, or a network of your own [default: none]
+    /// Address and port for /livez, /readyz and /metrics [default: none]
+    ///
+    /// These endpoints need no API key. Listen on loopback or in a private network.
     #[arg(long, env = "OPTIN_WORKER_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
@@ -37,7 +39,7 @@ pub(super) struct WorkerCommand {
     telemetry: TelemetryFlags,
 }
 
-/// Works until it is told to stop.
+/// Runs the workers until the process receives a signal to stop.
 pub(super) fn run(command: &WorkerCommand) -> Result<(), Exit> {
     tracing::start(&command.telemetry.log, command.telemetry.log_format.into())
         .map_err(Exit::Usage)?;
@@ -47,14 +49,12 @@ pub(super) fn run(command: &WorkerCommand) -> Result<(), Exit> {
 async fn work(command: &WorkerCommand) -> Result<(), Exit> {
     let (storage, flags) = (&command.storage, &command.worker);
     if flags.workers == 0 {
-        return Err(Exit::Usage(
-            "a process without workers does nothing; give --workers 1 or more".to_owned(),
-        ));
+        return Err(Exit::Usage("--workers must be at least 1".to_owned()));
     }
     std::fs::create_dir_all(&storage.data_dir)?;
     let database = Database::open(
         storage,
-        "workers beside a service need a database server: --database-url postgres://..",
+        "to run workers in other processes than the service, use PostgreSQL (--database-url postgres://user:password@host/database)",
     );
     let database = database.await?;
     let artifacts = open_artifacts(storage).await?;
@@ -65,14 +65,14 @@ async fn work(command: &WorkerCommand) -> Result<(), Exit> {
     if let Some(address) = command.listen {
         let listener = TcpListener::bind(address).await;
         let listener = listener
-            .map_err(|error| Exit::Broken(format!("cannot listen on {address}: {error}")))?;
+            .map_err(|error| Exit::Broken(format!("could not listen on {address}: {error}")))?;
         let url = format!("http://{}", listener.local_addr()?);
         let face = worker_face(database.jobs(), health, signals.pulses.clone(), metrics);
         tokio::spawn(serve(listener, face, OBSERVERS, signals.stop.clone()));
         ::tracing::info!(%url, "listening");
     }
     interrupted().await?;
-    ::tracing::info!("stopping; jobs that are held go back to the queue");
+    ::tracing::info!("stopping; running jobs are requeued");
     signals.stop.cancel();
     crew.stopped().await
 }

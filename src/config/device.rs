@@ -1,16 +1,16 @@
-//! On what work is done.
+//! The device that runs the work.
 
 use clap::ValueEnum;
 
 use crate::job::Device;
 
-/// A device, as flags name it.
+/// A device, as named on the command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DeviceFlag {
-    /// The processor.
+    /// The CPU
     #[default]
     Cpu,
-    /// An NVIDIA GPU; asks for a build with the feature `cuda`.
+    /// An NVIDIA GPU; requires a build with the feature `cuda`
     Cuda,
 }
 

@@ -1,20 +1,23 @@
-//! How much of the service one tenant, one caller and all connections together may take.
+//! Limits per tenant, per client and for all connections together.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::api::{Connections, Limits};
+use crate::api::{AddressSource, Connections, Limits};
 use crate::job::queue::Quota;
 
-/// Flags of the quotas.
+/// Flags for limits.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
 pub struct LimitFlags {
-    /// Jobs of one tenant that may wait at a time
+    /// Maximum number of queued jobs per tenant
     #[arg(long, env = "OPTIN_MAX_QUEUED", value_name = "JOBS", default_value_t = Quota::default().most_queued, value_parser = clap::value_parser!(i64).range(1..))]
     pub max_queued: i64,
-    /// Requests a second of one API key, or of one address where nobody shows a key
+    /// Maximum request rate per client, in requests per second
+    ///
+    /// A client is an API key, or an IP address for requests without a valid key.
     #[arg(
         long,
         env = "OPTIN_RATE",
@@ -22,7 +25,7 @@ pub struct LimitFlags {
         default_value = "50"
     )]
     pub rate: NonZeroU32,
-    /// Requests of one caller at once, before the rate counts
+    /// Maximum number of requests in a burst per client, before --rate applies
     #[arg(
         long,
         env = "OPTIN_BURST",
@@ -30,7 +33,7 @@ pub struct LimitFlags {
         default_value = "200"
     )]
     pub burst: NonZeroU32,
-    /// Long polls and event streams of one caller at a time
+    /// Maximum number of concurrent long polls and event streams per client
     #[arg(
         long,
         env = "OPTIN_MAX_READERS",
@@ -38,19 +41,22 @@ pub struct LimitFlags {
         default_value_t = 32
     )]
     pub max_readers: usize,
-    /// Seconds within which a request is answered
-    #[arg(long, env = "OPTIN_REQUEST_TIMEOUT_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    /// Request timeout, in seconds (1 to 3600)
+    ///
+    /// Long polls get their maximum wait time in addition. Downloads and event streams are no
+    /// longer limited when their response has started.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_REQUEST_TIMEOUT_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub request_timeout_seconds: u64,
-    /// Connections at a time; others wait
+    /// Maximum number of concurrent connections (1 to 1000000); further connections wait
     #[arg(long, env = "OPTIN_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
-    /// Seconds within which a request's head must arrive
+    /// Timeout for receiving the header of a request, in seconds (1 to 600)
     #[arg(long, env = "OPTIN_HEADER_TIMEOUT_SECONDS", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub header_timeout_seconds: u64,
 }
 
 impl Default for LimitFlags {
-    /// As the command line has them.
+    /// Returns the defaults of the command line.
     fn default() -> Self {
         #[derive(clap::Parser)]
         struct Bare {
@@ -62,18 +68,19 @@ impl Default for LimitFlags {
 }
 
 impl LimitFlags {
-    /// What one caller may take.
+    /// Returns the limits per client.
     #[must_use]
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self, addresses: AddressSource) -> Limits {
         Limits {
             rate: self.rate,
             burst: self.burst,
             readers: self.max_readers,
+            addresses,
             time: Duration::from_secs(self.request_timeout_seconds),
         }
     }
 
-    /// What all connections together may take.
+    /// Returns the limits for connections.
     #[must_use]
     pub fn connections(&self) -> Connections {
         Connections {
@@ -82,7 +89,7 @@ impl LimitFlags {
         }
     }
 
-    /// What each tenant may have in the queue.
+    /// Returns the quota of queued jobs per tenant.
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {

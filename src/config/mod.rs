@@ -1,6 +1,6 @@
-//! Configuration: flags with their `OPTIN_*` twins in the environment, one file a concern.
+//! Configuration: command-line flags and their `OPTIN_*` environment variables, one file per concern.
 //!
-//! The only place that reads the environment (clap does, by these declarations).
+//! This is the only module that reads the environment. Clap reads it, by these declarations.
 
 pub mod device;
 pub mod limits;

@@ -1,4 +1,4 @@
-//! How long what has ended is kept.
+//! Retention periods of ended jobs, their files, uploads and the audit log.
 
 use std::time::Duration;
 
@@ -7,35 +7,36 @@ use clap::Args;
 use crate::api::parse_ms;
 use crate::job::retention::Retention;
 
-/// Uploads are kept so long where nothing else is said.
-const UPLOADS_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// Default retention period of uploads, in milliseconds.
+const UPLOAD_RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// Flags of the retention.
+/// Flags for retention periods.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Retention")]
 pub struct RetentionFlags {
-    /// Ended jobs are removed after so long, as 90d [default: never]
+    /// Retention period of ended jobs, such as 90d (units: s, m, h, d) [default: unlimited]
     #[arg(long, env = "OPTIN_RETAIN_JOBS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_jobs: Option<i64>,
-    /// The files of results are removed after so long, as 30d; no later than their jobs [default: never]
+    /// Retention period of result files, such as 30d; they never outlive their job [default: unlimited]
     #[arg(long, env = "OPTIN_RETAIN_ARTIFACTS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_artifacts: Option<i64>,
-    /// Uploads are removed after so long [default: 30d]
+    /// Retention period of uploads [default: 30d]
     #[arg(long, env = "OPTIN_RETAIN_UPLOADS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_uploads: Option<i64>,
-    /// Entries of the audit log are removed after so long
+    /// Retention period of audit log entries
     #[arg(long, env = "OPTIN_RETAIN_AUDIT", value_name = "DURATION", value_parser = parse_ms, default_value = "365d")]
     pub retain_audit: Option<i64>,
 }
 
 impl RetentionFlags {
-    /// Uploads are kept so long.
+    /// Returns the retention period of uploads.
     #[must_use]
     pub fn uploads(&self) -> Duration {
-        let kept = self.retain_uploads.unwrap_or(UPLOADS_KEPT_MS);
+        let kept = self.retain_uploads.unwrap_or(UPLOAD_RETENTION_MS);
         Duration::from_millis(kept.unsigned_abs())
     }
 
-    /// How long what has ended is kept.
+    /// Returns the retention periods of jobs, result files and audit log entries.
     #[must_use]
     pub fn retention(&self) -> Retention {
         Retention {

@@ -1,4 +1,4 @@
-//! Where the service listens and how callers reach it.
+//! The HTTP server: its addresses, API key policy, webhook policy and devices.
 
 use std::net::SocketAddr;
 
@@ -6,13 +6,15 @@ use clap::{Args, ValueEnum};
 
 use super::device::DeviceFlag;
 use super::worker::WorkerFlags;
+use crate::api::AddressSource;
 use crate::job::Device;
 use crate::job::webhook::address::Policy;
 
-/// Flags of the HTTP face.
+/// Flags for the HTTP server.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Server options")]
 pub struct ServerFlags {
-    /// Address to listen on
+    /// Address and port to listen on
     #[arg(
         long,
         env = "OPTIN_LISTEN",
@@ -20,38 +22,85 @@ pub struct ServerFlags {
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
-    /// Where callers reach this service, for download URLs [default: http://ADDRESS]
+    /// URL of this service for clients, used in signed URLs [default: http://ADDRESS of --listen]
     #[arg(long, env = "OPTIN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// Let webhooks lead to private addresses and over plain HTTP: for a closed network, never for the internet
+    /// Allow webhooks to private addresses and over plain HTTP; only for closed networks, never on the internet
     #[arg(long, env = "OPTIN_ALLOW_PRIVATE_WEBHOOKS")]
     pub allow_private_webhooks: bool,
-    /// Whether callers must show an API key [default: off on loopback, else required]
-    #[arg(long, env = "OPTIN_KEYS", value_enum)]
+    /// API key policy [default: off if --listen is a loopback address, otherwise required]
+    #[arg(long, env = "OPTIN_KEYS", value_enum, value_name = "POLICY")]
     pub keys: Option<KeysFlag>,
-    /// Devices of workers elsewhere, for which jobs are accepted, too [default: those of this process's workers; cpu where it has none]
+    /// Source of the client address, for rate limits [default: x-forwarded-for with --keys proxied, otherwise connection]
+    ///
+    /// Name a header only if a proxy in front of this service sets it. Clients could forge it otherwise.
+    #[arg(long, env = "OPTIN_CLIENT_ADDRESS", value_enum, value_name = "SOURCE")]
+    pub client_address: Option<AddressFlag>,
+    /// Devices of workers in other processes, separated by commas
+    ///
+    /// The service accepts jobs for these devices and for the device of its own workers. Without
+    /// own workers and without this flag, it accepts jobs for --device.
     #[arg(
+        verbatim_doc_comment,
         long = "remote-devices",
         env = "OPTIN_REMOTE_DEVICES",
         value_enum,
+        value_name = "DEVICE",
         value_delimiter = ','
     )]
     pub remote_devices: Vec<DeviceFlag>,
 }
 
-/// Whether callers must show an API key.
+/// API key policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum KeysFlag {
-    /// Every call shows a key; `optin keys create` makes the first one.
+    /// Clients must send an API key; `optin keys create` creates the first one
     Required,
-    /// Nobody does: for this machine alone, and refused beyond loopback.
+    /// Clients need no API key; allowed only if --listen is a loopback address
     Off,
-    /// Nobody does here: a proxy in front of this service authenticates.
+    /// Clients need no API key here; a proxy in front of this service authenticates them
     Proxied,
 }
 
+/// Source of the client address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AddressFlag {
+    /// The connection
+    Connection,
+    /// The last address in the header X-Forwarded-For
+    XForwardedFor,
+    /// The header X-Real-IP
+    XRealIp,
+    /// The header True-Client-IP
+    TrueClientIp,
+    /// The header CF-Connecting-IP
+    CfConnectingIp,
+}
+
+impl From<AddressFlag> for AddressSource {
+    fn from(flag: AddressFlag) -> Self {
+        match flag {
+            AddressFlag::Connection => Self::Connection,
+            AddressFlag::XForwardedFor => Self::XForwardedFor,
+            AddressFlag::XRealIp => Self::XRealIp,
+            AddressFlag::TrueClientIp => Self::TrueClientIp,
+            AddressFlag::CfConnectingIp => Self::CfConnectingIp,
+        }
+    }
+}
+
 impl ServerFlags {
-    /// Where webhooks may lead.
+    /// Returns the source of the client address. With `--keys proxied`, a proxy is in front, which forwards addresses.
+    #[must_use]
+    pub fn client_address(&self) -> AddressSource {
+        match self.client_address {
+            Some(flag) => flag.into(),
+            None if self.keys == Some(KeysFlag::Proxied) => AddressSource::XForwardedFor,
+            None => AddressSource::Connection,
+        }
+    }
+
+    /// Returns which addresses webhooks may use.
     #[must_use]
     pub fn webhook_policy(&self) -> Policy {
         Policy {
@@ -59,7 +108,10 @@ impl ServerFlags {
         }
     }
 
-    /// What jobs can run on, beside these workers or by them.
+    /// Returns the devices for which jobs are accepted, without duplicates.
+    ///
+    /// They are the device of this process's workers and the devices of `--remote-devices`. Without
+    /// workers, the device of this process counts only if `--remote-devices` is empty.
     #[must_use]
     pub fn devices(&self, workers: &WorkerFlags) -> Vec<Device> {
         let own = (workers.workers > 0 || self.remote_devices.is_empty()).then_some(workers.device);
@@ -73,16 +125,16 @@ impl ServerFlags {
         devices
     }
 
-    /// Whether callers must show a key; refuses to serve strangers by accident.
+    /// Returns whether clients must send an API key.
     ///
     /// # Errors
-    /// A sentence with the remedy.
+    /// Returns a message with the remedy if `--keys off` would let other machines call the service.
     pub fn keys_required(&self) -> Result<bool, String> {
         let loopback = self.listen.ip().is_loopback();
         match self.keys {
             Some(KeysFlag::Off) if !loopback => Err(format!(
-                "{} can be reached by other machines; ask for keys with --keys required, listen on 127.0.0.1, or put a \
-                 proxy that authenticates in front and give --keys proxied",
+                "--keys off is not allowed: other machines can connect to {}; use --keys required, listen on \
+                 127.0.0.1, or put an authenticating proxy in front and use --keys proxied",
                 self.listen
             )),
             Some(KeysFlag::Required) => Ok(true),

@@ -1,4 +1,4 @@
-//! Where jobs and files are kept.
+//! Storage: the job database and the artifact store.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,11 @@ use crate::artifact::error::ArtifactError;
 use crate::artifact::s3::S3Options;
 use crate::artifact::store::ArtifactStore;
 
-/// Flags of the stores.
+/// Flags for the stores.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Storage options")]
 pub struct StorageFlags {
-    /// Folder for the database, the artifacts, the journal and the signing key
+    /// Folder for the database, artifacts, caches, scratch files and the signing key
     #[arg(
         long,
         env = "OPTIN_DATA_DIR",
@@ -20,40 +21,40 @@ pub struct StorageFlags {
         default_value = "optin-data"
     )]
     pub data_dir: PathBuf,
-    /// Job store, as sqlite:///absolute/path or postgres://user:password@host/database [default: DATA_DIR/jobs.sqlite]
+    /// Job database: sqlite:///absolute/path or postgres://user:password@host/database [default: DATA_DIR/jobs.sqlite]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Most connections of this process to a database server
+    /// Maximum number of connections from this process to PostgreSQL (2 to 1000)
     #[arg(long, env = "OPTIN_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1_000))]
     pub database_connections: u32,
-    /// Artifact store, as file:///absolute/path or s3://bucket/prefix [default: DATA_DIR/artifacts]
+    /// Artifact store: file:///absolute/path or s3://bucket/prefix [default: DATA_DIR/artifacts]
     #[arg(long, env = "OPTIN_STORAGE_URL", value_name = "URL")]
     pub storage_url: Option<String>,
-    /// How a bucket is reached.
+    /// Access to S3 buckets.
     #[command(flatten)]
     pub s3: S3Flags,
 }
 
-/// Where jobs are.
+/// Location of the job database.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabasePlace {
-    /// In a file, for one process.
+    /// A SQLite file, for one process.
     File(PathBuf),
-    /// On a PostgreSQL server, for any number.
+    /// A PostgreSQL server, for any number of processes.
     Server {
-        /// Its URL, which may hold a password.
+        /// URL of the database, which may contain a password.
         url: String,
-        /// Most connections of this process.
+        /// Maximum number of connections of this process.
         connections: u32,
     },
 }
 
-/// Where artifacts are.
+/// Location of the artifact store.
 #[derive(Clone, Debug)]
 pub enum ArtifactPlace {
-    /// On this machine.
+    /// A folder on this machine.
     Folder(PathBuf),
-    /// In an S3 service.
+    /// A bucket of an S3 service.
     Bucket(S3Options),
 }
 
@@ -61,7 +62,7 @@ impl ArtifactPlace {
     /// Opens the store.
     ///
     /// # Errors
-    /// When the folder cannot be made or the bucket's options are wrong.
+    /// Returns [`ArtifactError`] if the folder cannot be created or the bucket's options are invalid.
     pub fn open(self) -> Result<ArtifactStore, ArtifactError> {
         match self {
             Self::Folder(folder) => ArtifactStore::local(&folder),
@@ -71,10 +72,11 @@ impl ArtifactPlace {
 }
 
 impl StorageFlags {
-    /// Where jobs are.
+    /// Returns the location of the job database.
     ///
     /// # Errors
-    /// When the URL names a store that this release does not know.
+    /// Returns a message with the remedy if the URL is neither a `sqlite://` URL with an absolute path nor a
+    /// PostgreSQL URL.
     pub fn database(&self) -> Result<DatabasePlace, String> {
         if let Some(url) = self
             .database_url
@@ -97,10 +99,11 @@ impl StorageFlags {
         .map(DatabasePlace::File)
     }
 
-    /// Where the artifacts are.
+    /// Returns the location of the artifact store.
     ///
     /// # Errors
-    /// When the URL names a store that this release does not know, or the flags of a bucket are not complete.
+    /// Returns a message with the remedy if the URL is neither a `file://` URL with an absolute path nor an
+    /// `s3://` URL, or if the flags for the bucket are invalid or incomplete.
     pub fn artifacts(&self) -> Result<ArtifactPlace, String> {
         if let Some(rest) = self
             .storage_url
@@ -120,19 +123,20 @@ impl StorageFlags {
         .map(ArtifactPlace::Folder)
     }
 
-    /// The key that signs download URLs.
+    /// Returns the path of the key that signs download URLs.
     #[must_use]
     pub fn signing_key(&self) -> PathBuf {
         self.data_dir.join("signing.key")
     }
 
-    /// Scratch space of the workers.
+    /// Returns the folder for the workers' scratch files.
     #[must_use]
     pub fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")
     }
 }
 
+/// Returns the absolute path in a URL with this scheme, or the default if there is no URL.
 fn at_path(
     flag: &str,
     url: Option<&str>,
@@ -147,11 +151,10 @@ fn at_path(
         .filter(|path| path.is_absolute())
     {
         Some(path) => Ok(path.to_owned()),
-        // A database URL may hold a password: only its scheme is told.
-        None => Err(format!(
-            "{flag} is {}..; {remedy}",
-            url.split_once("://")
-                .map_or("of no scheme", |(scheme, _)| scheme)
-        )),
+        // Print only the scheme: a database URL may contain a password.
+        None => Err(match url.split_once("://") {
+            Some((scheme, _)) => format!("invalid {flag} (scheme \"{scheme}\"); {remedy}"),
+            None => format!("invalid {flag} (no scheme); {remedy}"),
+        }),
     }
 }

@@ -1,26 +1,27 @@
-//! What is logged, and how.
+//! Logging: the filter and the format.
 
 use clap::{Args, ValueEnum};
 
 use crate::telemetry::tracing::Format;
 
-/// Flags of the log.
+/// Flags for logging.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logging")]
 pub struct TelemetryFlags {
-    /// Levels by target, as info,optin::worker=debug
+    /// Log filter: a level or levels by target, such as info,optin::worker=debug
     #[arg(long, env = "OPTIN_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
-    /// Form of a log line
-    #[arg(long, env = "OPTIN_LOG_FORMAT", value_enum, default_value_t = FormatFlag::Text)]
+    /// Format of log lines
+    #[arg(long, env = "OPTIN_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = FormatFlag::Text)]
     pub log_format: FormatFlag,
 }
 
-/// Form of a log line.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatFlag {
-    /// For people.
+    /// Human-readable text
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line
     Json,
 }
 

@@ -1,4 +1,4 @@
-//! The examples of a job, tokenised, and the batches that they are fed in.
+//! The tokenized examples of a job, and the batches in which a model reads them.
 
 use std::path::Path;
 
@@ -17,29 +17,29 @@ use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::model::batch::{Batch, Input};
 
-/// Examples in the order in which they were drawn.
+/// Tokenized examples: calibration examples in the order of the sample, evaluation examples in the order of the file.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// The examples.
     pub examples: Vec<Example>,
-    /// The columns that were read, by name.
+    /// Names of the columns that were read.
     pub mapping: Mapping,
-    /// The files that they were read from.
+    /// The files that were read.
     pub files: Vec<ReadFile>,
-    /// SHA-256 over tokens and labels, hex.
+    /// SHA-256 over the tokens and labels of all examples, hex.
     pub sha256: String,
-    /// Rows that were left out because they have no label.
+    /// Number of rows that were left out because they have no label.
     pub unlabelled: usize,
-    /// How many of them transformers 4 would read in another way.
+    /// Number of examples that transformers 4 would encode differently.
     pub read_otherwise: usize,
 }
 
 impl Dataset {
-    /// Draws unlabelled examples, `max_samples` or as many as it takes to have `max_tokens` tokens; label columns
-    /// are not even looked at.
+    /// Samples at most `max_samples` examples without labels, and stops when they have `max_tokens` tokens or more.
+    /// Label columns are never read.
     ///
     /// # Errors
-    /// When the file, a column or a row cannot be used.
+    /// Returns [`DataError`] if the file, a column or a row cannot be used.
     pub fn calibration(
         path: &Path,
         mapping: &Mapping,
@@ -53,13 +53,14 @@ impl Dataset {
         let rows = draw(table.rows.len(), max_samples, seed);
         let columns = mapping.resolve(&table, false)?;
         let unlabelled = vec![None; rows.len()];
-        Self::tokenised(&table, &rows, unlabelled, columns, tokenizer, max_tokens)
+        Self::tokenize(&table, &rows, unlabelled, columns, tokenizer, max_tokens)
     }
 
-    /// Reads labelled examples from the top. Rows without a label are left out and counted.
+    /// Reads labeled examples from the first `max_samples` rows, or from all rows. Rows without a label are left out
+    /// and counted.
     ///
     /// # Errors
-    /// When the file, a column, a row or a label cannot be used.
+    /// Returns [`DataError`] if the file, a column, a row or a label cannot be used.
     pub fn evaluation(
         path: &Path,
         mapping: &Mapping,
@@ -82,13 +83,13 @@ impl Dataset {
             .filter(|(_, label)| label.is_some())
             .unzip();
         let unlabelled = table.rows.len().min(max_samples.unwrap_or(usize::MAX)) - rows.len();
-        let mut data = Self::tokenised(&table, &rows, labels, columns, tokenizer, usize::MAX)?;
+        let mut data = Self::tokenize(&table, &rows, labels, columns, tokenizer, usize::MAX)?;
         data.unlabelled = unlabelled;
         data.mapping.labels = mapping.labels;
         Ok(data)
     }
 
-    fn tokenised(
+    fn tokenize(
         table: &Table,
         rows: &[usize],
         labels: Vec<Option<Label>>,
@@ -119,7 +120,7 @@ impl Dataset {
             digest.update(format!("{label:?}"));
             if encoding.ids.is_empty() {
                 return Err(DataError::Invalid(format!(
-                    "{}: the text has no token",
+                    "{}: the text has no tokens",
                     table.place(row)
                 )));
             }
@@ -140,32 +141,32 @@ impl Dataset {
         })
     }
 
-    /// Tokens of all examples.
+    /// Returns the number of tokens of all examples.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.examples.iter().map(|example| example.ids.len()).sum()
     }
 
-    /// Mean tokens an example.
+    /// Returns the mean number of tokens per example.
     #[must_use]
     pub fn mean_length(&self) -> f64 {
         self.tokens() as f64 / self.examples.len().max(1) as f64
     }
 
-    /// All examples in batches of one length each; see [`batches_of`](Self::batches_of).
+    /// Returns all examples in batches; see [`batches_of`](Self::batches_of).
     ///
     /// # Errors
-    /// Never in practice: the shapes are the data's own.
+    /// Does not fail in practice, because the shapes come from the data itself.
     pub fn batches(&self, max_tokens: usize) -> candle_core::Result<Vec<Batch>> {
         let all: Vec<usize> = (0..self.examples.len()).collect();
         self.batches_of(&all, max_tokens)
     }
 
-    /// These examples in batches of one length each, short ones first; at most `max_tokens` tokens a batch,
-    /// but at least one row.
+    /// Returns these examples in batches, shortest examples first. All examples of a batch have the same length. A
+    /// batch has at most `max_tokens` tokens, but at least one example.
     ///
     /// # Errors
-    /// Never in practice: the shapes are the data's own.
+    /// Does not fail in practice, because the shapes come from the data itself.
     pub fn batches_of(&self, rows: &[usize], max_tokens: usize) -> candle_core::Result<Vec<Batch>> {
         let mut rows = rows.to_vec();
         rows.sort_by_key(|&row| self.examples[row].ids.len());

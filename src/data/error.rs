@@ -1,28 +1,28 @@
-//! Why a data file cannot be used.
+//! Errors of data files.
 
 use crate::checkpoint::error::CheckpointError;
 
-/// What is wrong, where, and what to do about it.
+/// Error for a data file that cannot be used. The message says what is wrong, where, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The file is not there.
-    #[error("the data file {0} is not there")]
+    /// The file does not exist.
+    #[error("data file {0} not found")]
     NotFound(String),
     /// The file, a column or a row is malformed.
     #[error("{0}")]
     Invalid(String),
-    /// Larger than the limits allow.
+    /// The data is larger than the limits allow.
     #[error("{0}")]
     Limit(String),
     /// The tokenizer failed.
     #[error(transparent)]
     Tokenizer(#[from] CheckpointError),
-    /// Reading failed.
+    /// The file could not be read.
     #[error("{path}: {source}")]
     Io {
-        /// What was being read.
+        /// Path or name of the file or folder.
         path: String,
-        /// Why it failed.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }

@@ -1,14 +1,14 @@
-//! One example: tokens, and a label where it was asked for.
+//! An example: the tokens of a row, and its label if labels were read.
 
 use super::label::Label;
 
-/// Tokens of one row of a table.
+/// The tokens and the label of one row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     /// Vocabulary indices, special tokens included.
     pub ids: Vec<u32>,
-    /// Segments.
+    /// Segment ids.
     pub types: Vec<u32>,
-    /// The truth; `None` where labels are not read.
+    /// The true label. `None` if labels are not read.
     pub label: Option<Label>,
 }

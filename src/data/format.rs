@@ -1,24 +1,24 @@
-//! The forms that a data file comes in, told by the end of its name.
+//! The formats of data files, which are recognized by the extension of the file name.
 
-/// How rows and columns are written.
+/// Format of the rows and columns of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
-    /// Fields split at tabs; quotes are ordinary.
+    /// Fields separated by tabs. Quotes are ordinary characters.
     Tsv,
-    /// Fields split at commas, quoted as RFC 4180 has it.
+    /// Fields separated by commas, with quotes as in RFC 4180.
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
-    /// An array of objects, an object of equally long columns, or JSON lines under this name.
+    /// An array of objects, an object of columns of equal length, or JSON lines in a file with this extension.
     Json,
     /// Apache Parquet.
     Parquet,
 }
 
-/// What a file is packed in.
+/// Compression of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Packing {
-    /// Nothing.
+    /// Not compressed.
     Plain,
     /// gzip.
     Gzip,
@@ -27,7 +27,7 @@ pub enum Packing {
 }
 
 impl Format {
-    /// Every format.
+    /// All formats.
     pub const ALL: [Self; 5] = [
         Self::Tsv,
         Self::Csv,
@@ -36,7 +36,7 @@ impl Format {
         Self::Parquet,
     ];
 
-    /// The ends of names that mean it, without the dot; the usual one first.
+    /// Returns the file extensions of the format, without the dot. The usual one is first.
     #[must_use]
     pub fn ends(self) -> &'static [&'static str] {
         match self {
@@ -48,13 +48,13 @@ impl Format {
         }
     }
 
-    /// Whether its files are packed as a whole; Parquet packs its columns itself.
+    /// Returns whether files of this format are compressed as a whole. Parquet compresses its columns itself.
     #[must_use]
     pub fn is_packed_whole(self) -> bool {
         self != Self::Parquet
     }
 
-    /// Format and packing of a file of this name.
+    /// Returns the format and the compression of a file with this name, or `None` if they are not known.
     #[must_use]
     pub fn of(name: &str) -> Option<(Self, Packing)> {
         let name = name.to_lowercase();
@@ -75,10 +75,10 @@ impl Format {
 }
 
 impl Packing {
-    /// Every packing.
+    /// All compressions.
     pub const ALL: [Self; 3] = [Self::Plain, Self::Gzip, Self::Zstd];
 
-    /// The end of a name that means it, without the dot.
+    /// Returns the file extension of the compression, without the dot.
     #[must_use]
     pub fn end(self) -> Option<&'static str> {
         match self {
@@ -89,7 +89,7 @@ impl Packing {
     }
 }
 
-/// The ends of names of data files, each with its dot: `.tsv`, `.tsv.gz`, ..
+/// Returns all file extensions of data files, each with its dot, for example `.tsv` and `.tsv.gz`.
 #[must_use]
 pub fn ends() -> Vec<String> {
     let mut ends = Vec::new();
@@ -107,7 +107,8 @@ pub fn ends() -> Vec<String> {
     ends
 }
 
-/// The formats in a sentence: ".tsv, .csv, .jsonl, .ndjson, .json or .parquet; all but Parquet also as .gz or .zst".
+/// Lists the formats for a message: ".tsv, .csv, .jsonl, .ndjson, .json or .parquet; all but Parquet also as .gz or
+/// .zst".
 #[must_use]
 pub fn described() -> String {
     let or = |names: Vec<String>| match names.split_last() {

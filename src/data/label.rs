@@ -1,7 +1,8 @@
-//! The label column of a table: one way of reading it for all rows.
+//! Reads the label column of a table. All rows are read in the same way: as class names, class indices or numbers.
 
 use std::collections::{HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
@@ -10,47 +11,60 @@ use super::table::Table;
 use super::table::cell::Cell;
 use crate::checkpoint::config::Problem;
 
-/// The truth about an example.
+/// The true label of an example.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Label {
     /// Index of the class.
     Class(usize),
-    /// The number to be predicted.
+    /// The number to predict.
     Value(f32),
 }
 
-/// How a column names classes.
+/// How a label column identifies classes.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum LabelReading {
-    /// By the names of `id2label`, as written or without regard to case.
+    /// By the names of `id2label`. Case is ignored if a name matches only without it.
     Names,
-    /// By their indices, from 0.
+    /// By the indices of the classes, from 0.
     Indices,
 }
 
 impl LabelReading {
-    /// The word that names it in JSON.
+    /// Returns the name that is used in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What stands for "no label" in test sets of the GLUE benchmark.
-const UNLABELLED: &str = "-1";
+/// The value that means "no label" in test sets of the GLUE benchmark.
+const UNLABELED: &str = "-1";
 
-/// Labels that are listed in a message.
-const LISTED: usize = 20;
+/// Maximum number of labels that a message lists.
+const MAX_LISTED: usize = 20;
 
-/// Reads the labels of these rows; `None` for a row without one.
+/// Reads the labels of these rows. A row without a label gives `None`.
 ///
 /// # Errors
-/// When no row has a label, or a label cannot be read, naming row, column and the labels that are known; or both readings
-/// fit and differ, naming them.
+/// Returns [`DataError::Invalid`] in these cases:
+///
+/// - No row has a label.
+/// - A label cannot be read. The message names the row, the column and the known labels.
+/// - The labels can be read both as names and as indices, and the results differ. The message names both.
 pub fn read(
     table: &Table,
     rows: &[usize],
@@ -64,20 +78,20 @@ pub fn read(
     };
     if labels.iter().all(Option::is_none) {
         return Err(DataError::Invalid(format!(
-            "{}, column \"{}\" has no label in any row that is read (empty, null or {UNLABELLED}, as test sets of benchmarks have it); \
-             evaluate on labelled rows",
+            "{}, column \"{}\" has no label in any row that was read: all values are empty, null or {UNLABELED}, as in the \
+             test sets of benchmarks; evaluate on labeled rows",
             table.file, table.names[column]
         )));
     }
     Ok(labels)
 }
 
-/// A label column and where it is, for messages.
+/// Returns the location of a label, for messages.
 fn at(table: &Table, row: usize, column: usize) -> String {
     format!("{}, column \"{}\"", table.place(row), table.names[column])
 }
 
-/// The text of each cell; `None` where there is none.
+/// Returns the trimmed text of each cell. A cell without text gives `None`.
 fn texts<'a>(
     table: &'a Table,
     rows: &[usize],
@@ -88,7 +102,7 @@ fn texts<'a>(
         match cell {
             Cell::Null => Ok(None),
             Cell::Nested(kind) => Err(DataError::Invalid(format!(
-                "{} holds {kind}; a label is one name, index or number",
+                "{} contains {kind}; a label must be a single name, index or number",
                 at(table, row, column)
             ))),
             cell => Ok(cell.text().map(str::trim).filter(|text| !text.is_empty())),
@@ -111,7 +125,7 @@ fn numbers(table: &Table, rows: &[usize], column: usize) -> Result<Vec<Option<La
         Some(text) => match text.parse::<f32>() {
             Ok(value) if value.is_finite() => Ok(Some(Label::Value(value))),
             _ => Err(DataError::Invalid(format!(
-                "{}: \"{text}\" is no number; this model predicts one number, written like 2.5",
+                "{}: \"{text}\" is not a number; this model predicts a number, so labels must be numbers such as 2.5",
                 at(table, row, column)
             ))),
         },
@@ -127,7 +141,7 @@ fn classes(
     wanted: Option<LabelReading>,
 ) -> Result<Vec<Option<Label>>, DataError> {
     let mut texts = texts(table, rows, column)?;
-    let is_class = labels.iter().any(|label| label == UNLABELLED);
+    let is_class = labels.iter().any(|label| label == UNLABELED);
     if !is_class || wanted == Some(LabelReading::Indices) {
         for text in &mut texts {
             *text = text.filter(|text| whole(text) != Some(-1));
@@ -136,10 +150,10 @@ fn classes(
     let named = table.classes.get(&table.names[column]);
     let by_name = Names::new(labels);
     let name = |text: &str| {
-        let own = named.and_then(|names| of_index(text, names));
+        let own = named.and_then(|names| name_of_index(text, names));
         by_name.class(own.unwrap_or(text))
     };
-    // A class called "true" is meant by its name.
+    // If a class is named "true" or "false", the text means that name.
     let has_flags = labels.len() == 2
         && ["true", "false"]
             .iter()
@@ -156,7 +170,7 @@ fn classes(
         (Some(reading), ..) => reading,
         (None, true, true) => {
             let differs = present.iter().find(|text| indexed(text) != name(text));
-            // Names that the file itself gives to its indices leave no doubt.
+            // If the file itself names its class indices, the meaning is clear.
             if let Some(text) = differs.filter(|_| named.is_none()) {
                 return Err(ambiguous(
                     table,
@@ -171,7 +185,7 @@ fn classes(
         }
         (None, true, false) => LabelReading::Names,
         (None, false, true) => LabelReading::Indices,
-        (None, false, false) => nearest(&present, &name, &indexed),
+        (None, false, false) => best_reading(&present, &name, &indexed),
     };
     let class = |text: &str| match reading {
         LabelReading::Names => name(text),
@@ -186,8 +200,8 @@ fn classes(
     read.collect()
 }
 
-/// The reading that fits more rows, for the message that names the first that it does not fit.
-fn nearest(
+/// Returns the interpretation that fits more rows. The error message names the first row that it does not fit.
+fn best_reading(
     present: &[&str],
     name: &dyn Fn(&str) -> Option<usize>,
     indexed: &dyn Fn(&str) -> Option<usize>,
@@ -203,7 +217,7 @@ fn nearest(
     }
 }
 
-/// A whole number, which may be written as a float: pandas writes a column with a gap so.
+/// Parses a whole number. It may be written as a float, as pandas does in a column with missing values.
 fn whole(text: &str) -> Option<i64> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(whole);
@@ -212,7 +226,7 @@ fn whole(text: &str) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i64)
 }
 
-/// `true` and `false` are 1 and 0.
+/// Parses `true` as 1 and `false` as 0, in any case.
 fn flag(text: &str) -> Option<i64> {
     let is = |word: &str| text.eq_ignore_ascii_case(word);
     match (is("true"), is("false")) {
@@ -222,17 +236,18 @@ fn flag(text: &str) -> Option<i64> {
     }
 }
 
-/// The name that the file gives to an index.
-fn of_index<'a>(text: &str, names: &'a [String]) -> Option<&'a str> {
+/// Returns the name that the file gives to a class index.
+fn name_of_index<'a>(text: &str, names: &'a [String]) -> Option<&'a str> {
     let index = usize::try_from(whole(text)?).ok()?;
     names.get(index).map(String::as_str)
 }
 
-/// The model's labels by name, and without regard to case where that tells them apart.
+/// The classes of the model by name.
 struct Names<'a> {
     exact: HashMap<&'a str, usize>,
+    /// Classes by lower-case name. `None` if several classes have this name.
     folded: HashMap<String, Option<usize>>,
-    /// Names that several labels share.
+    /// Names that several classes share.
     shared: HashSet<&'a str>,
 }
 
@@ -256,7 +271,7 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// A name that several labels share names no class.
+    /// Returns the class with this name, or `None` if there is none or several classes share the name.
     fn class(&self, text: &str) -> Option<usize> {
         if self.shared.contains(text) {
             return None;
@@ -269,9 +284,13 @@ impl<'a> Names<'a> {
 fn listed(labels: &[String]) -> String {
     let names = labels
         .iter()
-        .take(LISTED)
+        .take(MAX_LISTED)
         .map(|label| format!("\"{label}\""));
-    let more = if labels.len() > LISTED { ", .." } else { "" };
+    let more = if labels.len() > MAX_LISTED {
+        " and more"
+    } else {
+        ""
+    };
     names.collect::<Vec<_>>().join(", ") + more
 }
 
@@ -289,13 +308,13 @@ fn unknown(
     let last = labels.len().saturating_sub(1);
     DataError::Invalid(match (reading, names.shared.contains(text)) {
         (LabelReading::Indices, _) => format!(
-            "{place}: \"{text}\" is no index of a class, as the column's other labels are; indices are 0 to {last} for {known} (config.json, id2label)"
+            "{place}: \"{text}\" is not a class index, but the column is read as class indices; valid indices are 0 to {last} for {known} (config.json, id2label)"
         ),
         (LabelReading::Names, true) => format!(
-            "{place}: \"{text}\" cannot be told apart, for several classes of id2label have this name; rename them, or write indices, 0 to {last}"
+            "{place}: \"{text}\" is ambiguous, because several classes of id2label have this name; rename them, or write indices from 0 to {last}"
         ),
         (LabelReading::Names, false) => format!(
-            "{place}: \"{text}\" is no label of this model; its labels are {known} (config.json, id2label), or 0 to {last}"
+            "{place}: \"{text}\" is not a label of this model; its labels are {known} (config.json, id2label), or the indices 0 to {last}"
         ),
     })
 }
@@ -316,7 +335,7 @@ fn ambiguous(
         )
     };
     DataError::Invalid(format!(
-        "{}, column \"{}\": \"{text}\" may be the name of {} or the index of {}; say which by mapping \"labels\" (--labels): \"{}\" or \"{}\"",
+        "{}, column \"{}\": \"{text}\" can be the name of {} or the index of {}; set mapping \"labels\" (--labels) to \"{}\" or \"{}\"",
         table.file,
         table.names[column],
         label(by_name),

@@ -1,13 +1,13 @@
-//! How large a data file may be.
+//! Limits on the size of data files.
 
-/// Caps on what is read.
+/// Limits on one data file, or on all shards of a folder together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The file, in bytes.
+    /// Maximum size of the decompressed data, in bytes.
     pub file_bytes: u64,
-    /// Rows of the file.
+    /// Maximum number of rows.
     pub rows: usize,
-    /// Fields of the file: rows times columns.
+    /// Maximum number of fields: rows times columns.
     pub fields: usize,
 }
 

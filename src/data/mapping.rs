@@ -1,27 +1,28 @@
-//! Which columns of a table are read: as named, or found by their usual names.
+//! Selects the columns of a table that are read: by the names in the mapping, or by common column names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
 use super::label::LabelReading;
 use super::table::Table;
 
-/// Which columns of a data file are read. `None` means: found by the usual names. A column is named, or
-/// numbered from 0; a mapping of numbers alone says that the file has no header row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The columns of a data file that are read. A column that is `None` is found by common column names. A column is given
+/// by its name or by its number, from 0. If all given columns are numbers, the file has no header row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mapping {
-    /// The (first) text.
+    /// Column of the text, or of the first text of a pair.
     pub text: Option<String>,
-    /// The second text of a pair.
+    /// Column of the second text of a pair.
     pub text_pair: Option<String>,
-    /// The label: a name of `id2label`, an index, or a number for regression.
+    /// Column of the label: a name of `id2label`, an index, or a number for regression.
     pub label: Option<String>,
-    /// How the label column names classes; `None` means: found from its values.
+    /// How the label column identifies classes. `None` means that its values decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelReading>,
 }
 
-/// Names that a text column and its partner usually have, by the data sets that use them.
+/// Common names of text columns in public data sets. The second name is the column of the second text of a pair.
 const TEXTS: &[(&str, Option<&str>)] = &[
     ("text", Some("text_pair")),
     ("sentence1", Some("sentence2")),
@@ -45,19 +46,19 @@ const LABELS: &[&str] = &[
     "gold_label",
 ];
 
-/// Columns by their positions.
+/// The columns as positions in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns {
-    /// The (first) text.
+    /// Column of the text, or of the first text of a pair.
     pub text: usize,
-    /// The second text of a pair.
+    /// Column of the second text of a pair.
     pub text_pair: Option<usize>,
-    /// The label, where it was asked for.
+    /// Column of the label, if labels are read.
     pub label: Option<usize>,
 }
 
 impl Mapping {
-    /// Whether it names columns by number alone, so that the file's first row is data.
+    /// Returns whether all given columns are numbers, which means that the first row of the file is data.
     #[must_use]
     pub fn is_numbered(&self) -> bool {
         let mut named = [&self.text, &self.text_pair, &self.label]
@@ -70,13 +71,14 @@ impl Mapping {
     /// Finds the columns in a table.
     ///
     /// # Errors
-    /// When a named column is not there, or none has a usual name.
+    /// Returns [`DataError::Invalid`] if a named column does not exist or exists twice, or if no column has a common
+    /// name.
     pub fn resolve(&self, table: &Table, with_label: bool) -> Result<Columns, DataError> {
-        let usual = match self.text {
+        let common = match self.text {
             Some(_) => None,
-            None => usual_texts(table)?,
+            None => common_texts(table)?,
         };
-        let (text, text_pair) = match (&self.text, usual) {
+        let (text, text_pair) = match (&self.text, common) {
             (Some(name), _) => {
                 let pair = self
                     .text_pair
@@ -95,8 +97,8 @@ impl Mapping {
             (false, _) => None,
             (true, Some(name)) => Some(table.column(name)?),
             (true, None) => {
-                let usual = first_of(table, LABELS)?;
-                Some(usual.ok_or_else(|| table.missing("a label column", "label"))?)
+                let common = first_of(table, LABELS)?;
+                Some(common.ok_or_else(|| table.missing("a label column", "label"))?)
             }
         };
         Ok(Columns {
@@ -106,7 +108,7 @@ impl Mapping {
         })
     }
 
-    /// The same mapping with every column named.
+    /// Returns a mapping with the names of these columns.
     #[must_use]
     pub fn named(columns: Columns, table: &Table, labels: Option<LabelReading>) -> Self {
         let name = |position: usize| table.names[position].clone();
@@ -119,8 +121,8 @@ impl Mapping {
     }
 }
 
-/// The first usual text column that is there, and its partner.
-fn usual_texts(table: &Table) -> Result<Option<(usize, Option<usize>)>, DataError> {
+/// Returns the first text column with a common name, and the column of the second text of its pair.
+fn common_texts(table: &Table) -> Result<Option<(usize, Option<usize>)>, DataError> {
     for (text, pair) in TEXTS {
         if let Some(text) = table.position(text)? {
             let pair = match pair {
@@ -133,7 +135,7 @@ fn usual_texts(table: &Table) -> Result<Option<(usize, Option<usize>)>, DataErro
     Ok(None)
 }
 
-/// The first of these columns that is there.
+/// Returns the first of these columns that exists.
 fn first_of(table: &Table, names: &[&str]) -> Result<Option<usize>, DataError> {
     for name in names {
         if let Some(position) = table.position(name)? {

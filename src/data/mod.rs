@@ -1,4 +1,4 @@
-//! Calibration and evaluation examples: from a table of texts to batches of token ids.
+//! Reads calibration and evaluation data: turns a table of texts into batches of token ids.
 
 pub mod dataset;
 pub mod draw;

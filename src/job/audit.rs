@@ -1,34 +1,34 @@
-//! Who did what: one entry for each call that changes something, and for each refusal of a known key.
+//! The audit log: one entry for each request that changes something, and for each refused request of a known key.
 
 use super::key::KeyId;
 use super::{TenantId, UnixMs};
 
-/// A call, as it came out.
+/// An audited request and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
-    /// Whose jobs the caller may touch.
+    /// Tenant of the caller.
     pub tenant: TenantId,
-    /// The key that was shown; `None` where nobody has to show one.
+    /// API key of the request; `None` if the service requires none.
     pub key: Option<KeyId>,
-    /// `POST` or `DELETE`, and any other for a refusal.
+    /// HTTP method: `POST` or `DELETE`; for a refused request, any method.
     pub method: String,
-    /// The route's template, as `/v1/jobs/{id}/cancel`.
+    /// Route template, for example `/v1/jobs/{id}/cancel`.
     pub route: String,
-    /// The job or key that was made or changed.
+    /// The job or key that was created or changed.
     pub subject: Option<String>,
-    /// The HTTP status of the answer.
+    /// HTTP status of the response.
     pub status: u16,
-    /// Names the request in the service's log.
+    /// Id of the request in the service's log.
     pub request_id: String,
 }
 
-/// A deed on record.
+/// A stored entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Grows with each entry.
+    /// Sequence number; it increases with each entry.
     pub sequence: i64,
-    /// When it was written.
+    /// Time when the entry was written.
     pub at: UnixMs,
-    /// What was done.
+    /// The request and its outcome.
     pub deed: Deed,
 }

@@ -1,4 +1,4 @@
-//! The history of a job: what a reader of `GET /v1/jobs/{id}/events` sees, in order.
+//! The history of a job: the events of `GET /v1/jobs/{id}/events`, in order.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,54 +9,54 @@ use crate::prune::stage::Stage;
 /// One entry of a job's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Grows by one within a job, from 1: the SSE id.
+    /// Number of the event within its job, 1, 2, 3 and so on; the SSE id.
     pub sequence: i64,
-    /// When it was written.
+    /// Time when the event was written.
     pub at: UnixMs,
     /// What happened.
     pub body: NewEvent,
 }
 
-/// What happened.
+/// What happened to a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum NewEvent {
     /// The job was accepted.
     Queued,
-    /// A worker took it.
+    /// A worker claimed the job.
     Started {
-        /// Which attempt this is.
+        /// Number of the attempt.
         attempt: i64,
     },
     /// A stage began.
     Stage {
-        /// Which one.
+        /// The stage.
         stage: Stage,
     },
-    /// A stage went on; written at most about once a second.
+    /// A stage made progress; written at most once per heartbeat, about every second.
     Progress {
-        /// Which stage.
+        /// The stage.
         stage: Stage,
-        /// Units done.
+        /// Units of work done.
         done: u64,
-        /// Units in all.
+        /// Units of work in total.
         total: u64,
     },
-    /// Someone asked to stop.
+    /// A client requested cancellation.
     CancelRequested,
-    /// An attempt ended without a result and the job is queued again.
+    /// An attempt ended without a result, and the job is queued again.
     Requeued {
-        /// Why; `None` when the worker shut down or vanished.
+        /// The reason; `None` if the worker shut down or disappeared.
         failure: Option<Failure>,
     },
     /// The job ended with a result.
     Succeeded,
-    /// The job ended without one.
+    /// The job failed.
     Failed {
-        /// Why.
+        /// The reason.
         failure: Failure,
     },
-    /// The job ended because someone asked.
+    /// The job was canceled.
     Canceled,
     /// The job ended because its deadline passed.
     Expired,

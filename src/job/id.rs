@@ -1,4 +1,4 @@
-//! A job's name: `job_` and a UUIDv7, so that names sort by the time of acceptance; and how such names are made.
+//! Job ids: `job_` and a UUIDv7, so that they sort by the time of acceptance. Also generates the UUIDs of other ids.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,38 +10,39 @@ use uuid::{Timestamp, Uuid};
 
 use super::UnixMs;
 
-/// Names a job, on the wire and in the store.
+/// Identifier of a job, in the API and in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct JobId(Uuid);
 
-/// The text is no job id.
+/// The text is not a valid job id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no job id; job ids look like job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
+#[error("invalid job id \"{0}\"; job ids look like job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
 pub struct NotAJobId(String);
 
 impl JobId {
-    /// A fresh name of this moment of the database's clock.
+    /// Creates a new id with this database time.
     #[must_use]
     pub fn at(now: UnixMs) -> Self {
         Self(uuid_at(now))
     }
 
-    /// The name without its word, as a database keeps it.
+    /// Returns the id without its prefix, as databases store it.
     #[must_use]
     pub fn uuid(self) -> Uuid {
         self.0
     }
 }
 
-/// Starts anywhere in its lower half and grows by an unknown step at each name.
-static STEPS: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random::<u64>() >> 1));
+/// Counter of the generated UUIDs. It starts at a random value in the lower half of its range, and grows by a random
+/// step for each UUID.
+static COUNTER: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random::<u64>() >> 1));
 
-/// A UUIDv7 of this moment. Names sort by their moment; those that this process makes in one millisecond sort as
-/// they were made. The moment is the database's, so that names of processes whose clocks differ sort as well.
+/// Returns a UUIDv7 with this time. UUIDs sort by their time; those that this process generates in the same millisecond
+/// sort by creation. The time is database time, so that UUIDs of processes with different clocks sort correctly.
 pub(super) fn uuid_at(now: UnixMs) -> Uuid {
     let step = u64::from(rand::random::<u32>()) + 1;
-    let count = STEPS.fetch_add(step, Ordering::Relaxed);
+    let count = COUNTER.fetch_add(step, Ordering::Relaxed);
     let since = std::time::Duration::from_millis(now.max(0).unsigned_abs());
     let moment = Timestamp::from_unix_time(
         since.as_secs(),
@@ -64,7 +65,7 @@ impl FromStr for JobId {
     fn from_str(text: &str) -> Result<Self, NotAJobId> {
         let wrong = || NotAJobId(text.chars().take(64).collect());
         let uuid = text.strip_prefix("job_").ok_or_else(wrong)?;
-        // One spelling only: the id is part of object keys and of signed URLs.
+        // Accept only one spelling, because the id is part of object keys and signed URLs.
         let parsed = Uuid::try_parse(uuid).map_err(|_| wrong())?;
         if parsed.hyphenated().to_string() != uuid {
             return Err(wrong());

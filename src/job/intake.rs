@@ -1,5 +1,5 @@
-//! What the HTTP face needs to know of a recipe before it becomes a job, without knowing how
-//! sources are read: implemented by the worker's side, handed over by the composition root.
+//! Checks of a recipe before it becomes a job, as a trait. The worker module implements it and the composition root
+//! passes it to the HTTP API, so that the API does not depend on how sources are read.
 
 use async_trait::async_trait;
 
@@ -9,16 +9,16 @@ use crate::prune::failure::Failure;
 use crate::prune::plan::Plan;
 use crate::prune::recipe::Recipe;
 
-/// Looks at a recipe's sources.
+/// Checks the sources of recipes, and uploads.
 #[async_trait]
 pub trait Intake: Send + Sync {
-    /// Cheap checks: every URI is of a known scheme, allowed, and there. Answers the recipe with what may move
-    /// pinned down: a revision becomes the commit that it names now.
+    /// Makes cheap checks: every URI has a supported scheme, is allowed, and exists. Returns the recipe with pinned
+    /// sources: for example, a revision becomes the commit that it names now.
     async fn check(&self, tenant: &TenantId, recipe: Recipe) -> Result<Recipe, Failure>;
 
-    /// Reads model and data, and plans; queues nothing.
+    /// Reads the model and the data, and returns the plan. Queues nothing.
     async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure>;
 
-    /// Reads what a tenant sent in: whether it is what was announced, and what its name says.
+    /// Reads an upload, and checks that it has the announced content and opens as the kind of file that its name says.
     async fn admit(&self, tenant: &TenantId, upload: &Upload) -> Result<(), Failure>;
 }

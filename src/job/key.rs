@@ -1,7 +1,7 @@
-//! API keys: `optk_<id>_<secret>`. The id finds the key, the secret proves that the caller holds it.
+//! API keys: `optk_<id>_<secret>`. The id finds the stored key, and the secret authenticates the caller.
 //!
-//! A secret is 244 random bits, so its plain SHA-256 is as hard to turn round as a slow hash of a password
-//! would be, and checking it costs nothing. It is told once, when the key is made.
+//! A secret has 244 random bits. So its plain SHA-256 is as hard to invert as a slow password hash, and checking it is
+//! cheap. The secret is shown once, when the key is created.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,26 +15,26 @@ use uuid::Uuid;
 use super::id::uuid_at;
 use super::{TenantId, UnixMs};
 
-/// Hex digits of a secret.
+/// Number of hexadecimal digits of a secret.
 const SECRET_DIGITS: usize = 64;
 
-/// Longest name of a key.
-const MOST_NAME_CHARACTERS: usize = 100;
+/// Maximum length of the name of a key, in characters.
+const MAX_NAME_CHARACTERS: usize = 100;
 
-/// What every key begins with, so that scanners find keys that leaked.
+/// Prefix of every key, so that secret scanners find leaked keys.
 const PREFIX: &str = "optk_";
 
-/// Names a key; sorts by the time at which it was made. No secret.
+/// Identifier of a key; ids sort by creation time. It is not secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(Uuid);
 
-/// The text is no key's id, or no key.
+/// The text is not a valid key id, or not a valid key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key's id has 32 hexadecimal digits; list the keys to see theirs")]
+#[error("invalid key id: it must have 32 hexadecimal digits; list the keys to see their ids")]
 pub struct NotAKey;
 
 impl KeyId {
-    /// The id as a database keeps it.
+    /// Returns the id as databases store it.
     #[must_use]
     pub fn uuid(self) -> Uuid {
         self.0
@@ -58,39 +58,41 @@ impl FromStr for KeyId {
 
     fn from_str(text: &str) -> Result<Self, NotAKey> {
         let id = Uuid::try_parse(text).map(Self).map_err(|_| NotAKey)?;
-        // One spelling only.
+        // Accept only one spelling.
         (id.to_string() == text).then_some(id).ok_or(NotAKey)
     }
 }
 
-/// What a key allows; each includes the ones before it.
+/// Permissions of a key.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    IntoStaticStr,
-    VariantArray,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum KeyScope {
-    /// To see the tenant's jobs and files.
+    /// Read the metrics of the service, and nothing else.
+    Metrics,
+    /// Read the jobs and files of the tenant.
     Read,
-    /// To queue, cancel, retry and delete jobs.
+    /// Everything that `Read` allows; also create, cancel, retry and delete jobs.
     Write,
-    /// To manage the tenant's keys, and to see the audit log and the metrics.
+    /// Everything; also manage the keys of the tenant, and read the audit log and the metrics.
     Admin,
 }
 
 impl KeyScope {
-    /// The scope as it is written in JSON and in the store.
+    /// Returns whether a key with this scope may call an operation that requires another.
+    #[must_use]
+    pub fn allows(self, required: Self) -> bool {
+        match self {
+            Self::Metrics => required == Self::Metrics,
+            Self::Read => required == Self::Read,
+            Self::Write => matches!(required, Self::Read | Self::Write),
+            Self::Admin => true,
+        }
+    }
+
+    /// Returns the scope as written in JSON and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -104,69 +106,71 @@ impl FromStr for KeyScope {
         let found = Self::VARIANTS.iter().find(|scope| scope.as_str() == text);
         found.copied().ok_or_else(|| {
             let known: Vec<_> = Self::VARIANTS.iter().map(|scope| scope.as_str()).collect();
-            format!("a scope is one of {}", known.join(", "))
+            format!("unknown scope; must be one of {}", known.join(", "))
         })
     }
 }
 
-/// A key as its owner sees it.
+/// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its name in the service.
+    /// Identifier.
     pub id: KeyId,
-    /// Whose jobs it opens.
+    /// Tenant that the key gives access to.
     pub tenant: TenantId,
-    /// What its owner calls it.
+    /// Name that the owner gave the key.
     pub name: String,
-    /// What it allows.
+    /// Permissions of the key.
     pub scope: KeyScope,
-    /// When it was made.
+    /// Creation time.
     pub created_at: UnixMs,
-    /// From then on it is refused.
+    /// Expiry time; the key is refused from then on.
     pub expires_at: Option<UnixMs>,
-    /// Since then it is refused.
+    /// Time of revocation; the key is refused since then.
     pub revoked_at: Option<UnixMs>,
-    /// When it was last used, to the minute.
+    /// Time of the last use, with a precision of one minute.
     pub last_used_at: Option<UnixMs>,
 }
 
-/// A key to be made.
+/// A key to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    /// Whose jobs it opens.
+    /// Tenant that the key gives access to.
     pub tenant: TenantId,
-    /// What its owner calls it, 1 to 100 characters.
+    /// Name that the owner gives the key, 1 to 100 characters.
     pub name: String,
-    /// What it allows.
+    /// Permissions of the key.
     pub scope: KeyScope,
-    /// It is refused so many milliseconds after it was made.
+    /// Lifetime from creation, in milliseconds; the key is refused afterwards.
     pub lifetime_ms: Option<i64>,
 }
 
-/// The text is no name for a key.
+/// The text is not a valid name for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key's name has 1 to {MOST_NAME_CHARACTERS} characters, and no control characters")]
+#[error(
+    "the name of a key must have 1 to {MAX_NAME_CHARACTERS} characters and no control characters"
+)]
 pub struct NotAName;
 
-/// A name that a key may have.
+/// Checks the name of a key.
 ///
 /// # Errors
-/// When the text is none.
+/// Returns [`NotAName`] if the text is not a valid name.
 pub fn key_name(text: &str) -> Result<String, NotAName> {
-    let plain = |sign: char| sign >= ' ' && sign != '\x7f';
+    let printable = |character: char| character >= ' ' && character != '\x7f';
     let good =
-        (1..=MOST_NAME_CHARACTERS).contains(&text.chars().count()) && text.chars().all(plain);
+        (1..=MAX_NAME_CHARACTERS).contains(&text.chars().count()) && text.chars().all(printable);
     good.then(|| text.to_owned()).ok_or(NotAName)
 }
 
-/// A fresh id and secret. Shows only the id, except to [`reveal`](Self::reveal).
+/// A new id and secret. Only [`reveal`](Self::reveal) returns the secret.
 pub struct FreshKey {
     id: KeyId,
     secret: String,
 }
 
 impl FreshKey {
-    /// Draws one, at this moment of the database's clock.
+    /// Generates an id and a random secret. The id gets this database time.
     #[must_use]
     pub fn draw(now: UnixMs) -> Self {
         let half = || Uuid::new_v4().simple();
@@ -176,29 +180,29 @@ impl FreshKey {
         }
     }
 
-    /// Its id.
+    /// Returns the id.
     #[must_use]
     pub fn id(&self) -> KeyId {
         self.id
     }
 
-    /// What is stored of its secret.
+    /// Returns the SHA-256 of the secret, which is all that is stored of it.
     #[must_use]
     pub fn secret_sha256(&self) -> [u8; 32] {
         Sha256::digest(&self.secret).into()
     }
 
-    /// The whole key, for its owner's eyes.
+    /// Returns the whole key with its secret; show it only to the owner.
     #[must_use]
     pub fn reveal(&self) -> String {
         format!("{PREFIX}{}_{}", self.id, self.secret)
     }
 }
 
-/// A key as a caller shows it: well formed, and not yet believed.
+/// A key from a request: well formed, but not verified.
 #[derive(Clone, Copy, Debug)]
 pub struct ShownKey {
-    /// Which key it says it is.
+    /// Claimed id of the key.
     pub id: KeyId,
     secret_sha256: [u8; 32],
 }
@@ -219,19 +223,20 @@ impl FromStr for ShownKey {
     }
 }
 
-/// A key as the store holds it, with the store's time.
+/// A stored key, with the database time at which it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
     /// The key.
     pub key: ApiKey,
-    /// SHA-256 of its secret.
+    /// SHA-256 of the secret.
     pub secret_sha256: [u8; 32],
-    /// The database's clock when it was read.
+    /// Database time at which the key was read.
     pub now: UnixMs,
 }
 
 impl ShownKey {
-    /// Whether it is the stored key, and that one is in force. An id that is not stored takes the same steps.
+    /// Returns whether this is the stored key, and that key is neither revoked nor expired. For an unknown id the same
+    /// comparison is made, so that the response time does not reveal which ids exist.
     #[must_use]
     pub fn is(&self, stored: Option<&StoredKey>) -> bool {
         let expected = stored.map_or([0; 32], |stored| stored.secret_sha256);

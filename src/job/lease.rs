@@ -1,15 +1,14 @@
-//! A worker's hold on a job: for a while, and for one attempt.
+//! The lease of a worker on a job, for a limited time and one attempt.
 
 use super::JobId;
 
-/// Proof of a claim. Every write of a worker carries it; once another attempt owns the job, the
-/// proof is worth nothing.
+/// Proof of a claim. Every write of a worker carries it, and is refused once another attempt owns the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The job held.
+    /// The leased job.
     pub job: JobId,
     /// The fencing token.
     pub attempt: i64,
-    /// Who holds it.
+    /// Name of the worker that holds the lease.
     pub worker: String,
 }

@@ -1,9 +1,8 @@
-//! What a job is and where jobs live. The only place with SQL.
+//! Jobs and the stores that hold them. Only this module contains SQL.
 //!
-//! A [`Job`] is a recipe on its way: queued, leased by one worker at a time, ended in exactly one
-//! terminal [`State`]. `attempt` is the fencing token: it counts claims, never resets, and stands in
-//! every write of a worker and in every object key, so that a worker whose lease was lost can
-//! change nothing any more.
+//! A [`Job`] is a submitted recipe: it is queued, leased by one worker at a time, and ends in exactly one terminal
+//! [`State`]. `attempt` is the fencing token: it counts claims and never resets. Every write of a worker carries it,
+//! and every object key of an attempt contains it. So a worker that lost its lease cannot change anything.
 
 pub mod audit;
 pub mod event;
@@ -37,90 +36,91 @@ pub use queue::Device;
 pub use state::State;
 pub use tenant::{Scope, TenantId};
 
-/// Milliseconds since the Unix epoch, read from the database's clock.
+/// Database time in milliseconds since the Unix epoch.
 pub type UnixMs = i64;
 
-/// A job as it stands in the store.
+/// A job as stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// Its name.
+    /// Identifier.
     pub id: JobId,
-    /// Whose it is.
+    /// Owner of the job.
     pub tenant: TenantId,
-    /// On what it runs.
+    /// Device that the job runs on.
     pub device: Device,
-    /// The higher, the sooner, within the queue of its device.
+    /// Priority in the queue of the device; a higher one runs sooner.
     pub priority: i64,
-    /// Where it is in its life.
+    /// State in the life cycle.
     pub state: State,
-    /// What it does while it runs.
+    /// Current stage while the job runs; the last stage after it ended.
     pub stage: Option<Stage>,
-    /// How far that stage is.
+    /// Progress of that stage.
     pub progress: Progress,
-    /// What was asked.
+    /// The submitted recipe.
     pub recipe: Recipe,
-    /// The caller's own marks, for filters.
+    /// Labels of the client, for filters.
     pub labels: BTreeMap<String, String>,
-    /// Claims so far (the fencing token).
+    /// Number of claims so far (the fencing token).
     pub attempt: i64,
-    /// Claims allowed before the job fails as `attempts_exhausted`.
+    /// Number of counted attempts after which the job fails with `attempts_exhausted`.
     pub max_attempts: i64,
-    /// The job that this one tries again, or prunes to another target.
+    /// The job that this one retries, or prunes to another target.
     pub retry_of: Option<JobId>,
-    /// The trace of the request that queued it.
+    /// Trace of the request that created the job.
     pub trace: Option<TraceParent>,
-    /// Whether someone asked to stop it.
+    /// Whether a client requested cancellation.
     pub cancel_requested: bool,
-    /// The outage that it met last, until it ends; while it is queued, what it waits for.
+    /// The last outage that the job met; `None` after the job has ended. While the job is queued, it waits for the end
+    /// of this outage.
     pub waiting: Option<Waiting>,
-    /// Why it ended without a result.
+    /// Why the job ended without a result.
     pub failure: Option<Failure>,
-    /// What came of it.
+    /// Report of a succeeded job.
     pub report: Option<Report>,
-    /// When it was accepted.
+    /// Time of acceptance.
     pub created_at: UnixMs,
-    /// When its first attempt began.
+    /// Start of the first attempt.
     pub started_at: Option<UnixMs>,
-    /// When it reached a terminal state; set exactly then.
+    /// Time of the terminal state; set if and only if the state is terminal.
     pub finished_at: Option<UnixMs>,
-    /// After this moment it ends as `expired`.
+    /// Deadline; afterwards the job ends as `expired`.
     pub deadline_at: Option<UnixMs>,
-    /// When its files were removed after their retention.
+    /// Time when the files were removed after their retention period.
     pub artifacts_removed_at: Option<UnixMs>,
-    /// Counts every change of the row: the ETag.
+    /// Number of changes of the row; the ETag.
     pub version: i64,
 }
 
-/// How far the current stage is.
+/// Progress of the current stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Units of work done in this stage.
     pub done: u64,
-    /// Units of work of this stage; 0 while unknown.
+    /// Units of work of this stage in total; 0 while unknown.
     pub total: u64,
-    /// When this stage began (worker's view, database clock), for the ETA.
+    /// Database time of the first heartbeat in this stage, for the ETA.
     pub since: Option<UnixMs>,
 }
 
-/// What a caller hands in.
+/// A job to be created.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
-    /// Whose it is.
+    /// Owner of the job.
     pub tenant: TenantId,
-    /// On what it runs.
+    /// Device that the job runs on.
     pub device: Device,
-    /// The higher, the sooner.
+    /// Priority; a higher one runs sooner.
     pub priority: i64,
     /// What to do.
     pub recipe: Recipe,
-    /// The caller's own marks.
+    /// Labels of the client.
     pub labels: BTreeMap<String, String>,
-    /// Longest wall time from acceptance to result, in milliseconds.
+    /// Maximum time from acceptance to result, in milliseconds.
     pub deadline_ms: Option<i64>,
-    /// Claims allowed.
+    /// Maximum number of counted attempts.
     pub max_attempts: i64,
-    /// The job that this one tries again, or prunes to another target.
+    /// The job that this one retries, or prunes to another target.
     pub retry_of: Option<JobId>,
-    /// The trace of the request that brings it.
+    /// Trace of the request that creates the job.
     pub trace: Option<TraceParent>,
 }

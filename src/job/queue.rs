@@ -1,14 +1,14 @@
-//! The queue's terms: on what a job runs, how urgent it is, how much of the service one tenant may take.
+//! Parameters of the queue: devices, priorities and quotas.
 //!
-//! Jobs leave the queue by priority; among equals the tenants take turns. The turns are a number on the
-//! row, the *rank*: a tenant's next job stands one behind its last one, but never before the front of the
-//! queue (start-time fair queueing, Goyal et al. 1996, with jobs of one size). So a claim is one index
-//! look-up, however many tenants wait.
+//! Jobs are claimed by priority. Among jobs of equal priority, the tenants take turns. The order is stored as a number
+//! in the row, the *rank*: a new job gets the rank of its tenant's last queued job plus one, but at least the rank at
+//! the front of the queue plus one. This is start-time fair queueing (Goyal et al. 1996) with jobs of equal size. So a
+//! claim is one index lookup, however many tenants wait.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// On what a job runs; each has a queue of its own.
+/// Device that a job runs on; each device has its own queue.
 #[derive(
     Clone,
     Copy,
@@ -25,7 +25,7 @@ use strum::{IntoStaticStr, VariantArray};
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Device {
-    /// The processor.
+    /// The CPU.
     #[default]
     Cpu,
     /// An NVIDIA GPU.
@@ -33,22 +33,22 @@ pub enum Device {
 }
 
 impl Device {
-    /// The device as it is written in JSON and in the store.
+    /// Returns the device as written in JSON and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Lowest and highest priority.
+/// Allowed priorities.
 pub const PRIORITIES: std::ops::RangeInclusive<i64> = -100..=100;
 
-/// How much of the service one tenant may take.
+/// Limits of one tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Jobs that wait.
+    /// Maximum number of queued jobs.
     pub most_queued: i64,
-    /// Jobs that run; checked at each claim, so that a change holds at once.
+    /// Maximum number of running jobs. It is checked at each claim, so that a change takes effect at once.
     pub most_running: i64,
 }
 
@@ -61,15 +61,15 @@ impl Default for Quota {
     }
 }
 
-/// Who asks for work.
+/// A worker that claims jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimer {
-    /// Its name in leases and log lines.
+    /// Name of the worker in leases and log lines.
     pub worker: String,
-    /// On what it runs jobs.
+    /// Device that the worker runs jobs on.
     pub device: Device,
-    /// What each tenant may take.
+    /// Limits of each tenant.
     pub quota: Quota,
-    /// How long a claim holds without a heartbeat, in milliseconds.
+    /// Duration of a lease without a heartbeat, in milliseconds.
     pub lease_ms: i64,
 }

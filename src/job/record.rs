@@ -1,8 +1,7 @@
-//! Everything that a store keeps of a job, and how it changes. Pure: the store brings the time.
+//! The stored data of a job, and the changes of it as pure functions.
 //!
-//! In: a record, what happened, and the database's clock. Out: the changed record with the events that
-//! tell of it. A store loads a record, calls one of these and saves it, in one transaction; so every
-//! store shows the same life.
+//! Each function takes the database time, changes the record and adds the events of the change. A store loads a record,
+//! calls one of these functions and saves the record, all in one transaction. So jobs behave the same in every store.
 
 use super::event::NewEvent;
 use super::store::{Heartbeat, Outcome, StoreError};
@@ -12,40 +11,41 @@ use crate::artifact::manifest::Manifest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::stage::Stage;
 
-/// Wait before the second attempt; it doubles with each one, up to [`MOST_BACKOFF_MS`].
+/// Pause before the second attempt, in milliseconds; it doubles with each attempt, up to [`MAX_BACKOFF_MS`].
 const FIRST_BACKOFF_MS: i64 = 1_000;
-const MOST_BACKOFF_MS: i64 = 60_000;
+const MAX_BACKOFF_MS: i64 = 60_000;
 
-/// A job with what only the store and its workers know.
+/// A job with the data that only the stores and workers use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// The job as readers see it.
+    /// The job as clients see it.
     pub job: Job,
-    /// Its turn among jobs of the same device and priority (see [`queue`](super::queue)).
+    /// Order among jobs of the same device and priority (see [`queue`](super::queue)).
     pub rank: i64,
-    /// Claims that count against `max_attempts`: all but those that met an outage or that a worker gave back.
+    /// Number of claims that count against `max_attempts`: all except those that met an outage, or whose worker shut
+    /// down.
     pub spent: i64,
-    /// No claim before this moment.
+    /// Earliest time of the next claim.
     pub not_before: UnixMs,
-    /// Who holds it, and until when; present exactly while it runs.
+    /// The lease; present if and only if the job is running or canceling.
     pub hold: Option<Hold>,
-    /// The published files; present exactly when it succeeded.
+    /// The published files; present if and only if the job succeeded.
     pub manifest: Option<Manifest>,
-    /// What happened since the record was loaded, to be appended to its history.
+    /// Events since the record was loaded; saving the record appends them to the history.
     pub news: Vec<NewEvent>,
 }
 
-/// A worker's hold.
+/// The lease of a worker, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Who.
+    /// Name of the worker.
     pub worker: String,
-    /// Until when.
+    /// Expiry time.
     pub until: UnixMs,
 }
 
 impl Record {
-    /// A job is accepted.
+    /// Creates the record of an accepted job.
     #[must_use]
     pub fn accept(new: NewJob, rank: i64, now: UnixMs) -> Self {
         let job = Job {
@@ -82,11 +82,12 @@ impl Record {
             manifest: None,
             news: Vec::new(),
         };
-        record.tell(NewEvent::Queued);
+        record.add_event(NewEvent::Queued);
         record
     }
 
-    /// Whether a worker may take it now: it is queued and its time has come, or its lease ran out.
+    /// Returns whether a worker may claim the job now: it is queued and `not_before` has passed, or its lease has
+    /// expired.
     #[must_use]
     pub fn is_claimable(&self, now: UnixMs) -> bool {
         match &self.hold {
@@ -95,8 +96,8 @@ impl Record {
         }
     }
 
-    /// Ends a job that no worker will end: past its deadline, or with a lease that ran out and a cancel
-    /// request or no attempt left. Answers whether it ended.
+    /// Ends the job if no worker will. This is so if it has no valid lease, and if also a cancellation was requested,
+    /// its deadline has passed, or no attempt is left. Returns whether it ended the job.
     pub fn end_if_over(&mut self, now: UnixMs) -> bool {
         if self.job.state.is_terminal() || self.hold.as_ref().is_some_and(|hold| hold.until > now) {
             return false;
@@ -108,7 +109,7 @@ impl Record {
                 State::Expired,
                 Some(Failure::new(
                     Code::DeadlineExceeded,
-                    "the job's deadline passed",
+                    "the deadline of the job passed",
                 )),
                 now,
             );
@@ -116,7 +117,7 @@ impl Record {
             && (self.hold.is_some() || self.not_before <= now)
         {
             let detail = format!(
-                "{} attempts ended without a result; the last worker vanished",
+                "all {} attempts ended without a result; the last worker disappeared",
                 self.spent
             );
             self.end(
@@ -133,11 +134,11 @@ impl Record {
         true
     }
 
-    /// A worker takes it. The caller made sure that it [is claimable](Self::is_claimable) and not
-    /// [over](Self::end_if_over).
+    /// Claims the job for a worker. The caller must have checked that it [is claimable](Self::is_claimable) and
+    /// [not over](Self::end_if_over).
     pub fn claim(&mut self, worker: &str, lease_ms: i64, now: UnixMs) -> Lease {
         if self.hold.is_some() {
-            self.tell(NewEvent::Requeued { failure: None });
+            self.add_event(NewEvent::Requeued { failure: None });
         }
         self.job.state = State::Running;
         self.job.attempt += 1;
@@ -149,7 +150,7 @@ impl Record {
             worker: worker.to_owned(),
             until: now + lease_ms,
         });
-        self.tell(NewEvent::Started {
+        self.add_event(NewEvent::Started {
             attempt: self.job.attempt,
         });
         Lease {
@@ -159,8 +160,8 @@ impl Record {
         }
     }
 
-    /// A worker takes up what it claimed without hearing so: no attempt begins, the lease begins anew. `None` when it is
-    /// not the worker's.
+    /// Returns the lease again to the worker that claimed the job but got no response. No new attempt begins, and the
+    /// lease is renewed. Returns `None` if another worker holds the job.
     pub fn reclaim(&mut self, worker: &str, lease_ms: i64, now: UnixMs) -> Option<Lease> {
         let hold = self.hold.as_mut().filter(|hold| hold.worker == worker)?;
         hold.until = now + lease_ms;
@@ -171,10 +172,10 @@ impl Record {
         })
     }
 
-    /// The fence: whether this lease still is the job's.
+    /// Checks that this lease still owns the job (fencing).
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another attempt owns the job, or it has ended.
+    /// Returns [`StoreError::LeaseLost`] if another attempt owns the job, or if the attempt or the job has ended.
     pub fn check(&self, lease: &Lease) -> Result<(), StoreError> {
         match self.hold.is_some() && self.job.attempt == lease.attempt {
             true => Ok(()),
@@ -182,10 +183,10 @@ impl Record {
         }
     }
 
-    /// The worker is alive and has come so far.
+    /// Renews the lease and stores the progress of the attempt.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`].
+    /// Returns [`StoreError::LeaseLost`] if the lease no longer owns the job.
     pub fn heartbeat(
         &mut self,
         lease: &Lease,
@@ -221,20 +222,21 @@ impl Record {
         })
     }
 
-    /// The worker adds to the history.
+    /// Adds an event of the worker to the history.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`].
+    /// Returns [`StoreError::LeaseLost`] if the lease no longer owns the job.
     pub fn record(&mut self, lease: &Lease, event: NewEvent) -> Result<(), StoreError> {
         self.check(lease)?;
-        self.tell(event);
+        self.add_event(event);
         Ok(())
     }
 
-    /// The attempt ends. A worker that did not hear the answer may write the same end again: it changes nothing.
+    /// Ends the attempt. A worker whose response was lost may repeat the call with the same outcome; it changes
+    /// nothing.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`].
+    /// Returns [`StoreError::LeaseLost`] if the lease no longer owns the job.
     pub fn finish(
         &mut self,
         lease: &Lease,
@@ -260,7 +262,7 @@ impl Record {
         Ok(())
     }
 
-    /// Whether this attempt has ended in this way already.
+    /// Returns whether this attempt has already ended with this outcome.
     fn has_ended(&self, lease: &Lease, outcome: &Outcome) -> bool {
         if self.hold.is_some() || self.job.attempt != lease.attempt {
             return false;
@@ -269,7 +271,7 @@ impl Record {
             Outcome::Succeeded { manifest, .. } => self.manifest.as_ref() == Some(manifest),
             Outcome::Interrupted => self.job.state == State::Queued,
             Outcome::Failed(failure) => match self.job.state {
-                // It was put back for another attempt, which nobody has taken yet.
+                // The job was requeued for another attempt, which no worker has claimed yet.
                 State::Queued => failure.code.retryable(),
                 State::Canceled => failure.code == Code::Canceled,
                 State::Failed | State::Expired => self.job.failure.as_ref() == Some(failure),
@@ -278,18 +280,18 @@ impl Record {
         }
     }
 
-    /// Someone asks it to stop.
+    /// Requests cancellation.
     pub fn request_cancel(&mut self, now: UnixMs) {
         match self.job.state {
             State::Queued => {
                 self.job.cancel_requested = true;
-                self.tell(NewEvent::CancelRequested);
+                self.add_event(NewEvent::CancelRequested);
                 self.end(State::Canceled, None, now);
             }
             State::Running => {
                 self.job.cancel_requested = true;
                 self.job.state = State::Canceling;
-                self.tell(NewEvent::CancelRequested);
+                self.add_event(NewEvent::CancelRequested);
             }
             State::Canceling
             | State::Succeeded
@@ -304,20 +306,20 @@ impl Record {
             Code::Canceled => self.end(State::Canceled, None, now),
             Code::DeadlineExceeded => self.end(State::Expired, Some(failure), now),
             code if code.is_outage() => self.wait(failure, now),
-            // Who was asked to stop is not tried again and has not failed: see `requeue`.
+            // A job with a cancel request ends as canceled, not as failed: see `requeue`.
             code if code.retryable()
                 && (self.spent < self.job.max_attempts || self.job.cancel_requested) =>
             {
                 let wait = FIRST_BACKOFF_MS
                     .saturating_mul(1 << (self.spent - 1).clamp(0, 20))
-                    .min(MOST_BACKOFF_MS);
+                    .min(MAX_BACKOFF_MS);
                 self.requeue(Some(failure), now + wait, now);
             }
             _ => self.end(State::Failed, Some(failure), now),
         }
     }
 
-    /// A place is away: the attempt is given back, and the job waits for the place's return.
+    /// Requeues the job after an outage. The attempt does not count, and the job waits for the end of the outage.
     fn wait(&mut self, failure: Failure, now: UnixMs) {
         self.spent -= 1;
         let waiting = Waiting::after(self.job.waiting.as_ref(), failure.clone(), now);
@@ -326,7 +328,8 @@ impl Record {
         self.requeue(Some(failure), until, now);
     }
 
-    /// The place that a queued job waits for is back: it may be claimed. Changes nothing for a job that does not wait.
+    /// Allows a waiting job to be claimed, because its dependency is available again. Changes nothing for a job that
+    /// does not wait.
     pub fn resume(&mut self, now: UnixMs) {
         let is_queued = self.job.state == State::Queued;
         let waiting = self.job.waiting.as_mut().filter(|_| is_queued);
@@ -337,7 +340,7 @@ impl Record {
         }
     }
 
-    /// Back to the queue; a job that was asked to stop has nowhere to go back to.
+    /// Puts the job back into the queue, or ends it as canceled if cancellation was requested.
     fn requeue(&mut self, failure: Option<Failure>, not_before: UnixMs, now: UnixMs) {
         if self.job.cancel_requested {
             return self.end(State::Canceled, None, now);
@@ -347,7 +350,7 @@ impl Record {
         self.job.progress = Progress::default();
         self.hold = None;
         self.not_before = not_before;
-        self.tell(NewEvent::Requeued { failure });
+        self.add_event(NewEvent::Requeued { failure });
     }
 
     fn end(&mut self, state: State, failure: Option<Failure>, now: UnixMs) {
@@ -358,7 +361,7 @@ impl Record {
         );
         self.job.state = state;
         self.job.finished_at = Some(now);
-        // The last heartbeat may have been in an earlier stage than the end.
+        // The last heartbeat may be from an earlier stage than the failure.
         let stage = failure.as_ref().and_then(|failure| failure.stage);
         if stage.is_some() && stage != self.job.stage {
             self.job.stage = stage;
@@ -366,7 +369,7 @@ impl Record {
         }
         self.hold = None;
         self.job.waiting = None;
-        self.tell(match (state, &failure) {
+        self.add_event(match (state, &failure) {
             (State::Succeeded, _) => NewEvent::Succeeded,
             (State::Failed, Some(failure)) => NewEvent::Failed {
                 failure: failure.clone(),
@@ -377,7 +380,7 @@ impl Record {
         self.job.failure = failure;
     }
 
-    fn tell(&mut self, event: NewEvent) {
+    fn add_event(&mut self, event: NewEvent) {
         self.job.version += 1;
         self.news.push(event);
     }

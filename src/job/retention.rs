@@ -1,20 +1,20 @@
-//! How long what has ended is kept.
+//! Retention periods of ended jobs, their files and the audit log.
 
 use super::{Job, UnixMs};
 
-/// How long what has ended is kept, in milliseconds; `None` is for ever.
+/// Retention periods in milliseconds; `None` means forever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Jobs with their histories, from their end.
+    /// Retention period of jobs with their events, from the end of the job.
     pub jobs_ms: Option<i64>,
-    /// Files of results, from the end of their jobs.
+    /// Retention period of result files, from the end of the job.
     pub artifacts_ms: Option<i64>,
-    /// Entries of the audit log.
+    /// Retention period of audit log entries.
     pub audit_ms: Option<i64>,
 }
 
 impl Retention {
-    /// How long files are kept: never longer than their job.
+    /// Returns the retention period of files, which is at most that of their job.
     #[must_use]
     pub fn files_ms(&self) -> Option<i64> {
         [self.artifacts_ms, self.jobs_ms]
@@ -23,7 +23,8 @@ impl Retention {
             .min()
     }
 
-    /// From when on a job's files may be gone; `None` while it is active, and where they are kept for ever.
+    /// Returns the time from which on the files of a job may be removed. Returns `None` if the job is active or files
+    /// are kept forever.
     #[must_use]
     pub fn files_expire_at(&self, job: &Job) -> Option<UnixMs> {
         Some(job.finished_at?.saturating_add(self.files_ms()?))

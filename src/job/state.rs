@@ -1,41 +1,52 @@
-//! The life of a job: which states there are, and which arrows lead from one to the next.
+//! The life cycle of a job: its states and the transitions between them.
 //!
-//! Pure: no clock, no store. The stores ask it before each change, and the schema's CHECK
-//! constraints say the same once more.
+//! This module is pure: it uses no clock and no store. Debug builds check each change to a terminal state against it,
+//! and the CHECK constraints of the database schema repeat its rules.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// Where a job is in its life.
+/// State of a job.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Waits for a worker. Enters by acceptance, or from `running` when an attempt ended without a
-    /// result; a claim moves it on.
+    /// The job waits for a worker. It is in this state after acceptance, or after an attempt that ended without a
+    /// result. A claim changes it to `running`.
     Queued,
-    /// A worker holds its lease. Enters by a claim; the worker moves it on.
+    /// A worker holds the lease of the job. A claim starts this state, and the worker ends it.
     Running,
-    /// A worker holds its lease and was asked to stop. Enters by a cancel request; the worker
-    /// moves it on, or the sweeper once the lease has run out.
+    /// A worker holds the lease and was asked to stop. A cancel request starts this state. The worker ends it, or the
+    /// sweeper after the lease has expired.
     Canceling,
     /// Ended with a result.
     Succeeded,
-    /// Ended without one.
+    /// Ended without a result.
     Failed,
-    /// Ended because someone asked.
+    /// Ended because a client canceled it.
     Canceled,
     /// Ended because its deadline passed.
     Expired,
 }
 
 impl State {
-    /// Every state.
+    /// All states.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Whether nothing can change it any more.
+    /// Returns whether the state is final.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(
@@ -44,7 +55,7 @@ impl State {
         )
     }
 
-    /// Whether an arrow leads from here to `next`.
+    /// Returns whether a job in this state may change to `next`.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         match self {
@@ -52,9 +63,9 @@ impl State {
                 next,
                 Self::Running | Self::Failed | Self::Canceled | Self::Expired
             ),
-            // To itself: a claim after the lease ran out.
+            // A running job may also become running: by a claim after the lease expired.
             Self::Running => true,
-            // A result that was finished while the request was under way still counts.
+            // A result that was completed at the same time as the cancel request still counts.
             Self::Canceling => matches!(
                 next,
                 Self::Succeeded | Self::Failed | Self::Canceled | Self::Expired
@@ -63,7 +74,7 @@ impl State {
         }
     }
 
-    /// The state as it is written in JSON and in the store.
+    /// Returns the state as written in JSON and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

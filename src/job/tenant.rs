@@ -1,33 +1,33 @@
-//! Who a job belongs to, and what a caller may see.
+//! Tenants, which own jobs, and scopes, which limit what a caller may see.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest name of a tenant.
-const MOST_CHARACTERS: usize = 40;
+/// Maximum length of the name of a tenant, in characters.
+const MAX_CHARACTERS: usize = 40;
 
-/// One of the parties that share a service and never see each other's jobs.
+/// Name of a tenant. Tenants share a service, but never see each other's jobs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantId(String);
 
-/// The text is no tenant's name.
+/// The text is not a valid tenant name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is no tenant's name; use 1 to {MOST_CHARACTERS} lower-case letters, digits and '-', beginning with a letter or digit"
+    "invalid tenant name \"{0}\"; use 1 to {MAX_CHARACTERS} lower-case letters, digits and '-', beginning with a letter or digit"
 )]
 pub struct NotATenant(String);
 
 impl TenantId {
-    /// The only tenant of a service that asks nobody for a key.
+    /// Returns the only tenant of a service that requires no API keys.
     #[must_use]
     pub fn only() -> Self {
         Self("default".to_owned())
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -45,8 +45,8 @@ impl FromStr for TenantId {
 
     fn from_str(text: &str) -> Result<Self, NotATenant> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        // Part of object keys: nothing in it may lead elsewhere.
-        let good = text.len() <= MOST_CHARACTERS
+        // The name is part of object keys, so it must not contain path separators or dots.
+        let good = text.len() <= MAX_CHARACTERS
             && text.bytes().next().is_some_and(plain)
             && text.bytes().all(|byte| plain(byte) || byte == b'-');
         match good {
@@ -70,17 +70,17 @@ impl From<TenantId> for String {
     }
 }
 
-/// Whose jobs a call may touch: another tenant's job is answered like one that is not there.
+/// The jobs that a call may access. A job of another tenant is reported as not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The service itself: workers and sweepers.
+    /// All jobs: for the service itself, such as workers and sweepers.
     Service,
-    /// A caller.
+    /// The jobs of one tenant: for clients.
     Tenant(TenantId),
 }
 
 impl Scope {
-    /// Whether this tenant's jobs are within it.
+    /// Returns whether the scope includes the jobs of this tenant.
     #[must_use]
     pub fn holds(&self, tenant: &TenantId) -> bool {
         match self {
@@ -89,7 +89,7 @@ impl Scope {
         }
     }
 
-    /// The one tenant that it is limited to.
+    /// Returns the tenant that the scope is limited to.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         match self {

@@ -1,5 +1,5 @@
-//! The trace that a request belongs to (W3C Trace Context, level 1): it goes with the job to its worker, so
-//! that log lines of both are found under one id.
+//! The trace of a request (W3C Trace Context, level 1). It is stored with the job and used by its worker, so that the
+//! log lines of both have the same trace id.
 
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ pub struct TraceParent {
 }
 
 impl TraceParent {
-    /// Reads a header; `None` when it is none of version 00, which then counts as not given.
+    /// Parses a header. Returns `None` if it is not a valid header of version 00; it is then ignored.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('-').collect();
@@ -32,7 +32,7 @@ impl TraceParent {
         })
     }
 
-    /// A new trace.
+    /// Creates a new trace.
     #[must_use]
     pub fn fresh() -> Self {
         Self {
@@ -42,7 +42,7 @@ impl TraceParent {
         }
     }
 
-    /// The same trace, one step on.
+    /// Returns a child: the same trace with a new span id.
     #[must_use]
     pub fn child(&self) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl TraceParent {
         }
     }
 
-    /// The id under which log lines are found.
+    /// Returns the trace id, which log lines contain.
     #[must_use]
     pub fn trace_id(&self) -> &str {
         &self.trace
@@ -64,7 +64,7 @@ impl std::fmt::Display for TraceParent {
     }
 }
 
-/// Half of a version 4 UUID that holds none of its fixed bits, but for two.
+/// Returns a new span id: the second half of a version 4 UUID, in which all but two bits are random.
 fn fresh_span() -> String {
     Uuid::new_v4().simple().to_string()[16..].to_owned()
 }

@@ -1,20 +1,20 @@
-//! What a model is fed.
+//! Batches of rows, the input of a model.
 //!
-//! Rows of one batch have one length, so nothing is ever padded: attention needs no padding mask,
-//! no work is spent on padding, and no padding enters a Gram matrix.
+//! All rows of a batch have the same length, so rows are never padded. Attention needs no padding mask,
+//! no computation is wasted on padding, and no padding enters a Gram matrix.
 
 use candle_core::Tensor;
 
-/// Rows of one length, ready for a model's stem.
+/// Rows of one length, the input of a model's stem.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Which example each row is: its index in the draw, in the order of the rows.
+    /// The index of each row's example in the data set.
     pub rows: Vec<usize>,
-    /// The rows themselves.
+    /// The content of the rows.
     pub input: Input,
 }
 
-/// The rows of a batch, as the kind of model takes them.
+/// The content of a batch, by kind of model.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Token ids and segment ids, both u32 `[rows, length]`.
@@ -26,31 +26,31 @@ pub enum Input {
     },
 }
 
-/// Which rows a model can read.
+/// Limits of the rows that a model can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reads {
-    /// Longest row, in tokens.
+    /// Maximum length of a row, in tokens.
     pub positions: usize,
-    /// Rows of the table of token embeddings: ids lie below it.
+    /// Number of token embeddings. Token ids must be smaller.
     pub vocabulary: usize,
-    /// Rows of the table of segment embeddings.
+    /// Number of segment embeddings. Segment ids must be smaller.
     pub segments: usize,
 }
 
 impl Batch {
-    /// Number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Whether the batch has no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Positions a row (tokens here).
+    /// Returns the number of positions (tokens) per row.
     #[must_use]
     pub fn length(&self) -> usize {
         match &self.input {
@@ -58,10 +58,11 @@ impl Batch {
         }
     }
 
-    /// The batch in parts of at most so many tokens, but at least one row each, and the first row of each.
+    /// Splits the batch into parts of at most `max_tokens` tokens, but at least one row. Returns each part with the
+    /// index of its first row.
     ///
     /// # Errors
-    /// Never in practice: the rows are its own.
+    /// Does not fail in practice: all parts lie within the batch.
     pub fn parts(&self, max_tokens: usize) -> candle_core::Result<Vec<(usize, Self)>> {
         let rows = (max_tokens / self.length().max(1)).max(1);
         let firsts = (0..self.len()).step_by(rows);
@@ -70,10 +71,10 @@ impl Batch {
             .collect()
     }
 
-    /// Some of its rows.
+    /// Returns the rows `first .. first + count`.
     ///
     /// # Errors
-    /// When there are not so many.
+    /// Returns an error if the batch has fewer rows.
     pub fn narrow(&self, first: usize, count: usize) -> candle_core::Result<Self> {
         let Input::Tokens { ids, types } = &self.input;
         let rows = |tensor: &Tensor| tensor.narrow(0, first, count)?.contiguous();

@@ -1,4 +1,4 @@
-//! What every graph shows to the method: a stem, a chain of blocks, a head.
+//! The interface of every graph: a stem, a chain of blocks, a head.
 //!
 //! A block is a sublayer with exactly one group of units between two linear maps:
 //!
@@ -6,9 +6,9 @@
 //! hidden -> units [rows, length, width * span] -> (mask) -> projection -> + residual -> finish -> hidden'
 //! ```
 //!
-//! The seam at the units is what makes pruning cheap and exact: taking unit `j` out changes the
-//! projection by `- units_j W_j` (rank one for a neuron), and re-solving the projection is a linear
-//! least-squares problem whose inputs are the units. Where an architecture has steps without units
+//! Access to the units between the two maps makes pruning cheap and exact. Removing unit `j` changes the
+//! output of the projection by `- units_j W_j` (rank one for a neuron). Fitting the projection again is a
+//! linear least-squares problem whose inputs are the units. If an architecture has steps without units
 //! (merging patches, pooling), they belong to the `finish` of the block before them.
 
 use candle_core::{Result, Tensor};
@@ -22,67 +22,67 @@ use super::nn::linear::Linear;
 use super::unit::UnitGroup;
 use crate::checkpoint::config::Problem;
 
-/// A graph whose units can be taken out.
+/// A graph whose units can be removed.
 pub trait PrunableModel: Send + Sync {
-    /// The units; group `b` belongs to block `b`.
+    /// Returns the groups of units. Group `b` belongs to block `b`.
     fn groups(&self) -> &[UnitGroup];
 
     /// Whether the output of this block is a feature of the trajectory (the end of a layer).
     fn is_feature(&self, block: usize) -> bool;
 
-    /// What the head answers.
+    /// Returns the kind of problem that the head solves.
     fn problem(&self) -> &Problem;
 
-    /// Which rows it can read.
+    /// Returns the limits of the rows that the model can read.
     fn reads(&self) -> Reads;
 
-    /// MACs of one row of this (mean) length.
+    /// Returns the MACs of one row of this (mean) length.
     fn cost(&self, length: f64) -> Cost;
 
-    /// What the folder of the cut model holds besides its weights.
+    /// Returns the configuration and companion files of the pruned model.
     fn export(&self, masks: &Masks) -> Export;
 
-    /// Input to the first block, `[rows, length, hidden]`.
+    /// Returns the input of the first block, `[rows, length, hidden]`.
     ///
     /// # Errors
-    /// When the batch does not fit the graph.
+    /// Returns an error if the batch does not match the graph.
     fn stem(&self, batch: &Batch) -> Result<Tensor>;
 
-    /// The block's activations, `[rows, length, width * span]`, before any mask.
+    /// Returns the block's activations, `[rows, length, width * span]`, before any mask.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor>;
 
-    /// The linear map that consumes the units, of weight `[out, width * span]` and bias `[out]`.
+    /// Returns the linear map that consumes the units, with weight `[out, width * span]` and bias `[out]`.
     fn projection(&self, block: usize) -> &Linear;
 
-    /// The projection of (masked) units, `[rows, length, out]`.
+    /// Returns the projection of (masked) units, `[rows, length, out]`.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn project(&self, block: usize, units: &Tensor) -> Result<Tensor> {
         self.projection(block).forward(units)
     }
 
-    /// What is added to the projection, same shape as it.
+    /// Returns the tensor that is added to the projection's output. It has the same shape.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn residual(&self, block: usize, hidden: &Tensor) -> Result<Tensor>;
 
-    /// From the sum of projection and residual to the next block's input.
+    /// Computes the next block's input from the sum of projection and residual.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn finish(&self, block: usize, sum: &Tensor) -> Result<Tensor>;
 
-    /// From (masked) units and the block's input to the next block's input, through this projection:
-    /// the model's own, or one that was cut or repaired. An architecture may do in one step what is
-    /// written here in three.
+    /// Computes the next block's input from (masked) units and the block's input, with this projection:
+    /// the model's own one, or one that was pruned or repaired. An architecture may override these three
+    /// steps with a single fused step.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn close(
         &self,
         block: usize,
@@ -94,21 +94,21 @@ pub trait PrunableModel: Send + Sync {
         self.finish(block, &sum)
     }
 
-    /// Logits, `[rows, classes]` (one column for regression).
+    /// Returns the logits, `[rows, classes]` (one column for regression).
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn head(&self, hidden: &Tensor) -> Result<Tensor>;
 
-    /// The way back through the graph, where the architecture has one.
+    /// Returns the backward pass of the graph, or `None` if the architecture has none.
     fn differentiable(&self) -> Option<&dyn Differentiable> {
         None
     }
 
-    /// One block, with some of its units masked.
+    /// Runs one block with some of its units masked.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn block(&self, block: usize, hidden: &Tensor, masks: &Masks) -> Result<Tensor> {
         let units = self.units(block, hidden)?;
         let masked = match masks.factor(block, self.groups()[block].span, units.device())? {
@@ -118,10 +118,10 @@ pub trait PrunableModel: Send + Sync {
         self.close(block, self.projection(block), &masked, hidden)
     }
 
-    /// The whole model.
+    /// Runs the whole model and returns the logits.
     ///
     /// # Errors
-    /// When the batch does not fit the graph.
+    /// Returns an error if the batch does not match the graph.
     fn forward(&self, batch: &Batch, masks: &Masks) -> Result<Tensor> {
         let mut hidden = self.stem(batch)?;
         for block in 0..self.groups().len() {

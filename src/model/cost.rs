@@ -1,17 +1,17 @@
-//! What a model costs, as a sum over its units.
+//! The cost of a model, as a sum over its units.
 
-/// Multiply-accumulates of one forward of one row. Linear in the units: with `kept[g]` units in
-/// group `g` the model costs `fixed + sum_g kept[g] * per_unit[g]`.
+/// Multiply-accumulates of one forward pass of one row. The cost is linear in the units: with `kept[g]`
+/// units in group `g` it is `fixed + sum_g kept[g] * per_unit[g]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// What remains when every unit is gone.
+    /// Cost of the model without any units.
     pub fixed: u64,
-    /// What one unit of each group adds.
+    /// Cost of one unit of each group.
     pub per_unit: Vec<u64>,
 }
 
 impl Cost {
-    /// MACs with so many units kept in each group.
+    /// Returns the cost of a model with these numbers of kept units in each group.
     #[must_use]
     pub fn macs(&self, kept: impl IntoIterator<Item = usize>) -> u64 {
         let units = self.per_unit.iter().zip(kept);
@@ -19,7 +19,7 @@ impl Cost {
     }
 }
 
-/// FLOPs of so many MACs: a multiplication and an addition.
+/// Converts MACs to FLOPs. Each MAC is a multiplication and an addition.
 #[must_use]
 pub fn flops(macs: u64) -> u64 {
     2 * macs

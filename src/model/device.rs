@@ -1,12 +1,13 @@
-//! On what graphs run.
+//! The devices on which graphs run.
 //!
-//! A graph lives where its weights are; inputs go there as they enter its stem.
+//! A graph runs on the device of its weights. Inputs are moved there when they enter the stem.
 
 pub use candle_core::Device;
 
 use crate::checkpoint::error::reason;
 
-/// `cpu` or `cuda`: results of one kind of device are not those of another to the last bit.
+/// Returns the kind of a device: `cpu`, `cuda` or `metal`. Results on different kinds of devices may differ in the last
+/// bits.
 #[must_use]
 pub fn kind(device: &Device) -> &'static str {
     match device {
@@ -16,14 +17,14 @@ pub fn kind(device: &Device) -> &'static str {
     }
 }
 
-/// The first NVIDIA GPU that this process sees (`CUDA_VISIBLE_DEVICES` says which that is).
+/// Opens the first NVIDIA GPU that is visible to this process (see `CUDA_VISIBLE_DEVICES`).
 ///
 /// # Errors
-/// A sentence: this build has no CUDA, or there is no GPU.
+/// Returns a message if this build has no CUDA support or if the GPU cannot be used.
 pub fn cuda() -> Result<Device, String> {
     if !cfg!(feature = "cuda") {
         return Err(
-            "this build of optin knows no CUDA; build it with `cargo build --release --features cuda`"
+            "this build of optin has no CUDA support; build it with `cargo build --release --features cuda`"
                 .to_owned(),
         );
     }

@@ -1,36 +1,36 @@
-//! The way back through a graph, composed from that of its building blocks.
+//! The backward pass of a graph, composed from those of its building blocks.
 //!
-//! In: what [`PrunableModel`](super::PrunableModel) takes. Out: the same values, each with a pullback for cotangents
-//! of several probes at once. Only activations are differentiated.
+//! The functions take the same inputs as those of [`PrunableModel`](super::PrunableModel) and return the same values,
+//! each with a pullback for the cotangents of several probes together. Only activations are differentiated.
 
 use candle_core::{Result, Tensor};
 
 use super::nn::traced::Traced;
 
-/// A graph with a way back. Each function gives what its namesake of
-/// [`PrunableModel`](super::PrunableModel) gives.
+/// A graph with a backward pass. Each function returns the same value as the function of
+/// [`PrunableModel`](super::PrunableModel) with the same name without `_traced`.
 pub trait Differentiable: Send + Sync {
-    /// The block's activations, `[rows, length, width * span]`.
+    /// Returns the block's activations, `[rows, length, width * span]`.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn units_traced(&self, block: usize, hidden: &Tensor) -> Result<Traced>;
 
-    /// What is added to the projection.
+    /// Returns the tensor that is added to the projection's output.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn residual_traced(&self, block: usize, hidden: &Tensor) -> Result<Traced>;
 
-    /// From the sum of projection and residual to the next block's input.
+    /// Computes the next block's input from the sum of projection and residual.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn finish_traced(&self, block: usize, sum: &Tensor) -> Result<Traced>;
 
-    /// Logits, `[rows, classes]`.
+    /// Returns the logits, `[rows, classes]`.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     fn head_traced(&self, hidden: &Tensor) -> Result<Traced>;
 }

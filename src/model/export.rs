@@ -1,13 +1,13 @@
-//! What a cut model's folder holds besides weights and tokenizer.
+//! The files of a pruned model other than weights and tokenizer.
 
 use serde_json::{Map, Value};
 
-/// Configuration and companion files of a cut model.
+/// Configuration and companion files of a pruned model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Export {
-    /// `config.json`.
+    /// Content of `config.json`.
     pub config: Map<String, Value>,
-    /// Files to lie beside it: name and content.
+    /// Names and contents of other files in the same folder.
     pub companions: Vec<(&'static str, &'static str)>,
     /// Keys of the original configuration that are not carried over.
     pub left_out: Vec<String>,

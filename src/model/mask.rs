@@ -1,17 +1,17 @@
-//! Which units take part: a value, handed to a graph by reference and stored in none.
+//! Masks: which units are active. They are passed to a graph by reference and never stored in it.
 
 use candle_core::{Device, Result, Tensor};
 
 use super::unit::UnitGroup;
 
-/// One flag a unit, one list a group.
+/// One flag per unit, in one list per group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Masks {
     kept: Vec<Vec<bool>>,
 }
 
 impl Masks {
-    /// Every unit takes part.
+    /// Creates masks that keep every unit.
     #[must_use]
     pub fn full(groups: &[UnitGroup]) -> Self {
         Self {
@@ -19,10 +19,10 @@ impl Masks {
         }
     }
 
-    /// From the kept units of each group.
+    /// Creates masks from the kept units of each group.
     ///
     /// # Panics
-    /// When an index is not below its group's width.
+    /// Panics if an index is not below its group's width.
     #[must_use]
     pub fn keeping(groups: &[UnitGroup], kept: &[Vec<usize>]) -> Self {
         let mut masks = Self {
@@ -39,16 +39,21 @@ impl Masks {
         masks
     }
 
-    /// Of the units that these keep, those that `inner` keeps, which counts them alone.
+    /// Returns masks that keep the units that both `self` and `inner` keep. `inner` has one flag for each unit that
+    /// `self` keeps.
     ///
     /// # Panics
-    /// When `inner` is not about as many units as these keep.
+    /// Panics if the number of flags in `inner` differs from the number of units that `self` keeps.
     #[must_use]
     pub fn refined(&self, inner: &Self) -> Self {
         let mut refined = self.clone();
         for (flags, inner) in refined.kept.iter_mut().zip(&inner.kept) {
             let kept: Vec<&mut bool> = flags.iter_mut().filter(|flag| **flag).collect();
-            assert_eq!(kept.len(), inner.len(), "units that are kept");
+            assert_eq!(
+                kept.len(),
+                inner.len(),
+                "the inner masks must have one flag for each kept unit"
+            );
             for (flag, &inner) in kept.into_iter().zip(inner) {
                 *flag = inner;
             }
@@ -56,21 +61,21 @@ impl Masks {
         refined
     }
 
-    /// Takes one unit out.
+    /// Removes one unit.
     ///
     /// # Panics
-    /// When there is no such unit.
+    /// Panics if there is no such unit.
     pub fn drop_unit(&mut self, group: usize, unit: usize) {
         self.kept[group][unit] = false;
     }
 
-    /// Whether the unit takes part.
+    /// Whether the unit is kept.
     #[must_use]
     pub fn keeps(&self, group: usize, unit: usize) -> bool {
         self.kept[group][unit]
     }
 
-    /// The units of a group that take part, in order.
+    /// Returns the kept units of a group, in ascending order.
     #[must_use]
     pub fn kept(&self, group: usize) -> Vec<usize> {
         let flags = self.kept[group].iter().enumerate();
@@ -79,25 +84,25 @@ impl Masks {
             .collect()
     }
 
-    /// How many units of a group take part.
+    /// Returns the number of kept units of a group.
     #[must_use]
     pub fn count(&self, group: usize) -> usize {
         self.kept[group].iter().filter(|&&kept| kept).count()
     }
 
-    /// Whether every unit of a group takes part.
+    /// Whether every unit of a group is kept.
     #[must_use]
     pub fn is_full(&self, group: usize) -> bool {
         self.kept[group].iter().all(|&kept| kept)
     }
 
-    /// How many groups there are.
+    /// Returns the number of groups.
     #[must_use]
     pub fn groups(&self) -> usize {
         self.kept.len()
     }
 
-    /// The columns of the block's activations that the kept units own, in order.
+    /// Returns the columns of the block's activations that belong to kept units, in ascending order.
     #[must_use]
     pub fn columns(&self, group: usize, span: usize) -> Vec<u32> {
         let units = self.kept(group).into_iter();
@@ -106,11 +111,11 @@ impl Masks {
             .collect()
     }
 
-    /// The group as a factor on its activations, f32 `[width * span]` of zeros and ones; `None`
-    /// when every unit takes part.
+    /// Returns the mask of a group as a factor for its activations: f32 `[width * span]` of zeros and ones. Returns
+    /// `None` if every unit is kept.
     ///
     /// # Errors
-    /// Never in practice: the shape is the data's own.
+    /// Does not fail in practice: the shape comes from the data.
     pub fn factor(&self, group: usize, span: usize, device: &Device) -> Result<Option<Tensor>> {
         if self.is_full(group) {
             return Ok(None);

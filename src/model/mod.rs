@@ -1,8 +1,8 @@
-//! The graphs, and their prunable units as data.
+//! The model graphs, and their prunable units as data.
 //!
-//! A model is a stem, a chain of blocks and a head ([`PrunableModel`]). It declares its
-//! [units](unit::UnitGroup) as data, so that one declaration serves masking, costs, surgery and
-//! export. A graph does not know why it is masked.
+//! A model consists of a stem, a chain of blocks and a head ([`PrunableModel`]). It declares its
+//! [units](unit::UnitGroup) as data, so that masking, costs, surgery and export use the same
+//! declaration. A graph does not depend on the reason for which it is masked.
 
 pub mod batch;
 pub mod bert;

@@ -1,4 +1,4 @@
-//! The architectures that we know, by the `model_type` of their `config.json`.
+//! The supported architectures, by the `model_type` of their `config.json`.
 
 use super::bert::{self, Bert};
 use super::chain::PrunableModel;
@@ -6,37 +6,37 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
-/// An architecture: which checkpoints it reads and how it is opened.
+/// An architecture, with the checkpoints that it supports and the functions that open them.
 pub struct Architecture {
-    /// Its name.
+    /// Name of the architecture.
     pub name: &'static str,
-    /// Values of `model_type` that it reads.
+    /// Supported values of `model_type`.
     pub model_types: &'static [&'static str],
-    /// Values of `architectures`, the class that wrote the checkpoint, that it reads.
+    /// Supported values of `architectures`, the class that wrote the checkpoint.
     pub classes: &'static [&'static str],
     names: Names,
     open: Open,
 }
 
-/// Gives tensors their names of today.
+/// Renames tensors to their current names.
 type Names = fn(Weights) -> Result<Weights, CheckpointError>;
 
 /// Builds a graph from its configuration and weights.
 type Open = fn(&Config, &Weights) -> Result<Box<dyn PrunableModel>, CheckpointError>;
 
-/// A checkpoint as a graph.
+/// A checkpoint, opened as a graph.
 pub struct Opened {
     /// The architecture's name.
     pub architecture: &'static str,
     /// The graph.
     pub model: Box<dyn PrunableModel>,
-    /// The tensors that the graph reads, under their names of today.
+    /// The tensors that the graph reads, under their current names.
     pub weights: Weights,
-    /// Names of the tensors that it does not read.
+    /// Names of the tensors that the graph does not read.
     pub unused: Vec<String>,
 }
 
-/// Every architecture.
+/// All supported architectures.
 pub const ARCHITECTURES: &[Architecture] = &[Architecture {
     name: "bert",
     model_types: &["bert", "optin_bert"],
@@ -51,7 +51,8 @@ pub const ARCHITECTURES: &[Architecture] = &[Architecture {
 /// Opens the graph that the configuration names.
 ///
 /// # Errors
-/// When its `model_type` or the class that wrote it is not supported, or the weights do not fit the configuration.
+/// Returns an error if the `model_type` or the class that wrote the checkpoint is not supported, or if the weights do
+/// not match the configuration.
 pub fn open(config: &Config, weights: Weights) -> Result<Opened, CheckpointError> {
     let architecture = find(config)?;
     let weights = (architecture.names)(weights)?;
@@ -65,8 +66,10 @@ pub fn open(config: &Config, weights: Weights) -> Result<Opened, CheckpointError
     })
 }
 
-/// The architecture of a configuration. A class that is not ours has another head on the same body: its weights may
-/// fit by accident, and the answers would be another task's.
+/// Returns the architecture of a configuration.
+///
+/// Other classes are rejected. They have another head on the same body, so their weights may fit by accident, but the
+/// model would compute the output of another task.
 fn find(config: &Config) -> Result<&'static Architecture, CheckpointError> {
     let model_type = config.model_type()?;
     let known = ARCHITECTURES
@@ -79,14 +82,14 @@ fn find(config: &Config) -> Result<&'static Architecture, CheckpointError> {
             .copied()
             .collect();
         return Err(CheckpointError::UnsupportedModel(format!(
-            "config.json has model_type \"{model_type}\", which is not supported; supported are {}",
+            "config.json has model_type \"{model_type}\", which is not supported; supported types: {}",
             names.join(", ")
         )));
     };
     match config.class()? {
         Some(class) if !architecture.classes.contains(&class) => {
             Err(CheckpointError::UnsupportedModel(format!(
-                "config.json has architectures [\"{class}\"], which is not supported; supported are {}",
+                "config.json has architectures [\"{class}\"], which is not supported; supported classes: {}",
                 architecture.classes.join(", ")
             )))
         }

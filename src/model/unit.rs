@@ -1,9 +1,9 @@
-//! Prunable units, declared as data.
+//! Declaration of prunable units as data.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// What kind of thing a unit is.
+/// Kind of a unit.
 #[derive(
     Clone,
     Copy,
@@ -28,26 +28,26 @@ pub enum UnitKind {
 }
 
 impl UnitKind {
-    /// The kind as it is written in JSON.
+    /// Returns the kind's name as used in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// The interchangeable units of one block: dropping unit `i` drops slice `i` of every tensor that
-/// is listed. Group `b` of a model belongs to block `b` of its chain.
+/// The interchangeable units of one block. Removing unit `i` removes slice `i` of every listed tensor.
+/// Group `b` of a model belongs to block `b` of its chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitGroup {
-    /// Its name in the graph, for example `encoder.layer.3.heads`.
+    /// Name in the graph, for example `encoder.layer.3.heads`.
     pub name: String,
-    /// What its units are.
+    /// Kind of the units.
     pub kind: UnitKind,
-    /// How many units there are; 0 in a model that was pruned to the ground here.
+    /// Number of units. It is 0 if a pruned model has no units left in this block.
     pub width: usize,
-    /// Columns of the block's activations that one unit owns (a head's dimension; 1 for a neuron).
+    /// Number of columns of the block's activations per unit: the head dimension, or 1 for a neuron.
     pub span: usize,
-    /// What goes with a unit.
+    /// The tensors from which slices are removed together with a unit.
     pub slices: Vec<ParamSlice>,
     /// Tensor name of the linear map that consumes the units, `[out, width * span]`.
     pub projection_weight: String,
@@ -55,16 +55,16 @@ pub struct UnitGroup {
     pub projection_bias: String,
 }
 
-/// A tensor of which every unit of a group owns a slice: unit `i` owns the indices
+/// A tensor in which every unit of a group has a slice. The slice of unit `i` has the indices
 /// `offset + i * span .. offset + (i + 1) * span` of dimension `dim`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamSlice {
-    /// The tensor's name in the checkpoint.
+    /// Name of the tensor in the checkpoint.
     pub tensor: String,
-    /// The dimension that is cut.
+    /// The dimension from which slices are removed.
     pub dim: usize,
-    /// Where unit 0 begins (a fused projection holds several parts).
+    /// First index of unit 0. It is not 0 if a fused projection holds several parts.
     pub offset: usize,
-    /// How many indices a unit owns.
+    /// Number of indices per unit.
     pub span: usize,
 }

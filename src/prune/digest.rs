@@ -1,4 +1,4 @@
-//! Names a document by everything that it was made from.
+//! Digests that identify a document by all of its inputs.
 
 use std::fmt::Display;
 use std::io::Read;
@@ -6,17 +6,19 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 over named parts.
+/// A SHA-256 digest over named parts.
 pub struct Digest(Sha256);
 
 impl Digest {
-    /// `kind` names the document and the version of what makes it: another version, another digest.
+    /// Starts a digest. `kind` names the document and the version of the code that produces it, so that a new
+    /// version gives another digest.
     #[must_use]
     pub fn new(kind: &str) -> Self {
         Self(Sha256::new()).part("kind", kind)
     }
 
-    /// Adds a part. Lengths stand before the texts, so that no two lists of parts read alike.
+    /// Adds a part. Name and value are each preceded by their length, so that two different lists of parts
+    /// never give the same bytes.
     #[must_use]
     pub fn part(mut self, name: &str, value: impl Display) -> Self {
         let value = value.to_string();
@@ -27,17 +29,17 @@ impl Digest {
         self
     }
 
-    /// The digest.
+    /// Returns the digest in hexadecimal.
     #[must_use]
     pub fn hex(self) -> String {
         hex::encode(self.0.finalize())
     }
 }
 
-/// SHA-256 of a file, hex.
+/// Returns the SHA-256 of a file in hexadecimal.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the file cannot be read.
 pub fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let mut digest = Sha256::new();

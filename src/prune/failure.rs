@@ -1,7 +1,7 @@
-//! Why a job cannot go on: a closed list of codes, and words for the person who reads them.
+//! Why a job cannot continue: a closed list of codes, and a message for people.
 //!
-//! The codes are part of the contract (they stand in `openapi.yaml`); the detail names the thing
-//! that is wrong and the remedy, and never holds anything internal.
+//! The codes are part of the API contract (`openapi.yaml` lists them). The detail names what is
+//! wrong and how to fix it, and never contains internal information.
 
 use std::time::Duration;
 
@@ -11,30 +11,30 @@ use strum::{IntoStaticStr, VariantArray};
 use super::stage::Stage;
 use crate::checkpoint::error::reason;
 
-/// The reasons for which the core stops. Closed: a client may match on them.
+/// The reasons for which a job stops. The list is closed, so that clients may match on it.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// A field of the recipe is out of its range.
+    /// A field of the recipe is outside its range.
     InvalidRecipe,
-    /// The target is no percentage strictly between 0 % and 100 %.
+    /// The target is not a percentage strictly between 0 % and 100 %.
     InvalidTarget,
     /// Even the smallest model that the units allow costs more than the target.
     TargetUnreachable,
-    /// The model or data file is not there, or its URI is outside the allowed roots.
+    /// The model or data file was not found, or its URI is outside the allowed roots.
     SourceNotFound,
-    /// The place that keeps the model or data does not answer now.
+    /// The host of the model or data is unavailable.
     SourceUnavailable,
-    /// What arrived is not what the place that keeps it announced.
+    /// The downloaded content differs from what its host announced.
     SourceMismatch,
-    /// The architecture is not one that we know.
+    /// The architecture is not supported.
     UnsupportedModel,
     /// Only formats that can run code (pickle) were found.
     UnsafeFormat,
-    /// The checkpoint is truncated, lies about itself, does not fit its config or holds NaN.
+    /// The checkpoint is truncated, contradicts itself, does not match its config or contains NaN.
     InvalidCheckpoint,
     /// The tokenizer is missing or cannot be read.
     InvalidTokenizer,
@@ -44,22 +44,22 @@ pub enum Code {
     LimitExceeded,
     /// The disk is full.
     StorageFull,
-    /// The store of results does not answer now, or refuses.
+    /// The store of results is unavailable or rejects requests.
     StorageUnavailable,
-    /// Reading or writing failed for another reason of the machine.
+    /// Reading or writing failed for another reason on the machine.
     StorageError,
     /// The deadline passed.
     DeadlineExceeded,
-    /// Someone asked to stop.
+    /// A client canceled the job.
     Canceled,
-    /// Several attempts ended without a result (the worker died in each).
+    /// Several attempts ended without a result because the worker died during each of them.
     AttemptsExhausted,
-    /// A fault of ours.
+    /// An internal error: a bug in `optin`.
     Internal,
 }
 
 impl Code {
-    /// Whether the same recipe may succeed later without a change.
+    /// Whether the same recipe may succeed later without changes.
     #[must_use]
     pub fn retryable(self) -> bool {
         matches!(
@@ -75,36 +75,37 @@ impl Code {
         )
     }
 
-    /// Whether a place outside the worker is away: the job waits for its return, and no attempt is spent.
+    /// Whether a service outside the worker is unavailable. The job then waits until the service returns, and the
+    /// failure does not count as an attempt.
     #[must_use]
     pub fn is_outage(self) -> bool {
         matches!(self, Self::SourceUnavailable | Self::StorageUnavailable)
     }
 
-    /// The code as it is written in JSON.
+    /// Returns the code's name as used in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// A reason to stop, told to a person.
+/// A code with an explanation for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
 pub struct Failure {
-    /// The closed code.
+    /// The code, from the closed list.
     pub code: Code,
-    /// What is wrong and what to do about it.
+    /// What is wrong and how to fix it.
     pub detail: String,
-    /// The stage in which it happened, where one had begun.
+    /// The stage in which it happened, if a stage had begun.
     pub stage: Option<Stage>,
-    /// When the place that refused asks to be asked again (`Retry-After`).
+    /// How long the service that rejected a request asks to wait before the next one (`Retry-After`).
     #[serde(skip)]
     pub retry_after: Option<Duration>,
 }
 
 impl Failure {
-    /// A failure outside any stage.
+    /// Creates a failure outside any stage.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             code,
@@ -114,7 +115,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, of a place that asks to be asked again after this time.
+    /// Sets how long the service asks to wait before the next request.
     #[must_use]
     pub fn again_after(self, pause: Option<Duration>) -> Self {
         Self {
@@ -123,7 +124,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, placed in a stage unless it already is in one.
+    /// Sets the stage, unless one is set already.
     #[must_use]
     pub fn in_stage(mut self, stage: Stage) -> Self {
         self.stage.get_or_insert(stage);
@@ -132,27 +133,27 @@ impl Failure {
 }
 
 impl From<candle_core::Error> for Failure {
-    /// Tensor arithmetic on checked shapes does not fail, unless the device has no memory left; where it does, the
-    /// fault is ours.
+    /// Maps an error of tensor arithmetic to a code. Shapes are checked beforehand, so the only expected error is that
+    /// the device runs out of memory. Any other error is a bug in `optin`.
     fn from(error: candle_core::Error) -> Self {
         let reason = reason(&error);
         match is_out_of_memory(&reason) {
             true => Self::new(
                 Code::LimitExceeded,
-                "the device has not enough memory for this model and these rows; take fewer (max_samples, \
-                 scoring_samples) or a device with more",
+                "not enough memory on the device for this model and these rows; use fewer rows (max_samples, \
+                 scoring_samples) or a device with more memory",
             ),
             false => Self::new(
                 Code::Internal,
                 format!(
-                    "tensor arithmetic failed ({reason}); this is a fault of optin, please report it"
+                    "tensor arithmetic failed ({reason}); this is a bug in optin, please report it"
                 ),
             ),
         }
     }
 }
 
-/// Whether a device's allocator gave up, in the words of CUDA's driver and libraries.
+/// Whether a device's allocation failed. The words are those of CUDA's driver and libraries.
 fn is_out_of_memory(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
     ["out of memory", "out_of_memory"]

@@ -1,7 +1,8 @@
-//! Every file that a run read, by size and digest: with them and the recipe its result can be had again.
+//! Size and digest of every file that a run reads. These files and the recipe are enough to reproduce the result.
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
@@ -11,32 +12,41 @@ use super::prepare::Prepared;
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::{layout, tokenizer};
 
-/// A file that was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A file that a run read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
-    /// What it was read as.
+    /// The purpose for which the file was read.
     pub role: Role,
-    /// Which it was.
+    /// Name, size and digest of the file.
     #[serde(flatten)]
     pub file: ReadFile,
 }
 
-/// What a file is read as.
+/// The purpose of an input file.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The model's configuration.
     Config,
-    /// A part of the model's tokenizer.
+    /// A file of the model's tokenizer.
     Tokenizer,
-    /// The model's weights, or the index of their shards.
+    /// A file of the model's weights, or the index of their shards.
     Weights,
-    /// Data for scoring and repair.
+    /// A data file for scoring and repair.
     Calibration,
-    /// Data for verification.
+    /// A data file for verification.
     Evaluation,
 }
 
@@ -46,10 +56,13 @@ impl Role {
     }
 }
 
-/// The small files of a model's folder. They are read a second time for it: the folder does not change under a run.
+/// Returns the files of a model's folder other than the weights: configuration, tokenizer and the index of the shards.
+///
+/// The files are read a second time to compute their digests. This is safe because the folder does not change
+/// during a run.
 ///
 /// # Errors
-/// When one of them cannot be read.
+/// Returns an error if one of the files cannot be read.
 pub(super) fn beside_the_weights(folder: &Path) -> Result<Vec<Input>, Failure> {
     let one = |role: Role, name: &str| -> Result<Input, Failure> {
         let path = folder.join(name);
@@ -63,7 +76,7 @@ pub(super) fn beside_the_weights(folder: &Path) -> Result<Vec<Input>, Failure> {
     let tokenizer = tokenizer::files_of(folder)
         .into_iter()
         .map(|name| one(Role::Tokenizer, name));
-    // The index counts where the weights are not in one file.
+    // A folder with a single weights file does not use the index, even if the index exists.
     let index = [layout::WEIGHTS, layout::INDEX]
         .into_iter()
         .find(|name| folder.join(name).is_file())
@@ -72,7 +85,7 @@ pub(super) fn beside_the_weights(folder: &Path) -> Result<Vec<Input>, Failure> {
     [config].into_iter().chain(tokenizer).chain(index).collect()
 }
 
-/// All of them.
+/// Returns all files that a run read.
 #[must_use]
 pub fn inputs(prepared: &Prepared) -> Vec<Input> {
     let data = |role: Role, files: &[ReadFile]| -> Vec<Input> {

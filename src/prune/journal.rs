@@ -1,8 +1,9 @@
-//! Finished stages, kept so that a killed job goes on from where it was.
+//! Cache of completed stages, so that a killed job resumes after its last completed stage.
 //!
-//! One document a stage, named by the stage and by a digest of everything that the stage read:
-//! weights, data rows, settings, seed. Another digest is another document, so a stale one can
-//! never be taken up by mistake. A document is kept [sealed](seal): one that was changed where it lies is none.
+//! Each stage stores one document. Its name holds the stage and a digest of everything that the stage
+//! read: weights, data rows, settings, seed. Other inputs give another name, so a stale document is
+//! never used by mistake. Documents are stored [sealed](seal): a document that was changed in storage
+//! counts as missing.
 
 use std::fs;
 use std::io::Write;
@@ -12,18 +13,18 @@ use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
 
-/// What a sealed document begins with, before the SHA-256 of the rest.
+/// First bytes of a sealed document. The SHA-256 of the content follows, then the content.
 const SEAL: &[u8] = b"optin journal 1\n";
 const DIGEST_BYTES: usize = 32;
 
-/// The document with the digest of its content in front.
+/// Prepends the digest of the content to a document.
 #[must_use]
 pub fn seal(document: &[u8]) -> Vec<u8> {
     let digest = Sha256::digest(document);
     [SEAL, digest.as_slice(), document].concat()
 }
 
-/// The document within a seal; `None` when the content is not what was sealed.
+/// Returns the content of a sealed document, or `None` if the content does not match its digest.
 #[must_use]
 pub fn unseal(mut sealed: Vec<u8>) -> Option<Vec<u8>> {
     let rest = sealed.strip_prefix(SEAL)?;
@@ -35,31 +36,31 @@ pub fn unseal(mut sealed: Vec<u8>) -> Option<Vec<u8>> {
     Some(sealed)
 }
 
-/// Where finished stages are kept.
+/// Storage for the documents of completed stages.
 pub trait Journal: Sync {
-    /// The document, if this stage was finished with these inputs before and nobody changed it since.
+    /// Returns the document if this stage was completed before with the same inputs and the document is unchanged.
     ///
     /// # Errors
-    /// When it is there but cannot be read.
+    /// Returns an error if the document exists but cannot be read.
     fn load(&self, name: &str, digest: &str) -> Result<Option<Vec<u8>>, Failure>;
 
-    /// Keeps a finished stage. Either the whole document is there afterwards or nothing.
+    /// Stores the document of a completed stage, either completely or not at all.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns an error if the document cannot be written.
     fn store(&self, name: &str, digest: &str, document: &[u8]) -> Result<(), Failure>;
 }
 
-/// A journal in a local folder; several processes may share it.
+/// A journal in a local folder. Several processes may share the folder.
 pub struct FolderJournal {
     folder: PathBuf,
 }
 
 impl FolderJournal {
-    /// Opens the folder, making it where it is missing.
+    /// Opens the folder and creates it if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// Returns an error if the folder cannot be created.
     pub fn open(folder: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(folder)?;
         Ok(Self {
@@ -72,7 +73,7 @@ impl FolderJournal {
     }
 }
 
-/// One name for a stage's name and a digest; the end tells that the document is sealed.
+/// Returns the file name for a stage and a digest. The suffix `.sealed` marks the format.
 #[must_use]
 pub fn document_name(name: &str, digest: &str) -> String {
     match name.split_once('.') {
@@ -92,7 +93,7 @@ impl Journal for FolderJournal {
 
     fn store(&self, name: &str, digest: &str, document: &[u8]) -> Result<(), Failure> {
         let path = self.path(name, digest);
-        // A rename is atomic: a reader, or a kill, sees the whole document or none.
+        // A rename is atomic: readers see the whole document or none, even after a kill.
         let draft = path.with_extension(format!("{}.draft", std::process::id()));
         let written = (|| {
             let mut file = fs::File::create(&draft)?;
@@ -101,14 +102,14 @@ impl Journal for FolderJournal {
             fs::rename(&draft, &path)
         })();
         if written.is_err() {
-            // The disk may be full: what is half written only makes that worse.
+            // If the disk is full, the partial file would only take more space.
             let _ = fs::remove_file(&draft);
         }
         Ok(written?)
     }
 }
 
-/// Keeps nothing: for tests that want every stage to run.
+/// A journal that stores nothing, so that every stage runs.
 pub struct NoJournal;
 
 impl Journal for NoJournal {

@@ -1,9 +1,9 @@
-//! Independent pieces of work on every core: one lane a core, each piece on one thread.
+//! Runs independent pieces of work in parallel, in one lane (worker thread) per core.
 //!
-//! Small tensor operations gain nothing from two threads each, and many of them run on one thread
-//! only; whole pieces side by side use every core for all of them. The answers come back in the
-//! order of the pieces, so the outcome does not depend on the number of lanes. What the lanes execute
-//! counts as the caller's.
+//! Small tensor operations gain nothing from a second thread, and many run on one thread anyway.
+//! Running whole pieces in parallel uses every core. The results are returned in the order of the
+//! pieces, so they do not depend on the number of lanes. The MACs of the lanes are counted for the
+//! calling thread.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::failure::{Code, Failure};
 use crate::model::nn::meter;
 
-/// How many pieces run at once.
+/// Returns the number of pieces that run at the same time.
 #[must_use]
 pub fn lanes() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs `work` for each of `0..count` and answers in that order. The first failure stops the lanes.
+/// Runs `work` for each index of `0..count` and returns the results in that order. The first failure stops the lanes.
 ///
 /// # Errors
-/// The first failure of a piece, or that a lane could not be started.
+/// Returns the first failure of a piece, or [`Code::Internal`] if a thread could not be started.
 pub fn run<T: Send>(
     count: usize,
     work: impl Fn(usize) -> Result<T, Failure> + Sync,
@@ -44,14 +44,11 @@ pub fn run<T: Send>(
             }
         }
     };
-    // A pool of one thread makes every nested parallel iterator run in this lane.
+    // With a pool of one thread, nested parallel iterators run in the lane itself.
     let pools =
         (0..lanes().min(count)).map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build());
     let pools: Vec<_> = pools.collect::<Result<_, _>>().map_err(|error| {
-        Failure::new(
-            Code::Internal,
-            format!("a thread could not be started: {error}"),
-        )
+        Failure::new(Code::Internal, format!("could not start a thread: {error}"))
     })?;
     let executed = AtomicU64::new(0);
     let metered = || {
@@ -73,11 +70,11 @@ pub fn run<T: Send>(
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     });
     Ok(all
-        .map(|answer| answer.expect("every lane ended without a failure"))
+        .map(|answer| answer.expect("without a failure, the lanes finish every piece"))
         .collect())
 }
 
-/// The lock, whatever became of the lane that held it.
+/// Locks the mutex, even if a lane panicked while it held the lock.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()

@@ -1,19 +1,19 @@
-//! Whether a run fits into memory, asked before anything is measured or scored; and what it took.
+//! Checks that a run fits into memory before anything is measured or scored, and reports the memory used.
 
 use super::failure::{Code, Failure};
 use crate::model::device::Device;
 
-/// Refuses a run that works with more bytes than this process may take.
+/// Checks that a run does not need more bytes than this process may allocate.
 ///
 /// # Errors
-/// [`Code::LimitExceeded`] with both figures.
+/// Returns [`Code::LimitExceeded`] with both figures if it needs more.
 pub fn check(wanted: u64, available: Option<u64>) -> Result<(), Failure> {
     match available {
         Some(available) if wanted > available => Err(Failure::new(
             Code::LimitExceeded,
             format!(
-                "the job takes up to {} MiB more memory, and {} MiB are available here; \
-                 use fewer calibration tokens (calibration.max_tokens is what the repair holds in memory) or a larger machine",
+                "the job needs up to {} MiB more memory, but only {} MiB are available; \
+                 use fewer calibration tokens (calibration.max_tokens: the repair keeps them all in memory) or a larger machine",
                 wanted >> 20,
                 available >> 20
             ),
@@ -22,7 +22,7 @@ pub fn check(wanted: u64, available: Option<u64>) -> Result<(), Failure> {
     }
 }
 
-/// Bytes that this process may still take on the device.
+/// Returns the bytes that this process may still allocate on the device, or `None` if unknown.
 #[must_use]
 pub fn available(device: &Device) -> Option<u64> {
     match device {
@@ -31,7 +31,7 @@ pub fn available(device: &Device) -> Option<u64> {
     }
 }
 
-/// What is free of a GPU's memory.
+/// Returns the free memory of a GPU in bytes.
 #[cfg(feature = "cuda")]
 fn of_gpu(device: &Device) -> Option<u64> {
     use candle_core::cuda_backend::cudarc::driver::result::mem_get_info;
@@ -50,15 +50,15 @@ fn of_gpu(_: &Device) -> Option<u64> {
     None
 }
 
-/// The most that this process ever had in memory, in bytes; `None` where the system does not tell.
+/// Returns the peak resident memory of this process in bytes, or `None` if the system does not report it.
 #[must_use]
 pub fn taken() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     kibibytes(&status, "VmHWM:")
 }
 
-/// What the machine has available, or what the process's control group leaves where that is less; `None`
-/// where neither tells.
+/// Returns the available memory in bytes: the smaller of what the machine has available and what the process's
+/// control group still allows. `None` if both are unknown.
 fn of_machine() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|text| kibibytes(&text, "MemAvailable:"));
@@ -80,7 +80,7 @@ fn of_machine() -> Option<u64> {
     }
 }
 
-/// A line `name 123 kB` of a file of `/proc`, in bytes.
+/// Parses a line `name 123 kB` of a file in `/proc` and returns its value in bytes.
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -1,7 +1,7 @@
-//! The method on one page.
+//! The pruning pipeline, from the sources to a verified checkpoint.
 //!
-//! [`run`] is the route: prepare, plan, score, search, compensate, cut, verify. Each stage is one
-//! folder or file; each hands the next one value.
+//! [`run`] executes the stages in order: prepare, plan, score, search, compensate, cut, verify. Each
+//! stage has its own folder or file and passes one value to the next stage.
 
 pub mod audit;
 pub mod compensate;
@@ -48,24 +48,24 @@ use watch::{Unwatched, Watch};
 
 use crate::model::device::Device;
 
-/// Where a run reads, computes and writes: the recipe's sources, resolved to local paths.
+/// The local paths and the device of a run: the recipe's sources, resolved to files and folders.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// A Hugging Face folder.
+    /// The model: a folder in Hugging Face format.
     pub model: PathBuf,
     /// The calibration file.
     pub calibration: PathBuf,
-    /// The evaluation file, where the recipe names one.
+    /// The evaluation file, if the recipe names one.
     pub evaluation: Option<PathBuf>,
-    /// The folder to write the cut checkpoint and its documents to; made where it is missing, and
-    /// there only when it is whole.
+    /// The output folder for the pruned checkpoint and its documents. It is created if it does not
+    /// exist, and it appears only when it is complete.
     pub out: PathBuf,
-    /// On what it computes.
+    /// The device that runs the computation.
     pub device: Device,
 }
 
 impl Places {
-    /// The same, computed on this device.
+    /// Returns the same paths with another device.
     #[must_use]
     pub fn on(self, device: &Device) -> Self {
         let device = device.clone();
@@ -73,10 +73,10 @@ impl Places {
     }
 }
 
-/// Prunes: from sources to a verified folder.
+/// Prunes a model: reads the sources and writes a verified folder.
 ///
 /// # Errors
-/// A [`Failure`] placed in the stage where it happened.
+/// Returns a [`Failure`] that names the stage in which it happened.
 pub fn run(
     places: &Places,
     recipe: &Recipe,
@@ -126,7 +126,7 @@ pub fn run(
     Ok(report)
 }
 
-/// The best choice at every target, from the scores of the whole model.
+/// Returns the best choice of units at every target, from the scores of the unpruned model.
 fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Frontier {
     frontier::frontier(
         prepared.model.groups(),
@@ -137,10 +137,10 @@ fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Frontier {
     )
 }
 
-/// Plans and stops there.
+/// Prepares and plans a job without running it.
 ///
 /// # Errors
-/// A [`Failure`] placed in the stage where it happened.
+/// Returns a [`Failure`] that names the stage in which it happened.
 pub fn estimate(places: &Places, recipe: &Recipe) -> Result<Plan, Failure> {
     let prepared =
         Prepared::read(places, recipe).map_err(|failure| failure.in_stage(Stage::Preparing))?;

@@ -1,4 +1,4 @@
-//! What a run leaves: the folder with the cut checkpoint and its documents.
+//! The result of a run: the folder with the pruned checkpoint and its documents.
 
 use super::Places;
 use super::audit::AuditReport;
@@ -29,7 +29,7 @@ use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::{PrunableModel, registry};
 
-/// The cut model, as it was written and read back.
+/// The pruned model, written to a draft of the output folder and read back.
 pub struct Cut {
     draft: Draft,
     export: Export,
@@ -38,10 +38,10 @@ pub struct Cut {
     bytes: u64,
 }
 
-/// Cuts, writes what makes the folder a checkpoint, and reads it back.
+/// Prunes the tensors, writes the files of the checkpoint, and reads the checkpoint back.
 ///
 /// # Errors
-/// When the folder cannot be written, or is not read back as a model.
+/// Returns an error if the folder cannot be written or the written checkpoint cannot be opened as a model.
 pub fn cut(
     places: &Places,
     prepared: &Prepared,
@@ -77,10 +77,10 @@ pub fn cut(
     })
 }
 
-/// Measures the cut model.
+/// Measures the pruned model.
 ///
 /// # Errors
-/// When it does not agree with the masked one, when asked to stop, or when a graph fails.
+/// Returns an error if the pruned model does not agree with the masked one, if the job must stop, or if a graph fails.
 pub fn verify(
     prepared: &Prepared,
     masks: &Masks,
@@ -92,11 +92,11 @@ pub fn verify(
     verify::verify(prepared, cut.model.as_ref(), masks, &student, watch)
 }
 
-/// Gathers the report.
+/// Builds the report.
 #[must_use]
 #[expect(
     clippy::too_many_arguments,
-    reason = "the report is where every stage's outcome meets"
+    reason = "the report combines the results of all stages"
 )]
 pub fn report(
     prepared: &Prepared,
@@ -157,26 +157,26 @@ pub fn report(
     }
 }
 
-/// What the sources gave reason to say, and what of their configuration the result lacks.
+/// Returns the notes about the sources and about configuration keys that the result does not contain.
 fn notes(prepared: &Prepared, export: &Export) -> Vec<String> {
     let mut notes = prepared.notes.clone();
     if !export.left_out.is_empty() {
         notes.push(format!(
-            "config.json has keys that the result lacks, for they have no effect on this model or are not understood: {}.",
+            "Keys of config.json that are left out of the result, because they have no effect on this model or are unknown: {}.",
             export.left_out.join(", ")
         ));
     }
     notes
 }
 
-/// What the evaluation gives reason to say.
+/// Returns the notes about the evaluation.
 fn remarks(evaluation: Option<&EvaluationReport>) -> Vec<String> {
     let Some(evaluation) = evaluation else {
         return Vec::new();
     };
     let unlabelled = (evaluation.unlabelled_rows > 0).then(|| {
         format!(
-            "Rows of the evaluation that have no label were left out: {}.",
+            "Evaluation rows that were left out because they have no label: {}.",
             evaluation.unlabelled_rows
         )
     });
@@ -188,10 +188,10 @@ fn remarks(evaluation: Option<&EvaluationReport>) -> Vec<String> {
         .collect()
 }
 
-/// Adds the documents and puts the folder in its place.
+/// Writes the documents and moves the draft to the output folder.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Returns an error if a document cannot be written or the draft cannot be moved.
 pub fn close(
     prepared: &Prepared,
     masks: &Masks,

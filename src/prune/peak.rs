@@ -1,29 +1,30 @@
-//! The most memory that a run takes at once, counted before it begins.
+//! Estimate of a run's peak memory, made before the run begins.
 //!
-//! Counted in f32 numbers, and rather too many than too few; what allocators and libraries add is not known
-//! here.
+//! Sizes are counted in f32 numbers and rounded up rather than down. The overhead of allocators and
+//! libraries is unknown here and not included.
 
 use super::lanes::lanes;
 use super::prepare::Prepared;
 use super::recipe::{Metric, Recipe, TokenWeights};
-use super::score::exact::MOST_VARIANTS;
+use super::score::exact::MAX_VARIANTS;
 use super::score::{self, STACKED_TOKENS, sketch};
 use super::{compensate, timing, verify};
 
+/// Bytes of an f32.
 const F32: usize = 4;
 
-/// Numbers that f64 takes, in f32.
+/// Size of an f64, in f32 numbers.
 const F64: usize = 2;
 
-/// All of it: what the model takes once it is read, and what is worked with.
+/// Returns the peak in bytes: the model's weights, and the working memory.
 #[must_use]
 pub fn bytes(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let weights = F32 as u64 * prepared.weights.parameters();
     prepared.weights.total_bytes() + weights + working(prepared, recipe)
 }
 
-/// Besides the model's weights, as stored and as f32: the largest of what the latency table, scoring, repair
-/// and verifying hold.
+/// Returns the peak of the working memory in bytes, beyond the model's weights as stored and as f32. It is the
+/// largest of the peaks of the latency table, scoring, repair and verification.
 #[must_use]
 pub fn working(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let sizes = Sizes::of(prepared, recipe);
@@ -34,20 +35,20 @@ pub fn working(prepared: &Prepared, recipe: &Recipe) -> u64 {
     (F32 * numbers) as u64
 }
 
-/// What the counts are made of.
+/// The sizes from which the estimates are computed.
 struct Sizes {
-    /// The weights as they are stored.
+    /// The weights as stored, in f32 numbers.
     stored: usize,
     /// The weights as f32.
     weights: usize,
-    /// Those of the projections that consume units.
+    /// The weights of the projections that consume units.
     projections: usize,
     blocks: usize,
-    /// Width of what goes from block to block.
+    /// Width of the hidden state between blocks.
     hidden: usize,
     /// Columns of the widest group of units.
     units: usize,
-    /// What a way back remembers of a token, all blocks together.
+    /// Numbers that a backward pass keeps for each token, over all blocks.
     remembered: usize,
     rows: usize,
     tokens: usize,
@@ -75,8 +76,8 @@ impl Sizes {
             blocks: groups.len(),
             hidden,
             units: columns().max().unwrap_or(0),
-            // Activations and slopes, or query, key, value and context; the norms' inputs, outputs and
-            // residuals.
+            // Either activations and their derivatives, or query, key, value and context; plus the norms'
+            // inputs, outputs and residuals.
             remembered: columns().map(|columns| 4 * columns + 4 * hidden).sum(),
             rows: calibration.rows,
             tokens: calibration.tokens,
@@ -86,20 +87,20 @@ impl Sizes {
         }
     }
 
-    /// A block in flight over so many tokens.
+    /// Returns the size of a block's activations for this number of tokens.
     fn block(&self, tokens: usize) -> usize {
         tokens.max(self.longest) * (3 * self.units + 6 * self.hidden)
     }
 
-    /// A trace, and a stack of probes on its way back.
-    fn way_back(&self) -> usize {
+    /// Returns the size of a recorded forward pass and of a stack of probes in its backward pass.
+    fn backward(&self) -> usize {
         sketch::TRACED_TOKENS.max(self.longest) * self.remembered
             + self.block(STACKED_TOKENS)
             + STACKED_TOKENS * 2 * self.units
     }
 }
 
-/// One narrowed model at a time, as tensors, as a file and as f32, and a batch in flight.
+/// Peak of the latency table: one pruned model as tensors, as a file and as f32, and the activations of one batch.
 fn latency_table(recipe: &Recipe, sizes: &Sizes) -> usize {
     match recipe.target.metric {
         Metric::LatencyMs => {
@@ -109,21 +110,22 @@ fn latency_table(recipe: &Recipe, sizes: &Sizes) -> usize {
     }
 }
 
+/// Peak of scoring.
 fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let features = sizes.blocks / 2 + 1;
-    // Inputs of all blocks and features; then, in each lane, a stack in flight and its sampled rows.
+    // Inputs and features of all blocks. Each lane also holds a stack of variants and their sampled rows.
     let teacher = sizes.scoring_tokens * sizes.hidden * (sizes.blocks + features + 2);
     let exact = sizes.block(STACKED_TOKENS)
-        + MOST_VARIANTS * sizes.gram_tokens * sizes.hidden * (features + 2);
+        + MAX_VARIANTS * sizes.gram_tokens * sizes.hidden * (features + 2);
     let sketches = score::sketched(prepared.model.as_ref(), recipe).contains(&true);
     let (lane, probes) = match sketches {
         true => (
-            exact.max(sizes.way_back()),
-            features * sketch::ROUND * 2 * sketch::MOST_TERMS * sizes.hidden,
+            exact.max(sizes.backward()),
+            features * sketch::ROUND * 2 * sketch::MAX_TERMS * sizes.hidden,
         ),
         false => (exact, 0),
     };
-    // Between rounds what is left is a model of its own.
+    // With more than one round, the pruned model of the previous round is in memory as well.
     let cut = match recipe.method.rounds {
         1 => 0,
         _ => sizes.stored + sizes.weights + sizes.projections,
@@ -131,16 +133,16 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     cut + teacher + probes + lanes() * lane
 }
 
-/// What both models make of all rows, and what the student makes of them next; one block's problems; its
-/// moments, and the system and its factor.
+/// Peak of the repair: the hidden states of all rows in both models and the student's next ones; the problems of
+/// one block; its moments, and the linear system and its factor.
 fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let weighs = prepared.model.differentiable().is_some()
         && recipe.method.token_weights == TokenWeights::Sensitivity;
     let (weights, weighing) = match weighs {
-        true => (sizes.tokens * sizes.blocks, lanes() * sizes.way_back()),
+        true => (sizes.tokens * sizes.blocks, lanes() * sizes.backward()),
         false => (0, 0),
     };
-    // The student's projections, and those that are repaired.
+    // Two copies of the projections: the student's and the repaired ones.
     let rows = 3 * sizes.tokens * sizes.hidden + weights + 2 * sizes.projections;
     let judges = compensate::judged(sizes.rows, sizes.tokens) * (sizes.units + sizes.hidden);
     let posed = judges + compensate::AT_ONCE * lanes() * sizes.block(compensate::BATCH_TOKENS);
@@ -148,8 +150,8 @@ fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     rows + weighing.max(posed + system)
 }
 
-/// The cut model as stored and as f32, the projections of the masked one and of the repair, and both models
-/// on a batch each lane.
+/// Peak of verification: the pruned model as stored and as f32, the projections of the masked model and of the
+/// repair, and in each lane the activations of both models for one batch.
 fn verifying(sizes: &Sizes) -> usize {
     let models = sizes.stored + sizes.weights + 2 * sizes.projections;
     models + lanes() * 2 * sizes.block(verify::run::BATCH_TOKENS)

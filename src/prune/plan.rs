@@ -1,4 +1,4 @@
-//! What a job will do and cost, before anything is scored (`plan.json`; the answer to an estimate).
+//! The plan of a job: what it will do and cost, computed before scoring (`plan.json`, and the response to an estimate).
 
 use std::time::Instant;
 
@@ -20,30 +20,30 @@ use crate::model::mask::Masks;
 pub struct Plan {
     /// Architecture as the registry names it.
     pub architecture: String,
-    /// The model as it is.
+    /// Size of the unpruned model.
     pub size: Size,
-    /// What the target limits.
+    /// The metric that the target limits.
     pub metric: Metric,
-    /// What the model costs in that metric: MACs, parameters, or nanoseconds.
+    /// Cost of the unpruned model in that metric: MACs, parameters, or nanoseconds.
     pub whole_cost: u64,
-    /// What the cut model may cost.
+    /// Maximum cost of the pruned model.
     pub target_cost: u64,
-    /// The same when every unit is gone that may go: no target below this can be met.
+    /// Cost of the smallest model that the constraints allow. No target below this cost can be met.
     pub reachable_cost: u64,
-    /// The groups of units and what each unit costs.
+    /// The groups of units and the cost of one unit of each.
     pub groups: Vec<GroupPlan>,
-    /// What of the calibration file will be used.
+    /// What will be used of the calibration file.
     pub calibration: CalibrationUse,
-    /// MACs that scoring will execute, an audit not counted.
+    /// MACs that scoring will execute, without the audit.
     pub scoring_macs: u64,
-    /// Scoring time in milliseconds, extrapolated from one timed forward on this machine.
+    /// Scoring time in milliseconds, extrapolated from one timed forward pass on this machine.
     pub scoring_ms: u64,
-    /// Most memory that weights and activations will take at once, in bytes.
+    /// Estimated peak memory of weights and activations, in bytes.
     pub peak_bytes: u64,
 }
 
 impl Plan {
-    /// The smallest share of the model that can be reached, in percent of the target's metric.
+    /// Returns the smallest fraction of the model's cost that can be reached, in percent.
     #[must_use]
     pub fn reachable_percent(&self) -> f64 {
         100.0 * self.reachable_cost as f64 / self.whole_cost.max(1) as f64
@@ -55,18 +55,19 @@ impl Plan {
 pub struct GroupPlan {
     /// The group's name in the graph.
     pub group: String,
-    /// `head`, `neuron`, ...
+    /// Kind of the units: `head` or `neuron`.
     pub kind: String,
-    /// How many units.
+    /// Number of units.
     pub width: usize,
-    /// MACs that one unit costs at the calibration set's mean length.
+    /// MACs of one unit at the calibration set's mean length.
     pub macs_per_unit: u64,
 }
 
-/// Draws up the plan, and checks that the target can be reached.
+/// Creates the plan and checks that the target can be reached.
 ///
 /// # Errors
-/// [`TargetUnreachable`](super::failure::Code::TargetUnreachable), or a fault of ours.
+/// Returns [`TargetUnreachable`](super::failure::Code::TargetUnreachable) if the target cannot be reached, and
+/// [`Internal`](super::failure::Code::Internal) if the timed forward pass fails.
 pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Plan, Failure> {
     let groups = prepared.model.groups();
     let calibration = prepared.calibration_use(recipe);
@@ -105,8 +106,10 @@ fn size(prepared: &Prepared, cost: &Cost) -> Size {
     }
 }
 
-/// Each exact unit of a block runs every later block once, over all scoring rows; sketched units share one
-/// way back a probe, which costs as much as a forward, and one more forward a round.
+/// Returns the MACs of scoring.
+///
+/// Each unit that is scored exactly runs every later block once over all scoring rows. Sketched units share
+/// one backward pass per probe, which costs as much as a forward pass, and one more forward pass per round of probes.
 fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let rows = prepared.scoring_rows(recipe);
     let length = prepared.tokens(&rows) as f64 / rows.len().max(1) as f64;
@@ -127,13 +130,13 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
         let probes = sketch::Stop::default().most;
         total += after * (probes + probes / sketch::ROUND) as u64;
     }
-    // Each round but the first scores what the one before has left.
+    // Each selection round after the first scores the model that the previous round kept.
     let rounds = recipe.method.rounds;
     let left = (0..rounds).map(|round| recipe.target.keep.powf(round as f64 / rounds as f64));
     (total as f64 * rows.len() as f64 * left.sum::<f64>()) as u64
 }
 
-/// From one timed forward of the scoring rows, in as many lanes as scoring will have.
+/// Returns the milliseconds per MAC of one timed forward pass of the scoring rows, run in as many lanes as scoring.
 fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     let rows = prepared.scoring_rows(recipe);
     let batches = prepared.calibration.batches_of(&rows, STACKED_TOKENS)?;

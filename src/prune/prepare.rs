@@ -1,4 +1,4 @@
-//! From places to everything in memory that a run reads: weights, graph, examples.
+//! Reads everything that a run needs into memory: weights, graph, tokenizer and examples.
 
 use std::sync::Arc;
 
@@ -21,27 +21,27 @@ use crate::model::batch::Reads;
 use crate::model::device::Device;
 use crate::model::registry::{self, Opened};
 
-/// What a run reads, checked and in memory.
+/// The sources of a run, checked and in memory.
 pub struct Prepared {
-    /// The model's files but for its weights.
+    /// The model's files other than its weights.
     pub beside_the_weights: Vec<Input>,
     /// The weights as they are stored.
     pub weights: Weights,
-    /// Where the graph lives.
+    /// The device that holds the graph.
     pub device: Device,
-    /// Digest of `config.json`'s content.
+    /// Digest of the content of `config.json`.
     pub config_digest: String,
     /// The architecture's name in the registry.
     pub architecture: &'static str,
-    /// The graph.
+    /// The model's graph.
     pub model: Box<dyn PrunableModel>,
     /// The model's tokenizer.
     pub tokenizer: Arc<Tokenizer>,
-    /// What a user should know of how the sources were read: sentences.
+    /// Notes for the user about how the sources were read, as sentences.
     pub notes: Vec<String>,
-    /// Unlabelled examples, in drawn order.
+    /// Unlabeled examples, in the order in which they were sampled.
     pub calibration: Dataset,
-    /// Labelled examples, where the recipe names some.
+    /// Labeled examples, if the recipe names an evaluation file.
     pub evaluation: Option<Dataset>,
 }
 
@@ -49,7 +49,7 @@ impl Prepared {
     /// Reads and checks every source.
     ///
     /// # Errors
-    /// The first source that is missing, malformed or does not fit the others.
+    /// Returns the failure of the first source that is missing, malformed or does not match the others.
     pub fn read(places: &Places, recipe: &Recipe) -> Result<Self, Failure> {
         let limits = Limits::default();
         let config = Config::open(&places.model, &limits)?;
@@ -65,7 +65,7 @@ impl Prepared {
         if model.groups().iter().all(|group| group.width == 0) {
             return Err(Failure::new(
                 Code::TargetUnreachable,
-                "the model has no unit left to prune",
+                "the model has no units left to prune",
             ));
         }
         let reads = model.reads();
@@ -99,9 +99,9 @@ impl Prepared {
             embeddable(data, reads, &tokenizer)?;
         }
         let mut notes = tokenizer.notes().to_vec();
-        notes.extend(read_otherwise(&calibration, evaluation.as_ref()));
-        notes.extend(left_behind(&unused));
-        notes.extend(stored_narrow(&weights));
+        notes.extend(tokenized_differently(&calibration, evaluation.as_ref()));
+        notes.extend(unused_tensors(&unused));
+        notes.extend(stored_in_other_type(&weights));
         Ok(Self {
             beside_the_weights,
             weights,
@@ -116,7 +116,7 @@ impl Prepared {
         })
     }
 
-    /// Examples that scoring looks at: the first of the draw.
+    /// Returns the calibration rows that scoring reads: the first ones of the sample.
     #[must_use]
     pub fn scoring_rows(&self, recipe: &Recipe) -> Vec<usize> {
         (0..recipe
@@ -126,14 +126,14 @@ impl Prepared {
             .collect()
     }
 
-    /// Tokens of these calibration rows.
+    /// Returns the number of tokens of these calibration rows.
     #[must_use]
     pub fn tokens(&self, rows: &[usize]) -> usize {
         let examples = rows.iter().map(|&row| &self.calibration.examples[row]);
         examples.map(|example| example.ids.len()).sum()
     }
 
-    /// The calibration as it is used.
+    /// Returns what the run uses of the calibration file.
     #[must_use]
     pub fn calibration_use(&self, recipe: &Recipe) -> CalibrationUse {
         let scoring = self.scoring_rows(recipe);
@@ -147,7 +147,7 @@ impl Prepared {
     }
 }
 
-/// Checks that the model's tables of embeddings have a row for every token and segment of the data.
+/// Checks that the model has an embedding for every token and segment of the data.
 fn embeddable(data: &Dataset, reads: Reads, tokenizer: &Tokenizer) -> Result<(), Failure> {
     let largest = |of: fn(&Example) -> &[u32]| {
         let values = data.examples.iter().flat_map(of);
@@ -161,7 +161,7 @@ fn embeddable(data: &Dataset, reads: Reads, tokenizer: &Tokenizer) -> Result<(),
         return Err(Failure::new(
             Code::InvalidTokenizer,
             format!(
-                "the tokenizer knows {} tokens, but the model has embeddings for {}: a row of the data holds token {id}; \
+                "the tokenizer has {} tokens, but the model has embeddings for {}, and the data contains token {id}; \
                  use the tokenizer that the model was trained with, or save the model after resize_token_embeddings(..)",
                 tokenizer.vocabulary(),
                 reads.vocabulary
@@ -172,7 +172,7 @@ fn embeddable(data: &Dataset, reads: Reads, tokenizer: &Tokenizer) -> Result<(),
         return Err(Failure::new(
             Code::InvalidTokenizer,
             format!(
-                "the tokenizer gives segment {segment} to the second text of a pair, but the model has embeddings for {} segments \
+                "the tokenizer assigns segment {segment} to the second text of a pair, but the model has embeddings for {} segments \
                  (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",
                 reads.segments
             ),
@@ -181,8 +181,8 @@ fn embeddable(data: &Dataset, reads: Reads, tokenizer: &Tokenizer) -> Result<(),
     Ok(())
 }
 
-/// That transformers 4 would read some of the rows in another way.
-fn read_otherwise(calibration: &Dataset, evaluation: Option<&Dataset>) -> Option<String> {
+/// Returns a note if transformers 4 tokenizes some of the rows differently.
+fn tokenized_differently(calibration: &Dataset, evaluation: Option<&Dataset>) -> Option<String> {
     let data = [Some(calibration), evaluation].into_iter().flatten();
     let (mut otherwise, mut rows) = (0, 0);
     for data in data {
@@ -191,14 +191,14 @@ fn read_otherwise(calibration: &Dataset, evaluation: Option<&Dataset>) -> Option
     }
     (otherwise > 0).then(|| {
         format!(
-            "transformers 4 reads {otherwise} of the {rows} rows in another way with the original's tokenizer files; \
-             figures are those of transformers 5. Both read the result alike."
+            "transformers 4 tokenizes {otherwise} of the {rows} rows differently with the original's tokenizer files; \
+             the figures are those of transformers 5. Both versions tokenize the same way with the files of the result."
         )
     })
 }
 
-/// Tensors that the model does not read, a few of them by name.
-fn left_behind(unused: &[String]) -> Option<String> {
+/// Returns a note if the model does not use some tensors of the checkpoint. It names a few of them.
+fn unused_tensors(unused: &[String]) -> Option<String> {
     const NAMED: usize = 5;
     let named = unused
         .iter()
@@ -210,25 +210,26 @@ fn left_behind(unused: &[String]) -> Option<String> {
     match (unused.len(), more) {
         (0, _) => None,
         (_, 0) => Some(format!(
-            "The checkpoint holds tensors that the model does not read, which the result lacks: {named}."
+            "The checkpoint contains tensors that the model does not use. The result does not contain them: {named}."
         )),
         _ => Some(format!(
-            "The checkpoint holds tensors that the model does not read, which the result lacks: {named} and {more} more."
+            "The checkpoint contains tensors that the model does not use. The result does not contain them: \
+             {named} and {more} more."
         )),
     }
 }
 
-/// That another library may compute in the stored type.
-fn stored_narrow(weights: &Weights) -> Option<String> {
+/// Returns a note if the weights are not stored as float32, because other libraries may compute in the stored type.
+fn stored_in_other_type(weights: &Weights) -> Option<String> {
     let mut types = weights.entries().map(|entry| entry.dtype);
     let dtype = types.find(|dtype| *dtype != Dtype::F32)?;
     Some(format!(
-        "Weights are stored as {dtype:?}, and figures are those of float32. transformers 5 computes in the stored type unless it is \
-         given dtype=torch.float32."
+        "The weights are stored as {dtype:?}, but the figures were measured in float32. transformers 5 computes in the \
+         stored type unless you pass dtype=torch.float32."
     ))
 }
 
-/// Of all that a configuration says, hex.
+/// Returns the digest of a whole configuration in hexadecimal.
 #[must_use]
 pub fn config_digest(config: &Config) -> String {
     Digest::new("config")

@@ -1,10 +1,11 @@
-//! What to do, in a form that can only be valid.
+//! A validated pruning recipe.
 //!
-//! In: the fields of a request or of a command line, as text and numbers. Out: a [`Recipe`], which
-//! every later stage trusts without a second check. It knows ranges and defaults; it never knows
-//! where a URI leads nor who asked.
+//! Input: the fields of a request or a command line, as text and numbers. Output: a [`Recipe`], which
+//! later stages do not check again. This module defines ranges and defaults. It does not resolve URIs
+//! and does not depend on the caller.
 //! Source: the method's parameters are those of the paper, section 4 and appendix A.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
@@ -14,27 +15,27 @@ pub use crate::data::format as data_format;
 pub use crate::data::label::LabelReading;
 pub use crate::data::mapping::Mapping;
 
-/// Everything that decides the outcome of a job: two equal recipes over equal bytes give equal
-/// results on one kind of machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Everything that determines the result of a job. Equal recipes over equal bytes give equal results on
+/// the same kind of machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipe {
     /// The checkpoint to prune.
     pub model: Source,
-    /// Unlabelled examples that scoring and repair look at.
+    /// Unlabeled examples, read by scoring and repair.
     pub calibration: Calibration,
-    /// Labelled examples that only verification looks at.
+    /// Labeled examples, read only by verification.
     pub evaluation: Option<Evaluation>,
-    /// How much to keep.
+    /// Fraction of the cost to keep.
     pub target: Target,
-    /// What the choice must respect besides its target.
+    /// Limits on the selection besides the target.
     #[serde(default)]
     pub constraints: Constraints,
-    /// How to choose and how to repair.
+    /// Settings of scoring, selection and repair.
     pub method: Method,
 }
 
 impl Recipe {
-    /// Everything that the recipe reads: the model, then the data.
+    /// Returns every source of the recipe: the model, then the data.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
         let evaluation = self.evaluation.iter();
         [&self.model, &self.calibration.source]
@@ -43,18 +44,18 @@ impl Recipe {
     }
 }
 
-/// Where a folder or a file is to be had.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Location of a folder or file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
-    /// `file:///absolute/path`; resolved by whoever runs the recipe.
+    /// A URI such as `file:///absolute/path`. The program that runs the recipe resolves it.
     pub uri: String,
-    /// Which content is meant, where the URI alone does not say so: what whoever accepted the recipe found there.
+    /// Version of the content, if the URI alone does not identify it. It is determined when the recipe is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
 impl Source {
-    /// Whatever is at this URI when it is read.
+    /// Creates a source without a version: the content at this URI when it is read.
     pub fn new(uri: impl Into<String>) -> Self {
         Self {
             uri: uri.into(),
@@ -63,29 +64,29 @@ impl Source {
     }
 }
 
-/// The examples that scoring and repair look at. Their labels are never read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The examples that scoring and repair read. Their labels are never read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Calibration {
     /// A data file, or a folder of shards.
     #[serde(flatten)]
     pub source: Source,
     /// Which columns to read.
     pub mapping: Mapping,
-    /// At most so many rows are drawn (1 to 100,000).
+    /// Maximum number of rows to sample (1 to 100,000).
     pub max_samples: usize,
-    /// Drawing ends with the row that brings their tokens to so many (1 to 100,000,000).
+    /// Sampling stops after the row with which the number of tokens reaches this value (1 to 100,000,000).
     #[serde(default = "Calibration::default_max_tokens")]
     pub max_tokens: usize,
-    /// Seeds the draw of rows and of token rows.
+    /// Seed for the samples of rows and of token rows.
     pub seed: u64,
 }
 
 impl Calibration {
-    /// Rows that are drawn unless someone says otherwise; short texts need many.
+    /// Default of `max_samples`. Short texts need many rows.
     pub const DEFAULT_MAX_SAMPLES: usize = 8_192;
 
-    /// Tokens that end the draw unless someone says otherwise: the repair has as many unknowns in each of its
-    /// rows as a layer has neurons, and is to have many times as many tokens to find them by.
+    /// Default of `max_tokens`. For each output, the repair fits as many unknowns as a layer has neurons. It
+    /// needs many times as many tokens as unknowns.
     pub const DEFAULT_MAX_TOKENS: usize = 1 << 17;
 
     fn default_max_tokens() -> usize {
@@ -93,53 +94,62 @@ impl Calibration {
     }
 }
 
-/// The labelled examples that verification measures the model on, before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The labeled examples on which verification measures the model before and after pruning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evaluation {
     /// A data file, or a folder of shards.
     #[serde(flatten)]
     pub source: Source,
     /// Which columns to read.
     pub mapping: Mapping,
-    /// At most so many rows are used, from the top; `None` uses all.
+    /// Maximum number of rows to use, from the top of the file. `None` uses all rows.
     pub max_samples: Option<usize>,
 }
 
-/// How much of the model is KEPT.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// How much of the model to KEEP.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
-    /// What the fraction is a fraction of.
+    /// The quantity to which the fraction applies.
     pub metric: Metric,
-    /// The share to keep, strictly between 0 and 1.
+    /// The fraction to keep, strictly between 0 and 1.
     pub keep: f64,
-    /// How far below `keep` the outcome may end, as a share of the target itself.
+    /// How far the result may be below `keep`, as a fraction of `keep`.
     pub tolerance: f64,
 }
 
 /// The quantity that a target limits.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Floating-point operations of one forward at the calibration set's mean length.
+    /// Floating-point operations of one forward pass at the calibration set's mean length.
     Flops,
-    /// Weights, those of the embeddings among them.
+    /// Number of weights, including those of the embeddings.
     Params,
-    /// Time of one forward of eight rows of the calibration set's mean length, as measured on the machine that
-    /// runs the job: two runs may choose differently.
+    /// Time of one forward pass of eight rows of the calibration set's mean length, measured on the machine that
+    /// runs the job. Two runs may select different units.
     LatencyMs,
 }
 
 impl Metric {
-    /// The metric as it is written in JSON.
+    /// Returns the metric's name as used in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// What there is so much of.
+    /// Returns a noun for messages.
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
@@ -150,36 +160,36 @@ impl Metric {
     }
 }
 
-/// How units are scored and how the cut model is repaired.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Settings of scoring, selection and repair.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Method {
-    /// What a unit's removal is judged by.
+    /// The criterion by which units are ranked.
     pub importance: Importance,
     /// How the importance is computed.
     pub estimator: Estimator,
     /// How the terms of the trajectory are combined.
     pub trajectory: Trajectory,
-    /// What is done to the kept weights.
+    /// How the kept weights are repaired.
     pub compensation: Compensation,
     /// Which tokens the repair fits most closely.
     pub token_weights: TokenWeights,
-    /// Whether sketched scores are held against exact ones on a sample, and the report says what came of it.
+    /// Whether sketched scores are compared with exact ones on a sample. The report contains the result.
     pub audit: bool,
-    /// Rows of the calibration draw that scoring looks at (1 to 4,096).
+    /// Rows of the calibration sample that scoring reads (1 to 4,096).
     pub scoring_samples: usize,
     /// Token rows in the Gram matrices (`K`; 2 to 8,192).
     pub gram_tokens: usize,
-    /// Weight of the logits' term (`lambda`; 0 and up) once both terms have mean 1.
+    /// Weight of the logits term (`lambda`; 0 or more) after both terms are scaled to mean 1.
     pub logit_weight: f64,
-    /// In how many steps units are taken out (1 to 8): what is left of the model is repaired and scored again
-    /// after each but the last.
+    /// Number of rounds in which units are removed (1 to 8). After each round except the last, the remaining
+    /// model is repaired and scored again.
     pub rounds: usize,
     /// Exponent of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
     pub local_weight: f64,
-    /// Softens both distributions in the logits' term (`T`; above 0).
+    /// Temperature that softens both distributions in the logits term (`T`; 0.001 to 1,000).
     pub temperature: f64,
-    /// Ridge toward the original weights, as a share of the Gram matrix's mean diagonal.
+    /// Ridge toward the original weights, as a fraction of the Gram matrix's mean diagonal.
     pub ridge: f64,
 }
 
@@ -203,40 +213,58 @@ impl Default for Method {
     }
 }
 
-/// What a unit's removal is judged by.
+/// The criterion by which units are ranked.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
-    /// The trajectory (manifold distillation of later features plus the logits' divergence), weighed as
-    /// the method says, with the local term where it has a weight.
+    /// The trajectory: manifold distillation of the later features plus the divergence of the logits, weighted by
+    /// the settings of the method, and the local term if its weight is not 0.
     Optin,
-    /// The paper's formula: the manifold terms summed over the later features, plus a tenth of the
-    /// logits' divergence. The weights and the trajectory of the method are not looked at.
+    /// The paper's formula: the sum of the manifold terms of the later features, plus a tenth of the
+    /// divergence of the logits. `trajectory`, `logit_weight` and `local_weight` are ignored.
     Paper,
-    /// The logits' divergence alone, which is the Fisher information of the masks on unlabelled rows,
-    /// and the local term (as K-prune does it, Park et al. 2024).
+    /// The divergence of the logits alone, which is the Fisher information of the masks on unlabeled rows,
+    /// and the local term (as in K-prune, Park et al. 2024).
     Fisher,
 }
 
-/// How an importance is computed.
+/// How the importance of units is computed.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Estimator {
-    /// Each unit is masked in turn and the rest of the model runs again.
+    /// Each unit is masked in turn, and the rest of the model runs again.
     Exact,
-    /// Heads as in `exact`; all other units by random probes, all at once. An architecture without a
-    /// way back falls back to `exact`, and the report says so.
+    /// Heads as in `exact`. All other units are estimated together from random probes. An architecture
+    /// without a backward pass uses `exact` instead, and the report says so.
     Sketch,
 }
 
 impl Estimator {
-    /// The estimator as it is written in JSON.
+    /// Returns the estimator's name as used in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -245,63 +273,90 @@ impl Estimator {
 
 /// How the manifold terms of the later features are combined.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Trajectory {
-    /// Their sum, as in the paper: what is early counts for more.
+    /// Their sum, as in the paper. Units of early layers get higher scores, because more features follow them.
     Sum,
-    /// Their mean: early and late layers are judged on one scale.
+    /// Their mean. Early and late layers are scored on the same scale.
     Mean,
 }
 
-/// What is done to the kept weights after the cut.
+/// How the kept weights are repaired after pruning.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
-    /// Each projection that lost inputs is solved again, bottom-up.
+    /// Each projection that lost inputs is fitted again by least squares, from the first block to the last.
     LeastSquares,
-    /// Only the biases are.
+    /// Only the biases of these projections are fitted again.
     Bias,
-    /// Nothing.
+    /// The weights are not repaired.
     None,
 }
 
-/// Which tokens a repair fits most closely.
+/// Which tokens the repair fits most closely.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum TokenWeights {
-    /// Those that the logits depend on. An architecture without a way back counts all alike.
+    /// The tokens that the logits depend on. An architecture without a backward pass weights all tokens equally.
     Sensitivity,
-    /// All alike.
+    /// All tokens have the same weight.
     Uniform,
 }
 
 impl Target {
-    /// Reads `"60%"`: the share that is KEPT. A bare number is refused, for it could mean either.
+    /// Parses the fraction to KEEP, for example `"60%"`. A number without a percent sign is rejected as ambiguous.
     ///
     /// # Errors
-    /// [`Code::InvalidTarget`] when the text is no percentage strictly between 0 % and 100 %.
+    /// Returns [`Code::InvalidTarget`] if the text is not a percentage strictly between 0 % and 100 %.
     pub fn parse_keep(text: &str) -> Result<f64, Failure> {
         let wrong = |why: &str| {
             Failure::new(
                 Code::InvalidTarget,
                 format!(
-                    "target \"{text}\" {why}; write the share to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""
+                    "target \"{text}\" {why}; write the fraction to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""
                 ),
             )
         };
         let number = text
             .strip_suffix('%')
             .ok_or_else(|| wrong("has no % sign"))?;
-        // Digits and one point only: no sign, no exponent, no "infinity".
+        // `f64::from_str` also accepts signs, exponents and "infinity". Only digits and one point are allowed.
         let plain = !number.is_empty()
             && number
                 .split('.')
@@ -319,17 +374,17 @@ impl Target {
 }
 
 impl Target {
-    /// Checks its ranges.
+    /// Checks the ranges of the target's fields.
     ///
     /// # Errors
-    /// [`Code::InvalidRecipe`] or [`Code::InvalidTarget`], naming the field and its range.
+    /// Returns [`Code::InvalidRecipe`] or [`Code::InvalidTarget`] with the field and its range.
     pub fn validated(self) -> Result<Self, Failure> {
         check("target.tolerance", self.tolerance, 1e-4, 0.5)?;
         if !(self.keep > 0.0 && self.keep < 1.0) {
             return Err(Failure::new(
                 Code::InvalidTarget,
                 format!(
-                    "target.keep is {}; it must lie strictly between 0 and 1",
+                    "target.keep is {}; it must be strictly between 0 and 1",
                     self.keep
                 ),
             ));
@@ -339,10 +394,10 @@ impl Target {
 }
 
 impl Recipe {
-    /// Checks every range once; after this the recipe is trusted.
+    /// Checks all ranges. Later stages do not check them again.
     ///
     /// # Errors
-    /// [`Code::InvalidRecipe`] or [`Code::InvalidTarget`], naming the field and its range.
+    /// Returns [`Code::InvalidRecipe`] or [`Code::InvalidTarget`] with the field and its range.
     pub fn validated(self) -> Result<Self, Failure> {
         let Method {
             scoring_samples,
@@ -394,6 +449,6 @@ fn check(field: &str, value: f64, low: f64, high: f64) -> Result<(), Failure> {
     }
     Err(Failure::new(
         Code::InvalidRecipe,
-        format!("{field} is {value}; it must lie between {low} and {high}"),
+        format!("{field} is {value}; it must be between {low} and {high}"),
     ))
 }

@@ -1,13 +1,14 @@
-//! Choosing in rounds: some units go, what is left is repaired and scored again, and more units go.
+//! Selection in rounds: remove some units, repair and score the pruned model, then remove more units.
 //!
-//! Scores of the whole model tell what the first unit's removal does; after many the rest matter otherwise.
-//! In each round the share that is kept falls by the same factor, and what was cut and repaired is scored
-//! as a model of its own. In: the scores of the whole model. Out: [`Masks`] in its units. With one round
-//! this is the search alone. Source: the iterated schedules of Kwon et al. 2022 and of ZipLM (Kurtic et al.
-//! 2023), here without training between the rounds.
+//! Scores of the whole model describe the removal of one unit. After many removals, the importance of the
+//! remaining units changes. In each round the fraction kept falls by the same factor, and the pruned and
+//! repaired model is scored like any other model. Input: the scores of the whole model. Output: [`Masks`]
+//! over the units of the whole model. With one round, the selection is a single search. Source: the iterated
+//! schedules of Kwon et al. 2022 and of ZipLM (Kurtic et al. 2023), here without training between the rounds.
 //!
-//! What the repair has left of the distance to the original is not taken into the later scores: its slope along
-//! the masks is what the next repair mends, and a choice by it (squares less slope) lost 2.6 points on SST-2.
+//! After a repair, the pruned model still differs from the original. Later scores ignore this difference: the next
+//! repair corrects its gradient with respect to the masks. Including the gradient (squared terms minus the gradient)
+//! lost 2.6 points on SST-2.
 
 use super::compensate;
 use super::failure::Failure;
@@ -22,11 +23,11 @@ use super::surgery;
 use super::watch::Watch;
 use crate::model::mask::Masks;
 
-/// The choice at the recipe's target.
+/// Selects the units to keep at the recipe's target.
 ///
 /// # Errors
-/// [`TargetUnreachable`](super::failure::Code::TargetUnreachable); when asked to stop, or the journal cannot be
-/// read or written.
+/// Returns [`TargetUnreachable`](super::failure::Code::TargetUnreachable) if no choice meets the target, and an
+/// error if the job must stop or the journal cannot be read or written.
 pub fn choose(
     prepared: &Prepared,
     recipe: &Recipe,
@@ -53,7 +54,7 @@ pub fn choose(
     Ok(masks)
 }
 
-/// What a round keeps.
+/// Selects the units that a round keeps.
 fn step(
     ranking: &Ranking<'_>,
     recipe: &Recipe,
@@ -67,6 +68,6 @@ fn step(
     }
     let share = recipe.target.keep.powf(round as f64 / rounds as f64);
     let between = ((whole as f64 * share) as u64).max(budget);
-    // On the way any choice below will do; the constraints may leave none that is near.
+    // Before the last round any choice below the budget is accepted: with the constraints there may be none near it.
     search::fill(ranking, between, 1.0, whole)
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a source, as a failure with a code.
+//! Conversion of the errors of model and data files to failures with a code.
 
 use super::failure::{Code, Failure};
 use crate::checkpoint::error::CheckpointError;

@@ -1,9 +1,10 @@
-//! The stations of the route, as a reader of a job's status sees them.
+//! The stages of a job, as shown in its status.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// What a running job is doing. The order is the order of the route.
+/// A stage of a running job. The variants are in order of execution.
 #[derive(
     Clone,
     Copy,
@@ -15,6 +16,7 @@ use strum::{IntoStaticStr, VariantArray};
     Hash,
     Serialize,
     Deserialize,
+    JsonSchema,
     IntoStaticStr,
     VariantArray,
 )]
@@ -23,27 +25,27 @@ use strum::{IntoStaticStr, VariantArray};
 pub enum Stage {
     /// Sources are resolved and checked, weights and data are read.
     Preparing,
-    /// Costs are counted and the target is checked against what can be reached.
+    /// Costs are counted, and the target is checked against the smallest model that can be reached.
     Planning,
-    /// Units are masked one by one and the trajectory is compared.
+    /// Each unit is scored by the effect of its removal on the trajectory.
     Scoring,
-    /// The best set of units under the budget is picked.
+    /// The best set of units within the budget is selected.
     Searching,
-    /// The kept weights are solved again.
+    /// The projections that read the kept units are fitted again.
     Compensating,
-    /// The rest is cut out and written.
+    /// The other units are removed and the pruned model is written.
     Cutting,
-    /// The cut model is read back and measured.
+    /// The pruned model is read back and measured.
     Verifying,
     /// Files are stored and the result is committed.
     Publishing,
 }
 
 impl Stage {
-    /// Every stage in order.
+    /// All stages in order of execution.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The stage as it is written in JSON.
+    /// Returns the stage's name as used in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -1,4 +1,4 @@
-//! Runs the stages one by one, tells the watch, and remembers how long each took and what it computed.
+//! Runs the stages one by one, reports them to the watch, and records the time and the MACs of each.
 
 use std::time::Instant;
 
@@ -8,14 +8,14 @@ use super::stage::Stage;
 use super::watch::Watch;
 use crate::model::nn::meter;
 
-/// The stages so far.
+/// Runner and record of the stages.
 pub struct Stopwatch<'a> {
     watch: &'a dyn Watch,
     times: Vec<StageTime>,
 }
 
 impl<'a> Stopwatch<'a> {
-    /// None so far.
+    /// Creates a stopwatch without any stages.
     #[must_use]
     pub fn new(watch: &'a dyn Watch) -> Self {
         Self {
@@ -24,10 +24,10 @@ impl<'a> Stopwatch<'a> {
         }
     }
 
-    /// Runs one stage, unless someone asked to stop.
+    /// Runs one stage, unless the job must stop.
     ///
     /// # Errors
-    /// What the stage answers, placed in it.
+    /// Returns the failure of the stage or of the watch, with the stage set.
     pub fn time<T>(
         &mut self,
         stage: Stage,
@@ -45,7 +45,7 @@ impl<'a> Stopwatch<'a> {
         Ok(answer)
     }
 
-    /// Time and work of each stage that ended.
+    /// Returns time and MACs of each completed stage.
     #[must_use]
     pub fn times(self) -> Vec<StageTime> {
         self.times

@@ -1,5 +1,5 @@
-//! The pruned model before it is cut: the original graph, read only at the kept units, with the
-//! repaired projections where there are any.
+//! The pruned model before physical removal: the original graph restricted to the kept units, with the
+//! repaired projections if there are any.
 
 use candle_core::{Result, Tensor};
 
@@ -13,17 +13,17 @@ use crate::model::nn::linear::Linear;
 pub struct Student<'a> {
     /// The original.
     pub model: &'a dyn PrunableModel,
-    /// What is kept.
+    /// The kept units.
     pub masks: Masks,
     projections: Vec<Linear>,
     repaired: bool,
 }
 
 impl<'a> Student<'a> {
-    /// The student with the original's weights.
+    /// Creates a student with the original's weights.
     ///
     /// # Errors
-    /// Never in practice: the shapes are the model's own.
+    /// Does not fail in practice: all shapes come from the model.
     pub fn new(model: &'a dyn PrunableModel, masks: Masks) -> Result<Self> {
         let projections = (0..model.groups().len()).map(|block| {
             let whole = model.projection(block);
@@ -40,10 +40,10 @@ impl<'a> Student<'a> {
         })
     }
 
-    /// The student with these repairs.
+    /// Creates a student with repaired projections.
     ///
     /// # Errors
-    /// Never in practice: the shapes are the model's own.
+    /// Does not fail in practice: all shapes come from the model.
     pub fn repaired(model: &'a dyn PrunableModel, masks: Masks, repairs: &Repairs) -> Result<Self> {
         let mut student = Self::new(model, masks)?;
         for (block, projection) in repairs.projections.iter().enumerate() {
@@ -54,28 +54,28 @@ impl<'a> Student<'a> {
         Ok(student)
     }
 
-    /// The projection of a block: `[out, kept * span]` and its bias.
+    /// Returns the projection of a block: a weight `[out, kept * span]` and its bias.
     #[must_use]
     pub fn projection(&self, block: usize) -> &Linear {
         &self.projections[block]
     }
 
-    /// Puts another projection in its place.
+    /// Replaces the projection of a block.
     pub fn replace(&mut self, block: usize, projection: Linear) {
         self.projections[block] = projection;
         self.repaired = true;
     }
 
-    /// Whether any projection is not the original's.
+    /// Whether any projection was replaced.
     #[must_use]
     pub fn is_repaired(&self) -> bool {
         self.repaired
     }
 
-    /// Activations of the kept units, `[rows, length, kept * span]`.
+    /// Returns the activations of the kept units, `[rows, length, kept * span]`.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     pub fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
         keep_columns(
             self.model,
@@ -85,20 +85,20 @@ impl<'a> Student<'a> {
         )
     }
 
-    /// One block.
+    /// Runs one block.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     pub fn block(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
         let units = self.units(block, hidden)?;
         self.model
             .close(block, &self.projections[block], &units, hidden)
     }
 
-    /// From a batch to the logits.
+    /// Returns the logits of a batch.
     ///
     /// # Errors
-    /// When the batch does not fit the graph.
+    /// Returns an error if the batch does not match the graph.
     pub fn forward(&self, batch: &Batch) -> Result<Tensor> {
         let mut hidden = self.model.stem(batch)?;
         for block in 0..self.projections.len() {
@@ -108,7 +108,7 @@ impl<'a> Student<'a> {
     }
 }
 
-/// The columns of the kept units, out of the last dimension.
+/// Selects the columns of the kept units in the last dimension.
 fn keep_columns(
     model: &dyn PrunableModel,
     masks: &Masks,

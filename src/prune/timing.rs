@@ -1,4 +1,4 @@
-//! Timing forwards.
+//! Timing of forward passes.
 
 use std::time::Instant;
 
@@ -10,13 +10,14 @@ use crate::model::PrunableModel;
 use crate::model::batch::{Batch, Input};
 use crate::model::mask::Masks;
 
-/// Rows of a timed batch.
+/// Number of rows in a timed batch.
 pub const ROWS: usize = 8;
 
-/// [`ROWS`] rows of the data's rounded mean length: each example's tokens, repeated or cropped to it.
+/// Returns a batch of [`ROWS`] rows with the data's rounded mean length. The tokens of each example are repeated or
+/// cropped to this length.
 ///
 /// # Errors
-/// Never in practice: the shapes are the data's own.
+/// Does not fail in practice: all shapes come from the data.
 pub fn mean_batch(data: &Dataset) -> Result<Batch> {
     let length = (data.mean_length().round() as usize).max(1);
     let rows: Vec<usize> = (0..data.examples.len()).cycle().take(ROWS).collect();
@@ -33,10 +34,10 @@ pub fn mean_batch(data: &Dataset) -> Result<Batch> {
     Ok(Batch { rows, input })
 }
 
-/// Milliseconds of two models, in turns: `rounds` pairs after `warm_up` that are not counted.
+/// Times two models alternately and returns `rounds` pairs of milliseconds. The first `warm_up` pairs are not counted.
 ///
 /// # Errors
-/// When a graph fails.
+/// Returns an error if a graph fails.
 pub fn in_turns(
     models: [&dyn PrunableModel; 2],
     batch: &Batch,
@@ -46,7 +47,7 @@ pub fn in_turns(
     let [first, second] = models;
     let mut times = Vec::with_capacity(rounds);
     for round in 0..warm_up + rounds {
-        // Whoever goes second finds a warmer machine: they take turns at that, too.
+        // The second model of a pair runs on a warmer machine, so the order alternates.
         let pair = if round % 2 == 0 {
             let before = forward_ms(first, batch)?;
             [before, forward_ms(second, batch)?]
@@ -65,12 +66,12 @@ fn forward_ms(model: &dyn PrunableModel, batch: &Batch) -> Result<f64> {
     let full = Masks::full(model.groups());
     let start = Instant::now();
     let logits = model.forward(batch, &full)?;
-    // A GPU answers before it has finished.
+    // A GPU returns before it has finished the computation.
     logits.device().synchronize()?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }
 
-/// The median; the upper one of an even number.
+/// Returns the median. For an even number of values, returns the upper of the two middle values.
 #[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();

@@ -1,29 +1,29 @@
-//! The thread between a running prune and whoever waits for it.
+//! Progress reports and cancellation of a running job.
 //!
-//! The core reports where it is and asks whether it may go on; it never knows who listens, nor
-//! what time it is.
+//! The pruning code reports its progress and asks whether it may continue. It does not know who
+//! listens, and it does not read the time of day.
 
 use super::failure::Failure;
 use super::stage::Stage;
 
-/// Listens to a running prune and may stop it. Called from the thread that computes, often:
-/// implementations return at once.
+/// Receives the progress of a running job and may stop it. The methods are called often, from the thread
+/// that computes, so implementations must return quickly.
 pub trait Watch: Sync {
-    /// A stage begins.
+    /// Reports that a stage begins.
     fn stage(&self, stage: Stage);
 
-    /// So many of `total` units of the current stage are done.
+    /// Reports that `done` of `total` units of work of the current stage are complete.
     fn progress(&self, done: u64, total: u64);
 
-    /// Asked between batches.
+    /// Checks between batches whether the job may continue.
     ///
     /// # Errors
-    /// The reason to stop ([`Canceled`](super::failure::Code::Canceled),
-    /// [`DeadlineExceeded`](super::failure::Code::DeadlineExceeded), a lost lease, ...).
+    /// Returns the reason if the job must stop, for example [`Canceled`](super::failure::Code::Canceled),
+    /// [`DeadlineExceeded`](super::failure::Code::DeadlineExceeded) or a lost lease.
     fn proceed(&self) -> Result<(), Failure>;
 }
 
-/// Nobody listens and nobody stops: for tests and for callers without a terminal.
+/// A watch that ignores progress and never stops the job, for tests and callers without a terminal.
 pub struct Unwatched;
 
 impl Watch for Unwatched {

@@ -1,4 +1,4 @@
-//! Tracing and metrics: how they are set up, and what their names and units are; and whether loops live.
+//! Logging, metrics and the liveness of loops.
 
 pub mod metric;
 pub mod pulse;

@@ -1,14 +1,14 @@
-//! Whether a loop that should never stand still does: what `/livez` looks at.
+//! Detects loops that hang, for `/livez`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A loop's sign of life.
+/// The heartbeat of a loop.
 #[derive(Clone, Debug)]
 pub struct Pulse(Arc<Mutex<Instant>>);
 
 impl Pulse {
-    /// The loop lives.
+    /// Records that the loop is alive.
     pub fn beat(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
@@ -19,7 +19,7 @@ impl Pulse {
     }
 }
 
-/// The loops of a process; copies know the same.
+/// The watched loops of a process. Clones share the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Pulses(Arc<Mutex<Vec<Watched>>>);
 
@@ -27,30 +27,30 @@ pub struct Pulses(Arc<Mutex<Vec<Watched>>>);
 struct Watched {
     name: String,
     pulse: Pulse,
-    most: Duration,
+    limit: Duration,
 }
 
 impl Pulses {
-    /// A loop that gives a sign of life at least so often.
+    /// Watches a loop, which must beat the returned pulse at least once every `limit`.
     #[must_use]
-    pub fn watch(&self, name: impl Into<String>, most: Duration) -> Pulse {
+    pub fn watch(&self, name: impl Into<String>, limit: Duration) -> Pulse {
         let pulse = Pulse(Arc::new(Mutex::new(Instant::now())));
         let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         watched.push(Watched {
             name: name.into(),
             pulse: pulse.clone(),
-            most,
+            limit,
         });
         pulse
     }
 
-    /// The names of loops that stand still.
+    /// Returns the names of the loops that hang.
     #[must_use]
     pub fn standing(&self) -> Vec<String> {
         let watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let standing = watched
             .iter()
-            .filter(|loop_| loop_.pulse.age() > loop_.most);
+            .filter(|loop_| loop_.pulse.age() > loop_.limit);
         standing.map(|loop_| loop_.name.clone()).collect()
     }
 }

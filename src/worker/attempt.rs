@@ -1,4 +1,4 @@
-//! One attempt at a job, from its claim to its end.
+//! Runs one attempt of a job, from its claim to its end.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::heed::heed;
+use super::cancel;
 use super::journal::SharedJournal;
 use super::reporter::{Reporter, Stop};
-use super::{LAST_ANSWER, Worker, heartbeat, within};
+use super::{SHUTDOWN_GRACE, Worker, heartbeat, within};
 use crate::artifact::manifest::Manifest;
 use crate::job::store::{Outcome, StoreError};
 use crate::job::{Job, Lease};
@@ -23,12 +23,13 @@ use crate::prune::stage::Stage;
 use crate::prune::watch::Watch;
 use crate::telemetry::metric;
 
-/// Wait between two tries to write how an attempt ended; it doubles each time.
+/// First delay between two tries to write the end of an attempt. It doubles after each try, up to
+/// [`MAX_FINISH_RETRY`].
 const FINISH_RETRY: Duration = Duration::from_millis(250);
-const MOST_FINISH_RETRY: Duration = Duration::from_secs(1);
+const MAX_FINISH_RETRY: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Works on a job until it is done, fails, or must stop.
+    /// Runs a job until it succeeds, fails or must stop, then writes the outcome.
     pub(super) async fn attempt(
         &self,
         job: Job,
@@ -55,7 +56,7 @@ impl Worker {
             tokio::pin!(work);
             tokio::select! {
                 ended = &mut work => ended,
-                // The core hears of it and stops by itself, soon.
+                // The heartbeat has asked the core to stop; the core returns soon.
                 () = beat => work.await,
             }
         };
@@ -63,7 +64,7 @@ impl Worker {
         let outcome = match (ended, reporter.stopped()) {
             (_, Some(Stop::LeaseLost)) => {
                 metrics::counter!(metric::LEASES_LOST).increment(1);
-                tracing::warn!(job = %lease.job, attempt = lease.attempt, "the lease is lost; the attempt is dropped");
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, "lost the lease; the attempt is dropped");
                 return self.tidy(&lease, shutdown).await;
             }
             (Ok((report, manifest)), _) => Outcome::Succeeded {
@@ -78,7 +79,7 @@ impl Worker {
         }
     }
 
-    /// Prunes and stores the files; nothing is published yet.
+    /// Fetches the sources, prunes, and uploads the result files. The job store publishes them later, in `finish`.
     async fn work(
         &self,
         job: &Job,
@@ -87,11 +88,11 @@ impl Worker {
         reporter: &Arc<Reporter>,
     ) -> Result<(Report, Manifest), Failure> {
         reporter.stage(Stage::Preparing);
-        heed(reporter.as_ref(), self.discard_earlier(lease)).await?;
+        cancel::on_stop(reporter.as_ref(), self.discard_earlier(lease)).await?;
         let out = scratch.to_owned();
         let sources = self.sources.of(&job.tenant);
         let fetched = sources.fetch(&job.recipe, out.clone(), reporter.as_ref());
-        let sources = heed(reporter.as_ref(), fetched)
+        let sources = cancel::on_stop(reporter.as_ref(), fetched)
             .await
             .map_err(|failure| failure.in_stage(Stage::Preparing))?;
         let report = self
@@ -100,7 +101,7 @@ impl Worker {
             .map_err(|failure| sources.told(failure))?;
         reporter.stage(Stage::Publishing);
         let stored = self.store_files(lease, &out, reporter);
-        let manifest = heed(reporter.as_ref(), stored)
+        let manifest = cancel::on_stop(reporter.as_ref(), stored)
             .await
             .map_err(|failure| failure.in_stage(Stage::Publishing))?;
         for done in &report.stages {
@@ -112,7 +113,7 @@ impl Worker {
         Ok((report, manifest))
     }
 
-    /// The core blocks for minutes: it gets a thread of its own, and a panic there fails the attempt, not the
+    /// Runs the core on a dedicated thread, because it blocks for minutes. A panic there fails the attempt, not the
     /// process.
     async fn prune_on_thread(
         &self,
@@ -127,7 +128,7 @@ impl Worker {
             runtime: Handle::current(),
             reporter: Arc::clone(&reporter),
         };
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let run = move || {
             let run =
                 AssertUnwindSafe(|| pruner.run(&places, &recipe, &journal, reporter.as_ref()));
@@ -138,39 +139,41 @@ impl Worker {
                     .or_else(|| panic.downcast_ref::<&str>().copied());
                 Err(Failure::new(
                     Code::Internal,
-                    format!("a panic: {}", text.unwrap_or("without words")),
+                    format!("a panic: {}", text.unwrap_or("no message")),
                 ))
             });
-            // Nobody listens any more when the process ends; there is nothing left to tell then.
-            let _ = tell.send(ended);
+            // The receiver is gone only if the process is ending.
+            let _ = sender.send(ended);
         };
         let internal = |what: String| Failure::new(Code::Internal, what);
         let thread = std::thread::Builder::new()
             .name("prune".to_owned())
             .spawn(run);
-        thread.map_err(|error| internal(format!("a thread cannot be started: {error}")))?;
-        told.await
-            .map_err(|_| internal("the pruning thread vanished".to_owned()))?
+        thread.map_err(|error| internal(format!("could not start the pruning thread: {error}")))?;
+        receiver
+            .await
+            .map_err(|_| internal("the pruning thread ended without a result".to_owned()))?
     }
 
-    /// Writes how the attempt ended; told to stop, it tries only a little longer. Answers whether the attempt's files are the
-    /// job's result, or may be.
+    /// Writes the outcome of the attempt. After `shutdown` is canceled, it retries only for [`SHUTDOWN_GRACE`].
+    ///
+    /// Returns whether the attempt's files are, or may be, the result of the job.
     async fn finish(&self, lease: &Lease, outcome: Outcome, shutdown: &CancellationToken) -> bool {
-        let told = async {
+        let stopped = async {
             shutdown.cancelled().await;
-            tokio::time::sleep(LAST_ANSWER).await;
+            tokio::time::sleep(SHUTDOWN_GRACE).await;
         };
         tokio::select! {
             published = self.finish_in_time(lease, outcome) => published,
-            () = told => {
-                tracing::warn!(job = %lease.job, attempt = lease.attempt, "the worker stops before the attempt's end is written");
+            () = stopped => {
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, "the worker stops before the end of the attempt is written");
                 true
             }
         }
     }
 
-    /// Writes how the attempt ended. While the job store is away it tries again, for nothing is lost until another worker
-    /// has taken the job.
+    /// Writes the outcome of the attempt. It retries while the job store is unavailable, because the result is valid
+    /// until another worker claims the job.
     async fn finish_in_time(&self, lease: &Lease, outcome: Outcome) -> bool {
         let name = match &outcome {
             Outcome::Succeeded { .. } => "succeeded",
@@ -190,31 +193,31 @@ impl Worker {
                 }
                 Err(StoreError::LeaseLost(_) | StoreError::NotFound(_)) => {
                     metrics::counter!(metric::LEASES_LOST).increment(1);
-                    tracing::warn!(job = %lease.job, attempt = lease.attempt, "the lease is lost; the attempt's result is refused");
+                    tracing::warn!(job = %lease.job, attempt = lease.attempt, "lost the lease; the result of the attempt is refused");
                     return false;
                 }
                 Err(error) => error,
             };
             if !error.is_outage() && start.elapsed() >= self.options.lease {
-                // The lease runs out, and the next attempt takes the finished stages up.
-                tracing::error!(job = %lease.job, %error, "the attempt's end cannot be written");
+                // The lease expires, and the next attempt resumes from the completed stages.
+                tracing::error!(job = %lease.job, %error, "could not write the end of the attempt");
                 return true;
             }
-            tracing::warn!(job = %lease.job, %error, "the attempt's end was not written; trying again");
+            tracing::warn!(job = %lease.job, %error, "could not write the end of the attempt; retrying");
             tokio::time::sleep(pause).await;
-            pause = (2 * pause).min(MOST_FINISH_RETRY);
+            pause = (2 * pause).min(MAX_FINISH_RETRY);
         }
     }
 }
 
-/// A fault of ours is logged here, once, and not shown to the caller.
+/// Logs an internal failure and replaces its detail, which the API shows to clients. Other failures stay as they are.
 fn presentable(failure: Failure, lease: &Lease) -> Failure {
     if failure.code != Code::Internal {
         return failure;
     }
     tracing::error!(job = %lease.job, attempt = lease.attempt, stage = ?failure.stage, detail = %failure.detail, "internal failure");
     let detail = format!(
-        "a fault of the service; its log tells more under job={} attempt={}",
+        "internal error of the service; see its log under job={} attempt={}",
         lease.job, lease.attempt
     );
     Failure { detail, ..failure }

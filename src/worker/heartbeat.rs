@@ -1,4 +1,4 @@
-//! Keeps a lease alive while an attempt works, and hears whether it must stop.
+//! Renews the lease while an attempt runs, and finds out whether the attempt must stop.
 
 use std::time::Instant;
 
@@ -9,7 +9,10 @@ use super::{Options, millis, within};
 use crate::job::Lease;
 use crate::job::store::{JobStore, StoreError};
 
-/// Beats until the attempt must stop; then asks the core to stop and ends. `claimed` is when the lease was asked for.
+/// Sends heartbeats until the attempt must stop, and asks the core to stop through `reporter`.
+///
+/// After a cancel request or a passed deadline it continues, because the lease must stay valid until the end is
+/// written. `claimed` is the moment at which the claim was requested.
 pub(super) async fn beat(
     jobs: &dyn JobStore,
     lease: &Lease,
@@ -18,7 +21,7 @@ pub(super) async fn beat(
     claimed: Instant,
     shutdown: &CancellationToken,
 ) {
-    // The lease was renewed after this moment, at the earliest.
+    // A lower bound of the last renewal: the request was sent at this moment, the database renewed the lease later.
     let mut last = claimed;
     loop {
         options.pulse.beat();
@@ -26,7 +29,7 @@ pub(super) async fn beat(
             () = tokio::time::sleep(options.heartbeat) => {}
             () = shutdown.cancelled() => return reporter.stop(Stop::Shutdown),
         }
-        // A beat ends before its lease does, and the work with it.
+        // The heartbeat must fail before the lease expires, so that the work stops in time.
         let left = options
             .lease
             .saturating_sub(last.elapsed() + 2 * options.heartbeat);
@@ -39,16 +42,16 @@ pub(super) async fn beat(
             Ok(None) => last = sent,
             Ok(Some(reason)) => {
                 reporter.stop(reason);
-                // A cancel request stops the core, not the lease: the end must still be written.
+                // Keep the lease after a cancel request or a passed deadline: the end must still be written.
                 if reason == Stop::LeaseLost {
                     return;
                 }
                 last = sent;
             }
             Err(error) => {
-                tracing::warn!(job = %lease.job, attempt = lease.attempt, %error, "a heartbeat failed; trying again");
-                // Before the lease can have run out, by a clock that nobody sets: another worker may
-                // take the job from then on, and two must never work on it.
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, %error, "a heartbeat failed; retrying");
+                // Stop before the lease can have expired: from then on another worker may claim the job, and two
+                // workers must never run it. `Instant` is monotonic, so clock changes do not matter.
                 if last.elapsed() + 2 * options.heartbeat >= options.lease {
                     return reporter.stop(Stop::Unheard);
                 }
@@ -57,7 +60,7 @@ pub(super) async fn beat(
     }
 }
 
-/// One beat: how far the attempt is goes out, whether to stop comes back.
+/// Sends one heartbeat with the progress of the attempt, and returns the reason to stop, if any.
 async fn once(
     jobs: &dyn JobStore,
     lease: &Lease,
@@ -82,9 +85,9 @@ async fn once(
         Err(error) => return Err(error),
     };
     for event in news {
-        // History is worth telling, but not worth losing an attempt for.
+        // A lost event is not worth failing the attempt for.
         if let Err(error) = jobs.record(lease, event).await {
-            tracing::warn!(job = %lease.job, %error, "an event was not written");
+            tracing::warn!(job = %lease.job, %error, "could not write an event");
         }
     }
     Ok(match (heard.cancel_requested, heard.deadline_passed) {

@@ -1,4 +1,4 @@
-//! A first look at a recipe's sources, before it becomes a job.
+//! Checks the sources of a recipe before it becomes a job.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use crate::prune::plan::Plan;
 use crate::prune::recipe::Recipe;
 use crate::prune::watch::Unwatched;
 
-/// An estimate fetches its sources for so long.
-const MOST_FETCHING: Duration = Duration::from_secs(60);
+/// Timeout for fetching the sources of an estimate.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Looks at sources with the worker's own eyes.
+/// Checks sources with the code that workers use to read them.
 pub struct LocalIntake {
     sources: Sources,
     pruner: Arc<dyn Pruner>,
-    /// An estimate reads a whole model: one at a time.
+    /// Limits estimates to one at a time, because each reads a whole model.
     turn: Arc<Semaphore>,
 }
 
 impl LocalIntake {
-    /// Over these sources.
+    /// Creates an intake for these sources.
     #[must_use]
     pub fn new(sources: Sources, pruner: Arc<dyn Pruner>) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Intake for LocalIntake {
             evaluation.map(|evaluation| &evaluation.source),
         ];
         for source in data.into_iter().flatten() {
-            // A folder may hold shards; whether it does is the reader's to tell.
+            // A folder may hold shards; only reading the data finds out.
             let data = self.sources.local(source)?;
             if data.is_some_and(|path| !path.is_file() && !path.is_dir()) {
                 return Err(Failure::new(
@@ -73,10 +73,10 @@ impl Intake for LocalIntake {
     async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure> {
         let sources = self.sources.of(tenant);
         let fetched = sources.fetch(&recipe, PathBuf::new(), &Unwatched);
-        let fetched = tokio::time::timeout(MOST_FETCHING, fetched).await.map_err(|_| {
+        let fetched = tokio::time::timeout(FETCH_TIMEOUT, fetched).await.map_err(|_| {
             Failure::new(
                 Code::SourceUnavailable,
-                "the sources are still being fetched; what has arrived is kept: ask again in a while",
+                "the sources could not be fetched in time; the files that arrived are kept, retry later",
             )
         })??;
         let internal = |what: String| Failure::new(Code::Internal, what);

@@ -1,14 +1,14 @@
-//! A tenant's journal in the artifact store: what one worker finished, another takes up.
+//! The journal (stage cache) of a tenant in the artifact store: another worker can resume from completed stages.
 //!
-//! Documents are named by the digest of all that they were made from, so two writers of one name write the
-//! same. They stay until their retention ends. No tenant reads what another's jobs left.
+//! The name of a document holds the digest of all its inputs, so two writers of one name write the same content.
+//! Documents are kept until their retention period ends. Tenants never read each other's documents.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use super::heed::heed;
+use super::cancel;
 use super::reporter::Reporter;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::Key;
@@ -17,18 +17,18 @@ use crate::job::TenantId;
 use crate::prune::failure::Failure;
 use crate::prune::journal::{Journal, document_name, seal, unseal};
 
-/// Longest document that is read back: repaired weights of the largest model that is taken.
-const MOST_BYTES: u64 = 16 << 30;
+/// Maximum size of a document that is read back, in bytes: repaired weights of the largest supported model.
+const MAX_BYTES: u64 = 16 << 30;
 
-/// The journal of one tenant; called from the pruning thread, which may block.
+/// The journal of one tenant. Its methods block, so only the pruning thread calls them.
 pub(super) struct SharedJournal {
-    /// Where the documents lie.
+    /// Store of the documents.
     pub(super) artifacts: ArtifactStore,
-    /// Whose they are.
+    /// Owner of the documents.
     pub(super) tenant: TenantId,
-    /// Does the waiting.
+    /// Runtime that the transfers run on.
     pub(super) runtime: Handle,
-    /// Tells when nobody waits any more.
+    /// Reports whether the attempt must stop; transfers are canceled then.
     pub(super) reporter: Arc<Reporter>,
 }
 
@@ -45,13 +45,14 @@ impl Journal for SharedJournal {
     fn load(&self, name: &str, digest: &str) -> Result<Option<Vec<u8>>, Failure> {
         let key = self.key(name, digest)?;
         let found = async {
-            match self.artifacts.get_bytes(&key, MOST_BYTES).await {
+            match self.artifacts.get_bytes(&key, MAX_BYTES).await {
                 Ok(sealed) => Ok(unseal(sealed.into())),
                 Err(ArtifactError::NotFound(_)) => Ok(None),
                 Err(error) => Err(Failure::from(error)),
             }
         };
-        self.runtime.block_on(heed(self.reporter.as_ref(), found))
+        self.runtime
+            .block_on(cancel::on_stop(self.reporter.as_ref(), found))
     }
 
     fn store(&self, name: &str, digest: &str, document: &[u8]) -> Result<(), Failure> {
@@ -61,6 +62,7 @@ impl Journal for SharedJournal {
             let stored = self.artifacts.put_bytes(&key, document).await;
             stored.map_err(Failure::from)
         };
-        self.runtime.block_on(heed(self.reporter.as_ref(), stored))
+        self.runtime
+            .block_on(cancel::on_stop(self.reporter.as_ref(), stored))
     }
 }

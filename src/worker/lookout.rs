@@ -1,7 +1,8 @@
-//! Looks whether the places that jobs wait for are back, and lets those jobs go on.
+//! Polls the dependencies that queued jobs wait for, and resumes the jobs when their dependency is available again.
 //!
-//! A look asks for what the job itself will ask for, and no more than a little of it. All processes together look for a job
-//! every few seconds: so a job goes on a few seconds after its place is back, and an outage costs each place little.
+//! A dependency is a source host or the artifact store. A poll requests what the job itself will request, but only a
+//! small part of it. All processes together poll once every few seconds for each job. So a job resumes a few seconds
+//! after an outage ends, and polling adds little load to the dependency.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,18 +21,18 @@ use crate::job::{Job, TenantId};
 use crate::prune::failure::Code;
 use crate::prune::recipe::Recipe;
 
-/// Between two rounds.
-const EVERY: Duration = Duration::from_secs(1);
-/// Between two looks for one job.
-const HOLD_MS: i64 = 3_000;
-/// A place that takes longer to answer is not back.
-const LIMIT: Duration = Duration::from_secs(3);
-/// Jobs that one round looks for.
-const AT_ONCE: usize = 64;
-/// How long the job store may take.
-const STORE_LIMIT: Duration = Duration::from_secs(10);
+/// Interval between two rounds.
+const ROUND_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between two polls for one job, in milliseconds.
+const POLL_INTERVAL_MS: i64 = 3_000;
+/// Timeout of a poll; a slower dependency counts as unavailable.
+const POLL_TIMEOUT: Duration = Duration::from_secs(3);
+/// Maximum number of jobs in one round.
+const MAX_JOBS: usize = 64;
+/// Timeout of a call of the job store.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Looks.
+/// The availability poller.
 pub struct Lookout {
     jobs: Arc<dyn JobStore>,
     health: Health,
@@ -41,7 +42,7 @@ pub struct Lookout {
 }
 
 impl Lookout {
-    /// For jobs of this device; `wake` tells workers that one may go on.
+    /// Creates a poller for jobs of this device. `wake` notifies workers of a job that can be claimed.
     #[must_use]
     pub fn new(
         jobs: Arc<dyn JobStore>,
@@ -59,42 +60,44 @@ impl Lookout {
         }
     }
 
-    /// Looks until it is told to stop.
+    /// Polls until `stop` is canceled.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
             tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(ROUND_INTERVAL) => {}
                 () = stop.cancelled() => return,
             }
             tokio::select! {
-                looked = self.round() => if let Err(error) = looked {
-                    tracing::debug!(%error, "jobs that wait cannot be looked for; trying again");
+                polled = self.round() => if let Err(error) = polled {
+                    tracing::debug!(%error, "could not poll the dependencies of waiting jobs; retrying");
                 },
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    /// Looks once for what is due.
+    /// Polls once for all jobs that are due.
     async fn round(&self) -> Result<(), StoreError> {
-        let due = self.jobs.to_look_for(self.device, AT_ONCE, HOLD_MS);
-        let due = within(STORE_LIMIT, due).await?;
-        let looks = alike(due).into_iter().map(|alike| self.look(alike));
-        join_all(looks).await.into_iter().collect()
+        let due = self
+            .jobs
+            .to_look_for(self.device, MAX_JOBS, POLL_INTERVAL_MS);
+        let due = within(STORE_TIMEOUT, due).await?;
+        let polls = grouped(due).into_iter().map(|group| self.poll(group));
+        join_all(polls).await.into_iter().collect()
     }
 
-    /// Looks for one of these jobs, and lets all of them go on when their place is back.
-    async fn look(&self, alike: Vec<Job>) -> Result<(), StoreError> {
-        let Some(first) = alike.first() else {
+    /// Polls for the first of these jobs, and resumes all of them if their dependency is available.
+    async fn poll(&self, group: Vec<Job>) -> Result<(), StoreError> {
+        let Some(first) = group.first() else {
             return Ok(());
         };
         if !self.is_back(first).await {
             return Ok(());
         }
-        for job in alike {
-            within(STORE_LIMIT, self.jobs.resume(job.id)).await?;
+        for job in group {
+            within(STORE_TIMEOUT, self.jobs.resume(job.id)).await?;
             self.wake.notify_one();
-            tracing::info!(job = %job.id, "what the job waits for is back");
+            tracing::info!(job = %job.id, "the dependency of a waiting job is available again");
         }
         Ok(())
     }
@@ -105,17 +108,17 @@ impl Lookout {
             return self.health.check(FRESH).await.is_ok();
         }
         let sources = self.sources.of(&job.tenant);
-        match tokio::time::timeout(LIMIT, sources.reach(&job.recipe)).await {
+        match tokio::time::timeout(POLL_TIMEOUT, sources.reach(&job.recipe)).await {
             Ok(Ok(())) => true,
-            // Another reason is the attempt's to tell.
+            // Any other failure is reported by the attempt itself.
             Ok(Err(failure)) => !failure.code.is_outage(),
             Err(_) => false,
         }
     }
 }
 
-/// The jobs in groups that wait for the same.
-fn alike(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+/// Groups the jobs by what they wait for: failure code, tenant and source URIs.
+fn grouped(jobs: Vec<Job>) -> Vec<Vec<Job>> {
     let mut groups: HashMap<(Option<Code>, TenantId, Vec<String>), Vec<Job>> = HashMap::new();
     for job in jobs {
         let code = job.waiting.as_ref().map(|waiting| waiting.failure.code);

@@ -1,12 +1,12 @@
-//! What runs a job: claim, prune on a thread of its own, publish, finish; all under the fence.
+//! Runs jobs: a worker claims a job, prunes on a dedicated thread, publishes the files and ends the attempt.
 //!
-//! A worker and the HTTP face never see each other: they meet in the job store (rows) and in the artifact
-//! store (bytes).
+//! Every write of a worker carries the fencing token of its lease. Workers and the HTTP API never call each other:
+//! they share only the job store (rows) and the artifact store (bytes).
 
 pub mod attempt;
+mod cancel;
 pub mod courier;
 pub mod heartbeat;
-mod heed;
 pub mod intake;
 mod journal;
 pub mod lookout;
@@ -37,38 +37,38 @@ use pruner::Pruner;
 use scratch::Scratch;
 use source::Sources;
 
-/// A worker that is told to stop waits so long for an answer of the database.
-const LAST_ANSWER: Duration = Duration::from_secs(5);
+/// How long a stopping worker waits for a pending call, such as a response of the database.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
-/// How a worker works.
+/// Settings of a worker.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Its name in leases and log lines; nobody else has it.
+    /// Name of the worker in leases and log lines; unique among all workers.
     pub name: String,
-    /// On what it runs jobs.
+    /// Device that the worker runs jobs on.
     pub device: Device,
-    /// What each tenant may take.
+    /// Limits of each tenant.
     pub quota: Quota,
-    /// How long a claim holds without a heartbeat.
+    /// Duration of a lease: how long a claim is valid without a heartbeat.
     pub lease: Duration,
-    /// Time between heartbeats; a cancel request is heard at the next one.
+    /// Interval between heartbeats; the worker sees a cancel request at the next one.
     pub heartbeat: Duration,
-    /// How often the queue is looked at when nobody says that a job came in.
+    /// Interval between polls of the queue when no notification of a new job arrives.
     pub poll: Duration,
-    /// No claim for so long after the job store did not answer: whoever held a job through its outage gives it back first,
-    /// with its attempt.
+    /// Pause before the next claim after the job store failed. In this time, a worker that held a job during the outage
+    /// can requeue it, so that the attempt is not counted.
     pub after_outage: Duration,
-    /// Its sign of life.
+    /// Heartbeat of the worker's loop, for `/livez`.
     pub pulse: Pulse,
 }
 
-/// A worker with such a lease gives a sign of life at least so often, whatever stands still around it.
+/// Longest time between two beats of a worker's [`Pulse`] with this lease duration, even if a dependency hangs.
 #[must_use]
 pub fn longest_quiet(lease: Duration) -> Duration {
-    lease * 3 + LAST_ANSWER + PROBE_LIMIT
+    lease * 3 + SHUTDOWN_GRACE + PROBE_LIMIT
 }
 
-/// One worker: one job at a time.
+/// A worker; it runs one job at a time.
 pub struct Worker {
     jobs: Arc<dyn JobStore>,
     artifacts: ArtifactStore,
@@ -81,7 +81,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker over these stores. `wake` is a hint that a job came in; polling is the truth.
+    /// Creates a worker. `wake` is only a hint that a job was queued; polling finds every job.
     #[must_use]
     pub fn new(
         jobs: Arc<dyn JobStore>,
@@ -104,7 +104,7 @@ impl Worker {
         }
     }
 
-    /// Works until it is told to stop; a job that it holds then goes back to the queue.
+    /// Runs jobs until `stop` is canceled. A job that is running at that moment is requeued.
     pub async fn run(&self, stop: CancellationToken) {
         tracing::info!(worker = %self.options.name, "worker started");
         let claimer = Claimer {
@@ -113,13 +113,13 @@ impl Worker {
             quota: self.options.quota,
             lease_ms: millis(self.options.lease),
         };
-        // Whether a claim was made whose answer was not heard.
-        let mut unheard = false;
+        // Whether the last claim failed: it may have succeeded in the database although its response was lost.
+        let mut unconfirmed = false;
         while !stop.is_cancelled() {
             self.options.pulse.beat();
-            let asked = Instant::now();
-            let claimed = self.claim(&claimer, unheard, &stop).await;
-            unheard = claimed.is_err();
+            let requested_at = Instant::now();
+            let claimed = self.claim(&claimer, unconfirmed, &stop).await;
+            unconfirmed = claimed.is_err();
             match claimed {
                 Ok(Some((job, lease))) => {
                     metrics::counter!(metric::CLAIMS).increment(1);
@@ -129,13 +129,13 @@ impl Worker {
                         .map_or("", TraceParent::trace_id)
                         .to_owned();
                     let span = tracing::info_span!("attempt", trace_id);
-                    self.attempt(job, lease, asked, &stop)
+                    self.attempt(job, lease, requested_at, &stop)
                         .instrument(span)
                         .await;
                 }
-                Ok(None) => self.rest(&stop).await,
+                Ok(None) => self.wait_for_work(&stop).await,
                 Err(error) => {
-                    tracing::warn!(worker = %self.options.name, %error, "the queue cannot be read; trying again");
+                    tracing::warn!(worker = %self.options.name, %error, "could not read the queue; retrying");
                     tokio::select! {
                         () = tokio::time::sleep(self.options.after_outage) => {}
                         () = stop.cancelled() => {}
@@ -146,37 +146,39 @@ impl Worker {
         tracing::info!(worker = %self.options.name, "worker stopped");
     }
 
-    /// Claims, unless the artifact store is away: a job would come as far as its first file. Within the time of a lease, for
-    /// a database that never answers must not hold the worker. Told to stop, it waits a little for the answer, for a job that
-    /// was claimed is to be given back.
+    /// Claims a job, unless the artifact store is unavailable: the job would fail at its first file.
+    ///
+    /// Each call of the job store has the lease duration as its timeout, so that a hanging database does not block the
+    /// worker. When `stop` is canceled, the worker still waits up to [`SHUTDOWN_GRACE`] for the response, because a
+    /// claimed job must be requeued.
     async fn claim(
         &self,
         claimer: &Claimer,
-        unheard: bool,
+        unconfirmed: bool,
         stop: &CancellationToken,
     ) -> Result<Option<(Job, Lease)>, StoreError> {
-        let most = self.options.lease;
-        let told = async {
+        let limit = self.options.lease;
+        let stopped = async {
             stop.cancelled().await;
-            tokio::time::sleep(most.min(LAST_ANSWER)).await;
+            tokio::time::sleep(limit.min(SHUTDOWN_GRACE)).await;
         };
         let claimed = async {
-            if unheard && let Some(claimed) = within(most, self.jobs.claimed(claimer)).await? {
+            if unconfirmed && let Some(claimed) = within(limit, self.jobs.claimed(claimer)).await? {
                 return Ok(Some(claimed));
             }
-            let found = within(most, self.jobs.has_claimable(claimer)).await?;
+            let found = within(limit, self.jobs.has_claimable(claimer)).await?;
             if !found || self.health.check(FRESH).await.is_err() {
                 return Ok(None);
             }
-            within(most, self.jobs.claim(claimer)).await
+            within(limit, self.jobs.claim(claimer)).await
         };
         tokio::select! {
             claimed = claimed => claimed,
-            () = told => Ok(None),
+            () = stopped => Ok(None),
         }
     }
 
-    async fn rest(&self, stop: &CancellationToken) {
+    async fn wait_for_work(&self, stop: &CancellationToken) {
         tokio::select! {
             () = self.wake.notified() => {}
             () = tokio::time::sleep(self.options.poll) => {}
@@ -185,21 +187,21 @@ impl Worker {
     }
 }
 
-/// What a call of the job store answers in this time.
+/// Runs a call of the job store with a timeout.
 ///
 /// # Errors
-/// [`StoreError::Unanswered`] when there is no answer: what was asked may have been done.
+/// Returns the error of the call, or [`StoreError::Unanswered`] after `limit`: the call may have taken effect.
 async fn within<T>(
-    most: Duration,
+    limit: Duration,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    match tokio::time::timeout(most, call).await {
+    match tokio::time::timeout(limit, call).await {
         Ok(answer) => answer,
         Err(late) => Err(StoreError::Unanswered(Box::new(late))),
     }
 }
 
-/// What another process has removed meanwhile is removed.
+/// Treats "not found" as success: another process may have removed the file or folder first.
 fn gone_or_removed(removed: std::io::Result<()>) -> std::io::Result<()> {
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),

@@ -1,4 +1,4 @@
-//! The seam between a worker and the core.
+//! The interface between a worker and the core.
 
 use crate::model::device::Device;
 use crate::prune::failure::Failure;
@@ -9,12 +9,12 @@ use crate::prune::report::Report;
 use crate::prune::watch::Watch;
 use crate::prune::{Places, estimate, run};
 
-/// Does the work of a job. Blocks; called on a thread of its own.
+/// Does the work of a job. The methods block, so they are called on dedicated threads.
 pub trait Pruner: Send + Sync {
-    /// See [`run`].
+    /// Prunes a model, see [`run`].
     ///
     /// # Errors
-    /// Why the job cannot go on.
+    /// Returns the reason why the job failed or must stop.
     fn run(
         &self,
         places: &Places,
@@ -23,14 +23,14 @@ pub trait Pruner: Send + Sync {
         watch: &dyn Watch,
     ) -> Result<Report, Failure>;
 
-    /// See [`estimate`].
+    /// Plans a job without running it, see [`estimate`].
     ///
     /// # Errors
-    /// Why the job could not be planned.
+    /// Returns the reason why the job cannot be planned.
     fn estimate(&self, places: &Places, recipe: &Recipe) -> Result<Plan, Failure>;
 }
 
-/// The core, on this device.
+/// The core, running on this device.
 pub struct Core(pub Device);
 
 impl Pruner for Core {

@@ -1,11 +1,11 @@
-//! An attempt's files into the artifact store, and out of it again when nobody wants them.
+//! Uploads the files of an attempt to the artifact store, and removes them if the attempt does not succeed.
 
 use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
 use super::reporter::Reporter;
-use super::{LAST_ANSWER, Worker};
+use super::{SHUTDOWN_GRACE, Worker};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::{BadPart, Key};
 use crate::artifact::manifest::Manifest;
@@ -16,7 +16,7 @@ use crate::prune::watch::Watch;
 use crate::telemetry::metric;
 
 impl Worker {
-    /// Stores every file of the folder at this attempt's keys.
+    /// Uploads every file of the folder under the keys of this attempt.
     pub(super) async fn store_files(
         &self,
         lease: &Lease,
@@ -45,7 +45,8 @@ impl Worker {
         Ok(manifest)
     }
 
-    /// Removes what earlier attempts stored: one may have been killed while it did. The fence keeps it from publishing.
+    /// Removes the files of earlier attempts, which a killed worker may have left. Fencing keeps a worker that is still
+    /// alive from publishing them.
     pub(super) async fn discard_earlier(&self, lease: &Lease) -> Result<(), Failure> {
         for earlier in 1..lease.attempt {
             self.discard(&Lease {
@@ -57,31 +58,33 @@ impl Worker {
         Ok(())
     }
 
-    /// Removes what this attempt stored, as far as that can be done soon.
+    /// Removes the files of this attempt. It gives up after the lease duration, or [`SHUTDOWN_GRACE`] after `shutdown`
+    /// is canceled.
     pub(super) async fn tidy(&self, lease: &Lease, shutdown: &CancellationToken) {
-        let told = async {
+        let time_up = async {
             tokio::select! {
-                () = shutdown.cancelled() => tokio::time::sleep(LAST_ANSWER).await,
+                () = shutdown.cancelled() => tokio::time::sleep(SHUTDOWN_GRACE).await,
                 () = tokio::time::sleep(self.options.lease) => {}
             }
         };
         tokio::select! {
             () = self.discard(lease) => {}
-            () = told => tracing::warn!(job = %lease.job, attempt = lease.attempt, "files of a dropped attempt stay behind"),
+            () = time_up => tracing::warn!(job = %lease.job, attempt = lease.attempt, "could not remove the files of a dropped attempt in time"),
         }
     }
 
-    /// Removes what this attempt stored, unless it was published: an attempt whose end was written, but whose worker did
-    /// not hear so, owns the job's files. What cannot be removed now goes with the next attempt, or with the job.
+    /// Removes the files of this attempt, unless they are published: the end of the attempt may have been written
+    /// although the worker got no response, and then they are the job's result. Files that cannot be removed now are
+    /// removed by the next attempt, or with the job.
     pub(super) async fn discard(&self, lease: &Lease) {
         match self.is_published(lease).await {
             Ok(false) => {}
             Ok(true) => {
-                tracing::warn!(job = %lease.job, attempt = lease.attempt, "the attempt's files are the job's result; they stay");
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, "the files of the attempt are the result of the job; keeping them");
                 return;
             }
             Err(error) => {
-                tracing::warn!(job = %lease.job, attempt = lease.attempt, %error, "whether an attempt's files are published is not known; they stay behind");
+                tracing::warn!(job = %lease.job, attempt = lease.attempt, %error, "could not check whether the files of an attempt are published; keeping them");
                 return;
             }
         }
@@ -94,11 +97,11 @@ impl Worker {
             Err(error) => Err(error.into()),
         };
         if let Err(failure) = removed {
-            tracing::warn!(job = %lease.job, attempt = lease.attempt, %failure, "files of a dropped attempt stay behind");
+            tracing::warn!(job = %lease.job, attempt = lease.attempt, %failure, "could not remove the files of a dropped attempt");
         }
     }
 
-    /// Whether the job's manifest names files of this attempt.
+    /// Returns whether the manifest of the job names files of this attempt.
     async fn is_published(&self, lease: &Lease) -> Result<bool, StoreError> {
         let manifest = match self.jobs.manifest(&Scope::Service, lease.job).await {
             Ok(manifest) => manifest.unwrap_or_default(),
@@ -121,7 +124,7 @@ impl From<ArtifactError> for Failure {
         match error {
             ArtifactError::Full => Self::new(
                 Code::StorageFull,
-                format!("{error}; free some space and retry"),
+                format!("{error}; free some space, then retry"),
             ),
             ArtifactError::Failed(_)
             | ArtifactError::Bucket(_)

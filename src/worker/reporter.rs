@@ -1,5 +1,5 @@
-//! The thread between the core and the heartbeat: what the core says is kept until the next beat, what
-//! the beat hears is told to the core when it asks.
+//! Shared state of the core and the heartbeat: progress waits here for the next heartbeat, and stop requests wait
+//! here until the core checks for them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,73 +8,73 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::stage::Stage;
 use crate::prune::watch::Watch;
 
-/// Why an attempt must stop before its end.
+/// Why an attempt must stop early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Someone asked.
+    /// A client canceled the job.
     Canceled,
-    /// The deadline passed.
+    /// The deadline of the job passed.
     Deadline,
-    /// The worker shuts down.
+    /// The worker is shutting down.
     Shutdown,
-    /// The lease is lost: another worker is at it, or the job has ended.
+    /// The lease is lost: another worker has claimed the job, or the job has ended.
     LeaseLost,
-    /// The job store has not answered for as long as the lease holds: another worker may be at it.
+    /// No heartbeat succeeded for nearly the duration of the lease: another worker may claim the job.
     Unheard,
 }
 
-/// Shared by the thread that computes and the task that beats.
+/// Shared by the pruning thread and the heartbeat task.
 #[derive(Default)]
 pub struct Reporter {
     state: Mutex<State>,
 }
 
-/// How far the attempt is.
+/// Progress of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The stage, once one began.
+    /// The current stage; `None` before the first one.
     pub stage: Option<Stage>,
-    /// Units of work done in it.
+    /// Units of work done in this stage.
     pub done: u64,
-    /// Units of work of it.
+    /// Units of work of this stage in total.
     pub total: u64,
 }
 
 #[derive(Default)]
 struct State {
     position: Position,
-    told: Position,
+    reported: Position,
     news: Vec<NewEvent>,
     stop: Option<Stop>,
 }
 
 impl Reporter {
-    /// Asks the core to stop; the first reason stays.
+    /// Asks the core to stop. Only the first reason is kept.
     pub fn stop(&self, reason: Stop) {
         self.state().stop.get_or_insert(reason);
     }
 
-    /// Why the core was asked to stop, if it was.
+    /// Returns why the core was asked to stop, if it was.
     #[must_use]
     pub fn stopped(&self) -> Option<Stop> {
         self.state().stop
     }
 
-    /// How far it is, and the events since the last call; progress within a stage is one event.
+    /// Returns the progress, and the events since the last call. All progress within a stage becomes one event.
     #[must_use]
     pub fn news(&self) -> (Position, Vec<NewEvent>) {
         let mut state = self.state();
         let mut news = std::mem::take(&mut state.news);
         let Position { stage, done, total } = state.position;
-        if let Some(stage) = stage.filter(|_| state.position != state.told && total > 0) {
+        if let Some(stage) = stage.filter(|_| state.position != state.reported && total > 0) {
             news.push(NewEvent::Progress { stage, done, total });
         }
-        state.told = state.position;
+        state.reported = state.position;
         (state.position, news)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere leaves plain values: nothing in them can be half done.
+        // A panic while the lock was held cannot leave these plain values inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,13 +87,13 @@ impl Watch for Reporter {
             done: 0,
             total: 0,
         };
-        state.told = state.position;
+        state.reported = state.position;
         state.news.push(NewEvent::Stage { stage });
     }
 
     fn progress(&self, done: u64, total: u64) {
         let mut state = self.state();
-        // Lanes report out of order; a reader should not see work undone.
+        // Parallel lanes report out of order; progress must not go backwards.
         let done = if state.position.total == total {
             done.max(state.position.done)
         } else {
@@ -112,9 +112,11 @@ impl Watch for Reporter {
             Some(Stop::Canceled) => Err(Failure::new(Code::Canceled, "the job was canceled")),
             Some(Stop::Deadline) => Err(Failure::new(
                 Code::DeadlineExceeded,
-                "the job's deadline passed",
+                "the deadline of the job passed",
             )),
-            Some(Stop::Shutdown) => Err(Failure::new(Code::Canceled, "the worker shuts down")),
+            Some(Stop::Shutdown) => {
+                Err(Failure::new(Code::Canceled, "the worker is shutting down"))
+            }
             Some(Stop::LeaseLost | Stop::Unheard) => {
                 Err(Failure::new(Code::Canceled, "the lease on the job is lost"))
             }

@@ -1,6 +1,6 @@
-//! Removes what has been kept long enough: files of results, then their jobs, and old audit entries.
+//! Removes data after its retention period: result files, then their jobs, and old audit entries.
 //!
-//! Each step can be done twice, by two sweepers at once or by one after a crash, without harm.
+//! Every step is idempotent: two concurrent sweepers, or a sweeper after a crash, may repeat it.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::job::store::{Store, StoreError};
 use crate::job::{JobId, Scope};
 use crate::prune::failure::Failure;
 
-/// Jobs that one sweep removes of each kind; the next one goes on.
+/// Maximum number of jobs that one sweep handles in each step; the next sweep continues.
 const BATCH: usize = 100;
 
-/// Removes once.
+/// Runs one pass.
 pub(super) async fn remove_old(
     store: &Arc<dyn Store>,
     artifacts: &ArtifactStore,
@@ -24,7 +24,7 @@ pub(super) async fn remove_old(
         for id in store.with_old_files(age, BATCH).await? {
             if remove_files(artifacts, id).await {
                 store.note_files_removed(id).await?;
-                tracing::info!(job = %id, "the files of a result were removed after their retention");
+                tracing::info!(job = %id, "removed the result files of a job after their retention period");
             }
         }
     }
@@ -34,8 +34,8 @@ pub(super) async fn remove_old(
                 continue;
             }
             match store.delete(&Scope::Service, id).await {
-                Ok(_) => tracing::info!(job = %id, "a job was removed after its retention"),
-                // Another sweeper, or its owner, was first.
+                Ok(_) => tracing::info!(job = %id, "removed a job after its retention period"),
+                // Another sweeper or a client deleted the job first.
                 Err(StoreError::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -47,7 +47,7 @@ pub(super) async fn remove_old(
     Ok(())
 }
 
-/// Whether nothing of the job is left in the artifact store.
+/// Removes the files of a job from the artifact store, and returns whether it succeeded.
 async fn remove_files(artifacts: &ArtifactStore, id: JobId) -> bool {
     let removed = match Key::job(&id.to_string()) {
         Ok(prefix) => artifacts
@@ -57,7 +57,7 @@ async fn remove_files(artifacts: &ArtifactStore, id: JobId) -> bool {
         Err(error) => Err(error.into()),
     };
     if let Err(failure) = &removed {
-        tracing::warn!(job = %id, %failure, "files past their retention cannot be removed; trying again");
+        tracing::warn!(job = %id, %failure, "could not remove files after their retention period; retrying");
     }
     removed.is_ok()
 }

@@ -1,6 +1,7 @@
-//! A process's own folder for the output of its attempts, beside those of other processes.
+//! A scratch folder for the output of a process's attempts.
 //!
-//! A lock, which the kernel releases however its holder ends, tells whose folders nobody uses any more.
+//! Several processes may share one work folder. Each locks its own scratch folder. The kernel releases the lock
+//! whenever the process ends, so an unlocked folder is unused and can be removed.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,8 +11,8 @@ use uuid::Uuid;
 
 use super::gone_or_removed;
 
-/// A folder of this process; it is removed by the next process that opens the same work folder after this
-/// one has ended.
+/// The scratch folder of this process. After this process has ended, the next process that opens the same work folder
+/// removes it.
 #[derive(Debug)]
 pub struct Scratch {
     folder: PathBuf,
@@ -19,10 +20,10 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes a folder within `work_dir`, and removes those of processes that are gone.
+    /// Creates a scratch folder in `work_dir`, and removes those of processes that have ended.
     ///
     /// # Errors
-    /// When the work folder cannot be used.
+    /// Returns an error if the work folder cannot be read or written.
     pub fn open(work_dir: &Path) -> io::Result<Self> {
         let attempts = work_dir.join("attempts");
         fs::create_dir_all(&attempts)?;
@@ -31,7 +32,7 @@ impl Scratch {
             let name = Uuid::now_v7().simple().to_string();
             let lock_path = attempts.join(format!("{name}.lock"));
             let lock = File::create(&lock_path)?;
-            // A process that clears may have had it between these two lines, and removed it.
+            // Between these two lines, `clear` of another process may have taken the lock and removed the file.
             if lock.try_lock().is_ok() && lock_path.exists() {
                 let folder = attempts.join(name);
                 fs::create_dir(&folder)?;
@@ -43,13 +44,14 @@ impl Scratch {
         }
     }
 
-    /// The folder.
+    /// Returns the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.folder
     }
 }
 
+/// Removes the scratch folders whose lock is free.
 fn clear(attempts: &Path) -> io::Result<()> {
     for entry in fs::read_dir(attempts)? {
         let lock_path = entry?.path();

@@ -1,4 +1,4 @@
-//! Ends jobs that no worker will end, and clears away what nobody will read again.
+//! Ends jobs that no worker will end, and removes data after its retention period.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,26 +15,26 @@ use crate::job::retention::Retention;
 use crate::job::store::Store;
 use crate::telemetry::pulse::Pulse;
 
-/// Deliveries to webhooks that ended are kept so long.
-const DELIVERIES_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// Retention period of webhook deliveries after their end, in milliseconds.
+const DELIVERY_RETENTION_MS: i64 = 30 * 24 * 3_600_000;
 
-/// Listing a bucket costs money: journals and uploads are looked through so often and no more.
-const LOOK_EVERY: Duration = Duration::from_secs(3_600);
+/// Interval between listings of journals and uploads. It is long because listing a bucket costs money.
+const LIST_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// How the sweeper sweeps.
+/// Settings of the sweeper.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Time between two sweeps.
+    /// Interval between two sweeps.
     pub every: Duration,
-    /// Documents of the journal are kept so long after they were written.
+    /// Retention period of journal documents, from the time they were written.
     pub journal_retention: Duration,
-    /// Uploads are kept so long after they came.
+    /// Retention period of uploads, from the time the stored object was written.
     pub upload_retention: Duration,
-    /// How long what has ended is kept.
+    /// Retention periods of ended jobs, their files and the audit log.
     pub retention: Retention,
 }
 
-/// Sweeps until it is told to stop.
+/// Sweeps at a fixed interval until `stop` is canceled.
 pub async fn sweep(
     store: Arc<dyn Store>,
     health: Health,
@@ -43,35 +43,36 @@ pub async fn sweep(
     stop: CancellationToken,
 ) {
     let artifacts = health.store().clone();
-    let mut looked: Option<Instant> = None;
+    let mut listed: Option<Instant> = None;
     loop {
         pulse.beat();
-        // Jobs that wait say so, also where no worker of this process looks for itself.
+        // Refresh the health of the artifact store while jobs wait, so that the process reports an outage even if it
+        // runs no worker.
         if store.depth().await.is_ok_and(|depth| depth.queued > 0) {
             let _ = health.check(FRESH).await;
         }
         match store.sweep().await {
             Ok(0) => {}
-            Ok(ended) => tracing::info!(ended, "jobs without a worker were ended"),
-            Err(error) => tracing::warn!(%error, "the queue cannot be swept; trying again"),
+            Ok(ended) => tracing::info!(ended, "ended jobs that no worker runs"),
+            Err(error) => tracing::warn!(%error, "could not sweep the queue; retrying"),
         }
         if let Err(error) = remove_old(&store, &artifacts, options.retention).await {
-            tracing::warn!(%error, "what has been kept long enough cannot be removed; trying again");
+            tracing::warn!(%error, "could not remove data after its retention period; retrying");
         }
-        if let Err(error) = store.sweep_deliveries(DELIVERIES_KEPT_MS).await {
-            tracing::warn!(%error, "deliveries that ended cannot be removed; trying again");
+        if let Err(error) = store.sweep_deliveries(DELIVERY_RETENTION_MS).await {
+            tracing::warn!(%error, "could not remove old webhook deliveries; retrying");
         }
-        if looked.is_none_or(|last| last.elapsed() >= LOOK_EVERY) {
-            looked = Some(Instant::now());
+        if listed.is_none_or(|last| last.elapsed() >= LIST_INTERVAL) {
+            listed = Some(Instant::now());
             if let Err(error) =
                 clear_older(&artifacts, &Key::journals(), options.journal_retention).await
             {
-                tracing::warn!(%error, "the journals cannot be cleared; trying again");
+                tracing::warn!(%error, "could not remove old journal documents; retrying");
             }
             if let Err(error) =
                 clear_older(&artifacts, &Key::uploads(), options.upload_retention).await
             {
-                tracing::warn!(%error, "old uploads cannot be cleared; trying again");
+                tracing::warn!(%error, "could not remove old uploads; retrying");
             }
         }
         tokio::select! {
@@ -81,7 +82,7 @@ pub async fn sweep(
     }
 }
 
-/// Removes objects under a prefix that are older than this.
+/// Removes the objects under a prefix that are older than the retention period.
 async fn clear_older(
     artifacts: &ArtifactStore,
     prefix: &Key,

@@ -248,7 +248,7 @@ fn an_archive_without_a_model_is_told_what_it_holds() {
     assert_says(
         &refusal(&[("a/config.json", "{}"), ("b/notes.md", "x")]),
         Code::SourceNotFound,
-        &["a/ in it does"],
+        &["subfolder a/ does"],
     );
 }
 

@@ -54,7 +54,7 @@ fn a_panic_is_one_sentence_unless_a_backtrace_is_asked_for() {
     };
     let told = panicked("0");
     assert!(
-        told.starts_with("error: a fault of optin") && told.lines().count() == 1,
+        told.starts_with("error: internal error in optin") && told.lines().count() == 1,
         "{told}"
     );
     assert!(told.contains("please report it"), "{told}");

@@ -99,7 +99,7 @@ fn a_file_that_is_not_there_empty_or_of_another_kind() {
     refused(
         read(&place.folder.path().join("none.tsv")),
         Code::SourceNotFound,
-        &["none.tsv", "not there"],
+        &["none.tsv", "not found"],
     );
     for name in ["a.tsv", "a.csv", "a.jsonl"] {
         refused(
@@ -111,7 +111,7 @@ fn a_file_that_is_not_there_empty_or_of_another_kind() {
     refused(
         read(&place.file("b.tsv", "text\tlabel\n")),
         Code::InvalidData,
-        &["b.tsv", "no row"],
+        &["b.tsv", "no data rows"],
     );
     refused(
         read(&place.file("c.xlsx", "PK")),
@@ -169,7 +169,7 @@ fn rows_that_do_not_fit() {
             &Mapping::default(),
         ),
         Code::InvalidData,
-        &["line 3", "1 fields where 2"],
+        &["line 3", "1 fields, but the table has 2"],
     );
     refused(
         place.calibration(

@@ -61,7 +61,7 @@ fn a_column_that_fits_both_readings_is_refused() {
         &[
             "name of class 0 (\"1\")",
             "index of class 1 (\"2\")",
-            "mapping \"labels\" (--labels): \"names\" or \"indices\"",
+            "mapping \"labels\" (--labels) to \"names\" or \"indices\"",
         ],
     );
     let by = |reading| column(&["1"], &classes(&["1", "2"]), Some(reading)).unwrap();
@@ -76,12 +76,12 @@ fn a_column_of_names_and_indices_is_refused() {
     refused(
         &["neg", "pos", "1"],
         &["neg", "pos"],
-        &["line 4", "\"1\" is no label", "\"neg\", \"pos\""],
+        &["line 4", "\"1\" is not a label", "\"neg\", \"pos\""],
     );
     refused(
         &["0", "1", "1", "pos"],
         &["neg", "pos"],
-        &["line 5", "\"pos\" is no index", "0 to 1"],
+        &["line 5", "\"pos\" is not a class index", "0 to 1"],
     );
 }
 
@@ -104,7 +104,7 @@ fn booleans_are_one_and_zero_of_two_classes() {
     refused(
         &["true", "false"],
         &["true", "other"],
-        &["\"false\" is no label"],
+        &["\"false\" is not a label"],
     );
     assert_eq!(
         indices(&["true", "false"], &["true", "false"]),
@@ -113,7 +113,7 @@ fn booleans_are_one_and_zero_of_two_classes() {
     refused(
         &["true", "false"],
         &["a", "b", "c"],
-        &["\"true\" is no label"],
+        &["\"true\" is not a label"],
     );
 }
 
@@ -146,14 +146,10 @@ fn names_that_two_classes_share() {
     refused(
         &["same"],
         &["same", "same"],
-        &["\"same\" cannot be told apart", "several classes"],
+        &["\"same\" is ambiguous", "several classes"],
     );
-    refused(
-        &["b"],
-        &["a", "a", "b", "b"],
-        &["\"b\" cannot be told apart"],
-    );
-    refused(&["c"], &["a", "a", "b"], &["\"c\" is no label"]);
+    refused(&["b"], &["a", "a", "b", "b"], &["\"b\" is ambiguous"]);
+    refused(&["c"], &["a", "a", "b"], &["\"c\" is not a label"]);
     assert_eq!(indices(&["1", "0"], &["same", "same"]), [1, 0].map(Some));
     // Without regard to case they cannot be told apart, as written they can.
     assert_eq!(indices(&["A", "a"], &["A", "a"]), [0, 1].map(Some));
@@ -186,7 +182,7 @@ fn answers_in_another_order_get_a_hint() {
     let truth = vec![0; 100];
     let said = hint(&three, &truth, &[1; 100]).unwrap();
     assert!(
-        said.contains("\"a\" as \"b\"") || said.contains("mean what id2label"),
+        said.contains("\"a\" as \"b\"") || said.contains("meaning of id2label"),
         "{said}"
     );
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 #[test]
 fn the_committed_document_is_the_served_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.yaml");
-    let served = optin::api::openapi().to_yaml().unwrap();
+    let served = optin::api::yaml(&optin::api::openapi());
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         std::fs::write(&path, &served).unwrap();
     }
@@ -18,7 +18,7 @@ fn the_committed_document_is_the_served_one() {
 
 #[test]
 fn every_operation_has_a_name_a_tag_and_an_answer_for_problems() {
-    let document = serde_json::to_value(optin::api::openapi()).unwrap();
+    let document = optin::api::openapi();
     let mut operations = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -28,13 +28,109 @@ fn every_operation_has_a_name_a_tag_and_an_answer_for_problems() {
                 "{at}"
             );
             assert!(operation["summary"].is_string(), "{at}");
-            assert!(
-                operation["responses"]["default"]["content"]["application/problem+json"]
-                    .is_object(),
-                "{at}"
-            );
+            for range in ["4XX", "5XX"] {
+                let problem = &operation["responses"][range]["content"]["application/problem+json"];
+                assert!(problem.is_object(), "{at}");
+            }
             operations += 1;
         }
     }
-    assert_eq!(operations, 34);
+    assert_eq!(operations, 37);
+}
+
+#[test]
+fn summaries_are_sentences_about_the_operation() {
+    let document = optin::api::openapi();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let summary = operation["summary"].as_str().unwrap();
+            let verb = summary.split(' ').next().unwrap();
+            assert!(
+                summary.ends_with('.') && (verb.ends_with('s') || summary.ends_with("probe.")),
+                "{method} {path}: \"{summary}\" begins with no verb in the third person"
+            );
+            assert!(operation["description"].is_string(), "{method} {path}");
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                assert!(
+                    parameter["description"].is_string(),
+                    "{method} {path}: {parameter}"
+                );
+            }
+        }
+    }
+}
+
+/// Generators treat a property with a default as one that is always there.
+#[test]
+fn no_property_of_a_request_has_a_default_and_bytes_are_binary() {
+    let document = optin::api::openapi();
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(
+        schemas["CreateJob"]["required"],
+        serde_json::json!(["model", "calibration", "target"])
+    );
+    for (name, schema) in schemas.as_object().unwrap() {
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(property["default"].is_null(), "{name}.{field}");
+        }
+        assert!(!name.ends_with("Body"), "{name}");
+    }
+    let binary = serde_json::json!({"type": "string", "format": "binary"});
+    let paths = &document["paths"];
+    let put = &paths["/v1/blobs/uploads/{tenant}/{id}"]["put"]["requestBody"]["content"];
+    assert_eq!(put["application/octet-stream"]["schema"], binary);
+    for path in [
+        "/v1/blobs/jobs/{job}/{attempt}/{name}",
+        "/v1/jobs/{id}/artifacts/{name}",
+    ] {
+        let get = &paths[path]["get"]["responses"]["200"]["content"];
+        assert_eq!(get["application/octet-stream"]["schema"], binary, "{path}");
+    }
+}
+
+/// The report that a job serves is `report.json`; its schema is made from the type that writes it.
+#[test]
+fn the_schema_of_the_report_describes_what_is_written() {
+    let document = optin::api::openapi();
+    let schemas = &document["components"]["schemas"];
+    let report = serde_json::to_value(crate::fixture::job::report()).unwrap();
+    let mut names = Vec::new();
+    described(&report, &schemas["Report"], schemas, "report", &mut names);
+    assert!(names.len() > 40, "{names:?}");
+}
+
+/// Every field of a value stands in its schema, and every required property in the value.
+fn described(
+    value: &serde_json::Value,
+    schema: &serde_json::Value,
+    schemas: &serde_json::Value,
+    at: &str,
+    names: &mut Vec<String>,
+) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap();
+        assert!(schemas[name].is_object(), "{at}: {reference}");
+        return described(value, &schemas[name], schemas, at, names);
+    }
+    if let Some(choices) = schema["anyOf"].as_array()
+        && !value.is_null()
+    {
+        return described(value, &choices[0], schemas, at, names);
+    }
+    for required in schema["required"].as_array().into_iter().flatten() {
+        assert!(
+            value.get(required.as_str().unwrap()).is_some(),
+            "{at}: {required}"
+        );
+    }
+    for (field, part) in value.as_object().into_iter().flatten() {
+        let at = format!("{at}.{field}");
+        let schema = &schema["properties"][field];
+        assert!(schema.is_object(), "{at} has no schema");
+        described(part, schema, schemas, &at, names);
+        names.push(at);
+    }
+    for item in value.as_array().into_iter().flatten() {
+        described(item, &schema["items"], schemas, at, names);
+    }
 }

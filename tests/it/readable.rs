@@ -189,7 +189,7 @@ fn rows_that_transformers_4_reads_otherwise_are_counted() {
     let notes = pruned(&folder).unwrap().notes;
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(
-        notes[0].starts_with("transformers 4 reads 20 of the 104 rows in another way"),
+        notes[0].starts_with("transformers 4 tokenizes 20 of the 104 rows differently"),
         "{notes:?}"
     );
 }

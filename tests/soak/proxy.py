@@ -1,8 +1,12 @@
-"""A connection that fails on demand, in front of a server.
+"""A TCP proxy in front of a server, whose connections fail on demand.
 
-Modes: `pass`; `refuse` (taken and reset, also where it is under way); `stall` (taken, and nothing goes through until the
-mode is `pass` again). `swallow` lets the next answer of the server get lost: the server has done what it was asked, and
-whoever asked sees the connection end, or hears nothing more.
+Modes:
+- `pass`: connections work.
+- `refuse`: new connections are accepted and reset, and open connections are reset.
+- `stall`: connections are accepted, but transfer no data until the mode is no longer `stall`.
+
+`swallow` discards the next response of the server. The server has then processed the request, but the client sees the
+connection close, or receives nothing more.
 """
 
 import asyncio
@@ -29,7 +33,7 @@ class Proxy:
         self.loop.call_soon_threadsafe(self._set, mode)
 
     def swallow(self, how):
-        """`cut` or `silence`, once."""
+        """Discards the next response: `cut` closes the connection, `silence` keeps it open without data."""
         self.loop.call_soon_threadsafe(setattr, self, "swallowing", how)
 
     def _run(self, started):
@@ -72,12 +76,12 @@ class Proxy:
             self.open.discard(writer)
             writer.close()
 
-    async def _carry(self, reader, writer, answers):
+    async def _carry(self, reader, writer, responses):
         silent = False
         try:
             while piece := await reader.read(PIECE):
                 await self._flows()
-                if answers and self.swallowing:
+                if responses and self.swallowing:
                     how, self.swallowing = self.swallowing, None
                     if how == "cut":
                         return
@@ -92,7 +96,7 @@ class Proxy:
 
 
 def reset(writer):
-    """Not a farewell: a reset."""
+    """Closes the connection with a TCP reset (RST) instead of an orderly close (FIN)."""
     connection = writer.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,8 +1,12 @@
-"""Random kills and broken connections, and a checker of histories.
+"""Kills processes and breaks connections at random, and checks the histories of all jobs.
 
-What must hold: a job that was acknowledged ends in exactly one terminal state, which never changes; a
-succeeded one has one published result, whose files are all there with the checksums that were told; no
-other attempt's files stay; a request that was repeated under one Idempotency-Key made one job.
+Rules that are checked:
+- Each acknowledged job ends in exactly one terminal state, which never changes.
+- A succeeded job has one published result. All its files exist and have the announced checksums and sizes.
+- The attempt number of a job never decreases.
+- Requests with the same Idempotency-Key create one job.
+
+No files of other attempts may remain either, but this is not checked here.
 """
 
 import argparse
@@ -29,9 +33,9 @@ EXAMPLE = ROOT / "examples" / "debian-sections"
 TERMINAL = {"succeeded", "failed", "canceled", "expired"}
 LEASE_SECONDS = 5
 WORKERS = 3
-MOST_OPEN = 6
-# The bucket of the tests lives in memory and holds every result until the end.
-SECONDS_A_JOB = 6
+MAX_OPEN_JOBS = 6
+# Minimum time between two submissions: the test bucket is in memory and keeps every result until the end.
+SECONDS_PER_JOB = 6
 
 violations = []
 
@@ -42,7 +46,7 @@ def in_front_of(url):
 
 
 def behind(proxy, url):
-    """The URL with the proxy in it instead of the server."""
+    """Returns the URL with the address of the proxy instead of the server."""
     address = urllib.parse.urlsplit(url)
     before, at, _ = address.netloc.rpartition("@")
     return address._replace(netloc=f"{before}{at}127.0.0.1:{proxy.port}").geturl()
@@ -60,7 +64,7 @@ def violation(text):
 
 
 class Process:
-    """One of ours, started again whenever it dies."""
+    """A service or worker process, which is restarted after each kill."""
 
     def __init__(self, verb, name, place, extra):
         self.command = [
@@ -80,7 +84,7 @@ class Process:
         self.start()
 
     def start(self):
-        """Tries until it runs: its stores may be away at this moment."""
+        """Starts the process and retries until it listens, because its stores may be unavailable at first."""
         while True:
             with self.log.open("ab") as log:
                 self.child = subprocess.Popen(self.command, env=self.environment, stderr=log, stdout=log)
@@ -109,7 +113,7 @@ class Process:
 
 
 def call(url, method="GET", body=None, headers=()):
-    """Status and document; status 0 when there was no answer."""
+    """Returns the status and the document. The status is 0 if there was no response."""
     request = urllib.request.Request(url, method=method, data=body and json.dumps(body).encode())
     request.add_header("content-type", "application/json")
     for name, value in headers:
@@ -121,7 +125,7 @@ def call(url, method="GET", body=None, headers=()):
         return error.code, None
     except (OSError, ValueError, EOFError):
         return 0, None
-    except Exception as error:  # A server that dies within an answer.
+    except Exception as error:  # The server was killed in the middle of a response.
         return (0, None) if "IncompleteRead" in type(error).__name__ or "Remote" in type(error).__name__ else violation(repr(error)) or (0, None)
 
 
@@ -137,7 +141,7 @@ class Soak:
         self.over = threading.Event()
 
     def submit(self):
-        """A job, asked for under one key until it is acknowledged, and then once more."""
+        """Submits a job with one idempotency key until it is acknowledged, and sometimes again after that."""
         key = str(uuid.uuid4())
         source = lambda name: {"uri": (EXAMPLE / name).as_uri()}
         body = {
@@ -153,36 +157,36 @@ class Soak:
                 ids.add(job["id"])
                 self.jobs.setdefault(job["id"], job)
             elif status not in (0, 500, 503):
-                violation(f"POST answered {status}")
+                violation(f"POST returned {status}")
             else:
                 time.sleep(0.3)
         if len(ids) > 1:
-            violation(f"one key made {ids}")
+            violation(f"one idempotency key created several jobs: {ids}")
 
-    def look(self, job_id):
+    def poll(self, job_id):
         status, job = call(f"{self.service.url}/v1/jobs/{job_id}")
         if status == 404:
-            violation(f"{job_id} was acknowledged and is lost")
+            violation(f"{job_id} was acknowledged but is not found")
         if status != 200:
             return self.jobs[job_id]
         before = self.jobs[job_id]
         if before["state"] in TERMINAL and (job["state"], job["attempt"]) != (before["state"], before["attempt"]):
-            violation(f"{job_id} changed after its end: {before['state']} to {job['state']}")
+            violation(f"{job_id} changed after its end: {before['state']} (attempt {before['attempt']}) to {job['state']} (attempt {job['attempt']})")
         if job["attempt"] < before["attempt"]:
-            violation(f"{job_id} lost an attempt")
+            violation(f"the attempt number of {job_id} decreased")
         self.jobs[job_id] = job
         return job
 
     def drive(self):
-        """Keeps some jobs open, cancels a few."""
+        """Keeps some jobs open and cancels a few."""
         next_job = time.monotonic()
         while not self.over.is_set():
             open_jobs = [job_id for job_id, job in list(self.jobs.items()) if job["state"] not in TERMINAL]
-            if len(open_jobs) < MOST_OPEN and time.monotonic() > next_job:
-                next_job = time.monotonic() + SECONDS_A_JOB
+            if len(open_jobs) < MAX_OPEN_JOBS and time.monotonic() > next_job:
+                next_job = time.monotonic() + SECONDS_PER_JOB
                 self.submit()
             for job_id in open_jobs:
-                self.look(job_id)
+                self.poll(job_id)
             if open_jobs and self.random.random() < 0.02:
                 call(f"{self.service.url}/v1/jobs/{self.random.choice(open_jobs)}/cancel", "POST", {})
                 self.count("cancel")
@@ -195,7 +199,7 @@ class Soak:
         subprocess.run([ROOT / "tests/services" / name, command, self.services / name], check=True, stdout=subprocess.DEVNULL)
 
     def harm(self):
-        """Does one bad thing."""
+        """Injects one random fault."""
         harms = {
             "kill worker": 6, "stop worker": 4, "terminate worker": 3, "kill service": 3, "crash database": 1,
             "crash bucket": 1, "cut connections": 2, "refuse database": 2, "refuse bucket": 2, "stall database": 3,
@@ -225,7 +229,7 @@ class Soak:
         elif what.startswith(("refuse", "stall")):
             mode, place = what.split()
             PROXIES[place].set(mode)
-            # Now and then for longer than a lease.
+            # Sometimes longer than a lease.
             time.sleep(self.random.choice([1, 3, 3 * LEASE_SECONDS]) * self.random.random())
             PROXIES[place].set("pass")
         elif what.startswith("swallow"):
@@ -248,13 +252,13 @@ class Soak:
         driver = threading.Thread(target=self.drive)
         driver.start()
         end = time.monotonic() + 60 * minutes
-        said = time.monotonic()
+        printed = time.monotonic()
         while time.monotonic() < end and not violations:
             time.sleep(self.random.uniform(0.5, 6))
             self.wake()
             self.harm()
-            if time.monotonic() - said > 60:
-                said = time.monotonic()
+            if time.monotonic() - printed > 60:
+                printed = time.monotonic()
                 states = [job["state"] for job in list(self.jobs.values())]
                 print({state: states.count(state) for state in set(states)}, self.counts, flush=True)
         self.over.set()
@@ -262,11 +266,11 @@ class Soak:
         driver.join()
 
     def settle(self):
-        """In peace, every job ends."""
+        """Waits without faults until every job has ended."""
         end = time.monotonic() + 300
-        while any(self.look(job_id)["state"] not in TERMINAL for job_id in list(self.jobs)):
+        while any(self.poll(job_id)["state"] not in TERMINAL for job_id in list(self.jobs)):
             if time.monotonic() > end:
-                return violation(f"never ended: {[job for job in self.jobs.values() if job['state'] not in TERMINAL]}")
+                return violation(f"jobs did not end: {[job for job in self.jobs.values() if job['state'] not in TERMINAL]}")
             time.sleep(0.5)
 
     def check(self, job_id, job):
@@ -274,8 +278,8 @@ class Soak:
         types = [event["type"] for event in call(f"{url}/events?limit=1000")[1]["data"]]
         ends = [name for name in types if name in TERMINAL]
         if ends != [job["state"]]:
-            violation(f"{job_id} is {job['state']} and its history ends {ends}")
-        # Who is killed ten times may give up.
+            violation(f"{job_id} is {job['state']}, but its history has the end events {ends}")
+        # A job may fail after ten attempts, its maximum.
         if job["state"] == "failed" and job["error"]["code"] != "attempts_exhausted":
             violation(f"{job_id} failed: {job['error']}")
         if job["state"] != "succeeded":
@@ -287,7 +291,7 @@ class Soak:
             with urllib.request.urlopen(self.service.url + file["href"], timeout=60) as answer:
                 content = answer.read()
             if hashlib.sha256(content).hexdigest() != file["sha256"] or len(content) != file["bytes"]:
-                violation(f"{job_id}: {file['name']} is not what was told")
+                violation(f"{job_id}: {file['name']} does not match its announced checksum or size")
 
 
 def main():
@@ -298,7 +302,7 @@ def main():
     arguments = parser.parse_args()
     print("seed", arguments.seed, flush=True)
     place = pathlib.Path(tempfile.mkdtemp())
-    # A copy: someone may build meanwhile.
+    # Use a copy of the binary, because a build may replace it during the test.
     shutil.copy2(ROOT / "target/debug/optin", place / "optin")
     soak = Soak(arguments, place)
     try:

@@ -1,10 +1,10 @@
-"""Is the accuracy that a report promises the one that `pipeline(..)` gives on the same texts?
+"""Checks that the accuracy in a report equals the accuracy of a transformers `pipeline` on the same texts.
 
     python accuracy.py [--major N] [--text COLUMN] [--text-pair COLUMN] [--label COLUMN] EVALUATION.tsv ORIGINAL RESULT
 
-Opens both folders in a text-classification pipeline, classifies every row of the table, and compares with `report.json` of
-RESULT: `evaluation.score.before` and `.after`. Labels are names of `id2label`, or indices where no name fits. Exit 1 when a
-row too many or too few is right.
+Opens both folders in a text-classification pipeline and classifies every row of the table. Compares the accuracy with
+`evaluation.score.before` and `.after` in `report.json` of RESULT. Labels are names of `id2label`, or indices if not all of
+them are names. Exits with 1 if the number of correct rows differs.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def rows(arguments):
             yield text, row[arguments.label]
 
 
-def right(folder, arguments):
+def correct(folder, arguments):
     classify = pipeline("text-classification", model=str(folder), dtype=torch.float32, trust_remote_code=True)
     names = classify.model.config.id2label
     table = list(rows(arguments))
@@ -42,7 +42,7 @@ def right(folder, arguments):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--major", help="the major version of transformers that must be running")
+    parser.add_argument("--major", help="required major version of transformers")
     parser.add_argument("--text", default="text")
     parser.add_argument("--text-pair")
     parser.add_argument("--label", default="label")
@@ -53,14 +53,14 @@ def main():
     transformers.logging.set_verbosity_error()
     version = transformers.__version__
     if arguments.major not in (None, version.split(".")[0]):
-        sys.exit(f"expected transformers {arguments.major}, but {version} is running")
-    promised = json.loads((arguments.result / "report.json").read_text())["evaluation"]["score"]
+        sys.exit(f"transformers {arguments.major} is required, but {version} is running")
+    reported = json.loads((arguments.result / "report.json").read_text())["evaluation"]["score"]
     failed = False
-    for folder, score in ((arguments.original, promised["before"]), (arguments.result, promised["after"])):
-        hits, total = right(folder, arguments)
+    for folder, score in ((arguments.original, reported["before"]), (arguments.result, reported["after"])):
+        hits, total = correct(folder, arguments)
         agrees = hits == round(score * total)
         failed |= not agrees
-        print(f"{'ok  ' if agrees else 'FAIL'} transformers {version} {folder}: {hits} of {total} right, promised {score * total:.0f}")
+        print(f"{'ok  ' if agrees else 'FAIL'} transformers {version} {folder}: {hits} of {total} correct, reported {score * total:.0f}")
     sys.exit(failed)
 
 

@@ -1,12 +1,12 @@
-"""Does a pruned folder open in Hugging Face transformers and give the logits it promises?
+"""Checks that pruned folders open in Hugging Face transformers and give the logits in `verify.json`.
 
     python check.py [--major N] DIR...
 
-Each folder holds `config.json`, `model.safetensors`, the tokenizer, `SHA256SUMS` and `verify.json`:
+Each folder contains `config.json`, `model.safetensors`, the tokenizer, `SHA256SUMS` and `verify.json`:
 {"dtype": "float32", "tolerance": 1e-4, "rows": [{"text", "text_pair", "input_ids", "token_type_ids", "logits"}],
-"padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `tolerance` is relative to max(1, |logit|); `text`
-may be null; `padded` is one batch of the rows with a text. Tokenizer and configuration must open without leave to run
-code. Exit 1 and one line a fault otherwise.
+"padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `tolerance` is relative to max(1, |logit|). `text`
+may be null. `padded` is one batch of the rows with a text, or null. Tokenizer and configuration must open without
+permission to run code. If a folder fails, prints one line with its first fault and exits with 1.
 """
 
 import argparse
@@ -24,7 +24,7 @@ TRUSTED = {"trust_remote_code": True}
 
 
 class Fault(Exception):
-    """Something that a user of the folder would meet; the text says what."""
+    """A problem that a user of the folder would have; the message describes it."""
 
 
 def require(holds, fault):
@@ -33,18 +33,18 @@ def require(holds, fault):
 
 
 def check_sums(folder):
-    """Every file is listed, every listed file is there and unchanged."""
+    """Checks that SHA256SUMS lists exactly the files of the folder, and that their digests match."""
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     listed = {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"SHA256SUMS"}
-    require(listed.keys() == present, f"SHA256SUMS and the folder differ in {sorted(listed.keys() ^ present)}")
+    require(listed.keys() == present, f"SHA256SUMS and the folder list different files: {sorted(listed.keys() ^ present)}")
     for path, digest in listed.items():
         found = hashlib.sha256((folder / path).read_bytes()).hexdigest()
-        require(found == digest, f"{path} has the digest {found}, but SHA256SUMS says {digest}")
+        require(found == digest, f"{path} has digest {found}, but SHA256SUMS has {digest}")
 
 
 def open_model(folder, dtype):
-    """The model, when each of its tensors came from the file and each tensor of the file was used."""
+    """Opens the model. Requires that each of its tensors is in the file and each tensor of the file is used."""
     model, loading = AutoModelForSequenceClassification.from_pretrained(
         folder, dtype=getattr(torch, dtype), output_loading_info=True, **TRUSTED
     )
@@ -55,17 +55,17 @@ def open_model(folder, dtype):
 
 def check_config(folder, model):
     config = AutoConfig.from_pretrained(folder)
-    require(type(config) is type(model.config), f"AutoConfig gives {type(config)}, the model has {type(model.config)}")
+    require(type(config) is type(model.config), f"AutoConfig returns {type(config)}, but the model has {type(model.config)}")
     name = type(model).__name__
-    require(config.architectures == [name], f"config.json says {config.architectures}, but {name} was opened")
+    require(config.architectures == [name], f"config.json has architectures {config.architectures}, but the opened class is {name}")
 
 
 def check_logits(found, row, at, tolerance, how):
-    promised = torch.tensor(row["logits"])
-    require(found.shape == promised.shape, f"row {at} {how}: {len(found)} logits, promised {len(promised)}")
-    error = ((found.float() - promised).abs() / promised.abs().clamp(min=1)).max().item()
-    # Written so that a NaN is a fault too.
-    require(error <= tolerance, f"row {at} {how}: logits {found.tolist()}, promised {promised.tolist()}, error {error:.2e}")
+    expected = torch.tensor(row["logits"])
+    require(found.shape == expected.shape, f"row {at} {how}: {len(found)} logits, expected {len(expected)}")
+    error = ((found.float() - expected).abs() / expected.abs().clamp(min=1)).max().item()
+    # In this form the condition is also false for NaN.
+    require(error <= tolerance, f"row {at} {how}: logits {found.tolist()}, expected {expected.tolist()}, error {error:.2e}")
     return error
 
 
@@ -95,7 +95,7 @@ def check_rows_padded(model, rows, tolerance):
 
 
 def open_tokenizer(folder):
-    """Without leave to run code, and without a question about it."""
+    """Opens the tokenizer without permission to run code. Fails if transformers asks for the permission."""
 
     def refuse(question=""):
         raise Fault(f"the tokenizer asks: {question}")
@@ -108,32 +108,32 @@ def open_tokenizer(folder):
 
 
 def segments(encoded):
-    """What the model takes where the tokenizer gives no segments."""
+    """Returns the token types, or zeros if the tokenizer returns none, as the model assumes."""
     return encoded.get("token_type_ids", [[0] * len(ids) for ids in encoded["input_ids"]])
 
 
 def check_texts(folder, model, rows, tolerance):
-    """The tokenizer gives the promised ids, and the ready-made pipeline the promised label and score."""
+    """Checks that the tokenizer returns the expected IDs, and the standard pipeline the expected labels and scores."""
     tokenizer = open_tokenizer(folder)
     classify = pipeline("text-classification", model=str(folder), dtype=torch.float32, **TRUSTED)
     for at, row in rows:
         encoded = tokenizer([row["text"]], None if row["text_pair"] is None else [row["text_pair"]], truncation=True)
         found = {"input_ids": encoded["input_ids"][0], "token_type_ids": segments(encoded)[0]}
         for key, ids in found.items():
-            require(ids == row[key], f"row {at}: the tokenizer gives {key} {ids}, promised {row[key]}")
+            require(ids == row[key], f"row {at}: the tokenizer returns {key} {ids}, expected {row[key]}")
         if len(row["logits"]) > 1:
-            promised = torch.tensor(row["logits"]).softmax(0)
+            expected = torch.tensor(row["logits"]).softmax(0)
             text = {"text": row["text"]} if row["text_pair"] is None else {"text": row["text"], "text_pair": row["text_pair"]}
             answer = classify(text, truncation=True, top_k=None)
             scores = {one["label"]: one["score"] for one in (answer[0] if isinstance(answer[0], list) else answer)}
-            for index, score in enumerate(promised.tolist()):
+            for index, score in enumerate(expected.tolist()):
                 label = model.config.id2label[index]
-                require(abs(scores[label] - score) <= tolerance, f"row {at}: the pipeline gives {label} {scores[label]}, promised {score}")
+                require(abs(scores[label] - score) <= tolerance, f"row {at}: the pipeline returns {label} {scores[label]}, expected {score}")
 
 
 @torch.inference_mode()
 def check_padded_batch(folder, model, rows, padded, tolerance):
-    """The tokenizer pads the texts as promised, and the model answers as it does without padding."""
+    """Checks that the tokenizer pads the texts as expected, and that the model returns the expected logits for them."""
     tokenizer = open_tokenizer(folder)
     pairs = [row["text_pair"] or "" for _, row in rows]
     single = [at for at, pair in enumerate(pairs) if not pair]
@@ -145,11 +145,11 @@ def check_padded_batch(folder, model, rows, padded, tolerance):
         encoded = tokenizer(texts, others, truncation=True, padding="max_length", max_length=len(padded["input_ids"][0]), padding_side="right")
         found = {"input_ids": encoded["input_ids"], "token_type_ids": segments(encoded), "attention_mask": encoded["attention_mask"]}
         for key, batch in found.items():
-            promised = [padded[key][at] for at in chosen]
-            require(batch == promised, f"padded batch: the tokenizer gives {key} {batch}, promised {promised}")
+            expected = [padded[key][at] for at in chosen]
+            require(batch == expected, f"padded batch: the tokenizer returns {key} {batch}, expected {expected}")
     logits = model(**{key: torch.tensor(padded[key]) for key in ("input_ids", "token_type_ids", "attention_mask")}).logits
-    for at, promised in enumerate(padded["logits"]):
-        check_logits(logits[at], {"logits": promised}, at, tolerance, "of the padded batch")
+    for at, expected in enumerate(padded["logits"]):
+        check_logits(logits[at], {"logits": expected}, at, tolerance, "of the padded batch")
 
 
 def check(folder):
@@ -165,12 +165,12 @@ def check(folder):
     check_texts(folder, model, texts, tolerance)
     if verify["padded"] is not None:
         check_padded_batch(folder, model, texts, verify["padded"], tolerance)
-    return f"{len(rows)} rows, {len(texts)} with text; worst error {alone:.1e} alone, {padded:.1e} padded"
+    return f"{len(rows)} rows, {len(texts)} with text; largest error {alone:.1e} alone, {padded:.1e} padded"
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--major", help="the major version of transformers that must be running")
+    parser.add_argument("--major", help="required major version of transformers")
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     arguments = parser.parse_args()
     transformers.logging.set_verbosity_error()
@@ -178,7 +178,7 @@ def main():
     version = transformers.__version__
     print(f"transformers {version}")
     if arguments.major not in (None, version.split(".")[0]):
-        sys.exit(f"expected transformers {arguments.major}, but {version} is running")
+        sys.exit(f"transformers {arguments.major} is required, but {version} is running")
     failed = False
     for folder in arguments.folders:
         try:

@@ -1,22 +1,25 @@
 //! `POST /v1/jobs/{id}/cancel`
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::answer;
+use super::{answer, etag};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Id;
+use crate::api::precondition::check_match;
 use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
 
 /// Cancels a job.
 ///
-/// A queued job ends at once, a running job within five seconds. The call is idempotent.
+/// A queued job ends immediately, a running job within five seconds. The call is idempotent. With `If-Match`, the job is
+/// canceled only if its version matches.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/cancel", tag = "jobs", operation_id = "cancelJob",
-    params(("id" = String, Path, description = "The job")),
+    params(("id" = String, Path, description = "Id of the job"),
+           ("If-Match" = Option<String>, Header, description = "ETag of the version that the job must have")),
     security(("api_key" = ["write"])),
     responses(
         (status = 202, description = "Cancellation was requested", body = JobBody),
@@ -27,13 +30,11 @@ pub(crate) async fn cancel(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let had_ended = state
-        .jobs
-        .get(&caller.scope(), id)
-        .await?
-        .state
-        .is_terminal();
+    let current = state.jobs.get(&caller.scope(), id).await?;
+    check_match(&headers, &etag(&current))?;
+    let had_ended = current.state.is_terminal();
     let job = state.jobs.request_cancel(&caller.scope(), id).await?;
     Ok(answer(
         &state,

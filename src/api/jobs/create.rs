@@ -16,16 +16,15 @@ use crate::job::store::Created;
 
 /// Creates a pruning job.
 ///
-/// Checks that model and data are there, accepts the job and answers at once; follow it by `Location`. With an
-/// `Idempotency-Key` the same request may be sent again within 24 hours and gets the same job.
+/// Checks that the model and the data exist, queues the job and returns it. Poll the job at `Location`, or stream its events.
 #[utoipa::path(
     post, path = "/v1/jobs", tag = "jobs", operation_id = "createJob", request_body = CreateJob,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; makes it safe to repeat", min_length = 1, max_length = 255)),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with the same key and body within 24 hours returns the first job.", min_length = 1, max_length = 255)),
     security(("api_key" = ["write"])),
-    responses((status = 202, description = "The job was accepted", body = JobBody, headers(
-        ("Location" = String, description = "Where the job is"),
-        ("ETag" = String, description = "Names the job's version"),
-        ("Retry-After" = String, description = "Seconds until it makes sense to look again"),
+    responses((status = 202, description = "The job was created", body = JobBody, headers(
+        ("Location" = String, description = "Path of the job"),
+        ("ETag" = String, description = "Version of the job"),
+        ("Retry-After" = String, description = "Seconds until the next poll"),
     )))
 )]
 pub(crate) async fn create(

@@ -1,20 +1,25 @@
 //! `DELETE /v1/jobs/{id}`
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 
+use super::etag;
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Id;
+use crate::api::precondition::check_match;
 use crate::api::problem::Problem;
 use crate::artifact::key::Key;
 use crate::job::store::StoreError;
 use crate::prune::failure::Failure;
 
-/// Deletes a job, its events and its files.
+/// Deletes a job, its events and its artifacts.
+///
+/// The job must have ended. With `If-Match`, the job is deleted only if its version matches.
 #[utoipa::path(
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "deleteJob",
-    params(("id" = String, Path, description = "A job that has ended")),
+    params(("id" = String, Path, description = "Id of a job that has ended"),
+           ("If-Match" = Option<String>, Header, description = "ETag of the version that the job must have")),
     security(("api_key" = ["write"])),
     responses((status = 204, description = "Deleted"))
 )]
@@ -22,12 +27,14 @@ pub(crate) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let job = state.jobs.get(&caller.scope(), id).await?;
+    check_match(&headers, &etag(&job))?;
     if !job.state.is_terminal() {
         return Err(StoreError::active(&job).into());
     }
-    // The files first: what could not be removed can be removed again as long as the job is there to be named.
+    // The files first: while the job exists, a failed deletion can be repeated.
     let prefix = Key::job(&id.to_string()).map_err(|error| Problem::internal(&error))?;
     let removed = state.artifacts.delete_prefix(&prefix).await;
     removed.map_err(Failure::from)?;

@@ -10,7 +10,7 @@ use crate::api::problem::Problem;
 use crate::api::wire::create::CreateJob;
 use crate::api::wire::plan::EstimateBody;
 
-/// Estimates what a job would do and cost.
+/// Estimates the work, cost and size of a job.
 ///
 /// Reads the model and the data. Does not create a job.
 #[utoipa::path(

@@ -12,22 +12,23 @@ use super::{answer, etag};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Id, Params};
+use crate::api::precondition::check_match;
 use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
 use crate::job::store::StoreError;
 use crate::job::{Job, Scope};
 
-/// How often a waiting request looks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Interval at which a long poll reads the job.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Longest wait in seconds.
-pub(in crate::api) const MOST_SECONDS: u64 = 60;
+/// Maximum of `wait`, in seconds.
+pub(in crate::api) const MAX_WAIT_SECONDS: u64 = 60;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Wait {
-    /// Seconds to wait for a change (of the version in `If-None-Match`, else of the current one) before answering.
+    /// Seconds to wait for a change before the response is sent. The change is relative to the version in `If-None-Match`,
+    /// or else to the current version.
     #[param(minimum = 0, maximum = 60)]
     #[serde(default)]
     wait: u64,
@@ -35,16 +36,17 @@ pub(crate) struct Wait {
 
 /// Returns a job.
 ///
-/// The ETag changes whenever the job changes. With `wait`, the response is sent when the job changes or the time is over.
+/// The ETag changes when the job changes. With `wait`, the response is sent when the job changes or the time is over.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
-    params(("id" = String, Path, description = "The job"), Wait,
-           ("If-None-Match" = Option<String>, Header, description = "ETag of the version that is known")),
+    params(("id" = String, Path, description = "Id of the job"), Wait,
+           ("If-None-Match" = Option<String>, Header, description = "ETag of the version that the client has"),
+           ("If-Match" = Option<String>, Header, description = "ETag of the version that the job must have")),
     security(("api_key" = ["read"])),
     responses(
         (status = 200, description = "The job", body = JobBody, headers(
-            ("ETag" = String, description = "Names the job's version"),
-            ("Retry-After" = String, description = "While it is active: seconds until it makes sense to look again"),
+            ("ETag" = String, description = "Version of the job"),
+            ("Retry-After" = String, description = "Seconds until the next poll, while the job is active"),
         )),
         (status = 304, description = "The job has not changed"),
     )
@@ -56,11 +58,11 @@ pub(crate) async fn get(
     Params(query): Params<Wait>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if query.wait > MOST_SECONDS {
+    if query.wait > MAX_WAIT_SECONDS {
         return Err(Problem::bad_request(
             "wait",
             format!(
-                "wait is {}; it must lie between 0 and {MOST_SECONDS}",
+                "wait is {}; it must be between 0 and {MAX_WAIT_SECONDS}",
                 query.wait
             ),
         ));
@@ -73,6 +75,7 @@ pub(crate) async fn get(
         _ => Some(caller.reader()?),
     };
     let first = state.jobs.get(&caller.scope(), id).await?;
+    check_match(&headers, &etag(&first))?;
     let job = changed(
         &state,
         &caller.scope(),
@@ -89,7 +92,7 @@ pub(crate) async fn get(
     )
 }
 
-/// The job once it differs from what the caller knows, or after the wait.
+/// Returns the job when it differs from the version that the client has, or after the wait.
 async fn changed(
     state: &AppState,
     scope: &Scope,
@@ -98,13 +101,13 @@ async fn changed(
     wait: Duration,
 ) -> Result<Job, StoreError> {
     let start = Instant::now();
-    // A caller who knows another version than the current one has waited long enough.
+    // The client has an older version: there is a change already.
     let stale = known.is_some_and(|known| !matches(known, &etag(&first)));
     let version = first.version;
     let mut job = first;
     while !stale && job.version == version && !job.state.is_terminal() && start.elapsed() < wait {
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY.min(wait.saturating_sub(start.elapsed()))) => {}
+            () = tokio::time::sleep(POLL_INTERVAL.min(wait.saturating_sub(start.elapsed()))) => {}
             () = state.stopping.cancelled() => break,
         }
         job = state.jobs.get(scope, job.id).await?;
@@ -112,7 +115,7 @@ async fn changed(
     Ok(job)
 }
 
-/// Whether an `If-None-Match` list holds an ETag (weak comparison, RFC 9110).
+/// Whether a list of ETags contains one (weak comparison, RFC 9110, section 8.8.3.2).
 pub(crate) fn matches(list: &str, etag: &str) -> bool {
     list.split(',')
         .map(str::trim)

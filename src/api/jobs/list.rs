@@ -17,19 +17,18 @@ use crate::job::store::JobFilter;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// Jobs a page.
+    /// Jobs per page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "twenty")]
     limit: usize,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(pattern = "^job_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
     cursor: Option<String>,
-    /// Only jobs in this state.
-    #[param(inline)]
-    state: Option<StateBody>,
-    /// Only jobs for this model URI.
+    /// Only jobs in one of these states. Repeat the parameter to name several.
+    #[serde(default)]
+    state: Vec<StateBody>,
+    /// Only jobs with this model URI.
     model: Option<String>,
     /// Only jobs with this label, as `name:value`.
     #[param(pattern = "^[^:]+:.*$")]
@@ -42,7 +41,7 @@ pub(crate) struct JobList {
     #[schema(example = "list")]
     object: &'static str,
     data: Vec<JobBody>,
-    /// Where the next page begins.
+    /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
     has_more: bool,
 }
@@ -51,7 +50,7 @@ pub(crate) struct JobList {
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs", operation_id = "listJobs", params(Page),
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "One page", body = JobList))
+    responses((status = 200, description = "A page of jobs", body = JobList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -63,12 +62,17 @@ pub(crate) async fn list(
     let label = match &page.label {
         Some(label) => match label.split_once(':') {
             Some((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),
-            _ => return Err(Problem::bad_request("label", "write a label as name:value")),
+            _ => {
+                return Err(Problem::bad_request(
+                    "label",
+                    "label must have the form name:value",
+                ));
+            }
         },
         None => None,
     };
     let filter = JobFilter {
-        state: page.state.map(Into::into),
+        states: page.state.into_iter().map(Into::into).collect(),
         model: page.model,
         label,
     };

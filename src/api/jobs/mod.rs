@@ -1,4 +1,4 @@
-//! Jobs: one file a verb.
+//! Operations on jobs.
 
 pub(super) mod cancel;
 pub(super) mod create;
@@ -21,21 +21,20 @@ use crate::job::store::{Created, IdempotencyKey};
 use crate::job::{Job, NewJob, State};
 use crate::prune::recipe::Recipe;
 
-/// Seconds after which a poller may ask again.
+/// Seconds between two polls of an active job.
 const RETRY_AFTER: &str = "1";
 
-/// This moment, for ETAs and expiries; what is stored bears the database's time.
+/// The current time, for ETAs and expiries. Stored times are database time.
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// The strong ETag of a job: it names the version of the row. What a reader sees besides (the ETA) follows from
-/// the row and the clock.
+/// The strong ETag of a job: its id and version. The ETA is derived from both and the clock.
 pub(super) fn etag(job: &Job) -> String {
     format!("\"{}.{}\"", job.id, job.version)
 }
 
-/// A job with the headers that every answer about one job has.
+/// A response with a job and its headers.
 pub(super) fn answer(state: &AppState, status: StatusCode, job: &Job) -> Response {
     let mut headers = HeaderMap::new();
     if let Ok(etag) = HeaderValue::try_from(etag(job)) {
@@ -49,7 +48,7 @@ pub(super) fn answer(state: &AppState, status: StatusCode, job: &Job) -> Respons
     (status, headers, Json(body)).into_response()
 }
 
-/// The same for a job that was just accepted.
+/// A response with a new job.
 pub(super) fn accepted(state: &AppState, job: &Job) -> Response {
     let mut response = answer(state, StatusCode::ACCEPTED, job);
     if let Ok(location) = HeaderValue::try_from(format!("/v1/jobs/{}", job.id)) {
@@ -58,19 +57,22 @@ pub(super) fn accepted(state: &AppState, job: &Job) -> Response {
     response
 }
 
-/// That a job has succeeded, which whatever asks for its scores takes for granted.
+/// Checks that a job has succeeded, so that it has scores.
+///
+/// # Errors
+/// Returns a conflict if it has not.
 pub(super) fn succeeded(job: &Job) -> Result<(), Problem> {
     if job.state == State::Succeeded {
         return Ok(());
     }
     let detail = format!(
-        "the job is {}; only one that has succeeded has scores for other targets",
+        "the job is {}; only a job that has succeeded has scores",
         job.state.as_str()
     );
     Err(Problem::conflict(detail))
 }
 
-/// Queues what an old job asked for once more, with this recipe.
+/// Creates a job like an old one, with this recipe.
 async fn again(
     state: &AppState,
     old: Job,

@@ -10,11 +10,13 @@ use super::{again, succeeded};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Id, idempotency_key};
+use crate::api::frontier;
 use crate::api::problem::Problem;
 use crate::api::wire::create::TargetBody;
-use crate::prune::recipe::Recipe;
+use crate::job::Job;
+use crate::prune::recipe::{Recipe, Target};
 
-/// Another target.
+/// The target of the new job.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolveJob {
@@ -23,16 +25,16 @@ pub(crate) struct ResolveJob {
 
 /// Creates a job with another target from the same scores.
 ///
-/// Queues a new job with the same request but for its target. It takes up the old one's scores, so that only
-/// search, repair and what follows run again.
+/// The new job reuses the scores of this job, so it runs only the search and the later stages. A target below the smallest
+/// model that the job found is rejected with `target_unreachable`.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/resolve", tag = "jobs", operation_id = "resolveJob",
-    params(("id" = String, Path, description = "A job that has succeeded"),
-           ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; makes it safe to repeat", min_length = 1, max_length = 255)),
+    params(("id" = String, Path, description = "Id of a job that has succeeded"),
+           ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with the same key and body within 24 hours returns the first job.", min_length = 1, max_length = 255)),
     security(("api_key" = ["write"])),
     request_body = ResolveJob,
     responses((status = 202, description = "The new job", body = crate::api::wire::job::JobBody, headers(
-        ("Location" = String, description = "Where the new job is"),
+        ("Location" = String, description = "Path of the new job"),
     )))
 )]
 pub(crate) async fn resolve(
@@ -46,9 +48,34 @@ pub(crate) async fn resolve(
     let target = body.value.target.target()?;
     let old = state.jobs.get(&caller.scope(), id).await?;
     succeeded(&old)?;
+    reachable(&state, &caller, &old, &target).await?;
     let recipe = Recipe {
         target,
         ..old.recipe.clone()
     };
     again(&state, old, recipe, key).await
+}
+
+/// Checks that the scored job found a model that meets the target. A job whose artifacts were removed cannot tell, so its
+/// target is checked when the new job runs.
+async fn reachable(
+    state: &AppState,
+    caller: &Caller,
+    old: &Job,
+    target: &Target,
+) -> Result<(), Problem> {
+    if old.artifacts_removed_at.is_some() {
+        return Ok(());
+    }
+    let frontier = match frontier::read(state, caller, old).await {
+        Ok(frontier) => frontier,
+        Err(problem) if problem.is_gone() => None,
+        Err(problem) => return Err(problem),
+    };
+    match frontier {
+        Some(frontier) => frontier.check(target).map_err(|failure| {
+            Problem::invalid_field("/target/value", failure.code.into(), failure.detail)
+        }),
+        None => Ok(()),
+    }
 }

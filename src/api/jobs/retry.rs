@@ -13,14 +13,14 @@ use crate::api::wire::job::JobBody;
 
 /// Creates a job with the same request.
 ///
-/// The new job reuses the stages that the old one finished.
+/// The new job reuses the completed stages of this job.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
-    params(("id" = String, Path, description = "A job that has ended"),
-           ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; makes it safe to repeat", min_length = 1, max_length = 255)),
+    params(("id" = String, Path, description = "Id of a job that has ended"),
+           ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with the same key and body within 24 hours returns the first job.", min_length = 1, max_length = 255)),
     security(("api_key" = ["write"])),
     responses((status = 202, description = "The new job", body = JobBody, headers(
-        ("Location" = String, description = "Where the new job is"),
+        ("Location" = String, description = "Path of the new job"),
     )))
 )]
 pub(crate) async fn retry(
@@ -33,7 +33,7 @@ pub(crate) async fn retry(
     let old = state.jobs.get(&caller.scope(), id).await?;
     if !old.state.is_terminal() {
         let detail = format!(
-            "the job is {}; wait for its end, or cancel it, before trying it again",
+            "the job is {}; cancel it or wait for its end before you retry it",
             old.state.as_str()
         );
         return Err(Problem::conflict(detail));

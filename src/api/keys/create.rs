@@ -19,7 +19,7 @@ use crate::job::key::FreshKey;
     post, path = "/v1/keys", tag = "keys", operation_id = "createKey", request_body = CreateKey,
     security(("api_key" = ["admin"])),
     responses((status = 201, description = "The key, with its secret", body = CreatedKey, headers(
-        ("Location" = String, description = "The key's name in the service"),
+        ("Location" = String, description = "Path of the key"),
     )))
 )]
 pub(crate) async fn create(

@@ -15,24 +15,24 @@ use crate::job::key::KeyId;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// Keys a page.
+    /// Keys per page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "twenty")]
     limit: usize,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(pattern = "^[0-9a-f]{32}$")]
     cursor: Option<String>,
 }
 
-/// A page of keys, newest first.
+/// A page of API keys, newest first.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ApiKeyList)]
 pub(crate) struct KeyList {
     #[schema(example = "list")]
     object: &'static str,
     data: Vec<KeyBody>,
-    /// Where the next page begins.
+    /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
     has_more: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) struct KeyList {
 #[utoipa::path(
     get, path = "/v1/keys", tag = "keys", operation_id = "listKeys", params(Page),
     security(("api_key" = ["admin"])),
-    responses((status = 200, description = "One page", body = KeyList))
+    responses((status = 200, description = "A page of API keys", body = KeyList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,

@@ -1,4 +1,4 @@
-//! Keys of the caller's tenant: one file a verb.
+//! Operations on the API keys of the caller's tenant.
 
 pub(super) mod create;
 pub(super) mod list;

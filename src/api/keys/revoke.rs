@@ -20,7 +20,7 @@ pub(crate) struct KeyPath {
 /// The key stays in the list. A caller may revoke the key that it authenticates with.
 #[utoipa::path(
     delete, path = "/v1/keys/{id}", tag = "keys", operation_id = "revokeKey",
-    params(("id" = String, Path, description = "The key's id, no secret")),
+    params(("id" = String, Path, description = "Id of the key, without the secret")),
     security(("api_key" = ["admin"])),
     responses((status = 204, description = "Revoked"))
 )]
@@ -35,6 +35,6 @@ pub(crate) async fn revoke(
         .map_err(|error: NotAKey| Problem::not_found(error.to_string()))?;
     match state.keys.revoke_key(&caller.scope(), id).await? {
         Some(_) => Ok(StatusCode::NO_CONTENT),
-        None => Err(Problem::not_found(format!("there is no key {id}"))),
+        None => Err(Problem::not_found(format!("API key {id} not found"))),
     }
 }

@@ -18,11 +18,11 @@ pub(crate) struct UploadPath {
 
 /// Completes an upload.
 ///
-/// It is read, compared with what was announced, and opened as what its name says; jobs may name it from then
-/// on. What is wrong with it is told, and it stays pending: send it again. May be repeated.
+/// Checks size, SHA-256 and format of the content. Jobs can then use the upload. If a check fails, the upload stays pending:
+/// send the content again. The call is idempotent.
 #[utoipa::path(
     post, path = "/v1/uploads/{id}/complete", tag = "uploads", operation_id = "completeUpload",
-    params(("id" = String, Path, description = "The upload")),
+    params(("id" = String, Path, description = "Id of the upload")),
     security(("api_key" = ["write"])),
     responses((status = 200, description = "The upload is ready to use", body = UploadBody))
 )]
@@ -43,7 +43,7 @@ pub(crate) async fn complete(
         .map_err(|error| Problem::internal(&error))?;
     if !state.artifacts.exists(&key).await.map_err(missing)? {
         return Err(Problem::conflict(
-            "its content has not arrived; PUT it to the URL that announcing it answered, or announce it again",
+            "the upload has no content; PUT it to the URL in the response that created the upload, or create another upload",
         ));
     }
     state.intake.admit(&caller.tenant, &upload).await?;

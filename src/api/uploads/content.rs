@@ -1,4 +1,4 @@
-//! `PUT /v1/blobs/uploads/{tenant}/{id}`: where a local store's signed upload leads; a bucket takes its own.
+//! `PUT /v1/blobs/uploads/{tenant}/{id}`: receives uploads for a local store. S3 receives its own.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 
 use crate::api::AppState;
 use crate::api::blobs::refused;
+use crate::api::document::schema::Bytes;
 use crate::api::extract::{Named, Params};
 use crate::api::jobs::now_ms;
 use crate::api::problem::{Problem, ProblemCode};
@@ -26,23 +27,25 @@ pub(crate) struct ContentPath {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UploadSignature {
-    /// Digest of the content.
+    /// SHA-256 of the content.
     #[param(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
-    /// Size of the content.
+    /// Size of the content in bytes.
     #[param(minimum = 0)]
     bytes: u64,
-    /// Moment of expiry in Unix seconds.
+    /// Expiry in Unix seconds.
     expires: i64,
     /// HMAC-SHA256 over key, digest, size and expiry, hex.
     signature: String,
 }
 
-/// Receives the content of an upload by its signed URL.
+/// Uploads the content to a signed URL.
+///
+/// Use the URL and the headers in the response of `createUpload`.
 #[utoipa::path(
     put, path = "/v1/blobs/uploads/{tenant}/{id}", tag = "uploads", operation_id = "putUpload",
-    params(("tenant" = String, Path, description = "Whose it is"), ("id" = String, Path, description = "The upload"), UploadSignature),
-    request_body(content = String, content_type = "application/octet-stream", description = "The bytes that were announced"),
+    params(("tenant" = String, Path, description = "Tenant of the upload"), ("id" = String, Path, description = "Id of the upload"), UploadSignature),
+    request_body(content = inline(Bytes), content_type = "application/octet-stream", description = "The content"),
     security(()),
     responses((status = 204, description = "The content was stored"))
 )]
@@ -71,7 +74,7 @@ pub(crate) async fn put(
             StatusCode::BAD_REQUEST,
             ProblemCode::InvalidRequest,
             format!(
-                "not the {} bytes that were announced; nothing was kept",
+                "the content does not have the announced size of {} bytes; nothing was stored",
                 query.bytes
             ),
         )),

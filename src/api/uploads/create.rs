@@ -20,23 +20,23 @@ use crate::artifact::incoming::{Upload, UploadId, UploadState};
 use crate::job::store::StoreError;
 use crate::prune::recipe::data_format;
 
-/// The URL for the content holds so long.
+/// Lifetime of the URL for the content.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Largest content: the largest model that is taken, with the small files beside its weights.
-const MOST_BYTES: u64 = 17 << 30;
+/// Maximum size of an upload: the largest supported model and its small files.
+const MAX_BYTES: u64 = 17 << 30;
 
-/// Uploads of one tenant at a time.
-const MOST_UPLOADS: usize = 200;
+/// Maximum number of uploads of a tenant.
+pub(super) const MAX_UPLOADS: usize = 200;
 
-/// Ends of names: a model in an archive, or a data file.
+/// Allowed file extensions: an archive with a model, or a data file.
 fn ends() -> Vec<String> {
     let mut ends = data_format::ends();
     ends.insert(0, ".tar".to_owned());
     ends
 }
 
-/// The schema of a name: letters, digits and signs that every store takes, and one of the ends.
+/// The schema of a name: characters that every store supports, and an allowed extension.
 fn name_schema() -> Object {
     let ends: Vec<String> = ends()
         .iter()
@@ -45,7 +45,7 @@ fn name_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(format!(
-            "`.tar` (uncompressed) for a folder that `save_pretrained(..)` wrote; for data one of {}.",
+            "File name. A model folder is an uncompressed `.tar`. A data file has one of the extensions {}.",
             data_format::ends().join(", ")
         )))
         .pattern(Some(format!(
@@ -56,7 +56,7 @@ fn name_schema() -> Object {
         .build()
 }
 
-/// What will be sent.
+/// An upload to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateUpload {
@@ -72,12 +72,12 @@ pub(crate) struct CreateUpload {
 
 /// Creates an upload of a model or a data file.
 ///
-/// Then `PUT` the content to the URL of the answer, and `POST` to `/v1/uploads/{id}/complete`.
+/// Next, `PUT` the content to the URL in the response, then `POST` to `/v1/uploads/{id}/complete`.
 #[utoipa::path(
     post, path = "/v1/uploads", tag = "uploads", operation_id = "createUpload", request_body = CreateUpload,
     security(("api_key" = ["write"])),
-    responses((status = 201, description = "The upload, and the URL for its content", body = UploadBody, headers(
-        ("Location" = String, description = "Where the upload is"),
+    responses((status = 201, description = "The upload, with the URL for its content", body = UploadBody, headers(
+        ("Location" = String, description = "Path of the upload"),
     )))
 )]
 pub(crate) async fn create(
@@ -94,17 +94,17 @@ pub(crate) async fn create(
         Problem::invalid_field(pointer, ProblemCode::ValidationFailed, detail)
     };
     check_name(&name).map_err(|detail| wrong("/name", detail))?;
-    if !(1..=MOST_BYTES).contains(&bytes) {
+    if !(1..=MAX_BYTES).contains(&bytes) {
         return Err(wrong(
             "/bytes",
-            format!("an upload has 1 to {MOST_BYTES} bytes"),
+            format!("bytes is {bytes}; it must be between 1 and {MAX_BYTES}"),
         ));
     }
     let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if sha256.len() != 64 || !sha256.bytes().all(digits) {
         return Err(wrong(
             "/sha256",
-            "a SHA-256 has 64 lower-case hexadecimal digits".to_owned(),
+            "sha256 must have 64 lower-case hexadecimal digits".to_owned(),
         ));
     }
     let upload = Upload {
@@ -117,10 +117,10 @@ pub(crate) async fn create(
     };
     let tenant = caller.tenant.as_str();
     let count = state.artifacts.count_uploads(tenant).await;
-    if count.map_err(missing)? >= MOST_UPLOADS {
+    if count.map_err(missing)? >= MAX_UPLOADS {
         let error = StoreError::TooMany {
             what: "uploads",
-            most: MOST_UPLOADS as i64,
+            most: MAX_UPLOADS as i64,
         };
         return Err(error.into());
     }
@@ -161,7 +161,7 @@ fn check_name(name: &str) -> Result<(), String> {
     match good {
         true => Ok(()),
         false => Err(format!(
-            "a name has letters, digits, '.', '_' and '-', and ends in one of {}",
+            "name must have up to 100 letters, digits, '.', '_' and '-', start with a letter or digit, and end in one of {}",
             ends.join(", ")
         )),
     }

@@ -14,7 +14,7 @@ use crate::api::problem::Problem;
 /// Returns an upload.
 #[utoipa::path(
     get, path = "/v1/uploads/{id}", tag = "uploads", operation_id = "getUpload",
-    params(("id" = String, Path, description = "The upload")),
+    params(("id" = String, Path, description = "Id of the upload")),
     security(("api_key" = ["read"])),
     responses((status = 200, description = "The upload", body = UploadBody))
 )]
@@ -30,10 +30,10 @@ pub(crate) async fn get(
 
 /// Deletes an upload.
 ///
-/// Jobs that name it fail, unless they have fetched it already.
+/// Jobs that use the upload and have not read it yet fail.
 #[utoipa::path(
     delete, path = "/v1/uploads/{id}", tag = "uploads", operation_id = "deleteUpload",
-    params(("id" = String, Path, description = "The upload")),
+    params(("id" = String, Path, description = "Id of the upload")),
     security(("api_key" = ["write"])),
     responses((status = 204, description = "Deleted"))
 )]

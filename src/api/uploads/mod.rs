@@ -1,52 +1,67 @@
-//! Uploads: models and data that callers send in.
+//! Uploads of models and data.
 
 pub(super) mod complete;
 pub(super) mod content;
 pub(super) mod create;
+pub(super) mod list;
 pub(super) mod manage;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use super::wire::mirror::mirror;
 use super::wire::time::rfc3339;
 use crate::artifact::error::ArtifactError;
-use crate::artifact::incoming::{Upload, UploadId};
+use crate::artifact::incoming::{Upload, UploadId, UploadState};
 use crate::artifact::url::SignedUpload;
 
-/// An upload.
+/// An upload of a model or a data file.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Upload)]
 pub(crate) struct UploadBody {
     #[schema(example = "upl_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     id: String,
     #[schema(example = "upload")]
     object: &'static str,
-    /// What jobs name it by, once it is ready.
+    /// URI for jobs, usable once the upload is ready.
     #[schema(example = "upload://upl_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     uri: String,
-    /// `pending` until its content was checked, then `ready`.
-    #[schema(example = "pending")]
-    state: &'static str,
+    state: UploadStateBody,
+    /// File name.
     name: String,
+    /// Size in bytes.
     bytes: u64,
+    /// SHA-256 of the content, in hexadecimal.
     sha256: String,
     #[schema(format = DateTime)]
     created_at: String,
-    /// How to send the content; told once, when it is announced.
+    /// The request that sends the content. Returned only when the upload is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     put: Option<PutBody>,
 }
 
-/// The one request that sends the content.
+/// The HTTP request that sends the content of an upload.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UploadRequest)]
 pub(crate) struct PutBody {
-    /// `PUT` the bytes here.
+    /// URL to `PUT` the content to.
     url: String,
-    /// Headers that the request must have exactly so.
+    /// Headers that the request must have, unchanged.
     headers: std::collections::BTreeMap<String, String>,
     #[schema(format = DateTime)]
     expires_at: String,
 }
+
+mirror!(
+    /// State of an upload.
+    UploadStateBody of UploadState as "UploadState" {
+        /// The content has not been checked.
+        Pending,
+        /// Jobs can use the upload.
+        Ready,
+    }
+);
 
 impl From<Upload> for UploadBody {
     fn from(upload: Upload) -> Self {
@@ -54,7 +69,7 @@ impl From<Upload> for UploadBody {
             id: upload.id.to_string(),
             object: "upload",
             uri: format!("upload://{}", upload.id),
-            state: upload.state.as_str(),
+            state: upload.state.into(),
             name: upload.name,
             bytes: upload.bytes,
             sha256: upload.sha256,
@@ -76,12 +91,12 @@ impl From<SignedUpload> for PutBody {
 
 fn upload_id(text: &str) -> Result<UploadId, Problem> {
     text.parse()
-        .map_err(|_| Problem::not_found("there is no such upload"))
+        .map_err(|_| Problem::not_found("upload not found"))
 }
 
 fn missing(error: ArtifactError) -> Problem {
     match error {
-        ArtifactError::NotFound(_) => Problem::not_found("there is no such upload"),
+        ArtifactError::NotFound(_) => Problem::not_found("upload not found"),
         error => crate::prune::failure::Failure::from(error).into(),
     }
 }

@@ -16,29 +16,29 @@ use crate::api::extract::Body;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::job::webhook::{NewWebhook, Topic};
 
-/// Longest URL.
-const MOST_URL_BYTES: usize = 2_048;
+/// Maximum length of a URL, in bytes.
+const MAX_URL_BYTES: usize = 2_048;
 
-/// Whom to tell, and of what.
+/// A webhook to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateWebhook {
-    /// An https URL on the public internet.
+    /// URL that receives the events: https, at a public address. `--webhooks-private` lifts both limits.
     #[schema(example = "https://example.org/hooks/optin", max_length = 2048)]
     url: String,
-    /// What to tell of; every end of a job when not given.
+    /// Events to send. Every end of a job by default.
     #[serde(default)]
     events: Option<Vec<TopicBody>>,
 }
 
 /// Creates a webhook.
 ///
-/// The response holds the secret that deliveries are signed with. It is returned only once.
+/// The secret that signs the deliveries is returned only in this response. Signatures follow Standard Webhooks.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", operation_id = "createWebhook", request_body = CreateWebhook,
     security(("api_key" = ["write"])),
     responses((status = 201, description = "The webhook, with its secret", body = WebhookBody, headers(
-        ("Location" = String, description = "Where the webhook is"),
+        ("Location" = String, description = "Path of the webhook"),
     )))
 )]
 pub(crate) async fn create(
@@ -49,9 +49,10 @@ pub(crate) async fn create(
     let CreateWebhook { url, events } = body.value;
     let wrong =
         |detail: String| Problem::invalid_field("/url", ProblemCode::ValidationFailed, detail);
-    if url.len() > MOST_URL_BYTES {
+    if url.len() > MAX_URL_BYTES {
         return Err(wrong(format!(
-            "the URL has more than {MOST_URL_BYTES} bytes"
+            "the URL has {} bytes; the maximum is {MAX_URL_BYTES}",
+            url.len()
         )));
     }
     state.webhook_policy.check(&url).map_err(wrong)?;
@@ -82,7 +83,7 @@ pub(crate) async fn create(
         .into_response())
 }
 
-/// 32 bytes of the system's randomness.
+/// Generates a secret of 32 random bytes.
 fn secret() -> String {
     let bytes: [u8; 32] = rand::random();
     format!("whsec_{}", BASE64_STANDARD.encode(bytes))

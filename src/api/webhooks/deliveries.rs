@@ -1,4 +1,4 @@
-//! What was told: `GET .../deliveries`, `POST .../test` and `POST .../deliveries/{delivery}/redeliver`
+//! Deliveries: `GET .../deliveries`, `POST .../test` and `POST .../deliveries/{delivery}/redeliver`.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,9 +9,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::{missing, webhook_id};
 use crate::api::AppState;
 use crate::api::caller::Caller;
+use crate::api::document::schema;
 use crate::api::extract::{Named, Params};
 use crate::api::page::{check_limit, cursor, twenty};
 use crate::api::problem::Problem;
+use crate::api::wire::mirror::mirror;
 use crate::api::wire::time::rfc3339;
 use crate::job::webhook::{Delivery, DeliveryId, DeliveryState};
 
@@ -21,53 +23,54 @@ pub(crate) struct DeliveryList {
     #[schema(example = "list")]
     object: &'static str,
     data: Vec<DeliveryBody>,
-    /// Where the next page begins.
+    /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
     has_more: bool,
 }
 
-/// Something on its way to a webhook.
+/// A delivery of an event to a webhook.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Delivery)]
 pub(crate) struct DeliveryBody {
-    /// The header `webhook-id`: the same in every try.
+    /// Id of the delivery, sent as the header `webhook-id`. It is the same in every attempt.
     #[schema(example = "msg_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     id: String,
     #[schema(example = "delivery")]
     object: &'static str,
+    /// Type of the event.
     #[schema(example = "job.succeeded")]
     event: String,
     state: DeliveryStateBody,
-    /// Tries so far.
+    /// Number of attempts so far.
     #[schema(minimum = 0)]
     attempts: i64,
-    /// When the next try is due.
+    /// Time of the next attempt.
     #[schema(format = DateTime)]
     next_at: Option<String>,
-    /// The HTTP status of the last try.
+    /// HTTP status of the last attempt.
     last_status: Option<i64>,
-    /// Why the last try failed.
+    /// Error of the last attempt.
     last_error: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it arrived, or was given up.
+    /// When the event was delivered, or the last attempt failed.
     #[schema(format = DateTime)]
     ended_at: Option<String>,
-    /// What it says.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = schema::webhook_event)]
     body: serde_json::Value,
 }
 
-/// Where a delivery is.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum DeliveryStateBody {
-    /// A try is to come.
-    Pending,
-    /// It arrived.
-    Delivered,
-    /// Every try failed.
-    Failed,
-}
+mirror!(
+    /// State of a delivery.
+    DeliveryStateBody of DeliveryState as "DeliveryState" {
+        /// An attempt will follow.
+        Pending,
+        /// The endpoint accepted the event.
+        Delivered,
+        /// Every attempt failed.
+        Failed,
+    }
+);
 
 impl From<Delivery> for DeliveryBody {
     fn from(delivery: Delivery) -> Self {
@@ -75,11 +78,7 @@ impl From<Delivery> for DeliveryBody {
             id: delivery.id.to_string(),
             object: "delivery",
             event: delivery.topic,
-            state: match delivery.state {
-                DeliveryState::Pending => DeliveryStateBody::Pending,
-                DeliveryState::Delivered => DeliveryStateBody::Delivered,
-                DeliveryState::Failed => DeliveryStateBody::Failed,
-            },
+            state: delivery.state.into(),
             attempts: delivery.attempts,
             next_at: delivery.next_at.map(rfc3339),
             last_status: delivery.last_status,
@@ -93,13 +92,12 @@ impl From<Delivery> for DeliveryBody {
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// Deliveries a page.
+    /// Deliveries per page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "twenty")]
     limit: usize,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(pattern = "^msg_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
     cursor: Option<String>,
 }
@@ -118,9 +116,9 @@ pub(crate) struct DeliveryPath {
 /// Lists the deliveries of a webhook, newest first.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}/deliveries", tag = "webhooks", operation_id = "listDeliveries",
-    params(("id" = String, Path, description = "The webhook"), Page),
+    params(("id" = String, Path, description = "Id of the webhook"), Page),
     security(("api_key" = ["read"])),
-    responses((status = 200, description = "One page", body = DeliveryList))
+    responses((status = 200, description = "A page of deliveries", body = DeliveryList))
 )]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -147,9 +145,11 @@ pub(crate) async fn list(
 }
 
 /// Sends a test event.
+///
+/// The event has the type `webhook.test`.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "testWebhook",
-    params(("id" = String, Path, description = "The webhook")),
+    params(("id" = String, Path, description = "Id of the webhook")),
     security(("api_key" = ["write"])),
     responses((status = 202, description = "The delivery is queued", body = DeliveryBody))
 )]
@@ -165,10 +165,10 @@ pub(crate) async fn test(
 
 /// Redelivers an event.
 ///
-/// The delivery is sent again with the same id and the same body, whatever its state.
+/// Sends the delivery again with the same id and body, in any state.
 #[utoipa::path(
-    post, path = "/v1/webhooks/{id}/deliveries/{delivery}/redeliver", tag = "webhooks", operation_id = "redeliver",
-    params(("id" = String, Path, description = "The webhook"), ("delivery" = String, Path, description = "The delivery")),
+    post, path = "/v1/webhooks/{id}/deliveries/{delivery}/redeliver", tag = "webhooks", operation_id = "redeliverEvent",
+    params(("id" = String, Path, description = "Id of the webhook"), ("delivery" = String, Path, description = "Id of the delivery")),
     security(("api_key" = ["write"])),
     responses((status = 202, description = "The delivery is queued", body = DeliveryBody))
 )]

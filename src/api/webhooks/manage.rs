@@ -25,11 +25,12 @@ pub(crate) struct WebhookPath {
     id: String,
 }
 
-/// What is changed.
+/// Changes of a webhook.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UpdateWebhook)]
 pub(crate) struct ChangeWebhook {
-    /// Whether it is told anything.
+    /// Whether events are delivered.
     enabled: bool,
 }
 
@@ -53,7 +54,7 @@ pub(crate) async fn list(
 /// Returns a webhook.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "getWebhook",
-    params(("id" = String, Path, description = "The webhook")),
+    params(("id" = String, Path, description = "Id of the webhook")),
     security(("api_key" = ["read"])),
     responses((status = 200, description = "The webhook", body = WebhookBody))
 )]
@@ -71,8 +72,8 @@ pub(crate) async fn get(
 ///
 /// Pending deliveries wait while the webhook is disabled.
 #[utoipa::path(
-    patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "changeWebhook", request_body = ChangeWebhook,
-    params(("id" = String, Path, description = "The webhook")),
+    patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "updateWebhook", request_body = ChangeWebhook,
+    params(("id" = String, Path, description = "Id of the webhook")),
     security(("api_key" = ["write"])),
     responses((status = 200, description = "The webhook", body = WebhookBody))
 )]
@@ -90,12 +91,12 @@ pub(crate) async fn change(
     Ok(Json(changed.into()))
 }
 
-/// Deletes a webhook.
+/// Deletes a webhook and its deliveries.
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "deleteWebhook",
-    params(("id" = String, Path, description = "The webhook")),
+    params(("id" = String, Path, description = "Id of the webhook")),
     security(("api_key" = ["write"])),
-    responses((status = 204, description = "Deleted, with its deliveries"))
+    responses((status = 204, description = "Deleted"))
 )]
 pub(crate) async fn delete(
     State(state): State<AppState>,

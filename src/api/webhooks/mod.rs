@@ -1,36 +1,40 @@
-//! Webhooks: who is told of a tenant's jobs.
+//! Webhooks: endpoints that receive a tenant's job events.
 
 pub(super) mod create;
 pub(super) mod deliveries;
 pub(super) mod manage;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::document::enumeration::enumeration;
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::job::webhook::id::NoSuchName;
 use crate::job::webhook::{Topic, Webhook, WebhookId};
 
-/// What a webhook can hear of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+/// Type of an event that a webhook can receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub(crate) enum TopicBody {
-    /// A worker took a job.
+    /// A worker started an attempt of the job.
     #[serde(rename = "job.started")]
     Started,
-    /// A job ended with a result.
+    /// The job succeeded.
     #[serde(rename = "job.succeeded")]
     Succeeded,
-    /// A job ended without one.
+    /// The job failed.
     #[serde(rename = "job.failed")]
     Failed,
-    /// A job ended because someone asked.
+    /// The job was canceled.
     #[serde(rename = "job.canceled")]
     Canceled,
-    /// A job ended because its deadline passed.
+    /// The deadline of the job passed.
     #[serde(rename = "job.expired")]
     Expired,
 }
+
+enumeration!(TopicBody as "WebhookTopic");
 
 impl From<TopicBody> for Topic {
     fn from(body: TopicBody) -> Self {
@@ -44,20 +48,24 @@ impl From<TopicBody> for Topic {
     }
 }
 
-/// A webhook. Deliveries are signed as Standard Webhooks has it (standardwebhooks.com).
+/// A webhook. Deliveries are signed according to Standard Webhooks (standardwebhooks.com).
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Webhook)]
 pub(crate) struct WebhookBody {
     #[schema(example = "wh_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     id: String,
     #[schema(example = "webhook")]
     object: &'static str,
+    /// URL that receives the events.
     url: String,
+    /// Events that are sent.
+    #[schema(value_type = Vec<TopicBody>)]
     events: Vec<&'static str>,
-    /// Whether it is told anything; switched off when it answers 410.
+    /// Whether events are delivered. A webhook that responds with 410 is disabled.
     enabled: bool,
     #[schema(format = DateTime)]
     created_at: String,
-    /// What deliveries are signed with; shown once, in the answer that made it.
+    /// Secret that signs the deliveries. Returned only when the webhook is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<String>,
@@ -77,7 +85,7 @@ impl From<Webhook> for WebhookBody {
     }
 }
 
-/// The id of a path; one that is none names nothing.
+/// Parses the id in a path. An invalid id is not found.
 fn webhook_id(text: &str) -> Result<WebhookId, Problem> {
     text.parse().map_err(missing)
 }

@@ -1,27 +1,28 @@
-//! What a choice must respect besides its target, on the wire.
+//! Constraints of a job on the wire.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::prune::recipe::Constraints;
 
-/// Names in `keep_whole` at most.
-pub(crate) const MOST_NAMES: usize = 256;
+/// Maximum number of names in `keep_whole`.
+pub(crate) const MAX_NAMES: usize = 256;
 
-/// Limits on what each group of units keeps. Every field has a default that limits nothing.
+/// Constraints on the units that each group keeps. The defaults constrain nothing.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = Constraints)]
 pub(crate) struct ConstraintsBody {
-    /// Each group of neurons keeps a multiple of so many.
+    /// Each group of neurons keeps a multiple of this number.
     #[schema(minimum = 1, maximum = 4096, default = 1)]
     pub(crate) round_to: usize,
-    /// Each group keeps at least so many units, or all that it has.
+    /// Minimum number of units that each group keeps. A smaller group keeps all its units.
     #[schema(minimum = 0, maximum = 1_000_000, default = 0)]
     pub(crate) min_kept: usize,
-    /// Groups that stay whole: their names, or beginnings of their names up to a dot.
+    /// Groups that are not pruned: full names, or prefixes that end before a dot.
     #[schema(max_items = 256, example = json!(["encoder.layer.0"]))]
     pub(crate) keep_whole: Vec<String>,
-    /// Every group keeps the same share.
+    /// Whether every group keeps the same fraction of its units.
     #[schema(default = false)]
     pub(crate) uniform: bool,
 }

@@ -1,4 +1,4 @@
-//! The request for a job, and the valid recipe that it becomes.
+//! The request that creates a job, and its conversion to a validated recipe.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 
-use super::constraints::{ConstraintsBody, MOST_NAMES};
+use super::constraints::{ConstraintsBody, MAX_NAMES};
 use super::duration;
 use super::method::{DeviceBody, LabelReadingBody, MethodBody};
 use super::mirror::mirror;
@@ -16,17 +16,19 @@ use crate::job::{NewJob, TenantId};
 use crate::prune::failure::Failure;
 use crate::prune::recipe::{Calibration, Evaluation, Mapping, Metric, Recipe, Source, Target};
 
-/// Labels a job may carry, and how long a name or a value may be.
-const MOST_LABELS: usize = 16;
-const MOST_LABEL_CHARACTERS: usize = 64;
+/// Maximum number of labels of a job.
+const MAX_LABELS: usize = 16;
 
-/// Most rows of an evaluation file that may be asked for.
-const MOST_EVALUATION_ROWS: usize = 10_000_000;
+/// Maximum length of a label's name or value, in characters.
+const MAX_LABEL_CHARACTERS: usize = 64;
 
-/// Largest whole number that every reader of JSON keeps exact.
-const MOST_EXACT: u64 = (1 << 53) - 1;
+/// Maximum of `evaluation.max_samples`.
+const MAX_EVALUATION_ROWS: usize = 10_000_000;
 
-/// What to prune, and how.
+/// Largest integer that a 64-bit float represents exactly. JSON parsers may read numbers as floats.
+const MAX_EXACT_INTEGER: u64 = (1 << 53) - 1;
+
+/// A pruning job to create.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateJob {
@@ -39,40 +41,40 @@ pub(crate) struct CreateJob {
     pub(crate) constraints: ConstraintsBody,
     #[serde(default)]
     pub(crate) method: MethodBody,
-    /// Longest time from acceptance to result: `90s`, `30m`, `2h` or `1d`; at most five digits.
+    /// Maximum time from creation to result, for example `90s`, `30m`, `2h` or `1d`; at most five digits. The job expires when it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2h", pattern = "^[1-9][0-9]{0,4}[smhd]$")]
     pub(crate) deadline: Option<String>,
-    /// On what the job runs.
+    /// Device that the job runs on.
     #[serde(default)]
     pub(crate) device: DeviceBody,
-    /// The higher, the sooner.
+    /// Jobs with a higher priority are claimed first.
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100, default = 0)]
     pub(crate) priority: i64,
-    /// Attempts before the job fails.
+    /// Maximum number of attempts before the job fails.
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 10, default = 3)]
     pub(crate) max_attempts: i64,
-    /// Your own marks, to filter by.
+    /// Labels to filter jobs by.
     #[serde(default)]
     #[schema(schema_with = labels_schema)]
     pub(crate) labels: BTreeMap<String, String>,
 }
 
 fn labels_schema() -> Object {
-    let text = |least| {
+    let text = |min| {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .min_length(least)
-            .max_length(Some(MOST_LABEL_CHARACTERS))
+            .min_length(min)
+            .max_length(Some(MAX_LABEL_CHARACTERS))
             .build()
     };
     ObjectBuilder::new()
-        .description(Some("Your own marks, to filter by"))
+        .description(Some("Your labels. `GET /v1/jobs` can filter by them."))
         .property_names(Some(Schema::Object(text(Some(1)))))
         .additional_properties(Some(Schema::Object(text(None))))
-        .max_properties(Some(MOST_LABELS))
+        .max_properties(Some(MAX_LABELS))
         .examples([serde_json::json!({"team": "search"})])
         .build()
 }
@@ -81,35 +83,37 @@ fn three() -> i64 {
     3
 }
 
-/// The checkpoint to prune.
+/// The model to prune.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ModelSource)]
 pub(crate) struct ModelBody {
-    /// A Hugging Face folder: `file:///absolute/path` under a folder that the service may read, or
-    /// `hf://org/name@revision`.
+    /// URI of a Hugging Face model folder: `file:///absolute/path` below an allowed folder, `hf://org/name@revision`,
+    /// `s3://bucket/path` in an allowed bucket, or `upload://id`.
     #[schema(example = "file:///srv/models/bert")]
     pub(crate) uri: String,
 }
 
-/// Unlabelled examples that scoring and repair look at.
+/// The unlabeled examples for scoring and repair.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Calibration)]
 pub(crate) struct CalibrationBody {
-    /// A table: tsv, csv, jsonl, json or parquet, packed by gzip or zstd or not, or a folder of its shards.
+    /// URI of a table (tsv, csv, jsonl, json or parquet; gzip or zstd compression is allowed) or of a folder of shards:
     /// `file:///absolute/path`, `hf://datasets/org/name@revision/path`, `s3://bucket/path` or `upload://id`.
     #[schema(example = "file:///srv/data/train.tsv")]
     pub(crate) uri: String,
     #[serde(default)]
     pub(crate) mapping: MappingBody,
-    /// Rows that are drawn.
+    /// Maximum number of rows to sample.
     #[serde(default = "default_max_samples")]
     #[schema(minimum = 1, maximum = 100_000, default = 8192)]
     pub(crate) max_samples: usize,
-    /// Drawing ends with the row that brings their tokens to so many.
+    /// Sampling stops when the sampled rows hold this number of tokens.
     #[serde(default = "default_max_tokens")]
     #[schema(minimum = 1, maximum = 100_000_000, default = 131_072)]
     pub(crate) max_tokens: usize,
-    /// Seeds the draws of rows and of token rows.
+    /// Seed of the random samples of rows and tokens.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64, default = 0)]
     pub(crate) seed: u64,
@@ -123,51 +127,54 @@ fn default_max_tokens() -> usize {
     Calibration::DEFAULT_MAX_TOKENS
 }
 
-/// Labelled examples that the result is measured on.
+/// The labeled examples that both models are evaluated on.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Evaluation)]
 pub(crate) struct EvaluationBody {
-    /// A table: tsv, csv, jsonl, json or parquet, packed by gzip or zstd or not, or a folder of its shards.
+    /// URI of a table (tsv, csv, jsonl, json or parquet; gzip or zstd compression is allowed) or of a folder of shards:
     /// `file:///absolute/path`, `hf://datasets/org/name@revision/path`, `s3://bucket/path` or `upload://id`.
     #[schema(example = "file:///srv/data/dev.tsv")]
     pub(crate) uri: String,
     #[serde(default)]
     pub(crate) mapping: MappingBody,
-    /// Rows that are used, from the top; all when not given.
+    /// Maximum number of rows to use, from the start of the file. All rows by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000_000)]
     pub(crate) max_samples: Option<usize>,
 }
 
-/// Which columns are read; found by their usual names when not given, numbered from 0 in a file without a header.
+/// Columns of the dataset. Columns with the usual names are found by default. In a file without a header, columns are
+/// numbered from 0.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = Mapping)]
 pub(crate) struct MappingBody {
-    /// The (first) text.
+    /// Column of the text, or of the first text of a pair.
     pub(crate) text: Option<String>,
-    /// The second text of a pair.
+    /// Column of the second text of a pair.
     pub(crate) text_pair: Option<String>,
-    /// The label: a name of `id2label`, an index, or a number for regression.
+    /// Column of the label: a name in `id2label`, an index, or a number for regression.
     pub(crate) label: Option<String>,
-    /// How the label column names classes; found from its values when not given.
+    /// How the label column identifies classes. Detected from its values by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) labels: Option<LabelReadingBody>,
 }
 
-/// How much to KEEP.
+/// The size of the pruned model.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Target)]
 pub(crate) struct TargetBody {
     #[serde(default)]
     pub(crate) metric: MetricBody,
-    /// The share that is KEPT: `60%` leaves a model of 60 % of the FLOPs, of the
-    /// parameters, or of the time.
+    /// Fraction to keep: `60%` gives a model with at most 60 % of the original FLOPs, parameters or latency.
     #[schema(
         example = "60%",
         pattern = "^(0\\.0{0,5}[1-9][0-9]{0,5}|[1-9][0-9]?(\\.[0-9]{1,6})?)%$"
     )]
     pub(crate) value: String,
-    /// How far below `value` the result may end, as a share of it: 0.01% to 50%.
+    /// How far the result may stay below `value`, as a fraction of `value`: `0.01%` to `50%`.
     #[serde(default = "one_percent")]
     #[schema(
         example = "1%",
@@ -182,16 +189,16 @@ fn one_percent() -> String {
 }
 
 mirror!(
-    /// What a target limits.
+    /// The quantity that a target limits.
     #[derive(Default)]
-    MetricBody of Metric {
-        /// Floating-point operations of one forward at the calibration set's mean length.
+    MetricBody of Metric as "Metric" {
+        /// Floating-point operations of one forward pass at the mean length of the calibration rows.
         #[default]
         Flops,
-        /// Weights, those of the embeddings among them.
+        /// Parameters, including embeddings.
         Params,
-        /// Time of one forward of eight rows of the calibration set's mean length, as the worker measures it:
-        /// two jobs may choose differently.
+        /// Time of one forward pass of eight rows at the mean length of the calibration rows, measured by the worker. Two
+        /// jobs with the same request may keep different units.
         LatencyMs,
     }
 );
@@ -208,7 +215,7 @@ impl From<MappingBody> for Mapping {
 }
 
 impl CreateJob {
-    /// The job that this asks for.
+    /// Validates the request.
     pub(crate) fn into_new_job(self, tenant: TenantId) -> Result<NewJob, Problem> {
         let at = |pointer: &'static str| {
             move |detail: String| {
@@ -223,7 +230,7 @@ impl CreateJob {
             .map_err(at("/deadline"))?;
         if !(1..=10).contains(&self.max_attempts) {
             return Err(at("/max_attempts")(format!(
-                "max_attempts is {}; it must lie between 1 and 10",
+                "max_attempts is {}; it must be between 1 and 10",
                 self.max_attempts
             )));
         }
@@ -232,21 +239,21 @@ impl CreateJob {
             .evaluation
             .as_ref()
             .and_then(|evaluation| evaluation.max_samples);
-        if let Some(rows) = rows.filter(|rows| !(1..=MOST_EVALUATION_ROWS).contains(rows)) {
+        if let Some(rows) = rows.filter(|rows| !(1..=MAX_EVALUATION_ROWS).contains(rows)) {
             return Err(at("/evaluation/max_samples")(format!(
-                "max_samples is {rows}; it must lie between 1 and {MOST_EVALUATION_ROWS}"
+                "max_samples is {rows}; it must be between 1 and {MAX_EVALUATION_ROWS}"
             )));
         }
-        if self.calibration.seed > MOST_EXACT {
+        if self.calibration.seed > MAX_EXACT_INTEGER {
             return Err(at("/calibration/seed")(format!(
-                "seed is {}; it must lie between 0 and {MOST_EXACT}",
+                "seed is {}; it must be between 0 and {MAX_EXACT_INTEGER}",
                 self.calibration.seed
             )));
         }
         let labels = self.labels.clone();
         if !PRIORITIES.contains(&self.priority) {
             return Err(at("/priority")(format!(
-                "priority is {}; it must lie between {} and {}",
+                "priority is {}; it must be between {} and {}",
                 self.priority,
                 PRIORITIES.start(),
                 PRIORITIES.end()
@@ -267,11 +274,11 @@ impl CreateJob {
 
     fn into_recipe(self) -> Result<Recipe, Problem> {
         let names = self.constraints.keep_whole.len();
-        if names > MOST_NAMES {
+        if names > MAX_NAMES {
             return Err(Problem::invalid_field(
                 "/constraints/keep_whole",
                 ProblemCode::InvalidRequest,
-                format!("keep_whole has {names} names; at most {MOST_NAMES} are taken"),
+                format!("keep_whole has {names} names; the maximum is {MAX_NAMES}"),
             ));
         }
         let target = self.target.target()?;
@@ -303,7 +310,7 @@ impl CreateJob {
 }
 
 impl TargetBody {
-    /// The target, its numbers read.
+    /// Parses and validates the target.
     pub(crate) fn target(&self) -> Result<Target, Problem> {
         let at = |pointer: &'static str| {
             move |failure: Failure| {
@@ -320,18 +327,18 @@ impl TargetBody {
 }
 
 fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), String> {
-    if labels.len() > MOST_LABELS {
+    if labels.len() > MAX_LABELS {
         return Err(format!(
-            "{} labels; at most {MOST_LABELS} are taken",
+            "the job has {} labels; the maximum is {MAX_LABELS}",
             labels.len()
         ));
     }
     match labels.iter().find(|(name, value)| {
-        let long = |text: &str| text.chars().count() > MOST_LABEL_CHARACTERS;
+        let long = |text: &str| text.chars().count() > MAX_LABEL_CHARACTERS;
         name.is_empty() || long(name) || long(value)
     }) {
         Some((name, _)) => Err(format!(
-            "label \"{name}\": a name has 1 to {MOST_LABEL_CHARACTERS} characters, a value at most {MOST_LABEL_CHARACTERS}"
+            "label \"{name}\" is invalid; a name must have 1 to {MAX_LABEL_CHARACTERS} characters and a value at most {MAX_LABEL_CHARACTERS}"
         )),
         None => Ok(()),
     }

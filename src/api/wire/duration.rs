@@ -1,16 +1,16 @@
 //! Durations on the wire: `90s`, `30m`, `2h`, `1d`.
 
-/// Most digits of a duration.
-const MOST_DIGITS: usize = 5;
+/// Maximum number of digits of a duration.
+const MAX_DIGITS: usize = 5;
 
-/// Milliseconds of `90s`, `30m`, `2h` or `1d`.
+/// Parses `90s`, `30m`, `2h` or `1d` to milliseconds.
 ///
 /// # Errors
-/// A sentence that says how durations are written.
+/// Returns a message that describes the format.
 pub fn parse_ms(text: &str) -> Result<i64, String> {
     let wrong = || {
         format!(
-            "\"{text}\" is no duration; write a whole number with s, m, h or d, for example \"2h\", of at most {MOST_DIGITS} digits"
+            "\"{text}\" is not a duration; write an integer of at most {MAX_DIGITS} digits and a unit (s, m, h or d), for example \"2h\""
         )
     };
     let unit = text.chars().last().ok_or_else(wrong)?;
@@ -22,7 +22,7 @@ pub fn parse_ms(text: &str) -> Result<i64, String> {
         _ => return Err(wrong()),
     };
     let digits = &text[..text.len() - 1];
-    let plain = (1..=MOST_DIGITS).contains(&digits.len())
+    let plain = (1..=MAX_DIGITS).contains(&digits.len())
         && !digits.starts_with('0')
         && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !plain {

@@ -1,4 +1,4 @@
-//! A recipe as its caller wrote it, with the defaults filled in.
+//! The request of a job on the wire, with defaults filled in.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,8 +8,9 @@ use super::create::{CalibrationBody, EvaluationBody, MappingBody, ModelBody, Tar
 use super::method::MethodBody;
 use crate::prune::recipe::{Mapping, Recipe};
 
-/// What was asked, with every default filled in.
+/// The request that created the job, with defaults filled in.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobRequest)]
 pub(crate) struct RequestEcho {
     model: ModelBody,
     calibration: CalibrationBody,
@@ -58,8 +59,8 @@ fn mapping(mapping: &Mapping) -> MappingBody {
     }
 }
 
-/// `0.6` as `60%`; the nine digits hide what the division by 100 left behind.
-fn percent(share: f64) -> String {
-    let text = format!("{:.9}", share * 100.0);
+/// Formats `0.6` as `60%`. Nine digits hide the rounding error of the division by 100.
+fn percent(fraction: f64) -> String {
+    let text = format!("{:.9}", fraction * 100.0);
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }

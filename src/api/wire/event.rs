@@ -1,70 +1,75 @@
-//! An event of a job's history on the wire.
+//! Job events on the wire.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 use super::job::{FailureBody, StageBody};
 use super::time::rfc3339;
+use crate::api::document::enumeration::enumeration;
 use crate::job::event::{Event, NewEvent};
 
-/// One entry of a job's history.
+/// An event of a job.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobEvent)]
 pub(crate) struct EventBody {
-    /// Grows by one within a job, from 1; the `id` of a server-sent event.
+    /// Position of the event within its job, starting at 1. Also the `id` of the server-sent event.
     #[schema(minimum = 1)]
     pub(crate) sequence: i64,
     #[schema(format = DateTime)]
     at: String,
-    /// What happened.
+    /// Type of the event.
     #[serde(rename = "type")]
     pub(crate) kind: EventType,
-    /// The attempt that began (`started`).
+    /// Number of the attempt, for `started`.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<i64>,
-    /// The stage that began or went on (`stage`, `progress`).
+    /// Stage, for `stage` and `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<StageBody>,
-    /// Units of work done (`progress`).
+    /// Completed units of work, for `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     done: Option<u64>,
-    /// Units of work in all (`progress`).
+    /// Total units of work, for `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<u64>,
-    /// Why (`requeued`, `failed`).
+    /// Reason, for `failed` and, if there is one, for `requeued`.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureBody>,
 }
 
-/// What happened to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema, IntoStaticStr)]
+/// Type of a job event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EventType {
-    /// The job was accepted.
+    /// The job was created.
     Queued,
-    /// A worker took it.
+    /// A worker started an attempt.
     Started,
-    /// A stage began.
+    /// A stage started.
     Stage,
-    /// A stage went on.
+    /// A stage made progress.
     Progress,
-    /// Someone asked to stop.
+    /// Cancellation was requested.
     CancelRequested,
-    /// An attempt ended without a result and the job is queued again.
+    /// An attempt ended without a result, and the job was requeued.
     Requeued,
-    /// The job ended with a result.
+    /// The job succeeded.
     Succeeded,
-    /// The job ended without one.
+    /// The job failed.
     Failed,
-    /// The job ended because someone asked.
+    /// The job was canceled.
     Canceled,
-    /// The job ended because its deadline passed.
+    /// The deadline of the job passed.
     Expired,
 }
 
+enumeration!(EventType as "JobEventType");
+
 impl EventType {
-    /// The word on the wire.
+    /// The name on the wire.
     pub(crate) fn as_str(self) -> &'static str {
         self.into()
     }

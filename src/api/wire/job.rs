@@ -1,4 +1,4 @@
-//! A job on the wire.
+//! Jobs on the wire.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,25 @@ use super::echo::RequestEcho;
 use super::method::DeviceBody;
 use super::mirror::mirror;
 use super::time::rfc3339;
+use crate::api::document::schema;
 use crate::api::problem::ProblemCode;
 use crate::artifact::health::Outage;
 use crate::job::{Job, State};
 use crate::prune::failure::{Code, Failure};
+use crate::prune::report::Report;
 use crate::prune::stage::Stage;
 
-/// A job: a recipe on its way.
+/// A pruning job.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(crate) struct JobBody {
     #[schema(example = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     pub(crate) id: String,
     #[schema(example = "job")]
     object: &'static str,
     pub(crate) state: StateBody,
-    /// What a running job is doing; where it ended without a result, the stage in which that was. None while it is
-    /// queued, and once it succeeded.
+    /// Current stage of a running job, or the stage in which the job ended without a result. Null while the job is queued
+    /// and after it succeeded.
     stage: Option<StageBody>,
     progress: ProgressBody,
     request: RequestEcho,
@@ -32,21 +35,20 @@ pub(crate) struct JobBody {
     #[schema(minimum = -100, maximum = 100)]
     priority: i64,
     labels: BTreeMap<String, String>,
-    /// Attempts so far.
+    /// Number of attempts so far.
     #[schema(minimum = 0)]
     attempt: i64,
     #[schema(minimum = 1)]
     max_attempts: i64,
-    /// The job that this one tries again, or prunes to another target.
+    /// Id of the job that this one retries or resolves.
     retry_of: Option<String>,
     cancel_requested: bool,
-    /// What a queued job waits for besides its turn; none while nothing is away.
+    /// Outage that a queued job waits for. Null if there is none.
     waiting: Option<WaitingBody>,
-    /// Why it ended without a result.
+    /// Why the job ended without a result.
     error: Option<FailureBody>,
-    /// What came of it: the content of `report.json`.
-    #[schema(value_type = Option<Object>)]
-    report: Option<serde_json::Value>,
+    #[schema(schema_with = schema::report)]
+    report: Option<Report>,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -55,79 +57,98 @@ pub(crate) struct JobBody {
     finished_at: Option<String>,
     #[schema(format = DateTime)]
     deadline_at: Option<String>,
-    /// When its files were removed after their retention.
+    /// When the artifacts were removed because their retention period was over.
     #[schema(format = DateTime)]
     artifacts_expired_at: Option<String>,
     links: LinksBody,
 }
 
 mirror!(
-    /// Where a job is in its life. The last four are terminal.
-    StateBody of State {
+    /// State of a job. The last four are terminal.
+    StateBody of State as "JobState" {
+        /// Waits for a worker.
         Queued,
+        /// A worker runs the job.
         Running,
+        /// The job was canceled while it ran, and stops soon.
         Canceling,
+        /// The result is available.
         Succeeded,
+        /// The job failed; `error` has the reason.
         Failed,
+        /// The job was canceled.
         Canceled,
+        /// The deadline passed before the job succeeded.
         Expired,
     }
 );
 
 mirror!(
-    /// What a running job is doing.
-    StageBody of Stage {
+    /// Stage of a running job.
+    StageBody of Stage as "Stage" {
+        /// Reads the model and the data.
         Preparing,
+        /// Measures the costs of all units.
         Planning,
+        /// Scores every unit.
         Scoring,
+        /// Selects the units to keep.
         Searching,
+        /// Repairs the remaining weights.
         Compensating,
+        /// Writes the pruned model.
         Cutting,
+        /// Compares the pruned model with the original.
         Verifying,
+        /// Stores the artifacts.
         Publishing,
     }
 );
 
-/// How far the stage is; all done once the job succeeded.
+/// Progress of the current stage.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Progress)]
 pub(crate) struct ProgressBody {
-    /// Units of work done.
+    /// Completed units of work.
     done: u64,
-    /// Units of work in all; 0 while unknown.
+    /// Total units of work; 0 while unknown.
     total: u64,
-    /// `done / total`.
+    /// `done / total` in percent. Null while `total` is unknown.
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<f64>,
-    /// Milliseconds until this stage ends, at the pace so far; none where the job is not running.
+    /// Estimated time until the stage ends, in milliseconds. Null unless the job is running.
     #[schema(minimum = 0)]
     eta_ms: Option<i64>,
 }
 
-/// Why a job ended without a result.
+/// The error that a job ended with.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobError)]
 pub(crate) struct FailureBody {
     code: ProblemCode,
-    /// What is wrong and what to do about it.
+    /// What went wrong, and how to correct it.
     detail: String,
-    /// Whether the same request may succeed later without a change.
+    /// Whether the same request may succeed later.
     retryable: bool,
-    /// Where it happened.
+    /// Stage in which the job ended.
     stage: Option<StageBody>,
 }
 
-/// A place that a queued job needs and that is away. The job goes on by itself when the place is back; that costs no attempt.
+/// An outage that a queued job waits for. The job continues by itself after the outage. Waiting does not count as an attempt.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Waiting)]
 pub(crate) struct WaitingBody {
     code: ProblemCode,
-    /// Which place is away, and what it answered.
+    /// What is unavailable, and its last response.
     detail: String,
-    /// When it was first found away.
+    /// When the outage was first observed.
     #[schema(format = DateTime)]
     since: String,
 }
 
-/// Where to go from here.
+/// Paths of related resources.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobLinks)]
 pub(crate) struct LinksBody {
     #[serde(rename = "self")]
     own: String,
@@ -147,7 +168,7 @@ impl From<&Failure> for FailureBody {
 }
 
 impl JobBody {
-    /// A job as it is seen at this moment (for the ETA), while the artifact store is away or not.
+    /// Converts a job, with the ETA at `now` and the outage of the artifact store, if there is one.
     pub(crate) fn new(job: &Job, outage: Option<&Outage>, now: i64) -> Self {
         let own = format!("/v1/jobs/{}", job.id);
         Self {
@@ -166,10 +187,7 @@ impl JobBody {
             cancel_requested: job.cancel_requested,
             waiting: waiting(job, outage),
             error: job.failure.as_ref().map(Into::into),
-            report: job
-                .report
-                .as_ref()
-                .and_then(|report| serde_json::to_value(report).ok()),
+            report: job.report.clone(),
             created_at: rfc3339(job.created_at),
             started_at: job.started_at.map(rfc3339),
             finished_at: job.finished_at.map(rfc3339),
@@ -184,7 +202,7 @@ impl JobBody {
     }
 }
 
-/// What the job itself has met, or else what keeps every job from being taken.
+/// The job's own outage, or else the outage that keeps every job from being claimed.
 fn waiting(job: &Job, outage: Option<&Outage>) -> Option<WaitingBody> {
     if job.state != State::Queued {
         return None;
@@ -204,7 +222,7 @@ fn waiting(job: &Job, outage: Option<&Outage>) -> Option<WaitingBody> {
     own.or(store)
 }
 
-/// The last heartbeat's, unless the job waits or has nothing left to do.
+/// Stage of the last heartbeat, unless the job is queued or succeeded.
 fn stage(job: &Job) -> Option<Stage> {
     match job.state {
         State::Queued | State::Succeeded => None,
@@ -217,7 +235,7 @@ fn stage(job: &Job) -> Option<Stage> {
 fn progress(job: &Job, now: i64) -> ProgressBody {
     let (mut done, mut total) = (job.progress.done, job.progress.total);
     if job.state == State::Succeeded {
-        // Whatever the last heartbeat had heard of.
+        // The last heartbeat was sent before the end.
         total = total.max(1);
         done = total;
     }

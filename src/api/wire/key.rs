@@ -1,4 +1,4 @@
-//! Keys on the wire.
+//! API keys on the wire.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,11 +10,12 @@ use crate::api::problem::{Problem, ProblemCode};
 use crate::job::TenantId;
 use crate::job::key::{ApiKey, FreshKey, KeyScope, NewKey, key_name};
 
-/// The key to make.
+/// An API key to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CreateApiKey)]
 pub(crate) struct CreateKey {
-    /// What you call it.
+    /// Name of the key.
     #[schema(
         example = "laptop",
         min_length = 1,
@@ -23,26 +24,29 @@ pub(crate) struct CreateKey {
     )]
     name: String,
     scope: ScopeBody,
-    /// It expires so long after it was made: `90s`, `30m`, `2h` or `90d`; never when not given.
+    /// Lifetime, for example `90s`, `30m`, `2h` or `90d`. The key never expires by default.
     #[serde(default)]
     #[schema(example = "90d", pattern = "^[1-9][0-9]{0,4}[smhd]$")]
     expires: Option<String>,
 }
 
 mirror!(
-    /// What a key allows; each includes the ones before it.
-    ScopeBody of KeyScope {
-        /// To see jobs and files.
+    /// What an API key allows.
+    ScopeBody of KeyScope as "KeyScope" {
+        /// Read the metrics of the service, and nothing else.
+        Metrics,
+        /// Read jobs, artifacts, uploads and webhooks.
         Read,
-        /// To queue, cancel, retry and delete jobs.
+        /// Everything that `read` allows; also create, cancel, retry and delete jobs, and manage uploads and webhooks.
         Write,
-        /// To manage keys, and to see the audit log and the metrics.
+        /// Everything; also manage API keys, and read the audit log and the metrics.
         Admin,
     }
 );
 
-/// A key, without its secret.
+/// An API key, without its secret.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ApiKey)]
 pub(crate) struct KeyBody {
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
@@ -57,17 +61,18 @@ pub(crate) struct KeyBody {
     expires_at: Option<String>,
     #[schema(format = DateTime)]
     revoked_at: Option<String>,
-    /// To the minute.
+    /// Last use, accurate to the minute.
     #[schema(format = DateTime)]
     last_used_at: Option<String>,
 }
 
-/// A key that was just made.
+/// A new API key.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CreatedApiKey)]
 pub(crate) struct CreatedKey {
     #[serde(flatten)]
     body: KeyBody,
-    /// The whole key; keep it, it is not told again.
+    /// The key with its secret. It is returned only in this response.
     #[schema(pattern = "^optk_[0-9a-f]{32}_[0-9a-f]{64}$")]
     key: String,
 }

@@ -1,4 +1,4 @@
-//! How to score and to repair, on the wire; and the words of closed lists.
+//! The method of a job on the wire, and its enums.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,63 +9,69 @@ use crate::prune::recipe::{
     Compensation, Estimator, Importance, LabelReading, Method, TokenWeights, Trajectory,
 };
 
-/// How units are scored and how the cut model is repaired. Every field has a default.
+/// How units are scored and how the pruned model is repaired.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = Method)]
 pub(crate) struct MethodBody {
+    /// Criterion that scores units.
     pub(crate) importance: ImportanceBody,
+    /// How scores are computed.
     pub(crate) estimator: EstimatorBody,
+    /// How the terms of later layers are combined.
     pub(crate) trajectory: TrajectoryBody,
+    /// How the remaining weights are repaired.
     pub(crate) compensation: CompensationBody,
+    /// Weights of tokens in the repair.
     pub(crate) token_weights: TokenWeightsBody,
-    /// Whether sketched scores are held against exact ones on a sample; the report has an `audit` then.
+    /// Whether to compare sketched scores with exact scores on a sample. The report then has an `audit`.
     pub(crate) audit: bool,
-    /// Drawn rows that scoring looks at.
+    /// Number of sampled rows for scoring.
     #[schema(minimum = 1, maximum = 4096)]
     pub(crate) scoring_samples: usize,
-    /// Token rows in the Gram matrices.
+    /// Number of tokens in the Gram matrices.
     #[schema(minimum = 2, maximum = 8192)]
     pub(crate) gram_tokens: usize,
-    /// Weight of the logits' term.
+    /// Weight of the logit term of the importance.
     #[schema(minimum = 0, maximum = 1_000_000.0)]
     pub(crate) logit_weight: f64,
-    /// In how many steps units are taken out, with a repair and new scores between them.
+    /// Number of pruning rounds. The model is repaired and scored again after each round but the last.
     #[schema(minimum = 1, maximum = 8)]
     pub(crate) rounds: usize,
-    /// Exponent of the local term.
+    /// Exponent of the local term of the importance.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) local_weight: f64,
-    /// Softens both distributions in the logits' term.
+    /// Temperature of both distributions in the logit term.
     #[schema(minimum = 0.001, maximum = 1000.0)]
     pub(crate) temperature: f64,
-    /// Ridge toward the original weights.
+    /// Ridge penalty toward the original weights, relative to the mean diagonal of the Gram matrix.
     #[schema(minimum = 0.000000001, maximum = 1000.0)]
     pub(crate) ridge: f64,
 }
 
 mirror!(
-    /// What a unit's removal is judged by.
-    ImportanceBody of Importance {
-        /// The trajectory of features and logits, with the local term where it has a weight.
+    /// Criterion that scores units.
+    ImportanceBody of Importance as "Importance" {
+        /// The change of later features and of the logits (the trajectory), with the local term if `local_weight` is above 0.
         Optin,
-        /// The paper's formula, whatever the weights.
+        /// The formula of the paper. Ignores `trajectory`, `logit_weight` and `local_weight`.
         Paper,
-        /// The logits' divergence alone, and the local term.
+        /// The divergence of the logits, with the local term. Ignores later features.
         Fisher
     }
 );
 mirror!(
-    /// How an importance is computed.
-    EstimatorBody of Estimator {
-        /// Each unit is taken out in turn.
+    /// How scores are computed.
+    EstimatorBody of Estimator as "Estimator" {
+        /// Removes each unit in turn and runs the rest of the model.
         Exact,
-        /// Heads in turn; all other units by random probes, all at once.
+        /// Removes each head in turn, and estimates all other units at once by random probes.
         Sketch
     }
 );
 mirror!(
     /// How the terms of later layers are combined.
-    TrajectoryBody of Trajectory {
+    TrajectoryBody of Trajectory as "Trajectory" {
         /// Their sum, as in the paper.
         Sum,
         /// Their mean.
@@ -73,42 +79,42 @@ mirror!(
     }
 );
 mirror!(
-    /// What is done to the kept weights.
-    CompensationBody of Compensation {
-        /// Each projection that lost inputs is solved again.
+    /// How the remaining weights are repaired.
+    CompensationBody of Compensation as "Compensation" {
+        /// Solves each projection that lost inputs by least squares.
         LeastSquares,
-        /// Only the biases are.
+        /// Adjusts biases only.
         Bias,
-        /// Nothing.
+        /// No repair.
         None
     }
 );
 mirror!(
-    /// Which tokens a repair fits most closely.
-    TokenWeightsBody of TokenWeights {
-        /// Those that the logits depend on.
+    /// Weights of tokens in the repair.
+    TokenWeightsBody of TokenWeights as "TokenWeights" {
+        /// Tokens count by their effect on the logits.
         Sensitivity,
-        /// All alike.
+        /// All tokens count equally.
         Uniform
     }
 );
 
 mirror!(
-    /// How a label column names classes.
-    LabelReadingBody of LabelReading {
-        /// By the names of `id2label`.
+    /// How a label column identifies classes.
+    LabelReadingBody of LabelReading as "LabelReading" {
+        /// By the names in `id2label`.
         Names,
-        /// By their indices, from 0.
+        /// By index, starting at 0.
         Indices
     }
 );
 
 mirror!(
-    /// On what a job runs.
-    DeviceBody of Device {
-        /// The processor.
+    /// Device that a job runs on.
+    DeviceBody of Device as "Device" {
+        /// CPU.
         Cpu,
-        /// An NVIDIA GPU.
+        /// NVIDIA GPU.
         Cuda
     }
 );

@@ -1,13 +1,15 @@
-//! Closed lists of the core on the wire: the same variants with words and descriptions for the document.
+//! Enums of the core on the wire: the same variants, with descriptions for the document.
 
-/// Declares an enum with the variants of another, and the way from each to the other. A variant that one of them
-/// lacks does not compile.
+/// Declares an enum with the variants of a core enum, conversions in both directions, and a schema under a name. A
+/// variant that one of the two enums lacks does not compile.
 macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident of $core:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident of $core:ident as $schema:literal { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub(crate) enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        $crate::api::document::enumeration::enumeration!($name as $schema);
 
         impl From<$name> for $core {
             fn from(body: $name) -> Self {
@@ -23,4 +25,4 @@ macro_rules! mirror {
     };
 }
 
-pub(super) use mirror;
+pub(in crate::api) use mirror;

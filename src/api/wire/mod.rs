@@ -1,4 +1,4 @@
-//! The documents on the wire, and how they become what the house works with.
+//! Request and response bodies, and their conversions to and from the types of the core.
 
 pub(super) mod constraints;
 pub(super) mod create;
@@ -8,6 +8,6 @@ pub(super) mod event;
 pub(super) mod job;
 pub(super) mod key;
 pub(super) mod method;
-mod mirror;
+pub(super) mod mirror;
 pub(super) mod plan;
 pub(super) mod time;

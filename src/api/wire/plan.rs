@@ -1,56 +1,68 @@
-//! An estimate on the wire.
+//! Estimates on the wire.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::prune::plan::Plan;
 
-/// What a job would do and cost.
+/// Estimated work, cost and size of a job.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Estimate)]
 pub(crate) struct EstimateBody {
     #[schema(example = "bert")]
     architecture: String,
-    /// MACs of one row of the calibration set's mean length.
+    /// MACs of one row at the mean length of the calibration rows (1 MAC = 2 FLOPs).
     macs: u64,
-    /// Number of weights.
+    /// Number of parameters.
     parameters: u64,
-    /// Bytes of `model.safetensors`.
+    /// Size of `model.safetensors` in bytes.
     bytes: u64,
-    /// What the cut model may cost in the target's metric: MACs, parameters, or nanoseconds.
+    /// Maximum cost of the pruned model in the target's metric: MACs, parameters or nanoseconds.
     target_cost: u64,
-    /// The same when every unit is gone that may go: no target below this can be met.
+    /// Cost of the smallest model that the constraints allow, in the same unit. Targets below it are unreachable.
     reachable_cost: u64,
-    /// The same as a share of the whole model, in percent.
+    /// `reachable_cost` in percent of the original cost.
     reachable_percent: f64,
-    /// The groups of units and what each unit costs.
+    /// Groups of prunable units.
     groups: Vec<GroupBody>,
     calibration: CalibrationUseBody,
-    /// MACs that scoring will execute, an audit not counted.
+    /// MACs of scoring, without an audit.
     scoring_macs: u64,
-    /// Scoring time in milliseconds on this machine, extrapolated from one timed forward.
+    /// Estimated scoring time on this machine in milliseconds, extrapolated from one timed forward pass.
     scoring_ms: u64,
-    /// Most memory that weights and activations will take, in bytes.
+    /// Peak memory of weights and activations in bytes.
     peak_bytes: u64,
 }
 
-/// One group of units.
+/// A group of prunable units.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnitGroup)]
 pub(crate) struct GroupBody {
+    /// Name of the group.
     #[schema(example = "encoder.layer.0.heads")]
     group: String,
+    /// Kind of its units.
     #[schema(example = "head")]
     kind: String,
+    /// Number of units.
     width: usize,
+    /// MACs of one unit for one row.
     macs_per_unit: u64,
 }
 
-/// What of the calibration file will be used.
+/// The part of the calibration dataset that the job uses.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CalibrationUse)]
 pub(crate) struct CalibrationUseBody {
+    /// Number of sampled rows.
     rows: usize,
+    /// Number of sampled rows for scoring.
     scoring_rows: usize,
+    /// Number of tokens in the sampled rows.
     tokens: usize,
+    /// Mean number of tokens per row.
     mean_length: f64,
+    /// Number of tokens in the Gram matrices.
     gram_tokens: usize,
 }
 

@@ -1,12 +1,12 @@
-//! Moments on the wire: RFC 3339 in UTC.
+//! Times on the wire: RFC 3339 in UTC.
 
 use crate::job::UnixMs;
 
-/// `1700000000000` as `2023-11-14T22:13:20Z`.
+/// Formats `1700000000000` as `2023-11-14T22:13:20Z`.
 pub(crate) fn rfc3339(moment: UnixMs) -> String {
     match jiff::Timestamp::from_millisecond(moment) {
         Ok(timestamp) => timestamp.to_string(),
-        // Beyond the year 9999: no clock says so.
+        // RFC 3339 ends with the year 9999.
         Err(_) => String::from("9999-12-31T23:59:59Z"),
     }
 }

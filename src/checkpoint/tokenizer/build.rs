@@ -1,8 +1,8 @@
-//! From a folder's files to the tokenizer that one major of transformers makes of them.
+//! Builds the tokenizer that one major version of transformers builds from the files of a folder.
 //!
-//! transformers 5 takes the vocabulary alone from `tokenizer.json` for `BertTokenizer`: normalizer, pre-tokenizer and
-//! template are the class's own, with the flags of `tokenizer_config.json`. transformers 4 uses the file and overrides
-//! three flags of its normalizer. The generic classes of both use the file as it is.
+//! For `BertTokenizer`, transformers 5 uses only the vocabulary of `tokenizer.json`. The class itself defines the
+//! normalizer, pre-tokenizer and template, with the flags of `tokenizer_config.json`. transformers 4 uses the whole
+//! file and overrides three flags of its normalizer. The generic classes of both versions use the file unchanged.
 
 use serde_json::{Map, Value, json};
 use tokenizers::{AddedToken, Tokenizer};
@@ -13,7 +13,7 @@ use super::settings::{NAMED, Settings};
 use super::source::Source;
 use super::token::Token;
 
-/// Special tokens of `BertTokenizer` where no file names others.
+/// Default special tokens of `BertTokenizer`.
 const DEFAULTS: [(&str, &str); 5] = [
     ("unk_token", "[UNK]"),
     ("sep_token", "[SEP]"),
@@ -25,7 +25,7 @@ const DEFAULTS: [(&str, &str); 5] = [
 /// Builds the tokenizer, without truncation and padding.
 ///
 /// # Errors
-/// When the files do not make a tokenizer of this class.
+/// Returns [`CheckpointError::Tokenizer`] if the files do not define a tokenizer of this class.
 pub(super) fn build(
     source: &Source,
     settings: &Settings,
@@ -52,7 +52,7 @@ pub(super) fn build(
         (false, Source::Vocabulary(_)) => {
             return Err(CheckpointError::Tokenizer(format!(
                 "the tokenizer class {} needs a tokenizer.json, but the folder has only a vocab.txt; \
-                 save the fast tokenizer into it with save_pretrained(..)",
+                 save the fast tokenizer into it with save_pretrained()",
                 class.name
             )));
         }
@@ -66,7 +66,8 @@ pub(super) fn build(
     Ok(tokenizer)
 }
 
-/// What `tokenizer.json` adds to the settings: its tokens where no file lists others, and the sides that it was saved with.
+/// Adds settings from `tokenizer.json`: its added tokens if `tokenizer_config.json` lists none, and the padding token
+/// with which it was saved if no file names one.
 fn take_tokens_of(
     document: &Map<String, Value>,
     settings: &mut Settings,
@@ -84,7 +85,7 @@ fn take_tokens_of(
             let read = index.zip(super::token::read_object(token));
             let (index, token) = read.ok_or_else(|| {
                 CheckpointError::Tokenizer(format!(
-                    "tokenizer.json: the added token {token} needs an \"id\" and a \"content\""
+                    "tokenizer.json: the added token {token} must have an \"id\" and a \"content\""
                 ))
             })?;
             settings.added.insert(index, token);
@@ -109,12 +110,12 @@ fn parse(document: &Map<String, Value>) -> Result<Tokenizer, CheckpointError> {
     })
 }
 
-/// The special token of that name: as a file names it, else as `BertTokenizer` calls it.
+/// Returns the special token with this name: from the files, or else the default of `BertTokenizer`.
 fn bert_token<'a>(settings: &'a Settings, name: &str) -> Result<&'a str, CheckpointError> {
     match settings.named.get(name) {
         Some(Some(token)) => Ok(token.content()),
         Some(None) => Err(CheckpointError::Tokenizer(format!(
-            "the tokenizer's files set {name} to null, but a BERT needs one; name a token of the vocabulary"
+            "the tokenizer files set {name} to null, but BERT requires this token; name a token of the vocabulary"
         ))),
         None => Ok(DEFAULTS
             .iter()
@@ -123,7 +124,7 @@ fn bert_token<'a>(settings: &'a Settings, name: &str) -> Result<&'a str, Checkpo
     }
 }
 
-/// `BertTokenizer` as the class builds it, but for its template.
+/// Returns the `tokenizer.json` of a `BertTokenizer` as the class builds it, without its template.
 fn bert(source: &Source, settings: &Settings) -> Result<Map<String, Value>, CheckpointError> {
     let vocabulary = match source {
         Source::Vocabulary(vocabulary) => Value::Object(vocabulary.clone()),
@@ -158,7 +159,7 @@ fn bert(source: &Source, settings: &Settings) -> Result<Map<String, Value>, Chec
     }
 }
 
-/// Index by token; a list numbers its tokens in their order.
+/// Returns the vocabulary as a map from token to index. In a list, the index of a token is its position.
 fn vocabulary_of(document: &Map<String, Value>) -> Result<Value, CheckpointError> {
     match document.get("model").map(|model| &model["vocab"]) {
         Some(vocabulary @ Value::Object(_)) => Ok(vocabulary.clone()),
@@ -175,7 +176,8 @@ fn vocabulary_of(document: &Map<String, Value>) -> Result<Value, CheckpointError
     }
 }
 
-/// `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, the second text with segment 1.
+/// Returns the template `[CLS] A [SEP]` for one text, and `[CLS] A [SEP] B [SEP]` for a pair. The second text and the
+/// last `[SEP]` have segment 1.
 fn bert_template(
     tokenizer: &Tokenizer,
     settings: &Settings,
@@ -199,12 +201,13 @@ fn bert_template(
     });
     serde_json::from_value(template).map_err(|error| {
         CheckpointError::Tokenizer(format!(
-            "the special tokens {cls} and {sep} make no template of a sequence: {error}"
+            "the special tokens {cls} and {sep} do not form a valid template: {error}"
         ))
     })
 }
 
-/// What transformers 4 changes in the file: three flags of its normalizer where one differs, and `add_prefix_space`.
+/// Makes the changes of transformers 4 to `tokenizer.json`. It sets `add_prefix_space`. For BERT classes it also sets
+/// three flags of the normalizer, if one of them differs.
 fn override_four(
     document: &mut Map<String, Value>,
     settings: &Settings,
@@ -241,7 +244,7 @@ fn override_four(
     Ok(())
 }
 
-/// Adds what the files name and the tokenizer does not have yet, in the order in which transformers does it.
+/// Adds the tokens that the files name and the tokenizer does not have yet, in the same order as transformers.
 fn add_tokens(
     tokenizer: &mut Tokenizer,
     settings: &Settings,
@@ -269,12 +272,12 @@ fn add_tokens(
         .filter(|token| !known.iter().any(|known| known == token.content()));
     tokens.extend(missing.map(Token::into_added));
     tokenizer.add_tokens(tokens).map_err(|error| {
-        CheckpointError::Tokenizer(format!("a special token cannot be added: {error}"))
+        CheckpointError::Tokenizer(format!("could not add a special token: {error}"))
     })?;
     Ok(())
 }
 
-/// The special tokens that a class knows of, in order.
+/// Returns the special tokens of a class, in the order of transformers.
 fn named(settings: &Settings, class: &Class, major: Major) -> Vec<Token> {
     let by_name = NAMED
         .iter()

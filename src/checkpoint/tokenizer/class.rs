@@ -1,8 +1,8 @@
-//! Which tokenizer class transformers opens a folder with, and what follows from it.
+//! The tokenizer class with which transformers opens a folder, and its effects on tokenization.
 
 use super::super::error::CheckpointError;
 
-/// A major version of transformers whose reading of a folder is reproduced.
+/// A major version of transformers whose tokenization is reproduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Major {
     /// transformers 4.57.
@@ -11,31 +11,33 @@ pub(super) enum Major {
     Five,
 }
 
-/// How a tokenizer class treats the folder's files.
+/// How a tokenizer class uses the files of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// `BertTokenizer` and its kin. transformers 5 takes the vocabulary alone from `tokenizer.json` and builds the rest
-    /// from `tokenizer_config.json`; transformers 4 uses the file and overrides its normalizer.
+    /// `BertTokenizer` and related classes. transformers 5 uses only the vocabulary of `tokenizer.json` and builds the
+    /// rest from `tokenizer_config.json`. transformers 4 uses the whole file and overrides its normalizer.
     Bert,
-    /// `tokenizer.json` is used as it is.
+    /// A class that uses `tokenizer.json` unchanged.
     Generic,
-    /// A class of another family that transformers 5 rebuilds by rules of its own; `tokenizer.json` is used as it is.
+    /// A class of another family, which transformers 5 rebuilds by special rules. Here, `tokenizer.json` is used
+    /// unchanged.
     Other,
-    /// A class that this code has no knowledge of: transformers 5 uses `tokenizer.json` as it is, transformers 4 fails.
+    /// A class that is unknown here. transformers 5 uses `tokenizer.json` unchanged, and transformers 4 fails.
     Unknown,
 }
 
 /// A tokenizer class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Class {
-    /// Its name, without `Fast`.
+    /// Name without `Fast`.
     pub(super) name: String,
     pub(super) kind: Kind,
-    /// Whether it gives segment ids, under transformers 4 and 5, unless `model_input_names` says otherwise.
+    /// Whether the class produces segment ids in transformers 4 and in transformers 5, unless `model_input_names` says
+    /// otherwise.
     segments: [bool; 2],
 }
 
-/// Name, kind, and whether transformers 4 and 5 give segment ids.
+/// Name and kind of each known class, and whether it produces segment ids in transformers 4 and in transformers 5.
 const KNOWN: &[(&str, Kind, [bool; 2])] = &[
     (DEFAULT, Kind::Bert, [true, true]),
     ("ElectraTokenizer", Kind::Bert, [true, true]),
@@ -57,13 +59,13 @@ const KNOWN: &[(&str, Kind, [bool; 2])] = &[
     ("XLMRobertaTokenizer", Kind::Other, [false, false]),
 ];
 
-/// The class of a BERT whose files name none.
+/// Class of a BERT model whose files do not name a class.
 const DEFAULT: &str = "BertTokenizer";
 
-/// The class that uses `tokenizer.json` as it is, without its `Fast`.
+/// Class that uses `tokenizer.json` unchanged; name without `Fast`.
 const GENERIC: &str = "PreTrainedTokenizer";
 
-/// Classes that split texts by Python code, which is never run.
+/// Classes that split texts with Python code, which is never run.
 const PYTHON: &[&str] = &[
     "BertGenerationTokenizer",
     "BertJapaneseTokenizer",
@@ -76,16 +78,16 @@ const PYTHON: &[&str] = &[
 ];
 
 impl Class {
-    /// The class that a folder names, or the usual one of a BERT.
+    /// Returns the class that a folder names, or the default class of BERT if it names none.
     ///
     /// # Errors
-    /// When texts are split by Python code.
+    /// Returns [`CheckpointError::Tokenizer`] if the class splits texts with Python code.
     pub(super) fn of(named: Option<&str>) -> Result<Self, CheckpointError> {
         let name = named.unwrap_or(DEFAULT);
         let name = name.strip_suffix("Fast").unwrap_or(name);
         if PYTHON.contains(&name) {
             return Err(CheckpointError::Tokenizer(format!(
-                "the tokenizer class {name} splits texts by Python code of transformers, which is not run here; \
+                "the tokenizer class {name} splits texts with Python code of transformers, which is never run here; \
                  use a model with a fast tokenizer"
             )));
         }
@@ -101,21 +103,21 @@ impl Class {
         })
     }
 
-    /// Whether it gives segment ids where `model_input_names` does not say.
-    pub(super) fn gives_segments(&self, major: Major) -> bool {
+    /// Returns whether the class produces segment ids if `model_input_names` is missing.
+    pub(super) fn has_segments(&self, major: Major) -> bool {
         match major {
             Major::Four => self.segments[0],
             Major::Five => self.segments[1],
         }
     }
 
-    /// Whether this major opens a folder that names the class.
+    /// Returns whether this version of transformers can open a folder that names the class.
     pub(super) fn is_known_to(&self, major: Major) -> bool {
         major == Major::Five || (self.kind != Kind::Unknown && self.name != "TokenizersBackend")
     }
 
-    /// The stock class, known to both majors, that reads a written tokenizer as this one does.
-    pub(super) fn written(&self) -> String {
+    /// Returns the stock class for the written tokenizer. Both versions know it, and it encodes texts like this class.
+    pub(super) fn stock_class(&self) -> String {
         match self.kind {
             Kind::Bert => self.name.clone(),
             Kind::Generic | Kind::Other | Kind::Unknown => format!("{GENERIC}Fast"),

@@ -1,8 +1,8 @@
-//! The tokenizer of a checkpoint: texts to ids, as `AutoTokenizer` of transformers 5 reads the folder.
+//! The tokenizer of a checkpoint: encodes texts as ids, like `AutoTokenizer` of transformers 5.
 //!
-//! In: `tokenizer.json` or `vocab.txt`, and the small files beside it. Out: ids and segments without padding, cut to
-//! the model's length. Where transformers 4 reads the folder in another way, [`Tokenizer::agrees_with_4`] tells for
-//! each text; what is not understood is listed in [`Tokenizer::notes`].
+//! It reads `tokenizer.json` or `vocab.txt`, and the small files beside it. It returns ids and segments without
+//! padding, truncated to the model's length. transformers 4 may encode a text differently; [`Tokenizer::agrees_with_4`]
+//! checks this. [`Tokenizer::notes`] lists settings that are not understood.
 
 mod build;
 mod class;
@@ -21,7 +21,7 @@ use self::source::Source;
 use super::error::CheckpointError;
 use super::limits::Limits;
 
-/// Files that belong to a tokenizer, in one or another of its forms.
+/// Names of the files that any kind of tokenizer can have.
 const FILES: &[&str] = &[
     "tokenizer.json",
     "tokenizer_config.json",
@@ -35,55 +35,58 @@ const FILES: &[&str] = &[
 
 /// A tokenizer.
 pub struct Tokenizer {
-    five: Reading,
-    /// As transformers 4 reads the folder, where that may differ.
+    /// The tokenizer of transformers 5.
+    five: VersionedTokenizer,
+    /// The tokenizer of transformers 4.
     four: Four,
     settings: Settings,
     class: Class,
-    longest: usize,
+    /// Maximum number of tokens of an encoding.
+    max_length: usize,
     notes: Vec<String>,
 }
 
-/// What transformers 4 makes of a folder.
+/// The tokenizer that transformers 4 builds from the folder.
 enum Four {
-    /// The same.
+    /// The same tokenizer as in transformers 5.
     Same,
-    /// Something that may give other ids.
-    Other(Box<Reading>),
-    /// It does not open the folder.
+    /// Another tokenizer, which may produce other ids.
+    Other(Box<VersionedTokenizer>),
+    /// None, because transformers 4 cannot open the folder.
     Fails,
 }
 
-/// A tokenizer as one major builds it.
-struct Reading {
+/// A tokenizer as one major version of transformers builds it.
+struct VersionedTokenizer {
     inner: tokenizers::Tokenizer,
-    /// Whether segments are given to the model; it takes zeros otherwise.
+    /// Whether the model receives segment ids. If not, it receives zeros.
     segments: bool,
 }
 
-/// A text as a model takes it.
+/// An encoded text, the input of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoding {
     /// Vocabulary indices, special tokens included.
     pub ids: Vec<u32>,
-    /// 0 for the first text of a pair, 1 for the second.
+    /// Segment ids: 0 for the first text of a pair, 1 for the second.
     pub types: Vec<u32>,
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer of a folder. Rows are cut to the tokenizer's own length or to `positions` tokens, whichever
-    /// is less, the longer text of a pair first.
+    /// Reads the tokenizer of a folder. Encodings are truncated to the smaller of the tokenizer's own maximum length
+    /// and `positions` tokens. In a pair, the longer text is truncated first.
     ///
     /// # Errors
-    /// When a file is missing or cannot be read, or the class is one that only Python code implements.
+    /// Returns [`CheckpointError`] if a file is missing or cannot be read, or if only Python code implements the class.
     pub fn open(folder: &Path, positions: usize, limits: &Limits) -> Result<Self, CheckpointError> {
         let source = Source::read(folder, limits)?;
         let settings = Settings::read(folder, &source, limits)?;
         let class = Class::of(settings.class.as_deref())?;
-        let longest = settings.longest.unwrap_or(positions).min(positions);
-        let read = |major| Reading::build(&source, &settings, &class, major, longest);
-        let five = read(Major::Five)?;
-        let four = match class.is_known_to(Major::Four).then(|| read(Major::Four)) {
+        let max_length = settings.max_length.unwrap_or(positions).min(positions);
+        let build =
+            |major| VersionedTokenizer::build(&source, &settings, &class, major, max_length);
+        let five = build(Major::Five)?;
+        let four = match class.is_known_to(Major::Four).then(|| build(Major::Four)) {
             Some(Ok(four)) if four.is_same(&five) => Four::Same,
             Some(Ok(four)) => Four::Other(Box::new(four)),
             Some(Err(_)) | None => Four::Fails,
@@ -94,24 +97,24 @@ impl Tokenizer {
             four,
             settings,
             class,
-            longest,
+            max_length,
             notes,
         })
     }
 
-    /// Encodes a text, or a pair of texts. An empty second text is none, as in a `pipeline(..)`.
+    /// Encodes a text, or a pair of texts. An empty second text counts as missing, as in a `pipeline` of transformers.
     ///
     /// # Errors
-    /// When the tokenizer fails on it.
+    /// Returns [`CheckpointError::Tokenizer`] if the text cannot be encoded.
     pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, CheckpointError> {
         self.five.encode(text, pair)
     }
 
-    /// Whether transformers 4 gives this encoding, too. True where it does not open the folder at all: there is nothing
-    /// to compare.
+    /// Returns whether transformers 4 produces the same encoding. Returns true if transformers 4 cannot open the
+    /// folder, because there is nothing to compare.
     ///
     /// # Errors
-    /// When its tokenizer fails on the text.
+    /// Returns [`CheckpointError::Tokenizer`] if the tokenizer of transformers 4 cannot encode the text.
     pub fn agrees_with_4(
         &self,
         text: &str,
@@ -124,10 +127,10 @@ impl Tokenizer {
         }
     }
 
-    /// The encoding that transformers 4 gives; `None` where it does not open the folder.
+    /// Returns the encoding of transformers 4, or `None` if it cannot open the folder.
     ///
     /// # Errors
-    /// When its tokenizer fails on the text.
+    /// Returns [`CheckpointError::Tokenizer`] if the tokenizer of transformers 4 cannot encode the text.
     pub fn encode_as_4(
         &self,
         text: &str,
@@ -140,13 +143,13 @@ impl Tokenizer {
         }
     }
 
-    /// What a user should know of how the folder was read: sentences.
+    /// Returns sentences for the user about how the folder was read.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Index of the token that fills up rows of a batch, where there is one.
+    /// Returns the index of the token that pads the rows of a batch, or `None` if there is none.
     #[must_use]
     pub fn pad_id(&self) -> Option<u32> {
         let named = self.settings.named.get("pad_token");
@@ -158,64 +161,66 @@ impl Tokenizer {
         self.five.inner.token_to_id(token)
     }
 
-    /// One more than the largest index that it can give.
+    /// Returns the largest index of a token plus one.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
         let largest = self.five.inner.get_vocab(true).into_values().max();
         largest.map_or(0, |largest| largest as usize + 1)
     }
 
-    /// Name and content of the tokenizer files of a written checkpoint. They name a stock class and no code, and both
-    /// majors of transformers read this tokenizer from them.
+    /// Returns the name and content of the tokenizer files of a written checkpoint. The files name a stock class and no
+    /// code. Both major versions of transformers build this tokenizer from them.
     ///
     /// # Errors
-    /// Never in practice: what was read can be written.
+    /// Does not fail in practice, because a tokenizer that was read can be written.
     pub fn files(&self) -> Result<Vec<(&'static str, String)>, CheckpointError> {
         written::files(
             &self.five.inner,
             &self.settings,
             &self.class,
-            self.longest,
+            self.max_length,
             self.five.segments,
         )
     }
 }
 
-impl Reading {
+impl VersionedTokenizer {
     fn build(
         source: &Source,
         settings: &Settings,
         class: &Class,
         major: Major,
-        longest: usize,
+        max_length: usize,
     ) -> Result<Self, CheckpointError> {
         let mut inner = build::build(source, settings, class, major)?;
         let special = inner.get_post_processor().map_or(0, |processor| {
             tokenizers::PostProcessor::added_tokens(processor, true)
         });
-        if longest <= special {
+        if max_length <= special {
             return Err(CheckpointError::Tokenizer(format!(
-                "the tokenizer's model_max_length is {longest}, which leaves no room for a text beside the {special} special tokens of a pair"
+                "the tokenizer's model_max_length is {max_length}, which leaves no room for text in addition to the {special} special tokens of a pair"
             )));
         }
         let truncation = TruncationParams {
-            max_length: longest,
+            max_length,
             direction: settings.truncation.unwrap_or_default(),
             ..TruncationParams::default()
         };
         inner.with_truncation(Some(truncation)).map_err(|error| {
-            CheckpointError::Tokenizer(format!("texts cannot be cut to {longest} tokens: {error}"))
+            CheckpointError::Tokenizer(format!(
+                "could not truncate texts to {max_length} tokens: {error}"
+            ))
         })?;
         let segments = match &settings.inputs {
             Some(inputs) => inputs.iter().any(|input| input == "token_type_ids"),
-            None => class.gives_segments(major),
+            None => class.has_segments(major),
         };
         Ok(Self { inner, segments })
     }
 
-    /// Whether both give the same for every text, by what they are made of.
+    /// Returns whether both have the same definition, so that they produce the same encoding of every text.
     fn is_same(&self, other: &Self) -> bool {
-        let document = |reading: &Self| reading.inner.to_string(false).ok();
+        let document = |tokenizer: &Self| tokenizer.inner.to_string(false).ok();
         self.segments == other.segments && document(self) == document(other)
     }
 
@@ -226,7 +231,7 @@ impl Reading {
         };
         let encoding = self.inner.encode(input, true);
         let encoding = encoding.map_err(|error| {
-            CheckpointError::Tokenizer(format!("a text cannot be encoded: {error}"))
+            CheckpointError::Tokenizer(format!("could not encode a text: {error}"))
         })?;
         let ids = encoding.get_ids().to_vec();
         let types = match self.segments {
@@ -243,21 +248,21 @@ fn notes(settings: &Settings, class: &Class, four: &Four) -> Vec<String> {
     match class.kind {
         Kind::Bert | Kind::Generic => {}
         Kind::Other => notes.push(format!(
-            "Texts were split by tokenizer.json as it is. transformers 5 rebuilds the class {name} by rules of its own, \
+            "Texts were split with tokenizer.json unchanged. transformers 5 rebuilds the class {name} by special rules, \
              which give the same ids for ordinary files."
         )),
         Kind::Unknown => notes.push(format!(
-            "The tokenizer class {name} is not known here. Texts were split by tokenizer.json as it is, as transformers 5 does."
+            "The tokenizer class {name} is unknown. Texts were split with tokenizer.json unchanged, as in transformers 5."
         )),
     }
     if settings.custom_code {
         notes.push(
-            "tokenizer_config.json names code of its own (auto_map), which was not run.".to_owned(),
+            "tokenizer_config.json names custom code (auto_map), which was not run.".to_owned(),
         );
     }
     if settings.padding.as_deref() == Some("left") {
         notes.push(
-            "tokenizer_config.json pads on the left. Rows were measured without padding; a BERT answers differently in a \
+            "tokenizer_config.json pads on the left. Rows were measured without padding. BERT gives other results for a \
              batch that is padded on the left."
                 .to_owned(),
         );
@@ -269,12 +274,15 @@ fn notes(settings: &Settings, class: &Class, four: &Four) -> Vec<String> {
         ));
     }
     if matches!(four, Four::Fails) {
-        notes.push("transformers 4 does not open the tokenizer of the original; it opens the one of the result.".to_owned());
+        notes.push(
+            "transformers 4 cannot open the tokenizer of the original model, but it can open the tokenizer of the result."
+                .to_owned(),
+        );
     }
     notes
 }
 
-/// The files of a folder that decide how its tokenizer reads.
+/// Returns the names of the files in a folder that affect its tokenizer.
 #[must_use]
 pub fn files_of(folder: &Path) -> Vec<&'static str> {
     let [document, vocabulary] = source::NAMES;
@@ -284,7 +292,7 @@ pub fn files_of(folder: &Path) -> Vec<&'static str> {
     source.into_iter().chain(beside).collect()
 }
 
-/// Whether a file of this name belongs to a tokenizer.
+/// Returns whether a file with this name belongs to a tokenizer.
 #[must_use]
 pub fn is_file_of_one(name: &str) -> bool {
     FILES.contains(&name)

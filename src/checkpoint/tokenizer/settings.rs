@@ -1,4 +1,4 @@
-//! What a folder's small tokenizer files say: `tokenizer_config.json`, and from older folders
+//! Reads the small tokenizer files of a folder: `tokenizer_config.json`, and in older folders
 //! `special_tokens_map.json` and `added_tokens.json`.
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(super) const NAMED: [&str; 7] = [
     "mask_token",
 ];
 
-/// Keys that change no id: how ids become text again, what a library noted about itself, and what takes effect elsewhere.
+/// Keys that do not affect ids. They control decoding, describe the library that wrote the file, or are used elsewhere.
 const WITHOUT_EFFECT: &[&str] = &[
     "backend",
     "chat_template",
@@ -55,43 +55,43 @@ const WITHOUT_EFFECT: &[&str] = &[
     "wordpieces_prefix",
 ];
 
-/// The settings that decide which ids a text becomes.
+/// The settings that affect the ids of a text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
     /// `tokenizer_class`.
     pub(super) class: Option<String>,
-    /// `do_lower_case`; transformers lower-cases where it is missing.
+    /// `do_lower_case`. If it is missing, transformers converts texts to lower case.
     pub(super) lower_case: Option<bool>,
     pub(super) strip_accents: Option<bool>,
-    /// `tokenize_chinese_chars`: whether each Chinese character is a word.
+    /// `tokenize_chinese_chars`: whether each Chinese character is a word by itself.
     pub(super) chinese_chars: Option<bool>,
     pub(super) add_prefix_space: bool,
     /// `model_max_length`.
-    pub(super) longest: Option<usize>,
-    /// `truncation_side`; where it is missing, that of `tokenizer.json`.
+    pub(super) max_length: Option<usize>,
+    /// `truncation_side`. If it is missing, the side of `tokenizer.json`.
     pub(super) truncation: Option<TruncationDirection>,
-    /// `padding_side`, as it was written.
+    /// `padding_side`. If it is missing, the side of `tokenizer.json`.
     pub(super) padding: Option<String>,
     pub(super) split_special_tokens: bool,
     /// `model_input_names`.
     pub(super) inputs: Option<Vec<String>>,
-    /// Special tokens by name; those that a file sets to null are `None`.
+    /// Special tokens by name. A token that a file sets to null is `None`.
     pub(super) named: BTreeMap<String, Option<Token>>,
-    /// `extra_special_tokens`, once `additional_special_tokens`.
+    /// `extra_special_tokens`, formerly `additional_special_tokens`.
     pub(super) extra: Vec<Token>,
-    /// Tokens under names of their own, which transformers 5 alone adds.
+    /// Tokens with other names, which only transformers 5 adds.
     pub(super) own: Vec<Token>,
-    /// `added_tokens_decoder` or `added_tokens.json`, by index.
+    /// Added tokens by index, from `added_tokens_decoder` or `added_tokens.json`.
     pub(super) added: BTreeMap<u32, AddedToken>,
-    /// Whether `tokenizer_config.json` holds an `added_tokens_decoder`, which rules out the older files.
+    /// Whether `tokenizer_config.json` contains an `added_tokens_decoder`. If so, the older files are ignored.
     pub(super) has_decoder: bool,
-    /// Whether the folder names code of its own for its tokenizer.
+    /// Whether `tokenizer_config.json` names custom code for the tokenizer.
     pub(super) custom_code: bool,
-    /// Keys that are neither understood nor known to be without effect.
+    /// Keys that are not understood and may have an effect.
     pub(super) unknown: Vec<String>,
 }
 
-/// The files beside the source of the vocabulary; the last two count where the first does not list the added tokens.
+/// Names of the small files. The last two are used only if the first does not list the added tokens.
 pub(super) const NAMES: [&str; 3] = [
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -99,10 +99,10 @@ pub(super) const NAMES: [&str; 3] = [
 ];
 
 impl Settings {
-    /// Reads the files that are there, beside the source of the vocabulary.
+    /// Reads the small files that exist in the folder. `source` is the file with the vocabulary.
     ///
     /// # Errors
-    /// When one of them cannot be read, or a key holds a value of another kind.
+    /// Returns [`CheckpointError`] if a file cannot be read, or a key has a value of the wrong type.
     pub(super) fn read(
         folder: &Path,
         source: &Source,
@@ -116,7 +116,7 @@ impl Settings {
 
     fn take_files(&mut self, folder: &Path, limits: &Limits) -> Result<(), CheckpointError> {
         let file = |name: &str| {
-            json::object_where_there(
+            json::optional_object(
                 folder,
                 name,
                 limits.config_bytes,
@@ -128,7 +128,7 @@ impl Settings {
             self.take_config(&config)?;
         }
         if self.class.is_none() {
-            // The model's own configuration may name the class.
+            // The configuration of the model may name the class.
             let class =
                 file("config.json")?.and_then(|mut config| config.remove("tokenizer_class"));
             self.class = class.and_then(|class| class.as_str().map(str::to_owned));
@@ -145,7 +145,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The sides that `tokenizer.json` was saved with, where no other file says.
+    /// Takes the sides of truncation and padding from `tokenizer.json` if no other file specifies them.
     fn take_sides(&mut self, source: &Source) {
         if self.truncation.is_none() && source.is_left("truncation") {
             self.truncation = Some(TruncationDirection::Left);
@@ -164,8 +164,8 @@ impl Settings {
                 "strip_accents" => self.strip_accents = at.flag()?,
                 "tokenize_chinese_chars" => self.chinese_chars = Some(at.not_null(at.flag()?)?),
                 "add_prefix_space" => self.add_prefix_space = at.flag()?.unwrap_or(false),
-                "model_max_length" => self.longest = at.length()?.or(self.longest),
-                "max_len" => self.longest = self.longest.or(at.length()?),
+                "model_max_length" => self.max_length = at.length()?.or(self.max_length),
+                "max_len" => self.max_length = self.max_length.or(at.length()?),
                 "truncation_side" => self.truncation = at.side()?,
                 "padding_side" => self.padding = at.side()?.map(|side| side.as_ref().to_owned()),
                 "split_special_tokens" => self.split_special_tokens = at.flag()?.unwrap_or(false),
@@ -189,11 +189,11 @@ impl Settings {
         Ok(())
     }
 
-    /// A list of tokens, or tokens under names of their own.
+    /// Takes a list of extra tokens, or an object of extra tokens with names.
     fn take_extra(&mut self, at: &Key<'_>) -> Result<(), CheckpointError> {
         match at.value {
             Value::Null => {}
-            // The old name counts only where the new one says nothing.
+            // The old key is used only if the new one is missing or empty.
             Value::Array(tokens) => {
                 let newer = at.key == "extra_special_tokens" && !tokens.is_empty();
                 if newer || self.extra.is_empty() {
@@ -211,7 +211,7 @@ impl Settings {
         Ok(())
     }
 
-    /// `special_tokens_map.json` wins over `tokenizer_config.json`.
+    /// Takes the tokens of `special_tokens_map.json`, which overrides `tokenizer_config.json`.
     fn take_map(&mut self, map: &Map<String, Value>) -> Result<(), CheckpointError> {
         for (key, value) in map {
             let at = Key { key, value };
@@ -227,7 +227,7 @@ impl Settings {
         Ok(())
     }
 
-    /// `added_tokens.json`: index by token.
+    /// Takes the tokens of `added_tokens.json`, a map from token to index.
     fn take_added(&mut self, added: &Map<String, Value>) -> Result<(), CheckpointError> {
         let special: Vec<&str> = self
             .named
@@ -250,7 +250,7 @@ impl Settings {
     }
 }
 
-/// A key of one of the files, for its errors.
+/// A key of one of the files and its value.
 struct Key<'a> {
     key: &'a str,
     value: &'a Value,
@@ -259,14 +259,14 @@ struct Key<'a> {
 impl Key<'_> {
     fn wrong(&self, needed: &str) -> CheckpointError {
         CheckpointError::Tokenizer(format!(
-            "the tokenizer's files have {} = {}; it must be {needed}",
+            "the tokenizer files have {} = {}; it must be {needed}",
             self.key, self.value
         ))
     }
 
-    /// transformers fails on a null here.
+    /// Rejects a null, because transformers fails on a null in this key.
     fn not_null<T>(&self, value: Option<T>) -> Result<T, CheckpointError> {
-        value.ok_or_else(|| self.wrong("true or false, as transformers cannot read null here"))
+        value.ok_or_else(|| self.wrong("true or false, because transformers does not accept null"))
     }
 
     fn optional<T>(
@@ -295,9 +295,9 @@ impl Key<'_> {
         })
     }
 
-    /// A number of tokens; transformers writes 10^30 for "no limit".
+    /// Parses a number of tokens. transformers writes 10^30 for "no limit".
     fn length(&self) -> Result<Option<usize>, CheckpointError> {
-        self.optional("a number above 0", |value| {
+        self.optional("a number greater than 0", |value| {
             value
                 .as_f64()
                 .filter(|&length| length >= 1.0)

@@ -1,4 +1,4 @@
-//! What the vocabulary of a tokenizer lies in: `tokenizer.json`, or `vocab.txt` with one token a line.
+//! The file with the vocabulary of a tokenizer: `tokenizer.json`, or `vocab.txt` with one token per line.
 
 use std::path::Path;
 
@@ -9,41 +9,41 @@ use super::super::json;
 use super::super::limits::Limits;
 use super::super::small_file;
 
-/// Either is enough.
+/// Names of the two files. A folder needs only one of them.
 pub(super) const NAMES: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 
-/// The file that a folder has; `tokenizer.json` counts where both are there.
+/// The content of the file. If a folder has both files, `tokenizer.json` is used.
 pub(super) enum Source {
-    /// `tokenizer.json`.
+    /// The object in `tokenizer.json`.
     Document(Map<String, Value>),
-    /// `vocab.txt`: index by token.
+    /// The tokens of `vocab.txt`, with their indices as values.
     Vocabulary(Map<String, Value>),
 }
 
 impl Source {
-    /// Reads it.
+    /// Reads the file of a folder.
     ///
     /// # Errors
-    /// When neither file is there, or it cannot be read.
+    /// Returns [`CheckpointError`] if neither file exists, or the file cannot be read.
     pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
-        let most = limits.tokenizer_bytes;
+        let max_bytes = limits.tokenizer_bytes;
         let [document, vocabulary] = NAMES;
         if let Some(document) =
-            json::object_where_there(folder, document, most, CheckpointError::Tokenizer)?
+            json::optional_object(folder, document, max_bytes, CheckpointError::Tokenizer)?
         {
             return Ok(Self::Document(document));
         }
         let path = folder.join(vocabulary);
         if path.is_file() {
-            return tokens(&path, most).map(Self::Vocabulary);
+            return tokens(&path, max_bytes).map(Self::Vocabulary);
         }
         Err(CheckpointError::Tokenizer(format!(
-            "{} holds no {document} and no {vocabulary}; save the fast tokenizer into it with save_pretrained(..)",
+            "{} contains neither {document} nor {vocabulary}; save the fast tokenizer into it with save_pretrained()",
             folder.display()
         )))
     }
 
-    /// Whether `tokenizer.json` was saved with this setting (`truncation`, `padding`) on the left.
+    /// Returns whether `tokenizer.json` was saved with this setting (`truncation` or `padding`) on the left.
     pub(super) fn is_left(&self, setting: &str) -> bool {
         match self {
             Self::Document(document) => document
@@ -54,9 +54,9 @@ impl Source {
     }
 }
 
-/// A token that stands there twice has its last index, as in transformers.
-fn tokens(path: &Path, most: u64) -> Result<Map<String, Value>, CheckpointError> {
-    let text = String::from_utf8(small_file::read(path, most)?).map_err(|_| {
+/// Reads the tokens of `vocab.txt` and their indices. A duplicate token gets its last index, as in transformers.
+fn tokens(path: &Path, max_bytes: u64) -> Result<Map<String, Value>, CheckpointError> {
+    let text = String::from_utf8(small_file::read(path, max_bytes)?).map_err(|_| {
         CheckpointError::Tokenizer(format!(
             "{} is not UTF-8; convert it, for example with iconv",
             path.display()

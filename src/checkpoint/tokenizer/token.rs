@@ -1,14 +1,14 @@
-//! A token as the tokenizer's files write it: a string, or an object with its flags.
+//! A token in the tokenizer files: a string, or an object with flags.
 
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
-/// A special token as it was written.
+/// A special token as it is written in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
-    /// A bare string: transformers looks for its flags elsewhere.
+    /// A string without flags. transformers looks for its flags elsewhere.
     Text(String),
-    /// With its flags.
+    /// An object with flags.
     Flagged(AddedToken),
 }
 
@@ -20,7 +20,7 @@ impl Token {
         }
     }
 
-    /// The token to be added; one that stands among the special tokens is special.
+    /// Converts to the token to add. It becomes special, because it is one of the special tokens.
     pub(super) fn into_added(self) -> AddedToken {
         match self {
             Self::Text(content) => AddedToken::from(content, true),
@@ -28,7 +28,7 @@ impl Token {
         }
     }
 
-    /// The same, special where it has flags.
+    /// Marks a token with flags as special. A token without flags stays unchanged.
     pub(super) fn into_special(self) -> Self {
         match self {
             Self::Flagged(token) => Self::Flagged(token.special(true)),
@@ -37,7 +37,7 @@ impl Token {
     }
 }
 
-/// A string or an object; `None` for anything else.
+/// Parses a string or an object. Returns `None` for anything else.
 pub(super) fn read(value: &Value) -> Option<Token> {
     match value {
         Value::String(text) => Some(Token::Text(text.clone())),
@@ -45,7 +45,7 @@ pub(super) fn read(value: &Value) -> Option<Token> {
     }
 }
 
-/// An object; `normalized` is the opposite of `special` where it is missing, as in the tokenizers library.
+/// Parses an object. The default of `normalized` is the opposite of `special`, as in the tokenizers library.
 pub(super) fn read_object(value: &Value) -> Option<AddedToken> {
     let object: &Map<String, Value> = value.as_object()?;
     let content = object.get("content")?.as_str()?;

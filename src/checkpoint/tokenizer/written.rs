@@ -1,4 +1,5 @@
-//! The tokenizer files of a written checkpoint: both majors of transformers, and this code, read the same ids from them.
+//! The tokenizer files of a written checkpoint. Both major versions of transformers, and this code, produce the same
+//! ids with these files.
 
 use serde_json::{Map, Value, json};
 use tokenizers::Tokenizer;
@@ -8,19 +9,19 @@ use super::class::{Class, Kind};
 use super::settings::Settings;
 use super::token::Token;
 
-/// Name and content of each file.
+/// Returns the name and content of each file.
 ///
 /// # Errors
-/// Never in practice: what was read can be written.
+/// Does not fail in practice, because a tokenizer that was read can be written.
 pub(super) fn files(
     tokenizer: &Tokenizer,
     settings: &Settings,
     class: &Class,
-    longest: usize,
+    max_length: usize,
     segments: bool,
 ) -> Result<Vec<(&'static str, String)>, CheckpointError> {
     let unwritable = |error: &dyn std::fmt::Display| {
-        CheckpointError::Tokenizer(format!("the tokenizer cannot be written: {error}"))
+        CheckpointError::Tokenizer(format!("could not write the tokenizer: {error}"))
     };
     let mut plain = tokenizer.clone();
     plain.with_padding(None);
@@ -28,7 +29,7 @@ pub(super) fn files(
         .with_truncation(None)
         .map_err(|error| unwritable(&error))?;
     let document = plain.to_string(true).map_err(|error| unwritable(&error))?;
-    let config = Value::Object(config(tokenizer, settings, class, longest, segments));
+    let config = Value::Object(config(tokenizer, settings, class, max_length, segments));
     let config = serde_json::to_string_pretty(&config).map_err(|error| unwritable(&error))?;
     Ok(vec![
         ("tokenizer.json", document + "\n"),
@@ -36,20 +37,20 @@ pub(super) fn files(
     ])
 }
 
-/// `tokenizer_config.json`, of known keys alone: it names a stock class, and no code.
+/// Returns the content of `tokenizer_config.json`. It contains only known keys and names a stock class, not code.
 fn config(
     tokenizer: &Tokenizer,
     settings: &Settings,
     class: &Class,
-    longest: usize,
+    max_length: usize,
     segments: bool,
 ) -> Map<String, Value> {
     let mut config = Map::new();
     let mut put = |key: &str, value: Value| {
         config.insert(key.to_owned(), value);
     };
-    put("tokenizer_class", json!(class.written()));
-    put("model_max_length", json!(longest));
+    put("tokenizer_class", json!(class.stock_class()));
+    put("model_max_length", json!(max_length));
     if class.kind == Kind::Bert {
         put("do_lower_case", json!(settings.lower_case.unwrap_or(true)));
         put("strip_accents", json!(settings.strip_accents));

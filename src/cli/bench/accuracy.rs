@@ -1,7 +1,7 @@
-//! Quality over targets, variants of the method and seeds, in one table.
+//! `optin bench accuracy`: measures the quality for several targets, method variants and seeds, in one table.
 //!
-//! Scores are made once a seed and kind; the students are the masked originals with their repairs, which
-//! every prune is checked to equal.
+//! Scores are computed once per seed and kind. The students are masked originals with their repairs. Every
+//! prune checks that the pruned model equals such a student.
 
 use std::path::PathBuf;
 
@@ -33,58 +33,65 @@ use crate::prune::watch::Watch;
 /// Flags of `optin bench accuracy`.
 #[derive(Args)]
 pub(in super::super) struct AccuracyCommand {
-    #[command(flatten)]
-    sources: SourceFlags,
-    #[command(flatten)]
-    method: MethodFlags,
-    /// Shares of the FLOPs to KEEP
+    /// Fractions of the FLOPs to KEEP, as percentages separated by commas
     #[arg(
         long,
+        value_name = "PERCENT",
         value_delimiter = ',',
         default_value = "70%,60%,50%,40%,30%,25%,20%"
     )]
     targets: Vec<String>,
-    /// Seeds of the calibration draw
-    #[arg(long, value_delimiter = ',', default_value = "0,1,2")]
-    seeds: Vec<u64>,
-    /// Variants of the method
+    /// Random seeds for sampling, separated by commas
     #[arg(
         long,
+        value_name = "SEED",
+        value_delimiter = ',',
+        default_value = "0,1,2"
+    )]
+    seeds: Vec<u64>,
+    /// Variants of the method, separated by commas
+    #[arg(
+        long,
+        value_name = "VARIANT",
         value_enum,
         value_delimiter = ',',
         default_value = "paper,bias,least_squares,default"
     )]
     variants: Vec<Variant>,
-    /// Keep scores and repairs here
+    /// Folder for the results of completed stages, such as scores and repairs
     #[arg(long, value_name = "DIR")]
     stage_cache: PathBuf,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sources: SourceFlags,
+    #[command(flatten)]
+    method: MethodFlags,
 }
 
-/// The ladder from the paper's formula to the default, and the default with one thing changed.
+/// Steps from the paper's formula to the default method, and the default method with one change.
 #[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
 #[value(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 enum Variant {
-    /// The paper's formula alone
+    /// The paper's formula, without repair
     Paper,
-    /// And the biases solved again
+    /// Like paper, with the biases solved again
     Bias,
-    /// And the weights by least squares instead, all tokens alike
+    /// Like paper, with the weights solved again by least squares, all tokens weighted equally
     LeastSquares,
-    /// The method of the flags: by default tokens by sensitivity, too
+    /// The method set by the flags; by default it also weights tokens by sensitivity
     Default,
-    /// With the mean over later features instead of their sum
+    /// Like default, with the mean over later features instead of the sum
     Mean,
-    /// In three rounds, each but the first from new scores of what is left
+    /// Like default, in three rounds; each later round scores the remaining model again
     Rounds,
-    /// With as much weight for the logits' term as for the manifold's
+    /// Like default, with equal weights for the logits term and the manifold terms
     Logits,
-    /// With the local term, exponent 0.3
+    /// Like default, with the local term, exponent 0.3
     Local,
-    /// By the logits' term and the local term alone
+    /// Like default, with only the logits term and the local term, exponent 0.3
     Fisher,
 }
 
@@ -126,12 +133,12 @@ impl Variant {
     }
 }
 
-/// What came of one variant at one target.
+/// The result of one variant at one target.
 #[derive(Serialize)]
 struct Cell {
     target: String,
     mean: f64,
-    /// Sample deviation over the seeds.
+    /// Sample standard deviation over the seeds.
     deviation: f64,
     scores: Vec<f64>,
 }
@@ -151,18 +158,18 @@ struct Answer {
     variants: Vec<Row>,
 }
 
-/// Labelled rows and the original's answers to them.
+/// Labeled rows and the logits of the original model for them.
 struct Judge {
     batches: Vec<Batch>,
     labels: Vec<Label>,
     dense: Vec<Vec<f32>>,
 }
 
-/// Measures.
+/// Measures the quality and prints a table.
 pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     if command.sources.evaluation.is_none() {
         return Err(Exit::Usage(
-            "--evaluation names the labelled examples that quality is measured on; it is missing"
+            "--evaluation is missing; set it to labeled examples, on which quality is measured"
                 .to_owned(),
         ));
     }
@@ -195,7 +202,9 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     }
     bar.clear();
     let Some((metric, rows, score, standard_error)) = dense else {
-        return Err(Exit::Usage("--seeds names no seed".to_owned()));
+        return Err(Exit::Usage(
+            "--seeds is empty; give at least one seed".to_owned(),
+        ));
     };
     let variants = command.variants.iter().zip(scored);
     let answer = Answer {
@@ -225,7 +234,7 @@ fn cell((target, scores): (&String, Vec<f64>)) -> Cell {
     }
 }
 
-/// Searches and repairs.
+/// Searches and repairs a student at the target of the recipe.
 fn student<'a>(
     prepared: &'a Prepared,
     scores: &Scores,
@@ -294,9 +303,9 @@ fn as_text(answer: &Answer) -> String {
             ]
         })
     });
-    let head = ["variant", "kept", "mean", "deviation", "loss"].map(str::to_owned);
+    let head = ["variant", "kept", "mean", "deviation", "change"].map(str::to_owned);
     format!(
-        "{} of {} rows; the original: {:.4}, standard error {:.4}\n\n{}",
+        "{} on {} rows; original model: {:.4}, standard error {:.4}\n\n{}",
         answer.metric,
         answer.rows,
         answer.dense,

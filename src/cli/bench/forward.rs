@@ -1,4 +1,5 @@
-//! Time of a dense forward of random rows of one shape, to be held against another engine's.
+//! `optin bench forward`: measures a dense forward pass over generated rows of one shape, for comparison with
+//! other engines.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -23,17 +24,17 @@ use crate::prune::timing::median;
 /// Flags of `optin bench forward`.
 #[derive(Args)]
 pub(in super::super) struct ForwardCommand {
-    /// The checkpoint: a Hugging Face folder
+    /// Hugging Face folder of the model
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Rows of the batch; each thread takes its share of them
-    #[arg(long, default_value_t = 32)]
+    /// Number of rows in the batch, which are distributed over all threads
+    #[arg(long, value_name = "ROWS", default_value_t = 32)]
     rows: usize,
-    /// Tokens of each row
-    #[arg(long, default_value_t = 128)]
+    /// Sequence length, in tokens per row
+    #[arg(long, value_name = "TOKENS", default_value_t = 128)]
     length: usize,
-    /// How often the forward is timed, after one that is not
-    #[arg(long, default_value_t = 5)]
+    /// Number of timed forward passes, after one untimed pass
+    #[arg(long, value_name = "N", default_value_t = 5)]
     repeats: usize,
     /// Print one JSON object
     #[arg(long)]
@@ -48,11 +49,11 @@ struct Answer {
     length: usize,
     median_ms: f64,
     ms: Vec<f64>,
-    /// The first row's logits, so that another engine's can be held against them.
+    /// Logits of the first row, to compare them with those of another engine.
     logits: Vec<f32>,
 }
 
-/// Measures.
+/// Measures the forward pass and prints the result.
 pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let limits = Limits::default();
     let config = Config::open(&command.model, &limits).map_err(Failure::from)?;
@@ -64,7 +65,7 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let (rows, length) = (command.rows.max(1), command.length.max(1));
     if length > reads.positions {
         return Err(Exit::Usage(format!(
-            "--length is {length}; the model reads at most {} tokens a row",
+            "--length {length} is too large: the model reads at most {} tokens per row",
             reads.positions
         )));
     }
@@ -105,7 +106,8 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     }
 }
 
-/// Token `position` of a row is `(31 row + 17 position) mod vocabulary`: any engine makes the same rows.
+/// Generates a batch. Token `position` of row `row` is `(31 row + 17 position) mod vocabulary`, so any engine can
+/// generate the same rows.
 fn batch(rows: usize, length: usize, vocabulary: usize) -> candle_core::Result<Batch> {
     let ids = (0..rows).flat_map(|row| {
         (0..length).map(move |position| ((31 * row + 17 * position) % vocabulary) as u32)

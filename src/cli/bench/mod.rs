@@ -1,4 +1,4 @@
-//! `optin bench`: what pruning costs on this machine, and what it keeps of a model's quality.
+//! `optin bench`: measures the cost of pruning on this machine and the quality of pruned models.
 
 mod accuracy;
 mod forward;
@@ -10,18 +10,22 @@ use super::exit::Exit;
 use super::recipe::{MethodFlags, SourceFlags, recipe};
 use crate::prune::recipe::{Constraints, Metric, Recipe, Target};
 
-/// What is measured.
+/// Subcommands of `optin bench`.
 #[derive(Subcommand)]
 pub(super) enum BenchCommand {
-    /// Time of a forward, of exact and sketched scores, of repair and search, side by side
+    /// Measure the time of each part of pruning: forward pass, scoring, search and repair
+    ///
+    /// Shows each time also as a multiple of one dense forward pass over the scoring rows.
     Speed(speed::SpeedCommand),
-    /// Time of a dense forward of random rows, to be held against another engine's
+    /// Measure the time of a dense forward pass over generated rows, to compare it with other engines
     Forward(forward::ForwardCommand),
-    /// Quality over targets, variants of the method and seeds
+    /// Measure the quality for several targets, variants of the method and seeds
+    ///
+    /// Needs --evaluation. Shows the mean and the standard deviation over the seeds.
     Accuracy(accuracy::AccuracyCommand),
 }
 
-/// Measures.
+/// Runs a benchmark.
 pub(super) fn run(command: &BenchCommand) -> Result<(), Exit> {
     match command {
         BenchCommand::Speed(command) => speed::run(command),
@@ -30,7 +34,7 @@ pub(super) fn run(command: &BenchCommand) -> Result<(), Exit> {
     }
 }
 
-/// The recipe that is measured: half of the FLOPs, with room for coarse units.
+/// Returns the recipe to measure: keep half of the FLOPs, with a tolerance that allows coarse units.
 fn half(sources: &SourceFlags, seed: u64, method: &MethodFlags) -> Result<Recipe, Exit> {
     let target = Target {
         metric: Metric::Flops,

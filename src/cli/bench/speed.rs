@@ -1,5 +1,5 @@
-//! Time of each part of a prune, side by side in one run, as multiples of one dense forward over the
-//! scoring rows.
+//! `optin bench speed`: measures the time of each part of pruning in one run, as multiples of one dense forward
+//! pass over the scoring rows.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -33,35 +33,40 @@ use crate::prune::{compensate, lanes};
 /// Flags of `optin bench speed`.
 #[derive(Args)]
 pub(in super::super) struct SpeedCommand {
-    #[command(flatten)]
-    sources: SourceFlags,
-    #[command(flatten)]
-    method: MethodFlags,
-    /// Probes of the sketches
-    #[arg(long, value_delimiter = ',', default_value = "16,32,64,128")]
+    /// Numbers of probes of the measured sketches, separated by commas
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_value = "16,32,64,128"
+    )]
     probes: Vec<usize>,
-    /// Of each group's neurons one in so many is scored exactly, and the time multiplied
+    /// Interval of exact scoring: one in N neurons of a group is scored, and the time is multiplied by N
     #[arg(long, value_name = "N", default_value_t = 64)]
     sample_every: usize,
-    /// How often a forward and the machine's peak are timed
+    /// Number of timed forward passes and of timed products for the peak speed of the machine
     #[arg(long, value_name = "N", default_value_t = 5)]
     repeats: usize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sources: SourceFlags,
+    #[command(flatten)]
+    method: MethodFlags,
 }
 
-/// One line of the answer.
+/// One row of the result.
 #[derive(Serialize)]
 struct Measured {
     what: String,
     ms: f64,
-    /// In dense forwards over the same rows.
+    /// Time as a multiple of one dense forward pass over the scoring rows.
     forwards: f64,
-    /// FLOPs of the matrix products that were executed.
+    /// FLOPs of the executed matrix products, in units of 10^9.
     gflop: f64,
     gflop_per_second: f64,
-    /// Of the machine's measured peak.
+    /// Speed as a fraction of the measured peak of the machine.
     of_peak: f64,
 }
 
@@ -76,10 +81,10 @@ struct Answer {
     measured: Vec<Measured>,
 }
 
-/// Side of the matrices whose product is the machine's peak.
+/// Side length of the square matrices whose product measures the peak speed of the machine.
 const PEAK_SIDE: usize = 2_048;
 
-/// What a piece of work took.
+/// Time and work of one measurement.
 struct Took {
     ms: f64,
     macs: u64,
@@ -92,7 +97,7 @@ fn time<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failu
     Ok((answer?, Took { ms, macs }))
 }
 
-/// Measures.
+/// Measures all parts and prints the result.
 pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     let recipe = half(&command.sources, 0, &command.method)?;
     let prepared = Prepared::read(&command.sources.places(PathBuf::new())?, &recipe)?;
@@ -126,7 +131,7 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
         note(format!("sketch, {probes} probes"), &took, 1.0);
     }
     let (scores, took) = time(|| score(&prepared, &recipe, &NoJournal, &Unwatched))?;
-    note("scoring, as a job does it".to_owned(), &took, 1.0);
+    note("scoring, as in a job".to_owned(), &took, 1.0);
     let importance = combine(&scores, &recipe.method);
     let limit = Limit::of(&prepared, &recipe, &NoJournal, &Unwatched)?;
     let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe, &limit))?;
@@ -155,7 +160,7 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     }
 }
 
-/// GFLOP/s of a large matrix product on all threads; the best of some rounds.
+/// Returns the best speed of some large matrix products on all threads, in GFLOP/s.
 fn peak(repeats: usize, device: &Device) -> Result<f64, Failure> {
     let shape = (PEAK_SIDE, PEAK_SIDE);
     let side = Tensor::rand(-1.0f32, 1.0, shape, device)?;
@@ -170,7 +175,7 @@ fn peak(repeats: usize, device: &Device) -> Result<f64, Failure> {
     Ok(best)
 }
 
-/// The median of some dense forwards over the scoring rows, after one that is not counted.
+/// Returns the median of some dense forward passes over the scoring rows, after one that is not counted.
 fn forward(teacher: &Teacher<'_>, repeats: usize) -> Result<Took, Failure> {
     let full = Masks::full(teacher.model.groups());
     let mut all = Vec::new();
@@ -188,7 +193,7 @@ fn forward(teacher: &Teacher<'_>, repeats: usize) -> Result<Took, Failure> {
     Ok(all.swap_remove(all.len() / 2))
 }
 
-/// All heads, and one in so many of the other units.
+/// Scores all heads exactly, and one of every `sample_every` other units.
 fn exact_parts(
     teacher: &Teacher<'_>,
     recipe: &Recipe,
@@ -209,12 +214,12 @@ fn exact_parts(
     Ok((part(true, 1)?.1, part(false, sample_every.max(1))?.1))
 }
 
-/// All units by so many probes.
+/// Scores all units with this number of probes.
 fn sketched(teacher: &Teacher<'_>, recipe: &Recipe, probes: usize) -> Result<Took, Failure> {
     let Some(back) = teacher.model.differentiable() else {
         return Err(Failure::new(
             Code::UnsupportedModel,
-            "this architecture has no way back, so that it cannot be sketched",
+            "this architecture has no backward pass, so its units cannot be scored by sketches",
         ));
     };
     let stop = sketch::Stop {
@@ -241,7 +246,7 @@ fn as_text(answer: &Answer) -> String {
     });
     let head = ["", "time", "forwards", "GFLOP", "GFLOP/s", "of peak"].map(str::to_owned);
     format!(
-        "{} units; {} rows of {} tokens in all; {} threads, {}, peak {:.0} GFLOP/s\n\n{}",
+        "{} units; {} rows with {} tokens in total; {} threads, {}, peak {:.0} GFLOP/s\n\n{}",
         answer.units,
         answer.rows,
         answer.tokens,

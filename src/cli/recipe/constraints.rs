@@ -1,22 +1,26 @@
-//! The flags that limit what each group keeps.
+//! Flags that constrain which units each group keeps.
 
 use clap::Args;
 
 use crate::prune::recipe::Constraints;
 
-/// What the choice must respect besides its target.
+/// Constraints on the kept units, besides the target.
 #[derive(Args)]
+#[command(next_help_heading = "Constraints")]
 pub(in super::super) struct ConstraintFlags {
-    /// Each group of neurons keeps a multiple of so many
+    /// Divisor of the number of neurons that each group keeps (heads are not rounded)
     #[arg(long, value_name = "N", default_value_t = 1)]
     round_to: usize,
-    /// Each group keeps at least so many units
+    /// Minimum number of units that each group keeps
     #[arg(long, value_name = "UNITS", default_value_t = 0)]
     min_kept: usize,
-    /// A group that stays whole, or the beginning of several groups' names up to a dot; may be repeated
-    #[arg(long, value_name = "GROUP")]
+    /// Group that is not pruned; repeat the flag for more
+    ///
+    /// A name, or the beginning of names up to a dot: encoder.layer.0 means all groups of the
+    /// first layer. `optin inspect` lists the groups.
+    #[arg(long, verbatim_doc_comment, value_name = "GROUP")]
     keep_whole: Vec<String>,
-    /// Every group keeps the same share
+    /// Keep the same fraction of every group
     #[arg(long)]
     uniform: bool,
 }

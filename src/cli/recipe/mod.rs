@@ -1,4 +1,4 @@
-//! The flags that describe a prune, for every command that takes one.
+//! Flags that describe a pruning recipe, shared by all commands that prune.
 
 mod constraints;
 mod method;
@@ -17,22 +17,25 @@ use crate::prune::recipe::{Constraints, Mapping, Metric, Recipe, Target};
 pub(super) use method::MethodFlags;
 pub(super) use sources::SourceFlags;
 
+/// Help heading of the flags for the target.
+const TARGET_HEADING: &str = "Target options";
+
 /// Flags of a recipe.
 #[derive(Args)]
 pub(super) struct RecipeFlags {
     #[command(flatten)]
     pub(super) sources: SourceFlags,
-    /// Share to KEEP, for example 60%
-    #[arg(long, value_name = "PERCENT")]
+    /// Fraction to KEEP, as a percentage, such as 60%
+    #[arg(long, value_name = "PERCENT", help_heading = TARGET_HEADING)]
     target: String,
-    /// Of what: the FLOPs of a forward, the parameters, or the time of a forward
-    #[arg(long, value_parser = one_of::<Metric>(), default_value = Metric::Flops.as_str())]
+    /// Quantity that the target limits: FLOPs, parameters or latency of a forward pass
+    #[arg(long, help_heading = TARGET_HEADING, value_parser = one_of::<Metric>(), default_value = Metric::Flops.as_str())]
     metric: Metric,
-    /// How far below the target the result may end, as a share of it
-    #[arg(long, value_name = "PERCENT", default_value = "1%")]
+    /// Maximum distance of the result below the target, as a percentage of the target (0.01% to 50%)
+    #[arg(long, value_name = "PERCENT", default_value = "1%", help_heading = TARGET_HEADING)]
     tolerance: String,
-    /// Seeds the draws of examples, of token rows and of probes
-    #[arg(long, default_value_t = 0)]
+    /// Random seed for sampling examples, token rows and probes
+    #[arg(long, default_value_t = 0, help_heading = TARGET_HEADING)]
     seed: u64,
     #[command(flatten)]
     constraints: ConstraintFlags,
@@ -41,7 +44,7 @@ pub(super) struct RecipeFlags {
 }
 
 impl RecipeFlags {
-    /// The recipe.
+    /// Returns the recipe, validated.
     pub(super) fn recipe(&self) -> Result<Recipe, Exit> {
         let target = Target {
             metric: self.metric,
@@ -57,7 +60,7 @@ impl RecipeFlags {
         )
     }
 
-    /// The same as the body of `POST /v1/jobs`.
+    /// Returns the recipe as the body of `POST /v1/jobs`.
     pub(super) fn request(&self) -> Result<Value, Exit> {
         let recipe = self.recipe()?;
         let mapping = |mapping: &Mapping| json!({"text": mapping.text, "text_pair": mapping.text_pair, "label": mapping.label});
@@ -87,7 +90,7 @@ impl RecipeFlags {
     }
 }
 
-/// A recipe of its parts.
+/// Builds and validates a recipe from its parts.
 pub(super) fn recipe(
     sources: &SourceFlags,
     seed: u64,

@@ -1,9 +1,9 @@
-//! Flags that take one word of a closed list.
+//! Flags with a closed list of values.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use strum::VariantArray;
 
-/// Reads the word of a variant; the words that there are stand in the help.
+/// Parses the name of an enum variant. The help lists all names.
 pub(super) fn one_of<T>() -> impl TypedValueParser<Value = T>
 where
     T: VariantArray + Copy + Into<&'static str> + Send + Sync + 'static,
@@ -15,6 +15,6 @@ where
         let mut variants = T::VARIANTS.iter().copied();
         variants
             .find(|&variant| Into::<&str>::into(variant) == word)
-            .ok_or("there is no such word")
+            .ok_or("unknown value")
     })
 }

@@ -1,4 +1,4 @@
-//! The flags that say what is read.
+//! Flags that name the model, the data and the device.
 
 use std::path::{Path, PathBuf};
 
@@ -12,43 +12,50 @@ use crate::config::device::DeviceFlag;
 use crate::prune::Places;
 use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
 
-/// A model and its data.
+/// The model, its data and the device.
 #[derive(Args)]
+#[command(next_help_heading = "Input options")]
 pub(in super::super) struct SourceFlags {
     /// Hugging Face folder of the model: config.json, model.safetensors, tokenizer.json
     #[arg(long, value_name = "DIR")]
     model: String,
-    /// Unlabelled examples that scoring and repair look at: a table (tsv, csv, jsonl, json, parquet; gz, zst) or a folder of its shards
-    #[arg(long, value_name = "FILE")]
+    /// Examples for scoring and repair; labels are not read
+    ///
+    /// A table, or a folder with its shards. Formats: tsv, csv, jsonl, json (also compressed as gz
+    /// or zst) and parquet.
+    #[arg(long, verbatim_doc_comment, value_name = "FILE")]
     calibration: String,
-    /// Labelled examples that the result is measured on
+    /// Labeled examples for measuring the quality before and after pruning
     #[arg(long, value_name = "FILE")]
     pub(in super::super) evaluation: Option<String>,
-    /// Column of the (first) text; found by its usual names when not given
-    #[arg(long, value_name = "COLUMN")]
+    /// Column of the text, or of the first text of a pair [default: detected by common names]
+    ///
+    /// Columns are given by name or by number from 0. If all given columns are numbers, the file
+    /// has no header row.
+    #[arg(long, verbatim_doc_comment, value_name = "COLUMN")]
     text: Option<String>,
-    /// Column of the second text of a pair
+    /// Column of the second text of a pair [default: detected if --text is not given]
     #[arg(long, value_name = "COLUMN")]
     text_pair: Option<String>,
-    /// Column of the label
+    /// Column of the label [default: detected by common names]
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// How the label column names classes; found from its values when not given
-    #[arg(long, value_parser = one_of::<LabelReading>(), value_name = "READING")]
+    /// Encoding of classes in the label column: names or indices of id2label [default: detected from the values]
+    #[arg(long, value_parser = one_of::<LabelReading>(), value_name = "ENCODING")]
     labels: Option<LabelReading>,
-    /// Examples drawn from the calibration file
+    /// Maximum number of examples to sample from the calibration data (1 to 100000)
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
     max_samples: usize,
-    /// Drawing ends where the examples have so many tokens
+    /// Number of tokens at which sampling stops (1 to 100000000)
     #[arg(long, value_name = "TOKENS", default_value_t = Calibration::DEFAULT_MAX_TOKENS)]
     max_tokens: usize,
-    /// On what it runs
+    /// Device for the computation
     #[arg(long, value_enum, default_value_t)]
     pub(super) device: DeviceFlag,
 }
 
 impl SourceFlags {
-    /// The same as local paths, and the device.
+    /// Returns the local paths of the sources, and the opened device.
     pub(in super::super) fn places(&self, out: PathBuf) -> Result<Places, Exit> {
         Ok(Places {
             model: PathBuf::from(&self.model),
@@ -94,7 +101,7 @@ impl SourceFlags {
     }
 }
 
-/// A URI as it is, or a local path as one.
+/// Returns a URI unchanged, or a local path as a `file://` URI.
 fn source(text: &str) -> Result<Source, Exit> {
     if text.contains("://") {
         return Ok(Source::new(text));
@@ -103,7 +110,7 @@ fn source(text: &str) -> Result<Source, Exit> {
     match Url::from_file_path(&path) {
         Ok(url) => Ok(Source::new(url)),
         Err(()) => Err(Exit::Usage(format!(
-            "{} is no path that a URI can name",
+            "the path {} cannot be written as a file:// URI",
             path.display()
         ))),
     }

@@ -1,20 +1,20 @@
-//! One field of a table.
+//! A field of a table.
 
-/// What a field holds.
+/// The content of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// A text, or a number as it was written.
+    /// A text, or a number as it is written in the file.
     Text(String),
-    /// `true` or `false` of a format that knows them.
+    /// A boolean, in a format that has booleans.
     Flag(bool),
-    /// Nothing: JSON's null, a missing key, Parquet's null.
+    /// No value: JSON's null, a missing key, Parquet's null.
     Null,
-    /// A list, an object or bytes, which no text or label can be; the word says which.
+    /// A list, an object or bytes, which cannot be a text or a label. The string names the kind.
     Nested(&'static str),
 }
 
 impl Cell {
-    /// The field as a text; `None` where it holds nothing or something else.
+    /// Returns the field as a text, or `None` if it has no value or a nested one.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -25,7 +25,7 @@ impl Cell {
         }
     }
 
-    /// What stands there, for messages.
+    /// Describes the content, for messages.
     #[must_use]
     pub fn described(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! The bytes of a data file, unpacked under a cap, and what they are if they are no table.
+//! Reads the decompressed bytes of a data file up to a size limit, and rejects files that are not tables.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -11,15 +11,16 @@ use crate::checkpoint::read_file::ReadFile;
 use crate::data::error::DataError;
 use crate::data::format::Packing;
 
-/// Reads a file whole, unpacked, and says what file it was. At most `most` bytes are read and made.
+/// Reads and decompresses a whole file. Returns its content and a record of the file as it is stored.
 ///
 /// # Errors
-/// When it is missing, cannot be unpacked, or is larger than allowed.
+/// Returns [`DataError`] if the file does not exist, cannot be decompressed, has more than `max_bytes` bytes after
+/// decompression, or is not a table.
 pub(super) fn read(
     path: &Path,
     name: &str,
     packing: Packing,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<(Vec<u8>, ReadFile), DataError> {
     let failed = |source| DataError::Io {
         path: name.to_owned(),
@@ -37,18 +38,18 @@ pub(super) fn read(
     };
     let mut bytes = Vec::new();
     unpacked
-        .take(most + 1)
+        .take(max_bytes + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| match packing {
             Packing::Plain => failed(error),
             Packing::Gzip | Packing::Zstd => DataError::Invalid(format!(
-                "{name} cannot be unpacked; it is truncated, or no {} file",
+                "{name} cannot be decompressed; it is truncated, or not a {} file",
                 packing.end().unwrap_or_default()
             )),
         })?;
-    if bytes.len() as u64 > most {
+    if bytes.len() as u64 > max_bytes {
         return Err(DataError::Limit(format!(
-            "{name} is larger than the {most} bytes that are allowed"
+            "{name} is too large: the limit is {max_bytes} bytes"
         )));
     }
     refuse_disguised(&bytes, name)?;
@@ -57,7 +58,7 @@ pub(super) fn read(
     Ok((bytes, read))
 }
 
-/// A file whose bytes are digested as they are read.
+/// A reader that counts and hashes the bytes that it reads.
 struct Digested<R> {
     inner: R,
     bytes: u64,
@@ -73,7 +74,7 @@ impl<R: Read> Digested<R> {
         }
     }
 
-    /// The whole file: what is behind the packed content is read, too.
+    /// Returns the record of the whole file. First reads the rest of the file, after the end of the compressed data.
     fn whole(mut self, name: &str) -> std::io::Result<ReadFile> {
         std::io::copy(&mut self, &mut std::io::sink())?;
         Ok(ReadFile {
@@ -93,14 +94,14 @@ impl<R: Read> Read for Digested<R> {
     }
 }
 
-/// The text of a file, without its byte order mark.
+/// Returns the text of a file, without its byte order mark and with `\n` as the end of lines in old Macintosh files.
 ///
 /// # Errors
-/// When it is not UTF-8, naming the line.
+/// Returns [`DataError::Invalid`] if the bytes are not UTF-8, or contain a NUL byte. The message names the line.
 pub(super) fn text(bytes: Vec<u8>, name: &str) -> Result<String, DataError> {
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes.as_slice() {
         return Err(DataError::Invalid(format!(
-            "{name} is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"
+            "{name} is encoded in UTF-16; convert it with iconv -f UTF-16 -t UTF-8"
         )));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -114,10 +115,10 @@ pub(super) fn text(bytes: Vec<u8>, name: &str) -> Result<String, DataError> {
     if let Some(at) = text.find('\0') {
         let line = text[..at].matches('\n').count() + 1;
         return Err(DataError::Invalid(format!(
-            "{name}, line {line}: the file holds a NUL byte, so it is no text; export it as UTF-8"
+            "{name}, line {line}: the file contains a NUL byte, so it is not text; export it as UTF-8"
         )));
     }
-    // Lines of old Macintosh files end in a carriage return alone.
+    // In old Macintosh files, a line ends with a carriage return alone.
     let text = match text.contains('\n') || !text.contains('\r') {
         true => text,
         false => text.replace('\r', "\n"),
@@ -128,16 +129,16 @@ pub(super) fn text(bytes: Vec<u8>, name: &str) -> Result<String, DataError> {
     })
 }
 
-/// Refuses a download that went wrong, and what is packed in a way that its name does not tell.
+/// Rejects a file that is not a table: a failed download, or a format or compression that its name does not say.
 fn refuse_disguised(bytes: &[u8], name: &str) -> Result<(), DataError> {
-    let told = match Content::of(&bytes[..bytes.len().min(FIRST_BYTES)]) {
-        // That a table is empty is for its reader to tell.
+    let what = match Content::of(&bytes[..bytes.len().min(FIRST_BYTES)]) {
+        // The reader of the format reports an empty table.
         None | Some(Content::Empty) => return Ok(()),
         Some(Content::Zip) => {
-            "is a zip archive or a spreadsheet, not a table: unpack it, or export the sheet as .csv"
+            "is a zip archive or a spreadsheet, not a table; unpack it, or export the sheet as .csv"
                 .to_owned()
         }
         Some(content) => content.instead_of("a table"),
     };
-    Err(DataError::Invalid(format!("{name} {told}")))
+    Err(DataError::Invalid(format!("{name} {what}")))
 }

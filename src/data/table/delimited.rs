@@ -1,4 +1,4 @@
-//! Tables of separated fields: `.tsv` (quotes are ordinary) and `.csv` (RFC 4180).
+//! Reads tables with separated fields: `.tsv` (quotes are ordinary characters) and `.csv` (RFC 4180).
 
 use super::cell::Cell;
 use super::{Contents, Row, check_fields};
@@ -6,10 +6,12 @@ use crate::data::error::DataError;
 use crate::data::format::Format;
 use crate::data::limits::Limits;
 
-/// Reads a table. `has_header` says whether its first row names the columns; they are numbered otherwise.
+/// Reads a table. If `has_header` is true, the first row names the columns. Otherwise the column names are numbers,
+/// from 0.
 ///
 /// # Errors
-/// When it is empty, or a row has another number of fields than there are columns.
+/// Returns [`DataError::Invalid`] if the table is empty or malformed, or if a row does not have one field per column.
+/// Returns [`DataError::Limit`] if the table exceeds the limits.
 pub(super) fn read(
     file: &str,
     text: &str,
@@ -37,7 +39,7 @@ pub(super) fn read(
     let rows = records.map(|(line, fields)| {
         if fields.len() != names.len() {
             return Err(DataError::Invalid(format!(
-                "{file}, line {line}: {} fields where {} columns are",
+                "{file}, line {line}: the row has {} fields, but the table has {} columns",
                 fields.len(),
                 names.len()
             )));
@@ -49,7 +51,7 @@ pub(super) fn read(
     Ok(Contents::new(names, rows, "line"))
 }
 
-/// Lines and their fields.
+/// Records with their line numbers.
 type Records = Vec<(usize, Vec<String>)>;
 
 fn tsv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
@@ -57,7 +59,7 @@ fn tsv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
     let lines = text.lines().enumerate();
     for (index, line) in lines.filter(|(_, line)| !line.is_empty()) {
         let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
-        // The header is no row.
+        // The check is before the push, because the header does not count as a row.
         check_fields(file, records.len(), fields.len(), limits)?;
         records.push((index + 1, fields));
     }
@@ -72,9 +74,7 @@ fn csv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
     let mut records: Records = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|_| {
-            DataError::Invalid(format!(
-                "{file} is no csv that can be read; check its quotes"
-            ))
+            DataError::Invalid(format!("{file} is not valid CSV; check its quotes"))
         })?;
         let line = record
             .position()
@@ -82,25 +82,26 @@ fn csv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
         check_fields(file, records.len(), record.len(), limits)?;
         records.push((line, record.iter().map(str::to_owned).collect()));
     }
-    // A quote that is never closed swallows the rest of the file into one field.
+    // If a quote is never closed, the rest of the file becomes one field.
     if let Some((line, fields)) = records.last()
         && unclosed(text, *line, fields)
     {
         return Err(DataError::Invalid(format!(
-            "{file}, line {line}: a quote is opened and never closed; double quotes inside a field are written \"\""
+            "{file}, line {line}: a quote is opened but never closed; write a double quote inside a field as \"\""
         )));
     }
     Ok(records)
 }
 
-/// Whether the last record ends inside a quoted field: its text has an odd number of quotes.
+/// Returns whether the last record ends inside a quoted field, which means that its text has an odd number of quotes.
 fn unclosed(text: &str, line: usize, fields: &[String]) -> bool {
     let spans_lines = fields.iter().any(|field: &String| field.contains('\n'));
     let rest = text.lines().skip(line.saturating_sub(1));
     spans_lines && rest.map(|line| line.matches('"').count()).sum::<usize>() % 2 == 1
 }
 
-/// One column whose name and first row hold another separator equally often is a table of that other kind.
+/// Rejects a table with another separator: a single column whose name and first value contain that separator equally
+/// often.
 fn refuse_other_separators(
     file: &str,
     names: &[String],
@@ -122,12 +123,12 @@ fn refuse_other_separators(
         return Ok(());
     };
     let (own, remedy) = match (format, separator) {
-        (Format::Csv, '\t') => ("commas", "name the file .tsv"),
+        (Format::Csv, '\t') => ("commas", "rename the file to .tsv"),
         (Format::Csv, _) => ("commas", "export it with commas"),
-        (_, ',') => ("tabs", "name the file .csv"),
+        (_, ',') => ("tabs", "rename the file to .csv"),
         _ => ("tabs", "export it with tabs"),
     };
     Err(DataError::Invalid(format!(
-        "{file} separates its fields by {plural} where {own} are expected; {remedy}"
+        "{file} separates its fields with {plural}, but {own} are expected; {remedy}"
     )))
 }

@@ -1,22 +1,23 @@
-//! Tables of JSON: one object a line, an array of objects, or an object of columns.
+//! Reads tables in JSON: one object per line, an array of objects, or an object of columns.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::cell::Cell;
-use super::object::{Checked, TWICE};
+use super::object::{Checked, DUPLICATE_KEY};
 use super::{Contents, Row, check_fields};
 use crate::data::error::DataError;
 use crate::data::limits::Limits;
 
-/// A row: its number, and its fields by name.
+/// A row: its line or row number, from 1, and its fields by name.
 type Object = (usize, Map<String, Value>);
 
-/// Reads one object a line. Columns are the keys of all lines; what a line lacks is null.
+/// Reads one object per line. The columns are the keys of all lines. A key that a line does not have is null there.
 ///
 /// # Errors
-/// When a line is no JSON object, or holds a key twice.
+/// Returns [`DataError::Invalid`] if a line is not a JSON object or contains a key twice, or if there are no lines.
+/// Returns [`DataError::Limit`] if the table exceeds the limits.
 pub(super) fn lines(file: &str, text: &str, limits: &Limits) -> Result<Contents, DataError> {
     let mut objects = Vec::new();
     let lines = text.lines().enumerate();
@@ -35,17 +36,18 @@ pub(super) fn lines(file: &str, text: &str, limits: &Limits) -> Result<Contents,
     of_objects(file, objects, "line", limits)
 }
 
-/// Reads a whole document: an array of objects, an object with one such array, an object of columns, or JSON lines. A
-/// column is an array, or an object keyed by row indices.
+/// Reads a whole document: an array of objects, an object that contains one such array, an object of columns, a single
+/// object as one row, or JSON lines. A column is an array, or an object whose keys are row indices.
 ///
 /// # Errors
-/// When it is none of these.
+/// Returns [`DataError::Invalid`] if the document is none of these, and [`DataError::Limit`] if the table exceeds the
+/// limits.
 pub(super) fn document(file: &str, text: &str, limits: &Limits) -> Result<Contents, DataError> {
     match serde_json::from_str(text) {
         Ok(Checked(Value::Array(rows))) => of_array(file, rows, limits),
         Ok(Checked(Value::Object(fields))) => of_one_object(file, fields, limits),
         Ok(_) => Err(no_object(file)),
-        // Several documents one after another are lines.
+        // Several documents in sequence are JSON lines.
         Err(error) if error.is_syntax() && text.trim_start().starts_with('{') => {
             lines(file, text, limits)
         }
@@ -65,7 +67,7 @@ fn of_array(file: &str, rows: Vec<Value>, limits: &Limits) -> Result<Contents, D
     of_objects(file, objects.collect::<Result<_, _>>()?, "row", limits)
 }
 
-/// An object of columns, an object around an array of rows, or a single row.
+/// Reads an object of columns, an object that contains an array of rows, or a single row.
 fn of_one_object(
     file: &str,
     mut fields: Map<String, Value>,
@@ -92,7 +94,7 @@ fn of_one_object(
         return of_objects(file, vec![(1, fields)], "row", limits);
     }
     Err(DataError::Invalid(format!(
-        "{file} is a JSON object that is no table; write an array of objects, or one object a line (.jsonl)"
+        "{file} is a JSON object but not a table; write an array of objects, or one object per line (.jsonl)"
     )))
 }
 
@@ -101,7 +103,7 @@ fn is_array_of_objects(value: &Value) -> bool {
     rows.is_some_and(|rows| !rows.is_empty() && rows.iter().all(Value::is_object))
 }
 
-/// Columns that are arrays of one length.
+/// Reads columns that are arrays of the same length.
 fn of_columns(
     file: &str,
     fields: &Map<String, Value>,
@@ -114,7 +116,7 @@ fn of_columns(
     let length = columns.first().map_or(0, |(_, column)| column.len());
     if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != length) {
         return Err(DataError::Invalid(format!(
-            "{file}: column \"{name}\" has {} values where the first has {length}",
+            "{file}: column \"{name}\" has {} values, but the first column has {length}",
             column.len()
         )));
     }
@@ -131,7 +133,8 @@ fn of_columns(
     Ok(Contents::new(names, rows, "row"))
 }
 
-/// Columns whose values are keyed by the same row indices, as pandas writes a table unless it is told otherwise.
+/// Reads columns that are objects with the same row indices as keys, the default output of pandas. Returns `None` if
+/// the fields are not such columns.
 fn of_indexed_columns(
     file: &str,
     fields: &Map<String, Value>,
@@ -155,7 +158,7 @@ fn of_indexed_columns(
     Ok(Some(Contents::new(names, rows, "row")))
 }
 
-/// Columns in the order in which their keys are first seen.
+/// Reads objects as rows. The columns are in the order in which their keys first occur.
 fn of_objects(
     file: &str,
     objects: Vec<Object>,
@@ -195,42 +198,42 @@ fn cell(value: &Value) -> Cell {
 
 fn no_object(place: &str) -> DataError {
     DataError::Invalid(format!(
-        "{place} is no JSON object; each row is an object like {{\"text\": \"..\", \"label\": 0}}"
+        "{place} is not a JSON object; each row must be an object such as {{\"text\": \"a text\", \"label\": 0}}"
     ))
 }
 
-/// What Python writes and JSON does not have, and what to write instead.
+/// Syntax that Python writes but JSON does not allow, and what to write instead.
 const FOREIGN: [(&str, &str); 7] = [
-    ("NaN", "NaN, which JSON does not have; write null"),
+    ("NaN", "NaN, which is not valid JSON; write null"),
     (
         "Infinity",
-        "Infinity, which JSON does not have; write a number or null",
+        "Infinity, which is not valid JSON; write a number or null",
     ),
-    ("nan", "nan, which JSON does not have; write null"),
-    ("None", "None, which JSON does not have; write null"),
-    ("True", "True, which JSON writes as true"),
-    ("False", "False, which JSON writes as false"),
-    ("'", "single quotes; JSON has double ones"),
+    ("nan", "nan, which is not valid JSON; write null"),
+    ("None", "None, which is not valid JSON; write null"),
+    ("True", "True, which is not valid JSON; write true"),
+    ("False", "False, which is not valid JSON; write false"),
+    ("'", "single quotes; JSON requires double quotes"),
 ];
 
-/// Why a line is no JSON, in one place and in plain words.
+/// Explains why a line is not valid JSON. The message names one location and does not quote the library's error.
 fn unreadable(place: &str, line: &str, error: &serde_json::Error) -> DataError {
     if error.is_data() {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        return match message.strip_prefix(TWICE) {
+        return match message.strip_prefix(DUPLICATE_KEY) {
             Some(key) => {
                 DataError::Invalid(format!("{place} has the key \"{key}\" twice; remove one"))
             }
             None => no_object(place),
         };
     }
-    // The column counts bytes, and may stand on the second sign of a word.
+    // The column is in bytes, and may point to the second character of a word.
     let from = line.floor_char_boundary(error.column().saturating_sub(2));
     let rest = line[from..].trim_start_matches(['-', ' ', ':', ',', '[', '{']);
     let foreign = FOREIGN.iter().find(|(word, _)| rest.starts_with(word));
     let why = match foreign {
-        Some((_, told)) => format!("holds {told}"),
+        Some((_, what)) => format!("contains {what}"),
         None if error.is_eof() => {
             "ends in the middle of a JSON value; the file is truncated, or a row spans several lines"
                 .to_owned()

@@ -1,4 +1,4 @@
-//! A data file, or a folder of shards, as rows of fields.
+//! Reads a data file, or a folder of shards, as a table of rows and fields.
 
 pub mod cell;
 mod content;
@@ -16,42 +16,42 @@ use super::format::{self, Format, Packing};
 use super::limits::Limits;
 use crate::checkpoint::read_file::ReadFile;
 
-/// The rows of a file.
+/// The rows of a data file or of a folder of shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// The file or folder, for messages.
+    /// Path of the file or folder, for messages.
     pub file: String,
-    /// Column names; numbers where the file has no header row.
+    /// Column names. They are numbers if the file has no header row.
     pub names: Vec<String>,
-    /// Rows, each with one field a column.
+    /// Rows, each with one field per column.
     pub rows: Vec<Row>,
-    /// The files that it was read from, in order.
+    /// The files that were read, in order.
     pub files: Vec<ReadFile>,
-    /// For columns of class indices whose file says so: the names of the classes.
+    /// Class names by column, for columns of class indices whose file contains the names.
     pub classes: HashMap<String, Vec<String>>,
-    /// What a row is called in messages: a line of a text, or a row.
+    /// Word for a row in messages: "line" in a text file, or "row".
     unit: &'static str,
-    /// Where each shard begins, by row, and its name; empty for a single file.
+    /// First row and name of each shard. Empty for a single file.
     shards: Vec<(usize, String)>,
 }
 
-/// One row.
+/// A row of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Line in the file where it begins, or its number, from 1.
+    /// First line of the row in a text file, or the number of the row; from 1.
     pub line: usize,
-    /// One field a column.
+    /// Fields, one per column.
     pub cells: Vec<Cell>,
 }
 
-/// What a single file holds.
+/// Content of a single file.
 struct Contents {
     names: Vec<String>,
     rows: Vec<Row>,
     classes: HashMap<String, Vec<String>>,
-    /// What a row is called in messages.
+    /// Word for a row in messages.
     unit: &'static str,
-    /// Bytes that were made of the file.
+    /// Size of the decompressed file, in bytes. For Parquet, the size of the decoded texts is added.
     bytes: u64,
 }
 
@@ -68,24 +68,25 @@ impl Contents {
 }
 
 impl Table {
-    /// Reads a file, or all data files of a folder as one table. `has_header` says whether the first row of a tsv or csv
-    /// names the columns.
+    /// Reads a file, or all data files of a folder as one table. `has_header` says whether the first row of a TSV or
+    /// CSV file names the columns.
     ///
     /// # Errors
-    /// When a file is missing, too large, empty, or one of its rows does not fit.
+    /// Returns [`DataError`] if a file does not exist, is too large, is empty or malformed, or if the shards of a
+    /// folder do not form one table.
     pub fn read(path: &Path, has_header: bool, limits: &Limits) -> Result<Self, DataError> {
         let name = path.display().to_string();
         let table = match path.is_dir() {
             true => Self::of_shards(path, &name, has_header, limits)?,
             false => {
-                let (format, packing) = known(&name)?;
+                let (format, packing) = format_of(&name)?;
                 let (contents, read) = contents(path, &name, format, packing, has_header, limits)?;
                 Self::new(name, contents, read)
             }
         };
         if table.rows.is_empty() {
             return Err(DataError::Invalid(format!(
-                "{} holds no row of data",
+                "{} has no data rows",
                 table.file
             )));
         }
@@ -104,7 +105,7 @@ impl Table {
         }
     }
 
-    /// All files of one format, in the order of their names.
+    /// Reads all data files of a folder, sorted by name. They must have the same format.
     fn of_shards(
         folder: &Path,
         name: &str,
@@ -132,13 +133,13 @@ impl Table {
         files.sort();
         let Some((_, first, format, _)) = files.first().cloned() else {
             return Err(DataError::Invalid(format!(
-                "the folder {name} holds no data file; it may hold shards of {}",
+                "the folder {name} contains no data file; it must contain files in one of these formats: {}",
                 format::described()
             )));
         };
         if let Some((_, other, ..)) = files.iter().find(|(_, _, own, _)| *own != format) {
             return Err(DataError::Invalid(format!(
-                "the folder {name} holds data files of different formats ({first}, {other}); name one file, or keep shards of one table in it"
+                "the folder {name} contains data files of different formats ({first}, {other}); name one file, or keep only the shards of one table in the folder"
             )));
         }
         let mut whole: Option<Self> = None;
@@ -165,7 +166,7 @@ impl Table {
         whole.ok_or_else(|| DataError::NotFound(name.to_owned()))
     }
 
-    /// Adds a shard. Shards of JSON may lack columns, for their rows may lack keys.
+    /// Appends a shard. JSON shards may have different columns, because not all rows must have all keys.
     fn append(
         &mut self,
         contents: Contents,
@@ -176,7 +177,7 @@ impl Table {
         let has_keys = matches!(format, Format::Json | Format::JsonLines);
         if self.names != contents.names && !has_keys {
             return Err(DataError::Invalid(format!(
-                "the columns of {shard} are not those of {first}; the folder {} must hold shards of one table",
+                "the columns of {shard} differ from those of {first}; the folder {} must contain the shards of one table",
                 self.file
             )));
         }
@@ -187,7 +188,7 @@ impl Table {
                 .or_insert_with(|| classes.clone());
             if *known != classes {
                 return Err(DataError::Invalid(format!(
-                    "{shard} names the classes of its labels in another way than {first} does; read one of them alone"
+                    "{shard} names the classes of its labels differently from {first}; use only one of them"
                 )));
             }
         }
@@ -214,7 +215,7 @@ impl Table {
         Ok(())
     }
 
-    /// Where a row is, for messages.
+    /// Returns the location of a row, for messages.
     #[must_use]
     pub fn place(&self, row: usize) -> String {
         let shard = self.shards.iter().rev().find(|(first, _)| *first <= row);
@@ -226,10 +227,10 @@ impl Table {
         format!("{file}, {} {line}", self.unit)
     }
 
-    /// Position of the column of that name, where there is one.
+    /// Returns the position of the column with this name, or `None` if there is none.
     ///
     /// # Errors
-    /// When there are two.
+    /// Returns [`DataError::Invalid`] if several columns have this name.
     pub fn position(&self, name: &str) -> Result<Option<usize>, DataError> {
         let mut found = (0..self.names.len()).filter(|&at| self.names[at] == name);
         match (found.next(), found.next()) {
@@ -243,10 +244,10 @@ impl Table {
         }
     }
 
-    /// Position of a column that was asked for.
+    /// Returns the position of a required column.
     ///
     /// # Errors
-    /// When there is none of that name, or two.
+    /// Returns [`DataError::Invalid`] if no column or several columns have this name.
     pub fn column(&self, name: &str) -> Result<usize, DataError> {
         self.position(name)?.ok_or_else(|| {
             DataError::Invalid(format!(
@@ -257,24 +258,25 @@ impl Table {
         })
     }
 
-    /// That no column was found for a purpose.
+    /// Returns the error for a table in which no column has a common name for a purpose. `what` describes the purpose,
+    /// and `key` is the key of the mapping that names the column.
     #[must_use]
     pub fn missing(&self, what: &str, key: &str) -> DataError {
         let names = self.quoted_names();
         DataError::Invalid(format!(
-            "{} has no column that is usually {what}; name it (mapping \"{key}\"), its columns are {names}",
+            "{} has no column with a common name for {what}; name the column in mapping \"{key}\"; its columns are {names}",
             self.file
         ))
     }
 
-    /// The text of a field.
+    /// Returns the text of a field.
     ///
     /// # Errors
-    /// When there is none, naming row and column.
+    /// Returns [`DataError::Invalid`] if the field has no text. The message names the row and the column.
     pub fn text(&self, row: usize, column: usize) -> Result<&str, DataError> {
         let cell = &self.rows[row].cells[column];
         cell.text().ok_or_else(|| {
-            let lacking = match cell {
+            let nulls = match cell {
                 Cell::Null => {
                     let nulls = self
                         .rows
@@ -285,7 +287,7 @@ impl Table {
                 _ => String::new(),
             };
             DataError::Invalid(format!(
-                "{}, column \"{}\" holds {}, where a text is needed{lacking}",
+                "{}, column \"{}\" contains {}, but a text is required{nulls}",
                 self.place(row),
                 self.names[column],
                 cell.described()
@@ -302,10 +304,10 @@ impl Table {
     }
 }
 
-fn known(name: &str) -> Result<(Format, Packing), DataError> {
+fn format_of(name: &str) -> Result<(Format, Packing), DataError> {
     Format::of(name).ok_or_else(|| {
         DataError::Invalid(format!(
-            "{name} is of no known format; use {}",
+            "{name} has an unknown format; use {}",
             format::described()
         ))
     })
@@ -335,24 +337,22 @@ fn contents(
     Ok((contents, read))
 }
 
-/// Refuses more rows or fields than are allowed, before they are made.
+/// Checks the limits on rows and fields before memory for them is allocated.
 fn check_fields(file: &str, rows: usize, columns: usize, limits: &Limits) -> Result<(), DataError> {
-    let told = if rows > limits.rows {
-        format!("more than {} rows", limits.rows)
+    let what = if rows > limits.rows {
+        format!("more than {} rows, which is the limit", limits.rows)
     } else if rows.saturating_mul(columns) > limits.fields {
         format!(
-            "{rows} rows of {columns} columns, which is more than {} fields",
+            "{rows} rows of {columns} columns, but the limit is {} fields",
             limits.fields
         )
     } else {
         return Ok(());
     };
-    Err(DataError::Limit(format!(
-        "{file} holds {told}; fewer are allowed"
-    )))
+    Err(DataError::Limit(format!("{file} has {what}")))
 }
 
-/// 1st, 2nd, 3rd, 4th, ..
+/// Formats an ordinal number, for example "1st" or "12th".
 fn ordinal(number: usize) -> String {
     let end = match (number % 10, number % 100) {
         (_, 11..=13) => "th",

@@ -1,4 +1,4 @@
-//! JSON values whose objects are checked to hold no key twice: serde_json would keep the last.
+//! JSON values whose objects must not contain a key twice. serde_json alone would keep the last value.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// What stands before the key in the error of a value that holds one twice.
-pub(super) const TWICE: &str = "key twice: ";
+/// Prefix of the error for an object that contains a key twice. The key follows it.
+pub(super) const DUPLICATE_KEY: &str = "duplicate key: ";
 
-/// Any value.
+/// A JSON value without duplicate keys.
 pub(super) struct Checked(pub(super) Value);
 
 impl<'de> Deserialize<'de> for Checked {
@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for Any {
         let mut keys = HashSet::new();
         while let Some((key, Checked(value))) = map.next_entry::<String, Checked>()? {
             if !keys.insert(key.clone()) {
-                return Err(Error::custom(format!("{TWICE}{key}")));
+                return Err(Error::custom(format!("{DUPLICATE_KEY}{key}")));
             }
             fields.insert(key, value);
         }

@@ -1,4 +1,4 @@
-//! Tables in Apache Parquet, as the hub keeps data sets. Nested columns are not decoded.
+//! Reads tables in Apache Parquet, the format in which the hub stores data sets. Nested columns are not decoded.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,16 +19,17 @@ use crate::data::limits::Limits;
 /// Reads a file.
 ///
 /// # Errors
-/// When it is no Parquet file, is packed in a way that is not supported, or holds more than is allowed.
+/// Returns [`DataError::Invalid`] if the file is not a readable Parquet file, and [`DataError::Limit`] if it exceeds
+/// the limits.
 pub(super) fn read(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataError> {
-    // The library checks a stranger's file with assertions here and there.
+    // The library checks some properties of an untrusted file with assertions, which panic.
     catch_unwind(AssertUnwindSafe(|| decode(file, bytes, limits)))
         .unwrap_or_else(|_| Err(unreadable(file)))
 }
 
 fn unreadable(file: &str) -> DataError {
     DataError::Invalid(format!(
-        "{file} is no Parquet file that can be read; it is truncated, corrupt, or packed by a codec other than snappy, gzip, lz4 and zstd"
+        "{file} is not a readable Parquet file; it is truncated, corrupt, or compressed with a codec other than snappy, gzip, lz4 and zstd"
     ))
 }
 
@@ -59,7 +60,7 @@ fn decode(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataE
         let records = reader
             .get_row_iter(Some(projection))
             .map_err(|_| unreadable(file))?;
-        // A dictionary may repeat one long text without end.
+        // A small file can be a dictionary that repeats a long text many times, so the texts themselves are counted.
         for (index, record) in records.enumerate() {
             let record = record.map_err(|_| unreadable(file))?;
             let mut cells = vec![Cell::Nested("a nested value"); names.len()];
@@ -85,14 +86,15 @@ fn decode(file: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Contents, DataE
     Ok(contents)
 }
 
-/// A column of single values, one a row.
+/// Returns whether a column has a single value per row.
 fn is_plain(column: &Type) -> bool {
     column.is_primitive()
         && (!column.get_basic_info().has_repetition()
             || column.get_basic_info().repetition() != parquet::basic::Repetition::REPEATED)
 }
 
-/// What the file says of its size, before anything of that size is made. Columns that are not decoded do not count.
+/// Checks the size that the file declares, before memory of that size is allocated. The bytes of columns that are not
+/// decoded do not count.
 fn check_size(file: &str, metadata: &ParquetMetaData, limits: &Limits) -> Result<(), DataError> {
     let columns = metadata.file_metadata().schema().get_fields();
     let is_read = |name: &str| {
@@ -119,7 +121,7 @@ fn check_size(file: &str, metadata: &ParquetMetaData, limits: &Limits) -> Result
 
 fn too_large(file: &str, limits: &Limits) -> DataError {
     DataError::Limit(format!(
-        "{file} unpacks to more than the {} bytes that are allowed",
+        "{file} is too large when decompressed: the limit is {} bytes",
         limits.file_bytes
     ))
 }
@@ -143,7 +145,8 @@ fn cell(field: &Field) -> Cell {
     }
 }
 
-/// Names of the classes of each column that the hub's library calls a `ClassLabel`, in the order of their indices.
+/// Returns the class names of each column that has the type `ClassLabel` of the hub's library, in the order of the
+/// class indices.
 fn classes(metadata: &ParquetMetaData) -> HashMap<String, Vec<String>> {
     let entries = metadata
         .file_metadata()

@@ -1,4 +1,4 @@
-//! Where the audit log lives, as a trait.
+//! The store of the audit log, as a trait.
 
 use async_trait::async_trait;
 
@@ -6,13 +6,13 @@ use super::StoreError;
 use crate::job::Scope;
 use crate::job::audit::{Deed, Entry};
 
-/// The audit log: it is added to, read, and forgotten after its retention.
+/// Store of the audit log.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
     /// Adds an entry.
     async fn record_deed(&self, deed: Deed) -> Result<(), StoreError>;
 
-    /// Newest first, at most `limit`, before this sequence number; and whether more follow.
+    /// Returns entries with a sequence number below `before`, newest first, at most `limit`; and whether more follow.
     async fn deeds(
         &self,
         scope: &Scope,
@@ -20,6 +20,6 @@ pub trait AuditLog: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<Entry>, bool), StoreError>;
 
-    /// Forgets entries of this age in milliseconds; answers how many.
+    /// Deletes entries that are at least this old, in milliseconds. Returns the number of deleted entries.
     async fn forget_deeds(&self, age_ms: i64) -> Result<u64, StoreError>;
 }

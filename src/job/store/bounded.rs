@@ -1,8 +1,8 @@
-//! A limit on every call of a store: whoever asks hears within it, whatever becomes of the connection.
+//! A timeout for every call of a store, so that callers get a result even if the connection hangs.
 //!
-//! In: a store. Out: the same store, whose calls end in time. The calls are listed once, below: the list makes
-//! both the store and [`Call`], so that no call is without a limit, and says of each transaction what it does when it is made
-//! once more because its first answer was lost.
+//! [`Bounded`] wraps a store. The list of calls in this file generates both the trait implementations and [`Call`], so
+//! no call can lack a timeout. For each write, the list also says what happens if the call is repeated because the
+//! first response was lost.
 
 use std::time::Duration;
 
@@ -25,23 +25,24 @@ use crate::job::webhook::{Delivery, DeliveryId, Due, NewWebhook, Tried, Webhook,
 use crate::job::{Job, JobId, Lease, NewJob, Scope, UnixMs};
 use crate::prune::stage::Stage;
 
-/// A call is given up after so long. Longer than a database lets a statement run, so that it can say why.
+/// Timeout of a call. It is longer than the statement timeout of the database, so that the database can report the
+/// cause.
 pub const CALL_LIMIT: Duration = Duration::from_secs(20);
 
-/// What a store does when a call of it has failed.
+/// Reaction of a store to its failed calls.
 pub trait Heed: Send + Sync {
-    /// A call has failed in this way.
+    /// Is called after each failed call.
     fn heed(&self, _error: &StoreError) {}
 }
 
-/// A store, and how long its calls may take.
+/// A store whose calls have a timeout.
 pub struct Bounded<S> {
     inner: S,
     limit: Duration,
 }
 
 impl<S> Bounded<S> {
-    /// The store, with [`CALL_LIMIT`].
+    /// Wraps a store with the timeout [`CALL_LIMIT`].
     pub(super) fn new(inner: S) -> Self {
         Self {
             inner,
@@ -49,12 +50,12 @@ impl<S> Bounded<S> {
         }
     }
 
-    /// The store without a limit, for what is no call of it.
+    /// Returns the wrapped store, for operations other than its calls.
     pub(super) fn inner(&self) -> &S {
         &self.inner
     }
 
-    /// The same store with another limit.
+    /// Returns the same store with another timeout.
     #[must_use]
     pub fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
@@ -70,13 +71,13 @@ impl<S: Heed> Bounded<S> {
         let answer = match tokio::time::timeout(self.limit, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(StoreError::Unanswered(
-                format!("{} was not answered within {:?}", call.as_str(), self.limit).into(),
+                format!("no response to {} within {:?}", call.as_str(), self.limit).into(),
             )),
         };
         answer.map_err(|error| {
             self.inner.heed(&error);
             match error {
-                // What only reads has changed nothing.
+                // A call that only reads has changed nothing.
                 StoreError::Unanswered(why) if !call.writes() => StoreError::Unavailable(why),
                 error => error,
             }
@@ -86,24 +87,25 @@ impl<S: Heed> Bounded<S> {
 
 macro_rules! bounded {
     ($($store:ident { $($kind:ident $call:ident = $method:ident($($name:ident: $type:ty),*) -> $answer:ty $(=> $again:literal)?;)+ })+) => {
-        /// A call of a store.
+        /// A call of a store. The documentation of a write says what happens if it is repeated because the first
+        /// response was lost.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
         #[strum(serialize_all = "snake_case")]
         pub enum Call {
             $($(
-                #[doc = concat!("[`", stringify!($store), "::", stringify!($method), "`]. ", $("Once more: ", $again)?)]
+                #[doc = concat!("[`", stringify!($store), "::", stringify!($method), "`]. ", $("If repeated: ", $again)?)]
                 $call,
             )+)+
         }
 
         impl Call {
-            /// Whether it may change what is kept.
+            /// Returns whether the call may change stored data.
             #[must_use]
             pub fn writes(self) -> bool {
                 match self { $($(Self::$call => bounded!(@$kind),)+)+ }
             }
 
-            /// Its name.
+            /// Returns the name of the call.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 self.into()
@@ -127,54 +129,54 @@ macro_rules! bounded {
 
 bounded! {
     JobStore {
-        writes Create = create(job: NewJob, key: Option<IdempotencyKey>, quota: Quota) -> Created => "With the same key it answers the job that was made; without one it makes a second.";
+        writes Create = create(job: NewJob, key: Option<IdempotencyKey>, quota: Quota) -> Created => "with the same idempotency key it returns the created job; without a key it creates a second job.";
         reads Get = get(scope: &Scope, id: JobId) -> Job;
         reads List = list(scope: &Scope, filter: &JobFilter, before: Option<JobId>, limit: usize) -> (Vec<Job>, bool);
-        writes RequestCancel = request_cancel(scope: &Scope, id: JobId) -> Job => "Changes nothing more.";
-        writes Delete = delete(scope: &Scope, id: JobId) -> Option<Manifest> => "Answers that there is no such job; its files were removed before it.";
+        writes RequestCancel = request_cancel(scope: &Scope, id: JobId) -> Job => "changes nothing.";
+        writes Delete = delete(scope: &Scope, id: JobId) -> Option<Manifest> => "returns `NotFound`. The files were removed before the first call.";
         reads Manifest = manifest(scope: &Scope, id: JobId) -> Option<Manifest>;
         reads Events = events(scope: &Scope, id: JobId, after: i64, limit: usize) -> Vec<Event>;
-        writes Claim = claim(claimer: &Claimer) -> Option<(Job, Lease)> => "Takes another job. Who did not hear the answer asks for what it holds first (`claimed`).";
-        writes Claimed = claimed(claimer: &Claimer) -> Option<(Job, Lease)> => "Answers the same job, its lease begun anew.";
+        writes Claim = claim(claimer: &Claimer) -> Option<(Job, Lease)> => "claims another job. So after a lost response, a worker first calls `claimed`.";
+        writes Claimed = claimed(claimer: &Claimer) -> Option<(Job, Lease)> => "returns the same job and renews its lease again.";
         reads HasClaimable = has_claimable(claimer: &Claimer) -> bool;
-        writes ToLookFor = to_look_for(device: Device, limit: usize, hold_ms: i64) -> Vec<Job> => "Answers others: who looks has the first ones for a moment, then anybody.";
-        writes Resume = resume(id: JobId) -> () => "Changes nothing more.";
-        writes Heartbeat = heartbeat(lease: &Lease, stage: Option<Stage>, done: u64, total: u64, lease_ms: i64) -> Heartbeat => "Renews the lease once more.";
-        writes Record = record(lease: &Lease, event: NewEvent) -> () => "Adds the event a second time; workers do not repeat it.";
-        writes Finish = finish(lease: &Lease, outcome: Outcome) -> Job => "Answers the job as it ended: the same end of the same attempt is one end.";
-        writes Sweep = sweep() -> u64 => "Ends what is still there to end.";
+        writes ToLookFor = to_look_for(device: Device, limit: usize, hold_ms: i64) -> Vec<Job> => "returns other jobs; the first ones are returned again after `hold_ms`.";
+        writes Resume = resume(id: JobId) -> () => "changes nothing.";
+        writes Heartbeat = heartbeat(lease: &Lease, stage: Option<Stage>, done: u64, total: u64, lease_ms: i64) -> Heartbeat => "renews the lease again.";
+        writes Record = record(lease: &Lease, event: NewEvent) -> () => "adds the event a second time; workers do not repeat this call.";
+        writes Finish = finish(lease: &Lease, outcome: Outcome) -> Job => "returns the job, and changes nothing if the outcome is the same.";
+        writes Sweep = sweep() -> u64 => "ends the jobs that remain to be ended.";
         reads Depth = depth() -> QueueDepth;
         reads Clock = clock() -> UnixMs;
         reads Ping = ping() -> ();
     }
     KeyStore {
-        writes CreateKey = create_key(new: NewKey, fresh: &FreshKey) -> ApiKey => "Is refused for the same secret; a caller who asks again has another key, and revokes the one whose secret it never saw.";
+        writes CreateKey = create_key(new: NewKey, fresh: &FreshKey) -> ApiKey => "fails for the same secret. A client that repeats its request gets another key, and revokes the one whose secret it never received.";
         reads Key = key(id: KeyId) -> Option<StoredKey>;
         reads ListKeys = list_keys(scope: &Scope, before: Option<KeyId>, limit: usize) -> (Vec<ApiKey>, bool);
-        writes RevokeKey = revoke_key(scope: &Scope, id: KeyId) -> Option<ApiKey> => "Changes nothing more.";
-        writes NoteUse = note_use(id: KeyId) -> () => "Changes nothing within a minute.";
+        writes RevokeKey = revoke_key(scope: &Scope, id: KeyId) -> Option<ApiKey> => "changes nothing.";
+        writes NoteUse = note_use(id: KeyId) -> () => "changes nothing within a minute.";
     }
     AuditLog {
-        writes RecordDeed = record_deed(deed: Deed) -> () => "Adds the entry a second time.";
+        writes RecordDeed = record_deed(deed: Deed) -> () => "adds the entry a second time.";
         reads Deeds = deeds(scope: &Scope, before: Option<i64>, limit: usize) -> (Vec<Entry>, bool);
-        writes ForgetDeeds = forget_deeds(age_ms: i64) -> u64 => "Forgets what is still there.";
+        writes ForgetDeeds = forget_deeds(age_ms: i64) -> u64 => "deletes the rows that remain to be deleted.";
     }
     Expiry {
         reads WithOldFiles = with_old_files(age_ms: i64, limit: usize) -> Vec<JobId>;
-        writes NoteFilesRemoved = note_files_removed(id: JobId) -> () => "Changes nothing more.";
+        writes NoteFilesRemoved = note_files_removed(id: JobId) -> () => "changes nothing.";
         reads EndedLongAgo = ended_long_ago(age_ms: i64, limit: usize) -> Vec<JobId>;
     }
     WebhookStore {
-        writes AddWebhook = add_webhook(new: NewWebhook) -> Webhook => "Adds a second receiver; its caller finds both in the list.";
+        writes AddWebhook = add_webhook(new: NewWebhook) -> Webhook => "adds a second webhook; the client finds both in the list.";
         reads Webhooks = webhooks(scope: &Scope) -> Vec<Webhook>;
         reads Webhook = webhook(scope: &Scope, id: WebhookId) -> Webhook;
-        writes EnableWebhook = enable_webhook(scope: &Scope, id: WebhookId, enabled: bool) -> Webhook => "Changes nothing more.";
-        writes RemoveWebhook = remove_webhook(scope: &Scope, id: WebhookId) -> () => "Answers that there is no such receiver.";
-        writes TestWebhook = test_webhook(scope: &Scope, id: WebhookId) -> Delivery => "Writes a second test.";
+        writes EnableWebhook = enable_webhook(scope: &Scope, id: WebhookId, enabled: bool) -> Webhook => "changes nothing.";
+        writes RemoveWebhook = remove_webhook(scope: &Scope, id: WebhookId) -> () => "returns `Missing`.";
+        writes TestWebhook = test_webhook(scope: &Scope, id: WebhookId) -> Delivery => "writes a second test.";
         reads Deliveries = deliveries(scope: &Scope, webhook: WebhookId, before: Option<DeliveryId>, limit: usize) -> (Vec<Delivery>, bool);
-        writes Redeliver = redeliver(scope: &Scope, webhook: WebhookId, delivery: DeliveryId) -> Delivery => "Changes nothing more.";
-        writes DueDeliveries = due_deliveries(limit: usize, hold_ms: i64) -> Vec<Due> => "Answers others: the first ones are due again a minute later, so that a receiver may be told twice.";
-        writes SettleDelivery = settle_delivery(delivery: DeliveryId, tried: Tried, random: f64) -> () => "Counts the try a second time; couriers do not repeat it, and the receiver is told again.";
-        writes SweepDeliveries = sweep_deliveries(older_than_ms: i64) -> u64 => "Forgets what is still there.";
+        writes Redeliver = redeliver(scope: &Scope, webhook: WebhookId, delivery: DeliveryId) -> Delivery => "changes nothing, unless the delivery was tried in between.";
+        writes DueDeliveries = due_deliveries(limit: usize, hold_ms: i64) -> Vec<Due> => "returns other deliveries. The first ones are due again after `hold_ms`, so a webhook may receive a message twice.";
+        writes SettleDelivery = settle_delivery(delivery: DeliveryId, tried: Tried, random: f64) -> () => "counts the try a second time. Couriers do not repeat this call; instead the message is delivered again.";
+        writes SweepDeliveries = sweep_deliveries(older_than_ms: i64) -> u64 => "deletes the rows that remain to be deleted.";
     }
 }

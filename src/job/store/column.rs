@@ -1,41 +1,41 @@
-//! What both databases' columns hold, as values and back.
+//! Conversions between values and columns, for both databases.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
 
-/// A document as the text of its JSON.
+/// Serializes a document to JSON text.
 pub(super) fn json(document: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(document).map_err(damaged)
 }
 
-/// A document from the text of its JSON.
+/// Parses a document from JSON text.
 pub(super) fn document<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     serde_json::from_str(&text).map_err(damaged)
 }
 
-/// A word of a closed list, as serde spells it.
+/// Parses a string, for example the name of an enum variant as serde writes it.
 pub(super) fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     serde_json::from_value(serde_json::Value::String(text)).map_err(damaged)
 }
 
-/// What a row holds is not what this release writes.
+/// Returns the error for a row that this release cannot read.
 pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Database(Box::new(error))
 }
 
-/// A page's rows, as a database counts them.
+/// Converts a page size to the integer type of the databases.
 pub(super) fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// A page and one row more, which tells whether another page follows.
+/// Returns the page size plus one; the extra row tells whether another page follows.
 pub(super) fn one_more(limit: usize) -> i64 {
     at_most(limit).saturating_add(1)
 }
 
-/// At most so many of the rows that [`one_more`] asked for, read; and whether another page follows.
+/// Reads at most `limit` of the rows of a query with [`one_more`], and returns whether another page follows.
 pub(super) fn page<Row, T>(
     rows: &[Row],
     limit: usize,
@@ -45,7 +45,7 @@ pub(super) fn page<Row, T>(
     Ok((read.collect::<Result<_, _>>()?, rows.len() > limit))
 }
 
-/// A count, as a database keeps it.
+/// Converts a count to the integer type of the databases. A too large count becomes the maximum.
 pub(super) fn clamped(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -1,81 +1,87 @@
-//! What the databases say when something fails, in the store's words: one table.
+//! Maps the error codes of the databases to [`StoreError`], with one table.
 
 use sqlx::error::DatabaseError;
 use strum::VariantArray;
 
 use super::StoreError;
 
-/// Whose code it is.
+/// The database that an error code belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// A SQLSTATE: five letters or digits, the first two of which are its class.
+    /// PostgreSQL. A code is an SQLSTATE: five letters or digits, and the first two are its class.
     PostgreSql,
-    /// A primary result code.
+    /// SQLite. A code is a primary result code.
     Sqlite,
 }
 
-/// What a failure means to the caller, to the pool of sessions and to an attempt at a job.
+/// The meaning of a database error for the HTTP client (status code), the session pool and a running attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Meaning {
-    /// The database is away, or has no room for another caller. Nothing was done; 503. The session ends by itself. An
-    /// attempt goes on while its lease holds.
+    /// The database is unavailable, or accepts no more connections.
+    ///
+    /// Nothing was changed; status 503. The session ends by itself. An attempt continues while its lease is valid.
     Away,
-    /// The database did not get to it, or not in time. Nothing was done; 503. The session is good. An attempt goes on
-    /// while its lease holds.
+    /// The database could not run the statement, or not in time.
+    ///
+    /// Nothing was changed; status 503. The session stays usable. An attempt continues while its lease is valid.
     Busy,
-    /// The database takes no changes. Nothing was done; 503. The session may stay so when the database no longer is:
-    /// it leaves the pool, with all that are older. An attempt goes on while its lease holds.
+    /// The database is read-only.
+    ///
+    /// Nothing was changed; status 503. The session may stay read-only when the database no longer is, so it leaves the
+    /// pool together with all older ones. An attempt continues while its lease is valid.
     ReadOnly,
-    /// The database's disk is full. Nothing was done; 507. The session is good. An attempt goes on while its lease
-    /// holds.
+    /// The disk of the database is full.
+    ///
+    /// Nothing was changed; status 507. The session stays usable. An attempt continues while its lease is valid.
     Full,
-    /// The connection broke under way: it may have been done; 503. The session ends by itself. An attempt says it
-    /// again, which changes nothing that was done.
+    /// The connection broke during the call, which may have taken effect.
+    ///
+    /// Status 503. The session ends by itself. An attempt repeats the call, which changes nothing if it had taken
+    /// effect.
     Unknown,
-    /// A fault of ours: 500.
+    /// An internal error; status 500.
     Fault,
 }
 
-/// What codes mean, by how they begin; the longest that fits counts.
+/// Meanings of error codes by prefix. The longest matching prefix counts.
 pub const MEANINGS: &[(Dialect, &str, Meaning)] = &[
-    // Connections: those that could not be made, and those that broke.
+    // Connections that could not be made, and connections that broke.
     (Dialect::PostgreSql, "08", Meaning::Unknown),
     (Dialect::PostgreSql, "08001", Meaning::Away),
     (Dialect::PostgreSql, "08004", Meaning::Away),
     // A standby, or `default_transaction_read_only`.
     (Dialect::PostgreSql, "25006", Meaning::ReadOnly),
-    // A session that did nothing within a transaction for too long, and one whose transaction took too long.
+    // A session that was idle in a transaction for too long, and a transaction that took too long.
     (Dialect::PostgreSql, "25P03", Meaning::Away),
     (Dialect::PostgreSql, "25P04", Meaning::Away),
-    // Transactions that came into each other's way: serialization, a deadlock; and one of which nobody knows.
+    // Conflicting transactions: a serialization failure and a deadlock. Then a statement with an unknown outcome.
     (Dialect::PostgreSql, "40001", Meaning::Busy),
     (Dialect::PostgreSql, "40P01", Meaning::Busy),
     (Dialect::PostgreSql, "40003", Meaning::Unknown),
-    // Resources: memory, connections, limits; the disk.
+    // Insufficient resources: memory, connections, limits. Then a full disk.
     (Dialect::PostgreSql, "53", Meaning::Away),
     (Dialect::PostgreSql, "53100", Meaning::Full),
-    // A lock that was not to be had.
+    // A lock that was not available.
     (Dialect::PostgreSql, "55P03", Meaning::Busy),
-    // `statement_timeout`, or an operator who cancels.
+    // `statement_timeout`, or a statement that an operator canceled.
     (Dialect::PostgreSql, "57014", Meaning::Busy),
-    // Shutting down, starting up, a database that is dropped, a session that was idle; a crash, which rolls back
-    // what was not committed.
+    // Shutdown, startup, a dropped database, an idle session. Then a crash, which rolls back uncommitted transactions.
     (Dialect::PostgreSql, "57P", Meaning::Away),
     (Dialect::PostgreSql, "57P02", Meaning::Unknown),
-    // The operating system failed the server.
+    // A system error of the server, such as an I/O error.
     (Dialect::PostgreSql, "58", Meaning::Away),
     (Dialect::Sqlite, "5", Meaning::Busy),
     (Dialect::Sqlite, "6", Meaning::Busy),
     (Dialect::Sqlite, "8", Meaning::ReadOnly),
-    // A file that cannot be read, written, or brought to the disk.
+    // A file that cannot be read, written or synced to the disk.
     (Dialect::Sqlite, "10", Meaning::Unknown),
     (Dialect::Sqlite, "13", Meaning::Full),
-    // Another process keeps the file's lock.
+    // Another process holds the lock of the file.
     (Dialect::Sqlite, "15", Meaning::Busy),
 ];
 
 impl Meaning {
-    /// What a code means. SQLite's extended codes mean what their primary code does.
+    /// Returns the meaning of a code. An extended code of SQLite has the meaning of its primary code.
     #[must_use]
     pub fn of(dialect: Dialect, code: &str) -> Self {
         let primary = match dialect {
@@ -95,7 +101,7 @@ impl Meaning {
         longest.map_or(Self::Fault, |(_, _, meaning)| *meaning)
     }
 
-    /// What the store says of it.
+    /// Converts the meaning to the error of the store.
     #[must_use]
     pub fn told(self, why: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
         match self {
@@ -108,8 +114,8 @@ impl Meaning {
     }
 }
 
-/// What the error of a database means.
-fn meant(error: &dyn DatabaseError) -> Meaning {
+/// Returns the meaning of a database error.
+fn meaning_of(error: &dyn DatabaseError) -> Meaning {
     let dialect = match error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
         Some(_) => Dialect::Sqlite,
         None => Dialect::PostgreSql,
@@ -120,11 +126,11 @@ fn meant(error: &dyn DatabaseError) -> Meaning {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let meaning = match &error {
-            sqlx::Error::Database(error) => meant(error.as_ref()),
+            sqlx::Error::Database(error) => meaning_of(error.as_ref()),
             sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 Meaning::Away
             }
-            // The connection was there: what was sent may have arrived.
+            // The connection existed, so the request may have arrived.
             sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => Meaning::Unknown,
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed

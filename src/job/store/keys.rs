@@ -1,4 +1,4 @@
-//! Where API keys live, as a trait.
+//! The store of API keys, as a trait.
 
 use async_trait::async_trait;
 
@@ -6,20 +6,19 @@ use super::StoreError;
 use crate::job::Scope;
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
 
-/// A key's last use is written at most so often.
+/// Minimum interval between two writes of the last use of a key, in milliseconds.
 pub const LAST_USE_EVERY_MS: i64 = 60_000;
 
-/// Where API keys live. All times come from the database's clock. A key outside the scope of a call is
-/// answered like one that is not there.
+/// Store of API keys. All times are database time. A key outside the scope of a call is reported as not found.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// Keeps a key, with no more of its secret than its digest.
+    /// Stores a key. Of its secret, only the digest is stored.
     async fn create_key(&self, new: NewKey, fresh: &FreshKey) -> Result<ApiKey, StoreError>;
 
-    /// The key of this id, in force or not.
+    /// Returns the key with this id, even if it is expired or revoked.
     async fn key(&self, id: KeyId) -> Result<Option<StoredKey>, StoreError>;
 
-    /// Newest first, at most `limit`, older than `before`; and whether more follow.
+    /// Returns keys older than `before`, newest first, at most `limit`; and whether more follow.
     async fn list_keys(
         &self,
         scope: &Scope,
@@ -27,9 +26,9 @@ pub trait KeyStore: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<ApiKey>, bool), StoreError>;
 
-    /// Refuses the key from now on; answers it, or `None` when there is none. Revoking again changes nothing.
+    /// Revokes a key and returns it; `None` if it is not found. Revoking it again changes nothing.
     async fn revoke_key(&self, scope: &Scope, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
 
-    /// Notes that the key was used, unless that was noted within [`LAST_USE_EVERY_MS`].
+    /// Writes the time of the last use, unless it was written within [`LAST_USE_EVERY_MS`].
     async fn note_use(&self, id: KeyId) -> Result<(), StoreError>;
 }

@@ -1,5 +1,4 @@
-//! Where jobs live, as a trait: every store shows the same behaviour, which
-//! `tests/it/job_store.rs` states as a list.
+//! The store of jobs, as a trait. All stores behave the same; `tests/it/job_store.rs` lists and tests the behavior.
 
 use async_trait::async_trait;
 
@@ -23,10 +22,10 @@ mod schema;
 pub mod sqlite;
 pub mod webhooks;
 
-/// A replay of an idempotency key is recognised for so long.
+/// Lifetime of an idempotency key, in milliseconds.
 pub(crate) const KEY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// All that a service keeps in its database; whoever shows the parts is one.
+/// Store of everything that a service keeps in its database. Every type with all the parts implements it.
 pub trait Store:
     JobStore + keys::KeyStore + audit::AuditLog + retention::Expiry + webhooks::WebhookStore
 {
@@ -37,57 +36,56 @@ impl<S> Store for S where
 {
 }
 
-/// Why a store could not do what was asked.
+/// Error of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No such job.
-    #[error("there is no job {0}")]
+    /// The job was not found.
+    #[error("job {0} not found")]
     NotFound(JobId),
     /// The job is in a state that does not allow this.
     #[error("the job is {}; {needed}", state.as_str())]
     Conflict {
-        /// The state it is in.
+        /// Current state of the job.
         state: State,
-        /// What the call needs.
+        /// What the client must do first.
         needed: &'static str,
     },
-    /// The same idempotency key came with another body.
+    /// The idempotency key was already used with another body.
     #[error("this Idempotency-Key was used with another request body within the last 24 hours")]
     KeyReused,
-    /// The tenant has as many jobs in the queue as it may have.
+    /// The tenant has reached its maximum number of queued jobs.
     #[error(
-        "{most} jobs are waiting already, as many as one tenant may have; wait until some have run, or cancel some"
+        "too many queued jobs: the limit is {most} per tenant; wait until some have started, or cancel some"
     )]
     QuotaExceeded {
-        /// How many that is.
+        /// Maximum number of queued jobs.
         most: i64,
     },
-    /// No such thing.
-    #[error("there is no {0}")]
+    /// The object with this id was not found.
+    #[error("{0} not found")]
     Missing(String),
-    /// There are as many as there may be.
-    #[error("there are {most} {what} already, as many as one tenant may have; remove some")]
+    /// The tenant has reached the maximum number of objects of this kind.
+    #[error("too many {what}: the limit is {most} per tenant; remove some")]
     TooMany {
-        /// Of what.
+        /// Kind of the objects, in the plural.
         what: &'static str,
-        /// How many.
+        /// Maximum number.
         most: i64,
     },
-    /// The lease is no longer ours: another attempt owns the job, or it has ended.
+    /// The lease is lost: another attempt owns the job, or the job has ended.
     #[error("the lease on job {0} is lost")]
     LeaseLost(JobId),
-    /// The database is full.
-    #[error("the database's disk is full")]
+    /// The disk of the database is full.
+    #[error("the database is out of disk space")]
     Full,
-    /// The database cannot be reached, or not at this moment: nothing was done, and the same call may succeed in a
-    /// while.
-    #[error("the database cannot be reached: {0}")]
+    /// The database is unavailable. Nothing was changed, and the same call may succeed later.
+    #[error("the database is unavailable: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database takes no changes at this moment: nothing was done, and the same call may succeed in a while.
+    /// The database is read-only. Nothing was changed, and the same call may succeed later.
     #[error("the database is read-only: {0}")]
     ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database was asked and did not answer: it may have been done.
-    #[error("the database did not answer, and may have done what was asked: {0}")]
+    /// The database did not respond. The call may have taken effect.
+    #[error("the database did not respond, and the call may have taken effect: {0}")]
     Unanswered(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database failed.
     #[error("the database failed: {0}")]
@@ -95,7 +93,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The refusal to delete a job that has not ended.
+    /// Returns the error for deleting a job that has not ended.
     #[must_use]
     pub fn active(job: &Job) -> Self {
         Self::Conflict {
@@ -104,7 +102,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed once the database is back.
+    /// Returns whether the same call may succeed when the database is available again.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         matches!(
@@ -114,70 +112,72 @@ impl StoreError {
     }
 }
 
-/// Makes a POST safe to repeat.
+/// An idempotency key, which makes a POST safe to repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The caller's key.
+    /// Key that the client chose.
     pub key: String,
-    /// SHA-256 of the request body, hex.
+    /// SHA-256 of the request body, in hexadecimal.
     pub body_sha256: String,
 }
 
-/// What creating a job came to.
+/// Result of creating a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Created {
     /// A new job.
     New(Job),
-    /// The same key and body came before: the job of that time.
+    /// The job of an earlier request with the same key and body.
     Replayed(Job),
 }
 
-/// Which jobs to list.
+/// Filter of a job list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
-    /// Only this state.
-    pub state: Option<State>,
-    /// Only this model URI.
+    /// Only jobs in one of these states; all if empty.
+    pub states: Vec<State>,
+    /// Only jobs with this model URI.
     pub model: Option<String>,
-    /// Only jobs that carry this label with this value.
+    /// Only jobs that have this label with this value.
     pub label: Option<(String, String)>,
 }
 
-/// Counts for the metrics page.
+/// Size of the queue, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// Jobs in state `queued`.
+    /// Number of jobs in state `queued`.
     pub queued: i64,
-    /// Jobs in state `running` or `canceling`.
+    /// Number of jobs in state `running` or `canceling`.
     pub running: i64,
-    /// Age of the oldest queued job in milliseconds; 0 when there is none.
+    /// Age of the oldest queued job in milliseconds; 0 if no job is queued.
     pub oldest_queued_ms: i64,
 }
 
-/// How a worker's attempt ended.
+/// Outcome of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// With a result: the files are stored at the manifest's keys.
+    /// The attempt succeeded, and its files are stored under the keys of the manifest.
     Succeeded {
-        /// What came of it.
+        /// Report of the attempt.
         report: Box<Report>,
-        /// Where its files are.
+        /// List of the result files.
         manifest: Manifest,
     },
-    /// Without: a retryable failure goes back to the queue while attempts are left, an outage in any case; `Canceled`
-    /// ends the job as canceled, `DeadlineExceeded` as expired, any other as failed.
+    /// The attempt failed. The failure code decides about the job:
+    /// - An outage always requeues it.
+    /// - Another retryable failure requeues it while attempts are left.
+    /// - `Canceled` ends it as canceled, and `DeadlineExceeded` as expired.
+    /// - Any other failure ends it as failed.
     Failed(Failure),
-    /// The worker shuts down: the job goes back to the queue and its attempt is given back from
-    /// the allowance (the fencing token still grows).
+    /// The worker shuts down. The job is requeued, and the attempt does not count against `max_attempts`. The fencing
+    /// token still increases.
     Interrupted,
 }
 
-/// Where jobs live. All times come from the database's clock. A job outside the scope of a call is answered
-/// like one that is not there.
+/// Store of jobs. All times are database time. A job outside the scope of a call is reported as not found.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Accepts a job, in one transaction with its idempotency key and its first event. A key belongs to
-    /// its tenant. `QuotaExceeded` when too many of the tenant's jobs wait already.
+    /// Creates a job, in one transaction with its idempotency key and its first event. Idempotency keys are separate
+    /// for each tenant. Returns `QuotaExceeded` if the tenant has too many queued jobs.
     async fn create(
         &self,
         job: NewJob,
@@ -185,10 +185,10 @@ pub trait JobStore: Send + Sync {
         quota: Quota,
     ) -> Result<Created, StoreError>;
 
-    /// One job.
+    /// Returns a job.
     async fn get(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError>;
 
-    /// Newest first, at most `limit`, older than `before`; and whether more follow.
+    /// Returns jobs older than `before`, newest first, at most `limit`; and whether more follow.
     async fn list(
         &self,
         scope: &Scope,
@@ -197,18 +197,18 @@ pub trait JobStore: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<Job>, bool), StoreError>;
 
-    /// Asks a job to stop: a queued one is canceled at once, a running one becomes `canceling`,
-    /// a terminal one stays as it is. Answers the job as it then is.
+    /// Requests the cancellation of a job, and returns the job afterwards. A queued job is canceled at once, a running
+    /// one becomes `canceling`, and a terminal one does not change.
     async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError>;
 
-    /// Forgets a terminal job with its events, and answers its manifest so that the caller removes
-    /// the files. `Conflict` while it is active.
+    /// Deletes a terminal job with its events, and returns its manifest. Returns `Conflict` if the job is active.
+    /// Callers remove the files first, so that an interrupted deletion can be repeated.
     async fn delete(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError>;
 
-    /// The published files of a succeeded job; `None` before that.
+    /// Returns the published files of a succeeded job; `None` for other jobs.
     async fn manifest(&self, scope: &Scope, id: JobId) -> Result<Option<Manifest>, StoreError>;
 
-    /// Events of a job after sequence number `after`, oldest first, at most `limit`.
+    /// Returns the events of a job after sequence number `after`, oldest first, at most `limit`.
     async fn events(
         &self,
         scope: &Scope,
@@ -217,20 +217,23 @@ pub trait JobStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError>;
 
-    /// Takes the first job in the queue of the claimer's device, or one whose lease has run out: by
-    /// priority, then by rank, passing over queued jobs of tenants that run as many as they may. Jobs found past their deadline, past their attempts, or with a cancel request
-    /// and a dead worker are ended on the way. `None` when nothing is to be done.
+    /// Claims a job of the claimer's device that is queued, or whose lease has expired. Returns `None` if there is
+    /// none.
+    ///
+    /// Jobs are ordered by priority, then by rank. Queued jobs of tenants that run their maximum number of jobs are
+    /// skipped. A found job is ended instead if its deadline has passed, if no attempt is left, or if it has a cancel
+    /// request and an expired lease; then the search continues.
     async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
 
-    /// What this claimer holds, its lease begun anew: for a claimer that did not hear the answer to its claim. A claimer
-    /// has one job at a time, and a name that nobody else has.
+    /// Returns the job that this claimer holds, and renews its lease: for a claimer that got no response to its claim.
+    /// A claimer holds at most one job, and its name is unique.
     async fn claimed(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
 
-    /// Whether [`claim`](Self::claim) would find something now. Changes nothing.
+    /// Returns whether [`claim`](Self::claim) would find a job now. Changes nothing.
     async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError>;
 
-    /// Jobs of this device that wait for a place that was away, and for whose return it is time to look; at most
-    /// `limit`, the longest due first. Nobody else gets them for so long.
+    /// Returns jobs of this device that wait for an unavailable dependency and whose next poll is due, at most `limit`,
+    /// the longest due first. Hides them from other callers for `hold_ms`.
     async fn to_look_for(
         &self,
         device: Device,
@@ -238,10 +241,11 @@ pub trait JobStore: Send + Sync {
         hold_ms: i64,
     ) -> Result<Vec<Job>, StoreError>;
 
-    /// The place that a job waits for is back: it may be claimed. Changes nothing for a job that does not wait.
+    /// Allows a waiting job to be claimed, because its dependency is available again. Changes nothing for a job that
+    /// does not wait.
     async fn resume(&self, id: JobId) -> Result<(), StoreError>;
 
-    /// Keeps the lease alive, writes stage and progress, and brings back whether to stop.
+    /// Renews the lease, stores stage and progress, and returns whether the attempt must stop.
     async fn heartbeat(
         &self,
         lease: &Lease,
@@ -251,31 +255,31 @@ pub trait JobStore: Send + Sync {
         lease_ms: i64,
     ) -> Result<Heartbeat, StoreError>;
 
-    /// Adds to the job's history, under the fence.
+    /// Adds an event to the history of the job, if the lease still owns the job.
     async fn record(&self, lease: &Lease, event: NewEvent) -> Result<(), StoreError>;
 
-    /// Ends the attempt, under the fence, with manifest and report in the same transaction.
-    /// Answers the job as it then is.
+    /// Ends the attempt, if the lease still owns the job, and stores manifest and report in the same transaction.
+    /// Returns the job afterwards.
     async fn finish(&self, lease: &Lease, outcome: Outcome) -> Result<Job, StoreError>;
 
-    /// Ends what no worker will end: jobs past their deadline, and leases that ran out with no
-    /// attempt left or with a cancel request. Answers how many. Safe to run twice at once.
+    /// Ends jobs that no worker will end: jobs past their deadline, and jobs with an expired lease that have no attempt
+    /// left or a cancel request. Returns the number of ended jobs. Concurrent calls are safe.
     async fn sweep(&self) -> Result<u64, StoreError>;
 
-    /// Depth of the queue.
+    /// Returns the size of the queue.
     async fn depth(&self) -> Result<QueueDepth, StoreError>;
 
-    /// The database's clock.
+    /// Returns the database time.
     async fn clock(&self) -> Result<UnixMs, StoreError>;
 
-    /// Whether the store answers (for `/readyz`).
+    /// Checks that the store can write (for `/readyz`).
     async fn ping(&self) -> Result<(), StoreError>;
 }
 
-/// What a heartbeat brings back.
+/// Response to a heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// Someone asked to stop.
+    /// A client requested cancellation.
     pub cancel_requested: bool,
     /// The deadline has passed.
     pub deadline_passed: bool,

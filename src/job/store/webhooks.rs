@@ -1,4 +1,4 @@
-//! Where receivers and deliveries live, as a trait.
+//! The store of webhooks and deliveries, as a trait.
 
 use async_trait::async_trait;
 
@@ -6,23 +6,23 @@ use super::StoreError;
 use crate::job::tenant::Scope;
 use crate::job::webhook::{Delivery, DeliveryId, Due, NewWebhook, Tried, Webhook, WebhookId};
 
-/// Receivers that one tenant may have.
-pub(crate) const MOST_WEBHOOKS: i64 = 16;
+/// Maximum number of webhooks per tenant.
+pub(crate) const MAX_WEBHOOKS: i64 = 16;
 
-/// Where receivers and deliveries live. What is outside the scope of a call is answered like what is not
-/// there. The deliveries that tell of jobs are written by the job store, with the change that they tell of.
+/// Store of webhooks and deliveries. Objects outside the scope of a call are reported as not found. The job store
+/// writes the deliveries about jobs, in the transaction of the change that they report.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
-    /// Adds a receiver. `TooMany` when its tenant has as many as it may.
+    /// Creates a webhook. Returns `TooMany` if the tenant has reached the maximum number.
     async fn add_webhook(&self, new: NewWebhook) -> Result<Webhook, StoreError>;
 
-    /// A tenant's receivers, oldest first.
+    /// Returns the webhooks in the scope, oldest first.
     async fn webhooks(&self, scope: &Scope) -> Result<Vec<Webhook>, StoreError>;
 
-    /// One receiver.
+    /// Returns a webhook.
     async fn webhook(&self, scope: &Scope, id: WebhookId) -> Result<Webhook, StoreError>;
 
-    /// Switches a receiver on or off.
+    /// Enables or disables a webhook.
     async fn enable_webhook(
         &self,
         scope: &Scope,
@@ -30,13 +30,14 @@ pub trait WebhookStore: Send + Sync {
         enabled: bool,
     ) -> Result<Webhook, StoreError>;
 
-    /// Forgets a receiver and its deliveries.
+    /// Deletes a webhook and its deliveries.
     async fn remove_webhook(&self, scope: &Scope, id: WebhookId) -> Result<(), StoreError>;
 
-    /// Writes a test to the outbox.
+    /// Writes a test delivery to the outbox.
     async fn test_webhook(&self, scope: &Scope, id: WebhookId) -> Result<Delivery, StoreError>;
 
-    /// Deliveries to a receiver, newest first, at most `limit`, older than `before`; and whether more follow.
+    /// Returns the deliveries of a webhook that are older than `before`, newest first, at most `limit`; and whether
+    /// more follow.
     async fn deliveries(
         &self,
         scope: &Scope,
@@ -45,7 +46,7 @@ pub trait WebhookStore: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<Delivery>, bool), StoreError>;
 
-    /// Makes a delivery due again, whatever became of it.
+    /// Makes a delivery due again, whatever its state.
     async fn redeliver(
         &self,
         scope: &Scope,
@@ -53,11 +54,10 @@ pub trait WebhookStore: Send + Sync {
         delivery: DeliveryId,
     ) -> Result<Delivery, StoreError>;
 
-    /// Takes deliveries that are due, for so long: until then nobody else takes them. Only those of receivers
-    /// that are switched on.
+    /// Returns deliveries of enabled webhooks that are due, and hides them from other callers for `hold_ms`.
     async fn due_deliveries(&self, limit: usize, hold_ms: i64) -> Result<Vec<Due>, StoreError>;
 
-    /// Writes how a try went, and when the next is due. `random` (0 to 1) spreads the next tries.
+    /// Stores the outcome of a try and the time of the next one. `random` (0 to 1) adds jitter to that time.
     async fn settle_delivery(
         &self,
         delivery: DeliveryId,
@@ -65,6 +65,6 @@ pub trait WebhookStore: Send + Sync {
         random: f64,
     ) -> Result<(), StoreError>;
 
-    /// Forgets deliveries that ended longer ago than this. Answers how many.
+    /// Deletes deliveries that ended at least this long ago. Returns the number of deleted deliveries.
     async fn sweep_deliveries(&self, older_than_ms: i64) -> Result<u64, StoreError>;
 }

@@ -1,35 +1,39 @@
-//! Which addresses a webhook may lead to: those of the public internet, and no others.
+//! Restricts webhooks to addresses on the public internet.
 //!
-//! A URL is the caller's; the request is ours, from inside our network. So every address is judged that a
-//! connection would be made to: a literal one in the URL, and each that a name resolves to, at the moment of
-//! the connection (a name that resolves otherwise the second time is judged the second time).
+//! A client chooses the URL, but the service sends the request from inside its own network (server-side request
+//! forgery). So every address is checked before a connection to it: a literal address in the URL, and each address that
+//! a name resolves to. Names are checked at the time of the connection, because they may resolve differently each time
+//! (DNS rebinding).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// What is allowed.
+/// The addresses that webhooks may connect to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Plain HTTP, and addresses of private networks: for a closed network, never for the internet.
+    /// Allows plain HTTP and private addresses. Use it only in a closed network, never for a service on the internet.
     pub private: bool,
 }
 
 impl Policy {
-    /// Checks what a URL says of itself.
+    /// Checks the scheme, user info and literal address of a URL. Names are not resolved.
     ///
     /// # Errors
-    /// A sentence.
+    /// Returns a sentence that says why the URL is not allowed.
     pub fn check(self, url: &str) -> Result<Url, String> {
         let parsed: Url = url
             .parse()
-            .map_err(|_| format!("\"{url}\" is no URL; write https://host/path"))?;
+            .map_err(|_| format!("invalid URL \"{url}\"; it must be like https://host/path"))?;
         let scheme = parsed.scheme();
         if scheme != "https" && !(self.private && scheme == "http") {
-            return Err(format!("\"{url}\" is not https"));
+            return Err(format!("unsupported scheme in \"{url}\"; use https"));
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err("a webhook's URL must hold no password; deliveries are signed".to_owned());
+            return Err(
+                "the URL of a webhook must not contain a user name or password; deliveries are signed"
+                    .to_owned(),
+            );
         }
         let literal = match parsed.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -39,13 +43,13 @@ impl Policy {
         };
         match literal {
             Some(address) if !self.allows(address) => Err(format!(
-                "\"{url}\" leads to {address}, which is no address of the public internet"
+                "\"{url}\" leads to {address}, which is not an address on the public internet"
             )),
             _ => Ok(parsed),
         }
     }
 
-    /// Whether a connection may be made to this address.
+    /// Returns whether a connection to this address is allowed.
     #[must_use]
     pub fn allows(self, address: IpAddr) -> bool {
         self.private || is_public(address)
@@ -59,7 +63,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// By the IANA registry of special-purpose addresses.
+/// Returns whether the address is public, according to the IANA registry of special-purpose addresses.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     !(address.is_private()
@@ -77,13 +81,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
-    // Only 2000::/3 is handed out, and within it some parts are not the internet or hide a version 4 address.
-    let handed_out = segments[0] & 0xe000 == 0x2000;
+    // Only 2000::/3 is global unicast. Within it, some ranges are not public or embed an IPv4 address.
+    let global_unicast = segments[0] & 0xe000 == 0x2000;
     let special = match segments {
         [0x2001, second, ..] => second < 0x0200 || second == 0x0db8,
         [0x2002, ..] => true,
         [0x3fff, second, ..] => second < 0x1000,
         _ => false,
     };
-    handed_out && !special
+    global_unicast && !special
 }

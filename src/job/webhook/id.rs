@@ -1,4 +1,4 @@
-//! Names of receivers and of deliveries: a word and a UUIDv7, as a job has it.
+//! Ids of webhooks and deliveries: a prefix and a UUIDv7, like job ids.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,20 +8,20 @@ use uuid::Uuid;
 use crate::job::UnixMs;
 use crate::job::id::uuid_at;
 
-macro_rules! name {
+macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
 
         impl $name {
-            /// A fresh name of this moment of the database's clock.
+            /// Creates a new id with this database time.
             #[must_use]
             pub fn at(now: UnixMs) -> Self {
                 Self(uuid_at(now))
             }
 
-            /// The name without its word, as a database keeps it.
+            /// Returns the id without its prefix, as databases store it.
             #[must_use]
             pub fn uuid(self) -> Uuid {
                 self.0
@@ -56,18 +56,18 @@ macro_rules! name {
     };
 }
 
-name!(
-    /// Names a receiver.
+id!(
+    /// Identifier of a webhook.
     WebhookId,
     "wh_"
 );
-name!(
-    /// Names a delivery.
+id!(
+    /// Identifier of a delivery.
     DeliveryId,
     "msg_"
 );
 
-/// The text is no such name.
+/// The text is not a valid id of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no \"{0}\"")]
+#[error("\"{0}\" not found")]
 pub struct NoSuchName(String);

@@ -1,80 +1,84 @@
-//! Who is told of a tenant's jobs, and what they are told.
+//! Webhooks, and the messages about jobs that are delivered to them.
 //!
-//! An outbox: what is to be told is written in the transaction of what it tells of, so that nothing is told
-//! that did not happen and nothing that happened goes untold. It is delivered at least once; a receiver
-//! knows a repetition by its id. The form is that of Standard Webhooks (standardwebhooks.com).
+//! This is a transactional outbox: a delivery is written in the same transaction as the change that it reports. So
+//! every change is reported, and nothing else is. Deliveries are made at least once; a receiver recognizes a repeated
+//! one by its id. The format is that of Standard Webhooks (standardwebhooks.com).
 
 pub mod address;
 pub mod id;
 pub mod schedule;
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::event::NewEvent;
-use super::{Job, TenantId, UnixMs};
+use super::{Job, State, TenantId, UnixMs};
+use crate::prune::failure::Code;
 pub use id::{DeliveryId, WebhookId};
 
-/// One receiver.
+/// A webhook: an endpoint that receives messages about the jobs of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// Its name.
+    /// Identifier.
     pub id: WebhookId,
-    /// Whose jobs it hears of.
+    /// Tenant whose jobs are reported.
     pub tenant: TenantId,
-    /// Where it is.
+    /// URL of the endpoint.
     pub url: String,
-    /// What deliveries are signed with, `whsec_` and base64.
+    /// Secret that signs the deliveries: `whsec_` and Base64.
     pub secret: String,
-    /// What it wants to hear of.
+    /// Subscribed topics.
     pub events: Vec<Topic>,
-    /// Whether it is told anything.
+    /// Whether messages about jobs are written to the outbox, and messages in it are sent.
     pub enabled: bool,
-    /// When it was made.
+    /// Creation time.
     pub created_at: UnixMs,
 }
 
-/// A receiver as it is handed in.
+/// A webhook to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewWebhook {
-    /// Whose jobs it hears of.
+    /// Tenant whose jobs are reported.
     pub tenant: TenantId,
-    /// Where it is.
+    /// URL of the endpoint.
     pub url: String,
-    /// What deliveries are signed with.
+    /// Secret that signs the deliveries.
     pub secret: String,
-    /// What it wants to hear of.
+    /// Subscribed topics.
     pub events: Vec<Topic>,
 }
 
-/// What a receiver can hear of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A topic that webhooks can subscribe to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Topic {
-    /// A worker took a job.
+    /// A worker claimed a job.
     #[serde(rename = "job.started")]
     Started,
     /// A job ended with a result.
     #[serde(rename = "job.succeeded")]
     Succeeded,
-    /// A job ended without one.
+    /// A job failed.
     #[serde(rename = "job.failed")]
     Failed,
-    /// A job ended because someone asked.
+    /// A job was canceled.
     #[serde(rename = "job.canceled")]
     Canceled,
     /// A job ended because its deadline passed.
     #[serde(rename = "job.expired")]
     Expired,
-    /// Someone asked whether deliveries arrive.
+    /// A client requested a test delivery.
     #[serde(rename = "webhook.test")]
     Test,
 }
 
 impl Topic {
-    /// What a receiver hears of when it does not say: every end.
+    /// Default topics of a webhook: every end of a job.
     pub const ENDS: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Canceled, Self::Expired];
 
-    /// The topic of an event, if receivers can hear of it.
+    /// Returns the topic of an event, if webhooks can subscribe to it.
     #[must_use]
     pub fn of(event: &NewEvent) -> Option<Self> {
         match event {
@@ -91,7 +95,7 @@ impl Topic {
         }
     }
 
-    /// The topic as it is written in JSON and in the store.
+    /// Returns the topic as written in JSON and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -105,51 +109,64 @@ impl Topic {
     }
 }
 
-/// What is told: thin, for a receiver asks for the rest with its own key.
-#[derive(Serialize)]
-struct Payload<'a> {
+/// The message body. It holds only the essentials; a receiver requests the rest with its own API key.
+#[derive(Serialize, JsonSchema)]
+pub struct Payload {
+    /// Topic of the message.
     #[serde(rename = "type")]
     topic: Topic,
+    /// Time of the change that the message reports.
+    #[schemars(extend("format" = "date-time"))]
     timestamp: String,
-    data: Data<'a>,
+    /// Content of the message.
+    data: Data,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-enum Data<'a> {
+enum Data {
+    /// Content of a message about a job.
     Job {
+        /// Id of the job.
         job: String,
-        state: &'static str,
+        /// State of the job.
+        state: State,
+        /// Number of attempts so far.
         attempt: i64,
-        labels: &'a std::collections::BTreeMap<String, String>,
+        /// Labels of the job.
+        labels: BTreeMap<String, String>,
+        /// Code of the error that the job ended with: a `ProblemCode`.
+        #[schemars(with = "String")]
         #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<&'static str>,
+        code: Option<Code>,
     },
+    /// Content of a test message.
     Test {
+        /// Id of the webhook.
         webhook: String,
     },
 }
 
-/// The body that tells of a job.
+/// Returns the message body for a job.
 #[must_use]
 pub fn told_of(job: &Job, topic: Topic, at: UnixMs) -> serde_json::Value {
-    written(
+    message(
         topic,
         at,
         Data::Job {
             job: job.id.to_string(),
-            state: job.state.as_str(),
+            state: job.state,
             attempt: job.attempt,
-            labels: &job.labels,
-            code: job.failure.as_ref().map(|failure| failure.code.as_str()),
+            labels: job.labels.clone(),
+            code: job.failure.as_ref().map(|failure| failure.code),
         },
     )
 }
 
-/// The body of a test.
+/// Returns the message body of a test.
 #[must_use]
 pub fn test(webhook: WebhookId, at: UnixMs) -> serde_json::Value {
-    written(
+    message(
         Topic::Test,
         at,
         Data::Test {
@@ -158,7 +175,7 @@ pub fn test(webhook: WebhookId, at: UnixMs) -> serde_json::Value {
     )
 }
 
-fn written(topic: Topic, at: UnixMs, data: Data<'_>) -> serde_json::Value {
+fn message(topic: Topic, at: UnixMs, data: Data) -> serde_json::Value {
     let timestamp = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
     serde_json::json!(Payload {
         topic,
@@ -167,79 +184,79 @@ fn written(topic: Topic, at: UnixMs, data: Data<'_>) -> serde_json::Value {
     })
 }
 
-/// Something on its way to a receiver.
+/// A message to a webhook, with the state of its delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// Its name; the same in every try.
+    /// Identifier; the same in every try.
     pub id: DeliveryId,
-    /// To whom.
+    /// Webhook that the message is for.
     pub webhook: WebhookId,
-    /// Of what it tells.
+    /// Topic of the message.
     pub topic: String,
-    /// What it says.
+    /// Message body.
     pub body: serde_json::Value,
-    /// Where it is.
+    /// State of the delivery.
     pub state: DeliveryState,
-    /// Tries so far.
+    /// Number of tries so far.
     pub attempts: i64,
-    /// When the next try is due.
+    /// Time when the next try is due.
     pub next_at: Option<UnixMs>,
-    /// The HTTP status of the last try.
+    /// HTTP status of the last try.
     pub last_status: Option<i64>,
     /// Why the last try failed.
     pub last_error: Option<String>,
-    /// When it was written.
+    /// Creation time.
     pub created_at: UnixMs,
-    /// When it arrived, or was given up.
+    /// Time when the delivery succeeded or finally failed.
     pub ended_at: Option<UnixMs>,
 }
 
-/// Where a delivery is.
+/// State of a delivery.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
-    /// A try is to come.
+    /// Another try will follow.
     Pending,
-    /// It arrived.
+    /// The endpoint accepted the message.
     Delivered,
-    /// Every try failed.
+    /// Every try failed, or the endpoint no longer exists.
     Failed,
 }
 
 impl DeliveryState {
-    /// The state as it is written in JSON and in the store.
+    /// Returns the state as written in JSON and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// A delivery that is due, with what a try needs to know of its receiver.
+/// A delivery that is due, with the data that a try needs from its webhook.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
-    /// What to deliver.
+    /// The delivery.
     pub delivery: Delivery,
-    /// Where to.
+    /// URL of the endpoint.
     pub url: String,
-    /// What to sign with.
+    /// Secret that signs the delivery.
     pub secret: String,
 }
 
-/// How a try went.
+/// Outcome of one try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tried {
-    /// The receiver took it, with this status.
+    /// The endpoint accepted the message with this status.
     Delivered(u16),
-    /// It did not; another try may be worth it.
+    /// The try failed; another one may succeed.
     Failed {
-        /// The HTTP status, where there was an answer.
+        /// The HTTP status, if there was a response.
         status: Option<u16>,
         /// What went wrong.
         error: String,
     },
-    /// The receiver is gone for good (410): it is told nothing more.
+    /// The endpoint is gone for good (status 410); its webhook is disabled.
     Gone,
 }

@@ -1,40 +1,42 @@
-//! What becomes of a delivery after a try, and when the next is due: the times that Standard Webhooks recommends, each moved a little, so
-//! that receivers which failed together are not asked together.
+//! Computes the state of a delivery after a try, and the time of the next one.
+//!
+//! The pauses are those that Standard Webhooks recommends, plus a random jitter, so that deliveries that failed at the
+//! same time are not all retried at the same time.
 
 use super::{DeliveryState, Tried};
 
-/// Waits between tries, in seconds.
-const WAITS: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+/// Pauses between tries, in seconds.
+const PAUSES: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// Largest share by which a wait is lengthened.
+/// Maximum fraction by which a pause is lengthened.
 const JITTER: f64 = 0.2;
 
-/// Milliseconds until the next try after this many failed ones; `None` when it is given up. `random` lies
+/// Returns the milliseconds until the next try after this many failed ones; `None` if no try follows. `random` is
 /// between 0 and 1.
 fn next_wait_ms(failed: i64, random: f64) -> Option<i64> {
     let index = usize::try_from(failed - 1).ok()?;
-    let wait = *WAITS.get(index)? as f64 * 1_000.0;
+    let wait = *PAUSES.get(index)? as f64 * 1_000.0;
     Some((wait * (1.0 + JITTER * random)) as i64)
 }
 
-/// What becomes of a delivery after a try.
+/// The new state of a delivery after a try.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
-    /// Where it is now.
+    /// State of the delivery.
     pub state: DeliveryState,
-    /// Tries so far.
+    /// Number of tries so far.
     pub attempts: i64,
-    /// Milliseconds until the next one; there is one exactly while it is pending.
+    /// Milliseconds until the next try; set if and only if the delivery is pending.
     pub wait_ms: Option<i64>,
-    /// The HTTP status of this try.
+    /// HTTP status of this try.
     pub status: Option<i64>,
     /// Why this try failed.
     pub error: Option<String>,
-    /// Whether its receiver is told nothing more.
+    /// Whether the endpoint is gone, so that its webhook must be disabled.
     pub gone: bool,
 }
 
-/// After `before` tries came this one.
+/// Returns the new state of a delivery after a try. `before` is the number of earlier tries.
 #[must_use]
 pub fn settle(before: i64, tried: Tried, random: f64) -> Settled {
     let attempts = before + 1;
@@ -53,7 +55,7 @@ pub fn settle(before: i64, tried: Tried, random: f64) -> Settled {
             ..ended(
                 DeliveryState::Failed,
                 410,
-                Some("the receiver answered that it is gone"),
+                Some("the endpoint returned status 410 (gone)"),
             )
         },
         Tried::Failed { status, error } => {

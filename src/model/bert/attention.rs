@@ -1,4 +1,4 @@
-//! The attention block: its units are heads.
+//! The attention block. Its units are heads.
 
 use candle_core::{Result, Tensor};
 
@@ -62,14 +62,14 @@ impl AttentionBlock {
         })
     }
 
-    /// `[rows, length, hidden]` to `[rows, length, heads * head_dim]`.
+    /// Computes the heads: `[rows, length, hidden]` to `[rows, length, heads * head_dim]`.
     pub(super) fn heads(&self, hidden: &Tensor) -> Result<Tensor> {
         let [query, key, value] =
             [&self.query, &self.key, &self.value].map(|linear| linear.forward(hidden));
         attend(&query?, &key?, &value?, self.head_dim)
     }
 
-    /// The same, with the way back.
+    /// Computes the same as [`heads`](Self::heads), with a pullback.
     pub(super) fn heads_traced(&self, hidden: &Tensor) -> Result<Traced> {
         let incoming = [self.query.clone(), self.key.clone(), self.value.clone()];
         let [query, key, value] = incoming.each_ref().map(|linear| linear.forward(hidden));
@@ -93,7 +93,8 @@ impl AttentionBlock {
     }
 }
 
-/// A head owns `head_dim` rows of query, key and value and as many columns of the output.
+/// Returns the group of a layer's heads. Each head has `head_dim` rows of query, key and value, and `head_dim` columns
+/// of the output.
 pub(super) fn group(config: &BertConfig, layer: usize) -> UnitGroup {
     let name = name(layer);
     let slice = |tensor: String, dim| ParamSlice {
@@ -120,8 +121,8 @@ pub(super) fn group(config: &BertConfig, layer: usize) -> UnitGroup {
     }
 }
 
-/// Four projections of `hidden x head_dim`, and scores and context over `length x length`
-/// (Kwon et al. 2022).
+/// Returns the MACs of one head: four projections of `hidden x head_dim`, and scores and context over
+/// `length x length` (Kwon et al. 2022).
 pub(super) fn macs_per_head(config: &BertConfig, length: f64) -> u64 {
     let (hidden, head_dim) = (config.hidden as f64, config.head_dim as f64);
     (4.0 * length * hidden * head_dim + 2.0 * length * length * head_dim).round() as u64

@@ -1,4 +1,4 @@
-//! Pooler and classifier: the head, which reads the first token alone.
+//! The head: pooler and classifier, which read only the first token.
 
 use candle_core::{Result, Tensor};
 
@@ -29,7 +29,7 @@ impl Classifier {
     ) -> std::result::Result<Self, CheckpointError> {
         if !weights.contains("classifier.weight") {
             return Err(CheckpointError::UnsupportedModel(
-                "the checkpoint has no classifier.weight, so it is no BertForSequenceClassification; \
+                "the checkpoint has no classifier.weight, so it is not a BertForSequenceClassification; \
                  fine-tune it with a classification or regression head first"
                     .to_owned(),
             ));
@@ -39,8 +39,8 @@ impl Classifier {
             && outputs != classes(config)
         {
             return Err(CheckpointError::Invalid(format!(
-                "tensor \"classifier.weight\" has {outputs} outputs, but config.json names no labels, for which \
-                 transformers takes 2: write \"num_labels\": {outputs} (or id2label) into config.json"
+                "tensor \"classifier.weight\" has {outputs} outputs, but config.json has no labels, and transformers then \
+                 assumes 2; add \"num_labels\": {outputs} (or id2label) to config.json"
             )));
         }
         Ok(Self {
@@ -49,14 +49,14 @@ impl Classifier {
         })
     }
 
-    /// `[rows, length, hidden]` to `[rows, classes]`.
+    /// Computes the logits: `[rows, length, hidden]` to `[rows, classes]`.
     pub(super) fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
         let first = hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?;
         self.classifier
             .forward(&self.pooler.forward(&first)?.tanh()?)
     }
 
-    /// The same, with the way back.
+    /// Computes the same as [`forward`](Self::forward), with a pullback.
     pub(super) fn traced(&self, hidden: &Tensor) -> Result<Traced> {
         traced::first_position(hidden)?
             .then(|first| self.pooler.traced(first))?
@@ -65,7 +65,7 @@ impl Classifier {
     }
 }
 
-/// Pooler and classifier of one row.
+/// Returns the MACs of pooler and classifier for one row.
 pub(super) fn macs(config: &BertConfig) -> u64 {
     (config.hidden * (config.hidden + classes(config))) as u64
 }

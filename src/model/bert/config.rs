@@ -1,4 +1,4 @@
-//! What `config.json` says of a BERT, whole (`bert`) or pruned (`optin_bert`).
+//! The configuration of a BERT, whole (`bert`) or pruned (`optin_bert`), from `config.json`.
 
 use super::pruned;
 use crate::checkpoint::config::{Config, Problem};
@@ -6,17 +6,19 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::nn::activation::Activation;
 
-/// Sizes beyond these are taken for a mistake before anything of that size is made.
-const MOST_LAYERS: usize = 1_024;
-const MOST_WIDTH: usize = 1 << 20;
+/// Maximum number of layers. More layers are rejected as a mistake before anything of that size is allocated.
+const MAX_LAYERS: usize = 1_024;
+
+/// Maximum of a width and of the number of positions, for the same reason.
+const MAX_WIDTH: usize = 1 << 20;
 
 /// The sizes of the graph.
 pub(super) struct BertConfig {
     pub(super) hidden: usize,
     pub(super) head_dim: usize,
-    /// Heads of each layer.
+    /// Number of heads of each layer.
     pub(super) heads: Vec<usize>,
-    /// Neurons of each layer.
+    /// Number of neurons of each layer.
     pub(super) neurons: Vec<usize>,
     pub(super) vocabulary: usize,
     pub(super) positions: usize,
@@ -24,15 +26,15 @@ pub(super) struct BertConfig {
     pub(super) activation: Activation,
     pub(super) norm_epsilon: f64,
     pub(super) problem: Problem,
-    /// Whether `config.json` says how many labels there are.
+    /// Whether `config.json` specifies the number of labels.
     pub(super) counts_labels: bool,
 }
 
 impl BertConfig {
     pub(super) fn read(config: &Config, weights: &Weights) -> Result<Self, CheckpointError> {
         refuse_variants(config)?;
-        let hidden = size(config, "hidden_size", MOST_WIDTH)?;
-        let layers = size(config, "num_hidden_layers", MOST_LAYERS)?;
+        let hidden = size(config, "hidden_size", MAX_WIDTH)?;
+        let layers = size(config, "num_hidden_layers", MAX_LAYERS)?;
         let head_dim = head_dim(config, hidden)?;
         let heads = match config.usize_list("heads_per_layer")? {
             Some(heads) => heads,
@@ -40,10 +42,10 @@ impl BertConfig {
         };
         let neurons = match config.usize_list("intermediate_size_per_layer")? {
             Some(neurons) => neurons,
-            None => vec![size(config, "intermediate_size", MOST_WIDTH)?; layers],
+            None => vec![size(config, "intermediate_size", MAX_WIDTH)?; layers],
         };
-        per_layer("heads_per_layer", &heads, layers, MOST_WIDTH / head_dim)?;
-        per_layer("intermediate_size_per_layer", &neurons, layers, MOST_WIDTH)?;
+        per_layer("heads_per_layer", &heads, layers, MAX_WIDTH / head_dim)?;
+        per_layer("intermediate_size_per_layer", &neurons, layers, MAX_WIDTH)?;
         let name = config.str_or("hidden_act", "gelu")?;
         let activation = Activation::named(name).map_err(|unsupported| {
             CheckpointError::UnsupportedModel(format!("config.json has hidden_act {unsupported}"))
@@ -54,7 +56,7 @@ impl BertConfig {
             heads,
             neurons,
             vocabulary: size(config, "vocab_size", usize::MAX)?,
-            positions: size(config, "max_position_embeddings", MOST_WIDTH)?,
+            positions: size(config, "max_position_embeddings", MAX_WIDTH)?,
             segments: config.usize_or("type_vocab_size", 2)?,
             activation,
             norm_epsilon: norm_epsilon(config)?,
@@ -68,33 +70,33 @@ impl BertConfig {
     }
 }
 
-/// What keeps a norm's root from 0.
+/// Returns `layer_norm_eps`, which is added to the variance so that the norm never divides by 0.
 fn norm_epsilon(config: &Config) -> Result<f64, CheckpointError> {
     let epsilon = config.f64_or("layer_norm_eps", 1e-12)?;
     match epsilon > 0.0 && epsilon < 1.0 {
         true => Ok(epsilon),
         false => Err(CheckpointError::Invalid(format!(
-            "config.json: layer_norm_eps is {epsilon}; it must lie between 0 and 1"
+            "config.json: layer_norm_eps is {epsilon}; it must be strictly between 0 and 1"
         ))),
     }
 }
 
-/// Width of a head: that of the original model, whatever it kept.
+/// Returns the width of a head. It is that of the original model, even if heads were pruned.
 fn head_dim(config: &Config, hidden: usize) -> Result<usize, CheckpointError> {
-    // Results of earlier versions name the width itself.
+    // Results of earlier versions of `optin` contain the width itself.
     if config.map().contains_key("head_dim") {
         return size(config, "head_dim", hidden);
     }
-    let heads = size(config, "num_attention_heads", MOST_WIDTH)?;
+    let heads = size(config, "num_attention_heads", MAX_WIDTH)?;
     if !hidden.is_multiple_of(heads) {
         return Err(CheckpointError::Invalid(format!(
-            "config.json: hidden_size {hidden} is no multiple of num_attention_heads {heads}"
+            "config.json: hidden_size {hidden} is not a multiple of num_attention_heads {heads}"
         )));
     }
     Ok(hidden / heads)
 }
 
-/// Variants of the graph that share its name but not its arithmetic.
+/// Rejects variants of the graph that have the same name but compute something else.
 fn refuse_variants(config: &Config) -> Result<(), CheckpointError> {
     let unsupported = |what: String| Err(CheckpointError::UnsupportedModel(what));
     let positions = config.str_or("position_embedding_type", "absolute")?;
@@ -117,7 +119,7 @@ fn size(config: &Config, key: &str, most: usize) -> Result<usize, CheckpointErro
     let value = config.usize(key)?;
     if value == 0 || value > most {
         return Err(CheckpointError::Invalid(format!(
-            "config.json: {key} is {value}; it must lie between 1 and {most}"
+            "config.json: {key} is {value}; it must be between 1 and {most}"
         )));
     }
     Ok(value)
@@ -137,7 +139,7 @@ fn per_layer(
     }
     match values.iter().find(|&&value| value > most) {
         Some(value) => Err(CheckpointError::Invalid(format!(
-            "config.json: {key} holds {value}; at most {most} is supported"
+            "config.json: {key} contains {value}; the maximum is {most}"
         ))),
         None => Ok(()),
     }

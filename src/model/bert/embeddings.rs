@@ -1,4 +1,4 @@
-//! Word, position and segment embeddings, summed and normalised: the stem.
+//! The stem: word, position and segment embeddings, summed and normalized.
 
 use candle_core::{Result, Tensor};
 
@@ -40,7 +40,7 @@ impl Embeddings {
         })
     }
 
-    /// `[rows, length]` token and segment ids to `[rows, length, hidden]`.
+    /// Computes the embeddings: token and segment ids `[rows, length]` to `[rows, length, hidden]`.
     pub(super) fn forward(&self, batch: &Batch) -> Result<Tensor> {
         let Input::Tokens { ids, types } = &batch.input;
         let (rows, length) = ids.dims2()?;

@@ -1,7 +1,7 @@
-//! `config.json` of a pruned BERT: written from known keys, with the sizes that now differ by layer.
+//! `config.json` of a pruned BERT. It is written from known keys, with sizes that differ by layer.
 //!
-//! The folder stays a `bert`: configuration and tokenizer open without a question about custom code, and the modeling file
-//! narrows the stock class. Nothing names code but that file.
+//! The `model_type` stays `bert`, so the configuration and the tokenizer open without a question about custom code.
+//! The modeling file makes the built-in class narrower. Only the entry for that file refers to custom code.
 
 use serde_json::{Map, Value, json};
 
@@ -10,10 +10,10 @@ use crate::checkpoint::config::{Config, Problem};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 
-/// Lets `transformers` open the folder (`trust_remote_code=True`).
+/// Python code with which `transformers` opens the folder (`trust_remote_code=True`).
 const MODELING: &str = include_str!("modeling_optin_bert.py");
 
-/// Keys whose values are carried over: they size nothing that was cut.
+/// Keys whose values are copied, because pruning does not change them.
 const CARRIED: &[&str] = &[
     "attention_probs_dropout_prob",
     "bos_token_id",
@@ -32,7 +32,7 @@ const CARRIED: &[&str] = &[
     "use_cache",
 ];
 
-/// Keys that have no effect: they are left out without a word.
+/// Keys that have no effect. They are left out without a note.
 const WITHOUT_EFFECT: &[&str] = &[
     "directionality",
     "gradient_checkpointing",
@@ -43,7 +43,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "pooler_type",
 ];
 
-/// Keys that are written anew, or say what every result says.
+/// Keys that are written again, or whose meaning is the same for every result.
 const REPLACED: &[&str] = &[
     "_name_or_path",
     "architectures",
@@ -71,6 +71,7 @@ const REPLACED: &[&str] = &[
     "vocab_size",
 ];
 
+/// Returns the configuration and the modeling file of the pruned model.
 pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Export {
     let counts = |first: usize| -> Vec<usize> {
         (0..config.layers())
@@ -97,7 +98,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
         "type_vocab_size": config.segments,
         "hidden_size": config.hidden,
         "num_hidden_layers": config.layers(),
-        // The stock class is built with these before it is narrowed.
+        // The modeling file first builds the built-in class with these two sizes.
         "num_attention_heads": config.hidden / config.head_dim,
         "intermediate_size": original("intermediate_size", json!(config.neurons.iter().max())),
         "heads_per_layer": counts(0),
@@ -126,7 +127,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
     }
 }
 
-/// Names of the outputs; the one of a regression has the name that transformers gives it.
+/// Returns the names of the outputs. The output of a regression has the default name of transformers.
 fn labels(problem: &Problem) -> Vec<String> {
     match problem {
         Problem::Classification { labels } => labels.clone(),

@@ -1,4 +1,4 @@
-//! The feed-forward block: its units are neurons.
+//! The feed-forward block. Its units are neurons.
 
 use candle_core::{Result, Tensor};
 
@@ -49,12 +49,12 @@ impl FeedForwardBlock {
         })
     }
 
-    /// `[rows, length, hidden]` to `[rows, length, neurons]`.
+    /// Computes the neurons: `[rows, length, hidden]` to `[rows, length, neurons]`.
     pub(super) fn neurons(&self, hidden: &Tensor) -> Result<Tensor> {
         self.intermediate.forward_activated(hidden, self.activation)
     }
 
-    /// The same, with the way back.
+    /// Computes the same as [`neurons`](Self::neurons), with a pullback.
     pub(super) fn neurons_traced(&self, hidden: &Tensor) -> Result<Traced> {
         self.intermediate.traced_activated(hidden, self.activation)
     }
@@ -68,7 +68,7 @@ impl FeedForwardBlock {
     }
 }
 
-/// A neuron owns a row of the first linear map and a column of the second.
+/// Returns the group of a layer's neurons. Each neuron has a row of the first linear map and a column of the second.
 pub(super) fn group(config: &BertConfig, layer: usize) -> UnitGroup {
     let name = name(layer);
     let slice = |part: &str, dim| ParamSlice {
@@ -92,7 +92,7 @@ pub(super) fn group(config: &BertConfig, layer: usize) -> UnitGroup {
     }
 }
 
-/// A row in, a column out, at each position.
+/// Returns the MACs of one neuron: one row of the first map and one column of the second at each position.
 pub(super) fn macs_per_neuron(config: &BertConfig, length: f64) -> u64 {
     (2.0 * length * config.hidden as f64).round() as u64
 }

@@ -1,11 +1,11 @@
-//! Building blocks from named tensors.
+//! Construction of building blocks from named tensors.
 
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
 
-/// `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.
+/// Loads a linear map from `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.
 pub(super) fn linear(
     weights: &Weights,
     name: &str,
@@ -19,7 +19,7 @@ pub(super) fn linear(
     ))
 }
 
-/// `{name}.weight` and `{name}.bias`, both `[width]`.
+/// Loads a layer norm from `{name}.weight` and `{name}.bias`, both `[width]`.
 pub(super) fn layer_norm(
     weights: &Weights,
     name: &str,

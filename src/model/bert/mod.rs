@@ -1,8 +1,9 @@
-//! BERT with a classifier on top (Devlin et al. 2019), as Hugging Face's
-//! `BertForSequenceClassification` stores it: tensor names are theirs.
+//! BERT with a classifier on top (Devlin et al. 2019).
+//!
+//! The tensor names are those of Hugging Face's `BertForSequenceClassification`.
 //!
 //! Each layer is two blocks of the chain: attention with its heads, then the feed-forward layer with
-//! its neurons. Layers may differ in both, so a pruned model is the same graph.
+//! its neurons. Layers may have different numbers of both, so a pruned model is the same kind of graph.
 
 mod attention;
 mod classifier;
@@ -36,7 +37,7 @@ use crate::checkpoint::config::{Config, Problem};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
-/// The graph.
+/// The graph of a BERT with a classifier.
 pub struct Bert {
     config: BertConfig,
     source: Config,
@@ -46,7 +47,7 @@ pub struct Bert {
     classifier: Classifier,
 }
 
-/// What a block of the chain is.
+/// A block of the chain.
 enum Block<'a> {
     Attention(&'a AttentionBlock),
     FeedForward(&'a FeedForwardBlock),
@@ -56,8 +57,8 @@ impl Bert {
     /// Builds the graph that the configuration describes from the weights.
     ///
     /// # Errors
-    /// When the configuration is not one that we know, or a tensor is missing, has another shape
-    /// or holds values that are not finite.
+    /// Returns an error if the configuration is not supported, or if a tensor is missing, has another shape
+    /// or contains values that are not finite.
     pub fn open(source: &Config, weights: &Weights) -> std::result::Result<Self, CheckpointError> {
         let config = BertConfig::read(source, weights)?;
         let mut layers = Vec::new();

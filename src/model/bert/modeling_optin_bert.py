@@ -1,7 +1,8 @@
 """BERT for sequence classification whose layers differ in heads and neurons.
 
-The stock class of transformers (4.57 or 5), narrowed after it is built: layer N keeps `heads_per_layer[N]` heads and
-`intermediate_size_per_layer[N]` neurons. Either may be 0; the layer then adds the bias of its output projection alone.
+The built-in class of transformers (4.57 or 5), made narrower after construction: layer N keeps `heads_per_layer[N]`
+heads and `intermediate_size_per_layer[N]` neurons. Either may be 0. The layer then adds only the bias of its output
+projection.
 
     AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
 """
@@ -12,7 +13,7 @@ from transformers.models.bert import modeling_bert
 
 
 class Linear(nn.Linear):
-    """`nn.Linear` that leaves an empty weight alone: the initialisers of torch warn about it."""
+    """`nn.Linear` that does not initialize an empty weight, because torch's initializers warn about it."""
 
     def reset_parameters(self):
         if self.weight.numel():
@@ -20,7 +21,7 @@ class Linear(nn.Linear):
 
 
 class NoHeads(modeling_bert.BertSelfAttention):
-    """What attention without a head computes: nothing, of width 0. It keeps its (empty) linear layers, as files name them."""
+    """Attention without heads, with an output of width 0. It keeps its (empty) linear layers, which the files name."""
 
     def __init__(self, attention):
         nn.Module.__init__(self)
@@ -32,13 +33,13 @@ class NoHeads(modeling_bert.BertSelfAttention):
 
 
 def narrowed(linear, inputs=None, outputs=None):
-    """A new layer of these sizes, like the old one in all else."""
+    """Returns a new layer with these sizes, on the device and with the data type of the old one."""
     inputs, outputs = (old if new is None else new for old, new in ((linear.in_features, inputs), (linear.out_features, outputs)))
     return Linear(inputs, outputs, device=linear.weight.device, dtype=linear.weight.dtype)
 
 
 def narrow(layer, heads, neurons):
-    """Cuts a `BertLayer` to so many heads and neurons."""
+    """Reduces a `BertLayer` to these numbers of heads and neurons."""
     attention = layer.attention.self
     width = heads * attention.attention_head_size
     for name in ("query", "key", "value"):
@@ -63,5 +64,5 @@ class BertForSequenceClassification(transformers.BertForSequenceClassification):
         self.post_init()
 
 
-# `save_pretrained` of the opened model copies this file beside the weights.
+# With this, `save_pretrained` of the opened model copies this file to the folder of the weights.
 BertForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")

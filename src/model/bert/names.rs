@@ -1,19 +1,20 @@
-//! Names of tensors, as checkpoints of all ages spell them.
+//! Names of tensors in checkpoints of older and newer versions.
 
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
-/// What precedes the body's tensors.
+/// Prefix of the names of the body's tensors.
 const PREFIX: &str = "bert.";
 
-/// Parts of the body; a checkpoint of the body alone names them without the prefix.
+/// Parts of the body. A checkpoint of the body alone names them without the prefix.
 const BODY: [&str; 3] = ["embeddings.", "encoder.", "pooler."];
 
-/// The same weights under the names that transformers gives them today: norms of early checkpoints are called `gamma` and
-/// `beta`, and a body that was saved alone lacks its prefix.
+/// Renames the tensors to the names that current versions of transformers use.
+///
+/// Early checkpoints call the parameters of norms `gamma` and `beta`, and a body that was saved alone has no prefix.
 ///
 /// # Errors
-/// When a tensor stands there under both names.
+/// Returns an error if a tensor exists under both names.
 pub fn todays(weights: Weights) -> Result<Weights, CheckpointError> {
     let prefixed = weights
         .entries()

@@ -1,4 +1,4 @@
-//! `pruned_heads`: heads that `prune_heads(..)` of transformers 4 took out of a BERT.
+//! `pruned_heads`: heads that `prune_heads(..)` of transformers 4 removed from a BERT.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,11 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
-/// Heads of each layer: all of them, less those that `pruned_heads` lists and the weights lack.
+/// Returns the number of heads of each layer: all heads except those that `pruned_heads` lists, which the weights do
+/// not contain.
 ///
 /// # Errors
-/// When the list is malformed, or the weights do not have the shapes that it says.
+/// Returns an error if the list is malformed or if the weights do not have the shapes that follow from it.
 pub(super) fn heads(
     config: &Config,
     weights: &Weights,
@@ -54,7 +55,7 @@ pub(super) fn heads(
             .and_then(|shape| shape.first().copied());
         if stored.is_some_and(|rows| rows != heads[layer] * head_dim) {
             return Err(CheckpointError::Invalid(format!(
-                "config.json: pruned_heads takes {} of {whole} heads out of layer {layer}, but tensor \"{name}\" has {} rows of {}; \
+                "config.json: pruned_heads removes {} of {whole} heads of layer {layer}, but tensor \"{name}\" has {} rows instead of {}; \
                  remove pruned_heads, or save the model after prune_heads(..)",
                 dropped.len(),
                 stored.unwrap_or_default(),

@@ -8,11 +8,11 @@ use super::kernel::{Path, softmax};
 use super::meter;
 use super::storage::{on_cpu, slice};
 
-/// `softmax(q k^T / sqrt(head_dim)) v`, head by head; all `[rows, length, heads * head_dim]`. There
-/// is no padding, so there is no mask.
+/// Computes `softmax(q k^T / sqrt(head_dim)) v` for each head. All tensors are `[rows, length, heads * head_dim]`.
+/// Rows have no padding, so there is no attention mask.
 ///
 /// # Errors
-/// When shapes do not fit.
+/// Returns an error if shapes do not match.
 pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, head_dim: usize) -> Result<Tensor> {
     let (rows, length, width) = query.dims3()?;
     if query.elem_count() == 0 {
@@ -25,10 +25,10 @@ pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, head_dim: usize) -> 
     attend_plainly(query, key, value, head_dim)
 }
 
-/// The same by candle's own operations.
+/// Computes the same as [`attend`] with candle's own operations.
 ///
 /// # Errors
-/// When shapes do not fit.
+/// Returns an error if shapes do not match.
 pub fn attend_plainly(
     query: &Tensor,
     key: &Tensor,
@@ -41,14 +41,14 @@ pub fn attend_plainly(
     context.transpose(1, 2)?.reshape((rows, length, width))
 }
 
-/// `softmax(q k^T / sqrt(head_dim))`, `[rows, heads, length, length]`.
+/// Returns `softmax(q k^T / sqrt(head_dim))`, `[rows, heads, length, length]`.
 pub(super) fn weights_plainly(query: &Tensor, key: &Tensor, head_dim: usize) -> Result<Tensor> {
     let query = (by_head(query, head_dim)? * (head_dim as f64).powf(-0.5))?;
     let key = by_head(key, head_dim)?;
     candle_nn::ops::softmax_last_dim(&query.matmul(&key.transpose(D::Minus1, D::Minus2)?)?)
 }
 
-/// `[rows, length, heads * head_dim]` to `[rows, heads, length, head_dim]`.
+/// Separates the heads: `[rows, length, heads * head_dim]` to `[rows, heads, length, head_dim]`.
 pub(super) fn by_head(tensor: &Tensor, head_dim: usize) -> Result<Tensor> {
     let (rows, length, width) = tensor.dims3()?;
     let heads = tensor.reshape((rows, length, width / head_dim, head_dim))?;
@@ -76,7 +76,7 @@ impl CustomOp3 for Attention {
         let (_, length, width) = layout.shape().dims3()?;
         let fits = key_layout.shape() == layout.shape() && value_layout.shape() == layout.shape();
         if !fits || !width.is_multiple_of(self.head_dim) {
-            candle_core::bail!("query, key and value do not fit together");
+            candle_core::bail!("the shapes of query, key and value do not match");
         }
         let shape = HeadShape {
             length,
@@ -87,7 +87,7 @@ impl CustomOp3 for Attention {
         let value = slice(value, value_layout)?;
         let mut context = vec![0.0; query.len()];
         let row_size = length * width;
-        // Rows side by side, each product on one thread: the products are too small to share.
+        // Rows run in parallel and each product on one thread, because the products are too small to divide.
         let rows = context.par_chunks_mut(row_size).enumerate();
         rows.for_each_init(
             || vec![0.0; length * length],
@@ -101,7 +101,7 @@ impl CustomOp3 for Attention {
     }
 }
 
-/// How the heads lie in a row `[length, heads * head_dim]`.
+/// Layout of the heads in a row `[length, heads * head_dim]`.
 #[derive(Clone, Copy)]
 pub(super) struct HeadShape {
     pub(super) length: usize,
@@ -110,27 +110,27 @@ pub(super) struct HeadShape {
 }
 
 impl HeadShape {
-    /// Where each head's columns begin.
+    /// Returns the first column of each head.
     pub(super) fn heads(self) -> impl Iterator<Item = usize> {
         (0..self.width).step_by(self.head_dim)
     }
 
-    /// `1 / sqrt(head_dim)`.
+    /// Returns `1 / sqrt(head_dim)`.
     pub(super) fn scale(self) -> f32 {
         (self.head_dim as f32).sqrt().recip()
     }
 
-    /// The head whose columns begin at `column`, where it lies, `[length, head_dim]`.
+    /// Returns a view of the head whose first column is `column`, `[length, head_dim]`.
     pub(super) fn head(self, row: &[f32], column: usize) -> View<'_> {
         View::rows_of(&row[column..], self.length, self.head_dim, self.width)
     }
 
-    /// A matrix over pairs of positions, `[length, length]`.
+    /// Returns a view of a matrix over pairs of positions, `[length, length]`.
     pub(super) fn pairs(self, values: &[f32]) -> View<'_> {
         View::rows_of(values, self.length, self.length, self.length)
     }
 
-    /// `softmax(q k^T / sqrt(head_dim))` of one head into `weights` `[length, length]`.
+    /// Writes `softmax(q k^T / sqrt(head_dim))` of one head to `weights` `[length, length]`.
     pub(super) fn weights(self, query: &[f32], key: &[f32], column: usize, weights: &mut [f32]) {
         let (query, key) = (self.head(query, column), self.head(key, column));
         multiply(weights, self.length, query, key.transposed());

@@ -1,4 +1,4 @@
-//! The way back through attention.
+//! The backward pass of attention.
 
 use candle_core::{D, Result, Tensor};
 
@@ -8,7 +8,7 @@ use super::kernel::{Path, softmax};
 use super::meter;
 use super::storage::{on_cpu, read};
 
-/// Attention that remembers what its way back reads.
+/// The result of attention, with the inputs that its backward pass reads.
 pub struct TracedAttention {
     /// The context, `[rows, length, heads * head_dim]`.
     pub value: Tensor,
@@ -18,10 +18,10 @@ pub struct TracedAttention {
     head_dim: usize,
 }
 
-/// Runs [`attend`].
+/// Runs [`attend`] and keeps its inputs for the backward pass.
 ///
 /// # Errors
-/// When shapes do not fit.
+/// Returns an error if shapes do not match.
 pub fn traced(
     query: Tensor,
     key: Tensor,
@@ -38,12 +38,14 @@ pub fn traced(
 }
 
 impl TracedAttention {
-    /// From a cotangent on the context, `[copies * rows, length, heads * head_dim]`, to those on query,
-    /// key and value, of the same shape. The attention weights are made anew rather than kept: they
-    /// are the largest of all activations, and all copies share them.
+    /// Maps a cotangent on the context, `[copies * rows, length, heads * head_dim]`, to cotangents on query,
+    /// key and value, of the same shape.
+    ///
+    /// The attention weights are computed again instead of kept in memory, because they are the largest of all
+    /// activations. All copies share them.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     pub fn pull(&self, cotangent: &Tensor) -> Result<[Tensor; 3]> {
         let (rows, length, width) = self.query.dims3()?;
         if cotangent.elem_count() == 0 {
@@ -72,12 +74,12 @@ impl TracedAttention {
                 cotangent.device(),
             )?);
         }
-        Ok(<[Tensor; 3]>::try_from(tensors).expect("there are three"))
+        Ok(<[Tensor; 3]>::try_from(tensors).expect("the list has three tensors"))
     }
 }
 
 impl TracedAttention {
-    /// The same by candle's own operations.
+    /// Computes the same as [`pull`](Self::pull) with candle's own operations.
     fn pull_plainly(&self, cotangent: &Tensor, copies: usize) -> Result<[Tensor; 3]> {
         let transposed = |tensor: &Tensor| tensor.transpose(D::Minus1, D::Minus2)?.contiguous();
         // Every copy reads the same activations.
@@ -99,7 +101,7 @@ impl TracedAttention {
     }
 }
 
-/// All rows, `[rows, length, width]` each.
+/// Query, key and value of all rows, `[rows, length, width]` each.
 struct Inputs<'a> {
     query: &'a [f32],
     key: &'a [f32],

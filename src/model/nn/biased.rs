@@ -1,6 +1,7 @@
-//! What follows a matrix product: its bias, then an activation or the activation's derivative.
+//! The steps after a matrix product: the bias, then an activation or the activation's derivative.
+//!
 //! Products are `[.., width]` and biases `[width]`. On the CPU a [kernel](epilogue) overwrites the
-//! product; elsewhere candle's own operations run.
+//! product. On other devices candle's own operations run.
 
 use candle_core::{Result, Tensor};
 
@@ -8,10 +9,10 @@ use super::activation::Activation;
 use super::kernel::{Path, epilogue};
 use super::storage::{on_cpu, read, rewrite};
 
-/// `activation(product + bias)` of a product that nobody else reads.
+/// Returns `activation(product + bias)`. The product may be overwritten, so no other code may read it.
 ///
 /// # Errors
-/// When the last dimension is not the bias's.
+/// Returns an error if the last dimension is not that of the bias.
 pub(super) fn finish_product(
     product: Tensor,
     bias: &Tensor,
@@ -36,10 +37,10 @@ pub(super) fn finish_product(
     }
 }
 
-/// `activation'(product + bias)` of a product that nobody else reads.
+/// Returns `activation'(product + bias)`. The product may be overwritten, so no other code may read it.
 ///
 /// # Errors
-/// When the last dimension is not the bias's.
+/// Returns an error if the last dimension is not that of the bias.
 pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
     if !on_cpu(&product) {
         return activation.derivative(&product.broadcast_add(bias)?);
@@ -57,7 +58,7 @@ pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> 
 
 fn check_width(product: &Tensor, bias: &Tensor) -> Result<()> {
     if product.dims().last() != bias.dims().last() {
-        candle_core::bail!("a bias of another width than its product");
+        candle_core::bail!("the widths of the bias and the product do not match");
     }
     Ok(())
 }

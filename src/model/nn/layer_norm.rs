@@ -1,4 +1,4 @@
-//! Layer normalisation over the last dimension.
+//! Layer normalization over the last dimension.
 
 use candle_core::{D, Result, Tensor};
 
@@ -17,7 +17,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// From weight and bias, both `[hidden]`.
+    /// Creates a norm from weight and bias, both `[hidden]`.
     #[must_use]
     pub fn new(weight: Tensor, bias: Tensor, epsilon: f64) -> Self {
         Self {
@@ -27,13 +27,13 @@ impl LayerNorm {
         }
     }
 
-    /// `[.., hidden]` to the same shape.
+    /// Applies the norm: `[.., hidden]` to the same shape.
     ///
     /// # Errors
-    /// When the last dimension is not `hidden`.
+    /// Returns an error if the last dimension is not `hidden`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         if !on_cpu(input) {
-            return self.spread(&self.standardise(input)?.0);
+            return self.scale_and_shift(&self.standardise(input)?.0);
         }
         self.check_width(input)?;
         let output = input.contiguous()?.copy()?;
@@ -51,10 +51,10 @@ impl LayerNorm {
         Ok(output)
     }
 
-    /// The norm of `linear(input) + residual`, `[.., in]` and `[.., hidden]` to `[.., hidden]`.
+    /// Computes the norm of `linear(input) + residual`: `[.., in]` and `[.., hidden]` to `[.., hidden]`.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     pub fn forward_sum(
         &self,
         linear: &Linear,
@@ -66,7 +66,7 @@ impl LayerNorm {
         }
         let product = linear.product(input)?;
         if product.shape() != residual.shape() {
-            candle_core::bail!("a residual of another shape than its projection");
+            candle_core::bail!("the shapes of the residual and the projection do not match");
         }
         self.check_width(&product)?;
         let parts = [linear.bias(), residual, &self.weight, &self.bias];
@@ -88,10 +88,10 @@ impl LayerNorm {
         Ok(product)
     }
 
-    /// The same as [`forward`](Self::forward), with the way back.
+    /// Computes the same as [`forward`](Self::forward), with a pullback.
     ///
     /// # Errors
-    /// When the last dimension is not `hidden`.
+    /// Returns an error if the last dimension is not `hidden`.
     pub fn traced(&self, input: &Tensor) -> Result<Traced> {
         if !on_cpu(input) {
             return self.traced_plainly(input);
@@ -115,7 +115,8 @@ impl LayerNorm {
         })
     }
 
-    /// `(x - mean) / sqrt(variance + epsilon)` and the second factor alone, by candle's own operations.
+    /// Returns `(x - mean) / sqrt(variance + epsilon)` and `1 / sqrt(variance + epsilon)`, computed with candle's own
+    /// operations.
     fn standardise(&self, input: &Tensor) -> Result<(Tensor, Tensor)> {
         let centred = input.broadcast_sub(&input.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
@@ -123,20 +124,20 @@ impl LayerNorm {
         Ok((centred.broadcast_mul(&scale)?, scale))
     }
 
-    /// Times weight, plus bias.
-    fn spread(&self, standard: &Tensor) -> Result<Tensor> {
+    /// Multiplies by the weight and adds the bias.
+    fn scale_and_shift(&self, standard: &Tensor) -> Result<Tensor> {
         standard
             .broadcast_mul(&self.weight)?
             .broadcast_add(&self.bias)
     }
 
-    /// The same as [`traced`](Self::traced), by candle's own operations.
+    /// Computes the same as [`traced`](Self::traced) with candle's own operations.
     fn traced_plainly(&self, input: &Tensor) -> Result<Traced> {
         let last = D::Minus1;
         let (standard, scale) = self.standardise(input)?;
         let weight = self.weight.clone();
         Ok(Traced {
-            value: self.spread(&standard)?,
+            value: self.scale_and_shift(&standard)?,
             pull: Box::new(move |cotangent| {
                 let weighed = by_copy(&cotangent, &standard)?.broadcast_mul(&weight)?;
                 let along = weighed.broadcast_mul(&standard)?.mean_keepdim(last)?;
@@ -149,7 +150,7 @@ impl LayerNorm {
 
     fn check_width(&self, input: &Tensor) -> Result<()> {
         if input.dims().last() != self.weight.dims().last() {
-            candle_core::bail!("a layer norm of another width than its input");
+            candle_core::bail!("the widths of the layer norm and its input do not match");
         }
         Ok(())
     }

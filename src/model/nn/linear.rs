@@ -7,8 +7,8 @@ use super::biased::{finish_product, slopes};
 use super::meter;
 use super::traced::{Traced, times_each};
 
-/// `y = x W^T + b` with `W` `[out, in]` and `b` `[out]`, as Hugging Face stores them. Either side
-/// may be empty: a layer that lost all its units still adds its bias.
+/// `y = x W^T + b` with `W` `[out, in]` and `b` `[out]`, as Hugging Face stores them. `in` and `out` may be 0.
+/// With 0 inputs, after the removal of all units, the map still adds its bias.
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Tensor,
@@ -16,44 +16,44 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// From `[out, in]` and `[out]`.
+    /// Creates a map from a weight `[out, in]` and a bias `[out]`.
     #[must_use]
     pub fn new(weight: Tensor, bias: Tensor) -> Self {
         Self { weight, bias }
     }
 
-    /// `[out, in]`.
+    /// Returns the weight, `[out, in]`.
     #[must_use]
     pub fn weight(&self) -> &Tensor {
         &self.weight
     }
 
-    /// `[out]`.
+    /// Returns the bias, `[out]`.
     #[must_use]
     pub fn bias(&self) -> &Tensor {
         &self.bias
     }
 
-    /// `[.., in]` to `[.., out]`.
+    /// Applies the map: `[.., in]` to `[.., out]`.
     ///
     /// # Errors
-    /// When the last dimension is not `in`.
+    /// Returns an error if the last dimension is not `in`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         finish_product(self.product(input)?, &self.bias, None)
     }
 
-    /// `[.., in]` to `[.., out]`, and the activation on it.
+    /// Applies the map and then the activation: `[.., in]` to `[.., out]`.
     ///
     /// # Errors
-    /// When the last dimension is not `in`.
+    /// Returns an error if the last dimension is not `in`.
     pub fn forward_activated(&self, input: &Tensor, activation: Activation) -> Result<Tensor> {
         finish_product(self.product(input)?, &self.bias, Some(activation))
     }
 
-    /// The same as [`forward`](Self::forward), with the way back.
+    /// Computes the same as [`forward`](Self::forward), with a pullback.
     ///
     /// # Errors
-    /// When the last dimension is not `in`.
+    /// Returns an error if the last dimension is not `in`.
     pub fn traced(&self, input: &Tensor) -> Result<Traced> {
         let linear = self.clone();
         Ok(Traced {
@@ -62,10 +62,10 @@ impl Linear {
         })
     }
 
-    /// The same as [`forward_activated`](Self::forward_activated), with the way back.
+    /// Computes the same as [`forward_activated`](Self::forward_activated), with a pullback.
     ///
     /// # Errors
-    /// When the last dimension is not `in`.
+    /// Returns an error if the last dimension is not `in`.
     pub fn traced_activated(&self, input: &Tensor, activation: Activation) -> Result<Traced> {
         let product = self.product(input)?;
         let slopes = slopes(product.copy()?, &self.bias, activation)?;
@@ -76,31 +76,31 @@ impl Linear {
         })
     }
 
-    /// The way back: a cotangent `[.., out]` to one `[.., in]`.
+    /// Pulls a cotangent back: `[.., out]` to `[.., in]`.
     ///
     /// # Errors
-    /// When the last dimension is not `out`.
+    /// Returns an error if the last dimension is not `out`.
     pub fn pull(&self, cotangent: &Tensor) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
         times(cotangent, &self.weight, outputs, inputs)
     }
 
-    /// `x W^T` alone, in memory of its own; zeros where there is no input.
+    /// Returns `x W^T` without the bias, in newly allocated memory. The result is zeros if `in` is 0.
     ///
     /// # Errors
-    /// When the last dimension is not `in`.
+    /// Returns an error if the last dimension is not `in`.
     pub(super) fn product(&self, input: &Tensor) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
         times(input, &self.weight.t()?, inputs, outputs)
     }
 }
 
-/// `[.., inputs]` times `[inputs, outputs]`; zeros where either is empty.
+/// Multiplies `[.., inputs]` by `[inputs, outputs]`. The result is zeros if `inputs` is 0.
 fn times(input: &Tensor, matrix: &Tensor, inputs: usize, outputs: usize) -> Result<Tensor> {
     let mut shape = input.dims().to_vec();
     let last = shape.pop().unwrap_or_default();
     if last != inputs {
-        candle_core::bail!("a linear map of {inputs} inputs was given {last}");
+        candle_core::bail!("a linear map with {inputs} inputs received {last}");
     }
     let rows: usize = shape.iter().product();
     shape.push(outputs);
@@ -108,7 +108,7 @@ fn times(input: &Tensor, matrix: &Tensor, inputs: usize, outputs: usize) -> Resu
         return Tensor::zeros(shape, input.dtype(), input.device());
     }
     meter::count(rows * inputs * outputs);
-    // One product over all rows: a batched one would run as many small ones.
+    // One product over all rows. A batched product would run as many small products.
     input
         .reshape((rows, inputs))?
         .matmul(matrix)?

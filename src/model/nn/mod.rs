@@ -1,6 +1,6 @@
-//! The building blocks of the graphs, on candle tensors, f32.
+//! The building blocks of the graphs, on f32 candle tensors.
 //!
-//! Each runs as one of our [kernels](kernel) on the CPU and as candle's own operations elsewhere.
+//! On the CPU each one runs as a [`kernel`] of this crate. On other devices it uses candle's own operations.
 
 pub mod activation;
 pub mod attention;

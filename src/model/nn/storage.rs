@@ -1,29 +1,29 @@
-//! Candle's tensors as plain slices, for the kernels.
+//! Access to candle tensors as plain slices, for the kernels.
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor};
 
-/// The numbers of a contiguous f32 tensor on the CPU.
+/// Returns the values of a contiguous f32 tensor on the CPU.
 pub(super) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
-        None => candle_core::bail!("a kernel was given a tensor that is not contiguous"),
+        None => candle_core::bail!("a kernel received a tensor that is not contiguous"),
     }
 }
 
-/// The same, to be written.
+/// Returns the values of a contiguous f32 tensor on the CPU for writing.
 pub(super) fn slice_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
     match (layout.contiguous_offsets(), storage) {
         (Some((start, end)), CpuStorage::F32(values)) => Ok(&mut values[start..end]),
-        _ => candle_core::bail!("a kernel writes contiguous f32 tensors only"),
+        _ => candle_core::bail!("a kernel can write only contiguous f32 tensors"),
     }
 }
 
-/// Whether the kernels take this tensor; candle's own operations take the others.
+/// Whether the kernels can process this tensor. Candle's own operations process all others.
 pub(super) fn on_cpu(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == candle_core::DType::F32
 }
 
-/// Reads the numbers of contiguous f32 tensors on the CPU.
+/// Calls `with` with the values of contiguous f32 tensors on the CPU.
 pub(super) fn read<const N: usize, T>(
     tensors: [&Tensor; N],
     with: impl FnOnce([&[f32]; N]) -> T,
@@ -33,13 +33,13 @@ pub(super) fn read<const N: usize, T>(
     for (place, (storage, layout)) in slices.iter_mut().zip(&guards) {
         *place = match &**storage {
             Storage::Cpu(storage) => slice(storage, layout)?,
-            _ => candle_core::bail!("a kernel was given a tensor that is not on the CPU"),
+            _ => candle_core::bail!("a kernel received a tensor that is not on the CPU"),
         };
     }
     Ok(with(slices))
 }
 
-/// Overwrites a tensor that nobody else reads.
+/// Overwrites a tensor. No other code may read the tensor's old values.
 pub(super) fn rewrite(tensor: &Tensor, work: &dyn Fn(&mut [f32]) -> Result<()>) -> Result<()> {
     tensor.inplace_op1(&Rewrite(work))
 }

@@ -1,28 +1,27 @@
-//! A value together with the way back: from a cotangent on the value to the one on what it was made
-//! of (a vector-Jacobian product). Weights are never differentiated.
+//! Values with a pullback, which maps a cotangent on the value to a cotangent on its input (a vector-Jacobian
+//! product). Weights are never differentiated.
 //!
-//! A cotangent may hold several copies of the value's rows, `[copies * rows, ..]`: as many probes go
-//! back at once, and all read the same activations.
+//! A cotangent may hold several copies of the value's rows, `[copies * rows, ..]`: one copy per probe. All
+//! probes go back together and read the same activations.
 
 use candle_core::{Result, Tensor};
 
 use super::kernel::scale;
 use super::storage::{on_cpu, read, rewrite};
 
-/// From a cotangent on the value to one on the input. The cotangent is given away: it may be
-/// overwritten.
+/// Maps a cotangent on the value to a cotangent on the input. It takes ownership of its argument and may overwrite it.
 pub type Pullback = Box<dyn Fn(Tensor) -> Result<Tensor> + Send + Sync>;
 
-/// A value and the way back from it.
+/// A value with its pullback.
 pub struct Traced {
     /// The value.
     pub value: Tensor,
-    /// The way back.
+    /// The pullback.
     pub pull: Pullback,
 }
 
 impl Traced {
-    /// The input itself.
+    /// Returns the input itself as the value.
     #[must_use]
     pub fn identity(input: &Tensor) -> Self {
         Self {
@@ -31,10 +30,10 @@ impl Traced {
         }
     }
 
-    /// One more step after this one.
+    /// Appends a step to this one.
     ///
     /// # Errors
-    /// What the step answers.
+    /// Returns the error of the step.
     pub fn then(self, step: impl FnOnce(&Tensor) -> Result<Self>) -> Result<Self> {
         let (before, next) = (self.pull, step(&self.value)?);
         Ok(Self {
@@ -44,10 +43,10 @@ impl Traced {
     }
 }
 
-/// Elementwise `tanh`.
+/// Applies `tanh` to each element.
 ///
 /// # Errors
-/// Never on f32.
+/// Does not fail for f32 tensors.
 pub fn tanh(input: &Tensor) -> Result<Traced> {
     let value = input.tanh()?;
     let slopes = (1.0 - value.sqr()?)?;
@@ -57,10 +56,10 @@ pub fn tanh(input: &Tensor) -> Result<Traced> {
     })
 }
 
-/// The first position of each row: `[rows, length, width]` to `[rows, width]`.
+/// Selects the first position of each row: `[rows, length, width]` to `[rows, width]`.
 ///
 /// # Errors
-/// When the input has no position.
+/// Returns an error if the input has no positions.
 pub fn first_position(input: &Tensor) -> Result<Traced> {
     let (_, length, width) = input.dims3()?;
     Ok(Traced {
@@ -73,7 +72,7 @@ pub fn first_position(input: &Tensor) -> Result<Traced> {
     })
 }
 
-/// Each copy in the cotangent times the same factors; in place on the CPU.
+/// Multiplies each copy in the cotangent by the same factors, in place on the CPU.
 pub(super) fn times_each(cotangent: Tensor, factors: &Tensor) -> Result<Tensor> {
     let cotangent = cotangent.contiguous()?;
     if !on_cpu(&cotangent) {
@@ -86,7 +85,7 @@ pub(super) fn times_each(cotangent: Tensor, factors: &Tensor) -> Result<Tensor> 
     Ok(cotangent)
 }
 
-/// A cotangent with its copies in a dimension of their own, `[copies, ..]` before the dimensions of `like`.
+/// Reshapes a cotangent so that its copies are a separate first dimension before the dimensions of `like`.
 pub(super) fn by_copy(cotangent: &Tensor, like: &Tensor) -> Result<Tensor> {
     let copies = cotangent.elem_count() / like.elem_count().max(1);
     let shape: Vec<usize> = std::iter::once(copies)

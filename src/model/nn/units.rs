@@ -1,4 +1,4 @@
-//! Derivatives by the masks of units.
+//! Derivatives with respect to the masks of units.
 
 use candle_core::{DType, Result, Tensor};
 
@@ -6,16 +6,18 @@ use super::kernel::{Path, contract};
 use super::storage::{on_cpu, read};
 use super::traced::by_copy;
 
-/// What a unit's mask does to each row: for activations `[rows, length, width * span]` and a
-/// cotangent on them `[copies * rows, length, width * span]`, the sum of their products over a unit's
-/// columns and a row's positions, `[copies * rows, width]` row-major.
+/// Returns the derivative with respect to each unit's mask for each row, `[copies * rows, width]`, row-major.
+///
+/// The inputs are activations `[rows, length, width * span]` and a cotangent on them
+/// `[copies * rows, length, width * span]`. The derivative is the sum of their products over the unit's
+/// columns and the row's positions.
 ///
 /// # Errors
-/// When shapes do not fit.
+/// Returns an error if shapes do not match.
 pub fn mask_derivative(activations: &Tensor, cotangent: &Tensor, span: usize) -> Result<Vec<f32>> {
     let (rows, length, columns) = activations.dims3()?;
     if cotangent.dims()[1..] != activations.dims()[1..] {
-        candle_core::bail!("a cotangent of another shape than its activations");
+        candle_core::bail!("the shapes of the cotangent and the activations do not match");
     }
     let width = columns / span;
     if !on_cpu(activations) {

@@ -1,42 +1,42 @@
-//! Figures that tell whether sketched scores choose as exact ones would.
+//! Metrics that show whether sketched scores select the same units as exact scores.
 
-/// Least correlation of the ranks.
+/// Minimum rank correlation.
 pub const LEAST_SPEARMAN: f64 = 0.98;
-/// Least share of the choice that both have in common.
+/// Minimum fraction of the selected units that exact scores select as well.
 pub const LEAST_OVERLAP: f64 = 0.95;
-/// Largest distance of the median ratio from 1.
+/// Maximum distance of the median ratio from 1.
 pub const MOST_BIAS: f64 = 0.05;
-/// Largest share of the importance that may be given away.
+/// Maximum fraction of the importance that the selection may lose.
 pub const MOST_REGRET: f64 = 0.01;
 
-/// A sampled unit, seen by both.
+/// A sampled unit with both of its importances.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pair {
-    /// How many units it stands for.
+    /// Number of units that it represents.
     pub weight: f64,
-    /// Whether the sketched scores chose it.
+    /// Whether the sketched scores select it.
     pub chosen: bool,
-    /// Importance by the sketch.
+    /// Sketched importance.
     pub sketched: f64,
     /// Exact importance.
     pub exact: f64,
 }
 
-/// The four figures.
+/// The four metrics of an audit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gates {
     /// See [`spearman`].
     pub spearman: f64,
-    /// Weight of the units that both choose, over that of the choice.
+    /// Weight of the units that both scores select, divided by the weight of the selection.
     pub overlap: f64,
     /// See [`median_ratio`].
     pub median_ratio: f64,
-    /// What the choice lacks of the exact importance that the best one of its weight has, as a share.
+    /// Fraction of exact importance that the selection lacks, compared with the best selection of the same weight.
     pub regret: f64,
 }
 
 impl Gates {
-    /// Whether all of them hold.
+    /// Whether all metrics are within their limits.
     #[must_use]
     pub fn hold(&self) -> bool {
         self.spearman >= LEAST_SPEARMAN
@@ -46,7 +46,7 @@ impl Gates {
     }
 }
 
-/// Measures them.
+/// Computes the metrics of an audit.
 #[must_use]
 pub fn measure(pairs: &[Pair]) -> Gates {
     let chosen = || pairs.iter().filter(|pair| pair.chosen);
@@ -56,7 +56,7 @@ pub fn measure(pairs: &[Pair]) -> Gates {
     best.sort_by(|a, b| b.exact.total_cmp(&a.exact).then(b.chosen.cmp(&a.chosen)));
     let (mut room, mut best_worth, mut common) = (weight, 0.0, 0.0);
     for pair in best {
-        // The last one may stand for more units than there is room for.
+        // The last unit may represent more units than the remaining room.
         let taken = pair.weight.min(room);
         room -= taken;
         best_worth += taken * pair.exact;
@@ -71,7 +71,7 @@ pub fn measure(pairs: &[Pair]) -> Gates {
     }
 }
 
-/// Spearman's correlation of both importances, each unit counted as often as it stands for others.
+/// Returns Spearman's rank correlation of both importances. Each unit counts by its weight.
 #[must_use]
 pub fn spearman(pairs: &[Pair]) -> f64 {
     let (sketched, exact) = (
@@ -90,7 +90,7 @@ pub fn spearman(pairs: &[Pair]) -> f64 {
     if scale > 0.0 { both / scale } else { 1.0 }
 }
 
-/// How many units stand below each one, half of its equals included.
+/// Returns the rank of each unit: the weight of the units below it plus half of the weight of its ties.
 fn ranks(pairs: &[Pair], value: impl Fn(&Pair) -> f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..pairs.len()).collect();
     order.sort_by(|&a, &b| value(&pairs[a]).total_cmp(&value(&pairs[b])));
@@ -106,7 +106,7 @@ fn ranks(pairs: &[Pair], value: impl Fn(&Pair) -> f64) -> Vec<f64> {
     ranks
 }
 
-/// Median of sketched over exact importance, by weight; units without importance do not count.
+/// Returns the weighted median of sketched / exact importance. Units without exact importance are ignored.
 #[must_use]
 pub fn median_ratio(pairs: &[Pair]) -> f64 {
     let counted = pairs.iter().filter(|pair| pair.exact > 0.0);

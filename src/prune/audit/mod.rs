@@ -1,12 +1,13 @@
-//! Auditing: sketched scores against exact ones, on a sample that stands for all units.
+//! Audit of sketched scores: compares them with exact scores on a sample that represents all units.
 //!
-//! In: the scores of all units. Out: an [`AuditReport`] with four gates. Heads are
-//! exact in any case, so only sketched groups are looked at. Every figure weighs a sampled unit by
-//! how many it stands for, so that it estimates what the whole model would give.
+//! Input: the scores of all units. Output: an [`AuditReport`] with four metrics, each with a limit (gate).
+//! Heads are always scored exactly, so only sketched groups are audited. Each sampled unit is weighted
+//! by the number of units that it represents, so that the metrics estimate those of the whole model.
 
 pub mod gates;
 pub mod sample;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Places;
@@ -25,46 +26,46 @@ use super::watch::Watch;
 use gates::Pair;
 use sample::Sampled;
 
-/// What an audit found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Result of an audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditReport {
-    /// Units that were scored exactly.
+    /// Number of units that were scored exactly.
     pub units: usize,
-    /// Of these, units next to the decision.
+    /// How many of these units are next to the decision boundary.
     pub boundary: usize,
-    /// Spearman's correlation of the importances; at least [`gates::LEAST_SPEARMAN`].
+    /// Spearman's correlation of the importances. The minimum is [`gates::LEAST_SPEARMAN`].
     pub spearman: f64,
-    /// The same of the manifold terms, and of the logits' terms.
+    /// Spearman's correlation of the manifold terms, and of the logits terms.
     pub spearman_of_terms: [f64; 2],
-    /// Share of the chosen units that exact scores would choose too; at least [`gates::LEAST_OVERLAP`].
+    /// Fraction of the selected units that exact scores select as well. The minimum is [`gates::LEAST_OVERLAP`].
     pub overlap: f64,
-    /// Median of sketched over exact importance; at most [`gates::MOST_BIAS`] from 1.
+    /// Median of sketched / exact importance. The maximum distance from 1 is [`gates::MOST_BIAS`].
     pub median_ratio: f64,
-    /// Share of the exact importance that the choice gives away; at most [`gates::MOST_REGRET`].
+    /// Fraction of the exact importance that the selection loses. The maximum is [`gates::MOST_REGRET`].
     pub regret: f64,
-    /// Whether all four gates hold.
+    /// Whether all four metrics are within their limits.
     pub passed: bool,
-    /// Group by group.
+    /// Results of each audited group.
     pub groups: Vec<GroupAudit>,
 }
 
-/// The same within one group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Result of an audit for one group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupAudit {
     /// The group's name in the graph.
     pub group: String,
-    /// Units that were scored exactly.
+    /// Number of units that were scored exactly.
     pub units: usize,
     /// Spearman's correlation of the importances.
     pub spearman: f64,
-    /// Median of sketched over exact importance.
+    /// Median of sketched / exact importance.
     pub median_ratio: f64,
 }
 
 /// Prepares, scores, and audits the scores.
 ///
 /// # Errors
-/// A [`Failure`] placed in the stage where it happened.
+/// Returns a [`Failure`] that names the stage in which it happened.
 pub fn run(
     places: &Places,
     recipe: &Recipe,
@@ -82,10 +83,10 @@ pub fn run(
     })
 }
 
-/// Audits where the recipe asks for it and there is something to audit.
+/// Audits the scores if the recipe asks for it and some scores are sketched.
 ///
 /// # Errors
-/// When asked to stop, or a fault of ours.
+/// Returns an error if the job must stop, or [`Code::Internal`] if the graph fails.
 pub fn on_request(
     prepared: &Prepared,
     recipe: &Recipe,
@@ -100,10 +101,11 @@ pub fn on_request(
     }
 }
 
-/// Scores a sample exactly and compares.
+/// Scores a sample exactly and compares it with the sketched scores.
 ///
 /// # Errors
-/// [`Code::InvalidRecipe`] when no group was sketched; when asked to stop; or a fault of ours.
+/// Returns [`Code::InvalidRecipe`] if no group is sketched, an error if the job must stop, and [`Code::Internal`] if
+/// the graph fails.
 pub fn audit(
     prepared: &Prepared,
     recipe: &Recipe,
@@ -116,10 +118,10 @@ pub fn audit(
     if !sketched.contains(&true) {
         return Err(Failure::new(
             Code::InvalidRecipe,
-            "all scores are exact, so that there is nothing to audit; ask for the estimator `sketch`",
+            "all scores are exact, so there is nothing to audit; use the estimator `sketch`",
         ));
     }
-    // What is audited is the trajectory: the local term is exact in any case.
+    // Only the trajectory is audited, because the local term is always exact.
     let method = Method {
         local_weight: 0.0,
         ..recipe.method
@@ -146,7 +148,7 @@ pub fn audit(
     })?;
     let exactly: Vec<[f64; 2]> = exactly.iter().flat_map(terms).collect();
     watch.progress(total, total);
-    // Both in the scale of the scores of all units: the sample has no mean of its own to offer.
+    // Both use the scale of the scores of all units, because the mean of the sample would be another one.
     let scale = Scale::of(scores, &method);
     let estimates: Vec<Vec<[f64; 2]>> = scores
         .groups
@@ -188,7 +190,7 @@ pub fn audit(
     })
 }
 
-/// Of each unit: the sum of its manifold terms, and its logits' term.
+/// Returns for each unit the sum of its manifold terms, and its logits term.
 fn terms(scores: &UnitScores) -> impl Iterator<Item = [f64; 2]> {
     let logits = scores.logits.iter();
     scores

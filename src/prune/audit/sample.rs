@@ -1,5 +1,5 @@
-//! Which units an audit scores exactly: those next to the decision, and others from every level of
-//! importance in every group.
+//! Sample of the units that an audit scores exactly: units next to the decision boundary, and a sample of the
+//! others, stratified by importance in every group.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -8,29 +8,29 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::model::mask::Masks;
 use crate::prune::score::combine::UnitImportance;
 
-/// Units on either side of the decision.
+/// Number of units on each side of the decision boundary.
 const EACH_SIDE: usize = 32;
 
-/// Units from all levels.
+/// Number of units in the stratified sample. Rounding up in each group may add a few.
 const STRATIFIED: usize = 256;
 
-/// Keeps this draw apart from the others of the same seed.
+/// Random stream of this sample, so that it is independent of the others with the same seed.
 const STREAM: u64 = 2;
 
 /// A unit that is scored exactly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampled {
-    /// Its group.
+    /// Index of its group.
     pub group: usize,
-    /// Its index there.
+    /// Index within the group.
     pub unit: usize,
-    /// How many units it stands for, itself included.
+    /// Number of units that it represents, including itself.
     pub weight: f64,
-    /// Whether it stands next to the decision.
+    /// Whether it is next to the decision boundary.
     pub boundary: bool,
 }
 
-/// Draws from the wanted groups; in the order of groups and units.
+/// Samples units of the wanted groups and returns them in the order of groups and units.
 #[must_use]
 pub fn draw(
     importance: &UnitImportance,
@@ -49,7 +49,7 @@ pub fn draw(
     let (kept, dropped): (Vec<_>, Vec<_>) = units
         .into_iter()
         .partition(|&(_, group, unit)| masks.keeps(group, unit));
-    // Both are in falling order: the decision lies between the last kept and the first dropped.
+    // Both lists are in descending order: the boundary is between the last kept and the first dropped unit.
     let (above, last_kept) = kept.split_at(kept.len().saturating_sub(EACH_SIDE));
     let (first_dropped, below) = dropped.split_at(dropped.len().min(EACH_SIDE));
     let boundary = last_kept.iter().chain(first_dropped);

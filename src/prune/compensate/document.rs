@@ -1,5 +1,5 @@
-//! The repairs as a document of the journal: a safetensors file with `{block}.weight` and
-//! `{block}.bias` of each repaired projection, f32, and a summary in its metadata.
+//! The repairs as a journal document: a safetensors file with `{block}.weight` and `{block}.bias` of each
+//! repaired projection, in f32, and a summary in its metadata.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,20 +19,20 @@ use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
 use crate::prune::report::CompensationReport;
 
-/// The document's name.
+/// Name of the document.
 pub const NAME: &str = "compensation.safetensors";
 
-/// The metadata's one entry.
+/// Key of the only metadata entry.
 const SUMMARY: &str = "repairs";
 
-/// What stands in it.
+/// Content of the metadata entry.
 #[derive(Serialize, Deserialize)]
 struct Summary<'a> {
     blocks: usize,
     reports: Cow<'a, [CompensationReport]>,
 }
 
-/// Of everything that the repairs depend on.
+/// Returns the digest of everything that the repairs depend on.
 #[must_use]
 pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
     let kept = (0..masks.groups()).map(|group| masks.kept(group));
@@ -52,11 +52,11 @@ pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
         .hex()
 }
 
-/// The projection as the checkpoint will hold it: rounded to the type of the tensor that it replaces,
-/// so that what follows is repaired against what is shipped.
+/// Rounds a projection to the type of the tensor that it replaces in the checkpoint, so that later blocks are
+/// repaired against the weights that are delivered.
 ///
 /// # Errors
-/// Never on f32.
+/// Does not fail for f32 tensors.
 pub fn as_stored(linear: &Linear, dtype: Option<Dtype>) -> Result<Linear> {
     let through = match dtype {
         Some(Dtype::F16) => DType::F16,
@@ -67,10 +67,10 @@ pub fn as_stored(linear: &Linear, dtype: Option<Dtype>) -> Result<Linear> {
     Ok(Linear::new(round(linear.weight())?, round(linear.bias())?))
 }
 
-/// The document.
+/// Encodes the repairs as a document.
 ///
 /// # Errors
-/// Never in practice: the shapes are the data's own.
+/// Does not fail in practice: all shapes come from the data.
 pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
     let mut tensors = Vec::new();
     for (block, projection) in repairs.projections.iter().enumerate() {
@@ -90,7 +90,7 @@ pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
     let wrong = |error: String| {
         Failure::new(
             Code::Internal,
-            format!("repairs do not fit their document: {error}"),
+            format!("could not encode the repairs as safetensors: {error}"),
         )
     };
     let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
@@ -105,14 +105,15 @@ pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
         reports: Cow::Borrowed(&repairs.reports),
     };
     let summary = serde_json::to_string(&summary).map_err(|error| wrong(error.to_string()))?;
-    // One entry alone: a map has no order, and equal repairs are to give equal bytes.
+    // Only one entry: a hash map has no fixed order, and equal repairs must give equal bytes.
     let metadata = HashMap::from([(SUMMARY.to_owned(), summary)]);
     views
         .and_then(|views| safetensors::serialize(views, Some(metadata)))
         .map_err(|error| wrong(error.to_string()))
 }
 
-/// The repairs; `None` when the document is not one of `blocks` blocks, so that they are made afresh.
+/// Decodes the repairs. Returns `None` if the document does not hold repairs of `blocks` blocks, so that they are
+/// computed again.
 #[must_use]
 pub fn decode(document: &[u8], blocks: usize, device: &Device) -> Option<Repairs> {
     let (_, header) = SafeTensors::read_metadata(document).ok()?;

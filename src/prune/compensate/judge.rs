@@ -1,4 +1,4 @@
-//! What a projection misses on rows that it was not fitted to.
+//! Error of a projection on the rows that evaluate the fit.
 
 use candle_core::{Result, Tensor};
 
@@ -6,7 +6,7 @@ use super::moments::{self, weigh};
 use super::walk::Problem;
 use crate::model::nn::linear::Linear;
 
-/// `||Y - projection(X)||^2 / ||Y - mean Y||^2` over these problems, each token by its weight.
+/// Returns `||Y - projection(X)||^2 / ||Y - mean Y||^2` over these problems, with each token weighted.
 pub(super) fn relative_error(problems: &[Problem], projection: &Linear) -> Result<f64> {
     let (mut error, mut weight) = (0.0, 0.0);
     let (mut sum, mut squares): (Option<Tensor>, f64) = (None, 0.0);

@@ -1,12 +1,16 @@
-//! Compensating: the kept weights of every projection are solved again, bottom-up.
+//! Repair of the pruned model: the weights of the projections are fitted again, from the first block to the last.
 //!
-//! In: the model, the masks, unlabelled rows. Out: one [`Linear`] for each projection that was worth
-//! repairing. For each block the inputs are the kept units as the ALREADY PRUNED prefix gives them,
-//! and the target is the original's sum before its norm minus the student's residual, so that what
-//! went wrong upstream is absorbed here. Tokens count by what the logits make of them. A repair is
-//! taken only if it lowers the error on rows that it was not fitted to. Reconstruction by least squares
-//! follows Kwon et al. 2022 and K-prune (Park et al. 2024); the ridge leans toward the original weights,
-//! and the bias is solved with them.
+//! Input: the model, the masks, unlabeled rows. Output: one [`Linear`] for each projection whose repair
+//! lowers the error.
+//!
+//! - The inputs of a block's problem are the kept units as computed by the prefix that is ALREADY PRUNED.
+//! - The target is the original's sum before its norm minus the student's residual, so that the repair also
+//!   corrects errors of earlier blocks.
+//! - Tokens are weighted by their influence on the logits.
+//! - The ridge pulls toward the original weights, and the bias is fitted together with the weights.
+//! - A repair is used only if it lowers the error on held-out rows.
+//!
+//! Reconstruction by least squares follows Kwon et al. 2022 and K-prune (Park et al. 2024).
 
 pub mod document;
 mod judge;
@@ -35,14 +39,14 @@ use walk::{Problem, Walk};
 /// The repaired projections.
 #[derive(Clone, Debug, Default)]
 pub struct Repairs {
-    /// One entry a group; `None` where the original weights stay.
+    /// One entry per group. `None` if the original weights stay.
     pub projections: Vec<Option<Linear>>,
-    /// What each repair did.
+    /// Effect of each repair.
     pub reports: Vec<CompensationReport>,
 }
 
 impl Repairs {
-    /// No repair: every original weight stays.
+    /// Creates a value without repairs: all original weights stay.
     #[must_use]
     pub fn none(groups: usize) -> Self {
         Self {
@@ -52,10 +56,11 @@ impl Repairs {
     }
 }
 
-/// Takes the repairs from the journal, or makes them and keeps them there; none where none are asked for.
+/// Returns the repairs from the journal, or computes and stores them. Returns no repairs if the recipe has no
+/// compensation.
 ///
 /// # Errors
-/// When asked to stop, or the journal cannot be read or written.
+/// Returns an error if the job must stop, or if the journal cannot be read or written.
 pub fn compensate_once(
     prepared: &Prepared,
     masks: &Masks,
@@ -78,11 +83,12 @@ pub fn compensate_once(
     Ok(repairs)
 }
 
-/// Repairs every projection that lost inputs, or whose inputs changed. Of a block's activations a few
-/// batches are in memory at a time, and those of the held-out rows.
+/// Repairs every projection that lost inputs or whose inputs changed.
+///
+/// Only a few batches of a block's activations are in memory at the same time, and those of the held-out rows.
 ///
 /// # Errors
-/// When asked to stop, or the graph fails.
+/// Returns an error if the job must stop or if the graph fails.
 pub fn compensate(
     prepared: &Prepared,
     masks: &Masks,
@@ -93,7 +99,7 @@ pub fn compensate(
     let model = prepared.model.as_ref();
     let blocks = model.groups().len();
     let mut student = Student::new(model, masks.clone())?;
-    let mut walks = walk::set_out(prepared, recipe.method.token_weights, journal)?;
+    let mut walks = walk::start(prepared, recipe.method.token_weights, journal)?;
     let mut repairs = Repairs::none(blocks);
     let mut pruned = false;
     for (block, group) in model.groups().iter().enumerate() {
@@ -101,7 +107,7 @@ pub fn compensate(
         watch.progress(block as u64, blocks as u64);
         pruned |= !masks.is_full(block);
         let posed = pose(&mut walks, &student, block)?;
-        // Before the first cut both models agree and there is nothing to solve.
+        // Before the first pruned block both models are equal, and there is nothing to repair.
         if pruned {
             let dtype = prepared.weights.dtype(&group.projection_weight);
             let (repaired, report) = repair(&posed, student.projection(block), recipe, |linear| {
@@ -128,15 +134,15 @@ pub fn compensate(
     Ok(repairs)
 }
 
-/// What all rows say of one block.
+/// The least-squares problem of one block over all rows.
 struct Posed {
-    /// Of the rows that the fit sees.
+    /// Moments of the rows that are fitted.
     moments: Moments,
-    /// Those that it is judged on.
+    /// Problems of the rows on which the fit is evaluated.
     judges: Vec<Problem>,
 }
 
-/// Poses a block's problem, a few batches at a time, and takes the teacher over the block.
+/// Builds a block's problem, a few batches at a time, and advances the teacher by the block.
 fn pose(
     walks: &mut [Walk],
     student: &Student<'_>,
@@ -160,7 +166,7 @@ fn pose(
     Ok(Posed { moments, judges })
 }
 
-/// Solves one projection again. `stored` rounds it as the checkpoint will hold it.
+/// Fits one projection again. `stored` rounds it to the type in which the checkpoint stores it.
 fn repair(
     posed: &Posed,
     before: &Linear,

@@ -1,17 +1,16 @@
-//! First and second moments of a linear map's inputs and targets, each token by its weight, summed batch
-//! by batch.
+//! Weighted first and second moments of a linear map's inputs and targets, summed batch by batch.
 
 use candle_core::{Result, Tensor};
 
 use crate::model::nn::meter;
 
-/// Sums over tokens; products in f32 within a batch, sums in f64 across them.
+/// Weighted sums over tokens. Products within a batch use f32, and sums over batches use f64.
 pub struct Moments {
     /// Number of inputs.
     pub inputs: usize,
     /// Number of outputs.
     pub outputs: usize,
-    /// What the tokens seen count together.
+    /// Total weight of the tokens.
     pub weight: f64,
     /// Sum of the inputs, `[inputs]`.
     pub input_sum: Vec<f64>,
@@ -24,7 +23,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Nothing seen yet.
+    /// Creates moments of zero tokens.
     #[must_use]
     pub fn new(inputs: usize, outputs: usize) -> Self {
         Self {
@@ -38,11 +37,11 @@ impl Moments {
         }
     }
 
-    /// Adds a batch: inputs `[tokens, inputs]`, targets `[tokens, outputs]`, and what each token counts,
-    /// `[tokens, 1]`, where they do not all count alike.
+    /// Adds a batch: inputs `[tokens, inputs]`, targets `[tokens, outputs]`, and token weights `[tokens, 1]`. Without
+    /// weights, every token has weight 1.
     ///
     /// # Errors
-    /// When shapes do not fit.
+    /// Returns an error if shapes do not match.
     pub fn add(
         &mut self,
         inputs: &Tensor,
@@ -64,7 +63,7 @@ impl Moments {
     }
 }
 
-/// Each row times its token's weight.
+/// Multiplies each row by its token's weight.
 pub(super) fn weigh(rows: &Tensor, weights: Option<&Tensor>) -> Result<Tensor> {
     match weights {
         Some(weights) => rows.broadcast_mul(weights),
@@ -72,7 +71,7 @@ pub(super) fn weigh(rows: &Tensor, weights: Option<&Tensor>) -> Result<Tensor> {
     }
 }
 
-/// What all rows count together.
+/// Returns the total weight of all rows.
 pub(super) fn weight(rows: &Tensor, weights: Option<&Tensor>) -> Result<f64> {
     match weights {
         Some(weights) => Ok(f64::from(weights.sum_all()?.to_scalar::<f32>()?)),

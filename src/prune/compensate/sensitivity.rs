@@ -1,10 +1,11 @@
-//! How much the logits depend on each token's sum in each block.
+//! Token weights: the sensitivity of the logits to each token's sum in each block.
 //!
-//! Least squares fits all tokens alike, though a classifier may read a single one of them in the last
-//! layer and others hardly matter anywhere. The derivative of the logits' form (see
-//! [`score::sketch`](super::super::score::sketch)) by the sum that a projection writes tells them apart:
-//! a token counts `FLOOR + (1 - FLOOR) * |derivative| / mean |derivative|`. The root of the quadratic
-//! form, not the form itself: the form leaves so few tokens that the fit would not generalise.
+//! Plain least squares fits all tokens equally. But a classifier may read only one token in the last
+//! layer, and some tokens hardly matter in any layer. The weights use the derivative of the logits' form
+//! (see [`score::sketch`](super::super::score::sketch)) with respect to the sum that a projection writes:
+//! a token has the weight `FLOOR + (1 - FLOOR) * |derivative| / mean |derivative|`. This is the square root
+//! of the quadratic form. The form itself would concentrate the weight on so few tokens that the fit would
+//! not generalize.
 
 use candle_core::{Result, Tensor};
 
@@ -20,16 +21,16 @@ use crate::model::batch::Batch;
 use crate::model::differentiable::Differentiable;
 use crate::model::{PrunableModel, device};
 
-/// What a token counts that the logits do not depend on.
+/// Weight of a token that the logits do not depend on.
 const FLOOR: f64 = 0.02;
 
-/// The document's name: the weights one after another, f32, little-endian.
+/// Name of the document. It holds the weights as consecutive little-endian f32 values.
 const NAME: &str = "token_weights.f32";
 
-/// Takes the weights from the journal, or makes them and keeps them there: every target has the same ones.
+/// Returns the weights from the journal, or computes and stores them. They do not depend on the target.
 ///
 /// # Errors
-/// When the graph fails, or the journal cannot be read or written.
+/// Returns an error if the graph fails or if the journal cannot be read or written.
 pub fn token_weights_once(
     prepared: &Prepared,
     batches: &[Batch],
@@ -59,7 +60,8 @@ pub fn token_weights_once(
     Ok(weights)
 }
 
-/// `None` when the document is not one of these batches, so that the weights are made afresh.
+/// Decodes the weights. Returns `None` if the document does not match these batches, so that the weights are computed
+/// again.
 fn decode(bytes: &[u8], batches: &[Batch], blocks: usize) -> Option<Vec<Vec<Vec<f32>>>> {
     let (values, rest) = bytes.as_chunks::<4>();
     let tokens = |batch: &Batch| batch.len() * batch.length();
@@ -75,11 +77,11 @@ fn decode(bytes: &[u8], batches: &[Batch], blocks: usize) -> Option<Vec<Vec<Vec<
     Some(weights.collect())
 }
 
-/// Weights of mean 1 over all tokens: `[batch][block][rows * length]`; `None` where the architecture has
-/// no way back.
+/// Computes weights `[batch][block][rows * length]`, with mean 1 over all tokens of a block. Returns `None` if the
+/// architecture has no backward pass.
 ///
 /// # Errors
-/// When the graph fails.
+/// Returns an error if the graph fails.
 pub fn token_weights(
     model: &dyn PrunableModel,
     batches: &[Batch],
@@ -105,14 +107,15 @@ pub fn token_weights(
     Ok(Some(weights))
 }
 
-/// Length of the derivative of the logits' form by each token's sum, `[block][rows * length]`.
+/// Returns the length of the derivative of the logits' form with respect to each token's sum,
+/// `[block][rows * length]`.
 fn derivatives(
     model: &dyn PrunableModel,
     back: &dyn Differentiable,
     batch: &Batch,
 ) -> Result<Vec<Vec<f32>>> {
     let mut lengths = vec![Vec::new(); model.groups().len()];
-    // A way back remembers every activation of its rows: a few rows at a time.
+    // A backward pass keeps all activations of its rows in memory, so it runs on a few rows at a time.
     for (_, some) in batch.parts(TRACED_TOKENS)? {
         for (lengths, squares) in lengths.iter_mut().zip(squares(model, back, &some)?) {
             lengths.extend(squares.into_iter().map(f32::sqrt));
@@ -121,7 +124,7 @@ fn derivatives(
     Ok(lengths)
 }
 
-/// The same, squared, of a few rows.
+/// Returns the squares of these lengths for a few rows.
 fn squares(
     model: &dyn PrunableModel,
     back: &dyn Differentiable,

@@ -1,4 +1,4 @@
-//! Ridge least squares toward given weights, in f64.
+//! Least squares with a ridge toward given weights, in f64.
 
 use candle_core::Tensor;
 use faer::linalg::solvers::Solve;
@@ -8,15 +8,16 @@ use super::super::failure::Failure;
 use super::moments::Moments;
 use crate::model::nn::linear::Linear;
 
-/// Each time that the matrix is not positive definite the ridge grows tenfold, at most so often.
+/// Number of attempts. After each attempt in which the matrix is not positive definite, the ridge grows tenfold.
 const ATTEMPTS: i32 = 4;
 
-/// Minimises `sum_t ||y_t - W x_t - b||^2 + rho ||W - W0||^2` with `rho = ridge * mean diag(X^T X)`, all
-/// centred: `W = (X^T X + rho I)^-1 (X^T Y + rho W0^T)`, `b = mean y - W mean x`. `None` when no
-/// ridge that was tried makes the system solvable.
+/// Minimizes `sum_t ||y_t - W x_t - b||^2 + rho ||W - W0||^2` with `rho = ridge * mean diag(X^T X)`.
+///
+/// With centered inputs and targets, the solution is `W = (X^T X + rho I)^-1 (X^T Y + rho W0^T)` and
+/// `b = mean y - W mean x`. Returns `None` if the system cannot be solved with any of the tried ridges.
 ///
 /// # Errors
-/// Never in practice: the shapes are the data's own.
+/// Does not fail in practice: all shapes come from the data.
 pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<Linear>, Failure> {
     let Moments {
         inputs, outputs, ..
@@ -69,10 +70,10 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
     Ok(None)
 }
 
-/// The bias alone: `b = mean y - W mean x`.
+/// Fits only the bias: `b = mean y - W mean x`.
 ///
 /// # Errors
-/// Never in practice: the shapes are the data's own.
+/// Does not fail in practice: all shapes come from the data.
 pub fn solve_bias(moments: &Moments, original: &Linear) -> Result<Linear, Failure> {
     let count = moments.weight.max(f64::MIN_POSITIVE);
     let input_mean = mean(&moments.input_sum, count);

@@ -1,4 +1,4 @@
-//! Calibration rows on their way through both models, block by block.
+//! Hidden states of the calibration rows in both models, advanced block by block.
 
 use candle_core::{Result, Tensor};
 
@@ -9,31 +9,33 @@ use super::super::recipe::TokenWeights;
 use super::super::student::Student;
 use super::sensitivity::token_weights_once;
 
-/// Tokens that go through the graph at once.
+/// Maximum number of tokens in one forward pass.
 pub const BATCH_TOKENS: usize = 2_048;
 
-/// Batches of each lane whose activations are in memory at once.
+/// Number of batches per lane whose activations are in memory at the same time.
 pub const AT_ONCE: usize = 4;
 
-/// Every so many drawn rows one is held out of the fit.
-const HOLD_OUT_EVERY: usize = 8;
+/// One of this number of sampled rows is held out of the fit.
+const HOLD_OUT_INTERVAL: usize = 8;
 
-/// Rows of one length: what both models make of them, after the blocks that are done.
+/// The hidden states of rows of one length in both models, after the completed blocks.
 pub(super) struct Walk {
-    /// What they are there for.
+    /// Use of these rows.
     pub(super) part: Part,
-    /// How much each token counts in each block, `[block][tokens]`; `None` where all count alike.
+    /// Weight of each token in each block, `[block][tokens]`. `None` if all tokens have the same weight.
     weights: Option<Vec<Vec<f32>>>,
+    /// Hidden state in the original model.
     pub(super) teacher: Tensor,
+    /// Hidden state in the pruned model.
     pub(super) student: Tensor,
 }
 
-/// What rows are there for.
+/// Use of some rows in a repair.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
-    /// The fit sees them.
+    /// Whether the rows are fitted.
     pub(super) fits: bool,
-    /// The fit is judged on them.
+    /// Whether the fit is evaluated on the rows.
     pub(super) judges: bool,
 }
 
@@ -41,26 +43,26 @@ pub(super) struct Part {
 pub(super) struct Problem {
     /// The kept units, `[tokens, kept * span]`.
     pub(super) inputs: Tensor,
-    /// What the projection should give, `[tokens, out]`.
+    /// Target output of the projection, `[tokens, out]`.
     pub(super) target: Tensor,
-    /// How much each token counts, `[tokens, 1]`; `None` where all count alike.
+    /// Weight of each token, `[tokens, 1]`. `None` if all tokens have the same weight.
     pub(super) weights: Option<Tensor>,
 }
 
-/// Tokens, at most, of the rows that a fit is judged on, where they are of like length.
+/// Returns the maximum number of tokens on which a fit is evaluated, for rows of similar length.
 #[must_use]
 pub fn judged(rows: usize, tokens: usize) -> usize {
-    match rows < HOLD_OUT_EVERY {
+    match rows < HOLD_OUT_INTERVAL {
         true => tokens,
-        false => tokens.div_ceil(HOLD_OUT_EVERY),
+        false => tokens.div_ceil(HOLD_OUT_INTERVAL),
     }
 }
 
-/// All calibration rows before the first block.
+/// Returns all calibration rows with their hidden states before the first block.
 ///
 /// # Errors
-/// When the graph fails.
-pub(super) fn set_out(
+/// Returns an error if the graph fails.
+pub(super) fn start(
     prepared: &Prepared,
     tokens: TokenWeights,
     journal: &dyn Journal,
@@ -68,10 +70,10 @@ pub(super) fn set_out(
     let model = prepared.model.as_ref();
     let rows = prepared.calibration.examples.len();
     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
-        (0..rows).partition(|row| row % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1);
+        (0..rows).partition(|row| row % HOLD_OUT_INTERVAL == HOLD_OUT_INTERVAL - 1);
     let mut batches = prepared.calibration.batches_of(&fitted, BATCH_TOKENS)?;
     let of_fit = batches.len();
-    // With too few rows to hold some out, the fit itself is the judge.
+    // With too few rows to hold some out, the fit is evaluated on its own rows.
     let none_held_out = held_out.is_empty();
     batches.extend(prepared.calibration.batches_of(&held_out, BATCH_TOKENS)?);
     let weights = match tokens {
@@ -96,7 +98,7 @@ pub(super) fn set_out(
 }
 
 impl Walk {
-    /// The problem of the next block, and the teacher's output of it.
+    /// Returns the least-squares problem of the next block, and the teacher's output of that block.
     pub(super) fn pose(&self, student: &Student<'_>, block: usize) -> Result<(Problem, Tensor)> {
         let model = student.model;
         let units = model.units(block, &self.teacher)?;
@@ -115,7 +117,7 @@ impl Walk {
         Ok((problem, model.finish(block, &sum)?))
     }
 
-    /// The student's output of the next block.
+    /// Returns the student's output of the next block.
     pub(super) fn output(&self, student: &Student<'_>, block: usize) -> Result<Tensor> {
         student.block(block, &self.student)
     }

@@ -1,20 +1,20 @@
-//! From the terms of the trajectory to one importance a unit.
+//! Combines the terms of each unit's scores into one importance.
 
 use super::Scores;
 use crate::prune::recipe::{Importance, Method, Trajectory};
 
-/// The weight of the logits' term that the paper gives it.
+/// Weight of the logits term in the paper.
 const PAPER_LOGIT_WEIGHT: f64 = 0.1;
 
-/// One importance a unit, one list a group. Only their order and their ratios mean something.
+/// The importance of every unit. Only the order and the ratios of the values are meaningful.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnitImportance {
-    /// In the order of the groups.
+    /// One list per group, in the order of the groups.
     pub groups: Vec<Vec<f64>>,
 }
 
-/// What makes the terms of one size: each is divided by its mean over all units of the model, so that
-/// lambda weighs two terms of mean 1.
+/// Scaling of the terms: each term is divided by its mean over all units of the model, so that lambda
+/// weights two terms of mean 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     trajectory: Trajectory,
@@ -26,7 +26,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// From the scores of all units.
+    /// Computes the scaling from the scores of all units.
     #[must_use]
     pub fn of(scores: &Scores, method: &Method) -> Self {
         let (trajectory, [manifold_weight, logit_weight, local_weight]) = match method.importance {
@@ -56,7 +56,7 @@ impl Scale {
         scale
     }
 
-    /// A unit's manifold term, from the sum over the features that follow it.
+    /// Returns a unit's scaled manifold term. `sum` is the sum over the `features` later features.
     #[must_use]
     pub fn manifold(&self, features: usize, sum: f64) -> f64 {
         let term = match self.trajectory {
@@ -66,7 +66,7 @@ impl Scale {
         term / self.manifold_mean
     }
 
-    /// `manifold + lambda * logits`.
+    /// Returns `manifold + lambda * logits`, with scaled terms.
     #[must_use]
     pub fn importance(&self, features: usize, manifold: f64, logits: f64) -> f64 {
         self.manifold_weight * self.manifold(features, manifold)
@@ -74,7 +74,7 @@ impl Scale {
     }
 }
 
-/// The importance of every unit.
+/// Returns the importance of every unit.
 #[must_use]
 pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
     let scale = Scale::of(scores, method);

@@ -1,11 +1,11 @@
-//! How far the logits move: KL at a temperature for classes, squared error for a regression.
+//! Divergence of the logits: KL divergence at a temperature for classification, squared error for regression.
 
 use crate::checkpoint::config::Problem;
 
-/// Mean over rows of `T^2 KL(softmax(reference / T) || softmax(changed / T))`, or of the squared
-/// difference for regression. Both are row-major `[rows, classes]`.
+/// Returns the mean over rows of `T^2 KL(softmax(reference / T) || softmax(changed / T))`, or of the squared
+/// difference for regression. Both inputs are row-major, `[rows, classes]`.
 ///
-/// The factor `T^2` keeps the size of the term independent of the temperature (Hinton et al. 2015).
+/// The factor `T^2` makes the size of the term independent of the temperature (Hinton et al. 2015).
 #[must_use]
 pub fn divergence(problem: &Problem, reference: &[f32], changed: &[f32], temperature: f64) -> f64 {
     match problem {
@@ -24,7 +24,7 @@ pub fn divergence(problem: &Problem, reference: &[f32], changed: &[f32], tempera
     }
 }
 
-/// `sum p (log p - log q)` of one row.
+/// Returns `sum p (log p - log q)` of one row.
 fn row_divergence(reference: &[f32], changed: &[f32], temperature: f64) -> f64 {
     let (log_p, log_q) = (
         log_softmax(reference, temperature),

@@ -1,5 +1,7 @@
-//! The scores of one block as a document of the journal: a safetensors file of two f64 tensors,
-//! `manifold` `[units, features]` (one column where a sketch gave their sum) and `logits` `[units]`.
+//! The scores of one block as a journal document.
+//!
+//! The document is a safetensors file with two f64 tensors: `manifold` `[units, features]` and `logits`
+//! `[units]`. For sketched scores, `manifold` has one column with the sum over the features.
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -10,10 +12,10 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
 
-/// The document's name.
+/// Name of the document.
 pub const NAME: &str = "scores.safetensors";
 
-/// Of everything that the scores of this block depend on.
+/// Returns the digest of everything that the scores of this block depend on.
 #[must_use]
 pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool) -> String {
     let method = &recipe.method;
@@ -31,10 +33,10 @@ pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool
         .hex()
 }
 
-/// The document.
+/// Encodes the scores as a document.
 ///
 /// # Errors
-/// Never in practice: the shapes are the data's own.
+/// Does not fail in practice: all shapes come from the data.
 pub fn encode(scores: &UnitScores) -> Result<Vec<u8>, Failure> {
     let bytes = |values: &[f64]| -> Vec<u8> {
         values
@@ -58,14 +60,15 @@ pub fn encode(scores: &UnitScores) -> Result<Vec<u8>, Failure> {
     let wrong = |error: safetensors::SafeTensorError| {
         Failure::new(
             Code::Internal,
-            format!("scores do not fit their document: {error}"),
+            format!("could not encode the scores as safetensors: {error}"),
         )
     };
     let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
     safetensors::serialize(views, None).map_err(wrong)
 }
 
-/// The scores; `None` when the document is not one of `units` units, so that they are made afresh.
+/// Decodes the scores. Returns `None` if the document does not hold scores of `units` units, so that they are computed
+/// again.
 #[must_use]
 pub fn decode(document: &[u8], units: usize, features: usize) -> Option<UnitScores> {
     let tensors = SafeTensors::deserialize(document).ok()?;

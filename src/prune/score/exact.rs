@@ -1,9 +1,13 @@
-//! Exact scores: each unit is taken out in turn and the rest of the model runs again.
+//! Exact scores: each unit is removed in turn, and the rest of the model runs again.
 //!
-//! Exact, not naive. A run starts at the unit's own block, whose input is cached; taking the unit
-//! out there subtracts `units_j W_j` from the whole sum, so the block itself runs once a stack; and
-//! many such variants are stacked as the rows of one batch. Rows are never padded. The stacks of all
-//! blocks share the lanes: those of one block alone would be too few for all cores.
+//! Repeated work is avoided:
+//!
+//! - A run starts at the unit's own block, whose input is cached.
+//! - Removing unit `j` subtracts `units_j W_j` from the block's sum, so the block itself runs once per stack.
+//! - Many variants are stacked as the rows of one batch. Rows are never padded.
+//!
+//! The stacks of all blocks are distributed over the lanes together, because one block alone has too
+//! few stacks for all cores.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,10 +23,10 @@ use super::{STACKED_TOKENS, UnitScores};
 use crate::model::mask::Masks;
 use crate::model::nn::meter;
 
-/// Variants in one stack at most: bounds the memory of the sampled features that a lane holds.
-pub const MOST_VARIANTS: usize = 32;
+/// Maximum number of variants in one stack. It bounds the memory of the sampled features in a lane.
+pub const MAX_VARIANTS: usize = 32;
 
-/// Units of one block that are to be scored.
+/// Units of one block to score.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The block.
@@ -31,22 +35,25 @@ pub struct Wanted {
     pub units: Vec<usize>,
 }
 
-/// What a block's removal runs start from, for one batch.
-struct Seam {
+/// The values of a block from which all removals start, for one batch.
+struct Start {
     /// Activations, `[rows * length, width * span]`.
     units: Tensor,
-    /// Projection and residual, `[rows, length, hidden]`.
+    /// Projection plus residual, `[rows, length, hidden]`.
     sum: Tensor,
 }
 
-/// Scores of one unit: a manifold term for each feature that follows, and the logits' term.
+/// Scores of one unit: a manifold term for each later feature, and the logits term.
 type Score = (Vec<f64>, f64);
 
-/// Scores some units of some blocks, in their order. `progress` hears how many are done and may stop the
-/// work; `finished` hears of each block as soon as it is done, by its place in `wanted`.
+/// Scores the wanted units and returns one entry for each entry of `wanted`.
+///
+/// `progress` receives the number of scored units and may stop the work. `finished` receives the scores of
+/// each block as soon as they are complete, with the block's index in `wanted`.
 ///
 /// # Errors
-/// What `progress` or `finished` answers, or a fault of ours.
+/// Returns the failure of `progress` or `finished`, or [`Internal`](crate::prune::failure::Code::Internal) if the
+/// graph fails.
 pub fn score(
     teacher: &Teacher<'_>,
     temperature: f64,
@@ -90,7 +97,7 @@ pub fn score(
         .collect())
 }
 
-/// The scores of a block from those of its stacks.
+/// Combines the scores of a block's stacks.
 fn together(features: usize, stacks: &[Option<Vec<Score>>]) -> UnitScores {
     let scores = stacks.iter().flatten().flatten().cloned();
     let (manifold, logits): (Vec<_>, Vec<_>) = scores.unzip();
@@ -101,13 +108,13 @@ fn together(features: usize, stacks: &[Option<Vec<Score>>]) -> UnitScores {
     }
 }
 
-/// As few parts as have at most so many, none much smaller than another.
+/// Splits the units into the smallest number of parts with at most `most` units each. The parts have similar sizes.
 fn evenly(units: &[usize], most: usize) -> impl Iterator<Item = &[usize]> {
     let parts = units.len().div_ceil(most);
     units.chunks(units.len().div_ceil(parts.max(1)).max(1))
 }
 
-/// Enough variants to fill a batch, the same number whatever the machine: results must not depend on it.
+/// Returns the number of variants that fill a batch. It does not depend on the machine, so that results do not either.
 fn variants_at_once(teacher: &Teacher<'_>) -> usize {
     let tokens: usize = teacher
         .batches
@@ -115,20 +122,20 @@ fn variants_at_once(teacher: &Teacher<'_>) -> usize {
         .map(|batch| batch.len() * batch.length())
         .sum();
     let mean = tokens.div_ceil(teacher.batches.len().max(1)).max(1);
-    (STACKED_TOKENS / mean).clamp(1, MOST_VARIANTS)
+    (STACKED_TOKENS / mean).clamp(1, MAX_VARIANTS)
 }
 
-fn seam(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Seam> {
+fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Start> {
     let (model, hidden) = (teacher.model, &teacher.inputs[block][batch]);
     let units = model.units(block, hidden)?;
     let sum = (model.project(block, &units)? + model.residual(block, hidden)?)?;
-    Ok(Seam {
+    Ok(Start {
         units: units.flatten(0, 1)?,
         sum,
     })
 }
 
-/// Scores these units together.
+/// Scores these units as one stack.
 fn score_stack(
     teacher: &Teacher<'_>,
     temperature: f64,
@@ -142,7 +149,7 @@ fn score_stack(
     let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
     let mut logits: Vec<Vec<f32>> = vec![Vec::new(); count];
     for (batch, positions) in teacher.samples.iter().enumerate() {
-        let sum = stack.taken_from(&seam(teacher, block, batch)?)?;
+        let sum = stack.removed_from(&start(teacher, block, batch)?)?;
         let mut hidden = model.finish(block, &sum)?;
         for (current, rows) in features.iter_mut().enumerate().skip(block) {
             if current > block {
@@ -181,13 +188,13 @@ fn score_stack(
         .collect())
 }
 
-/// Units that are taken out side by side, each from a copy of its own.
+/// Units that are removed in parallel, each from its own copy of the rows.
 struct Stack {
     count: usize,
     span: usize,
-    /// Which columns of the activations are theirs, `[count * span]`.
+    /// The units' columns of the activations, `[count * span]`.
     columns: Tensor,
-    /// Their columns of the projection, `[count, span, hidden]`.
+    /// The units' columns of the projection, `[count, span, hidden]`.
     weights: Tensor,
 }
 
@@ -208,18 +215,18 @@ impl Stack {
         })
     }
 
-    /// The block's sum without each unit in turn, `[count * rows, length, hidden]`.
-    fn taken_from(&self, seam: &Seam) -> Result<Tensor> {
+    /// Returns the block's sum without each unit in turn, `[count * rows, length, hidden]`.
+    fn removed_from(&self, start: &Start) -> Result<Tensor> {
         let Self { count, span, .. } = *self;
-        let (rows, length, hidden) = seam.sum.dims3()?;
-        let units = seam.units.index_select(&self.columns, 1)?;
+        let (rows, length, hidden) = start.sum.dims3()?;
+        let units = start.units.index_select(&self.columns, 1)?;
         let units = units
             .reshape((rows * length, count, span))?
             .transpose(0, 1)?
             .contiguous()?;
         meter::count(count * rows * length * span * hidden);
         let contributions = units.matmul(&self.weights)?;
-        let sum = seam.sum.reshape((1, rows * length, hidden))?;
+        let sum = start.sum.reshape((1, rows * length, hidden))?;
         sum.broadcast_sub(&contributions)?
             .reshape((count * rows, length, hidden))
     }

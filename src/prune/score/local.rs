@@ -1,8 +1,9 @@
-//! The local term: how much a unit adds to the sum that its block writes.
+//! The local term: the contribution of a unit to the output sum of its block.
 //!
-//! `||units_i W_i||_F^2` over all tokens of the scoring rows, as a share of what the block's sum varies:
-//! for a neuron `|a|^2 |w|^2` (K-prune, Park et al. 2024). It is what a removal does before anything
-//! after it can hide or undo it, so it tells units apart that the trajectory hardly sees.
+//! The term is `||units_i W_i||_F^2` over all tokens of the scoring rows, divided by the total squared
+//! deviation of the block's sum from its mean. For a neuron the numerator is `|a|^2 |w|^2` (K-prune, Park
+//! et al. 2024). It measures a removal before later layers can hide or undo its effect, so it
+//! distinguishes units that hardly change the trajectory.
 
 use candle_core::{Result, Tensor};
 
@@ -11,20 +12,21 @@ use super::super::lanes;
 use super::teacher::Teacher;
 use crate::model::nn::meter;
 
-/// What one batch adds.
+/// The sums over one batch.
 struct Sums {
     /// `U_i^T U_i` of every unit, `[width, span, span]`.
     grams: Vec<f64>,
     tokens: usize,
-    /// Sum and squared sum of the block's sums, per column.
+    /// Sum over the tokens of the block's sum, one value per column.
     sum: Vec<f64>,
+    /// Sum of the squares of all values of the block's sum.
     squares: f64,
 }
 
-/// The energies of every unit of one block.
+/// Returns the local term of every unit of one block.
 ///
 /// # Errors
-/// A fault of ours.
+/// Returns [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
 pub fn energies(teacher: &Teacher<'_>, block: usize) -> std::result::Result<Vec<f64>, Failure> {
     let group = &teacher.model.groups()[block];
     if group.width == 0 {
@@ -94,7 +96,7 @@ fn add(totals: &mut [f64], values: &[f64]) {
     }
 }
 
-/// `w^T C w`.
+/// Returns `w^T C w`.
 fn quadratic(gram: &[f64], weights: &[f32]) -> f64 {
     let rows = gram.chunks_exact(weights.len()).zip(weights);
     rows.map(|(row, &weight)| {

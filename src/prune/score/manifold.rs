@@ -1,27 +1,28 @@
-//! Manifold distillation: how much the Gram matrix of the token vectors changes.
+//! Manifold distillation: the change of the Gram matrix of the token vectors.
 //!
-//! `L = ||F' F'^T - F F^T||_F^2` over `K` rows normalised to length 1 (paper, equation of the
-//! manifold loss). For one unit both products agree in most digits, so the change is computed from
-//! the difference `D = F' - F` alone: with `M = D (F + D/2)^T` it is `M + M^T`, and nothing cancels.
+//! `L = ||F' F'^T - F F^T||_F^2` over `K` rows normalized to length 1 (paper, equation of the
+//! manifold loss). When a single unit is removed, both products agree in most digits. The change is
+//! therefore computed from the difference `D = F' - F`: with `M = D (F + D/2)^T` it is `M + M^T`, which
+//! avoids cancellation.
 
 use candle_core::{D, Result, Tensor};
 
 use crate::model::nn::meter;
 
-/// Rows scaled to length 1; `[.., d]` to the same shape. A row of zeros stays as it is.
+/// Scales rows to length 1: `[.., d]` to the same shape. A row of zeros is unchanged.
 ///
 /// # Errors
-/// Never on f32.
+/// Does not fail for f32 tensors.
 pub fn normalise(features: &Tensor) -> Result<Tensor> {
     let norm = features.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
     features.broadcast_div(&norm.maximum(f64::from(f32::MIN_POSITIVE))?)
 }
 
-/// Squared Frobenius norm of the Gram matrix's change between `reference` and `changed`, both
-/// normalised, `[K, d]`.
+/// Returns the squared Frobenius norm of the change of the Gram matrix from `reference` to `changed`. Both
+/// are normalized, `[K, d]`.
 ///
 /// # Errors
-/// When shapes differ.
+/// Returns an error if the shapes differ.
 pub fn gram_change(reference: &Tensor, changed: &Tensor) -> Result<f64> {
     let difference = (changed - reference)?;
     let middle = (reference + (&difference * 0.5)?)?;
@@ -32,8 +33,8 @@ pub fn gram_change(reference: &Tensor, changed: &Tensor) -> Result<f64> {
     Ok(symmetric_norm(&values, size))
 }
 
-/// `||M + M^T||_F^2` of a square matrix, summed in f64; tile by tile, for the transposed read would
-/// miss the cache at each step.
+/// Returns `||M + M^T||_F^2` of a square matrix, summed in f64. It works tile by tile, because reading the whole
+/// transposed matrix would miss the cache at each step.
 fn symmetric_norm(matrix: &[f32], size: usize) -> f64 {
     const TILE: usize = 32;
     let mut total = 0.0;

@@ -1,10 +1,15 @@
-//! Scoring: what the removal of each unit does to the trajectory.
+//! Scores of units: the effect of each unit's removal on the trajectory.
 //!
-//! In: the model and the scoring rows. Out: for each unit the manifold term of every feature after
-//! it and the divergence of the logits, and what it adds to its own block ([`Scores`]); apart, so that
-//! they can be weighed without scoring again. Source: paper, section 3; the released code's index
-//! factors, stale masks, fresh samples and order-dependent scaling are not part of the method and not
-//! here.
+//! Input: the model and the scoring rows. Output ([`Scores`]), for each unit:
+//!
+//! - the manifold term of every later feature;
+//! - the divergence of the logits;
+//! - the local term, which is the unit's contribution to its own block.
+//!
+//! The terms are stored separately, so that their weights can change without scoring again.
+//! Source: paper, section 3. The authors' released code also has factors that depend on a unit's index,
+//! masks that are not reset, a new token sample for each call, and scaling that depends on the order of
+//! the units. None of these is part of the method, and this module has none of them.
 
 pub mod combine;
 pub mod divergence;
@@ -27,32 +32,32 @@ use crate::model::unit::UnitKind;
 use exact::Wanted;
 use teacher::Teacher;
 
-/// Rows times positions that go through the graph at once, all masked variants together.
+/// Maximum number of tokens (rows times positions) in one forward pass, over all masked variants together.
 pub const STACKED_TOKENS: usize = 2_048;
 
 /// The scores of every group, in the order of the groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
-    /// The trajectory's terms, one entry a group.
+    /// The terms of the trajectory, one entry per group.
     pub groups: Vec<UnitScores>,
-    /// The term of [`local`] of each unit, one list a group.
+    /// The [`local`] term of each unit, one list per group.
     pub local: Vec<Vec<f64>>,
 }
 
 /// The scores of one group's units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnitScores {
-    /// Features that follow the block, its own layer's included.
+    /// Number of features after the block, including that of its own layer.
     pub features: usize,
-    /// Squared change of the Gram matrix, `[units, features]`, row-major; or the sum over the features,
-    /// `[units]`, where it was sketched.
+    /// Squared change of the Gram matrix, `[units, features]`, row-major. For sketched scores, the sum over the
+    /// features, `[units]`.
     pub manifold: Vec<f64>,
     /// Divergence of the logits, `[units]`.
     pub logits: Vec<f64>,
 }
 
 impl UnitScores {
-    /// Each unit's manifold terms, summed over the features.
+    /// Returns the sum of each unit's manifold terms over the features.
     pub fn manifold_sums(&self) -> impl Iterator<Item = f64> {
         let columns = self.manifold.len() / self.logits.len().max(1);
         let terms = self.manifold.chunks_exact(columns.max(1));
@@ -60,7 +65,7 @@ impl UnitScores {
     }
 }
 
-/// How the scores are really made: an architecture without a way back cannot be sketched.
+/// Returns the estimator that is used. Sketches need a backward pass, so an architecture without one is scored exactly.
 #[must_use]
 pub fn estimator(model: &dyn PrunableModel, recipe: &Recipe) -> Estimator {
     match model.differentiable() {
@@ -69,7 +74,8 @@ pub fn estimator(model: &dyn PrunableModel, recipe: &Recipe) -> Estimator {
     }
 }
 
-/// Which groups are sketched: heads are few, and taking one out is a large step, so they stay exact.
+/// Returns which groups are sketched. Heads are scored exactly: they are few, and the removal of a head is
+/// a large change.
 #[must_use]
 pub fn sketched(model: &dyn PrunableModel, recipe: &Recipe) -> Vec<bool> {
     let sketch = estimator(model, recipe) == Estimator::Sketch;
@@ -79,10 +85,10 @@ pub fn sketched(model: &dyn PrunableModel, recipe: &Recipe) -> Vec<bool> {
         .collect()
 }
 
-/// Scores every unit of every group, block by block; finished blocks are taken from the journal.
+/// Scores every unit of every group. Completed blocks are loaded from the journal.
 ///
 /// # Errors
-/// When asked to stop, or the journal cannot be read or written.
+/// Returns an error if the job must stop, or if the journal cannot be read or written.
 pub fn score(
     prepared: &Prepared,
     recipe: &Recipe,
@@ -162,7 +168,7 @@ pub fn score(
     })
 }
 
-/// Sketches all wanted groups; a probe counts as its share of their units.
+/// Sketches all wanted groups. Progress is reported in units: each probe counts as an equal share of them.
 fn sketch_groups(
     teacher: &Teacher<'_>,
     back: &dyn Differentiable,

@@ -1,4 +1,4 @@
-//! Which token rows stand in the Gram matrices: one seeded sample a job, real tokens only.
+//! Sample of the token rows for the Gram matrices: one seeded sample per job, without padding.
 
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
@@ -6,11 +6,11 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::model::batch::Batch;
 
-/// Keeps the draw of token rows apart from the draw of examples, which has the same seed.
+/// Random stream of this sample, so that it is independent of the sample of examples, which uses the same seed.
 const STREAM: u64 = 1;
 
-/// Draws at most `wanted` (`K`) of all positions of the batches without replacement. One sorted list
-/// a batch: positions in `[rows * length]`.
+/// Samples at most `wanted` (`K`) of all positions of the batches without replacement. Returns one sorted list of
+/// positions in `[rows * length]` per batch.
 #[must_use]
 pub fn draw(batches: &[Batch], wanted: usize, seed: u64) -> Vec<Vec<u32>> {
     let sizes: Vec<usize> = batches

@@ -1,5 +1,7 @@
-//! The unpruned model's trajectory on the scoring rows, kept: every block's input (so that a masked
-//! run starts at its own block), every feature's sampled rows, and the logits.
+//! The trajectory of the unpruned model on the scoring rows.
+//!
+//! It holds the input of every block (so that a run without a unit starts at the unit's own block), the
+//! sampled rows of every feature, and the logits.
 
 use candle_core::{Result, Tensor};
 
@@ -13,7 +15,7 @@ use crate::model::PrunableModel;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
 
-/// The trajectory.
+/// The recorded trajectory of the unpruned model.
 pub struct Teacher<'a> {
     /// The model.
     pub model: &'a dyn PrunableModel,
@@ -21,20 +23,20 @@ pub struct Teacher<'a> {
     pub batches: Vec<Batch>,
     /// Input of each block, `[block][batch]`, each `[rows, length, hidden]`.
     pub inputs: Vec<Vec<Tensor>>,
-    /// Sampled positions of each batch, u32 `[k]` each, `K` in all; `None` where it has none.
+    /// Sampled positions of each batch, u32 `[k]` each, `K` in total. `None` for a batch without sampled positions.
     pub samples: Vec<Option<Tensor>>,
-    /// Sampled rows of each block's output, normalised, `[K, hidden]`; `None` for a block whose output is
-    /// no feature.
+    /// Sampled rows of each block's output, normalized, `[K, hidden]`. `None` for a block whose output is
+    /// not a feature.
     pub features: Vec<Option<Tensor>>,
     /// Logits of each batch, row-major.
     pub logits: Vec<Vec<f32>>,
 }
 
 impl<'a> Teacher<'a> {
-    /// Runs the unpruned model once.
+    /// Runs the unpruned model once over the scoring rows.
     ///
     /// # Errors
-    /// When the graph fails, which is a fault of ours.
+    /// Returns [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
     pub fn run(prepared: &'a Prepared, recipe: &Recipe) -> std::result::Result<Self, Failure> {
         let batches = prepared
             .calibration
@@ -50,7 +52,7 @@ impl<'a> Teacher<'a> {
     /// Runs the unpruned model once over these batches.
     ///
     /// # Errors
-    /// When the graph fails, which is a fault of ours.
+    /// Returns [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
     pub fn follow(
         model: &'a dyn PrunableModel,
         batches: Vec<Batch>,
@@ -98,18 +100,18 @@ impl<'a> Teacher<'a> {
         })
     }
 
-    /// How many features follow block `block`, its own layer's included.
+    /// Returns the number of features after a block, including that of its own layer.
     #[must_use]
     pub fn features_after(&self, block: usize) -> usize {
         self.features[block..].iter().flatten().count()
     }
 }
 
-/// The sampled rows of a feature over all batches. `hidden[b]` holds `variants` stacked runs of batch
-/// `b`, `[variants * rows, length, d]`; the answer is `[variants, K, d]`.
+/// Returns the sampled rows of a feature over all batches, `[variants, K, d]`. `hidden[b]` holds `variants` stacked
+/// runs of batch `b`, `[variants * rows, length, d]`.
 ///
 /// # Errors
-/// When shapes do not fit.
+/// Returns an error if shapes do not match.
 pub fn sampled(hidden: &[Tensor], samples: &[Option<Tensor>], variants: usize) -> Result<Tensor> {
     let mut parts = Vec::new();
     for (hidden, positions) in hidden.iter().zip(samples) {
@@ -120,10 +122,10 @@ pub fn sampled(hidden: &[Tensor], samples: &[Option<Tensor>], variants: usize) -
     Tensor::cat(&parts, 1)
 }
 
-/// The sampled rows of one batch, `[variants, k, d]`.
+/// Returns the sampled rows of one batch, `[variants, k, d]`.
 ///
 /// # Errors
-/// When shapes do not fit.
+/// Returns an error if shapes do not match.
 pub fn sampled_rows(hidden: &Tensor, positions: &Tensor, variants: usize) -> Result<Tensor> {
     let (rows, length, width) = hidden.dims3()?;
     hidden

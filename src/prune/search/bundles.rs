@@ -1,4 +1,4 @@
-//! Units of one cost in classes, for the knapsack.
+//! Bundles of units, in classes of equal cost, for the knapsack.
 
 use super::constraints::Constraints;
 use super::knapsack::{self, Class};
@@ -8,24 +8,25 @@ use crate::prune::score::combine::UnitImportance;
 
 /// All bundles of a model.
 pub(super) struct Bundles {
-    /// Bundles of one cost, best first, one list a class.
+    /// The bundles, best first, one list per class.
     by_cost: Vec<Vec<Bundle>>,
-    /// The same as the knapsack takes them.
+    /// The same classes in the form that the knapsack needs.
     classes: Vec<Class>,
 }
 
-/// Units of one group that are kept together: the next ones in its order.
+/// Consecutive units of one group, in order of importance, that are kept or removed together.
 struct Bundle {
     worth: f64,
     cost: u64,
     group: usize,
-    /// Its place among the bundles of its group.
+    /// Index among the bundles of its group.
     place: usize,
     units: usize,
 }
 
 impl Bundles {
-    /// Of the units that the constraints let go; `ordered` are those of each group, best first.
+    /// Creates bundles of the units that the constraints allow to remove. `ordered` holds the units of each group, best
+    /// first.
     pub(super) fn new(
         groups: &[UnitGroup],
         cost: &Cost,
@@ -50,7 +51,7 @@ impl Bundles {
                 });
             }
         }
-        // By cost, then best first; equal bundles in the order of the graph, so that the choice is one.
+        // Bundles with equal cost and worth follow the order of the graph, so that the choice is deterministic.
         bundles.sort_by(|a, b| {
             b.cost
                 .cmp(&a.cost)
@@ -77,8 +78,9 @@ impl Bundles {
         }
     }
 
-    /// How many units each group keeps in the best set that costs at least `low` and at most `room`, `least`
-    /// of each group not counted; `None` when there is none.
+    /// Returns how many units each group keeps in the best set that costs at least `low` and at most `room`. The
+    /// `least` units that each group keeps in any case are not included in these costs. Returns `None` if there is no
+    /// such set.
     pub(super) fn best(&self, least: Vec<usize>, low: u64, room: u64) -> Option<Vec<usize>> {
         let taken = knapsack::best(&self.classes, low, room)?;
         let mut counts = least;

@@ -1,23 +1,24 @@
-//! What a choice must respect besides its budget.
+//! Constraints on the selection besides its budget.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::{Code, Failure};
 
-/// Limits on what each group keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Constraints on the number of kept units of each group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Constraints {
-    /// Each group of neurons keeps a multiple of so many (1: any number). Kernels like multiples of 8 or
-    /// 32. Heads are wide already and are not rounded.
+    /// The number of neurons that a group keeps is a multiple of this value (1: any number). Kernels
+    /// work best with multiples of 8 or 32. Heads are not rounded, because a head is wide already.
     pub round_to: usize,
-    /// Each group keeps at least so many units, or all that it has.
+    /// Minimum number of units that each group keeps. A smaller group keeps all of its units.
     pub min_kept: usize,
-    /// Groups that stay whole: their names, or the beginnings of their names up to a dot
-    /// (`encoder.layer.0` is both groups of the first layer).
+    /// Groups that are not pruned, by name or by the first parts of a name up to a dot
+    /// (`encoder.layer.0` selects both groups of the first layer).
     pub keep_whole: Vec<String>,
-    /// Every group keeps the same share.
+    /// Whether every group keeps the same fraction of its units.
     pub uniform: bool,
 }
 
@@ -33,10 +34,10 @@ impl Default for Constraints {
 }
 
 impl Constraints {
-    /// Checks that each name is of this model.
+    /// Checks that the model has a group for each name of `keep_whole`.
     ///
     /// # Errors
-    /// [`Code::InvalidRecipe`], naming the one that is not.
+    /// Returns [`Code::InvalidRecipe`] with the unknown name.
     pub fn check(&self, groups: &[UnitGroup]) -> Result<(), Failure> {
         let unknown = self
             .keep_whole
@@ -46,7 +47,8 @@ impl Constraints {
             Some(name) => Err(Failure::new(
                 Code::InvalidRecipe,
                 format!(
-                    "constraints.keep_whole names \"{name}\", which is no group of the model and no beginning of one; the groups are {}",
+                    "constraints.keep_whole contains \"{name}\", which is neither a group of the model nor the first part of a \
+                     group's name; the groups are {}",
                     groups
                         .iter()
                         .map(|group| group.name.as_str())
@@ -58,7 +60,7 @@ impl Constraints {
         }
     }
 
-    /// Units that the group keeps in any case.
+    /// Returns the minimum number of units that the group keeps.
     #[must_use]
     pub fn least(&self, group: &UnitGroup) -> usize {
         if self.keep_whole.iter().any(|name| names(name, group)) {
@@ -68,7 +70,7 @@ impl Constraints {
         (self.min_kept.div_ceil(step) * step).min(group.width)
     }
 
-    /// The group keeps a multiple of so many units, or all.
+    /// Returns the step of the group's count: the group keeps a multiple of this number of units, or all units.
     #[must_use]
     pub fn step(&self, group: &UnitGroup) -> usize {
         match group.span {

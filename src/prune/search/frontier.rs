@@ -1,5 +1,5 @@
-//! The whole frontier from one scoring: for each share of the FLOPs what the best choice keeps
-//! (`frontier.json`).
+//! The frontier (`frontier.json`): for each percentage of the FLOPs, the units that the best choice keeps. One
+//! scoring is enough for all percentages.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,23 +8,46 @@ use super::price::Price;
 use super::ranking::Ranking;
 use crate::model::cost::Cost;
 use crate::model::unit::UnitGroup;
+use crate::prune::failure::Failure;
+use crate::prune::recipe::{Metric, Target};
 use crate::prune::score::combine::UnitImportance;
 
-/// The document's name among the files of a result.
+/// Name of the document in the result folder.
 pub const NAME: &str = "frontier.json";
 
-/// Percent from one point to the next.
+/// Distance between two points, in percent.
 const STEP: u64 = 1;
 
 /// `frontier.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frontier {
-    /// MACs of the whole model, at the calibration set's mean length.
+    /// MACs of the unpruned model, at the calibration set's mean length.
     pub macs: u64,
-    /// Parameters of the whole model.
+    /// Parameters of the unpruned model.
     pub parameters: u64,
-    /// From the smallest model up.
+    /// MACs of the smallest choice that the constraints allow; 0 in documents of older releases.
+    #[serde(default)]
+    pub smallest_macs: u64,
+    /// Parameters of the smallest choice that the constraints allow; 0 in documents of older releases.
+    #[serde(default)]
+    pub smallest_parameters: u64,
+    /// The points, from the smallest model to the largest.
     pub points: Vec<Point>,
+}
+
+impl Frontier {
+    /// Checks that the smallest choice meets a target. Latency is not known here, so a latency target always passes.
+    ///
+    /// # Errors
+    /// Returns [`TargetUnreachable`](crate::prune::failure::Code::TargetUnreachable) with the smallest reachable target.
+    pub fn check(&self, target: &Target) -> Result<(), Failure> {
+        let (smallest, whole) = match target.metric {
+            Metric::Flops => (self.smallest_macs, self.macs),
+            Metric::Params => (self.smallest_parameters, self.parameters),
+            Metric::LatencyMs => return Ok(()),
+        };
+        super::within_reach(target, smallest, whole).map(|_| ())
+    }
 }
 
 /// The best choice at one target.
@@ -36,13 +59,13 @@ pub struct Point {
     pub macs: u64,
     /// Parameters of the choice.
     pub parameters: u64,
-    /// Share of all importance that it keeps: an estimate of what is left before any repair, 0 to 1.
+    /// Fraction of the total importance that the choice keeps, 0 to 1. It estimates the quality before any repair.
     pub importance: f64,
-    /// Units that each group keeps, in the order of the graph.
+    /// Number of units that each group keeps, in the order of the graph.
     pub kept: Vec<usize>,
 }
 
-/// One point a percent that can be reached, up to the whole model.
+/// Returns one point for each percentage that can be reached, up to the unpruned model.
 #[must_use]
 pub fn frontier(
     groups: &[UnitGroup],
@@ -80,6 +103,8 @@ pub fn frontier(
     Frontier {
         macs: whole,
         parameters: parameters.macs(groups.iter().map(|group| group.width)),
+        smallest_macs: super::least(groups, macs, constraints),
+        smallest_parameters: parameters.macs(groups.iter().map(|group| constraints.least(group))),
         points: points.collect(),
     }
 }

@@ -1,5 +1,5 @@
-//! The choice as a document (`keep_map.json`): which units of the original the cut model has, by their
-//! indices there.
+//! The selection as a document (`keep_map.json`): the units that the pruned model keeps, by their indices in the
+//! original.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,25 +9,25 @@ use crate::model::unit::{UnitGroup, UnitKind};
 /// `keep_map.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepMap {
-    /// In the order of the graph.
+    /// One entry per group, in the order of the graph.
     pub groups: Vec<KeptUnits>,
 }
 
-/// What one group kept.
+/// Kept units of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptUnits {
     /// The group's name.
     pub group: String,
-    /// What its units are.
+    /// Kind of the units.
     pub kind: UnitKind,
-    /// Units before.
+    /// Number of units before pruning.
     pub width: usize,
-    /// Indices of the kept units, rising.
+    /// Indices of the kept units, in ascending order.
     pub kept: Vec<usize>,
 }
 
 impl KeepMap {
-    /// The choice, told by names.
+    /// Creates the document from the masks.
     #[must_use]
     pub fn new(groups: &[UnitGroup], masks: &Masks) -> Self {
         let groups = groups.iter().enumerate().map(|(index, group)| KeptUnits {

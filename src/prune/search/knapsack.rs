@@ -1,16 +1,16 @@
-//! The knapsack of a few classes: in each class all items weigh the same, so that the best `n` of
-//! them are its `n` most valuable.
+//! A knapsack problem with a few classes of items. All items of a class have the same weight, so the best
+//! `n` items of a class are its `n` most valuable ones.
 
 /// Items of one weight, most valuable first.
 #[derive(Clone, Debug)]
 pub struct Class {
     weight: u64,
-    /// Value of the best `n` items, for `n` from 0.
+    /// Total value of the best `n` items, for `n` from 0.
     worth: Vec<f64>,
 }
 
 impl Class {
-    /// From the values of its items in falling order.
+    /// Creates a class from the values of its items in descending order.
     #[must_use]
     pub fn new(weight: u64, values: impl IntoIterator<Item = f64>) -> Self {
         let mut worth = vec![0.0];
@@ -24,7 +24,7 @@ impl Class {
         self.worth.len() - 1
     }
 
-    /// How many items fit.
+    /// Returns how many items fit into `room`.
     fn fitting(&self, room: u64) -> usize {
         match room.checked_div(self.weight) {
             Some(count) => usize::try_from(count)
@@ -35,9 +35,10 @@ impl Class {
     }
 }
 
-/// How many items of each class make the most valuable set that weighs at least `least` and at most
-/// `room`; `None` when there is no such set. Values must not be negative. Every count of all classes
-/// but the last is tried: with two classes (heads and neurons) that is one loop.
+/// Returns the number of items of each class in the most valuable set that weighs at least `least` and at most
+/// `room`, or `None` if there is no such set. Values must not be negative.
+///
+/// Every count of every class except the last is tried. With two classes (heads and neurons) this is one loop.
 #[must_use]
 pub fn best(classes: &[Class], least: u64, room: u64) -> Option<Vec<usize>> {
     search(classes, least, room).map(|(_, counts)| counts)
@@ -48,7 +49,7 @@ fn search(classes: &[Class], least: u64, room: u64) -> Option<(f64, Vec<usize>)>
         return (least == 0).then(|| (0.0, Vec::new()));
     };
     if rest.is_empty() {
-        // No value is negative: the last class fills up.
+        // No value is negative, so the last class takes as many items as fit.
         let count = class.fitting(room);
         return (class.weight * count as u64 >= least).then(|| (class.worth[count], vec![count]));
     }
@@ -67,7 +68,7 @@ fn search(classes: &[Class], least: u64, room: u64) -> Option<(f64, Vec<usize>)>
     found
 }
 
-/// What these counts weigh.
+/// Returns the total weight of these counts.
 #[must_use]
 pub fn spent(classes: &[Class], counts: &[usize]) -> u64 {
     classes

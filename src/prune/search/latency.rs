@@ -1,10 +1,11 @@
-//! What units cost in time: a table measured on the machine that runs the job.
+//! Latency of units: a table measured on the machine that runs the job.
 //!
-//! Groups of one shape take one time. For each shape and for some counts of its units a model is cut
-//! in which every such group keeps that count and all others are whole, and its forwards are timed in
-//! turns with the original's. A group's time is what they differ by, shared out evenly, and times of
-//! different groups add up (after ZipLM, Kurtic et al. 2023). What is measured is never the same
-//! twice: another measurement may lead to another choice. A job keeps its table in the journal.
+//! Groups of the same shape are assumed to take the same time. For each shape and several counts of its
+//! units, a model is pruned so that every group of the shape keeps that count and all other groups stay
+//! whole. Its forward passes are timed alternately with those of the original. The difference, divided
+//! evenly among the groups of the shape, is the time of a group. The times of different groups add up
+//! (after ZipLM, Kurtic et al. 2023). Two measurements are never equal, so another measurement may lead
+//! to another selection. A job stores its table in the journal.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,14 +26,16 @@ use crate::prune::timing::{ROWS, in_turns, mean_batch, median};
 use crate::prune::verify::quality::deviation;
 use crate::prune::watch::Watch;
 
-/// The document's name, in the journal and among the files of a result.
+/// Name of the document, in the journal and in the result folder.
 pub const NAME: &str = "latency_table.json";
 
-/// Counts of a shape that are timed besides all of its units.
+/// Maximum number of timed counts per shape. The count of all units is the original model and is not timed again.
 const POINTS: usize = 16;
 
-/// Pairs that are timed, after one that is not.
+/// Number of timed pairs of forward passes.
 const ROUNDS: usize = 9;
+
+/// Number of pairs that run before the timed ones and are not counted.
 const WARM_UP: usize = 1;
 
 /// `latency_table.json`.
@@ -40,42 +43,42 @@ const WARM_UP: usize = 1;
 pub struct LatencyTable {
     /// Rows of the timed batch.
     pub batch: usize,
-    /// Tokens of each row: the calibration set's mean.
+    /// Tokens per row: the calibration set's mean length.
     pub length: usize,
-    /// Median time of the whole model, in milliseconds.
+    /// Median time of the unpruned model, in milliseconds.
     pub whole_ms: f64,
-    /// One entry a shape of groups.
+    /// One entry per shape of groups.
     pub shapes: Vec<ShapeTimes>,
 }
 
 /// The times of the groups of one shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShapeTimes {
-    /// What their units are.
+    /// Kind of the units.
     pub kind: UnitKind,
-    /// How many units each has.
+    /// Number of units of each group.
     pub width: usize,
-    /// The groups, by their places in the graph.
+    /// Indices of the groups in the graph.
     pub groups: Vec<usize>,
-    /// From no unit up; all units are the whole model and are not measured.
+    /// The measured points, from 0 units up. The full width is the unpruned model and is not measured.
     pub points: Vec<PointTime>,
 }
 
-/// The time of the model when each group of a shape keeps so many units.
+/// Time of the model when each group of a shape keeps this number of units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PointTime {
-    /// Units that each group keeps.
+    /// Number of units that each group keeps.
     pub kept: usize,
-    /// Median over the rounds of the time as a share of the whole model's.
+    /// Median over the rounds of the time, as a fraction of the time of the unpruned model.
     pub share: f64,
-    /// Sample deviation of that share over the rounds.
+    /// Sample standard deviation of that fraction over the rounds.
     pub deviation: f64,
 }
 
-/// Takes the table from the journal, or measures it and keeps it there.
+/// Returns the table from the journal, or measures it and stores it there.
 ///
 /// # Errors
-/// When asked to stop, when a graph fails, or the journal cannot be read or written.
+/// Returns an error if the job must stop, if a graph fails, or if the journal cannot be read or written.
 pub fn table(
     prepared: &Prepared,
     journal: &dyn Journal,
@@ -102,7 +105,7 @@ pub fn table(
     let document = serde_json::to_vec(&table).map_err(|error| {
         Failure::new(
             Code::Internal,
-            format!("a table does not fit its document: {error}"),
+            format!("could not encode the latency table as JSON: {error}"),
         )
     })?;
     journal.store(NAME, &digest, &document)?;
@@ -136,7 +139,7 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
     })
 }
 
-/// The shapes of a model's groups, and what of them is to be timed.
+/// Returns the shapes of a model's groups, with the counts to time.
 fn shapes(groups: &[UnitGroup]) -> Vec<ShapeTimes> {
     let mut shapes: Vec<ShapeTimes> = Vec::new();
     let mut spans = Vec::new();
@@ -170,7 +173,7 @@ fn shapes(groups: &[UnitGroup]) -> Vec<ShapeTimes> {
     shapes
 }
 
-/// The model with so many units in each of these groups.
+/// Returns the model with `kept` units in each of the `narrow` groups.
 fn narrowed(
     prepared: &Prepared,
     narrow: &[usize],
@@ -192,7 +195,7 @@ fn narrowed(
 }
 
 impl LatencyTable {
-    /// The prices, in nanoseconds.
+    /// Returns the prices, in nanoseconds.
     #[must_use]
     pub fn price(&self, groups: &[UnitGroup]) -> Price {
         let nanoseconds = |share: f64| (share * self.whole_ms * 1e6).round() as u64;
@@ -214,8 +217,10 @@ impl LatencyTable {
 }
 
 impl ShapeTimes {
-    /// What `0..=width` units of one group take, as shares of the whole model's time. More units never take
-    /// less: where the machine says so, it was disturbed, or the difference is not worth a unit.
+    /// Returns the time of `0..=width` units of one group, as fractions of the time of the unpruned model.
+    ///
+    /// The curve never falls. If more units were measured as faster, the measurement was disturbed, or the
+    /// difference is too small to justify the removal of a unit.
     fn curve(&self) -> Vec<f64> {
         let measured = self.points.iter().map(|point| (point.kept, point.share));
         let measured: Vec<(usize, f64)> = measured.chain([(self.width, 1.0)]).collect();

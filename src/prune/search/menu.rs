@@ -1,25 +1,28 @@
-//! The choice where a group's price is no multiple of its units': a knapsack that takes one item, a count,
-//! from the menu of each group.
+//! Selection for prices that are not proportional to the number of units: a knapsack that takes one item (a
+//! count of units) from the menu of each group.
 
 use super::constraints::Constraints;
 use crate::model::unit::UnitGroup;
 
-/// Counts that a group offers, at most, besides all of its units.
+/// Maximum number of counts in a group's menu, besides the count of all units.
 const CHOICES: usize = 64;
 
-/// Parts of the budget that prices are counted in, rounded up: the choice is never above the budget.
+/// Number of parts into which the budget is divided. Prices are rounded up to whole parts, so the selection never
+/// exceeds the budget.
 const PARTS: u64 = 1 << 14;
 
-/// One item: so many units, the best ones, at this price and worth so much.
+/// An item of a menu: the best `units` units of a group, with their price and total importance.
 struct Item {
     units: usize,
     price: u64,
     worth: f64,
 }
 
-/// How many units each group keeps in the most valuable choice that costs at most `budget`; `None` where there
-/// is no such choice. `values` are those of each group's units, best first; `prices` those of `0..=width`
-/// of them, and `budget` is without what no unit decides.
+/// Returns the number of units that each group keeps in the most valuable choice that costs at most `budget`, or
+/// `None` if there is no such choice.
+///
+/// `values` holds the importance of each group's units, best first. `prices` holds the price of `0..=width` units
+/// of each group. `budget` excludes the fixed cost, which does not depend on the units.
 #[must_use]
 pub fn best(
     groups: &[UnitGroup],
@@ -30,7 +33,8 @@ pub fn best(
 ) -> Option<Vec<usize>> {
     let part = budget.div_ceil(PARTS).max(1);
     let room = usize::try_from(budget / part).ok()?;
-    // For each budget the most that the groups so far are worth; and for each group what it took.
+    // `worth`: for each budget, the largest total importance of the groups so far.
+    // `taken`: for each group and budget, the number of units in that choice.
     let mut worth: Vec<Option<f64>> = vec![Some(0.0); room + 1];
     let mut taken: Vec<Vec<usize>> = Vec::with_capacity(groups.len());
     for (index, group) in groups.iter().enumerate() {
@@ -63,7 +67,7 @@ pub fn best(
     Some(counts)
 }
 
-/// What a group offers, cheapest first; prices in parts of the budget.
+/// Returns the items of a group, cheapest first, with prices in parts of the budget.
 fn menu(
     group: &UnitGroup,
     constraints: &Constraints,

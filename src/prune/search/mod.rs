@@ -1,15 +1,16 @@
-//! Searching: the units to keep under a budget.
+//! Selection of the units to keep within a budget.
 //!
-//! In: one importance a unit, the prices, and constraints. Out: [`Masks`]. Where each unit of a group costs
-//! the same, units of one cost form a class; the best set takes the most important units of each
-//! class, so it is found by trying how many each class keeps (paper, section 3.3: for every number of
-//! heads, fill the rest with the best neurons; zero heads included, and never above the budget).
-//! Where a group's price was measured for each count, see [`menu`].
+//! Input: the importance of each unit, the prices, and constraints. Output: [`Masks`].
 //!
-//! Units are taken to matter each on its own. What the kept units of a group can say in another's stead, by
-//! the inverse of their second moments, was tried with the scores as its curvature (the optimal brain surgeon,
-//! Hassibi and Stork 1993): with 1,024 rows it lost 1.3 points on SST-2 at 40 % and 1.1 on STS-B at 30 %,
-//! though it left the counts of each group as they are.
+//! If all units of a group cost the same, units of equal cost form a class. The best set takes the most
+//! important units of each class, so the search tries how many units each class keeps (paper, section
+//! 3.3: for every number of heads, including zero, fill the rest of the budget with the best neurons,
+//! and never exceed the budget). If the price of a group was measured for each count, [`menu`] is used.
+//!
+//! The importances of units are assumed to be independent. An alternative was tried: the optimal brain surgeon
+//! (Hassibi and Stork 1993), which uses the inverse of the second moments of a group's units to account for what
+//! kept units can replace, with the scores as the curvature. With 1,024 rows it lost 1.3 points on SST-2 at 40 %
+//! and 1.1 points on STS-B at 30 %, although it did not change the counts of each group.
 
 mod bundles;
 pub mod constraints;
@@ -36,19 +37,19 @@ use latency::LatencyTable;
 use price::Price;
 use ranking::Ranking;
 
-/// What the target limits.
+/// The prices of units in the target's metric.
 pub struct Limit {
     /// The prices of units.
     pub price: Price,
-    /// What they were read from, where they were measured.
+    /// The latency table from which the prices were computed, if the metric is latency.
     pub latency: Option<LatencyTable>,
 }
 
 impl Limit {
-    /// What the target's metric counts; a latency is measured, unless the journal knows it.
+    /// Returns the prices in the target's metric. Latency is measured unless the journal holds the table.
     ///
     /// # Errors
-    /// When the constraints name what is not there; see [`latency::table`].
+    /// Returns an error if the constraints name an unknown group. See also [`latency::table`].
     pub fn of(
         prepared: &Prepared,
         recipe: &Recipe,
@@ -74,19 +75,19 @@ impl Limit {
     }
 }
 
-/// MACs of one row of the calibration rows' mean length.
+/// Returns the MACs of one row with the calibration set's mean length.
 #[must_use]
 pub fn macs(prepared: &Prepared) -> Cost {
     prepared.model.cost(prepared.calibration.mean_length())
 }
 
-/// Weights, those of the embeddings among them.
+/// Returns the number of weights, including those of the embeddings.
 #[must_use]
 pub fn parameters(prepared: &Prepared) -> Cost {
     surgery::parameters(&prepared.weights, prepared.model.groups())
 }
 
-/// The choice at a recipe's target.
+/// Selects the units to keep at a recipe's target.
 ///
 /// # Errors
 /// See [`select`].
@@ -105,17 +106,17 @@ pub fn choose(
     )
 }
 
-/// What the cut model may cost: the asked share of the whole model, never more.
+/// Returns the maximum cost of the pruned model: the fraction `keep` of the cost `whole`, rounded down.
 #[must_use]
-pub fn budget(groups: &[UnitGroup], price: &Price, keep: f64) -> u64 {
-    (price.whole(groups) as f64 * keep).floor() as u64
+pub fn budget(whole: u64, keep: f64) -> u64 {
+    (whole as f64 * keep).floor() as u64
 }
 
-/// Picks the units with the largest sum of importances among the sets that the constraints allow and that
-/// cost at most the target and at least `(1 - tolerance)` of it.
+/// Selects the set of units with the largest total importance. The set meets the constraints and costs at most
+/// the target and at least `(1 - tolerance)` of it.
 ///
 /// # Errors
-/// [`Code::TargetUnreachable`] with what can be reached.
+/// Returns [`Code::TargetUnreachable`] with the cost that can be reached.
 pub fn select(
     groups: &[UnitGroup],
     price: &Price,
@@ -128,10 +129,11 @@ pub fn select(
     fill(&ranking, budget, target.tolerance, price.whole(groups))
 }
 
-/// The best choice within a budget, at most `tolerance` below it. What goes wrong is told in shares of `whole`.
+/// Returns the best choice within a budget and at most `tolerance` below it. `whole` is the cost of the unpruned model,
+/// used for the percentages in the error.
 ///
 /// # Errors
-/// [`Code::TargetUnreachable`] when no choice is so near the budget.
+/// Returns [`Code::TargetUnreachable`] if no choice is within the tolerance.
 pub fn fill(
     ranking: &Ranking<'_>,
     budget: u64,
@@ -148,8 +150,8 @@ pub fn fill(
         Failure::new(
             Code::TargetUnreachable,
             format!(
-                "no set of units costs between {:.2}% and {:.2}% of the model; the best one below costs {:.2}%: \
-                 ask for that, or for a wider tolerance",
+                "no set of units costs between {:.2}% and {:.2}% of the model; the best set below costs {:.2}%: \
+                 use that target or a larger tolerance",
                 percent(budget, whole) * (1.0 - tolerance),
                 percent(budget, whole),
                 percent(below, whole),
@@ -158,30 +160,37 @@ pub fn fill(
     })
 }
 
-/// The budget, if any set of units that the constraints allow fits into it.
+/// Returns the budget, if the smallest set of units that the constraints allow fits into it.
 ///
 /// # Errors
-/// [`Code::TargetUnreachable`] with the smallest share that can be reached.
+/// Returns [`Code::TargetUnreachable`] with the smallest percentage that can be reached.
 pub fn reachable_budget(
     groups: &[UnitGroup],
     price: &Price,
     target: &Target,
     constraints: &Constraints,
 ) -> Result<u64, Failure> {
-    let budget = budget(groups, price, target.keep);
-    let smallest = least(groups, price, constraints);
+    within_reach(
+        target,
+        least(groups, price, constraints),
+        price.whole(groups),
+    )
+}
+
+/// Returns the budget of a target for a model with the cost `whole`, if the smallest choice fits into it.
+///
+/// # Errors
+/// Returns [`Code::TargetUnreachable`] with the smallest percentage that can be reached.
+pub(super) fn within_reach(target: &Target, smallest: u64, whole: u64) -> Result<u64, Failure> {
+    let budget = budget(whole, target.keep);
     if budget < smallest {
-        // Rounded up, so that the figure itself can be asked for.
-        let least = (percent(smallest, price.whole(groups)) * 100.0).ceil() / 100.0;
-        let what = match smallest > price.fixed() {
-            true => "with every unit gone that the constraints let go",
-            false => "with every unit gone",
-        };
+        // Rounded up, so that the printed percentage can be used as a target.
+        let least = (percent(smallest, whole) * 100.0).ceil() / 100.0;
         return Err(Failure::new(
             Code::TargetUnreachable,
             format!(
-                "keeping {:.4}% cannot be reached: {what} the model still has {least:.2}% of its {}; \
-                 ask for {least:.2}% or more",
+                "the target of {:.4}% cannot be reached: the smallest model that the constraints allow has {least:.2}% of the {}; \
+                 use a target of {least:.2}% or more",
                 target.keep * 100.0,
                 target.metric.noun()
             ),
@@ -190,7 +199,7 @@ pub fn reachable_budget(
     Ok(budget)
 }
 
-/// What the smallest choice costs that the constraints allow.
+/// Returns the cost of the smallest choice that the constraints allow.
 #[must_use]
 pub fn least(groups: &[UnitGroup], price: &Price, constraints: &Constraints) -> u64 {
     price.of(groups.iter().map(|group| constraints.least(group)))

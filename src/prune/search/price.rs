@@ -1,4 +1,4 @@
-//! What a model costs in a target's metric, as a sum over its groups.
+//! The cost of a model in the target's metric, as a sum over its groups.
 
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
@@ -9,17 +9,17 @@ use crate::model::unit::UnitGroup;
 pub enum Price {
     /// Each unit of a group costs the same: MACs, or parameters.
     PerUnit(Cost),
-    /// What a group costs is known for each count of its units: time, in nanoseconds.
+    /// The cost of a group is known for each count of its units: time, in nanoseconds.
     PerCount {
-        /// What remains when every unit is gone.
+        /// Cost of the model without any units.
         fixed: u64,
-        /// For each group, what `0..=width` of its units cost; never falling.
+        /// For each group, the cost of `0..=width` of its units. The costs never fall.
         groups: Vec<Vec<u64>>,
     },
 }
 
 impl Price {
-    /// The price of so many units of each group.
+    /// Returns the price of a model that keeps these numbers of units in each group.
     #[must_use]
     pub fn of(&self, kept: impl IntoIterator<Item = usize>) -> u64 {
         match self {
@@ -31,7 +31,7 @@ impl Price {
         }
     }
 
-    /// The prices of what these masks keep.
+    /// Returns the prices for the model that these masks keep.
     #[must_use]
     pub fn narrowed(&self, masks: &Masks) -> Self {
         match self {
@@ -48,13 +48,13 @@ impl Price {
         }
     }
 
-    /// The price of the whole model.
+    /// Returns the price of the unpruned model.
     #[must_use]
     pub fn whole(&self, groups: &[UnitGroup]) -> u64 {
         self.of(groups.iter().map(|group| group.width))
     }
 
-    /// The price when every unit is gone.
+    /// Returns the price of the model without any units.
     #[must_use]
     pub fn fixed(&self) -> u64 {
         match self {

@@ -1,4 +1,4 @@
-//! All units in the order of their worth, made once, from which any budget is filled.
+//! Ranking of all units by importance. It is computed once and serves any budget.
 
 use super::bundles::Bundles;
 use super::constraints::Constraints;
@@ -8,7 +8,7 @@ use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
 use crate::prune::score::combine::UnitImportance;
 
-/// The ranking.
+/// All units of a model, ranked by importance.
 pub struct Ranking<'a> {
     groups: &'a [UnitGroup],
     price: &'a Price,
@@ -18,21 +18,21 @@ pub struct Ranking<'a> {
     filling: Filling<'a>,
 }
 
-/// How a budget is filled.
+/// Method for filling a budget.
 enum Filling<'a> {
-    /// By classes of units of one cost.
+    /// Select counts of units from classes of equal cost.
     Classes(Bundles),
-    /// By a count from the menu of each group.
+    /// Select one count from the menu of each group.
     Menu {
         fixed: u64,
         prices: &'a [Vec<u64>],
-        /// Of each group's units, best first.
+        /// Importance of each group's units, best first.
         values: Vec<Vec<f64>>,
     },
 }
 
 impl<'a> Ranking<'a> {
-    /// Ranks.
+    /// Ranks all units by importance.
     #[must_use]
     pub fn new(
         groups: &'a [UnitGroup],
@@ -72,13 +72,14 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    /// The prices that it was ranked by.
+    /// Returns the prices of the units.
     #[must_use]
     pub fn price(&self) -> &Price {
         self.price
     }
 
-    /// The most important choice that costs at least `low` and at most `high`; `None` when there is none.
+    /// Returns the choice with the largest total importance that costs at least `low` and at most `high`, or `None` if
+    /// there is none.
     #[must_use]
     pub fn choose(&self, low: u64, high: u64) -> Option<Masks> {
         let counts = match self.constraints.uniform {
@@ -115,7 +116,7 @@ impl<'a> Ranking<'a> {
         }
     }
 
-    /// The largest share of every group that fits.
+    /// Returns the counts for the largest fraction that fits, with the same fraction for every group.
     fn uniform(&self, high: u64) -> Option<Vec<usize>> {
         let widest = self.groups.iter().map(|group| group.width).max()?;
         let shares = (0..=widest).rev().map(|part| {

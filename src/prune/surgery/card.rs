@@ -1,10 +1,10 @@
-//! The model card (`README.md`) of a cut model: what it is, what it costs, what it kept.
+//! The model card (`README.md`) of a pruned model: description, cost, and kept units.
 
 use std::fmt::Write;
 
 use crate::prune::report::{BeforeAfter, Report};
 
-/// The card as Markdown.
+/// Returns the model card as Markdown.
 #[must_use]
 pub fn card(report: &Report, companions: &[&str]) -> String {
     let mut text = String::new();
@@ -27,13 +27,13 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     )?;
     writeln!(
         text,
-        "Made in one shot, without retraining, by optin {} (OPTIN: Khaki & Plataniotis, \"The Need for Speed: Pruning\n\
+        "Pruned in one shot, without retraining, by optin {} (OPTIN: Khaki & Plataniotis, \"The Need for Speed: Pruning\n\
          Transformers with One Recipe\", ICLR 2024){}.\n",
         report.optin_version,
         if report.compensation.is_empty() {
             ""
         } else {
-            ", then repaired by least squares on unlabelled rows"
+            ", then repaired by least squares on unlabeled rows"
         }
     )?;
     writeln!(text, "| | original | this model | |\n|---|---:|---:|---:|")?;
@@ -51,7 +51,7 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     };
     writeln!(
         text,
-        "| MACs a row of {:.1} tokens {}",
+        "| MACs per row of {:.1} tokens {}",
         report.calibration.mean_length,
         counts(field(|size| size.macs))
     )?;
@@ -81,7 +81,7 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     let latency = &report.latency;
     writeln!(
         text,
-        "| forward of {} x {} tokens, ms ({}) | {:.2} | {:.2} | {:.2}x faster |\n",
+        "| forward pass of {} x {} tokens, ms ({}) | {:.2} | {:.2} | {:.2}x faster |\n",
         latency.batch,
         latency.length,
         match report.device.as_str() {
@@ -106,9 +106,10 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     )?;
     writeln!(
         text,
-        "`trust_remote_code` runs `{}` of this folder: layers have different widths here, which the\n\
-         stock classes cannot hold. Without it transformers takes the stock class, which stops with \"size mismatch\".\n\
-         Configuration and tokenizer need no such leave. `verify.json` has inputs and the logits that they must give.\n",
+        "`trust_remote_code` allows transformers to run `{}` from this folder. The code is needed because the\n\
+         layers have different widths, which the built-in classes do not support. Without it, transformers uses the\n\
+         built-in class, which fails with \"size mismatch\". Configuration and tokenizer do not need it.\n\
+         `verify.json` contains inputs and the logits that the model must return for them.\n",
         companions.join("`, `")
     )?;
     if !report.notes.is_empty() {
@@ -128,6 +129,6 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     }
     writeln!(
         text,
-        "\n`keep_map.json` lists the kept units by their indices in the original; `report.json` has every figure."
+        "\n`keep_map.json` lists the kept units by their indices in the original. `report.json` contains all figures."
     )
 }

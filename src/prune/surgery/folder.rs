@@ -1,7 +1,7 @@
-//! The output folder: all of it or nothing.
+//! The output folder, written completely or not at all.
 //!
-//! Files are gathered in a draft beside their destination; only when the last one (`SHA256SUMS`) is
-//! there does the draft take its place. A kill or a full disk leaves no folder that looks finished.
+//! Files are written to a draft folder next to the destination. After the last file (`SHA256SUMS`), the
+//! draft is renamed to the destination. A kill or a full disk never leaves a partial folder there.
 
 use std::fs;
 use std::io::Write;
@@ -12,17 +12,17 @@ use serde::Serialize;
 use crate::prune::digest::sha256_of;
 use crate::prune::failure::{Code, Failure};
 
-/// A folder being filled.
+/// A draft of the output folder.
 pub struct Draft {
     destination: PathBuf,
     folder: PathBuf,
 }
 
 impl Draft {
-    /// Begins beside `destination`, which must not exist yet or be empty.
+    /// Creates a draft next to `destination`, which must be missing or empty.
     ///
     /// # Errors
-    /// When the destination holds something, or the draft cannot be made.
+    /// Returns an error if the destination is not empty or if the draft cannot be created.
     pub fn begin(destination: &Path) -> Result<Self, Failure> {
         refuse_occupied(destination)?;
         let name = destination
@@ -35,7 +35,7 @@ impl Draft {
             .unwrap_or(Path::new("."));
         fs::create_dir_all(parent)?;
         let folder = parent.join(format!(".{name}.draft-{}", std::process::id()));
-        // What a killed process of the same number left behind.
+        // A killed process with the same process id may have left a draft.
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
@@ -46,7 +46,7 @@ impl Draft {
         })
     }
 
-    /// Where the draft is.
+    /// Returns the path of the draft.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.folder
@@ -55,7 +55,7 @@ impl Draft {
     /// Writes a file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
         let mut file = fs::File::create(self.folder.join(name))?;
         file.write_all(content)?;
@@ -65,22 +65,23 @@ impl Draft {
     /// Writes a document as indented JSON.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns an error if the document cannot be written.
     pub fn write_json(&self, name: &str, document: &impl Serialize) -> Result<(), Failure> {
         let mut text = serde_json::to_vec_pretty(document).map_err(|error| {
             Failure::new(
                 Code::Internal,
-                format!("{name} cannot be written as JSON: {error}"),
+                format!("could not encode {name} as JSON: {error}"),
             )
         })?;
         text.push(b'\n');
         self.write(name, &text)
     }
 
-    /// Writes `SHA256SUMS` over all files and puts the folder in its place.
+    /// Writes `SHA256SUMS` over all files and moves the draft to the destination.
     ///
     /// # Errors
-    /// When it cannot be written or moved.
+    /// Returns an error if `SHA256SUMS` cannot be written, if the destination is not empty, or if the draft cannot be
+    /// moved.
     pub fn finish(self) -> Result<(), Failure> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -103,7 +104,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // After `finish` it is no longer there.
+        // After `finish` the draft no longer exists, and this fails without effect.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -115,7 +116,7 @@ fn refuse_occupied(destination: &Path) -> Result<(), Failure> {
             Some(_) => Err(Failure::new(
                 Code::InvalidRecipe,
                 format!(
-                    "the output folder {} is not empty; name another, or empty it",
+                    "the output folder {} is not empty; choose another folder or empty it",
                     destination.display()
                 ),
             )),

@@ -1,8 +1,8 @@
-//! Surgery: the dropped units' slices leave every tensor that holds them.
+//! Surgery: physical removal of units. The slices of removed units are deleted from every tensor that holds them.
 //!
-//! In: the stored weights, the groups, the masks, the repairs. Out: the tensors of the smaller model
-//! in the order of the original file. What stays is copied as bytes, never converted; only repaired
-//! projections are written anew, in the type of the tensor that they replace.
+//! Input: the stored weights, the groups, the masks, the repairs. Output: the tensors of the pruned model
+//! in the order of the original file. Kept values are copied as bytes and never converted. Only repaired
+//! projections are encoded again, in the type of the tensor that they replace.
 
 pub mod card;
 pub mod folder;
@@ -23,7 +23,7 @@ use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
 use crate::model::{PrunableModel, registry};
 
-/// How many weights the model has, as a sum over its units.
+/// Returns the number of weights of the model, as a sum over its units.
 #[must_use]
 pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Cost {
     let per_unit = groups.iter().map(|group| {
@@ -46,10 +46,10 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Cost {
     }
 }
 
-/// Cuts and opens what comes of it, in memory.
+/// Prunes the weights and opens the pruned model, in memory.
 ///
 /// # Errors
-/// Never in practice: what is cut is a checkpoint again.
+/// Does not fail in practice: the pruned tensors form a valid checkpoint.
 pub fn open(
     prepared: &Prepared,
     masks: &Masks,
@@ -63,10 +63,11 @@ pub fn open(
     Ok((opened.weights, config, opened.model))
 }
 
-/// Cuts and prepares what comes of it, as its checkpoint would be read back; over the same calibration rows.
+/// Prunes the weights and returns the pruned model as if read back from its checkpoint. The calibration rows are the
+/// same.
 ///
 /// # Errors
-/// Never in practice: what is cut is a checkpoint again.
+/// Does not fail in practice: the pruned tensors form a valid checkpoint.
 pub fn narrowed(
     prepared: &Prepared,
     masks: &Masks,
@@ -87,10 +88,10 @@ pub fn narrowed(
     })
 }
 
-/// Cuts.
+/// Returns the tensors of the pruned model.
 ///
 /// # Errors
-/// Never in practice: the graph was built from these weights.
+/// Does not fail in practice: the graph was built from these weights.
 pub fn cut<'a>(
     weights: &'a Weights,
     groups: &[UnitGroup],

@@ -1,25 +1,25 @@
-//! Cutting units out of one dimension of a tensor, on bytes.
+//! Removal of units from one dimension of a tensor, on bytes.
 
-/// The units of one group that stay in one dimension of a tensor.
+/// The kept units of one group in one dimension of a tensor.
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// The dimension.
     pub dim: usize,
-    /// Where unit 0 begins; indices before it and after the last unit always stay.
+    /// First index of unit 0. Indices before it and after the last unit are always kept.
     pub offset: usize,
-    /// Indices a unit owns.
+    /// Number of indices per unit.
     pub span: usize,
-    /// Units before.
+    /// Number of units before the removal.
     pub width: usize,
-    /// Units that stay, rising.
+    /// The kept units, in ascending order.
     pub units: Vec<usize>,
 }
 
 impl Kept {
-    /// The tensor without the other units; `shape` is changed to fit.
+    /// Returns the tensor's bytes without the removed units and updates `shape`.
     ///
     /// # Panics
-    /// When the bytes do not fit the shape, or the shape does not hold the units.
+    /// Panics if the bytes do not match the shape or if the units exceed the dimension.
     #[must_use]
     pub fn apply(&self, bytes: &[u8], shape: &mut [usize], element_bytes: usize) -> Vec<u8> {
         let inner = shape[self.dim + 1..].iter().product::<usize>() * element_bytes;
@@ -28,7 +28,7 @@ impl Kept {
         let end = self.offset + self.width * self.span;
         assert!(
             end <= size && bytes.len() == outer * size * inner,
-            "the units lie inside the tensor"
+            "the units must lie inside the tensor, and the bytes must match its shape"
         );
         let units = self
             .units

@@ -1,8 +1,8 @@
-//! The cut model must be the masked model: the same units, the same repairs, only smaller.
+//! Check that the pruned model computes the same as the masked original with the same repairs.
 //!
-//! The masked side runs the original graph at its full width: every unit is computed, dropped ones are
-//! multiplied by zero, and a repaired projection stands in its full-width columns. It shares nothing with
-//! surgery but the masks.
+//! The masked model runs the original graph at full width: every unit is computed, removed units are
+//! multiplied by zero, and the columns of a repaired projection are placed at their original positions. It
+//! shares only the masks with the code of the surgery.
 
 use candle_core::{Result, Tensor};
 
@@ -13,14 +13,14 @@ use crate::model::nn::linear::Linear;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::student::Student;
 
-/// Largest relative difference that two orders of summation explain in f32.
+/// Maximum relative difference that a different order of summation can cause in f32.
 pub const TOLERANCE: f64 = 1e-4;
 
-/// Largest difference of the logits between the masked original and the cut model, relative to the
+/// Returns the largest difference of the logits between the masked original and the pruned model, relative to the
 /// largest logit.
 ///
 /// # Errors
-/// [`Code::Internal`] when it is above [`TOLERANCE`]: nothing must be published then.
+/// Returns [`Code::Internal`] if the difference is above [`TOLERANCE`]. The result must not be published then.
 pub fn check(
     student: &Student<'_>,
     cut: &dyn PrunableModel,
@@ -33,7 +33,8 @@ pub fn check(
     Err(Failure::new(
         Code::Internal,
         format!(
-            "the cut model differs from the masked one by {difference:.1e} (allowed {TOLERANCE:.0e}), so it was not published"
+            "the pruned model differs from the masked one by {difference:.1e} (the limit is {TOLERANCE:.0e}), so it was not \
+             published; this is a bug in optin, please report it"
         ),
     ))
 }
@@ -51,7 +52,7 @@ fn difference(student: &Student<'_>, cut: &dyn PrunableModel, batch: &Batch) -> 
         .iter()
         .zip(&smaller)
         .map(|(a, b)| f64::from((a - b).abs() / largest));
-    // A NaN must not pass for agreement.
+    // `f64::max` ignores NaN, so a NaN would count as agreement.
     Ok(differences.fold(0.0, |most, value| {
         if value.is_nan() {
             f64::INFINITY
@@ -76,8 +77,8 @@ fn masked_logits(student: &Student<'_>, batch: &Batch) -> Result<Tensor> {
     model.head(&hidden)
 }
 
-/// The student's projection with a column for every unit of the original; those of dropped units hold ones, which only a
-/// working mask keeps silent.
+/// Returns the student's projection with a column for every unit of the original. The columns of removed units are
+/// filled with ones, so that the logits differ if the mask does not zero these units.
 fn full_width(student: &Student<'_>, block: usize) -> Result<Linear> {
     let group = &student.model.groups()[block];
     let projection = student.projection(block);

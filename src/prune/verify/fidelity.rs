@@ -1,4 +1,4 @@
-//! How near the cut model stays to the original, without labels.
+//! Similarity of the pruned model to the original, measured without labels.
 
 use candle_core::{D, Result};
 
@@ -26,7 +26,7 @@ struct Sums {
 /// Compares both models on these batches.
 ///
 /// # Errors
-/// When asked to stop, or a graph fails.
+/// Returns an error if the job must stop or if a graph fails.
 pub fn fidelity(
     original: &dyn PrunableModel,
     cut: &dyn PrunableModel,

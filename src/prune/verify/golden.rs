@@ -1,7 +1,9 @@
-//! Inputs and the logits that the shipped model must give for them (`verify.json`), for checks with another library.
+//! Inputs and the logits that the delivered model must return for them (`verify.json`), for checks with other
+//! libraries.
 //!
-//! Rows of the data stand there as ids alone: the texts may not be ours to pass on. Texts, pairs and a padded batch are
-//! sentences of our own, so that a reader can check tokenizer, segments and padding, too.
+//! Rows of the data are written as ids only, because it may not be permitted to pass on their texts. The texts, the
+//! pairs and the padded batch use fixed sentences of `optin`, with which the tokenizer, the segments and the padding
+//! can be checked as well.
 
 use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
@@ -13,10 +15,11 @@ use crate::model::batch::{Batch, Input};
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
 
-/// Rows of the data that are written.
+/// Maximum number of rows of the data in the document.
 const ROWS: usize = 8;
 
-/// Texts and pairs of our own: cases, accents, scripts, a number, a special token, an empty text.
+/// Fixed texts and pairs with upper and lower case, accents, several scripts, a number, a special token and an empty
+/// text.
 const TEXTS: &[(&str, Option<&str>)] = &[
     ("The committee meets again on Thursday.", None),
     ("Not bad, not bad at all: CAFÉ naïve, 3.14 €!", None),
@@ -34,13 +37,13 @@ const TEXTS: &[(&str, Option<&str>)] = &[
 /// `verify.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
-    /// What the model computes in.
+    /// Data type of the computation.
     pub dtype: String,
-    /// Largest difference of a logit, relative to `max(1, |logit|)`.
+    /// Maximum difference of a logit, relative to `max(1, |logit|)`.
     pub tolerance: f64,
-    /// Each a row alone, without padding.
+    /// The rows, each computed alone and without padding.
     pub rows: Vec<GoldenRow>,
-    /// The rows with texts as one batch, filled up on the right; `None` where the tokenizer has no token for that.
+    /// The rows with texts as one batch, padded on the right. `None` if the tokenizer has no padding token.
     #[serde(default)]
     pub padded: Option<PaddedBatch>,
 }
@@ -48,35 +51,35 @@ pub struct Golden {
 /// One row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GoldenRow {
-    /// The text; `None` for rows of the data.
+    /// The text. `None` for rows of the data.
     pub text: Option<String>,
     /// The second text of a pair.
     pub text_pair: Option<String>,
-    /// Vocabulary indices, special tokens included.
+    /// Vocabulary indices, including special tokens.
     pub input_ids: Vec<u32>,
-    /// Segments.
+    /// Segment ids.
     pub token_type_ids: Vec<u32>,
-    /// What the model answers.
+    /// The model's logits.
     pub logits: Vec<f32>,
 }
 
-/// Rows of one length. Their logits are those of the rows alone: padding must change nothing.
+/// Rows padded to one length. Their logits are those of the single rows, because padding must not change them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaddedBatch {
     /// Vocabulary indices, `[rows, length]`.
     pub input_ids: Vec<Vec<u32>>,
-    /// Segments, likewise.
+    /// Segment ids, `[rows, length]`.
     pub token_type_ids: Vec<Vec<u32>>,
-    /// 1 for a token, 0 for padding, likewise.
+    /// 1 for a token and 0 for padding, `[rows, length]`.
     pub attention_mask: Vec<Vec<u32>>,
-    /// What the model answers, `[rows, classes]`.
+    /// The model's logits, `[rows, classes]`.
     pub logits: Vec<Vec<f32>>,
 }
 
-/// Runs the cut model on the first rows of the data, and on the texts that its tables of embeddings can take.
+/// Runs the pruned model on the first rows of the data, and on the fixed texts for which it has embeddings.
 ///
 /// # Errors
-/// When the tokenizer or the graph fails.
+/// Returns an error if the tokenizer or the graph fails.
 pub fn golden(
     cut: &dyn PrunableModel,
     tokenizer: &Tokenizer,
@@ -109,7 +112,7 @@ pub fn golden(
     })
 }
 
-/// Whether the model has embeddings for all of its tokens and segments.
+/// Whether the encoding is not empty and the model has embeddings for all of its tokens and segments.
 fn fits(model: &dyn PrunableModel, encoding: &Encoding) -> bool {
     let reads = model.reads();
     let below = |values: &[u32], bound: usize| values.iter().all(|&value| (value as usize) < bound);

@@ -1,4 +1,4 @@
-//! Forward time of both models, in turns, so that what disturbs the machine disturbs both.
+//! Forward time of both models, measured alternately so that disturbances of the machine affect both.
 
 use candle_core::Result;
 
@@ -7,14 +7,16 @@ use crate::model::PrunableModel;
 use crate::prune::report::{BeforeAfter, Latency};
 use crate::prune::timing::{in_turns, mean_batch, median};
 
-/// Pairs that are timed, after two that are not.
+/// Number of timed pairs of forward passes.
 const ROUNDS: usize = 15;
+
+/// Number of pairs that run before the timed ones and are not counted.
 const WARM_UP: usize = 2;
 
 /// Times both models on rows of the data's mean length.
 ///
 /// # Errors
-/// When a graph fails.
+/// Returns an error if a graph fails.
 pub fn measure(
     original: &dyn PrunableModel,
     cut: &dyn PrunableModel,

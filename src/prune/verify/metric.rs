@@ -1,9 +1,9 @@
-//! What a set of logits is worth on labelled rows: accuracy, or Spearman's rank correlation.
+//! Metrics of logits on labeled rows: accuracy, or Spearman's rank correlation.
 
 use crate::checkpoint::config::Problem;
 use crate::data::label::Label;
 
-/// Name of the metric that a problem is measured by.
+/// Returns the name of a problem's metric.
 #[must_use]
 pub fn name(problem: &Problem) -> &'static str {
     match problem {
@@ -12,7 +12,7 @@ pub fn name(problem: &Problem) -> &'static str {
     }
 }
 
-/// Index of the largest logit; the first of equal ones.
+/// Returns the index of the largest logit, or the first of several equal ones.
 #[must_use]
 pub fn predicted(logits: &[f32]) -> usize {
     let mut best = 0;
@@ -24,7 +24,7 @@ pub fn predicted(logits: &[f32]) -> usize {
     best
 }
 
-/// 1 for a right answer, else 0.
+/// Returns 1 if the predicted class is the label, 0 if not, and NaN if the label is not a class.
 #[must_use]
 pub fn right(logits: &[f32], label: &Label) -> f64 {
     match label {
@@ -33,7 +33,7 @@ pub fn right(logits: &[f32], label: &Label) -> f64 {
     }
 }
 
-/// Spearman's rank correlation of two lists; ties share their mean rank. 0 where one list is constant.
+/// Returns Spearman's rank correlation of two lists. Ties share their mean rank. Returns 0 if one list is constant.
 #[must_use]
 pub fn spearman(left: &[f64], right: &[f64]) -> f64 {
     let (left, right) = (ranks(left), ranks(right));

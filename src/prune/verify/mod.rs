@@ -1,7 +1,7 @@
-//! Verifying: every figure is measured on the cut model as it was written and read back.
+//! Verification: measures the pruned model after it was written and read back.
 //!
-//! In: the original and the cut model, examples. Out: the measured parts of the report. The cut model
-//! must agree with the masked one, or nothing is published.
+//! Input: the original model, the pruned model, and examples. Output: the measured parts of the report.
+//! If the pruned model does not agree with the masked one, nothing is published.
 
 pub mod consistency;
 pub mod fidelity;
@@ -23,27 +23,27 @@ use crate::model::PrunableModel;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
 
-/// What was measured.
+/// The results of the verification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// See [`consistency::check`].
     pub consistency: f64,
     /// See [`fidelity::fidelity`].
     pub fidelity: Fidelity,
-    /// See [`quality::compare`]; `None` without labelled rows.
+    /// See [`quality::compare`]. `None` without labeled rows.
     pub evaluation: Option<EvaluationReport>,
     /// See [`latency::measure`].
     pub latency: Latency,
 }
 
-/// Parts of the work, for the progress.
+/// Number of steps that are reported as progress.
 const PARTS: u64 = 4;
 
-/// Measures the cut model against the original, on the evaluation rows where there are some, else on
-/// the calibration rows.
+/// Compares the pruned model with the original on the evaluation rows, or on the calibration rows if there are no
+/// evaluation rows.
 ///
 /// # Errors
-/// When both models do not agree, when asked to stop, or when a graph fails.
+/// Returns an error if the pruned model does not agree with the masked one, if the job must stop, or if a graph fails.
 pub fn verify(
     prepared: &Prepared,
     cut: &dyn PrunableModel,

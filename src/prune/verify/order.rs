@@ -1,16 +1,17 @@
-//! Whether labels stand in another order than the model's answers.
+//! Detection of labels in another order than the model's classes.
 
-/// Standard errors below the commonest answer from which chance no longer explains an accuracy.
-const FAR: f64 = 3.0;
+/// Number of standard errors by which the accuracy must be below that of the majority class before a hint is given.
+/// Such a low accuracy is not explained by chance.
+const MIN_STANDARD_ERRORS: f64 = 3.0;
 
-/// More classes than these are not compared pair by pair.
-const MOST_CLASSES: usize = 1_000;
+/// Maximum number of classes. With more classes, the pairs of classes are not compared.
+const MAX_CLASSES: usize = 1_000;
 
-/// A sentence, where a model answers so much worse than its commonest label that the order of labels is suspect. `truth` and
-/// `answers` are indices of classes, one a row.
+/// Returns a hint, as a sentence, if the model's accuracy is far below that of always predicting the majority class,
+/// because the labels may then be in another order. `truth` and `answers` hold one class index per row.
 #[must_use]
 pub fn hint(labels: &[String], truth: &[usize], answers: &[usize]) -> Option<String> {
-    if labels.len() > MOST_CLASSES {
+    if labels.len() > MAX_CLASSES {
         return None;
     }
     let rows = truth.len() as f64;
@@ -18,16 +19,17 @@ pub fn hint(labels: &[String], truth: &[usize], answers: &[usize]) -> Option<Str
     let right: usize = (0..labels.len()).map(|class| counts[class][class]).sum();
     let accuracy = right as f64 / rows.max(1.0);
     let error = (accuracy * (1.0 - accuracy) / rows.max(1.0)).sqrt();
-    let commonest = counts
+    let majority = counts
         .iter()
         .map(|answers| answers.iter().sum::<usize>())
         .max()?;
-    let commonest = commonest as f64 / rows.max(1.0);
-    if accuracy + FAR * error >= commonest {
+    let majority = majority as f64 / rows.max(1.0);
+    if accuracy + MIN_STANDARD_ERRORS * error >= majority {
         return None;
     }
     let below = format!(
-        "The original's accuracy of {accuracy:.3} is far below the {commonest:.3} of always giving the commonest label."
+        "The accuracy of the original, {accuracy:.3}, is far below that of always predicting the majority class, \
+         {majority:.3}."
     );
     let (order, matched) = best_order(&counts);
     let reordered = matched as f64 / rows.max(1.0);
@@ -36,19 +38,20 @@ pub fn hint(labels: &[String], truth: &[usize], answers: &[usize]) -> Option<Str
         .map(|class| format!("\"{}\" as \"{}\"", labels[class], labels[order[class]]))
         .take(4)
         .collect();
-    Some(match reordered > commonest && !moved.is_empty() {
+    Some(match reordered > majority && !moved.is_empty() {
         true => format!(
-            "{below} It answers rows labelled {}: the labels of the data seem to be in another order than id2label of config.json. \
-             Read in that order its accuracy is {reordered:.3}.",
+            "{below} It predicts rows with label {}, so the labels of the data seem to be in another order than id2label \
+             in config.json. In the order of the predictions, the accuracy is {reordered:.3}.",
             moved.join(", ")
         ),
         false => format!(
-            "{below} Check that the labels of the data mean what id2label of config.json says, and that the model is of this task."
+            "{below} Check that the labels of the data have the meaning of id2label in config.json, and that the model was \
+             trained for this task."
         ),
     })
 }
 
-/// Rows by label, then by answer.
+/// Returns the number of rows by label and predicted class.
 fn confusion(classes: usize, truth: &[usize], answers: &[usize]) -> Vec<Vec<usize>> {
     let mut counts = vec![vec![0; classes]; classes];
     for (&truth, &answer) in truth.iter().zip(answers) {
@@ -57,7 +60,8 @@ fn confusion(classes: usize, truth: &[usize], answers: &[usize]) -> Vec<Vec<usiz
     counts
 }
 
-/// One answer for each label, no answer twice, the most frequent pairs first; and how many rows agree with it.
+/// Assigns a different predicted class to each label, in the order of the most frequent pairs. Returns the assignment
+/// and the number of rows that agree with it.
 fn best_order(counts: &[Vec<usize>]) -> (Vec<usize>, usize) {
     let classes = counts.len();
     let mut pairs: Vec<(usize, usize)> = (0..classes)

@@ -1,4 +1,4 @@
-//! Quality of both models on the same labelled rows, with what chance allows.
+//! Quality of both models on the same labeled rows, with standard errors.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -10,13 +10,13 @@ use crate::checkpoint::config::Problem;
 use crate::data::label::Label;
 use crate::prune::report::{BeforeAfter, EvaluationReport};
 
-/// Half-width of a 95 % interval, in standard errors.
+/// Half-width of a 95 % confidence interval, in standard errors.
 const TWO_SIDED_95: f64 = 1.96;
 
-/// Resamples of the paired bootstrap, for a metric without a closed form of its error.
+/// Number of resamples of the paired bootstrap, which is used for a metric without a closed form of its error.
 const RESAMPLES: usize = 1_000;
 
-/// Compares two models' logits on these labels; `bare` are the logits of the cut without repair.
+/// Compares the logits of two models on these labels. `bare` holds the logits of the pruned model without repair.
 #[must_use]
 pub fn compare(
     problem: &Problem,
@@ -139,13 +139,13 @@ fn correlation(
     }
 }
 
-/// Arithmetic mean; 0 of nothing.
+/// Returns the arithmetic mean, or 0 of an empty list.
 #[must_use]
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Sample deviation; 0 of one value.
+/// Returns the sample standard deviation, or 0 of a single value.
 #[must_use]
 pub fn deviation(values: &[f64]) -> f64 {
     let mean = mean(values);

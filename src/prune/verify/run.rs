@@ -1,4 +1,4 @@
-//! Both models over the same rows.
+//! Runs both models over the same rows.
 
 use candle_core::{Result, Tensor};
 
@@ -10,21 +10,21 @@ use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::watch::Watch;
 
-/// Tokens that go through the graph at once.
+/// Maximum number of tokens in one forward pass.
 pub const BATCH_TOKENS: usize = 1_024;
 
-/// Batches of all rows of a data set.
+/// Returns batches of all rows of a data set.
 ///
 /// # Errors
-/// Never in practice: the data fit memory already.
+/// Does not fail in practice: the data already fits into memory.
 pub fn batches(data: &Dataset) -> std::result::Result<Vec<Batch>, Failure> {
     Ok(data.batches(BATCH_TOKENS)?)
 }
 
-/// The last features `[rows, length, hidden]` and the logits of a batch.
+/// Returns the last features `[rows, length, hidden]` and the logits of a batch.
 ///
 /// # Errors
-/// When the batch does not fit the graph.
+/// Returns an error if the batch does not match the graph.
 pub fn features_and_logits(model: &dyn PrunableModel, batch: &Batch) -> Result<(Tensor, Tensor)> {
     let full = Masks::full(model.groups());
     let mut hidden = model.stem(batch)?;
@@ -35,10 +35,10 @@ pub fn features_and_logits(model: &dyn PrunableModel, batch: &Batch) -> Result<(
     Ok((hidden, logits))
 }
 
-/// The logits of every row that the batches hold, in the order of the rows, by `forward`.
+/// Runs `forward` on all batches and returns the logits of every row, in the order of the rows.
 ///
 /// # Errors
-/// When asked to stop, or the graph fails.
+/// Returns an error if the job must stop or if the graph fails.
 pub fn logits(
     batches: &[Batch],
     watch: &dyn Watch,

@@ -1,4 +1,4 @@
-//! Delivers what is in the outbox, until each receiver has taken it or was given up.
+//! Delivers the webhook messages in the outbox, until the endpoint accepts each one or its last try fails.
 
 mod resolver;
 
@@ -19,25 +19,25 @@ use crate::job::webhook::address::Policy;
 use crate::job::webhook::{Due, Tried};
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulse;
-use resolver::{Judged, NotPublic};
+use resolver::{NotPublic, PolicyResolver};
 
-/// How long a receiver may take.
+/// Timeout of one delivery request.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// A delivery in hand is not taken by another for so long.
+/// How long a claimed delivery is hidden from other processes, in milliseconds.
 const HOLD_MS: i64 = 60_000;
-/// Deliveries on their way at a time.
-const AT_ONCE: usize = 16;
+/// Maximum number of concurrent deliveries.
+const MAX_CONCURRENT: usize = 16;
 
-/// How often the outbox is looked at.
+/// Settings of the courier.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Time between two looks when nothing was due.
+    /// Interval between two polls of the outbox when no delivery is due.
     pub poll: Duration,
-    /// Where deliveries may go.
+    /// Addresses that deliveries may connect to.
     pub policy: Policy,
 }
 
-/// Delivers.
+/// Delivers webhook messages from the outbox.
 pub struct Courier {
     outbox: Arc<dyn WebhookStore>,
     http: reqwest::Client,
@@ -45,19 +45,19 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// A courier for this outbox.
+    /// Creates a courier for this outbox.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// Returns an error if the HTTP client cannot be created.
     pub fn new(outbox: Arc<dyn WebhookStore>, options: Options) -> Result<Self, reqwest::Error> {
-        // Another call may have installed it before: it is the same one.
+        // This fails if an earlier call installed the same provider; that is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
-            // A redirect or a proxy would lead where nobody has judged the address.
+            // A redirect or a proxy could lead to an address that the policy has not checked.
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(Judged(options.policy)))
+            .dns_resolver(Arc::new(PolicyResolver(options.policy)))
             .user_agent(concat!("optin/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self {
@@ -67,14 +67,14 @@ impl Courier {
         })
     }
 
-    /// Delivers until it is told to stop.
+    /// Delivers until `stop` is canceled.
     pub async fn run(&self, pulse: &Pulse, stop: CancellationToken) {
         while !stop.is_cancelled() {
             pulse.beat();
             let delivered = match self.round().await {
                 Ok(count) => count,
                 Err(error) => {
-                    tracing::warn!(%error, "the outbox cannot be read; trying again");
+                    tracing::warn!(%error, "could not read the outbox; retrying");
                     0
                 }
             };
@@ -87,12 +87,12 @@ impl Courier {
         }
     }
 
-    /// Tries what is due now. Answers how many that were.
+    /// Tries the deliveries that are due now, and returns their number.
     ///
     /// # Errors
-    /// When the outbox cannot be read.
+    /// Returns an error if the outbox cannot be read.
     pub async fn round(&self) -> Result<usize, crate::job::store::StoreError> {
-        let due = self.outbox.due_deliveries(AT_ONCE, HOLD_MS).await?;
+        let due = self.outbox.due_deliveries(MAX_CONCURRENT, HOLD_MS).await?;
         let count = due.len();
         futures::future::join_all(due.into_iter().map(|due| self.deliver(due))).await;
         Ok(count)
@@ -112,8 +112,8 @@ impl Courier {
         }
         let random = rand::random::<f64>();
         if let Err(error) = self.outbox.settle_delivery(id, tried, random).await {
-            // It is due again when the hold ends: told twice rather than never.
-            tracing::warn!(delivery = %id, %error, "how a delivery went was not written");
+            // The delivery is due again after `HOLD_MS`: delivering twice is better than never.
+            tracing::warn!(delivery = %id, %error, "could not write the outcome of a delivery");
         }
     }
 
@@ -131,7 +131,7 @@ impl Courier {
         let timestamp = jiff::Timestamp::now().as_second().to_string();
         let Some(signature) = sign(&due.secret, &id, &timestamp, &body) else {
             return failed(
-                "the webhook's secret cannot be read; make the webhook again".to_owned(),
+                "the secret of the webhook is invalid; create the webhook again".to_owned(),
             );
         };
         let host = network::host(&url);
@@ -150,14 +150,15 @@ impl Courier {
             Ok(410) => Tried::Gone,
             Ok(status) => Tried::Failed {
                 status: Some(status),
-                error: format!("the receiver answered {status}"),
+                error: format!("the endpoint returned status {status}"),
             },
-            Err(error) => failed(told(&error, &host)),
+            Err(error) => failed(describe(&error, &host)),
         }
     }
 }
 
-/// `v1,` and the HMAC-SHA256 of id, time and body, as Standard Webhooks has it; `None` when the secret is none.
+/// Returns the signature as Standard Webhooks defines it: `v1,` and the Base64 HMAC-SHA256 of id, timestamp and body.
+/// Returns `None` if the secret is invalid.
 #[must_use]
 pub fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<String> {
     let key = BASE64_STANDARD
@@ -169,8 +170,8 @@ pub fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<Strin
     Some(format!("v1,{tag}"))
 }
 
-/// Why nothing was delivered, without the URL: its owner knows it, and a path may be a secret.
-fn told(error: &reqwest::Error, host: &str) -> String {
+/// Describes why a delivery failed. The text omits the URL: its owner knows it, and its path may be a secret.
+fn describe(error: &reqwest::Error, host: &str) -> String {
     match network::cause::<NotPublic>(error) {
         Some(refused) => refused.to_string(),
         None => network::told(error, host),

@@ -1,4 +1,4 @@
-//! Names to addresses, those left out to which no connection may be made.
+//! Resolves host names to the addresses that the webhook policy allows.
 
 use std::net::SocketAddr;
 
@@ -6,15 +6,15 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::job::webhook::address::Policy;
 
-/// Resolves as the system does, and judges each address at the moment of the connection.
-pub(super) struct Judged(pub(super) Policy);
+/// Resolves names like the system, and checks each address against the policy when a connection is made.
+pub(super) struct PolicyResolver(pub(super) Policy);
 
-/// That a receiver is not where one may be.
+/// The host has no allowed address.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} has no address of the public internet")]
+#[error("{0} has no address on the public internet")]
 pub(super) struct NotPublic(String);
 
-impl Resolve for Judged {
+impl Resolve for PolicyResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = self.0;
         Box::pin(async move {

@@ -1,7 +1,8 @@
-//! A model in a tar archive, unpacked: plain files of known names, and nothing outside the folder.
+//! Unpacks a model from a tar archive: only regular files with known names, and nothing outside the target folder.
 //!
-//! The archive is read twice: once for its entries' names, by which the model's folder is chosen, and once for
-//! that folder's files. So files of other folders are never written, and the order of the entries does not matter.
+//! The archive is read twice. The first pass reads the names of the entries and chooses the model's folder. The second
+//! pass extracts the files of that folder. So files of other folders are never written, and the order of the entries
+//! does not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -14,12 +15,14 @@ use crate::checkpoint::content::{Content, FIRST_BYTES};
 use crate::checkpoint::layout;
 use crate::prune::failure::{Code, Failure};
 
-/// Unpacks the files of the model: the whole one whose folder is the topmost in the archive. What else is in
-/// there is passed over.
+/// Unpacks the files of the complete model that is nearest to the top of the archive. Other entries are ignored.
 ///
 /// # Errors
-/// When it is no tar archive, is truncated, holds no whole model, several in folders of one depth, or a file
-/// twice; when the model is of links that lead out of the archive; or has more bytes than `cap_bytes`.
+/// Returns an error if
+/// - the archive is not a tar archive, is truncated, or holds a needed file twice,
+/// - the archive holds no complete model, or several at the same depth,
+/// - a file of the model is a link that leads out of the archive,
+/// - the model has more than `cap_bytes` bytes.
 pub fn unpack(mut archive: impl Read + Seek, folder: &Path, cap_bytes: u64) -> Result<(), Failure> {
     refuse_other_formats(&mut archive)?;
     let entries = Entries::read(&mut archive)?;
@@ -32,7 +35,7 @@ pub fn unpack(mut archive: impl Read + Seek, folder: &Path, cap_bytes: u64) -> R
     extract(archive, &wanted, folder, cap_bytes)
 }
 
-/// Tells a compressed archive, or something else that was called a tar archive, by its first bytes.
+/// Checks the first bytes, and rejects compressed archives and other formats with a helpful message.
 fn refuse_other_formats(archive: &mut (impl Read + Seek)) -> Result<(), Failure> {
     let mut first = Vec::new();
     archive.take(FIRST_BYTES as u64).read_to_end(&mut first)?;
@@ -41,11 +44,11 @@ fn refuse_other_formats(archive: &mut (impl Read + Seek)) -> Result<(), Failure>
         None | Some(Content::Tar) => Ok(()),
         Some(content @ (Content::Gzip | Content::Zstandard | Content::Xz | Content::Bzip2)) => {
             Err(invalid(format!(
-                "the archive {content}; decompress it, or make it with tar -cf, without compression"
+                "the archive {content}; decompress it, or create it with tar -cf, without compression"
             )))
         }
         Some(Content::Zip) => Err(invalid(
-            "the archive is a zip archive; unpack it and make a tar archive of its files with tar -cf",
+            "the archive is a zip archive; unpack it and create a tar archive of its files with tar -cf",
         )),
         Some(content) => Err(invalid(format!(
             "the archive {}",
@@ -54,7 +57,7 @@ fn refuse_other_formats(archive: &mut (impl Read + Seek)) -> Result<(), Failure>
     }
 }
 
-/// The folder of the model: the topmost with a whole one.
+/// Returns the folder that is nearest to the top and holds a complete model.
 fn choose(entries: &Entries) -> Result<&str, Failure> {
     let mut folders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for path in entries.paths() {
@@ -72,14 +75,14 @@ fn choose(entries: &Entries) -> Result<&str, Failure> {
         [one, other, ..] if depth(one) == depth(other) => Err(Failure::new(
             Code::InvalidCheckpoint,
             format!(
-                "the archive holds more than one model, in {one}/ and in {other}/; make an archive of one of them"
+                "the archive holds more than one model, in {one}/ and in {other}/; create an archive of one of them"
             ),
         )),
         [one, ..] => Ok(one),
     }
 }
 
-/// What the archive holds instead of a model. A folder that everything is in is taken for the top.
+/// Describes what the archive holds instead of a model. If everything is in one folder, paths are relative to it.
 fn no_model(entries: &Entries) -> Failure {
     let mut paths: Vec<&str> = entries.paths().collect();
     while let Some(folder) = paths
@@ -98,7 +101,7 @@ fn no_model(entries: &Entries) -> Failure {
     layout::refusal(&"the archive", &paths).into()
 }
 
-/// The names of a folder's own files.
+/// Returns the names of the files directly in a folder.
 fn files_of<'a>(entries: &'a Entries, folder: &'a str) -> impl Iterator<Item = &'a str> {
     entries.paths().filter_map(move |path| {
         let (within, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -106,7 +109,7 @@ fn files_of<'a>(entries: &'a Entries, folder: &'a str) -> impl Iterator<Item = &
     })
 }
 
-/// Writes the wanted entries, by their numbers, to files of these names.
+/// Writes the wanted entries, given by their index in the archive, to files with these names.
 fn extract(
     mut archive: impl Read + Seek,
     wanted: &BTreeMap<usize, Vec<&str>>,
@@ -137,7 +140,9 @@ fn extract(
             left = left.checked_sub(copied).ok_or_else(|| {
                 Failure::new(
                     Code::LimitExceeded,
-                    format!("its model has more than the {cap_bytes} bytes that are taken"),
+                    format!(
+                        "the model in the archive is too large: the limit is {cap_bytes} bytes"
+                    ),
                 )
             })?;
         }

@@ -1,4 +1,4 @@
-//! The entries of a tar archive by their paths; links lead to entries of the same archive.
+//! Indexes the entries of a tar archive by path, and resolves links within the archive.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,45 +6,46 @@ use std::path::{Component, Path};
 
 use crate::prune::failure::{Code, Failure};
 
-/// Entries that are looked at; a model has a few dozen.
-const MOST_ENTRIES: usize = 10_000;
+/// Maximum number of entries in an archive; a model has a few dozen.
+const MAX_ENTRIES: usize = 10_000;
 
-/// Folders that a file may be in, one in the other.
-const MOST_DEPTH: usize = 8;
+/// Maximum number of nested folders above a file.
+const MAX_DEPTH: usize = 8;
 
-/// Links that are followed from one to the next.
-const MOST_LINKS: usize = 8;
+/// Maximum length of a chain of links.
+const MAX_LINKS: usize = 8;
 
-/// What an archive holds.
+/// The files and links of an archive.
 #[derive(Default)]
 pub(super) struct Entries {
     found: HashMap<String, Entry>,
-    /// The paths in the archive's order.
+    /// The paths, in the order of the archive.
     paths: Vec<String>,
-    twice: HashSet<String>,
+    duplicates: HashSet<String>,
 }
 
 enum Entry {
-    /// A file; its number among all entries.
+    /// A file, with its index among all entries.
     File(usize),
-    /// A link to this path, where it stays in the archive.
+    /// A link to this path; `None` if the target is outside the archive, too deep, or not UTF-8.
     Link(Option<String>),
 }
 
 impl Entries {
-    /// Reads the headers. Files outside of the archive's own tree, or too deep in it, are passed over.
+    /// Reads the headers of all entries. Entries whose paths lead out of the archive, are too deep or are not UTF-8 are
+    /// ignored.
     ///
     /// # Errors
-    /// When it is no tar archive, is truncated, or has too many entries.
+    /// Returns an error if this is not a tar archive, if it is truncated, or if it has too many entries.
     pub(super) fn read(archive: &mut (impl Read + Seek)) -> Result<Self, Failure> {
         let bytes = archive.seek(SeekFrom::End(0))?;
         archive.seek(SeekFrom::Start(0))?;
         let mut archive = tar::Archive::new(archive);
         let mut entries = Self::default();
         for (index, entry) in archive.entries_with_seek().map_err(broken)?.enumerate() {
-            if index >= MOST_ENTRIES {
+            if index >= MAX_ENTRIES {
                 return Err(invalid(format!(
-                    "the archive has more than {MOST_ENTRIES} entries"
+                    "the archive has more than {MAX_ENTRIES} entries"
                 )));
             }
             let entry = entry.map_err(broken)?;
@@ -52,7 +53,7 @@ impl Entries {
             let stored = entry.header().entry_size().map_err(broken)?;
             if entry.raw_file_position().saturating_add(stored) > bytes {
                 return Err(invalid(format!(
-                    "the archive is truncated: it ends within {}; make it or send it again",
+                    "the archive is truncated: it ends within {}; create it or upload it again",
                     path.display()
                 )));
             }
@@ -64,7 +65,8 @@ impl Entries {
                 Entry::File(index)
             } else if kind.is_hard_link() || kind.is_symlink() {
                 let target = entry.link_name().map_err(broken)?.unwrap_or_default();
-                // A hard link names its target from the top, a symbolic link from its own folder.
+                // The target of a hard link is relative to the top of the archive, that of a symbolic link to its
+                // folder.
                 let from = match kind.is_symlink() {
                     true => Path::new(&path).parent().unwrap_or(Path::new("")),
                     false => Path::new(""),
@@ -74,7 +76,7 @@ impl Entries {
                 continue;
             };
             if entries.found.insert(path.clone(), found).is_some() {
-                entries.twice.insert(path);
+                entries.duplicates.insert(path);
             } else {
                 entries.paths.push(path);
             }
@@ -82,21 +84,21 @@ impl Entries {
         Ok(entries)
     }
 
-    /// The paths of all files and links, once each.
+    /// Returns the paths of all files and links, without duplicates.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
         self.paths.iter().map(String::as_str)
     }
 
-    /// The number of the entry that holds the content of this path.
+    /// Returns the index of the entry that holds the content of this path, following links.
     ///
     /// # Errors
-    /// When the path is there twice, or is a link that leads out of the archive.
+    /// Returns an error if the path occurs twice, or if its links do not lead to a file of the archive.
     pub(super) fn file(&self, path: &str) -> Result<usize, Failure> {
-        if self.twice.contains(path) {
+        if self.duplicates.contains(path) {
             return Err(invalid(format!("the archive holds {path} twice")));
         }
         let mut at = Some(path);
-        for _ in 0..MOST_LINKS {
+        for _ in 0..MAX_LINKS {
             match at.and_then(|at| self.found.get(at)) {
                 Some(Entry::File(index)) => return Ok(*index),
                 Some(Entry::Link(target)) => at = target.as_deref(),
@@ -104,8 +106,8 @@ impl Entries {
             }
         }
         Err(invalid(format!(
-            "the archive holds links instead of files ({path} leads to none of its files); make it with tar -h, \
-             which stores the files that links lead to"
+            "the archive holds links instead of files ({path} does not lead to a file in it); create it with tar -h, \
+             which stores the files that the links point to"
         )))
     }
 }
@@ -114,7 +116,7 @@ fn broken(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
             invalid(
-                "the archive is no tar archive that can be read: it is damaged or of another format; make it with \
+                "the archive is not a readable tar archive: it is damaged or has another format; create it with \
                  tar -cf, without compression",
             )
         }
@@ -122,7 +124,8 @@ fn broken(error: io::Error) -> Failure {
     }
 }
 
-/// A path from the archive's top, by `from`; `None` when it leads out of the archive, is too deep, or no UTF-8.
+/// Resolves a path relative to the folder `from` of the archive. Returns `None` if it leads out of the archive, is too
+/// deep, or is not UTF-8.
 fn plain(from: &Path, path: &Path) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in from.components().chain(path.components()) {
@@ -135,7 +138,7 @@ fn plain(from: &Path, path: &Path) -> Option<String> {
             _ => return None,
         }
     }
-    (!parts.is_empty() && parts.len() <= MOST_DEPTH + 1).then(|| parts.join("/"))
+    (!parts.is_empty() && parts.len() <= MAX_DEPTH + 1).then(|| parts.join("/"))
 }
 
 fn invalid(detail: impl Into<String>) -> Failure {

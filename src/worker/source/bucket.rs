@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cache::{Cache, Held};
 use super::uri::{BucketUri, is_plain};
-use super::{model_files, most_bytes};
+use super::{max_bytes, model_files};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::progress::Patience;
 use crate::artifact::s3::S3Options;
@@ -16,7 +16,7 @@ use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 
-/// Buckets from which may be read.
+/// The buckets that this service may read.
 #[derive(Clone)]
 pub struct Buckets {
     buckets: BTreeMap<String, SourceBucket>,
@@ -24,10 +24,10 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// These, all reached in the same way.
+    /// Opens these buckets, all with the same endpoint and credentials.
     ///
     /// # Errors
-    /// A sentence, when the options contradict each other.
+    /// Returns a sentence if the options contradict each other.
     pub fn new(names: &[String], options: &S3Options, cache: Cache) -> Result<Self, String> {
         let open = |name: &String| {
             let options = S3Options {
@@ -44,7 +44,7 @@ impl Buckets {
         })
     }
 
-    /// The same, which are waited for so long.
+    /// Returns the same buckets with other timeouts.
     #[must_use]
     pub fn with_patience(mut self, patience: Patience) -> Self {
         for bucket in self.buckets.values_mut() {
@@ -53,10 +53,11 @@ impl Buckets {
         self
     }
 
-    /// What a source is now. Of one that was pinned before it must still be that.
+    /// Returns the current version of a source. If `pinned` is given, the version must still be that one.
     ///
     /// # Errors
-    /// When the bucket is not allowed, does not hold what is asked for, or what it held then.
+    /// Returns an error if the bucket is not allowed, if the source is not found, or if it has changed since it was
+    /// pinned.
     pub async fn pin(
         &self,
         uri: &BucketUri,
@@ -66,10 +67,10 @@ impl Buckets {
         Ok(self.find(uri, model, pinned).await?.1)
     }
 
-    /// The source on this machine: a folder with its files, as they were when it was pinned.
+    /// Returns the source as a cache entry: a folder with its files, in the pinned version.
     ///
     /// # Errors
-    /// See [`pin`](Self::pin); and when it has too many bytes or cannot be copied.
+    /// Returns the errors of [`pin`](Self::pin), and an error if the source is too large or cannot be copied.
     pub async fn entry(
         &self,
         uri: &BucketUri,
@@ -79,11 +80,11 @@ impl Buckets {
     ) -> Result<Held, Failure> {
         let (found, version) = self.find(uri, model, pinned).await?;
         let bytes: u64 = found.iter().map(|file| file.bytes).sum();
-        let most = most_bytes(model);
-        if bytes > most {
+        let limit = max_bytes(model);
+        if bytes > limit {
             return Err(Failure::new(
                 Code::LimitExceeded,
-                format!("{uri} has {bytes} bytes; at most {most} are taken"),
+                format!("{uri} is too large: {bytes} bytes, the limit is {limit}"),
             ));
         }
         let draft = self.cache.draft(&version);
@@ -91,8 +92,8 @@ impl Buckets {
         self.cache.entry(&version, bytes, watch, fill).await
     }
 
-    /// The files that a source has, those of a model's folder or the one data file, and its version: a digest over all
-    /// that tells one content from another.
+    /// Returns the files of a source and its version. The files are those of the model's folder, or the one data file.
+    /// The version is a digest of the URI and of the key, object version and size of each file.
     async fn find(
         &self,
         uri: &BucketUri,
@@ -110,7 +111,10 @@ impl Buckets {
         } else if found.len() != 1 || found[0].key != uri.path || !is_plain(&name(&uri.path)) {
             return Err(Failure::new(
                 Code::SourceNotFound,
-                format!("{uri} is no file; name one of {}", data_format::described()),
+                format!(
+                    "{uri} is not a data file; the URI must name one of {}",
+                    data_format::described()
+                ),
             ));
         }
         let mut digest = Digest::new("bucket/1").part("uri", uri.to_string());
@@ -139,14 +143,14 @@ impl Buckets {
             watch.proceed()?;
             let name = file.key.rsplit('/').next().unwrap_or_default();
             let path = draft.join(name);
-            // What arrived whole before a fill broke off is taken up; what is on its way has another name.
+            // Reuse files that an interrupted fill completed; incomplete files have the extension `.part`.
             if path.is_file() {
                 continue;
             }
-            let coming = draft.join(format!("{name}.part"));
-            let copied = bucket.copy_to_file(file, &coming).await;
+            let partial = draft.join(format!("{name}.part"));
+            let copied = bucket.copy_to_file(file, &partial).await;
             copied.map_err(|error| unreadable(uri, error))?;
-            std::fs::rename(coming, path)?;
+            std::fs::rename(partial, path)?;
         }
         Ok(())
     }
@@ -156,24 +160,24 @@ impl Buckets {
             Failure::new(
                 Code::SourceNotFound,
                 format!(
-                    "{uri} is in a bucket from which this service may not read (--source-bucket)"
+                    "{uri} is in a bucket that this service may not read; allow it with --source-bucket"
                 ),
             )
         })
     }
 }
 
-/// Why a source cannot be read from its bucket.
+/// Maps an error of a bucket to the failure of the job.
 fn unreadable(uri: &BucketUri, error: ArtifactError) -> Failure {
     match error {
         ArtifactError::Changed(_) | ArtifactError::NotFound(_) => changed(uri),
         ArtifactError::Refused(_) => Failure::new(
             Code::SourceNotFound,
-            format!("{uri} cannot be read: {error}"),
+            format!("could not read {uri}: {error}"),
         ),
         ArtifactError::Bucket(_) | ArtifactError::Stalled(..) => Failure::new(
             Code::SourceUnavailable,
-            format!("{uri} cannot be read now: {error}"),
+            format!("{uri} is unavailable: {error}"),
         ),
         error => error.into(),
     }
@@ -182,6 +186,6 @@ fn unreadable(uri: &BucketUri, error: ArtifactError) -> Failure {
 fn changed(uri: &BucketUri) -> Failure {
     Failure::new(
         Code::SourceNotFound,
-        format!("{uri} changed since the job was accepted; submit the job again"),
+        format!("{uri} has changed since the job was accepted; submit the job again"),
     )
 }

@@ -1,9 +1,10 @@
-//! What was fetched from elsewhere, kept on this machine by its digest until room is needed.
+//! A cache of fetched sources on this machine, with least-recently-used eviction.
 //!
-//! An entry is a folder; it is there whole or not at all. Its lock file tells who uses it: shared by
-//! readers, exclusive while it is filled or removed. The locks are the kernel's, so that processes which
-//! share a cache, and ones that were killed, need no agreement. The lock's modification time is the time
-//! of the last use. What turned out not to open is marked, and leaves with the last who reads it.
+//! - An entry is a folder, named by the digest of its source. It is complete or absent.
+//! - Each entry has a lock file: locked shared by readers, and exclusively while the entry is filled or removed.
+//! - The kernel holds the locks, so several processes can share a cache, and a killed process leaves no lock behind.
+//! - The modification time of the lock file is the time of the last use.
+//! - An entry that turned out to be unreadable is marked, and its last reader removes it.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -14,17 +15,17 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 use crate::worker::gone_or_removed;
 
-/// Between two looks whether another has filled the entry.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Interval between checks whether another task has filled the entry.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A folder of entries.
+/// A folder of cache entries with a size limit.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
     budget_bytes: u64,
 }
 
-/// An entry in use: it stays as long as this lives.
+/// An entry in use. It is not evicted while this value exists.
 #[derive(Debug)]
 pub struct Held {
     cache: Cache,
@@ -33,39 +34,40 @@ pub struct Held {
     lock: File,
 }
 
-/// The right to fill an entry. A thread that may go on when nobody waits for it any more keeps it to its end.
+/// The exclusive right to fill an entry. A thread that may outlive its caller must hold it until the thread ends.
 #[derive(Clone, Debug)]
 pub struct Filling {
     _lock: Arc<File>,
 }
 
 impl Held {
-    /// The entry's folder.
+    /// Returns the folder of the entry.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Says that what is in it does not open: it leaves the cache as soon as nobody reads it, and who asks for it
-    /// then fetches it again.
+    /// Marks the entry as unreadable. It is removed as soon as nobody reads it, and the next request fetches the source
+    /// again.
     pub fn discard(&self) {
         if let Err(error) = File::create(self.cache.mark(&self.key)) {
-            tracing::warn!(entry = %self.key, %error, "what does not open stays in the cache");
+            tracing::warn!(entry = %self.key, %error, "could not mark an unreadable entry; it stays in the cache");
         }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Who reads it beside this one is not disturbed: the last one out removes it, or the next one in.
+        // Other readers are not disturbed: the lock fails while one exists, and then the last reader or the next caller
+        // of `entry` removes it.
         let marked = self.cache.mark(&self.key).exists();
         if marked && self.lock.unlock().is_ok() && self.lock.try_lock().is_ok() {
             match self.cache.remove(&self.key) {
                 Ok(()) => {
-                    tracing::info!(entry = %self.key, "removed from the cache, for it does not open");
+                    tracing::info!(entry = %self.key, "removed an unreadable entry from the cache");
                 }
                 Err(error) => {
-                    tracing::warn!(entry = %self.key, %error, "what does not open stays in the cache");
+                    tracing::warn!(entry = %self.key, %error, "could not remove an unreadable entry; it stays in the cache");
                 }
             }
         }
@@ -73,11 +75,11 @@ impl Drop for Held {
 }
 
 impl Cache {
-    /// Opens the folder, making it where it is missing. Entries are removed, the least recently used first,
-    /// when a new one would not fit into `budget_bytes` beside them.
+    /// Opens the folder, and creates it if necessary. If a new entry would exceed `budget_bytes`, the least recently
+    /// used entries are removed first.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// Returns an error if the folder cannot be created.
     pub fn open(folder: &Path, budget_bytes: u64) -> std::io::Result<Self> {
         fs::create_dir_all(folder)?;
         Ok(Self {
@@ -86,17 +88,18 @@ impl Cache {
         })
     }
 
-    /// Where an entry is made before it is whole. What is left there by a fill that broke off is there for
-    /// the next one to go on with.
+    /// Returns the folder in which an entry is built until it is complete. It keeps the files of an interrupted fill,
+    /// so that the next one can resume.
     #[must_use]
     pub fn draft(&self, key: &str) -> PathBuf {
         self.folder.join(format!("{key}.part"))
     }
 
-    /// The entry, filled by `fill` (which writes to its [draft](Self::draft)) when it is not there yet.
+    /// Returns an entry. If it does not exist yet, `fill` writes it to its [draft](Self::draft).
     ///
     /// # Errors
-    /// When it is larger than the whole cache, when `fill` fails, or when asked to stop.
+    /// Returns an error if the entry is larger than the whole cache, if `fill` fails, if the attempt must stop, or if
+    /// the entry is evicted before it can be used.
     pub async fn entry<Fill>(
         &self,
         key: &str,
@@ -111,7 +114,7 @@ impl Cache {
             return Err(Failure::new(
                 Code::LimitExceeded,
                 format!(
-                    "the source has {bytes} bytes, more than the {} that the worker's cache may hold (--cache-gib)",
+                    "the source is too large: {bytes} bytes, the limit of the worker's cache is {} (--cache-gib)",
                     self.budget_bytes
                 ),
             ));
@@ -124,7 +127,7 @@ impl Cache {
                 .truncate(false)
                 .write(true)
                 .open(&lock_path)?;
-            // Never wait for a lock here: whoever holds it may need this very thread to go on.
+            // Never block on a lock here: its holder may need this thread to continue.
             if self.mark(key).exists() && is_free(lock.try_lock())? {
                 self.remove(key)?;
                 lock.unlock()?;
@@ -153,14 +156,15 @@ impl Cache {
                     drop(filling);
                 }
             } else {
-                tokio::time::sleep(LOOK_EVERY).await;
+                tokio::time::sleep(CHECK_INTERVAL).await;
             }
             watch.proceed()?;
             if fill.is_none() && !path.is_dir() {
-                // It was filled, and another needed the room before it could be held: rare, and worth a new attempt.
+                // The entry was filled, but evicted before this task could lock it. This is rare, and a new attempt may
+                // succeed.
                 return Err(Failure::new(
                     Code::StorageError,
-                    "the worker's cache is too small for the sources of all jobs that run; enlarge it (--cache-gib)",
+                    "the worker's cache is too small for the sources of all running jobs; enlarge it with --cache-gib",
                 ));
             }
         }
@@ -170,19 +174,19 @@ impl Cache {
         self.folder.join(format!("{key}.lock"))
     }
 
-    /// Where it is said that an entry does not open.
+    /// Returns the path of the file that marks an entry as unreadable.
     fn mark(&self, key: &str) -> PathBuf {
         self.folder.join(format!("{key}.bad"))
     }
 
-    /// Removes an entry and all that belongs to it, but for the lock, which the caller holds alone.
+    /// Removes an entry, its draft and its mark. The caller must hold the exclusive lock; the lock file stays.
     fn remove(&self, key: &str) -> std::io::Result<()> {
         gone_or_removed(fs::remove_dir_all(self.folder.join(key)))?;
         gone_or_removed(fs::remove_dir_all(self.draft(key)))?;
         gone_or_removed(fs::remove_file(self.mark(key)))
     }
 
-    /// Removes entries that nobody uses until so many bytes fit beside the rest.
+    /// Removes unused entries, the least recently used first, until `bytes` more fit into the budget.
     fn make_room(&self, key: &str, bytes: u64) -> Result<(), Failure> {
         let mut entries = self.entries()?;
         entries.sort_by_key(|entry| entry.last_used);
@@ -235,7 +239,7 @@ fn is_free(tried: Result<(), TryLockError>) -> std::io::Result<bool> {
     }
 }
 
-/// Bytes of the files in a folder; 0 when it is not there.
+/// Returns the total size of the files in a folder in bytes; 0 if the folder cannot be read.
 fn size(folder: &Path) -> std::io::Result<u64> {
     let Ok(files) = fs::read_dir(folder) else {
         return Ok(0);

@@ -1,12 +1,12 @@
-//! Which files of a data set's repository hold data, as patterns: shards of one split are one.
+//! Lists the data files of a dataset repository as patterns; the shards of one split become one pattern.
 
 use std::collections::BTreeMap;
 
-/// Patterns that one sentence names.
-const MOST_NAMED: usize = 8;
+/// Maximum number of patterns in a message.
+const MAX_LISTED: usize = 8;
 
-/// The data files among these paths, in one sentence; `None` where there are none. Where `near` is a folder of the
-/// repository, only those below it.
+/// Returns the data files among these paths as a list for a message; `None` if there are none. If `near` is a folder
+/// with data files, only those below it are listed.
 pub(super) fn patterns<'a>(
     paths: impl Iterator<Item = &'a str>,
     near: Option<&str>,
@@ -31,8 +31,8 @@ pub(super) fn patterns<'a>(
             _ => pattern,
         })
         .collect();
-    let more = names.len().saturating_sub(MOST_NAMED);
-    names.truncate(MOST_NAMED);
+    let more = names.len().saturating_sub(MAX_LISTED);
+    names.truncate(MAX_LISTED);
     let more = match more {
         0 => String::new(),
         more => format!(" (and {more} more)"),
@@ -40,7 +40,7 @@ pub(super) fn patterns<'a>(
     (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
 }
 
-/// Whether it is data, and not what describes it or loads it.
+/// Returns whether the file holds data, and not metadata or loading code.
 fn is_data(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let describes = [
@@ -57,7 +57,8 @@ fn is_data(path: &str) -> bool {
         && name != "LICENSE.txt"
 }
 
-/// The path with a shard's number as `*`: `train-00000-of-00002.parquet`, `0000.parquet`.
+/// Replaces the shard number of a path by `*`: `train-00000-of-00002.parquet` becomes `train-*.parquet`, and
+/// `0000.parquet` becomes `*.parquet`.
 fn pattern(path: &str) -> String {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.split('.').next().unwrap_or(name);

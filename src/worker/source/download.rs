@@ -1,4 +1,4 @@
-//! One file over HTTP into a folder: resumed where it broke off, capped, checked.
+//! Downloads one file over HTTP: with resumption, a size limit and a check of size and digest.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,43 +7,44 @@ use reqwest::StatusCode;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
-use super::again::{self, LONGEST_PAUSE};
 use super::expected::Expected;
 use super::request::{Answer, Get};
+use super::retry_after::{self, MAX_PAUSE};
 use crate::artifact::network;
 use crate::artifact::progress::{Pace, Patience};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 
-/// Tries before a download fails, and the wait before the second; it doubles with each.
+/// Number of tries before a download fails.
 const TRIES: u32 = 5;
+/// Pause before the second try; it doubles with each try.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// Why one try did not bring the whole file.
+/// Why one try did not complete the file.
 enum Broken {
-    /// Another try may, after the pause that the server asks for.
-    Once(String, Option<Duration>),
-    /// None will.
-    Forever(Failure),
+    /// A temporary error, with the pause that the server requests. Another try may succeed.
+    Temporary(String, Option<Duration>),
+    /// A permanent error.
+    Permanent(Failure),
 }
 
 impl From<std::io::Error> for Broken {
     fn from(error: std::io::Error) -> Self {
-        Self::Forever(error.into())
+        Self::Permanent(error.into())
     }
 }
 
 impl From<Failure> for Broken {
     fn from(failure: Failure) -> Self {
-        Self::Forever(failure)
+        Self::Permanent(failure)
     }
 }
 
-/// Downloads to `path`. A part that is there already is taken up by a range request.
+/// Downloads a file to `path`. If a part of it exists already, a range request fetches the rest.
 ///
 /// # Errors
-/// When the file is larger than it may be, is not what was expected, cannot be written, or did not arrive
-/// after several tries.
+/// Returns an error if the file is too large, is not the expected one, cannot be written, or did not arrive after
+/// several tries.
 pub(super) async fn download(
     get: &Get,
     path: &Path,
@@ -57,8 +58,8 @@ pub(super) async fn download(
         tries += 1;
         let (why, pause) = match once(get, path, expected, patience, watch).await {
             Ok(bytes) => return expected.check(path, bytes).await,
-            Err(Broken::Forever(failure)) => return Err(failure),
-            Err(Broken::Once(why, pause)) => (why, pause),
+            Err(Broken::Permanent(failure)) => return Err(failure),
+            Err(Broken::Temporary(why, pause)) => (why, pause),
         };
         let unavailable = |what: String| {
             Failure::new(
@@ -67,19 +68,19 @@ pub(super) async fn download(
             )
             .again_after(pause)
         };
-        if pause.is_some_and(|pause| pause > LONGEST_PAUSE) {
-            return Err(unavailable("cannot be had now".to_owned()));
+        if pause.is_some_and(|pause| pause > MAX_PAUSE) {
+            return Err(unavailable("is unavailable".to_owned()));
         }
         if tries == TRIES {
             return Err(unavailable(format!("did not arrive after {TRIES} tries")));
         }
-        tracing::warn!(file = %expected.name, tries, why, "a download broke off; going on");
-        again::pause(pause.unwrap_or_default().max(wait), watch).await?;
+        tracing::warn!(file = %expected.name, tries, why, "a download failed; resuming");
+        retry_after::pause(pause.unwrap_or_default().max(wait), watch).await?;
         wait *= 2;
     }
 }
 
-/// One try; answers the size of the whole file, as far as anybody told it.
+/// Makes one try, and returns the size of the whole file if the listing or the response states it.
 async fn once(
     get: &Get,
     path: &Path,
@@ -96,20 +97,21 @@ async fn once(
     let answer = get
         .send(have, patience.within)
         .await
-        .map_err(|why| Broken::Once(why, None))?;
+        .map_err(|why| Broken::Temporary(why, None))?;
     if answer.response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-        // What is there is no part of this file: from the beginning, then.
+        // The existing part does not belong to this file: start over.
         expected.remove(path).await?;
-        return Err(Broken::Once("what was there did not fit".to_owned(), None));
+        let why = "the part on disk does not match the file".to_owned();
+        return Err(Broken::Temporary(why, None));
     }
     let answer = accepted(answer, expected)?;
     let bytes = expected.bytes.or_else(|| answer.whole_bytes());
     if bytes.is_none() && expected.digest.is_none() {
-        return Err(Broken::Forever(Failure::new(
+        return Err(Broken::Permanent(Failure::new(
             Code::SourceMismatch,
             format!(
-                "{} comes without its size and without a digest, so nobody can tell whether it arrives whole; read it \
-                 from a hub whose listing tells sizes (--hub-endpoint)",
+                "{} has no announced size and no digest, so its completeness cannot be checked; use a hub whose listing \
+                 includes file sizes (--hub-endpoint)",
                 expected.name
             ),
         )));
@@ -117,8 +119,8 @@ async fn once(
     let partial = answer.response.status() == StatusCode::PARTIAL_CONTENT;
     if partial && !answer.begins_at(have) {
         expected.remove(path).await?;
-        let why = format!("{} sent another part than was asked for", answer.host);
-        return Err(Broken::Once(why, None));
+        let why = format!("{} sent another range than was requested", answer.host);
+        return Err(Broken::Temporary(why, None));
     }
     let resumed = partial && have > 0;
     let mut file = File::options()
@@ -129,19 +131,19 @@ async fn once(
         .open(path)
         .await?;
     let mut total = if resumed { have } else { 0 };
-    let most = bytes.unwrap_or(u64::MAX).min(expected.cap_bytes);
-    let written = write_body(answer, &mut file, &mut total, most, patience, watch).await;
-    // What has arrived counts, however it ended: the next try goes on from there.
+    let limit = bytes.unwrap_or(u64::MAX).min(expected.cap_bytes);
+    let written = write_body(answer, &mut file, &mut total, limit, patience, watch).await;
+    // Keep what has arrived even after an error: the next try resumes from there.
     file.sync_all().await?;
     written?;
     match bytes {
         _ if total > expected.cap_bytes => Err(too_large(expected).into()),
         Some(bytes) if total > bytes => {
-            let what = format!("has more than the {bytes} bytes that it was announced with");
+            let what = format!("is larger than announced ({bytes} bytes)");
             expected.refuse(path, &what).await?;
             Ok(None)
         }
-        Some(bytes) if total < bytes => Err(Broken::Once(
+        Some(bytes) if total < bytes => Err(Broken::Temporary(
             format!("{total} of {bytes} bytes arrived"),
             None,
         )),
@@ -149,12 +151,13 @@ async fn once(
     }
 }
 
-/// Writes what arrives, and no byte more than `most`; `total` says whether more came.
+/// Writes the response body to the file, at most `limit` bytes in total. If `total` exceeds `limit` afterwards, the
+/// body was longer.
 async fn write_body(
     answer: Answer,
     file: &mut File,
     total: &mut u64,
-    most: u64,
+    limit: u64,
     patience: Patience,
     watch: &dyn Watch,
 ) -> Result<(), Broken> {
@@ -163,13 +166,14 @@ async fn write_body(
     let mut pace = Pace::new(patience);
     loop {
         let next = pace.next(&mut body).await;
-        let next = next.map_err(|stalled| Broken::Once(format!("{stalled} from {host}"), None))?;
+        let next =
+            next.map_err(|stalled| Broken::Temporary(format!("{stalled} from {host}"), None))?;
         let Some(chunk) = next else {
             return Ok(());
         };
-        let chunk = chunk.map_err(|error| Broken::Once(network::told(&error, &host), None))?;
+        let chunk = chunk.map_err(|error| Broken::Temporary(network::told(&error, &host), None))?;
         *total += chunk.len() as u64;
-        if *total > most {
+        if *total > limit {
             return Ok(());
         }
         file.write_all(&chunk).await?;
@@ -177,33 +181,36 @@ async fn write_body(
     }
 }
 
-/// The answer, unless it says no.
+/// Returns the response if its status is a success and it is not a web page.
 fn accepted(answer: Answer, expected: &Expected) -> Result<Answer, Broken> {
     let status = answer.response.status();
     let host = &answer.host;
     match status {
-        _ if status.is_success() && answer.is_page() => Err(Broken::Forever(Failure::new(
+        _ if status.is_success() && answer.is_page() => Err(Broken::Permanent(Failure::new(
             Code::SourceMismatch,
             format!(
-                "{host} answered a web page instead of {}; does its address lead to the hub itself, and not to a \
-                 login or a proxy's page?",
+                "{host} returned a web page instead of {}; check that its address leads to the hub itself, and not to a \
+                 login page or a proxy",
                 expected.name
             ),
         ))),
         _ if status.is_success() => Ok(answer),
-        _ if is_passing(status) => Err(Broken::Once(
-            format!("{host} answered {status}"),
-            again::asked_pause(answer.response.headers()),
+        _ if is_temporary(status) => Err(Broken::Temporary(
+            format!("{host} returned status {status}"),
+            retry_after::requested_pause(answer.response.headers()),
         )),
-        _ => Err(Broken::Forever(Failure::new(
+        _ => Err(Broken::Permanent(Failure::new(
             Code::SourceNotFound,
-            format!("{} cannot be had: {host} answered {status}", expected.name),
+            format!(
+                "could not download {}: {host} returned status {status}",
+                expected.name
+            ),
         ))),
     }
 }
 
-/// Whether the same question may be answered later.
-pub(super) fn is_passing(status: StatusCode) -> bool {
+/// Returns whether the same request may succeed later.
+pub(super) fn is_temporary(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
             status,
@@ -215,7 +222,7 @@ fn too_large(expected: &Expected) -> Failure {
     Failure::new(
         Code::LimitExceeded,
         format!(
-            "{} is larger than the {} bytes that it may have",
+            "{} is too large: the limit is {} bytes",
             expected.name, expected.cap_bytes
         ),
     )

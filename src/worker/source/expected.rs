@@ -1,4 +1,4 @@
-//! What a file must be, and whether what lies on the disk is that.
+//! The expected size and digest of a file, and the check of the file on disk.
 
 use std::path::Path;
 
@@ -10,28 +10,28 @@ use tokio::io::AsyncReadExt;
 use crate::prune::failure::{Code, Failure};
 use crate::worker::gone_or_removed;
 
-/// Bytes that are read at once.
+/// Size of one read, in bytes.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// What a file must be.
+/// The expected properties of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Expected {
-    /// What it is called in messages.
+    /// Name of the file in messages.
     pub(super) name: String,
-    /// Its size, where the listing told it.
+    /// Size of the file in bytes, if the listing states it.
     pub(super) bytes: Option<u64>,
-    /// The digest of its content, where the listing told it.
+    /// Digest of the content, if the listing states it.
     pub(super) digest: Option<Announced>,
-    /// Most bytes that are taken.
+    /// Maximum size, in bytes.
     pub(super) cap_bytes: u64,
 }
 
-/// A digest that a listing names, hex.
+/// A digest from a listing, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Announced {
     /// SHA-256 of the content.
     Sha256(String),
-    /// What git names the content by: SHA-1 of `blob`, its size and the content.
+    /// Git object id of the content: the SHA-1 of `blob`, its size and the content.
     GitBlob(String),
 }
 
@@ -49,7 +49,7 @@ impl Announced {
         }
     }
 
-    /// The digest of the same kind of a file's content.
+    /// Computes the same kind of digest for the content of a file.
     async fn of(&self, path: &Path, bytes: u64) -> std::io::Result<String> {
         match self {
             Self::Sha256(_) => digested(path, Sha256::new()).await,
@@ -62,11 +62,11 @@ impl Announced {
 }
 
 impl Expected {
-    /// Checks what lies on the disk, parts of earlier tries included: `bytes` as the answer told them where the
-    /// listing did not. What is wrong is removed, so that nobody goes on from it.
+    /// Checks the whole file on disk, including parts of earlier tries. `bytes` is the size that the response stated;
+    /// it is used if the listing has none. A wrong file is removed, so that no later try resumes from it.
     ///
     /// # Errors
-    /// When it is not what was announced, or cannot be read.
+    /// Returns an error if the file differs from what was announced, or cannot be read.
     pub(super) async fn check(&self, path: &Path, bytes: Option<u64>) -> Result<(), Failure> {
         let found = tokio::fs::metadata(path).await?.len();
         if let Some(wanted) = self.bytes.or(bytes)
@@ -75,7 +75,7 @@ impl Expected {
             return self
                 .refuse(
                     path,
-                    &format!("has {found} bytes, but was announced with {wanted}"),
+                    &format!("has {found} bytes, but its announced size is {wanted}"),
                 )
                 .await;
         }
@@ -87,14 +87,14 @@ impl Expected {
             return Ok(());
         }
         let what = format!(
-            "arrived with the {} {digest}, but its listing says {}",
+            "has the {} {digest}, but the listing says {}",
             announced.noun(),
             announced.hex()
         );
         self.refuse(path, &what).await
     }
 
-    /// Removes what arrived, and says what is wrong with it.
+    /// Removes the file, and returns the failure that says what is wrong with it.
     pub(super) async fn refuse(&self, path: &Path, what: &str) -> Result<(), Failure> {
         self.remove(path).await?;
         Err(Failure::new(
@@ -103,7 +103,7 @@ impl Expected {
         ))
     }
 
-    /// Removes what lies there, if anything does.
+    /// Removes the file if it exists.
     pub(super) async fn remove(&self, path: &Path) -> Result<(), Failure> {
         Ok(gone_or_removed(tokio::fs::remove_file(path).await)?)
     }

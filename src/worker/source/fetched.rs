@@ -1,4 +1,4 @@
-//! What was fetched for a recipe, and what its user calls it.
+//! The fetched sources of a recipe, and the names that users know them by.
 
 use std::path::PathBuf;
 
@@ -8,23 +8,24 @@ use crate::prune::Places;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::recipe::Source;
 
-/// A recipe's sources on this machine, for as long as this lives.
+/// The sources of a recipe on this machine. The cache keeps them while this value exists.
 #[derive(Debug)]
 pub struct Fetched {
-    /// Where they are.
+    /// Paths of the sources.
     pub places: Places,
-    /// Names of what was fetched, by where it is on this machine.
+    /// User-visible names of the fetched sources, by path.
     pub(super) names: Names,
-    /// What stays in the cache for them.
+    /// Cache entries in use by the sources.
     pub(super) held: Vec<(HubKind, Held)>,
 }
 
-/// What each place in the cache holds, as its user calls it.
+/// Maps paths in the cache to the names that users know.
 #[derive(Clone, Debug, Default)]
 pub struct Names(Vec<(PathBuf, String)>);
 
 impl Names {
-    /// Of sources and where they are; what lies on this machine anyway is called by its path.
+    /// Creates the map from sources and their paths. `file://` sources are left out, because users know them by their
+    /// path.
     pub(super) fn of<'a>(
         places: impl Iterator<Item = (Option<&'a Source>, Option<&'a PathBuf>)>,
     ) -> Self {
@@ -35,12 +36,12 @@ impl Names {
         Self(fetched.collect())
     }
 
-    /// Of one place.
+    /// Creates the map with a single path.
     pub(super) fn one(path: PathBuf, name: &str) -> Self {
         Self(vec![(path, name.to_owned())])
     }
 
-    /// The same failure, told with the user's names instead of the cache's paths.
+    /// Replaces the cache paths in a failure by the names that users know.
     #[must_use]
     pub fn told(&self, mut failure: Failure) -> Failure {
         for (path, name) in &self.0 {
@@ -51,14 +52,16 @@ impl Names {
 }
 
 impl Fetched {
-    /// The failure of a run over these sources, told with the user's names. What it says does not open leaves the
-    /// cache, so that the next job fetches it again: it may have been spoilt on its way or on this disk.
+    /// Translates the failure of a run with these sources into the names that users know.
+    ///
+    /// If the failure says that a source is unreadable, the source is removed from the cache, so that the next job
+    /// fetches it again: it may have been damaged in transit or on this disk.
     #[must_use]
     pub fn told(&self, failure: Failure) -> Failure {
         let blamed: Vec<&Held> = self
             .held
             .iter()
-            .filter(|(kind, _)| does_not_open(*kind, failure.code))
+            .filter(|(kind, _)| is_unreadable(*kind, failure.code))
             .map(|(_, held)| held)
             .collect();
         let is_named = |held: &Held| failure.detail.contains(&*held.path().to_string_lossy());
@@ -72,9 +75,9 @@ impl Fetched {
     }
 }
 
-/// Whether a failure says that a source of this kind cannot be read. A mapping that does not fit its data file reads
-/// alike: such a file is fetched once more than it need be.
-fn does_not_open(kind: HubKind, code: Code) -> bool {
+/// Returns whether a failure says that a source of this kind is unreadable. A column mapping that does not fit its data
+/// file has the same code; then an intact file is fetched again without need.
+fn is_unreadable(kind: HubKind, code: Code) -> bool {
     match kind {
         HubKind::Model => matches!(
             code,

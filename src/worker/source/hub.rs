@@ -1,7 +1,7 @@
-//! `hf://` sources: the protocol of the Hugging Face Hub, at its own address or a mirror's.
+//! `hf://` sources: a client for the Hugging Face Hub or a mirror of it.
 //!
-//! Three calls are needed: a revision's commit with its files, and a file of a commit, which may redirect.
-//! A job names the commit (see [`pin`](Hub::pin)), so what it read can be had again.
+//! Two requests are needed: one for the commit of a revision with its list of files, and one for each file of a commit,
+//! which may redirect. A job stores the commit (see [`pin`](Hub::pin)), so the same files can be fetched again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,25 +10,25 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{StatusCode, Url, redirect};
 use tokio::time::Instant;
 
-use super::again;
-use super::download::{FIRST_WAIT, download, is_passing};
+use super::download::{FIRST_WAIT, download, is_temporary};
 use super::expected::Expected;
-use super::listing::{Listing, have_names_of_their_own};
+use super::listing::{Listing, have_ascending_names};
 use super::request::{Answer, Get};
+use super::retry_after;
 use super::uri::{HubKind, HubUri};
 use crate::artifact::network;
 use crate::artifact::progress::{Pace, Patience};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::{Unwatched, Watch};
 
-/// The hub itself.
+/// Address of the Hugging Face Hub.
 pub const HUB: &str = "https://huggingface.co";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Files of a source that are asked for to know whether the hub is back.
+/// Number of files of a source that [`reach`](Hub::reach) requests.
 const FILES_TO_REACH: usize = 8;
-/// Largest listing of a repository that is read.
-const MOST_LISTING_BYTES: usize = 32 << 20;
+/// Maximum size of a repository listing, in bytes.
+const MAX_LISTING_BYTES: usize = 32 << 20;
 
 /// A client of one hub.
 #[derive(Clone)]
@@ -40,31 +40,31 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A client of the hub at this address.
+    /// Creates a client for the hub at this address.
     ///
     /// # Errors
-    /// A sentence, when the address is none.
+    /// Returns a sentence if the address is invalid.
     pub fn new(endpoint: &str, token: Option<String>) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| {
             format!(
-                "\"{endpoint}\" is no address of a hub ({error}); write https://host (--hub-endpoint)"
+                "invalid hub address \"{endpoint}\" ({error}); --hub-endpoint must be like https://host"
             )
         };
         let endpoint: Url = endpoint.parse().map_err(|error| wrong(&error))?;
         if !matches!(endpoint.scheme(), "http" | "https") || endpoint.cannot_be_a_base() {
-            return Err(wrong(&"its scheme"));
+            return Err(wrong(&"unsupported scheme"));
         }
-        // Another call may have installed it before: it is the same one.
+        // This fails if an earlier call installed the same provider; that is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            // A token that was meant for an encrypted connection never goes over another.
+            // Never send a token for an https address over an unencrypted connection.
             .https_only(endpoint.scheme() == "https")
-            // They are followed where each host on the way is known.
+            // `Get::send` follows redirects itself, because it must know each host on the way.
             .redirect(redirect::Policy::none())
             .user_agent(concat!("optin/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|_| wrong(&"no client can be made for it"))?;
+            .map_err(|_| wrong(&"could not create an HTTP client"))?;
         Ok(Self {
             http,
             endpoint,
@@ -73,56 +73,57 @@ impl Hub {
         })
     }
 
-    /// The same, which is waited for so long.
+    /// Returns the same client with other timeouts.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
 
-    /// The hub's address, for digests.
+    /// Returns the address of the hub, for digests.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.endpoint.as_str()
     }
 
-    /// The same source at the commit that its revision now names.
+    /// Returns the same source at the commit that its revision names now.
     ///
     /// # Errors
-    /// When there is no such repository, revision or file, or the hub cannot be reached.
+    /// Returns an error if the repository, revision or file is not found, or if the hub is unavailable.
     pub async fn pin(&self, uri: &HubUri) -> Result<HubUri, Failure> {
         let listing = self.list(uri, &Unwatched).await?;
         listing.wanted(uri)?;
         Ok(uri.at(&listing.commit))
     }
 
-    /// The commit that the revision names, with its files. A hub that asks for a pause gets it, where there is time.
+    /// Returns the commit that the revision names, with its files. If the hub requests a pause (`Retry-After`) that
+    /// ends before the timeout, the request is repeated after it.
     ///
     /// # Errors
-    /// When there is none, or the hub cannot be reached.
+    /// Returns an error if the repository or revision is not found, or if the hub is unavailable.
     pub async fn list(&self, uri: &HubUri, watch: &dyn Watch) -> Result<Listing, Failure> {
         let deadline = Instant::now() + self.patience.answer;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let failure = match tokio::time::timeout(left, self.ask(uri)).await {
+            let failure = match tokio::time::timeout(left, self.request_listing(uri)).await {
                 Ok(Ok(listing)) => return Ok(listing),
                 Ok(Err(failure)) => failure,
                 Err(_) => {
                     let seconds = self.patience.answer.as_secs_f64();
                     return Err(self.unavailable(
                         uri,
-                        &format!("its listing did not arrive within {seconds} s"),
+                        &format!("the listing did not arrive within {seconds} s"),
                     ));
                 }
             };
             let left = deadline.saturating_duration_since(Instant::now());
             match failure.retry_after.map(|pause| pause.max(FIRST_WAIT)) {
-                Some(pause) if pause < left => again::pause(pause, watch).await?,
+                Some(pause) if pause < left => retry_after::pause(pause, watch).await?,
                 _ => return Err(failure),
             }
         }
     }
 
-    async fn ask(&self, uri: &HubUri) -> Result<Listing, Failure> {
+    async fn request_listing(&self, uri: &HubUri) -> Result<Listing, Failure> {
         let kind = match uri.kind {
             HubKind::Model => "models",
             HubKind::Dataset => "datasets",
@@ -140,21 +141,21 @@ impl Hub {
                 return Err(Failure::new(
                     Code::SourceNotFound,
                     format!(
-                        "the hub at {} shows no {uri}: it is not there, or the service's token (HF_TOKEN) may not read it",
+                        "{uri} not found on the hub at {}; check the name, and that the service's token (HF_TOKEN) may read it",
                         self.host()
                     ),
                 ));
             }
-            status if is_passing(status) => {
-                let pause = again::asked_pause(answer.response.headers());
-                let failure = self.unavailable(uri, &format!("it answered {status}"));
+            status if is_temporary(status) => {
+                let pause = retry_after::requested_pause(answer.response.headers());
+                let failure = self.unavailable(uri, &format!("it returned status {status}"));
                 return Err(failure.again_after(pause));
             }
             status => {
                 return Err(Failure::new(
                     Code::SourceNotFound,
                     format!(
-                        "the hub at {} refuses {uri}: it answered {status}",
+                        "the hub at {} refused the request for {uri}: it returned status {status}",
                         self.host()
                     ),
                 ));
@@ -165,15 +166,15 @@ impl Hub {
             Failure::new(
                 Code::SourceMismatch,
                 format!(
-                    "the hub at {} was asked for {uri}, but its answer is no listing of a repository; does --hub-endpoint \
-                     lead to a hub?",
+                    "the response of the hub at {} for {uri} is not a repository listing; check that --hub-endpoint is the \
+                     address of a hub",
                     self.host()
                 ),
             )
         })
     }
 
-    /// The content of an answer; `None` when it is too long.
+    /// Returns the body of a response; `None` if it is larger than [`MAX_LISTING_BYTES`].
     async fn body(&self, uri: &HubUri, answer: Answer) -> Result<Option<Bytes>, Failure> {
         let host = answer.host;
         let mut chunks = answer.response.bytes_stream();
@@ -186,17 +187,18 @@ impl Hub {
             };
             let chunk =
                 chunk.map_err(|error| self.unavailable(uri, &network::told(&error, &host)))?;
-            if body.len() + chunk.len() > MOST_LISTING_BYTES {
+            if body.len() + chunk.len() > MAX_LISTING_BYTES {
                 return Ok(None);
             }
             body.extend_from_slice(&chunk);
         }
     }
 
-    /// Downloads what a job needs of a pinned source into a folder.
+    /// Downloads the files of a pinned source that a job needs into a folder.
     ///
     /// # Errors
-    /// The first file that is too large, is not what was listed, or did not arrive after several tries.
+    /// Returns an error for the first file that is too large, differs from the listing, or did not arrive after several
+    /// tries.
     pub async fn fetch(
         &self,
         uri: &HubUri,
@@ -207,7 +209,7 @@ impl Hub {
     ) -> Result<(), Failure> {
         let mut left = cap_bytes;
         let wanted = listing.wanted(uri)?;
-        let numbered = !have_names_of_their_own(&wanted);
+        let numbered = !have_ascending_names(&wanted);
         for (number, file) in wanted.into_iter().enumerate() {
             let get = self.file(uri, &file.path)?;
             let expected = Expected {
@@ -216,7 +218,7 @@ impl Hub {
                 digest: file.digest(),
                 cap_bytes: left,
             };
-            // A number in front keeps the order of the paths, and apart what has one name in two folders.
+            // A number prefix keeps the order of the paths, and makes equal names from different folders distinct.
             let to = match numbered {
                 true => folder.join(format!("{number:05}-{}", file.name())),
                 false => folder.join(file.name()),
@@ -227,10 +229,11 @@ impl Hub {
         Ok(())
     }
 
-    /// Asks for a source's listing, and for the beginning of its first files.
+    /// Checks that the hub serves a source: requests the listing, and then the first files without reading their
+    /// content.
     ///
     /// # Errors
-    /// When the hub does not give them now.
+    /// Returns an error if the hub does not serve one of them.
     pub async fn reach(&self, uri: &HubUri) -> Result<(), Failure> {
         let listing = self.list(uri, &Unwatched).await?;
         let pinned = uri.at(&listing.commit);
@@ -239,14 +242,15 @@ impl Hub {
             let answer = get.send(0, self.patience.answer).await;
             let answer = answer.map_err(|why| self.unavailable(uri, &why))?;
             let status = answer.response.status();
-            if is_passing(status) {
-                return Err(self.unavailable(uri, &format!("{} answered {status}", answer.host)));
+            if is_temporary(status) {
+                let why = format!("{} returned status {status}", answer.host);
+                return Err(self.unavailable(uri, &why));
             }
         }
         Ok(())
     }
 
-    /// A file of a pinned source.
+    /// Returns the request for a file of a pinned source.
     fn file(&self, uri: &HubUri, file: &str) -> Result<Get, Failure> {
         let kind = match uri.kind {
             HubKind::Model => "",
@@ -260,18 +264,18 @@ impl Hub {
         self.get_file(path, "")
     }
 
-    /// A file below a path. Its name may hold signs that mean something in a URL.
+    /// Returns the request for a file below a path. The name of the file may hold characters that are special in a URL.
     fn get_file(&self, path: &str, file: &str) -> Result<Get, Failure> {
         let no_path = || {
             Failure::new(
                 Code::SourceNotFound,
-                format!("\"{path}{file}\" is no path of a hub"),
+                format!("\"{path}{file}\" is not a valid path on a hub"),
             )
         };
         let base = self.endpoint.as_str().trim_end_matches('/');
         let mut url: Url = format!("{base}/{path}").parse().map_err(|_| no_path())?;
         if !file.is_empty() {
-            // The path ends in a slash: its last segment is empty, and is replaced.
+            // The path ends in a slash, so its last segment is empty and is replaced.
             let leads_elsewhere = |part: &str| part.is_empty() || part == "." || part == "..";
             if file.split('/').any(leads_elsewhere) {
                 return Err(no_path());
@@ -289,10 +293,7 @@ impl Hub {
     fn unavailable(&self, uri: &HubUri, why: &dyn std::fmt::Display) -> Failure {
         Failure::new(
             Code::SourceUnavailable,
-            format!(
-                "the hub at {} cannot be asked for {uri}: {why}",
-                self.host()
-            ),
+            format!("the hub at {} is unavailable for {uri}: {why}", self.host()),
         )
     }
 

@@ -1,4 +1,4 @@
-//! What a hub says that a commit holds: its files, and which of them a job needs.
+//! The listing of a hub's commit: its files, and which of them a job needs.
 
 use serde::Deserialize;
 
@@ -8,16 +8,16 @@ use super::{data_files, model_files};
 use crate::checkpoint::layout;
 use crate::prune::failure::{Code, Failure};
 
-/// Files of one data set that are taken.
-const MOST_SHARDS: usize = 1_000;
+/// Maximum number of files of one dataset.
+const MAX_SHARDS: usize = 1_000;
 
-/// Hex digits of a SHA-1, by which git names commits and files.
+/// Number of hexadecimal digits of a SHA-1, which Git uses as the id of commits and files.
 const SHA1_DIGITS: usize = 40;
 
 /// A commit and its files.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// The commit, 40 hex digits.
+    /// The commit, 40 hexadecimal digits.
     pub commit: String,
     files: Vec<Sibling>,
 }
@@ -35,9 +35,9 @@ struct RevisionBody {
 pub(super) struct Sibling {
     #[serde(rename = "rfilename")]
     pub(super) path: String,
-    /// Bytes of the file itself.
+    /// Size of the file itself, in bytes.
     pub(super) size: Option<u64>,
-    /// What git stores: the file, or for large ones a note of where it is.
+    /// Git object id of what Git stores: the file, or a Git LFS pointer for large files.
     blob_id: Option<String>,
     lfs: Option<Lfs>,
 }
@@ -48,12 +48,12 @@ struct Lfs {
 }
 
 impl Sibling {
-    /// The file's own name, without its folders.
+    /// Returns the name of the file without its folders.
     pub(super) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The digest of its content, where the listing tells one.
+    /// Returns the digest of the content, if the listing states one.
     pub(super) fn digest(&self) -> Option<Announced> {
         match (&self.lfs, &self.blob_id) {
             (Some(lfs), _) => lfs.sha256.clone().map(Announced::Sha256),
@@ -63,13 +63,13 @@ impl Sibling {
     }
 }
 
-/// Whether no two files have one name, and their names are in the order of their paths.
-pub(super) fn have_names_of_their_own(files: &[&Sibling]) -> bool {
+/// Returns whether the file names are distinct, and in the same order as the paths.
+pub(super) fn have_ascending_names(files: &[&Sibling]) -> bool {
     files.windows(2).all(|pair| pair[0].name() < pair[1].name())
 }
 
 impl Listing {
-    /// Reads an answer; `None` when it is no listing of a commit.
+    /// Parses a response; `None` if it is not the listing of a commit.
     pub(super) fn parse(answer: &[u8]) -> Option<Self> {
         let body: RevisionBody = serde_json::from_slice(answer).ok()?;
         is_sha1(&body.sha).then_some(Self {
@@ -78,16 +78,16 @@ impl Listing {
         })
     }
 
-    /// Bytes of the files that a job needs, as far as the listing tells them.
+    /// Returns the total size of the files that a job needs, in bytes. Files without a stated size count as 0.
     ///
     /// # Errors
-    /// When it holds no file that is needed.
+    /// Returns an error if the listing lacks the needed files, or if the URI names too many.
     pub fn bytes(&self, uri: &HubUri) -> Result<u64, Failure> {
         Ok(self.wanted(uri)?.iter().filter_map(|file| file.size).sum())
     }
 
-    /// The files that a job needs: of a model its configuration, tokenizer and safetensors, never code or pickles;
-    /// of a dataset those that the URI names, in the order of their paths.
+    /// Returns the files that a job needs. For a model: configuration, tokenizer and safetensors, never code or
+    /// pickles. For a dataset: the files that the URI names, in the order of their paths.
     pub(super) fn wanted(&self, uri: &HubUri) -> Result<Vec<&Sibling>, Failure> {
         let files = self.files.iter();
         match (uri.kind, &uri.file) {
@@ -104,11 +104,11 @@ impl Listing {
                 if named.is_empty() {
                     return Err(self.names_no_file(uri));
                 }
-                if named.len() > MOST_SHARDS {
+                if named.len() > MAX_SHARDS {
                     return Err(Failure::new(
                         Code::LimitExceeded,
                         format!(
-                            "{uri} names {} files; at most {MOST_SHARDS} are taken",
+                            "{uri} names too many files: {}, the limit is {MAX_SHARDS}",
                             named.len()
                         ),
                     ));
@@ -120,11 +120,11 @@ impl Listing {
         }
     }
 
-    /// The refusal of a URI that names no data file, with those that the repository has.
+    /// Returns the failure for a URI that names no data file. It lists the data files of the repository.
     fn names_no_file(&self, uri: &HubUri) -> Failure {
         let paths = self.files.iter().map(|file| file.path.as_str());
         let what = match &uri.file {
-            Some(file) => format!("holds no {file}"),
+            Some(file) => format!("has no file {file}"),
             None => "names no file".to_owned(),
         };
         let repository = HubUri {
@@ -134,7 +134,7 @@ impl Listing {
         let remedy = match data_files::patterns(paths, uri.file.as_deref()) {
             Some(patterns) => format!("name one of: {patterns}"),
             None => format!(
-                "the repository has no data files at this revision; its conversion to parquet may be at {}",
+                "the repository has no data files at this revision; the hub's Parquet conversion may be at {}",
                 repository.at("refs/convert/parquet")
             ),
         };

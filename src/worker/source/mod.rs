@@ -1,7 +1,6 @@
-//! Where a recipe's URIs lead: to allowed folders of this machine, or to a hub, from which they are fetched
-//! into a cache.
+//! Resolves the source URIs of a recipe: local files must be in allowed folders, and remote sources (a hub, buckets,
+//! uploads) are fetched into a cache.
 
-mod again;
 pub mod archive;
 mod archive_entries;
 pub mod bucket;
@@ -15,6 +14,7 @@ pub mod listing;
 pub mod model_files;
 mod reach;
 mod request;
+mod retry_after;
 pub mod roots;
 pub mod upload;
 pub mod uri;
@@ -45,10 +45,10 @@ use roots::Roots;
 use upload::{ARCHIVE, Uploads};
 use uri::{HubKind, HubUri, Scheme, SourceUri};
 
-/// Room for the small files of a model beside its weights.
+/// Maximum size of the small files of a model (all but its weights), in bytes.
 const SMALL_FILES_BYTES: u64 = 1 << 30;
 
-/// The places from which models and data may be read.
+/// The sources that models and data may be read from.
 #[derive(Clone)]
 pub struct Sources {
     roots: Roots,
@@ -65,7 +65,7 @@ struct Remote {
 }
 
 impl Sources {
-    /// Only folders of this machine.
+    /// Allows only folders of this machine.
     #[must_use]
     pub fn new(roots: Roots) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl Sources {
         }
     }
 
-    /// A hub too.
+    /// Allows a hub as well.
     #[must_use]
     pub fn with_hub(self, hub: Hub, cache: Cache) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl Sources {
         }
     }
 
-    /// Buckets too.
+    /// Allows buckets as well.
     #[must_use]
     pub fn with_buckets(self, buckets: Buckets) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Sources {
         }
     }
 
-    /// What tenants send in too.
+    /// Allows uploads as well.
     #[must_use]
     pub fn with_uploads(self, uploads: Uploads) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Sources {
         }
     }
 
-    /// The same places as this tenant sees them: its own uploads, and nobody else's.
+    /// Returns the same sources for a tenant, which sees only its own uploads.
     #[must_use]
     pub fn of(&self, tenant: &TenantId) -> Self {
         Self {
@@ -113,21 +113,21 @@ impl Sources {
         }
     }
 
-    /// The schemes of URIs that lead somewhere.
+    /// Returns the URI schemes that are enabled.
     pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
-        let leads = |scheme: &Scheme| match scheme {
+        let enabled = |scheme: &Scheme| match scheme {
             Scheme::File => !self.roots.is_empty(),
             Scheme::Hf => self.remote.is_some(),
             Scheme::S3 => self.buckets.is_some(),
             Scheme::Upload => self.uploads.is_some(),
         };
-        Scheme::VARIANTS.iter().copied().filter(leads)
+        Scheme::VARIANTS.iter().copied().filter(enabled)
     }
 
-    /// Reads an upload: whether it is what was announced, and what its name says.
+    /// Checks that an upload has the announced content, and that it opens as a model or a data file as its name says.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns what is wrong with the upload.
     pub async fn admit(&self, upload: &Upload, watch: &dyn Watch) -> Result<(), Failure> {
         let held = self.uploads()?.entry(&self.tenant, upload, watch).await?;
         let (folder, name) = (held.path().to_owned(), upload.name.clone());
@@ -149,11 +149,12 @@ impl Sources {
             .map_err(|failure| names.told(failure))
     }
 
-    /// The recipe with every revision replaced by the commit that it names now, and with the version that each bucket's
-    /// files have now, so that each attempt, and each retry, reads the same bytes or says that they changed.
+    /// Pins the sources of a recipe: each hub revision becomes the commit that it names now, and each bucket source
+    /// gets the current version of its files. So every attempt and every retry reads the same bytes, or fails because
+    /// they changed.
     ///
     /// # Errors
-    /// The first source that is of an unknown kind, not there, or not allowed.
+    /// Returns an error for the first source that is not supported, not found or not allowed.
     pub async fn pin(&self, recipe: Recipe) -> Result<Recipe, Failure> {
         let mut pinned = recipe;
         pinned.model = self.pin_one(&pinned.model, HubKind::Model).await?;
@@ -175,10 +176,10 @@ impl Sources {
                 Code::SourceNotFound,
                 match wanted {
                     HubKind::Model => {
-                        format!("\"{uri}\" is a data file; a model is hf://org/name@revision")
+                        format!("\"{uri}\" is a dataset; a model URI is hf://org/name@revision")
                     }
                     HubKind::Dataset => format!(
-                        "\"{uri}\" is a model; a data file is hf://datasets/org/name@revision/path"
+                        "\"{uri}\" is a model; a data file URI is hf://datasets/org/name@revision/path"
                     ),
                 },
             )),
@@ -202,7 +203,7 @@ impl Sources {
                     false => Err(Failure::new(
                         Code::SourceNotFound,
                         format!(
-                            "upload://{id} is {}; a model is a .tar archive, data a file of {}",
+                            "upload://{id} is {}; a model must be a .tar archive, and data must be one of {}",
                             upload.name,
                             data::format::described()
                         ),
@@ -212,10 +213,10 @@ impl Sources {
         }
     }
 
-    /// The recipe's sources on this machine; what is elsewhere is fetched.
+    /// Returns the sources of a recipe on this machine; remote ones are fetched.
     ///
     /// # Errors
-    /// The first source that cannot be had, or that someone asked to stop.
+    /// Returns the failure of the first source that cannot be fetched, or the reason why the attempt must stop.
     pub async fn fetch(
         &self,
         recipe: &Recipe,
@@ -278,7 +279,7 @@ impl Sources {
             SourceUri::File(path) => self.roots.resolve(&source.uri, &path),
             SourceUri::Hub(uri) => {
                 let entry = self.remote()?.entry(&uri, watch).await?;
-                // Shards of one data set are a folder, as a model is.
+                // The shards of a dataset are a folder, like a model.
                 let path = match (&uri.file, uri.pattern()) {
                     (Some(file), None) => {
                         within(&entry, false, file.rsplit('/').next().unwrap_or_default())
@@ -308,10 +309,10 @@ impl Sources {
         }
     }
 
-    /// The path of a source that is on this machine already; `None` for one that is elsewhere.
+    /// Returns the path of a `file://` source; `None` for other sources.
     ///
     /// # Errors
-    /// When it is of an unknown kind, not there, or not allowed.
+    /// Returns an error if the source is not supported, not found or not allowed.
     pub fn local(&self, source: &Source) -> Result<Option<PathBuf>, Failure> {
         match SourceUri::parse(&source.uri)? {
             SourceUri::File(path) => self.roots.resolve(&source.uri, &path).map(Some),
@@ -323,7 +324,7 @@ impl Sources {
         self.buckets.as_ref().ok_or_else(|| {
             Failure::new(
                 Code::SourceNotFound,
-                "this service reads no s3:// sources; it was started without --source-bucket",
+                "s3:// sources are disabled: this service was started without --source-bucket",
             )
         })
     }
@@ -331,20 +332,20 @@ impl Sources {
     fn uploads(&self) -> Result<&Uploads, Failure> {
         self.uploads
             .as_ref()
-            .ok_or_else(|| Failure::new(Code::SourceNotFound, "this service takes no uploads"))
+            .ok_or_else(|| Failure::new(Code::SourceNotFound, "this service accepts no uploads"))
     }
 
     fn remote(&self) -> Result<&Remote, Failure> {
         self.remote.as_ref().ok_or_else(|| {
             Failure::new(
                 Code::SourceNotFound,
-                "this service reads no hf:// sources; it was started without a hub",
+                "hf:// sources are disabled: this service was started without a hub",
             )
         })
     }
 }
 
-/// A model is its entry's folder, data a file in it.
+/// Returns the path of a source in its cache entry: the folder of a model, or the data file in the folder.
 fn within(entry: &Held, model: bool, name: &str) -> PathBuf {
     match model {
         true => entry.path().to_owned(),
@@ -352,8 +353,8 @@ fn within(entry: &Held, model: bool, name: &str) -> PathBuf {
     }
 }
 
-/// Most bytes of a source that are taken.
-fn most_bytes(model: bool) -> u64 {
+/// Returns the maximum size of a source, in bytes.
+fn max_bytes(model: bool) -> u64 {
     match model {
         true => Limits::default().weights_bytes + SMALL_FILES_BYTES,
         false => data::limits::Limits::default().file_bytes,
@@ -368,12 +369,12 @@ impl Remote {
             .part("hub", self.hub.endpoint())
             .part("uri", uri.to_string())
             .hex();
-        let cap = most_bytes(uri.kind == HubKind::Model);
+        let cap = max_bytes(uri.kind == HubKind::Model);
         let bytes = listing.bytes(&uri)?;
         if bytes > cap {
             return Err(Failure::new(
                 Code::LimitExceeded,
-                format!("{uri} has {bytes} bytes; at most {cap} are taken"),
+                format!("{uri} is too large: {bytes} bytes, the limit is {cap}"),
             ));
         }
         let draft = self.cache.draft(&key);

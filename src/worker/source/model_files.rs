@@ -1,10 +1,10 @@
-//! Which files of a folder, a bucket or an archive are a model's: its configuration, its tokenizer and its
-//! safetensors; never code or pickles.
+//! Selects the files of a model in a folder, bucket or archive: configuration, tokenizer and safetensors, never code or
+//! pickles.
 
 use super::uri::is_plain;
 use crate::checkpoint::{layout, tokenizer};
 
-/// Whether a file of this name belongs to a model.
+/// Returns whether a file with this name belongs to a model.
 #[must_use]
 pub fn belongs(name: &str) -> bool {
     let weights = name == layout::WEIGHTS

@@ -1,4 +1,4 @@
-//! Whether a recipe's sources can be had now, asked with as little as possible.
+//! Checks whether the sources of a recipe are available now, with as few requests as possible.
 
 use super::Sources;
 use super::uri::SourceUri;
@@ -6,17 +6,17 @@ use crate::prune::failure::Failure;
 use crate::prune::recipe::Recipe;
 
 impl Sources {
-    /// Asks each place for what the recipe names there, without fetching it.
+    /// Checks each source of the recipe with its host, without fetching the content.
     ///
     /// # Errors
-    /// The first place that does not answer, or refuses.
+    /// Returns the failure of the first source that is unavailable or refused.
     pub async fn reach(&self, recipe: &Recipe) -> Result<(), Failure> {
         for source in recipe.sources() {
             if let SourceUri::Hub(uri) = SourceUri::parse(&source.uri)? {
                 self.remote()?.hub.reach(&uri).await?;
             }
         }
-        // A bucket's listing tells as much as its objects would.
+        // For a bucket, the listing that `pin` requests tells as much as the objects would.
         self.pin(recipe.clone()).await.map(drop)
     }
 }

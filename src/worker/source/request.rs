@@ -1,4 +1,5 @@
-//! A GET from a hub, redirects followed: each host that it leads to is known, and only the hub's own sees the token.
+//! A GET request to a hub that follows redirects. Messages name the host that responded, and only the hub itself gets
+//! the token.
 
 use reqwest::header::{
     CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RANGE,
@@ -9,39 +10,39 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::artifact::network::{self, Trouble};
 
-/// Redirects that are followed from one to the next.
-const MOST_REDIRECTS: usize = 10;
+/// Maximum number of redirects in a row.
+const MAX_REDIRECTS: usize = 10;
 
-/// The size of a file that a hub keeps elsewhere, as the hub tells it.
+/// Header with the size of a file that the hub stores on another host.
 const LINKED_SIZE: HeaderName = HeaderName::from_static("x-linked-size");
 
-/// What is asked for.
+/// A GET request.
 #[derive(Clone)]
 pub(super) struct Get {
     pub(super) http: reqwest::Client,
     pub(super) url: Url,
-    /// For the host of `url`, and no other.
+    /// Access token; sent only to the origin of `url`.
     pub(super) token: Option<String>,
 }
 
-/// The head of an answer, with its content still to come.
+/// A response whose headers have arrived, and whose body has not been read.
 pub(super) struct Answer {
     pub(super) response: Response,
-    /// Who answered: host and port.
+    /// Host and port that responded.
     pub(super) host: String,
     linked_bytes: Option<u64>,
 }
 
 impl Get {
-    /// Asks for the content from this byte on, and waits so long for the head of an answer.
+    /// Requests the content from byte `from` on. `within` is the timeout for the response headers, including redirects.
     ///
     /// # Errors
-    /// A sentence, when none comes.
+    /// Returns a sentence if no response arrives, or if a redirect is invalid.
     pub(super) async fn send(&self, from: u64, within: Duration) -> Result<Answer, String> {
         let deadline = Instant::now() + within;
         let mut url = self.url.clone();
         let mut linked_bytes = None;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let host = network::host(&url);
             let mut request = self.http.get(url.clone());
             if from > 0 {
@@ -64,30 +65,30 @@ impl Get {
                     linked_bytes,
                 });
             };
-            url = next.map_err(|()| format!("{host} leads on to an address that is none"))?;
+            url = next.map_err(|()| format!("{host} redirects to an invalid address"))?;
             if url.scheme() != "https" && self.url.scheme() == "https" {
                 return Err(format!(
-                    "{host} leads on to {} without encryption, where nothing is fetched from",
+                    "{host} redirects to {} without encryption, which is not allowed",
                     network::host(&url)
                 ));
             }
         }
         Err(format!(
-            "{} leads on more than {MOST_REDIRECTS} times",
+            "{} redirects more than {MAX_REDIRECTS} times",
             network::host(&self.url)
         ))
     }
 }
 
 impl Answer {
-    /// Whether the content begins at this byte, and not at the first.
+    /// Returns whether this is a partial response that begins at this byte.
     pub(super) fn begins_at(&self, offset: u64) -> bool {
         let range = text(self.response.headers(), &CONTENT_RANGE);
         self.response.status() == StatusCode::PARTIAL_CONTENT
             && range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
     }
 
-    /// Bytes of the whole file, as far as the answer tells them.
+    /// Returns the size of the whole file in bytes, if the response states it.
     pub(super) fn whole_bytes(&self) -> Option<u64> {
         let headers = self.response.headers();
         self.linked_bytes.or_else(|| match self.response.status() {
@@ -99,14 +100,14 @@ impl Answer {
         })
     }
 
-    /// Whether it is a page for people; no file of a model or of data is one.
+    /// Returns whether the response is a web page. No file of a model or dataset is one.
     pub(super) fn is_page(&self) -> bool {
         text(self.response.headers(), &CONTENT_TYPE)
             .is_some_and(|kind| kind.starts_with("text/html"))
     }
 }
 
-/// Where a redirect leads; `None` when the answer is none.
+/// Returns the target of a redirect; `None` if the response is not a redirect.
 fn redirected(response: &Response) -> Option<Result<Url, ()>> {
     let location = response
         .status()

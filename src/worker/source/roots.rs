@@ -1,47 +1,47 @@
-//! `file://` sources: folders that the operator allows, and nothing outside them.
+//! `file://` sources: only files in folders that the operator allows.
 
 use std::path::{Path, PathBuf};
 
 use crate::prune::failure::{Code, Failure};
 
-/// Folders from which models and data may be read.
+/// Folders that models and data may be read from.
 #[derive(Clone, Debug, Default)]
 pub struct Roots(Vec<PathBuf>);
 
 impl Roots {
-    /// Folders, resolved once: what a link in them leads to later is checked against what they are now.
+    /// Resolves the folders once. Later, the resolved path of a source is checked against these resolved folders.
     ///
     /// # Errors
-    /// When a root is not there.
+    /// Returns an error if a folder cannot be resolved.
     pub fn new(roots: &[PathBuf]) -> Result<Self, Failure> {
         let resolved = roots.iter().map(|root| {
             root.canonicalize().map_err(|error| {
                 Failure::new(
                     Code::SourceNotFound,
-                    format!("the source root {} cannot be used: {error}", root.display()),
+                    format!("could not open the source root {}: {error}", root.display()),
                 )
             })
         });
         Ok(Self(resolved.collect::<Result<_, _>>()?))
     }
 
-    /// Whether there are none.
+    /// Returns whether no folder is allowed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The path with its links resolved.
+    /// Returns the path with its symbolic links resolved.
     ///
     /// # Errors
-    /// When it is not there, or outside the roots.
+    /// Returns an error if the path does not exist, or is outside the allowed folders.
     pub fn resolve(&self, uri: &str, path: &Path) -> Result<PathBuf, Failure> {
-        // One sentence for "not there" and "not allowed": an answer must not map the disk for a stranger.
+        // One message for "not found" and "not allowed", so that responses do not reveal which files exist.
         let refused = || {
             Failure::new(
                 Code::SourceNotFound,
                 format!(
-                    "\"{uri}\" is not there, or not under a folder that this service may read (--source-root)"
+                    "\"{uri}\" not found, or not in a folder that this service may read (--source-root)"
                 ),
             )
         };

@@ -1,9 +1,9 @@
-//! `upload://` sources: what a tenant sent in, checked, on this machine.
+//! `upload://` sources: copies the uploads of a tenant to this machine and checks them.
 
 use std::path::Path;
 
 use super::cache::{Cache, Filling, Held};
-use super::{archive, most_bytes};
+use super::{archive, max_bytes};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
 use crate::artifact::store::ArtifactStore;
@@ -12,10 +12,10 @@ use crate::prune::digest::{Digest, sha256_of};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 
-/// End of the name of an archive that holds a model.
+/// File extension of an archive that holds a model.
 pub const ARCHIVE: &str = ".tar";
 
-/// Where uploads are, and where they are kept once they were checked.
+/// The store of the uploads, and the cache of the checked ones.
 #[derive(Clone)]
 pub struct Uploads {
     artifacts: ArtifactStore,
@@ -23,16 +23,16 @@ pub struct Uploads {
 }
 
 impl Uploads {
-    /// Over these.
+    /// Creates the access to uploads in this store, with this cache.
     #[must_use]
     pub fn new(artifacts: ArtifactStore, cache: Cache) -> Self {
         Self { artifacts, cache }
     }
 
-    /// An upload that may be used.
+    /// Returns a completed upload.
     ///
     /// # Errors
-    /// When this tenant has none of that name, or it was not completed.
+    /// Returns an error if the tenant has no upload with this id, or if it is not completed.
     pub async fn ready(&self, tenant: &TenantId, id: UploadId) -> Result<Upload, Failure> {
         let found = self.artifacts.get_upload(tenant.as_str(), id).await;
         match found {
@@ -45,17 +45,19 @@ impl Uploads {
             )),
             Err(ArtifactError::NotFound(_)) => Err(Failure::new(
                 Code::SourceNotFound,
-                format!("upload://{id} is not there, or no more"),
+                format!("upload://{id} not found; it may have been removed"),
             )),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The upload's content on this machine: a folder with the file, or with the unpacked model. In the cache is
-    /// only what was found to be what was announced, and only for the one upload: that another had the same content does not tell that this one's has arrived.
+    /// Returns the content of an upload as a cache entry: a folder with the data file, or with the unpacked model.
+    ///
+    /// The cache holds only content that matches its announced size and SHA-256. Each upload has its own entry, even if
+    /// another one has the same content: otherwise an upload would seem complete although its content has not arrived.
     ///
     /// # Errors
-    /// When the content is not there or not what was announced.
+    /// Returns an error if the content has not arrived, or does not match what was announced.
     pub async fn entry(
         &self,
         tenant: &TenantId,
@@ -89,7 +91,7 @@ impl Uploads {
             Err(ArtifactError::NotFound(_)) => {
                 return Err(Failure::new(
                     Code::SourceNotFound,
-                    "its content has not arrived; PUT it to the URL that announcing it answered",
+                    "the content of the upload has not arrived; PUT it to the URL in the response of POST /v1/uploads",
                 ));
             }
             Err(ArtifactError::TooLarge { .. }) => upload.bytes + 1,
@@ -99,20 +101,20 @@ impl Uploads {
         let (expected, name) = (upload.sha256.clone(), upload.name.clone());
         let whole = bytes == upload.bytes;
         let checked = tokio::task::spawn_blocking(move || {
-            // This thread goes on when nobody waits for it any more: until its end nobody else may fill the entry.
+            // This thread continues even if its caller is canceled; until it ends, no one else may fill the entry.
             let _filling = filling;
             if !whole || sha256_of(&path)? != expected {
-                // Or the next try would find it.
+                // Otherwise the next try would find the wrong file.
                 std::fs::remove_file(&path).ok();
                 return Err(Failure::new(
                     Code::InvalidData,
                     format!(
-                        "the content of {name} has another size or SHA-256 than was announced; send it again"
+                        "the size or SHA-256 of {name} differs from what was announced; upload it again"
                     ),
                 ));
             }
             if archived {
-                archive::unpack(std::fs::File::open(&path)?, &folder, most_bytes(true))?;
+                archive::unpack(std::fs::File::open(&path)?, &folder, max_bytes(true))?;
                 std::fs::remove_file(&path)?;
             }
             Ok(())

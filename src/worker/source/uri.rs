@@ -1,4 +1,4 @@
-//! The URIs that name models and data.
+//! Parses the URIs of models and data.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,57 +9,57 @@ use url::Url;
 use crate::artifact::incoming::UploadId;
 use crate::prune::failure::{Code, Failure};
 
-/// A source by the place that keeps it.
+/// The URI of a source, by scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceUri {
     /// `file:///absolute/path`
     File(PathBuf),
-    /// `hf://org/name[@revision]`, or files of a dataset: `hf://datasets/org/name[@revision]/path`
+    /// `hf://org/name[@revision]` for a model, or `hf://datasets/org/name[@revision]/path` for files of a dataset
     Hub(HubUri),
-    /// `s3://bucket/folder` of a model, `s3://bucket/path/file` of data
+    /// `s3://bucket/folder` for a model, or `s3://bucket/path/file` for data
     Bucket(BucketUri),
     /// `upload://id`
     Upload(UploadId),
 }
 
-/// What a URI begins with, before `://`.
+/// The scheme of a URI, before `://`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Scheme {
-    /// This machine.
+    /// Files on this machine.
     File,
-    /// A hub.
+    /// The Hugging Face Hub, or a mirror.
     Hf,
-    /// Buckets.
+    /// S3 buckets.
     S3,
-    /// What a tenant sent in.
+    /// Uploads of the tenant.
     Upload,
 }
 
-/// A folder or a file of a bucket.
+/// A folder or a file in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketUri {
-    /// The bucket.
+    /// Name of the bucket.
     pub bucket: String,
-    /// The folder or the file, without slashes at its ends.
+    /// Path of the folder or file, without a leading or trailing slash.
     pub path: String,
 }
 
-/// A repository of a hub, or files in one.
+/// A repository on a hub, or files in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubUri {
-    /// What the repository holds.
+    /// Kind of the repository.
     pub kind: HubKind,
     /// `org/name`.
     pub repository: String,
     /// A branch, a tag or a commit.
     pub revision: String,
-    /// A file of a dataset, or a pattern of files: `*` stands for any signs of one segment, `?` for one. `None` for
-    /// a model, which is a folder, and for a dataset of which nothing was named.
+    /// A file of a dataset, or a pattern: `*` matches any characters within a path segment, `?` matches one. `None` for
+    /// a model, which is a folder, and for a dataset URI without a path.
     pub file: Option<String>,
 }
 
-/// What a repository of a hub holds.
+/// Kind of a repository on a hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HubKind {
     /// A checkpoint.
@@ -68,24 +68,25 @@ pub enum HubKind {
     Dataset,
 }
 
-/// The branch that is meant when none is named.
+/// The default branch.
 const MAIN: &str = "main";
 
-/// The signs that make a pattern of a path.
+/// The characters that make a path a pattern.
 const PATTERN: [char; 2] = ['*', '?'];
 
 impl SourceUri {
-    /// Reads a URI.
+    /// Parses a URI.
     ///
     /// # Errors
-    /// [`Code::SourceNotFound`] when it names no place that this release reads.
+    /// Returns [`Code::SourceNotFound`] if this release does not support the URI.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let unknown = || {
             Failure::new(
                 Code::SourceNotFound,
                 format!(
-                    "\"{text}\" is no source that this release reads; write file:///absolute/path, s3://bucket/path, upload://id, \
-                     hf://org/name@revision for a model, or hf://datasets/org/name@revision/path for a data file or data/train-*.parquet for several"
+                    "unsupported source \"{text}\"; use file:///absolute/path, s3://bucket/path, upload://id, \
+                     hf://org/name@revision for a model, or hf://datasets/org/name@revision/path for a data file, where path may \
+                     be a pattern such as data/train-*.parquet"
                 ),
             )
         };
@@ -126,7 +127,7 @@ impl HubUri {
     fn parse(rest: &str) -> Option<Self> {
         match rest.strip_prefix("datasets/") {
             Some(rest) => {
-                let (organisation, rest) = rest.split_once('/')?;
+                let (organization, rest) = rest.split_once('/')?;
                 let end = rest.find(['/', '@']).unwrap_or(rest.len());
                 let (name, rest) = rest.split_at(end);
                 let (revision, file) = match rest.strip_prefix('@') {
@@ -134,47 +135,48 @@ impl HubUri {
                     None => (MAIN, rest.trim_start_matches('/')),
                 };
                 let file = Some(file.trim_end_matches('/')).filter(|file| !file.is_empty());
-                Self::checked(HubKind::Dataset, organisation, name, revision, file)
+                Self::checked(HubKind::Dataset, organization, name, revision, file)
             }
             None => {
                 let (path, revision) = rest.split_once('@').unwrap_or((rest, MAIN));
-                let (organisation, name) = path.split_once('/')?;
-                Self::checked(HubKind::Model, organisation, name, revision, None)
+                let (organization, name) = path.split_once('/')?;
+                Self::checked(HubKind::Model, organization, name, revision, None)
             }
         }
     }
 
     fn checked(
         kind: HubKind,
-        organisation: &str,
+        organization: &str,
         name: &str,
         revision: &str,
         file: Option<&str>,
     ) -> Option<Self> {
-        // A slash in a revision is written as %2F where a path follows, as `hf://` is written elsewhere too.
+        // In a dataset URI a path follows the revision, so a slash in the revision is written as %2F, as in other tools
+        // that support `hf://`. `~parquet` is short for `refs/convert/parquet`.
         let revision = match revision.strip_prefix('~') {
             Some(conversion) => format!("refs/convert/{conversion}"),
             None => revision.replace("%2F", "/").replace("%2f", "/"),
         };
-        let good = is_plain(organisation)
+        let good = is_plain(organization)
             && is_plain(name)
             && revision.split('/').all(is_plain)
             && file.is_none_or(|file| file.split('/').all(is_plain_or_pattern));
         good.then(|| Self {
             kind,
-            repository: format!("{organisation}/{name}"),
+            repository: format!("{organization}/{name}"),
             revision,
             file: file.map(str::to_owned),
         })
     }
 
-    /// The pattern of files that it names, where it names no single one.
+    /// Returns the file pattern, if the URI has one; `None` if it names a single file or none.
     #[must_use]
     pub fn pattern(&self) -> Option<&str> {
         self.file.as_deref().filter(|file| file.contains(PATTERN))
     }
 
-    /// The same at another revision.
+    /// Returns the same URI at another revision.
     #[must_use]
     pub fn at(&self, revision: &str) -> Self {
         Self {
@@ -205,8 +207,8 @@ impl fmt::Display for HubUri {
     }
 }
 
-/// The revision that a path follows, and the path: `main/a/b`, and `refs/convert/parquet/a/b` or `refs/pr/1/a/b`,
-/// whose revisions have three segments.
+/// Splits `revision/path`. The revision has one segment, as in `main/a/b`, but three if it begins with `refs/convert/`
+/// or `refs/pr/`, as in `refs/convert/parquet/a/b` and `refs/pr/1/a/b`.
 fn split_revision(rest: &str) -> (&str, &str) {
     let segments = match rest.starts_with("refs/convert/") || rest.starts_with("refs/pr/") {
         true => 3,
@@ -218,7 +220,7 @@ fn split_revision(rest: &str) -> (&str, &str) {
     }
 }
 
-/// Whether a name matches a pattern, in which `*` stands for any signs and `?` for one; neither for a slash.
+/// Returns whether a path matches a pattern. `*` matches any characters and `?` matches one; neither matches a slash.
 #[must_use]
 pub fn matches(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
@@ -232,7 +234,7 @@ pub fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Goes back only to the last `*`: no pattern takes more than the product of both lengths.
+/// Matches one segment. It backtracks only to the last `*`, so the time is at most the product of both lengths.
 fn matches_segment(pattern: &[u8], segment: &[u8]) -> bool {
     let (mut at, mut next) = (0, 0);
     let mut last: Option<(usize, usize)> = None;
@@ -242,7 +244,7 @@ fn matches_segment(pattern: &[u8], segment: &[u8]) -> bool {
                 last = Some((at, next));
                 at += 1;
             }
-            Some(sign) if *sign == b'?' || *sign == segment[next] => {
+            Some(byte) if *byte == b'?' || *byte == segment[next] => {
                 at += 1;
                 next += 1;
             }
@@ -255,13 +257,14 @@ fn matches_segment(pattern: &[u8], segment: &[u8]) -> bool {
             },
         }
     }
-    pattern[at..].iter().all(|sign| *sign == b'*')
+    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
-/// A segment of a path, or of a pattern of paths.
+/// Returns whether this is a valid segment of a path or of a pattern.
 fn is_plain_or_pattern(segment: &str) -> bool {
     match segment.contains(PATTERN) {
-        // What remains without the signs of a pattern is checked as any segment is.
+        // Without the pattern characters, the rest must be a valid segment. The `x` stands for the removed characters,
+        // so that a rest of only dots is valid.
         true => {
             let rest = segment.replace(PATTERN, "");
             rest.is_empty() || is_plain(&format!("x{rest}"))
@@ -270,11 +273,12 @@ fn is_plain_or_pattern(segment: &str) -> bool {
     }
 }
 
-/// One segment of a path that leads nowhere else, and means the same in a URL as it is.
+/// Returns whether this is a valid path segment: 1 to 128 ASCII letters, digits, `.`, `_` and `-`, and not only dots.
+/// Such a segment cannot lead to another folder, and needs no escaping in a URL.
 pub fn is_plain(segment: &str) -> bool {
-    let sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     !segment.is_empty()
         && segment.len() <= 128
-        && segment.bytes().all(sign)
+        && segment.bytes().all(allowed)
         && segment.bytes().any(|byte| byte != b'.')
 }

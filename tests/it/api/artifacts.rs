@@ -191,3 +191,41 @@ async fn a_url_expires_and_a_deleted_file_is_gone() {
     assert_eq!(face.send("DELETE", &job, &[], "").await.status, 204);
     fetch(&face, &url, &[]).await.problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn the_signed_url_has_a_path_of_its_own_and_accept_decides_by_order_and_quality() {
+    let (face, job, _) = published().await;
+    let path = format!("{job}/artifacts/model.safetensors");
+    let signed = face.get(&format!("{path}/url")).await;
+    assert_eq!(signed.header("cache-control"), "no-store");
+    let url = signed.json()["url"].as_str().unwrap().to_owned();
+    let local = url.strip_prefix("https://optin.example").unwrap();
+    assert_eq!(fetch(&face, local, &[]).await.bytes, CONTENT);
+    face.get(&format!("{job}/artifacts/none.bin/url"))
+        .await
+        .problem(404, "not_found");
+    for (accept, status) in [
+        ("*/*", 307),
+        ("application/octet-stream, application/problem+json", 307),
+        ("application/octet-stream, application/json", 307),
+        ("application/json, application/octet-stream", 200),
+        (
+            "application/json;q=0.1, application/octet-stream;q=0.9",
+            307,
+        ),
+        ("application/json", 200),
+    ] {
+        let answer = fetch(&face, &path, &[("accept", accept)]).await;
+        assert_eq!(answer.status, status, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn if_match_holds_for_downloads() {
+    let (face, _, url) = published().await;
+    let etag = fetch(&face, &url, &[]).await.header("etag").to_owned();
+    assert_eq!(fetch(&face, &url, &[("if-match", &etag)]).await.status, 200);
+    fetch(&face, &url, &[("if-match", "\"other\"")])
+        .await
+        .problem(412, "precondition_failed");
+}

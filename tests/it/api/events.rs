@@ -120,7 +120,14 @@ async fn a_stream_follows_a_job_to_its_end_and_goes_on_where_it_broke() {
     let last = [("accept", "text/event-stream"), ("last-event-id", "4")];
     let over = face.send("GET", &path, &last, "").await;
     assert_eq!((over.status.as_u16(), over.bytes.len()), (204, 0));
-    // Clients that name every form of the contract get a page.
+    // The stream has a path of its own, for clients that do not choose by `Accept`.
+    let own = format!("{path}/stream?after=2");
+    let rest = face.send("GET", &own, &[], "").await;
+    assert_eq!(rest.header("content-type"), "text/event-stream");
+    assert_eq!(told(&String::from_utf8(rest.bytes).unwrap()), all[2..]);
+    let over = face.send("GET", &own, &[("last-event-id", "4")], "").await;
+    assert_eq!(over.status, 204);
+    // A client that lists every media type of the contract gets a page.
     let any = [("accept", "application/json, text/event-stream")];
     let page = face.send("GET", &path, &any, "").await.json();
     assert_eq!(page["data"].as_array().unwrap().len(), 4);

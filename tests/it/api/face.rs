@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use optin::api::{AppState, Capabilities, Limits, router};
+use optin::api::{AddressSource, AppState, Capabilities, Limits, router};
 use optin::artifact::health::Health;
 use optin::artifact::incoming::Upload;
 use optin::artifact::key::Key;
@@ -107,6 +107,7 @@ impl Default for Options {
                 burst: many,
                 readers: 32,
                 time: Duration::from_secs(30),
+                addresses: AddressSource::Connection,
             },
             retention: Retention::default(),
             stopping: CancellationToken::new(),

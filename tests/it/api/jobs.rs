@@ -340,6 +340,10 @@ async fn lists_have_pages_and_filters() {
     assert_eq!(count("label=n:3").await, 1);
     assert_eq!(count("state=queued&label=n:3").await, 1);
     assert_eq!(count("state=succeeded").await, 0);
+    assert_eq!(count("state=succeeded&state=queued&label=n:3").await, 1);
+    face.get("/v1/jobs?state=gone")
+        .await
+        .problem(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -425,6 +429,37 @@ async fn other_targets_wait_until_the_job_has_succeeded() {
     let without = frontier().await.problem(409, "conflict");
     assert!(without["detail"].as_str().unwrap().contains("retry"));
     assert_eq!(resolve().await.status.as_u16(), 202);
+}
+
+#[tokio::test]
+async fn a_target_below_the_smallest_model_is_rejected_at_once() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    let lease = face.claim().await;
+    let frontier = json!({"macs": 1000, "parameters": 500, "smallest_macs": 345, "smallest_parameters": 200, "points": []});
+    face.succeed(&lease, "frontier.json", frontier.to_string().as_bytes())
+        .await;
+    let resolve = async |metric: &str, value: &str| {
+        let target = json!({"target": {"metric": metric, "value": value}});
+        face.post(&format!("/v1/jobs/{id}/resolve"), &target).await
+    };
+    let problem = resolve("flops", "34.4%")
+        .await
+        .problem(422, "target_unreachable");
+    assert_eq!(problem["errors"][0]["pointer"], "/target/value");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("34.50%"), "{detail}");
+    assert_eq!(resolve("flops", "34.5%").await.status, 202);
+    let problem = resolve("params", "39%")
+        .await
+        .problem(422, "target_unreachable");
+    assert!(problem["detail"].as_str().unwrap().contains("parameters"));
+    assert_eq!(resolve("params", "40%").await.status, 202);
+    // Latency is measured by the worker.
+    assert_eq!(resolve("latency_ms", "1%").await.status, 202);
+    // Nothing was queued for the rejected ones.
+    let jobs = face.get("/v1/jobs?state=queued").await.json();
+    assert_eq!(jobs["data"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What one caller, one request and one connection may take.
 
-use optin::api::{Connections, serve};
+use optin::api::{AddressSource, Connections, serve};
 use optin::job::Scope;
 use optin::job::key::KeyScope;
 use optin::job::store::audit::AuditLog;
@@ -87,11 +87,60 @@ async fn who_tries_keys_or_shows_none_is_counted_by_address() {
         deeds.unwrap().0.is_empty(),
         "a flood of guesses does not fill the log"
     );
+    // A scrape is exempt: it must not fail because its key is busy.
+    let scraper = key(&guessing, "a", KeyScope::Admin).await;
+    for _ in 0..5 {
+        let page = ask(&guessing, "GET", "/metrics", &scraper, &json!({})).await;
+        assert_eq!(page.status, 200);
+    }
     let open = Face::with(slow_rate(2)).await;
     for _ in 0..2 {
         assert_eq!(open.get("/v1/jobs").await.status, 200);
     }
     open.get("/v1/jobs").await.problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn callers_behind_a_proxy_are_counted_by_the_address_that_it_forwards() {
+    for (source, header) in [
+        (AddressSource::XForwardedFor, "x-forwarded-for"),
+        (AddressSource::XRealIp, "x-real-ip"),
+        (AddressSource::TrueClientIp, "true-client-ip"),
+        (AddressSource::CfConnectingIp, "cf-connecting-ip"),
+    ] {
+        let mut options = slow_rate(1);
+        options.limits.addresses = source;
+        options.limits.readers = 1;
+        let face = Face::with(options).await;
+        let from =
+            async |address: &str| face.send("GET", "/v1/jobs", &[(header, address)], "").await;
+        for address in ["203.0.113.1", "203.0.113.2", "2001:db8::1"] {
+            assert_eq!(from(address).await.status, 200, "{header}: {address}");
+            from(address).await.problem(429, "rate_limited");
+        }
+        // Without the header, the address of the connection counts.
+        assert_eq!(face.get("/v1/jobs").await.status, 200);
+        face.get("/v1/jobs").await.problem(429, "rate_limited");
+        from("no address").await.problem(429, "rate_limited");
+        if source == AddressSource::XForwardedFor {
+            // A client can write any addresses before the one that the proxy adds.
+            from("198.51.100.9, 203.0.113.1")
+                .await
+                .problem(429, "rate_limited");
+            assert_eq!(from("203.0.113.1, 198.51.100.9").await.status, 200);
+        }
+    }
+    // Unless a proxy is configured, a header means nothing.
+    let open = Face::with(slow_rate(1)).await;
+    let headers = |address: &'static str| [("x-forwarded-for", address)];
+    let first = open
+        .send("GET", "/v1/jobs", &headers("203.0.113.1"), "")
+        .await;
+    assert_eq!(first.status, 200);
+    let second = open
+        .send("GET", "/v1/jobs", &headers("203.0.113.2"), "")
+        .await;
+    second.problem(429, "rate_limited");
 }
 
 #[tokio::test]

@@ -418,7 +418,7 @@ async fn the_service_says_how_it_is_and_what_it_can_do() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_nobody_knows_is_refused_by_name() {
+async fn unknown_query_parameters_are_rejected_by_name() {
     let face = Face::new().await;
     let id = face.created().await;
     for path in [
@@ -427,10 +427,17 @@ async fn a_parameter_that_nobody_knows_is_refused_by_name() {
         &format!("/v1/jobs/{id}/events?from=3"),
         "/v1/keys?stat=a",
         "/v1/audit?stat=a",
+        "/v1/uploads?stat=a",
+        "/v1/webhooks?stat=a",
+        "/v1/capabilities?stat=a",
+        "/v1/jobs?limit=2&stat=failed",
     ] {
         let problem = face.get(path).await.problem(400, "invalid_request");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("unknown field"), "{path}: {detail}");
+        assert!(
+            detail.starts_with("unknown query parameter \""),
+            "{path}: {detail}"
+        );
     }
 }
 
@@ -445,7 +452,7 @@ async fn a_loop_that_stands_still_is_told_by_name() {
     let problem = face.get("/livez").await.problem(503, "unavailable");
     let detail = problem["detail"].as_str().unwrap();
     assert!(
-        detail.contains("worker two stands still") && !detail.contains("one"),
+        detail.contains("a background task hangs: worker two;") && !detail.contains("worker one"),
         "{detail}"
     );
     drop(still);
@@ -459,7 +466,7 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_text_that_no_database_keeps_is_refused() {
+async fn strings_with_nul_bytes_are_rejected() {
     let face = Face::new().await;
     let mut body = request();
     body["labels"] = json!({"team": "a\u{0}b"});
@@ -469,4 +476,75 @@ async fn a_text_that_no_database_keeps_is_refused() {
     face.get("/v1/jobs?model=%00")
         .await
         .problem(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn if_match_protects_a_job_from_changes_that_the_client_has_not_seen() {
+    let face = Face::new().await;
+    let id = face.created().await;
+    let path = format!("/v1/jobs/{id}");
+    let first = face.get(&path).await.header("etag").to_owned();
+    let send = async |method: &str, path: &str, etag: &str| {
+        face.send(method, path, &[("if-match", etag)], "").await
+    };
+    let lease = face.claim().await;
+    // The claim made a new version.
+    for (method, path) in [
+        ("GET", path.clone()),
+        ("DELETE", path.clone()),
+        ("POST", format!("{path}/cancel")),
+    ] {
+        send(method, &path, &first)
+            .await
+            .problem(412, "precondition_failed");
+    }
+    let current = face.get(&path).await.header("etag").to_owned();
+    assert_eq!(send("GET", &path, "*").await.status, 200);
+    assert_eq!(
+        send("GET", &path, &format!("{first}, {current}"))
+            .await
+            .status,
+        200
+    );
+    // A weak ETag never matches: the comparison is strong.
+    send("GET", &path, &format!("W/{current}"))
+        .await
+        .problem(412, "precondition_failed");
+    let canceled = send("POST", &format!("{path}/cancel"), &current).await;
+    assert_eq!(
+        (canceled.status.as_u16(), &canceled.json()["state"]),
+        (202, &json!("canceling"))
+    );
+    face.succeed(&lease, "report.json", b"{}").await;
+    send("DELETE", &path, &current)
+        .await
+        .problem(412, "precondition_failed");
+    assert_eq!(send("DELETE", &path, "*").await.status, 204);
+}
+
+#[tokio::test]
+async fn the_document_is_served_as_json_and_yaml_with_the_address_of_the_service() {
+    let face = Face::new().await;
+    let json = face.get("/openapi.json").await.json();
+    assert_eq!(json["servers"], json!([{"url": "https://optin.example"}]));
+    let yaml = face.get("/openapi.yaml").await;
+    assert_eq!(yaml.header("content-type"), "application/yaml");
+    let text = String::from_utf8(yaml.bytes).unwrap();
+    assert!(text.contains("- url: https://optin.example") && text.starts_with("openapi: 3.1.0"));
+    // It is the committed one but for the address.
+    let committed = include_str!("../../../openapi.yaml");
+    assert_eq!(
+        text,
+        committed.replace("http://127.0.0.1:8080", "https://optin.example")
+    );
+}
+
+#[tokio::test]
+async fn metrics_tell_the_version_and_have_a_scope_of_their_own() {
+    let face = super::access::locked().await;
+    let key = super::access::key(&face, "a", optin::job::key::KeyScope::Metrics).await;
+    let page = super::access::ask(&face, "GET", "/metrics", &key, &json!({})).await;
+    assert_eq!(page.status, 200);
+    let refused = super::access::ask(&face, "GET", "/v1/jobs", &key, &json!({})).await;
+    refused.problem(403, "forbidden");
 }

@@ -68,3 +68,37 @@ async fn there_is_an_end_to_uploads() {
     let refused = face.post("/v1/uploads", &announced("train.tsv", 3)).await;
     refused.problem(429, "quota_exceeded");
 }
+
+#[tokio::test]
+async fn uploads_are_listed_in_pages_newest_first() {
+    let face = Face::new().await;
+    let mut ids = Vec::new();
+    for n in 1..=5 {
+        let made = face
+            .post("/v1/uploads", &announced(&format!("{n}.tsv"), n))
+            .await;
+        ids.insert(0, made.json()["id"].clone());
+    }
+    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+    loop {
+        let page = face.get(&format!("/v1/uploads?{query}")).await.json();
+        let data = page["data"].as_array().unwrap();
+        assert!(
+            data.iter()
+                .all(|upload| upload["put"].is_null() && upload["state"] == "pending")
+        );
+        seen.extend(data.iter().map(|upload| upload["id"].clone()));
+        assert_eq!(
+            page["has_more"].as_bool().unwrap(),
+            page["next_cursor"].is_string()
+        );
+        match page["next_cursor"].as_str() {
+            Some(cursor) => query = format!("limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids);
+    face.get("/v1/uploads?cursor=upl_1")
+        .await
+        .problem(400, "invalid_request");
+}

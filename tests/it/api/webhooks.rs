@@ -57,13 +57,13 @@ async fn a_webhook_is_made_shown_switched_tested_and_removed() {
 async fn wrong_requests_are_pointed_at() {
     let face = Face::new().await;
     for (body, pointer, word) in [
-        (json!({"url": "http://example.org"}), "/url", "not https"),
+        (json!({"url": "http://example.org"}), "/url", "use https"),
         (
             json!({"url": "https://10.0.0.1/"}),
             "/url",
             "public internet",
         ),
-        (json!({"url": "here"}), "/url", "no URL"),
+        (json!({"url": "here"}), "/url", "invalid URL"),
         (
             json!({"url": "https://example.org", "events": ["job.paused"]}),
             "/events/0",

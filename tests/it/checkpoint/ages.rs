@@ -111,7 +111,7 @@ fn the_class_that_wrote_a_checkpoint_decides_its_task() {
         refused(
             folder.path(),
             Code::UnsupportedModel,
-            &[class, "supported are BertForSequenceClassification"],
+            &[class, "supported classes: BertForSequenceClassification"],
         );
     }
     with_config(folder.path(), "architectures", json!("BertModel"));
@@ -136,7 +136,7 @@ fn pruned_heads_beside_full_weights() {
         &[
             "pruned_heads",
             "layer 1",
-            "has 24 rows of 12",
+            "has 24 rows instead of 12",
             "remove pruned_heads",
         ],
     );

@@ -19,7 +19,7 @@ fn a_folder_that_is_not_there() {
     refused(
         Path::new("/nonexistent/model"),
         Code::SourceNotFound,
-        &["/nonexistent/model", "not there"],
+        &["/nonexistent/model", "not found"],
     );
 }
 
@@ -42,7 +42,7 @@ fn a_config_that_is_no_object() {
         refused(
             folder.path(),
             Code::InvalidCheckpoint,
-            &["config.json", "no JSON object"],
+            &["config.json", "not a valid JSON object"],
         );
     }
 }
@@ -54,7 +54,7 @@ fn an_unknown_model_type() {
     refused(
         folder.path(),
         Code::UnsupportedModel,
-        &["\"gpt2\"", "supported are bert"],
+        &["\"gpt2\"", "supported types: bert"],
     );
     with_config(folder.path(), "model_type", Value::Null);
     refused(folder.path(), Code::UnsupportedModel, &["model_type"]);
@@ -66,7 +66,7 @@ fn sizes_that_cannot_be() {
         ("num_hidden_layers", json!(-1), "whole number"),
         ("num_hidden_layers", json!(1u64 << 60), "between 1 and"),
         ("hidden_size", json!(0), "between 1 and"),
-        ("num_attention_heads", json!(5), "no multiple"),
+        ("num_attention_heads", json!(5), "not a multiple"),
         ("heads_per_layer", json!([1, 2]), "2 entries"),
         (
             "intermediate_size_per_layer",
@@ -75,7 +75,7 @@ fn sizes_that_cannot_be() {
         ),
         ("id2label", json!({"0": "a", "2": "c"}), "no name for \"1\""),
         ("layer_norm_eps", json!(-1e-12), "between 0 and 1"),
-        ("hidden_act", json!("softplus"), "supported are gelu"),
+        ("hidden_act", json!("softplus"), "supported functions: gelu"),
         ("hidden_act", json!("prelu"), "learned weights"),
         ("position_embedding_type", json!("relative_key"), "absolute"),
         ("is_decoder", json!(true), "encoders"),
@@ -173,7 +173,7 @@ fn a_head_of_another_size_without_labels_in_the_config_is_told_the_key_to_write(
     refused(
         folder.path(),
         Code::InvalidCheckpoint,
-        &["has 1 outputs", "transformers takes 2", "\"num_labels\": 1"],
+        &["has 1 outputs", "assumes 2", "\"num_labels\": 1"],
     );
     with_config(folder.path(), "num_labels", json!(1));
     open(folder.path(), &Limits::default()).unwrap();
@@ -182,6 +182,6 @@ fn a_head_of_another_size_without_labels_in_the_config_is_told_the_key_to_write(
     refused(
         folder.path(),
         Code::InvalidCheckpoint,
-        &["[1, 24]", "config.json asks for [3, 24]"],
+        &["[1, 24]", "config.json requires [3, 24]"],
     );
 }

@@ -90,19 +90,19 @@ fn small_files_that_are_something_else_are_told() {
 #[test]
 fn a_config_that_is_no_json_is_told_by_its_place() {
     for (text, words) in [
-        ("[1]", ["no JSON object", "a list"]),
-        ("3", ["no JSON object", "a single value"]),
+        ("[1]", ["not a valid JSON object", "a list"]),
+        ("3", ["not a valid JSON object", "a single value"]),
         ("\u{feff}{}", ["byte order mark", "without one"]),
         ("{\"a\": 1,\n\"b\"", ["too early", "line 2"]),
         (
             "{\"a\": 1,\n\"b\" 2}",
-            ["line 2, column 5", "no valid JSON"],
+            ["line 2, column 5", "is not valid JSON"],
         ),
         (
             "{\"a\": 1,\n \"layer_norm_eps\": NaN}",
-            ["line 2 holds NaN", "number"],
+            ["line 2 contains NaN", "number"],
         ),
-        ("{\"a\": -Infinity}", ["line 1 holds Infinity", "number"]),
+        ("{\"a\": -Infinity}", ["line 1 contains Infinity", "number"]),
     ] {
         let folder = tiny();
         std::fs::write(folder.path().join("config.json"), text).unwrap();

@@ -48,7 +48,7 @@ fn folders_of_other_kinds_are_told_by_their_files() {
                 "1_Pooling/config.json",
             ],
             Code::SourceNotFound,
-            &["0_Transformer/ in it does", "name that folder"],
+            &["subfolder 0_Transformer/ does", "name that folder"],
         ),
         (
             &["config.json", "onnx/model.onnx", "tokenizer.json"],
@@ -121,14 +121,14 @@ fn a_model_below_the_folder_is_named() {
                 "checkpoint-500/config.json",
                 "checkpoint-500/model.safetensors",
             ][..],
-            "checkpoint-500/ in it is",
+            "subfolder checkpoint-500/ is",
         ),
         (
             &[
                 "snapshots/0a1b/config.json",
                 "snapshots/0a1b/model.safetensors",
             ],
-            "snapshots/0a1b/ in it is",
+            "subfolder snapshots/0a1b/ is",
         ),
         (
             &[
@@ -139,7 +139,7 @@ fn a_model_below_the_folder_is_named() {
                 "b/config.json",
                 "b/model.safetensors",
             ],
-            "a/ or b/ in it is",
+            "subfolder a/ or b/ is",
         ),
     ] {
         refused(

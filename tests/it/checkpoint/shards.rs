@@ -104,7 +104,7 @@ fn shards_that_are_missing_doubled_or_elsewhere() {
         refused(
             folder.path(),
             Code::InvalidCheckpoint,
-            &[name, "of the folder itself"],
+            &[name, "directly in the folder"],
         );
     }
     let folder = tiny();
@@ -127,9 +127,9 @@ fn an_index_that_names_nothing_or_promises_what_no_shard_holds() {
         folder
     };
     for (text, word) in [
-        (json!({"weight_map": {}}), "names no shards"),
-        (json!({"metadata": {}}), "no weight_map"),
-        (json!({"weight_map": ["a"]}), "no weight_map"),
+        (json!({"weight_map": {}}), "lists no shards"),
+        (json!({"metadata": {}}), "no valid weight_map"),
+        (json!({"weight_map": ["a"]}), "no valid weight_map"),
     ] {
         refused(
             index(text).path(),
@@ -147,7 +147,7 @@ fn an_index_that_names_nothing_or_promises_what_no_shard_holds() {
         Code::InvalidCheckpoint,
         &[
             "is missing",
-            "model-00002-of-00002.safetensors, which does not hold it",
+            "model-00002-of-00002.safetensors, which does not contain it",
         ],
     );
 }

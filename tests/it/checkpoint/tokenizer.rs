@@ -233,7 +233,7 @@ fn what_is_not_understood_is_said() {
         said(json!({"word_shape": 3, "clean_text": true})).ends_with("not understood: word_shape.")
     );
     assert!(
-        said(json!({"tokenizer_class": "FancyTokenizer"})).contains("FancyTokenizer is not known")
+        said(json!({"tokenizer_class": "FancyTokenizer"})).contains("FancyTokenizer is unknown")
     );
     assert!(
         said(json!({"tokenizer_class": "XLMRobertaTokenizer"})).contains("XLMRobertaTokenizer")
@@ -242,6 +242,6 @@ fn what_is_not_understood_is_said() {
     assert!(said(json!({"padding_side": "left"})).contains("pads on the left"));
     assert!(
         said(json!({"tokenizer_class": "TokenizersBackend"}))
-            .contains("transformers 4 does not open")
+            .contains("transformers 4 cannot open")
     );
 }

@@ -73,7 +73,7 @@ fn a_header_that_claims_more_than_there_is_or_may_be() {
         tiny().path(),
         &limits,
         Code::InvalidCheckpoint,
-        &["header", "at most 64"],
+        &["header", "the limit is 64 bytes"],
     );
 }
 
@@ -87,7 +87,7 @@ fn larger_than_the_limits() {
         tiny().path(),
         &limits,
         Code::LimitExceeded,
-        &["model.safetensors", "at most 1000 bytes"],
+        &["model.safetensors", "is 1000 bytes"],
     );
     let limits = Limits {
         tensors: 3,

@@ -89,7 +89,7 @@ fn the_choice_is_the_best_of_all_sets() {
         };
         let target = target(random.random_range(0.2..0.95), 0.2);
         let price = Price::PerUnit(cost.clone());
-        let budget = budget(&groups, &price, target.keep);
+        let budget = budget(price.whole(&groups), target.keep);
         if budget < cost.fixed {
             continue;
         }
@@ -320,6 +320,16 @@ fn the_frontier_rises_and_is_what_each_target_chooses() {
         assert!(pair[0].macs <= pair[1].macs);
     }
     assert!(frontier.points.len() > 90);
+    // What a target below the smallest model comes to is known without another search.
+    let smallest = optin::prune::search::least(&groups, &price, &none);
+    assert_eq!(frontier.smallest_macs, smallest);
+    let floor = smallest as f64 / frontier.macs as f64;
+    for (keep, reachable) in [(floor + 0.01, true), (floor - 0.001, false)] {
+        let target = target(keep, 0.5);
+        assert_eq!(frontier.check(&target).is_ok(), reachable, "{keep}");
+        let found = select(&groups, &price, &importance, &target, &none);
+        assert_eq!(found.is_ok(), reachable, "{keep}");
+    }
     for point in &frontier.points[..frontier.points.len() - 1] {
         let target = target(point.percent as f64 / 100.0, 0.5);
         let masks = select(&groups, &price, &importance, &target, &none).unwrap();
@@ -359,7 +369,7 @@ fn where_a_count_has_a_price_the_choice_is_the_best_of_all_counts() {
             fixed: 30,
             groups: prices,
         };
-        let budget = budget(&groups, &price, 0.6);
+        let budget = budget(price.whole(&groups), 0.6);
         let worth = |counts: &[usize]| -> f64 {
             let best = importance.groups.iter().zip(counts).map(|(units, &count)| {
                 let mut units = units.clone();

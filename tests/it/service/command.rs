@@ -56,7 +56,7 @@ fn exit_codes_tell_what_happened() {
         ("60", 2, "no % sign"),
         ("0%", 2, "between 0% and 100%"),
         ("100%", 2, "KEEP"),
-        ("0.01%", 3, "ask for"),
+        ("0.01%", 3, "or more"),
     ] {
         let ended = run(&mut prune(&folder, target, "out"));
         let said = text(&ended.stderr);
@@ -175,9 +175,12 @@ fn submit_wait_and_download_speak_to_any_server() {
         &server.url,
         "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10",
     ]));
-    assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("there is no job"));
+    assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("not found"));
     let nobody = run(optin().args(["status", "--server", "http://127.0.0.1:9", &id]));
-    assert!(nobody.status.code() == Some(1) && text(&nobody.stderr).contains("cannot be reached"));
+    assert!(
+        nobody.status.code() == Some(1)
+            && text(&nobody.stderr).contains("could not connect to the server")
+    );
 }
 
 #[test]

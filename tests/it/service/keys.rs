@@ -81,13 +81,13 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
         }
         text(&run(&mut command).stderr)
     };
-    assert!(status(Some(key)).contains("there is no job"));
+    assert!(status(Some(key)).contains("not found"));
     assert!(status(None).contains("show a valid API key"));
     let changed = key.replace(id, &id.chars().rev().collect::<String>());
     assert!(status(Some(&changed)).contains("show a valid API key"));
     let busy = run(keys(&data).arg("list"));
     assert!(
-        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through that"),
+        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through its API"),
         "{}",
         text(&busy.stderr)
     );
@@ -114,7 +114,7 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
     assert!(text(&run(keys(&data).arg("list")).stdout).contains("revoked"));
     let unknown = run(keys(&data).args(["revoke", &"0".repeat(32)]));
     assert!(
-        text(&unknown.stderr).contains("there is no key"),
+        text(&unknown.stderr).contains("not found"),
         "{}",
         text(&unknown.stderr)
     );

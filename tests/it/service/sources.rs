@@ -167,7 +167,7 @@ fn models_and_data_in_an_allowed_bucket_are_read() {
         (
             &service,
             request(&model, &uri("model"), &evaluation),
-            "is no file",
+            "is not a data file",
         ),
         (
             &service,

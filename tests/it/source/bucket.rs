@@ -124,7 +124,7 @@ async fn a_bucket_that_brings_next_to_nothing_is_left() {
     };
     for (ill, words) in [
         (Ill::Stalls, "fewer than 1000 bytes arrived within 0.5 s"),
-        (Ill::Silent, "did not answer in time"),
+        (Ill::Silent, "did not respond in time"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let options = ill_bucket::bucket(ill).await;
@@ -138,7 +138,7 @@ async fn a_bucket_that_brings_next_to_nothing_is_left() {
         assert_says(
             &failure.unwrap().unwrap_err(),
             Code::SourceUnavailable,
-            &["s3://models/data.tsv cannot be read now", words],
+            &["s3://models/data.tsv is unavailable", words],
         );
     }
 }
@@ -150,7 +150,7 @@ async fn a_bucket_that_denies_is_no_outage() {
     let sources = sources(&options, folder.path());
     let failure = sources.pin(recipe("s3://models/model")).await.unwrap_err();
     let words = [
-        "s3://models/model cannot be read",
+        "could not read s3://models/model",
         "denies access",
         "list and read",
     ];

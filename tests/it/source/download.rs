@@ -83,13 +83,13 @@ async fn bytes_that_are_not_what_was_listed_are_refused_and_never_kept() {
             weights,
             Fault::Longer,
             Code::SourceMismatch,
-            "more than the 4000",
+            "announced (4000 bytes)",
         ),
         (
             "config.json",
             Fault::Longer,
             Code::SourceMismatch,
-            "more than the 2",
+            "announced (2 bytes)",
         ),
         (
             weights,
@@ -141,7 +141,7 @@ async fn where_a_listing_tells_no_size_the_answer_does() {
     house.hub.leave_out(untold);
     house.hub.fault("model.safetensors", Fault::Unsized);
     let failure = house.fetch().await.unwrap_err();
-    let words = ["model.safetensors", "without its size", "--hub-endpoint"];
+    let words = ["model.safetensors", "no announced size", "--hub-endpoint"];
     assert_says(&failure, Code::SourceMismatch, &words);
 
     // A digest alone tells it.

@@ -49,7 +49,7 @@ async fn a_listing_that_stalls_or_drips_ends() {
     drips.hub.fault(LISTING, Fault::Slow);
     for (house, word) in [
         (stalls, "fewer than 1000 bytes arrived within 0.5 s"),
-        (drips, "its listing did not arrive within 0.6 s"),
+        (drips, "the listing did not arrive within 0.6 s"),
     ] {
         let failure = in_time(&house).await;
         let words = ["the hub at 127.0.0.1", "hf://org/model@v1", word];
@@ -100,11 +100,11 @@ async fn a_failure_names_the_host_at_which_it_happened_and_no_signature() {
     let house = House::new(FILES).await;
     house.hub.redirect_to("http://127.0.0.1:9");
     let failure = in_time(&house).await;
-    let words = ["no connection to 127.0.0.1:9 can be made (connection refused)"];
+    let words = ["could not connect to 127.0.0.1:9 (connection refused)"];
     assert_says(&failure, Code::SourceUnavailable, &words);
     house.hub.redirect_to("http://cdn.invalid");
     let failure = in_time(&house).await;
-    let words = ["cdn.invalid:80 cannot be reached: its name is not known"];
+    let words = ["could not connect to cdn.invalid:80: unknown host name"];
     assert_says(&failure, Code::SourceUnavailable, &words);
     assert!(!failure.detail.contains("stranger"), "{failure:?}");
 }

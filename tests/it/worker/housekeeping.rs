@@ -55,12 +55,12 @@ async fn the_intake_looks_before_a_job_is_accepted() {
     .await;
     refused(
         |recipe, house| recipe.model.uri = house.uri(""),
-        "model/ in it is: name that folder",
+        "subfolder model/ is; name that folder",
     )
     .await;
     refused(
         |recipe, _| recipe.model.uri = "gs://bucket/model".into(),
-        "no source that this release reads",
+        "unsupported source",
     )
     .await;
 }

@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{FORGOTTEN_AT_ONCE, Sessions, row};
+use super::{DELETE_BATCH, Sessions, row};
 use crate::job::Scope;
 use crate::job::audit::{Deed, Entry};
 use crate::job::key::KeyId;
@@ -51,15 +51,15 @@ impl AuditLog for Sessions {
 
     async fn forget_deeds(&self, age_ms: i64) -> Result<u64, StoreError> {
         let (mut transaction, now) = self.begin().await?;
-        let gone = sqlx::query(
+        let deleted = sqlx::query(
             "DELETE FROM audit WHERE ctid IN (SELECT ctid FROM audit WHERE at <= $1 LIMIT $2)",
         )
         .bind(row::moment(now.saturating_sub(age_ms)))
-        .bind(FORGOTTEN_AT_ONCE)
+        .bind(DELETE_BATCH)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(gone.rows_affected())
+        Ok(deleted.rows_affected())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A job is accepted, with its idempotency key, within the caller's transaction.
+//! Creates a job with its idempotency key, within the caller's transaction.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -9,7 +9,7 @@ use crate::job::record::Record;
 use crate::job::store::{Created, IdempotencyKey, KEY_LIFETIME_MS};
 use crate::job::{Job, NewJob, Scope, UnixMs};
 
-/// The job of this key, or a new one.
+/// Returns the job of this idempotency key, or creates a new one.
 pub(super) async fn create(
     connection: &mut PgConnection,
     job: NewJob,
@@ -48,7 +48,7 @@ pub(super) async fn create(
     Ok(Created::New(record.job))
 }
 
-/// The job that this key made before.
+/// Returns the job that an earlier request with this key created.
 async fn replayed(
     connection: &mut PgConnection,
     job: &NewJob,

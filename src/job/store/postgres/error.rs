@@ -1,42 +1,42 @@
-//! Why a PostgreSQL database cannot be opened.
+//! Errors of opening a PostgreSQL database.
 
-/// Why a database cannot be opened. No URL: it may hold a password.
+/// Why a database cannot be opened. The messages never contain the URL, because it may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is none.
+    /// The URL is invalid.
     #[error(
-        "--database-url is no URL of a PostgreSQL database; write postgres://user:password@host:5432/database"
+        "invalid --database-url; it must be like postgres://user:password@host:5432/database for a PostgreSQL database"
     )]
     Url,
-    /// The server does not answer, or refuses.
-    #[error("the database {database} on {host} cannot be opened: {why}")]
+    /// The server does not respond, or refuses the connection.
+    #[error("could not open the database {database} on {host}: {why}")]
     Connect {
-        /// The database's name.
+        /// Name of the database.
         database: String,
-        /// The server.
+        /// Host of the server.
         host: String,
-        /// Why, in plain words.
+        /// The reason.
         why: String,
     },
-    /// A pooler gives each transaction another session.
+    /// A connection pooler assigns each transaction to another session.
     #[error(
-        "the database {database} on {host} is reached through a pooler in transaction mode, which optin cannot use; let the \
-         pooler use session mode (pool_mode = session), or connect to PostgreSQL itself"
+        "{host} is a connection pooler in transaction mode (database {database}), which optin does not support; set the \
+         pooler to session mode (pool_mode = session), or connect to PostgreSQL directly"
     )]
     Shared {
-        /// The database's name.
+        /// Name of the database.
         database: String,
-        /// The pooler.
+        /// Host of the pooler.
         host: String,
     },
-    /// Its schema is none of this release, and cannot be made one.
+    /// The schema is not that of this release, and cannot be migrated to it.
     #[error("the schema of the database {database} on {host} {why}")]
     Schema {
-        /// The database's name.
+        /// Name of the database.
         database: String,
-        /// The server.
+        /// Host of the server.
         host: String,
-        /// Why, and what to do.
+        /// The problem and the remedy.
         why: String,
     },
 }

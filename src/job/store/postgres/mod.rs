@@ -1,8 +1,8 @@
-//! Jobs in PostgreSQL: for any number of processes on any number of machines.
+//! The job store in PostgreSQL, for any number of processes on any number of machines.
 //!
-//! Every change locks the job's row, applies one step of its life to the [`Record`] and saves it, in one short
-//! transaction; none is open while a job runs. A claim passes over rows that others have in hand
-//! (`SKIP LOCKED`). That a job came in is told by `NOTIFY` after its commit, as a hint; polling is the truth.
+//! Every change is one short transaction: it locks the row of the job, changes the [`Record`] and saves it. No
+//! transaction is open while a job runs. A claim skips rows that other transactions have locked (`SKIP LOCKED`). After
+//! the commit of a new job, `NOTIFY` wakes idle workers; this is only a hint, and polling finds every job.
 
 mod audit;
 mod create;
@@ -35,17 +35,18 @@ use crate::prune::stage::Stage;
 pub use error::OpenError;
 pub use sessions::Sessions;
 
-/// Jobs that a sweep ends in one transaction.
-const SWEPT_AT_ONCE: i64 = 100;
+/// Maximum number of jobs that a sweep ends in one transaction.
+const SWEEP_BATCH: i64 = 100;
 
-/// Old rows that one call forgets: a statement that takes long is taken back, and the next sweep goes on.
-const FORGOTTEN_AT_ONCE: i64 = 10_000;
+/// Maximum number of old rows that one call deletes. A statement that takes too long would be rolled back; the next
+/// sweep deletes the rest.
+const DELETE_BATCH: i64 = 10_000;
 
-/// The store.
+/// The PostgreSQL store, with a timeout for each call.
 pub type PostgresStore = Bounded<Sessions>;
 
 impl Sessions {
-    /// A transaction. Where none begins, nothing was done.
+    /// Begins a transaction. If that fails, nothing was changed, so a lost response is reported as unavailable.
     async fn transaction(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
         self.pool.begin().await.map_err(|error| match error.into() {
             StoreError::Unanswered(why) => StoreError::Unavailable(why),
@@ -53,13 +54,14 @@ impl Sessions {
         })
     }
 
+    /// Begins a transaction, and returns it with the database time.
     async fn begin(&self) -> Result<(Transaction<'static, Postgres>, UnixMs), StoreError> {
         let mut transaction = self.transaction().await?;
         let now = row::now(&mut transaction).await?;
         Ok((transaction, now))
     }
 
-    /// One step of one job's life.
+    /// Loads a record, changes it with `step` and saves it, in one transaction.
     async fn change<T: Send>(
         &self,
         scope: &Scope,
@@ -78,8 +80,8 @@ impl Sessions {
     }
 }
 
-/// Keeps what was done, or takes it back at once: a transaction that is only dropped holds its locks a moment
-/// longer, and claims would pass over a job that nobody has.
+/// Commits the transaction, or rolls it back at once after an error. A transaction that is only dropped holds its locks
+/// a little longer, and a claim would skip a job that no worker holds.
 async fn end<T>(
     transaction: Transaction<'static, Postgres>,
     done: Result<T, StoreError>,
@@ -108,7 +110,7 @@ impl JobStore for Sessions {
         let created = create::create(&mut transaction, job, key, quota).await;
         let created = end(transaction, created).await?;
         if let Created::New(_) = created {
-            listen::tell(&self.pool).await;
+            listen::notify(&self.pool).await;
         }
         Ok(created)
     }
@@ -125,13 +127,14 @@ impl JobStore for Sessions {
         before: Option<JobId>,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), StoreError> {
-        // Only the conditions that are asked for, so that each finds its index.
+        // Add only the requested conditions, so that the planner can use the index for each.
         let mut query = QueryBuilder::<Postgres>::new("SELECT * FROM jobs WHERE true");
         if let Some(tenant) = scope.tenant() {
             query.push(" AND tenant = ").push_bind(tenant);
         }
-        if let Some(state) = filter.state {
-            query.push(" AND state = ").push_bind(state.as_str());
+        if !filter.states.is_empty() {
+            let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+            query.push(" AND state = ANY(").push_bind(states).push(")");
         }
         if let Some(model) = &filter.model {
             query.push(" AND model_uri = ").push_bind(model);
@@ -280,8 +283,8 @@ impl JobStore for Sessions {
         let mut ended = 0;
         loop {
             let mut transaction = self.transaction().await?;
-            let found = row::possibly_over(&mut transaction, SWEPT_AT_ONCE).await?;
-            let full = found.len() as i64 == SWEPT_AT_ONCE;
+            let found = row::possibly_over(&mut transaction, SWEEP_BATCH).await?;
+            let full = found.len() as i64 == SWEEP_BATCH;
             for (mut record, now) in found {
                 if record.end_if_over(now) {
                     row::save(&mut transaction, &mut record, now).await?;
@@ -326,7 +329,7 @@ impl JobStore for Sessions {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        // Not a SELECT alone: a store that cannot write, as a standby, is of no use.
+        // Lock a row instead of only selecting: a store that cannot write, such as a standby, is not usable.
         let mut transaction = self.transaction().await?;
         sqlx::query("SELECT id FROM jobs WHERE id = $1 FOR UPDATE")
             .bind(Uuid::nil())

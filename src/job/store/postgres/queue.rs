@@ -1,4 +1,4 @@
-//! The order of the queue: who comes next, and where a new job stands.
+//! The order of the queue: which job is next, and the rank of a new job.
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgPool};
@@ -9,16 +9,16 @@ use crate::job::record::Record;
 use crate::job::store::column::at_most;
 use crate::job::{Job, NewJob, TenantId, UnixMs};
 
-/// Where a new job stands.
+/// Position of a new job in the queue.
 pub(super) struct Turn {
-    /// Its rank.
+    /// Rank of the job.
     pub(super) rank: i64,
-    /// Jobs of its tenant that wait already.
+    /// Number of queued jobs of its tenant.
     pub(super) waiting: i64,
 }
 
-/// Until the transaction ends, nobody else adds jobs of this tenant: what is counted stays true, and a key
-/// that many use at once makes one job.
+/// Locks the tenant until the transaction ends, so that no other transaction adds jobs or webhooks of this tenant. So
+/// counts stay correct, and concurrent requests with one idempotency key create one job.
 pub(super) async fn lock_tenant(
     connection: &mut PgConnection,
     tenant: &TenantId,
@@ -30,8 +30,8 @@ pub(super) async fn lock_tenant(
     Ok(())
 }
 
-/// One behind the last waiting job of its tenant, but not before the front of the queue. Jobs that went back to
-/// the queue keep an old rank and do not tell where its front is.
+/// Returns the position of a new job: one behind the last queued job of its tenant, but not before the front of the
+/// queue. Requeued jobs keep their old rank, so they are ignored when the front is determined.
 pub(super) async fn next_turn(
     connection: &mut PgConnection,
     job: &NewJob,
@@ -55,7 +55,8 @@ pub(super) async fn next_turn(
     })
 }
 
-/// What a claim looks for: of a device ($1), and only of tenants that run fewer jobs than they may ($2).
+/// The rows that a claim may select: jobs of a device ($1); with `limited`, queued jobs only of tenants that run fewer
+/// than $2 jobs.
 macro_rules! claimable {
     () => {
         "FROM jobs
@@ -71,7 +72,7 @@ macro_rules! claimable {
     };
 }
 
-/// The order of the queue, and its first row, locked.
+/// Selects and locks the first of these rows in the order of the queue.
 macro_rules! first {
     ($claimable:expr) => {
         concat!(
@@ -82,14 +83,16 @@ macro_rules! first {
     };
 }
 
-/// Whether tenants may run so many jobs and no more.
+/// Returns whether the number of running jobs per tenant is limited.
 fn is_limited(claimer: &Claimer) -> bool {
     claimer.quota.most_running < i64::MAX
 }
 
-/// The first record that [is claimable](Record::is_claimable) for this claimer, locked, with the database's
-/// clock. Rows that another claimer has in hand are passed over, so that claimers never wait for each other;
-/// only where tenants may run so many jobs and no more do claimers take turns, or two at once would overstep it.
+/// Returns the first record that [is claimable](Record::is_claimable) for this claimer, locked, with the database time.
+///
+/// Rows that another claimer has locked are skipped, so that claimers never wait for each other. But if the number of
+/// running jobs per tenant is limited, claimers run one after another, because concurrent claims could exceed the
+/// limit.
 pub(super) async fn first_claimable(
     connection: &mut PgConnection,
     claimer: &Claimer,
@@ -111,7 +114,7 @@ pub(super) async fn first_claimable(
     found.as_ref().map(row::read_now).transpose()
 }
 
-/// What this claimer holds, locked, with the database's clock.
+/// Returns the record that this claimer holds, locked, with the database time.
 pub(super) async fn held(
     connection: &mut PgConnection,
     claimer: &Claimer,
@@ -126,7 +129,8 @@ pub(super) async fn held(
     found.as_ref().map(row::read_now).transpose()
 }
 
-/// Whether there is such a record. No row is locked: a claim beside this one is not turned away by it.
+/// Returns whether [`first_claimable`] would find a record. No row is locked, so that concurrent claims do not skip
+/// any.
 pub(super) async fn has_claimable(pool: &PgPool, claimer: &Claimer) -> Result<bool, StoreError> {
     let found = if is_limited(claimer) {
         sqlx::query_scalar(concat!(
@@ -145,7 +149,7 @@ pub(super) async fn has_claimable(pool: &PgPool, claimer: &Claimer) -> Result<bo
     Ok(found.await?)
 }
 
-/// Jobs for whose place it is time to look, held back from everybody else for so long.
+/// Returns waiting jobs whose next poll is due, and hides them from other callers for `hold_ms`.
 pub(super) async fn to_look_for(
     pool: &PgPool,
     device: Device,

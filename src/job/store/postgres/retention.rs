@@ -1,4 +1,4 @@
-//! What has been kept long enough, in PostgreSQL.
+//! Queries for data after its retention period, in PostgreSQL.
 
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;

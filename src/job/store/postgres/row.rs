@@ -1,4 +1,4 @@
-//! Records as rows, and back.
+//! Conversions between records and rows.
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::types::Json;
@@ -16,21 +16,21 @@ use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
-/// The last moment that is written with four digits of the year.
+/// The last millisecond of the year 9999.
 const LAST_MS: UnixMs = 253_402_300_799_999;
 
-/// A moment as the database keeps it. What lies outside the years 1970 to 9999 becomes their edge.
+/// Converts a time to the type of the database. Times outside the years 1970 to 9999 become the nearest allowed one.
 pub(super) fn moment(at: UnixMs) -> OffsetDateTime {
     let nanoseconds = i128::from(at.clamp(0, LAST_MS)) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// A column's moment.
+/// Reads a time from a column.
 pub(super) fn at(row: &PgRow, column: &str) -> Result<UnixMs, StoreError> {
     Ok(milliseconds(row.try_get(column)?))
 }
 
-/// A column's moment, where there may be none.
+/// Reads a time from a nullable column.
 pub(super) fn maybe_at(row: &PgRow, column: &str) -> Result<Option<UnixMs>, StoreError> {
     let found: Option<OffsetDateTime> = row.try_get(column)?;
     Ok(found.map(milliseconds))
@@ -41,7 +41,7 @@ fn milliseconds(at: OffsetDateTime) -> UnixMs {
     UnixMs::try_from(whole).unwrap_or(UnixMs::MAX)
 }
 
-/// The database's clock.
+/// Returns the database time.
 pub(super) async fn now(connection: &mut PgConnection) -> Result<UnixMs, StoreError> {
     let row = sqlx::query("SELECT clock_timestamp() AS now")
         .fetch_one(connection)
@@ -49,7 +49,7 @@ pub(super) async fn now(connection: &mut PgConnection) -> Result<UnixMs, StoreEr
     at(&row, "now")
 }
 
-/// A record within the scope, or `NotFound`.
+/// Returns a record in the scope, or `NotFound`.
 pub(super) async fn load(
     connection: &mut PgConnection,
     scope: &Scope,
@@ -61,8 +61,8 @@ pub(super) async fn load(
     visible(record, scope, id)
 }
 
-/// A record within the scope, locked until the transaction ends, and the database's clock. After a wait for
-/// the lock the clock is a little behind, which is the safe side: leases end sooner, nothing expires early.
+/// Returns a record in the scope, locked until the transaction ends, with the database time. If the query waits for the
+/// lock, the time is a little too early. That is safe: a renewed lease ends sooner, and nothing expires early.
 pub(super) async fn take(
     connection: &mut PgConnection,
     scope: &Scope,
@@ -81,12 +81,13 @@ fn visible(record: Option<Record>, scope: &Scope, id: JobId) -> Result<Record, S
         .ok_or(StoreError::NotFound(id))
 }
 
-/// A row that was read with the database's clock.
+/// Reads a row that was selected together with the database time.
 pub(super) fn read_now(row: &PgRow) -> Result<(Record, UnixMs), StoreError> {
     Ok((read(row)?, at(row, "now")?))
 }
 
-/// Records that [may be over](Record::end_if_over), locked; those that another transaction has are left to it.
+/// Returns records that [may be over](Record::end_if_over), locked. Rows that another transaction has locked are
+/// skipped.
 pub(super) async fn possibly_over(
     connection: &mut PgConnection,
     limit: i64,
@@ -152,7 +153,7 @@ pub(super) async fn save(
     append_news(connection, record, now).await
 }
 
-/// Binds what changes in a job's life, as parameters 1 to 20.
+/// Binds the columns that may change, as parameters 1 to 20.
 fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, StoreError> {
     let job = &record.job;
     Ok(query
@@ -184,7 +185,7 @@ async fn append_news(
     now: UnixMs,
 ) -> Result<(), StoreError> {
     for event in std::mem::take(&mut record.news) {
-        // The job's row is locked: nobody else counts now.
+        // The row of the job is locked, so no other transaction can use the same sequence number.
         sqlx::query(
             "INSERT INTO events (job, sequence, at, body)
              SELECT $1, 1 + COALESCE(MAX(sequence), 0), $2, $3::json FROM events WHERE job = $1",
@@ -194,7 +195,7 @@ async fn append_news(
         .bind(json(&event)?)
         .execute(&mut *connection)
         .await?;
-        webhooks::tell(connection, &record.job, &event, now).await?;
+        webhooks::enqueue(connection, &record.job, &event, now).await?;
     }
     Ok(())
 }

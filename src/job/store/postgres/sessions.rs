@@ -1,8 +1,9 @@
-//! Sessions of a PostgreSQL server: how they are opened, kept and given up.
+//! The pool of PostgreSQL sessions: how they are opened, tested and closed.
 //!
-//! A connection may stand still without ever breaking. So nothing is asked of one without a limit: a call has the
-//! limit of its [store](Bounded), a session is tried before it is used again, and one that was given up
-//! in the middle of a call is tried before it goes back to the pool.
+//! A connection may hang without ever breaking, so every use of a session has a timeout:
+//! - A call has the timeout of its [store](Bounded).
+//! - A session is tested before it is used again.
+//! - A session is tested when it returns to the pool, because its call may have been abandoned.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,49 +16,49 @@ use super::OpenError;
 use crate::job::store::bounded::{Bounded, Heed};
 use crate::job::store::{StoreError, schema};
 
-/// How long a caller waits for a session before it hears that the database is away.
+/// Timeout of getting a session from the pool; afterwards the database is reported as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two tries to reach a server that is starting.
+/// Pause between two tries to connect to a server that is starting.
 const START_PAUSE: Duration = Duration::from_millis(250);
-/// A session that does not answer within this time is given up.
+/// Timeout of the test before a session is used; a session that does not respond is closed.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// One that was given up in the middle of a call, within this time.
+/// Timeout of the test when a session returns to the pool.
 const RETURN_TIMEOUT: Duration = Duration::from_millis(500);
-/// Between two looks for the reason why no session is to be had.
-const WHY_EVERY: Duration = Duration::from_secs(10);
+/// Interval between two diagnoses of why no session is available.
+const DIAGNOSIS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Limits of each session. A process that was stopped within a transaction must not hold its locks for long. Set after
-/// the start, for poolers take no settings at it.
+/// Timeouts of each session, so that a process that is suspended within a transaction does not hold its locks for long.
+/// They are set after the start of the session, because poolers do not accept settings in the start message.
 const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '10s'; \
                        SET idle_in_transaction_session_timeout = '10s'";
 
-/// The server, as this process reaches it.
+/// The sessions of this process with the server.
 pub struct Sessions {
     pub(super) pool: PgPool,
     pub(super) options: PgConnectOptions,
-    doubts: Arc<Doubts>,
+    suspects: Arc<Suspects>,
 }
 
-/// What is to be thought of sessions that are older than this.
+/// Tells which sessions of the pool are suspect and must not be used again.
 #[derive(Default)]
-struct Doubts {
-    /// Sessions that began before this moment are not used again.
-    since: Mutex<Option<Instant>>,
-    /// Whether the last session that began was read-only: none is used again until one is not.
+struct Suspects {
+    /// Sessions that started before this moment are suspect.
+    before: Mutex<Option<Instant>>,
+    /// Whether the last session that started was read-only. All sessions are suspect until a writable one starts.
     read_only: AtomicBool,
-    /// When it was last looked why no session is to be had.
-    looked: Mutex<Option<Instant>>,
+    /// Time of the last diagnosis of why no session is available.
+    diagnosed: Mutex<Option<Instant>>,
 }
 
 impl Bounded<Sessions> {
-    /// Connects, and brings the schema up to date; processes that start at once take turns at that.
+    /// Connects to the server and migrates the schema. Processes that start at the same time migrate one after another.
     ///
     /// # Errors
-    /// When the URL is none, the server does not answer or is reached through a pooler that shares its sessions, or the
-    /// schema is newer than this release.
+    /// Returns an error if the URL is invalid, if the server does not respond, if a pooler shares its sessions, or if
+    /// the schema cannot be migrated, for example because it is newer than this release.
     pub async fn open(url: &str, connections: u32) -> Result<Self, OpenError> {
         let options: PgConnectOptions = url.parse().map_err(|_| OpenError::Url)?;
-        // Poolers refuse settings at the start of a session; this one is for floats, which no column has.
+        // Poolers refuse settings in the start message. This setting is for floats, and no column is a float.
         let options = options.application_name("optin").extra_float_digits(None);
         let (database, host) = (
             options.get_database().unwrap_or("of the user").to_owned(),
@@ -74,126 +75,136 @@ impl Bounded<Sessions> {
             return Err(OpenError::Shared { database, host });
         }
         let _ = tokio::time::timeout(PING_TIMEOUT, first.close()).await;
-        // Without the limits of other sessions: a migration may take longer than any call.
+        // Migrate without the session timeouts, because a migration may take longer than any call.
         let alone = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.clone());
-        let alone = alone.await.map_err(|error| failed(told(&error)))?;
+        let alone = alone.await.map_err(|error| failed(describe(&error)))?;
         let migrated = sqlx::migrate!("migrations/postgres").run(&alone).await;
         migrated.map_err(|error| OpenError::Schema {
             database: database.clone(),
             host: host.clone(),
-            why: schema::told(&error),
+            why: schema::describe(&error),
         })?;
         alone.close().await;
-        let doubts = Arc::new(Doubts::default());
-        let pool = pool(connections, &doubts).connect_with(options.clone());
-        let pool = pool.await.map_err(|error| failed(told(&error)))?;
+        let suspects = Arc::new(Suspects::default());
+        let pool = pool(connections, &suspects).connect_with(options.clone());
+        let pool = pool.await.map_err(|error| failed(describe(&error)))?;
         Ok(Self::new(Sessions {
             pool,
             options,
-            doubts,
+            suspects,
         }))
     }
 }
 
-/// The pool, which gives up sessions that stand still or that are in doubt.
-fn pool(connections: u32, doubts: &Arc<Doubts>) -> PgPoolOptions {
-    let (begun, doubts, returned) = (Arc::clone(doubts), Arc::clone(doubts), Arc::clone(doubts));
+/// Returns the options of the pool, which closes sessions that hang or that are suspect.
+fn pool(connections: u32, suspects: &Arc<Suspects>) -> PgPoolOptions {
+    let on_connect = Arc::clone(suspects);
+    let on_acquire = Arc::clone(suspects);
+    let on_release = Arc::clone(suspects);
     PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // The pool's own trials know no limit.
+        // The pool's own test has no timeout.
         .test_before_acquire(false)
         .after_connect(move |session, _| {
-            let doubts = Arc::clone(&begun);
+            let suspects = Arc::clone(&on_connect);
             Box::pin(async move {
                 session.execute(SESSION).await?;
                 let read_only = sqlx::query_scalar(
                     "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'",
                 );
-                doubts.begun(read_only.fetch_one(session).await?);
+                suspects.session_started(read_only.fetch_one(session).await?);
                 Ok(())
             })
         })
         .before_acquire(move |session, known| {
-            let doubts = Arc::clone(&doubts);
+            let suspects = Arc::clone(&on_acquire);
             Box::pin(async move {
-                if !doubts.spare(known.age) {
+                if !suspects.is_usable(known.age) {
                     return Ok(false);
                 }
-                let answered = answers(session, PING_TIMEOUT).await;
-                if answered.is_err() {
-                    doubts.raise();
+                let responded = responds(session, PING_TIMEOUT).await;
+                if responded.is_err() {
+                    suspects.suspect_all();
                 }
-                answered
+                responded
             })
         })
         .after_release(move |session, known| {
-            let doubts = Arc::clone(&returned);
+            let suspects = Arc::clone(&on_release);
             Box::pin(async move {
-                // What was under way in one that is in doubt may hold locks: it ends at once.
-                match doubts.spare(known.age) {
-                    true => answers(session, RETURN_TIMEOUT).await,
+                // Close a suspect session at once, because its unfinished transaction may hold locks.
+                match suspects.is_usable(known.age) {
+                    true => responds(session, RETURN_TIMEOUT).await,
                     false => Ok(false),
                 }
             })
         })
 }
 
-/// Whether a session answers: what was given up in the middle of a call is read to its end first.
-async fn answers(session: &mut PgConnection, within: Duration) -> Result<bool, sqlx::Error> {
+/// Returns whether a session responds. If its last call was abandoned, the response of that call is read first.
+async fn responds(session: &mut PgConnection, within: Duration) -> Result<bool, sqlx::Error> {
     match tokio::time::timeout(within, session.ping()).await {
-        Ok(answered) => answered.map(|()| true),
+        Ok(responded) => responded.map(|()| true),
         Err(_) => Err(sqlx::Error::PoolTimedOut),
     }
 }
 
-impl Doubts {
-    /// A session begins, which can be written in or not. A database that has come back leaves older ones read-only.
-    fn begun(&self, read_only: bool) {
+impl Suspects {
+    /// Records that a session started, and whether it is read-only. The first writable session after a read-only one
+    /// makes all older ones suspect, because they may have stayed read-only.
+    fn session_started(&self, read_only: bool) {
         if self.read_only.swap(read_only, Ordering::SeqCst) && !read_only {
-            self.raise();
+            self.suspect_all();
         }
     }
 
-    /// Whether a session of this age may be used.
-    fn spare(&self, age: Duration) -> bool {
+    /// Returns whether a session of this age may be used.
+    fn is_usable(&self, age: Duration) -> bool {
         if self.read_only.load(Ordering::SeqCst) {
             return false;
         }
-        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_none_or(|since| age < since.elapsed())
+        let before = *self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        before.is_none_or(|before| age < before.elapsed())
     }
 
-    fn raise(&self) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// Makes all current sessions suspect.
+    fn suspect_all(&self) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Whether it is time to look why no session is to be had.
-    fn ask_why(&self) -> bool {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = looked.is_none_or(|looked| looked.elapsed() > WHY_EVERY);
+    /// Returns whether a diagnosis of why no session is available is due, and records it.
+    fn diagnosis_due(&self) -> bool {
+        let mut diagnosed = self
+            .diagnosed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let due = diagnosed.is_none_or(|last| last.elapsed() > DIAGNOSIS_INTERVAL);
         if due {
-            *looked = Some(Instant::now());
+            *diagnosed = Some(Instant::now());
         }
         due
     }
 }
 
 impl Heed for Sessions {
-    /// After a call that was not answered, or that met a database which takes no changes, every session is in doubt: it may
-    /// stand still like the one that was asked, or stay read-only when the database no longer is.
+    /// Makes all sessions suspect after a call without a response, or after one that found the database read-only:
+    /// other sessions may hang as well, or stay read-only when the database no longer is. If no session is available,
+    /// logs the reason.
     fn heed(&self, error: &StoreError) {
         let why = match error {
-            StoreError::Unanswered(_) | StoreError::ReadOnly(_) => return self.doubts.raise(),
+            StoreError::Unanswered(_) | StoreError::ReadOnly(_) => {
+                return self.suspects.suspect_all();
+            }
             StoreError::Unavailable(why) => why.downcast_ref::<sqlx::Error>(),
             _ => return,
         };
         match why {
-            Some(sqlx::Error::Io(_)) => self.doubts.raise(),
-            Some(sqlx::Error::PoolTimedOut) if self.doubts.ask_why() => {
+            Some(sqlx::Error::Io(_)) => self.suspects.suspect_all(),
+            Some(sqlx::Error::PoolTimedOut) if self.suspects.diagnosis_due() => {
                 let (options, most) = (self.options.clone(), self.pool.size());
                 tokio::spawn(async move {
                     let host = options.get_host();
@@ -201,11 +212,11 @@ impl Heed for Sessions {
                         Ok(_) => tracing::warn!(
                             host,
                             most,
-                            "all connections of this process are in use; raise --database-connections"
+                            "all connections of this process are in use; increase --database-connections"
                         ),
                         Err(why) => {
-                            let why = told(&why);
-                            tracing::warn!(host, why, "the database is away");
+                            let why = describe(&why);
+                            tracing::warn!(host, why, "the database is unavailable");
                         }
                     }
                 });
@@ -215,7 +226,7 @@ impl Heed for Sessions {
     }
 }
 
-/// One session. A server that is starting is waited for a little.
+/// Opens one session. If the server is starting, it retries for up to [`ACQUIRE_TIMEOUT`].
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, String> {
     let start = Instant::now();
     loop {
@@ -224,7 +235,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, String> {
             Err(error) if is_starting(&error) && start.elapsed() < ACQUIRE_TIMEOUT => {
                 tokio::time::sleep(START_PAUSE).await;
             }
-            Err(error) => return Err(told(&error)),
+            Err(error) => return Err(describe(&error)),
         }
     }
 }
@@ -234,7 +245,8 @@ async fn connect_once(options: &PgConnectOptions) -> Result<PgConnection, sqlx::
     connected.await.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
-/// Whether a server may be there in a moment: nobody listens, or it says that it starts.
+/// Returns whether the server may be available soon: it refuses connections, or reports that it is starting or
+/// stopping.
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
@@ -243,9 +255,11 @@ fn is_starting(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether two connections share sessions: asked in turns, one of them meets the other's, or not its own again. A pooler in
-/// transaction mode gives each transaction whatever session is free, and what is prepared, set or locked in one is not there
-/// for the next.
+/// Returns whether a pooler shares sessions between connections. It queries the session ids of two connections in turn.
+/// The sessions are shared if both have the same id, or if the id of one changes.
+///
+/// A pooler in transaction mode assigns each transaction to any free session. So prepared statements, settings and
+/// locks of one transaction are not available to the next.
 async fn are_shared(first: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, String> {
     let compared = async {
         let mut second = PgConnection::connect_with(options).await?;
@@ -255,35 +269,47 @@ async fn are_shared(first: &mut PgConnection, options: &PgConnectOptions) -> Res
         Ok(one == other || other != other_again || one != one_again)
     };
     match tokio::time::timeout(ACQUIRE_TIMEOUT, compared).await {
-        Ok(shared) => shared.map_err(|error: sqlx::Error| told(&error)),
-        Err(_) => Err(told(&sqlx::Error::PoolTimedOut)),
+        Ok(shared) => shared.map_err(|error: sqlx::Error| describe(&error)),
+        Err(_) => Err(describe(&sqlx::Error::PoolTimedOut)),
     }
 }
 
-/// The server's process for this session, asked plainly: nothing is prepared, which would fail in a shared one.
+/// Returns the server process of this session. It sends a simple query, because a prepared statement would fail in a
+/// shared session.
 async fn session_id(session: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    let asked = session.fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()"));
-    asked.await?.try_get(0)
+    let found = session.fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()"));
+    found.await?.try_get(0)
 }
 
-/// Why there is no session, in plain words.
-fn told(error: &sqlx::Error) -> String {
+/// Describes why a session cannot be opened.
+fn describe(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::PoolTimedOut => {
-            format!("it does not answer within {} s", ACQUIRE_TIMEOUT.as_secs())
+            format!("no response within {} s", ACQUIRE_TIMEOUT.as_secs())
         }
         sqlx::Error::Io(error) => match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+            std::io::ErrorKind::ConnectionRefused => {
+                "connection refused; check the host and the port, and that the server runs"
+                    .to_owned()
+            }
             _ => error.to_string(),
         },
-        sqlx::Error::Tls(error) => format!("no encrypted connection can be made ({error})"),
+        sqlx::Error::Tls(error) => format!("could not make an encrypted connection ({error})"),
         sqlx::Error::Database(error) => match error.code().as_deref() {
             Some("28P01" | "28000") => {
-                format!("it refuses the user or the password ({})", error.message())
+                format!("authentication failed ({})", error.message())
             }
-            Some("3D000") => "it has no database of this name".to_owned(),
-            Some("53300") => format!("it takes no more connections ({})", error.message()),
-            Some("57P03") => format!("it starts up or shuts down ({})", error.message()),
+            Some("3D000") => "the server has no database with this name".to_owned(),
+            Some("53300") => format!(
+                "the server accepts no more connections ({})",
+                error.message()
+            ),
+            Some("57P03") => {
+                format!(
+                    "the server is starting up or shutting down ({})",
+                    error.message()
+                )
+            }
             _ => error.message().to_owned(),
         },
         error => error.to_string(),

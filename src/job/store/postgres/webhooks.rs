@@ -1,4 +1,4 @@
-//! Receivers and deliveries in PostgreSQL.
+//! Webhooks and deliveries in PostgreSQL.
 
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -6,10 +6,10 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{FORGOTTEN_AT_ONCE, Sessions, StoreError, queue, row};
+use super::{DELETE_BATCH, Sessions, StoreError, queue, row};
 use crate::job::event::NewEvent;
 use crate::job::store::column::{self, json, word};
-use crate::job::store::webhooks::{MOST_WEBHOOKS, WebhookStore};
+use crate::job::store::webhooks::{MAX_WEBHOOKS, WebhookStore};
 use crate::job::tenant::Scope;
 use crate::job::webhook::schedule::settle;
 use crate::job::webhook::{
@@ -17,8 +17,8 @@ use crate::job::webhook::{
 };
 use crate::job::{Job, UnixMs};
 
-/// Writes what receivers are to hear of this event, if it is one that they can hear of.
-pub(super) async fn tell(
+/// Writes a delivery of this event for each webhook that subscribes to it.
+pub(super) async fn enqueue(
     connection: &mut PgConnection,
     job: &Job,
     event: &NewEvent,
@@ -27,15 +27,15 @@ pub(super) async fn tell(
     let Some(topic) = Topic::of(event) else {
         return Ok(());
     };
-    let receivers = sqlx::query(
+    let subscribers = sqlx::query(
         "SELECT id FROM webhooks WHERE tenant = $1 AND enabled AND jsonb_exists(events, $2) FOR KEY SHARE",
     )
     .bind(job.tenant.as_str())
     .bind(topic.as_str())
     .fetch_all(&mut *connection)
     .await?;
-    for receiver in receivers {
-        let webhook = receiver.try_get::<Uuid, _>("id")?.into();
+    for subscriber in subscribers {
+        let webhook = subscriber.try_get::<Uuid, _>("id")?.into();
         let body = webhook::told_of(job, topic, now);
         insert(connection, webhook, topic, &body, now).await?;
     }
@@ -102,10 +102,10 @@ impl WebhookStore for Sessions {
             .fetch_one(&mut *transaction)
             .await?
             .try_get("count")?;
-        if count >= MOST_WEBHOOKS {
+        if count >= MAX_WEBHOOKS {
             return Err(StoreError::TooMany {
                 what: "webhooks",
-                most: MOST_WEBHOOKS,
+                most: MAX_WEBHOOKS,
             });
         }
         let webhook = Webhook {
@@ -262,7 +262,7 @@ impl WebhookStore for Sessions {
             .bind(delivery.uuid())
             .fetch_optional(&mut *transaction)
             .await?;
-        // Its receiver may have been removed meanwhile.
+        // Its webhook, and the delivery with it, may have been deleted meanwhile.
         let Some(found) = found.as_ref().map(read_delivery).transpose()? else {
             return Ok(());
         };
@@ -292,7 +292,7 @@ impl WebhookStore for Sessions {
         let (mut transaction, now) = self.begin().await?;
         let swept = sqlx::query("DELETE FROM deliveries WHERE ctid IN (SELECT ctid FROM deliveries WHERE ended_at <= $1 LIMIT $2)")
             .bind(row::moment(now.saturating_sub(older_than_ms)))
-            .bind(FORGOTTEN_AT_ONCE)
+            .bind(DELETE_BATCH)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;

@@ -51,12 +51,12 @@ impl AuditLog for SqliteFile {
 
     async fn forget_deeds(&self, age_ms: i64) -> Result<u64, StoreError> {
         let (mut transaction, now) = self.begin().await?;
-        let gone = sqlx::query("DELETE FROM audit WHERE at <= ?1")
+        let deleted = sqlx::query("DELETE FROM audit WHERE at <= ?1")
             .bind(now.saturating_sub(age_ms))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(gone.rows_affected())
+        Ok(deleted.rows_affected())
     }
 }
 

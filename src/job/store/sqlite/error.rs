@@ -1,46 +1,47 @@
-//! Why a SQLite file cannot be opened.
+//! Errors of opening a SQLite file.
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it.
+    /// Another process uses the file.
     #[error(
-        "the database {path} is in use by another process; stop that one first (several processes need a database server: --database-url postgres://..)"
+        "the database {path} is in use by another process; stop that one first, or use PostgreSQL for several \
+         processes (--database-url postgres://user:password@host/database)"
     )]
     InUse {
-        /// The file.
+        /// Path of the file.
         path: String,
     },
-    /// Locks do not hold there.
+    /// The file is on a network file system.
     #[error(
-        "the database {path} lies on a network file system, where SQLite's locks do not hold; use a local disk"
+        "the database {path} is on a network file system, where the locks of SQLite are not reliable; use a local disk"
     )]
     NetworkFileSystem {
-        /// The file.
+        /// Path of the file.
         path: String,
     },
-    /// Its folder cannot be used.
-    #[error("the database {path} cannot be opened: {source}")]
+    /// The folder or the lock file cannot be used.
+    #[error("could not open the database {path}: {source}")]
     Folder {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// SQLite refuses.
-    #[error("the database {path} cannot be opened: {source}")]
+    /// SQLite cannot open the file.
+    #[error("could not open the database {path}: {source}")]
     Database {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         source: sqlx::Error,
     },
-    /// Its schema is none of this release, and cannot be made one.
+    /// The schema is not that of this release, and cannot be migrated to it.
     #[error("the schema of the database {path} {why}")]
     Schema {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why, and what to do.
+        /// The problem and the remedy.
         why: String,
     },
 }

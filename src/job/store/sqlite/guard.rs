@@ -1,4 +1,5 @@
-//! One process a file: a lock beside the database, and a refusal where locks do not hold.
+//! Allows only one process per database file, with a lock file beside it. Refuses network file systems, where locks are
+//! not reliable.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,8 +8,7 @@ use rustix::fs::{FlockOperation, flock, statfs};
 
 use super::OpenError;
 
-/// File systems that are reached over a network, by their magic numbers (`statfs(2)`): nfs, smb, cifs,
-/// smb2, afs, ceph, 9p, coda, fuse.
+/// Magic numbers (`statfs(2)`) of network file systems: nfs, smb, cifs, smb2, afs, ceph, 9p, coda, fuse.
 const NETWORK: &[u64] = &[
     0x6969,
     0x517b,
@@ -21,12 +21,13 @@ const NETWORK: &[u64] = &[
     0x6573_5546,
 ];
 
-/// The lock; released when it is dropped or the process ends, however it ends.
+/// The lock of a database. The kernel releases it when it is dropped or when the process ends.
 pub(super) struct Guard {
     _file: File,
 }
 
 impl Guard {
+    /// Takes the lock of a database.
     pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
         let path = || database.display().to_string();
         let failed = |source| OpenError::Folder {

@@ -1,8 +1,8 @@
-//! Jobs in one SQLite file: the embedded default, for one process on one machine.
+//! The job store in one SQLite file: the embedded default, for one process on one machine.
 //!
-//! Every change loads a [`Record`], applies one step of its life and saves it, in one `BEGIN IMMEDIATE`
-//! transaction; readers use their own connections and never wait (WAL). A commit is on the disk before it
-//! is answered (`synchronous = FULL`).
+//! Every change is one `BEGIN IMMEDIATE` transaction: it loads a [`Record`], changes it and saves it. Readers use
+//! separate connections and never wait (WAL). A call returns only after its commit is on the disk (`synchronous =
+//! FULL`).
 
 mod audit;
 mod error;
@@ -39,19 +39,20 @@ use crate::prune::stage::Stage;
 pub use error::OpenError;
 use guard::Guard;
 
-/// Connections for readers.
+/// Number of connections for readers.
 const READERS: u32 = 4;
 
-/// How long a connection waits for another writer.
+/// How long a connection waits for the lock of another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a caller waits for its turn: less than a call may take, so that it hears that nothing was done.
+/// How long a caller waits for a connection. It is shorter than the timeout of a call, so that the error says that
+/// nothing was changed.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The store.
+/// The SQLite store, with a timeout for each call.
 pub type SqliteStore = Bounded<SqliteFile>;
 
-/// The file, as this process alone has it.
+/// The database file; only this process uses it.
 pub struct SqliteFile {
     writer: SqlitePool,
     readers: SqlitePool,
@@ -59,10 +60,11 @@ pub struct SqliteFile {
 }
 
 impl SqliteStore {
-    /// Opens the file, makes it where it is missing, and brings its schema up to date.
+    /// Opens the file, creates it if necessary, and migrates its schema.
     ///
     /// # Errors
-    /// When another process has it open, its file system cannot hold a database, or it is no database.
+    /// Returns an error if another process uses the file, if it is on a network file system, if it is not a SQLite
+    /// database, or if its schema cannot be migrated.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let guard = Guard::take(path)?;
         let options = SqliteConnectOptions::new()
@@ -76,12 +78,12 @@ impl SqliteStore {
             path: path.display().to_string(),
             source,
         };
-        // One connection writes: writers queue here, where waiting is fair, and not at the file's lock.
+        // Only one connection writes: writers wait for it in the pool, which is fair, and not for the lock of the file.
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A full disk makes SQLite take a transaction back by itself, which its connection never hears of: it would
-            // refuse every later one. Such a connection is closed, and another is opened.
+            // When the disk is full, SQLite rolls back the transaction itself, but the connection still counts it as
+            // open and would refuse every later one. Such a connection is closed, and another is opened.
             .before_acquire(|connection, _| {
                 let usable = !connection.is_in_transaction();
                 Box::pin(async move { Ok(usable) })
@@ -92,7 +94,7 @@ impl SqliteStore {
         let migrated = sqlx::migrate!("migrations/sqlite").run(&writer).await;
         migrated.map_err(|error| OpenError::Schema {
             path: path.display().to_string(),
-            why: schema::told(&error),
+            why: schema::describe(&error),
         })?;
         row::end_leases(&writer).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
@@ -110,13 +112,14 @@ impl SqliteStore {
 impl Heed for SqliteFile {}
 
 impl SqliteFile {
+    /// Begins a transaction, and returns it with the database time.
     async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, UnixMs), StoreError> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let now = row::now(&mut transaction).await?;
         Ok((transaction, now))
     }
 
-    /// One step of one job's life.
+    /// Loads a record, changes it with `step` and saves it, in one transaction.
     async fn change<T: Send>(
         &self,
         scope: &Scope,
@@ -193,13 +196,15 @@ impl JobStore for SqliteFile {
         before: Option<JobId>,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), StoreError> {
+        let states = (!filter.states.is_empty()).then(|| column::json(&filter.states));
+        let states = states.transpose()?;
         let rows = sqlx::query(
             "SELECT * FROM jobs
-             WHERE (?7 IS NULL OR tenant = ?7) AND (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR model_uri = ?2) AND (?5 IS NULL OR id < ?5)
+             WHERE (?7 IS NULL OR tenant = ?7) AND (?1 IS NULL OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR model_uri = ?2) AND (?5 IS NULL OR id < ?5)
                AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ?3 AND value = ?4))
              ORDER BY id DESC LIMIT ?6",
         )
-        .bind(filter.state.map(|state| state.as_str()))
+        .bind(states)
         .bind(&filter.model)
         .bind(filter.label.as_ref().map(|(key, _)| key))
         .bind(filter.label.as_ref().map(|(_, value)| value))
@@ -387,7 +392,7 @@ impl JobStore for SqliteFile {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        // A write lock, not a SELECT: a store that cannot write is of no use.
+        // Take the write lock instead of only selecting: a store that cannot write is not usable.
         let (transaction, _) = self.begin().await?;
         Ok(transaction.rollback().await?)
     }

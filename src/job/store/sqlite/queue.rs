@@ -1,4 +1,4 @@
-//! The order of the queue: who comes next, and where a new job stands.
+//! The order of the queue: which job is next, and the rank of a new job.
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
@@ -9,16 +9,16 @@ use crate::job::record::Record;
 use crate::job::store::column::at_most;
 use crate::job::{Job, NewJob, UnixMs};
 
-/// Where a new job stands.
+/// Position of a new job in the queue.
 pub(super) struct Turn {
-    /// Its rank.
+    /// Rank of the job.
     pub(super) rank: i64,
-    /// Jobs of its tenant that wait already.
+    /// Number of queued jobs of its tenant.
     pub(super) waiting: i64,
 }
 
-/// One behind the last waiting job of its tenant, but not before the front of the queue. Jobs that went back to
-/// the queue keep an old rank and do not tell where its front is.
+/// Returns the position of a new job: one behind the last queued job of its tenant, but not before the front of the
+/// queue. Requeued jobs keep their old rank, so they are ignored when the front is determined.
 pub(super) async fn next_turn(
     connection: &mut SqliteConnection,
     job: &NewJob,
@@ -41,7 +41,7 @@ pub(super) async fn next_turn(
     })
 }
 
-/// The first record that [is claimable](Record::is_claimable) for this claimer.
+/// Returns the first record that [is claimable](Record::is_claimable) for this claimer.
 pub(super) async fn first_claimable(
     connection: &mut SqliteConnection,
     claimer: &Claimer,
@@ -62,7 +62,7 @@ pub(super) async fn first_claimable(
     found.as_ref().map(row::read).transpose()
 }
 
-/// What this claimer holds.
+/// Returns the record that this claimer holds.
 pub(super) async fn held(
     connection: &mut SqliteConnection,
     claimer: &Claimer,
@@ -76,7 +76,7 @@ pub(super) async fn held(
     found.as_ref().map(row::read).transpose()
 }
 
-/// Jobs for whose place it is time to look, held back from everybody else for so long.
+/// Returns waiting jobs whose next poll is due, and hides them from other callers for `hold_ms`.
 pub(super) async fn to_look_for(
     connection: &mut SqliteConnection,
     device: Device,

@@ -1,4 +1,4 @@
-//! What has been kept long enough, in SQLite.
+//! Queries for data after its retention period, in SQLite.
 
 use async_trait::async_trait;
 use sqlx::Row as _;

@@ -1,4 +1,4 @@
-//! Records as rows, and back.
+//! Conversions between records and rows.
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite};
@@ -13,7 +13,7 @@ use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
-/// The database's clock.
+/// Returns the database time.
 pub(super) async fn now(connection: &mut SqliteConnection) -> Result<UnixMs, StoreError> {
     let row = sqlx::query("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)")
         .fetch_one(connection)
@@ -21,7 +21,7 @@ pub(super) async fn now(connection: &mut SqliteConnection) -> Result<UnixMs, Sto
     Ok(row.try_get(0)?)
 }
 
-/// A record within the scope, or `NotFound`.
+/// Returns a record in the scope, or `NotFound`.
 pub(super) async fn load(
     connection: &mut SqliteConnection,
     scope: &Scope,
@@ -37,7 +37,7 @@ pub(super) async fn load(
         .ok_or(StoreError::NotFound(id))
 }
 
-/// Records that [may be over](Record::end_if_over).
+/// Returns records that [may be over](Record::end_if_over).
 pub(super) async fn possibly_over(
     connection: &mut SqliteConnection,
     now: UnixMs,
@@ -100,7 +100,7 @@ pub(super) async fn save(
     append_news(connection, record, now).await
 }
 
-/// Binds what changes in a job's life, as parameters 1 to 20.
+/// Binds the columns that may change, as parameters 1 to 20.
 fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, StoreError> {
     let job = &record.job;
     let optional = |document: Option<String>| document;
@@ -142,7 +142,7 @@ async fn append_news(
         .bind(json(&event)?)
         .execute(&mut *connection)
         .await?;
-        webhooks::tell(connection, &record.job, &event, now).await?;
+        webhooks::enqueue(connection, &record.job, &event, now).await?;
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ pub(super) fn id(text: String) -> Result<JobId, StoreError> {
     text.parse().map_err(damaged)
 }
 
-/// Ends every lease: the guard proves that whoever held one is gone, so nobody has to wait for it to run out.
+/// Ends every lease. The guard proves that the workers of all leases have ended, so the jobs can be claimed at once.
 pub(super) async fn end_leases(pool: &SqlitePool) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE jobs SET lease_until = 0 WHERE lease_until IS NOT NULL")
         .execute(pool)

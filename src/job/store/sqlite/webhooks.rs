@@ -1,4 +1,4 @@
-//! Receivers and deliveries in the SQLite file.
+//! Webhooks and deliveries in SQLite.
 
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::{SqliteFile, StoreError};
 use crate::job::event::NewEvent;
 use crate::job::store::column::{self, document, json, word};
-use crate::job::store::webhooks::{MOST_WEBHOOKS, WebhookStore};
+use crate::job::store::webhooks::{MAX_WEBHOOKS, WebhookStore};
 use crate::job::tenant::Scope;
 use crate::job::webhook::schedule::settle;
 use crate::job::webhook::{
@@ -15,8 +15,8 @@ use crate::job::webhook::{
 };
 use crate::job::{Job, UnixMs};
 
-/// Writes what receivers are to hear of this event, if it is one that they can hear of.
-pub(super) async fn tell(
+/// Writes a delivery of this event for each webhook that subscribes to it.
+pub(super) async fn enqueue(
     connection: &mut SqliteConnection,
     job: &Job,
     event: &NewEvent,
@@ -25,7 +25,7 @@ pub(super) async fn tell(
     let Some(topic) = Topic::of(event) else {
         return Ok(());
     };
-    let receivers = sqlx::query(
+    let subscribers = sqlx::query(
         "SELECT id FROM webhooks WHERE tenant = ?1 AND enabled = 1
            AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = ?2)",
     )
@@ -33,8 +33,8 @@ pub(super) async fn tell(
     .bind(topic.as_str())
     .fetch_all(&mut *connection)
     .await?;
-    for receiver in receivers {
-        let webhook = name(receiver.try_get("id")?)?;
+    for subscriber in subscribers {
+        let webhook = id(subscriber.try_get("id")?)?;
         let body = webhook::told_of(job, topic, now);
         insert(connection, webhook, topic, &body, now).await?;
     }
@@ -100,10 +100,10 @@ impl WebhookStore for SqliteFile {
             .fetch_one(&mut *transaction)
             .await?
             .try_get("count")?;
-        if count >= MOST_WEBHOOKS {
+        if count >= MAX_WEBHOOKS {
             return Err(StoreError::TooMany {
                 what: "webhooks",
-                most: MOST_WEBHOOKS,
+                most: MAX_WEBHOOKS,
             });
         }
         let webhook = Webhook {
@@ -260,7 +260,7 @@ impl WebhookStore for SqliteFile {
             .bind(delivery.to_string())
             .fetch_optional(&mut *transaction)
             .await?;
-        // Its receiver may have been removed meanwhile.
+        // Its webhook, and the delivery with it, may have been deleted meanwhile.
         let Some(found) = found.as_ref().map(read_delivery).transpose()? else {
             return Ok(());
         };
@@ -299,7 +299,7 @@ impl WebhookStore for SqliteFile {
 
 fn read(row: &SqliteRow) -> Result<Webhook, StoreError> {
     Ok(Webhook {
-        id: name(row.try_get("id")?)?,
+        id: id(row.try_get("id")?)?,
         tenant: word(row.try_get("tenant")?)?,
         url: row.try_get("url")?,
         secret: row.try_get("secret")?,
@@ -311,8 +311,8 @@ fn read(row: &SqliteRow) -> Result<Webhook, StoreError> {
 
 fn read_delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
     Ok(Delivery {
-        id: name(row.try_get("id")?)?,
-        webhook: name(row.try_get("webhook")?)?,
+        id: id(row.try_get("id")?)?,
+        webhook: id(row.try_get("webhook")?)?,
         topic: row.try_get("event")?,
         body: document(row.try_get("body")?)?,
         state: word(row.try_get("state")?)?,
@@ -325,8 +325,6 @@ fn read_delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
     })
 }
 
-fn name<T: std::str::FromStr<Err = webhook::id::NoSuchName>>(
-    text: String,
-) -> Result<T, StoreError> {
+fn id<T: std::str::FromStr<Err = webhook::id::NoSuchName>>(text: String) -> Result<T, StoreError> {
     text.parse().map_err(column::damaged)
 }

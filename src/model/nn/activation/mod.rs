@@ -1,14 +1,15 @@
-//! Activation functions, by the names that `hidden_act` of `config.json` uses: all functions of one
-//! number in the table `ACT2FN` of Hugging Face transformers 4.57 and 5.
+//! Activation functions, by the names of `hidden_act` in `config.json`.
+//!
+//! These are all functions of a single number in the table `ACT2FN` of Hugging Face transformers 4.57 and 5.
 
 mod tensors;
 
 use std::fmt;
 
-/// Declares the enum and all that its table knows: what each function computes, and its names.
+/// Declares the enum from a table with the formula and the names of each function.
 macro_rules! activations {
     ($($variant:ident: $formula:literal, $first:literal $(, $other:literal)*;)+) => {
-        /// What stands between the two linear maps of a feed-forward layer.
+        /// An activation function between the two linear maps of a feed-forward layer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Activation {
             $(
@@ -18,13 +19,13 @@ macro_rules! activations {
         }
 
         impl Activation {
-            /// Every function.
+            /// All functions.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Every name that [`named`](Self::named) knows.
+            /// All names that [`named`](Self::named) accepts.
             pub const NAMES: &'static [&'static str] = &[$($first $(, $other)*),+];
 
-            /// The names of this function.
+            /// Returns the names of this function.
             #[must_use]
             pub const fn names(self) -> &'static [&'static str] {
                 match self {
@@ -55,9 +56,9 @@ activations! {
     Tanh: "`tanh(x)`", "tanh";
 }
 
-/// The upper bound of [`Activation::GeluClipped`]. GELU never reaches the lower one, -10.
+/// The upper bound of [`Activation::GeluClipped`]. GELU never reaches the lower bound, -10.
 pub(super) const GELU_CLIP: f64 = 10.0;
-/// The weight of the cube in [`Activation::GeluTanh`].
+/// The factor of the cube in [`Activation::GeluTanh`].
 pub(super) const GELU_CUBIC: f64 = 0.044_715;
 /// The mean of [`Activation::Laplace`].
 #[expect(clippy::approx_constant, reason = "transformers has these six digits")]
@@ -70,21 +71,20 @@ pub(super) const LEAK: f64 = 0.01;
 pub(super) const QUICK_SCALE: f64 = 1.702;
 
 impl Activation {
-    /// Names in transformers' table whose functions have weights of their own.
+    /// Names in the table of transformers whose functions have learned weights. They are not supported.
     pub const LEARNED: &'static [&'static str] = &["prelu", "xielu"];
 
-    /// The function that a configuration names.
+    /// Returns the function with this name.
     ///
     /// # Errors
-    /// When no supported function has that name.
+    /// Returns [`Unsupported`] if no supported function has this name.
     pub fn named(name: &str) -> Result<Self, Unsupported> {
         let known = Self::ALL.iter().find(|known| known.names().contains(&name));
         known.copied().ok_or_else(|| Unsupported(name.to_owned()))
     }
 }
 
-/// A name that is no supported function's. Displays as the name, why it is refused, and the names
-/// that are supported.
+/// An unsupported name. Its `Display` text contains the name, the reason if there is one, and the supported names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported(String);
 
@@ -93,8 +93,12 @@ impl fmt::Display for Unsupported {
         let Self(name) = self;
         write!(out, "\"{name}\"")?;
         if Activation::LEARNED.contains(&name.as_str()) {
-            write!(out, ", a function with learned weights of its own")?;
+            write!(out, ", a function with learned weights")?;
         }
-        write!(out, "; supported are {}", Activation::NAMES.join(", "))
+        write!(
+            out,
+            ", which is not supported; supported functions: {}",
+            Activation::NAMES.join(", ")
+        )
     }
 }

@@ -1,8 +1,7 @@
-//! Activations and their derivatives by candle's own operations, on any device and float type.
+//! Activations and their derivatives with candle's own operations, on any device and float type.
 //!
-//! Exponents are never positive, so that nothing overflows. Kinks have the derivatives that torch's
-//! autograd gives them. Values are chosen by a comparison, which keeps a NaN, unlike candle's `relu`
-//! and `clamp`.
+//! Exponents are never positive, so that nothing overflows. At kinks the derivatives are those of torch's
+//! autograd. Values are clamped with comparisons, which keep a NaN, unlike candle's `relu` and `clamp`.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
@@ -13,13 +12,13 @@ use super::{
 };
 
 impl Activation {
-    /// The function, elementwise. A NaN stays one.
+    /// Applies the function to each element. A NaN stays a NaN.
     ///
     /// # Errors
-    /// Never on floats.
+    /// Does not fail for float tensors.
     pub fn forward(self, x: &Tensor) -> Result<Tensor> {
         match self {
-            // Candle's `gelu` is the tanh form; what configurations call `gelu` is the exact one.
+            // Candle's `gelu` is the tanh approximation. In configurations, `gelu` is the exact function.
             Self::Gelu => x.gelu_erf(),
             Self::GeluClipped => at_most(GELU_CLIP, &x.gelu_erf()?),
             Self::GeluTanh => x.gelu(),
@@ -39,10 +38,10 @@ impl Activation {
         }
     }
 
-    /// The derivative of [`forward`](Self::forward), elementwise.
+    /// Returns the derivative of [`forward`](Self::forward) at each element.
     ///
     /// # Errors
-    /// Never on floats.
+    /// Does not fail for float tensors.
     pub fn derivative(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Gelu => normal(x)? + (x * density(x)?)?,
@@ -99,12 +98,12 @@ fn at_most(bound: f64, x: &Tensor) -> Result<Tensor> {
     x.gt(bound)?.where_cond(&(x.ones_like()? * bound)?, x)
 }
 
-/// `P(X <= x)` of the standard normal distribution.
+/// Returns `P(X <= x)` of the standard normal distribution.
 fn normal(x: &Tensor) -> Result<Tensor> {
     ((x * FRAC_1_SQRT_2)?.erf()? * 0.5)? + 0.5
 }
 
-/// The density of the standard normal distribution.
+/// Returns the density of the standard normal distribution.
 fn density(x: &Tensor) -> Result<Tensor> {
     (x.sqr()? * -0.5)?.exp()? * (0.5 / PI).sqrt()
 }
@@ -148,7 +147,7 @@ impl Mish {
     }
 }
 
-/// `sqrt(ln(1 + e^x))`. Below zero `e^(x/2)` is factored out: both it and the rest stay in range.
+/// `sqrt(ln(1 + e^x))`. Below zero `e^(x/2)` is factored out, so that both factors stay in range.
 struct SqrtSoftplus {
     value: Tensor,
     slope: Tensor,
@@ -159,7 +158,7 @@ impl SqrtSoftplus {
         let negative = x.lt(0.0)?;
         let half = (x.abs()? * -0.5)?.exp()?;
         let power = half.sqr()?;
-        // ln(1 + e) / e: what rounding does to 1 + e it does to both sides of the fraction.
+        // ln(1 + e) / e. The rounding of 1 + e affects numerator and denominator in the same way.
         let sum = (&power + 1.0)?;
         let rounded = (&sum - 1.0)?;
         let fraction = (sum.log()? / &rounded)?;

@@ -1,13 +1,14 @@
-//! From a cotangent on a block's activations to the derivative by each unit's mask.
+//! Derivatives with respect to the masks of units, from a cotangent on a block's activations.
 
 use pulp::NullaryFnOnce;
 
 use super::{Path, dot};
 
-/// For each row of `length` positions and each unit of `span` columns
-/// `sum of activation * cotangent`, added in f32 within a row. `activations` are
-/// `[rows, length, width * span]`, `cotangent` is `[copies * rows, length, width * span]`; the
-/// answer is `[copies * rows, width]`.
+/// Returns the sum of `activation * cotangent` for each row of `length` positions and each unit of `span` columns,
+/// `[copies * rows, width]`.
+///
+/// `activations` is `[rows, length, width * span]`, and `cotangent` is `[copies * rows, length, width * span]`. The
+/// values of a row are summed in f32.
 #[must_use]
 pub fn by_unit(
     activations: &[f32],

@@ -1,14 +1,16 @@
-//! Each activation and its derivative at one number, without branches, so that a loop over them
-//! becomes vector code.
+//! Each activation and its derivative at one number, without branches, so that the compiler can
+//! vectorize loops over them.
 //!
-//! Values are chosen by a comparison, which keeps a NaN, not by `max` and `min`. Kinks have the
-//! derivatives that torch's autograd gives them.
+//! Values are clamped with comparisons, which keep a NaN, instead of `max` and `min`. At kinks the
+//! derivatives are those of torch's autograd.
 
 use super::elementary::{exp, ln_one_plus_over, logistic, logistic_and_slope, normal};
 use crate::model::nn::activation;
 
-/// `2 sqrt(2 / pi)` and the cube's weight in the tanh form of GELU.
+/// `2 sqrt(2 / pi)`, the scale in the tanh approximation of GELU.
 const TANH_SCALE: f32 = 2.0 * 0.797_884_6;
+
+/// The factor of the cube in the tanh approximation of GELU.
 const TANH_CUBIC: f32 = activation::GELU_CUBIC as f32;
 const CLIP: f32 = activation::GELU_CLIP as f32;
 const MEAN: f32 = activation::LAPLACE_MEAN as f32;
@@ -39,7 +41,7 @@ pub(super) fn gelu_clipped_slope(x: f32) -> f32 {
     if x * below >= CLIP { 0.0 } else { slope }
 }
 
-/// `x (1 + tanh(u)) / 2` as `x / (1 + e^-2u)`: nothing cancels.
+/// `x (1 + tanh(u)) / 2`, computed as `x / (1 + e^-2u)` to avoid cancellation.
 #[inline(always)]
 pub(super) fn gelu_tanh(x: f32) -> f32 {
     x * logistic(TANH_SCALE * (x + TANH_CUBIC * x * x * x))
@@ -94,7 +96,7 @@ pub(super) fn mish_slope(x: f32) -> f32 {
     share + x * slope
 }
 
-/// `tanh(ln(1 + e^x))` and its derivative, as fractions of polynomials in `e^-|x|`.
+/// Returns `tanh(ln(1 + e^x))` and its derivative, computed as fractions of polynomials in `e^-|x|`.
 #[inline(always)]
 fn tanh_of_softplus(x: f32) -> (f32, f32) {
     let negative = x < 0.0;
@@ -176,7 +178,7 @@ pub(super) fn sqrt_softplus_slope(x: f32) -> f32 {
     softplus_roots(x).1
 }
 
-/// `sqrt(ln(1 + e^x))` and its derivative. Below zero `e^(x/2)` is factored out: both it and the rest
+/// Returns `sqrt(ln(1 + e^x))` and its derivative. Below zero `e^(x/2)` is factored out, so that both factors
 /// stay in range.
 #[inline(always)]
 fn softplus_roots(x: f32) -> (f32, f32) {
@@ -192,7 +194,7 @@ fn softplus_roots(x: f32) -> (f32, f32) {
     (value, 0.5 * slope / (1.0 + power))
 }
 
-/// The logistic function of `2x` is `(1 + tanh(x)) / 2`.
+/// Returns the derivative of `tanh`. It uses that the logistic function of `2x` is `(1 + tanh(x)) / 2`.
 #[inline(always)]
 pub(super) fn tanh_slope(x: f32) -> f32 {
     4.0 * logistic_and_slope(2.0 * x).1

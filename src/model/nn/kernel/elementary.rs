@@ -1,27 +1,27 @@
-//! Elementary functions in f32, without branches, so that a loop over them becomes vector code.
+//! Elementary functions in f32, without branches, so that the compiler can vectorize loops over them.
 
 use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
 /// `1 / sqrt(2 pi)`.
 const DENSITY_AT_ZERO: f32 = 0.398_942_3;
 
-/// `e^x`, relative error below 2e-7; 0 below -87 and `e^88` above 88.
+/// Returns `e^x` with a relative error below 2e-7. The result is 0 below -87 and `e^88` above 88.
 #[inline(always)]
 #[must_use]
 pub fn exp(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+    // Adding 1.5 * 2^23 rounds to an integer and leaves the integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts: the first has few enough digits that a product with n is exact.
+    // ln 2 in two parts. The first part has so few digits that its product with an integer is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    // Comparisons, not `max` and `min`: a NaN must stay one.
+    // Comparisons instead of `max` and `min`, so that a NaN stays a NaN.
     let small = x < -87.0;
     let x = if small { -87.0 } else { x };
     let x = if x > 88.0 { 88.0 } else { x };
     let shifted = x * LOG2_E + ROUND;
     let whole = shifted - ROUND;
     let rest = (x - whole * LN_2_HIGH) - whole * LN_2_LOW;
-    // Taylor's series to the seventh power: |rest| <= ln 2 / 2, so the next term is below 6e-9.
+    // Taylor series up to the seventh power: |rest| <= ln 2 / 2, so the next term is below 6e-9.
     let mut series = 1.0 / 5_040.0;
     for factorial in [720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0] {
         series = series * rest + 1.0 / factorial;
@@ -30,8 +30,8 @@ pub fn exp(x: f32) -> f32 {
     if small { 0.0 } else { series * power }
 }
 
-/// `erfc(x) e^(x^2) / t` as a polynomial in `t = 1 / (1 + 0.4 x)` for `x >= 0`: interpolated at
-/// Chebyshev's nodes, relative error below 9e-8.
+/// Coefficients of `erfc(x) e^(x^2) / t` as a polynomial in `t = 1 / (1 + 0.4 x)` for `x >= 0`, interpolated at
+/// Chebyshev nodes. The relative error is below 9e-8.
 const TAIL: [f32; 9] = [
     0.225_611_53,
     0.226_841_09,
@@ -44,8 +44,8 @@ const TAIL: [f32; 9] = [
     0.037_383_832,
 ];
 
-/// The standard normal distribution: `P(X <= x)` and its density at `x`. Both from one exponential,
-/// and the lower tail without cancellation.
+/// Returns `P(X <= x)` and the density at `x` of the standard normal distribution. Both use the same exponential, and
+/// the lower tail is computed without cancellation.
 #[inline(always)]
 #[must_use]
 pub fn normal(x: f32) -> (f32, f32) {
@@ -61,14 +61,15 @@ pub fn normal(x: f32) -> (f32, f32) {
     (below, bell * DENSITY_AT_ZERO)
 }
 
-/// `1 / (1 + e^-x)`, relative error below 5e-7.
+/// Returns `1 / (1 + e^-x)` with a relative error below 5e-7.
 #[inline(always)]
 #[must_use]
 pub fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// `1 / (1 + e^-x)` and its derivative: where the first is next to 1, the second does not cancel.
+/// Returns `1 / (1 + e^-x)` and its derivative. The derivative is accurate even if the value is close to 1, because no
+/// digits cancel.
 #[inline(always)]
 #[must_use]
 pub fn logistic_and_slope(x: f32) -> (f32, f32) {
@@ -77,13 +78,13 @@ pub fn logistic_and_slope(x: f32) -> (f32, f32) {
     (share, power * share * share)
 }
 
-/// `tanh(x)`, relative error below 4e-7, also where it is next to nothing.
+/// Returns `tanh(x)` with a relative error below 4e-7, even near zero.
 #[inline(always)]
 #[must_use]
 pub fn tanh(x: f32) -> f32 {
     let distance = x.abs();
     let power = exp(-2.0 * distance);
-    // Near zero 1 - power cancels; Lambert's continued fraction is exact to 1e-10 there.
+    // Near zero 1 - power suffers from cancellation. Lambert's continued fraction is exact to 1e-10 there.
     let square = x * x;
     let near = distance < 0.5;
     let above = distance * (945.0 + square * (105.0 + square));
@@ -93,11 +94,11 @@ pub fn tanh(x: f32) -> f32 {
     (above / below).copysign(x)
 }
 
-/// `ln(1 + x) / x` for `0 <= x <= 1`, relative error below 3e-7; 1 at 0.
+/// Returns `ln(1 + x) / x` for `0 <= x <= 1` with a relative error below 3e-7, and 1 at 0.
 #[inline(always)]
 #[must_use]
 pub fn ln_one_plus_over(x: f32) -> f32 {
-    // ln(1 + x) = 2 artanh(s): in s^2 <= 1/9 the series needs eight terms.
+    // ln(1 + x) = 2 artanh(s) with s = x / (2 + x). Since s^2 <= 1/9, eight terms of the series are enough.
     let half = 1.0 / (2.0 + x);
     let square = (x * half) * (x * half);
     let mut series = 1.0 / 15.0;

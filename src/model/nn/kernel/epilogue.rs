@@ -1,17 +1,17 @@
-//! What follows a matrix product: its bias and an activation, in place, `[rows, width]`.
+//! The steps after a matrix product `[rows, width]`: the bias and an activation, in place.
 
 use pulp::NullaryFnOnce;
 
 use super::{Path, curve, elementary, threads};
 use crate::model::nn::activation::Activation;
 
-/// `values = activation(values + bias)`; without an activation the bias alone.
+/// Computes `values = activation(values + bias)`. Without an activation, it only adds the bias.
 pub fn add_bias(values: &mut [f32], bias: &[f32], activation: Option<Activation>, path: Path) {
     let activation = activation.unwrap_or(Activation::Linear);
     add_bias_then(Part::Value, values, bias, activation, path);
 }
 
-/// `values = activation'(values + bias)`.
+/// Computes `values = activation'(values + bias)`.
 pub fn add_bias_and_differentiate(
     values: &mut [f32],
     bias: &[f32],
@@ -21,14 +21,15 @@ pub fn add_bias_and_differentiate(
     add_bias_then(Part::Slope, values, bias, activation, path);
 }
 
-/// What of a function is wanted.
+/// Whether the value or the derivative of a function is computed.
 #[derive(Clone, Copy)]
 enum Part {
     Value,
     Slope,
 }
 
-/// The choice of the function stands outside the loop: each has a loop of its own.
+/// Adds the bias and applies the function. The function is selected outside the loop, so that each function has its own
+/// loop.
 fn add_bias_then(part: Part, values: &mut [f32], bias: &[f32], activation: Activation, path: Path) {
     threads::by_rows(values, bias.len(), |_, values| {
         let rows = Rows(part, values, bias, path);

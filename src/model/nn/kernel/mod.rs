@@ -1,8 +1,8 @@
-//! Loops over f32 slices that the building blocks run on the CPU, each over the data once.
+//! CPU kernels of the building blocks: loops over f32 slices, each with a single pass over the data.
 //!
-//! In and out: row-major slices. Every loop is written once, in plain Rust without fused
-//! multiply-add, and compiled for each instruction set that [`pulp`] can pick at run time; so the
-//! portable path gives the same bits as the fastest one.
+//! Inputs and outputs are row-major slices. Every loop is written once, in plain Rust without fused
+//! multiply-add, and compiled for each instruction set that [`pulp`] can select at run time. The
+//! portable path therefore gives the same bits as the fastest one.
 
 pub mod contract;
 mod curve;
@@ -16,17 +16,17 @@ pub mod threads;
 
 use pulp::{Arch, NullaryFnOnce};
 
-/// Which compilation of a loop runs.
+/// The compiled version of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
-    /// The widest that this machine has.
+    /// The version for the widest instruction set of this machine.
     Fastest,
-    /// The one that every machine has.
+    /// The version that runs on every machine.
     Portable,
 }
 
 impl Path {
-    /// Runs a loop. Its `call` must be `#[inline(always)]`, or it is compiled for the portable path alone.
+    /// Runs a loop. Its `call` must be `#[inline(always)]`. Otherwise it is compiled only for the portable path.
     pub fn run<R>(self, kernel: impl NullaryFnOnce<Output = R>) -> R {
         match self {
             Self::Fastest => Arch::new().dispatch(kernel),
@@ -35,7 +35,7 @@ impl Path {
     }
 }
 
-/// The widest instructions of this machine that loops are compiled for.
+/// Returns the name of the widest instruction set of this machine for which loops are compiled.
 #[must_use]
 pub fn instruction_set() -> &'static str {
     #[cfg(target_arch = "x86_64")]
@@ -47,11 +47,11 @@ pub fn instruction_set() -> &'static str {
     "portable"
 }
 
-/// Partial sums that a loop keeps side by side: wide enough for the widest registers, and the same
-/// everywhere, for the order of a sum decides its last bits.
+/// Number of partial sums of a loop. It fills the widest registers and is the same on all machines, because the
+/// order of a sum determines its last bits.
 pub(super) const LANES: usize = 16;
 
-/// `sum of value(x)`.
+/// Returns the sum of `value(x)` over all values `x`.
 #[inline(always)]
 pub(super) fn sum(values: &[f32], value: impl Fn(f32) -> f32) -> f32 {
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -67,7 +67,7 @@ pub(super) fn sum(values: &[f32], value: impl Fn(f32) -> f32) -> f32 {
     partial.iter().sum()
 }
 
-/// `sum of a * b`.
+/// Returns the dot product.
 #[inline(always)]
 pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
     let ((left, left_rest), (right, right_rest)) =

@@ -1,31 +1,30 @@
-//! Layer normalisation over rows `[rows, width]`, in place: with what is added before it, and back.
+//! Layer normalization of rows `[rows, width]`, in place, with optional addends, and its backward pass.
 
 use pulp::NullaryFnOnce;
 
 use super::{Path, dot, sum, threads};
 
-/// What is added to each row before it is normalised.
+/// Values that are added to each row before it is normalized.
 #[derive(Clone, Copy)]
 pub struct Addends<'a> {
-    /// The same for every row, `[width]`.
+    /// Added to every row, `[width]`.
     pub bias: &'a [f32],
-    /// One row each, `[rows, width]`.
+    /// Added row by row, `[rows, width]`.
     pub residual: &'a [f32],
 }
 
 /// Weight, bias and epsilon of a norm.
 #[derive(Clone, Copy)]
 pub struct Norm<'a> {
-    /// `[width]`.
+    /// The weight, `[width]`.
     pub weight: &'a [f32],
-    /// `[width]`.
+    /// The bias, `[width]`.
     pub bias: &'a [f32],
-    /// Added to the variance.
+    /// Number that is added to the variance.
     pub epsilon: f32,
 }
 
-/// `values = (x - mean) / sqrt(variance + epsilon) * weight + bias`, where `x` is `values` and what is
-/// added to them.
+/// Computes `values = (x - mean) / sqrt(variance + epsilon) * weight + bias`, where `x` is `values` plus the addends.
 pub fn normalise(values: &mut [f32], addends: Option<Addends<'_>>, norm: Norm<'_>, path: Path) {
     let width = norm.weight.len();
     threads::by_rows(values, width, |first, values| {
@@ -41,7 +40,7 @@ pub fn normalise(values: &mut [f32], addends: Option<Addends<'_>>, norm: Norm<'_
     });
 }
 
-/// `values = (x - mean) / sqrt(variance + epsilon)`; answers the divisors' inverses, `[rows]`.
+/// Computes `values = (x - mean) / sqrt(variance + epsilon)` and returns the inverses of the divisors, `[rows]`.
 pub fn standardise(values: &mut [f32], width: usize, epsilon: f32, path: Path) -> Vec<f32> {
     path.run(Standardise {
         values,
@@ -50,9 +49,10 @@ pub fn standardise(values: &mut [f32], width: usize, epsilon: f32, path: Path) -
     })
 }
 
-/// The way back, in place: `cotangent` `[copies * rows, width]` of a norm's output becomes that of its
-/// input, `scale (u - mean(u) - x mean(u x))` with `u = weight * cotangent`. `standard` `[rows, width]`
-/// and `scales` `[rows]` are what [`standardise`] left; every copy reads the same.
+/// Replaces the `cotangent` `[copies * rows, width]` on a norm's output by the cotangent on its input.
+///
+/// The result is `scale (u - mean(u) - x mean(u x))` with `u = weight * cotangent`. `standard` `[rows, width]` (`x`)
+/// and `scales` `[rows]` are the results of [`standardise`]. All copies read the same ones.
 pub fn pull(cotangent: &mut [f32], standard: &[f32], scales: &[f32], weight: &[f32], path: Path) {
     if standard.is_empty() {
         return;
@@ -88,7 +88,7 @@ impl NullaryFnOnce for Normalise<'_> {
             if let Some(addends) = self.addends {
                 let residual = &addends.residual[index * width..][..width];
                 for ((value, bias), residual) in row.iter_mut().zip(addends.bias).zip(residual) {
-                    // In the order of the separate operations: the same bits.
+                    // The order of the separate operations, so that the result has the same bits.
                     *value = (*value + bias) + residual;
                 }
             }
@@ -123,7 +123,7 @@ impl NullaryFnOnce for Standardise<'_> {
     }
 }
 
-/// Mean, and one over the standard deviation.
+/// Returns the mean and `1 / sqrt(variance + epsilon)`.
 #[inline(always)]
 fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
     let share = 1.0 / row.len() as f32;

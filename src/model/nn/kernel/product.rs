@@ -1,22 +1,22 @@
-//! One small matrix product on the calling thread, on matrices that lie inside larger ones.
+//! A small matrix product on the calling thread, for matrices that are parts of larger ones.
 
 /// A matrix in a slice: element `(i, j)` is `values[i * row_stride + j * column_stride]`.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    /// Where it lies; the first element is `(0, 0)`.
+    /// The slice. Its first element is `(0, 0)`.
     pub values: &'a [f32],
     /// Number of rows.
     pub rows: usize,
     /// Number of columns.
     pub columns: usize,
-    /// From one row to the next.
+    /// Distance between two rows.
     pub row_stride: usize,
-    /// From one column to the next.
+    /// Distance between two columns.
     pub column_stride: usize,
 }
 
 impl<'a> View<'a> {
-    /// Rows of `columns` numbers that begin `stride` apart.
+    /// Creates a view of rows with `columns` consecutive numbers and a distance of `stride` between two rows.
     #[must_use]
     pub fn rows_of(values: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The same numbers, transposed.
+    /// Returns the transposed view of the same numbers.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// Whether every element of such a matrix lies in a slice of `len` numbers.
+/// Whether all elements of a matrix with this shape and these strides lie in a slice of `len` numbers.
 fn lies_within(len: usize, shape: [usize; 2], strides: [usize; 2]) -> bool {
     let last = |size: usize, stride: usize| size.checked_sub(1)?.checked_mul(stride);
     let reach = last(shape[0], strides[0])
@@ -50,28 +50,29 @@ fn lies_within(len: usize, shape: [usize; 2], strides: [usize; 2]) -> bool {
     reach.is_some_and(|reach| reach < len)
 }
 
-/// `out = left * right`, where `out` has rows of `right.columns` numbers that begin `stride` apart.
+/// Computes `out = left * right`. The rows of `out` have `right.columns` consecutive numbers, and the distance between
+/// two rows is `stride`.
 ///
 /// # Panics
-/// When the shapes do not fit each other, a matrix is empty, or one reaches beyond its slice.
+/// Panics if the shapes do not match, if a matrix is empty, or if a matrix exceeds its slice.
 #[expect(
     unsafe_code,
-    reason = "the product that all our tensors rest on takes pointers and strides"
+    reason = "the matrix product of `gemm`, which candle uses as well, takes pointers and strides"
 )]
 pub fn multiply(out: &mut [f32], stride: usize, left: View<'_>, right: View<'_>) {
     let (rows, columns, depth) = (left.rows, right.columns, left.columns);
-    assert_eq!(depth, right.rows, "factors of shapes that do not fit");
-    assert!(columns <= stride, "rows of the result overlap");
+    assert_eq!(depth, right.rows, "the shapes of the factors do not match");
+    assert!(columns <= stride, "the rows of the result overlap");
     for view in [left, right] {
         let strides = [view.row_stride, view.column_stride];
         let inside = lies_within(view.values.len(), [view.rows, view.columns], strides);
-        assert!(inside, "a factor reaches beyond its slice");
+        assert!(inside, "a factor exceeds its slice");
     }
     let inside = lies_within(out.len(), [rows, columns], [stride, 1]);
-    assert!(inside, "the result reaches beyond its slice");
+    assert!(inside, "the result exceeds its slice");
     let signed = |stride: usize| stride as isize;
-    // SAFETY: every element that the strides reach lies in its slice (checked above); the result is
-    // borrowed for writing alone and its elements are distinct, for its rows do not overlap.
+    // SAFETY: every element that the strides reach lies in its slice (checked above). The result is
+    // mutably borrowed, and its elements are distinct, because its rows do not overlap.
     unsafe {
         gemm::gemm(
             rows,

@@ -1,10 +1,10 @@
-//! Products by elements, where many copies meet the same factors.
+//! Elementwise product of several copies with the same factors.
 
 use pulp::NullaryFnOnce;
 
 use super::Path;
 
-/// `values *= factors` for each copy in `values`, `[copies * factors.len()]`.
+/// Computes `values *= factors` for each copy in `values`, `[copies * factors.len()]`.
 pub fn each(values: &mut [f32], factors: &[f32]) {
     if !factors.is_empty() {
         Path::Fastest.run(Each { values, factors });

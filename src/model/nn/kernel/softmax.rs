@@ -5,7 +5,7 @@ use pulp::NullaryFnOnce;
 use super::elementary::exp;
 use super::{LANES, Path, sum};
 
-/// Each row of `width` becomes `softmax(scale * row)`.
+/// Replaces each row of `width` numbers by `softmax(scale * row)`.
 pub fn softmax(values: &mut [f32], width: usize, scale: f32, path: Path) {
     if width > 0 {
         path.run(Softmax {
@@ -16,7 +16,7 @@ pub fn softmax(values: &mut [f32], width: usize, scale: f32, path: Path) {
     }
 }
 
-/// The way back, in place: `cotangent` of the weights becomes that of the scores before scaling,
+/// Replaces the `cotangent` on the weights by the cotangent on the scores before scaling:
 /// `scale * weights * (cotangent - <cotangent, weights>)`.
 pub fn pull(cotangent: &mut [f32], weights: &[f32], width: usize, scale: f32, path: Path) {
     if width > 0 {

@@ -1,11 +1,12 @@
-//! Rows of a result on all threads of the current pool; on one thread without any overhead.
+//! Distribution of a result's rows over the threads of the current pool. With one thread there is no overhead.
 
 use rayon::prelude::*;
 
-/// Floats that one thread takes at a time: enough to pay for the hand-over.
+/// Number of floats in a piece of work for a thread. It is large enough to outweigh the cost of scheduling.
 const PIECE: usize = 1 << 14;
 
-/// Calls `work(first row, rows)` on consecutive pieces of `values`, whole rows of `width` each.
+/// Calls `work(first row, rows)` for consecutive pieces of `values`. Each piece consists of whole rows of `width`
+/// numbers.
 pub(crate) fn by_rows(
     values: &mut [f32],
     width: usize,

@@ -1,9 +1,9 @@
-//! The scale of a sketch, from a few units that are scored exactly.
+//! Scale of the sketched scores, from exact scores of a few units per group.
 //!
-//! What all units of a group have in common reaches every unit's estimate through the same few probes,
-//! so a group's estimates may all be too large or too small together however well they are in order,
-//! and more probes mend that only by the root of their number. Some exact scores mend it at once: the
-//! group's estimates are multiplied by the geometric mean of exact over sketched terms.
+//! All units of a group are estimated from the same few probes, so they share an error: the estimates
+//! may all be too large or all too small, even if their order is right. More probes reduce this error
+//! only with the square root of their number. A few exact scores correct it directly: all estimates of
+//! a group are multiplied by the geometric mean of the ratios exact / sketched.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -15,16 +15,17 @@ use crate::prune::score::exact::{self, Wanted};
 use crate::prune::score::teacher::Teacher;
 use crate::prune::verify::quality::mean;
 
-/// Units of a group that are scored exactly: one from each level of the sketched terms.
+/// Number of units per group that are scored exactly: one from each quantile of the sketched terms.
 pub const ANCHORS: usize = 8;
 
-/// Keeps these draws apart from those of examples, token rows, audits and probes, which have the same seed.
+/// First random stream of these samples, so that they are independent of the samples of examples, token rows, audits
+/// and probes, which use the same seed.
 const FIRST_STREAM: u64 = 1 << 16;
 
-/// Sets the scale of each sketched group. `progress` may stop the work.
+/// Corrects the scale of each sketched group. `progress` may stop the work.
 ///
 /// # Errors
-/// What `progress` answers, or a fault of ours.
+/// Returns the failure of `progress`, or [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
 pub fn set_scale(
     teacher: &Teacher<'_>,
     temperature: f64,
@@ -50,7 +51,7 @@ pub fn set_scale(
     Ok(())
 }
 
-/// One unit from each level, in their order.
+/// Samples one unit from each quantile of the terms and returns the units in ascending order.
 fn draw(terms: &[f64], group: usize, seed: u64) -> Vec<usize> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(FIRST_STREAM + group as u64);
@@ -65,7 +66,8 @@ fn draw(terms: &[f64], group: usize, seed: u64) -> Vec<usize> {
     drawn
 }
 
-/// What the sketched terms are to be multiplied by; 1 where no pair tells anything.
+/// Returns the factor for the sketched terms: the geometric mean of the ratios exact / sketched. Returns 1 if no
+/// ratio is usable.
 fn factor(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
     let ratios = pairs.map(|(exact, sketched)| (exact / sketched).ln());
     let ratios: Vec<f64> = ratios.filter(|ratio| ratio.is_finite()).collect();

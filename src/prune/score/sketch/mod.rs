@@ -1,13 +1,17 @@
-//! Sketched scores: random probes, and one way back through the graph a probe for all units at once.
+//! Sketched scores: estimates from random probes. Each probe needs one backward pass for all units together.
 //!
-//! Near the unpruned model the change of a Gram matrix `G_z` and of the logits is linear in the masks,
-//! so a unit's manifold term over the features `z` that follow is `sum_z ||dG_z/dm_i||^2` and its
-//! logits' term is a quadratic form. For a probe `R_z` with `E <R_z, X>^2 = ||X||^2`, drawn for
-//! each feature on its own, `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`:
-//! the sum of the terms, in the scale of the exact ones (`mean` divides by their number later);
-//! how many probes become one number is told in `tally.rs`, what sets a group's scale in `anchor.rs`.
-//! The logits' form (`logits.rs`) is taken apart rather than sampled. In: the teacher. Out:
-//! [`UnitScores`] of one column a unit. It knows the chain of blocks and never an architecture.
+//! Near the unpruned model, the change of a Gram matrix `G_z` and of the logits is linear in the masks.
+//! A unit's manifold term over the later features `z` is therefore `sum_z ||dG_z/dm_i||^2`, and its
+//! logits term is a quadratic form.
+//!
+//! Let `R_z` be a probe with `E <R_z, X>^2 = ||X||^2`, sampled independently for each feature. Then
+//! `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`. This is the sum of the manifold
+//! terms on the scale of the exact ones (the trajectory `mean` divides by their number later).
+//! `tally.rs` combines the probes to one estimate, and `anchor.rs` sets the scale of each group. The
+//! form of the logits is decomposed (`logits.rs`) rather than sampled.
+//!
+//! Input: the teacher. Output: [`UnitScores`] with one column per unit. The module uses the chain of
+//! blocks and does not depend on an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
 pub mod anchor;
@@ -28,20 +32,20 @@ use crate::model::differentiable::Differentiable;
 use crate::prune::verify::metric::spearman;
 use piece::Piece;
 pub use piece::TRACED_TOKENS;
-pub use probe::MOST_TERMS;
+pub use probe::MAX_TERMS;
 use tally::Tally;
 
-/// Probes that go together; the reliability is looked at after each round.
+/// Number of probes in a round. The reliability is checked after each round.
 pub const ROUND: usize = 16;
 
-/// When there are enough probes.
+/// Stopping rule for the number of probes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
-    /// Never fewer.
+    /// Minimum number of probes.
     pub least: usize,
-    /// Never more.
+    /// Maximum number of probes.
     pub most: usize,
-    /// Reliability at which they are enough.
+    /// Reliability at which sampling stops.
     pub reliability: f64,
 }
 
@@ -55,22 +59,22 @@ impl Default for Stop {
     }
 }
 
-/// What came of it.
+/// Sketched scores and their reliability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sketch {
-    /// The scores of each group; `None` where they were not wanted.
+    /// The scores of each group. `None` for groups that were not wanted.
     pub groups: Vec<Option<UnitScores>>,
-    /// Probes that were drawn.
+    /// Number of probes used.
     pub probes: usize,
     /// `2r / (1 + r)`, where `r` is Spearman's correlation between odd and even probes.
     pub reliability: f64,
 }
 
-/// Scores all units of the wanted groups. `progress` hears how many probes are done and may stop
+/// Scores all units of the wanted groups. `progress` receives the number of completed probes and may stop
 /// the work.
 ///
 /// # Errors
-/// What `progress` answers, or a fault of ours.
+/// Returns the failure of `progress`, or [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
 pub fn score(
     teacher: &Teacher<'_>,
     back: &dyn Differentiable,
@@ -121,7 +125,7 @@ pub fn score(
     })
 }
 
-/// One number a unit; none for a group that is not wanted.
+/// One number per unit, one list per group. The list of a group that is not wanted is empty.
 type PerUnit = Vec<Vec<f64>>;
 
 fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
@@ -131,7 +135,7 @@ fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
         .collect()
 }
 
-/// Adds unit by unit.
+/// Adds the values of each unit.
 fn add(totals: &mut PerUnit, part: &PerUnit) {
     for (totals, units) in totals.iter_mut().zip(part) {
         for (total, unit) in totals.iter_mut().zip(units) {
@@ -140,7 +144,7 @@ fn add(totals: &mut PerUnit, part: &PerUnit) {
     }
 }
 
-/// How well the probes would agree with as many others.
+/// Returns the reliability: the expected correlation with the estimates from as many other probes.
 fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
     let (mut even, mut odd) = (Vec::new(), Vec::new());
     for block in 0..teacher.features.len() {
@@ -157,6 +161,7 @@ fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
     }
 }
 
+/// Returns the logits term of every unit, as the mean over the rows.
 fn logits_terms(
     teacher: &Teacher<'_>,
     back: &dyn Differentiable,
@@ -187,7 +192,7 @@ fn logits_terms(
     Ok(totals)
 }
 
-/// A sum over `[count, width]` rows of f32 into f64.
+/// Adds `each` of the values of f32 rows `[count, width]` to f64 totals, one per column.
 fn add_rows(totals: &mut [f64], rows: &[f32], each: impl Fn(f64) -> f64) {
     for row in rows.chunks_exact(totals.len().max(1)) {
         for (total, &value) in totals.iter_mut().zip(row) {
@@ -196,10 +201,10 @@ fn add_rows(totals: &mut [f64], rows: &[f32], each: impl Fn(f64) -> f64) {
     }
 }
 
-/// Marks which blocks need the way back at all: down to the first wanted one.
+/// Returns the lowest block that the backward pass must reach: the first wanted one.
 fn lowest(wanted: &[bool]) -> Result<usize> {
     match wanted.iter().position(|&wanted| wanted) {
         Some(block) => Ok(block),
-        None => candle_core::bail!("no group of units is to be scored"),
+        None => candle_core::bail!("no group of units to score"),
     }
 }

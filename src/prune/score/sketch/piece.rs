@@ -1,4 +1,4 @@
-//! Some scoring rows of one length, and what the probes say of them.
+//! A few scoring rows of one length, and the derivatives of the probes on these rows.
 
 use candle_core::{Result, Tensor};
 
@@ -11,19 +11,19 @@ use crate::model::differentiable::Differentiable;
 use crate::prune::score::STACKED_TOKENS;
 use crate::prune::score::teacher::Teacher;
 
-/// Tokens whose activations are kept at once in a lane.
+/// Maximum number of tokens whose activations a lane keeps for a backward pass.
 pub const TRACED_TOKENS: usize = 512;
 
-/// Rows of one batch.
+/// A few scoring rows of one length.
 pub(super) struct Piece {
     batch: Batch,
     /// Positions of the sampled tokens, in `[rows * length]`.
     positions: Vec<usize>,
-    /// Where they stand among all sampled tokens.
+    /// Index of the first of them among all sampled tokens.
     first_sample: usize,
 }
 
-/// All scoring rows, a few at a time.
+/// Splits all scoring rows into pieces.
 pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
     let mut pieces = Vec::new();
     let mut first_sample = 0;
@@ -50,12 +50,12 @@ pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
     Ok(pieces)
 }
 
-/// What one probe says of some rows.
+/// The derivatives of one probe with respect to the masks.
 #[derive(Clone)]
 pub(super) struct Derivatives {
-    /// Summed over the rows.
+    /// Sum of the derivatives over the rows.
     pub(super) whole: PerUnit,
-    /// Squared, then summed over the rows.
+    /// Sum of the squared derivatives over the rows.
     pub(super) apart: PerUnit,
 }
 
@@ -64,12 +64,12 @@ impl Piece {
         self.batch.len()
     }
 
-    /// Copies that fit into one stack.
+    /// Returns the number of copies of these rows that fit into one stack.
     fn copies(&self) -> usize {
         (STACKED_TOKENS / (self.batch.len() * self.batch.length()).max(1)).max(1)
     }
 
-    /// The derivative of each probe by each wanted mask, as far as it comes from these rows.
+    /// Returns the contribution of these rows to the derivative of each probe with respect to each wanted mask.
     pub(super) fn derivatives(
         &self,
         teacher: &Teacher<'_>,
@@ -108,8 +108,8 @@ impl Piece {
         Ok(totals)
     }
 
-    /// What some probes put onto a block's output: back through the scaling of each sampled row to
-    /// length 1, `(c - <c, f> f) / ||F||`.
+    /// Returns the cotangents of some probes on a block's output. Each cotangent `c` goes back through the
+    /// normalization of its sampled row: `(c - <c, f> f) / ||F||`.
     fn enter(
         &self,
         teacher: &Teacher<'_>,
@@ -146,7 +146,7 @@ impl Piece {
         Tensor::from_vec(entering, shape, feature.device()).map(Some)
     }
 
-    /// The sum of these rows' quadratic forms for each wanted unit.
+    /// Returns the sum of the quadratic forms of these rows for each wanted unit.
     pub(super) fn logits(
         &self,
         teacher: &Teacher<'_>,
@@ -165,7 +165,7 @@ impl Piece {
             let cotangent = Tensor::from_vec(values, shape, trace.logits().device())?;
             trace.pull_logits(cotangent, lowest(wanted)?, |block, _, units| {
                 if wanted[block] {
-                    // Rows do not touch each other, so each row's form is its own.
+                    // Rows are independent of each other, so each derivative belongs to one row.
                     let derivatives = trace.derivatives(block, units)?;
                     add_rows(&mut totals[block], &derivatives, |value| {
                         scale * value * value

@@ -1,9 +1,9 @@
-//! Probes of the Gram matrices.
+//! Random probes of the Gram matrices.
 //!
-//! A probe is a matrix `R` of signs with `E <R, X>^2 = ||X||_F^2`, drawn for each feature on its own.
-//! Example `e` has rows `R_e = sum_k r_k s_ek^T / sqrt(RANK)`: a few terms for each example rather than
-//! for all together, so that what one example's rows say is independent of the next one's, and never
-//! `K x K` numbers.
+//! A probe is a matrix `R` built from random signs, with `E <R, X>^2 = ||X||_F^2`. It is sampled
+//! independently for each feature. The rows of example `e` are `R_e = sum_k r_k s_ek^T / sqrt(RANK)`.
+//! Each example has a few terms of its own rather than shared ones, so that the rows of different
+//! examples are independent. The `K x K` numbers of `R` are never computed.
 
 use candle_core::{Result, Tensor};
 use rand::Rng;
@@ -15,23 +15,24 @@ use super::super::super::lanes;
 use crate::model::nn::meter;
 use crate::prune::score::teacher::Teacher;
 
-/// Terms of an example's rows at most.
+/// Maximum number of terms per example.
 const RANK: usize = 8;
 
-/// Terms of all examples together at most: bounds the cost where examples are many.
-pub const MOST_TERMS: usize = 256;
+/// Maximum number of terms of all examples together. It bounds the cost if there are many examples.
+pub const MAX_TERMS: usize = 256;
 
-/// Keeps these draws apart from those of examples and token rows, which have the same seed.
+/// First random stream of the probes, so that they are independent of the samples of examples and token rows, which use
+/// the same seed.
 const FIRST_STREAM: u64 = 1 << 32;
 
-/// What probes are drawn for.
+/// Generator of probes for the features of a teacher.
 pub(super) struct Source<'a> {
     teacher: &'a Teacher<'a>,
-    /// Which example each sampled token is of.
+    /// The example of each sampled token.
     examples: Vec<usize>,
-    /// Terms of one example.
+    /// Number of terms per example.
     rank: usize,
-    /// Terms of all.
+    /// Number of terms of all examples.
     terms: usize,
     seed: u64,
 }
@@ -47,7 +48,7 @@ impl<'a> Source<'a> {
             }
             first += batch.len();
         }
-        let rank = (MOST_TERMS / first.max(1)).clamp(1, RANK);
+        let rank = (MAX_TERMS / first.max(1)).clamp(1, RANK);
         Ok(Self {
             teacher,
             examples,
@@ -57,7 +58,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// The signs of one probe at sampled tokens `first .. first + count`: `r` `[count, rank]` and `s`
+    /// Returns the signs of one probe at the sampled tokens `first .. first + count`: `r` `[count, rank]` and `s`
     /// `[count, terms]`.
     fn signs(
         &self,
@@ -84,7 +85,7 @@ impl<'a> Source<'a> {
         (own, others)
     }
 
-    /// Probes `first .. first + count`.
+    /// Generates the probes `first .. first + count`.
     pub(super) fn draw(
         &self,
         first: usize,
@@ -132,32 +133,32 @@ impl<'a> Source<'a> {
     }
 }
 
-/// One probe of one feature `F` `[K, d]`.
+/// The products of one probe with one feature `F` `[K, d]`.
 struct Sums {
-    /// `s^T F / sqrt(RANK)` of every term, `[terms, d]` row-major.
+    /// `s^T F / sqrt(RANK)` of every term, `[terms, d]`, row-major.
     across: Vec<f32>,
     /// `r^T F_e / sqrt(RANK)` of every term, `[terms, d]`.
     along: Tensor,
 }
 
-/// Some probes.
+/// A range of probes.
 pub(super) struct Probes<'a> {
     source: &'a Source<'a>,
     first: usize,
-    /// How many.
+    /// Number of probes.
     pub(super) count: usize,
     /// `[block][probe]`.
     sums: Vec<Option<Sums>>,
 }
 
 impl Probes<'_> {
-    /// The number of one of these probes among all.
+    /// Returns the index of a probe among all probes.
     pub(super) fn number(&self, probe: usize) -> usize {
         self.first + probe
     }
 
-    /// `(R + R^T) F` of one probe at some of the sampled rows, `[rows, d]` row-major: what
-    /// `<R, F F^T>` puts onto the normalised feature of a block.
+    /// Returns `(R + R^T) F` of one probe at some of the sampled rows, `[rows, d]`, row-major. This is the cotangent
+    /// of `<R, F F^T>` on the normalized feature of a block.
     pub(super) fn cotangent(
         &self,
         block: usize,

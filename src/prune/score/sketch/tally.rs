@@ -1,43 +1,46 @@
-//! From the derivatives of many probes to one estimate a unit.
+//! Combines the derivatives of many probes to one estimate per unit.
 //!
-//! A probe's derivative `g` is a sum over examples, and so are two estimates of the same term from it:
-//! `(sum_e g_e)^2` is right on average, with a relative deviation of `sqrt(2)` however many examples
-//! there are; `sum_e g_e^2` averages over the examples too, but leaves out what two examples have
-//! in common. The second one is taken, and the first one says how much it leaves out: a share that
-//! is one number for a group, and each unit's own departure from it, both as far as the probes can
-//! tell them from chance (shrinkage as in Robbins 1956 and James and Stein 1961).
+//! A probe's derivative `g` is a sum over examples and gives two estimates of the same term:
+//!
+//! - `(sum_e g_e)^2` is unbiased, but its relative deviation is `sqrt(2)` for any number of examples.
+//! - `sum_e g_e^2` also averages over the examples, but it omits the terms between two different examples.
+//!
+//! The second estimate is used, with a correction for the omitted part that comes from the first. The
+//! correction has two parts: a share for the whole group, and the deviation of each unit from that share.
+//! Both are shrunk according to how well the probes distinguish them from chance (shrinkage as in Robbins
+//! 1956 and James and Stein 1961).
 
 use super::{PerUnit, add};
 use crate::prune::verify::quality::mean;
 
-/// Sums over the probes of each half: even ones and odd ones.
+/// Sums over the even and over the odd probes.
 pub(super) struct Tally {
     halves: [Half; 2],
-    /// What each probe leaves out of each group: `[group][probe]`.
+    /// Relative size of the part of each group that each probe's second estimate omits: `[group][probe]`.
     shares: Vec<Vec<f64>>,
 }
 
 struct Half {
     probes: usize,
-    /// `(sum_e g_e)^2`, summed.
+    /// Sum of `(sum_e g_e)^2` over the probes.
     whole: PerUnit,
-    /// `sum_e g_e^2`, summed.
+    /// Sum of `sum_e g_e^2` over the probes.
     apart: PerUnit,
 }
 
-/// What the probes say of one group.
+/// Estimates of the units of one group.
 pub(super) struct Estimate {
-    /// By all probes.
+    /// Estimates from all probes.
     pub(super) units: Vec<f64>,
-    /// By even and by odd probes alone.
+    /// Estimates from the even probes and from the odd probes.
     pub(super) halves: [Vec<f64>; 2],
 }
 
-/// No unit's estimate falls below this share of its own examples' part.
-const LEAST_SHARE: f64 = 0.05;
+/// Minimum of a unit's estimate, as a fraction of `sum_e g_e^2`.
+const MIN_SHARE: f64 = 0.05;
 
 impl Tally {
-    /// Nothing yet; `zeros` has a place for each unit.
+    /// Creates an empty tally. `zeros` holds a 0 for each unit.
     pub(super) fn new(zeros: &PerUnit) -> Self {
         Self {
             halves: [0, 1].map(|_| Half {
@@ -49,7 +52,7 @@ impl Tally {
         }
     }
 
-    /// Adds one probe: its derivatives summed over all examples, and the sums of their squares.
+    /// Adds one probe: `whole` are its derivatives summed over all examples, `apart` the sums of their squares.
     pub(super) fn add(&mut self, number: usize, whole: &PerUnit, apart: &PerUnit) {
         let half = &mut self.halves[number % 2];
         half.probes += 1;
@@ -70,7 +73,7 @@ impl Tally {
         add(&mut half.apart, apart);
     }
 
-    /// The estimates of one group.
+    /// Returns the estimates of one group.
     pub(super) fn estimate(&self, group: usize) -> Estimate {
         let mean_of = |sums: fn(&Half) -> &PerUnit| {
             self.halves.each_ref().map(|half| -> Vec<f64> {
@@ -84,7 +87,7 @@ impl Tally {
             pairs.map(|(even, odd)| (even + odd) / 2.0).collect()
         };
         let apart_of_both = both(&apart);
-        // What each unit's examples have in common, by each half.
+        // The omitted part of each unit relative to its second estimate, from each half of the probes.
         let common = [0, 1].map(|half| -> Vec<f64> {
             let units = whole[half].iter().zip(&apart[half]).zip(&apart_of_both);
             units
@@ -110,9 +113,7 @@ impl Tally {
         let estimate = |apart: &[f64], departures: &[f64]| -> Vec<f64> {
             let units = apart.iter().zip(departures);
             units
-                .map(|(apart, departure)| {
-                    apart * (1.0 + share + trust * departure).max(LEAST_SHARE)
-                })
+                .map(|(apart, departure)| apart * (1.0 + share + trust * departure).max(MIN_SHARE))
                 .collect()
         };
         Estimate {
@@ -122,7 +123,7 @@ impl Tally {
     }
 }
 
-/// How much of a share stands above its own standard error: 0 to 1.
+/// Returns the shrinkage factor of a share, 0 to 1: near 1 if the share is large compared with its standard error.
 fn certainty(share: f64, probes: &[f64]) -> f64 {
     let (count, centre) = (probes.len() as f64, mean(probes));
     let squares: f64 = probes.iter().map(|probe| (probe - centre).powi(2)).sum();

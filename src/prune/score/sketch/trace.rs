@@ -1,4 +1,4 @@
-//! One forward over some rows that remembers its way back.
+//! A forward pass over some rows, recorded for backward passes.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ use crate::model::differentiable::Differentiable;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::units::mask_derivative;
 
-/// All values and pullbacks of a forward.
+/// The values and pullbacks of a forward pass.
 pub(in crate::prune) struct Trace<'a> {
     model: &'a dyn PrunableModel,
     blocks: Vec<Block>,
@@ -24,7 +24,7 @@ struct Block {
 }
 
 impl<'a> Trace<'a> {
-    /// Runs the unpruned model.
+    /// Runs the unpruned model and records the pass.
     pub(in crate::prune) fn follow(
         model: &'a dyn PrunableModel,
         back: &dyn Differentiable,
@@ -51,19 +51,21 @@ impl<'a> Trace<'a> {
         })
     }
 
-    /// Output of a block, `[rows, length, hidden]`.
+    /// Returns the output of a block, `[rows, length, hidden]`.
     pub(super) fn output(&self, block: usize) -> &Tensor {
         &self.blocks[block].finish.value
     }
 
-    /// `[rows, classes]`.
+    /// Returns the logits, `[rows, classes]`.
     pub(in crate::prune) fn logits(&self) -> &Tensor {
         &self.head.value
     }
 
-    /// Goes back from the last block to `lowest`. `enter` gives what a probe puts onto a block's
-    /// output, `[copies * rows, length, hidden]`; `visit` hears of each block the cotangents on its sum,
-    /// of the same shape, and on its units, `[copies * rows, length, width * span]`.
+    /// Runs the backward pass from the last block to `lowest`.
+    ///
+    /// `enter` returns the cotangent that enters at a block's output, `[copies * rows, length, hidden]`.
+    /// `visit` receives, for each block, the cotangents on its sum, of the same shape, and on its units,
+    /// `[copies * rows, length, width * span]`.
     pub(in crate::prune) fn pull(
         &self,
         lowest: usize,
@@ -88,7 +90,7 @@ impl<'a> Trace<'a> {
         Ok(())
     }
 
-    /// Goes back from the logits alone; `cotangent` is `[copies * rows, classes]`.
+    /// Runs the backward pass from a cotangent on the logits, `[copies * rows, classes]`.
     pub(in crate::prune) fn pull_logits(
         &self,
         cotangent: Tensor,
@@ -96,14 +98,14 @@ impl<'a> Trace<'a> {
         visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
     ) -> Result<()> {
         let last = self.blocks.len() - 1;
-        // Taken once, by the last block: a pullback may overwrite what it is given.
+        // Moved to the last block instead of shared, because a pullback may overwrite its argument.
         let start = RefCell::new(Some((self.head.pull)(cotangent)?));
         let enter = |block| Ok((block == last).then(|| start.take()).flatten());
         self.pull(lowest, enter, visit)
     }
 
-    /// The derivatives by the masks of a block, `[copies * rows, width]` row-major, from a cotangent on its
-    /// units.
+    /// Returns the derivatives with respect to the masks of a block, `[copies * rows, width]`, row-major, from a
+    /// cotangent on its units.
     pub(super) fn derivatives(&self, block: usize, units: &Tensor) -> Result<Vec<f32>> {
         let span = self.model.groups()[block].span;
         mask_derivative(&self.blocks[block].units.value, units, span)

@@ -168,7 +168,7 @@ pub async fn lists_are_pages_newest_first_and_filtered(store: Store) {
     store.request_cancel(&Scope::Service, ids[0]).await.unwrap();
     assert_eq!(
         count(JobFilter {
-            state: Some(State::Canceled),
+            states: vec![State::Canceled],
             ..JobFilter::default()
         })
         .await,
@@ -176,11 +176,19 @@ pub async fn lists_are_pages_newest_first_and_filtered(store: Store) {
     );
     assert_eq!(
         count(JobFilter {
-            state: Some(State::Queued),
+            states: vec![State::Queued],
             ..JobFilter::default()
         })
         .await,
         6
+    );
+    assert_eq!(
+        count(JobFilter {
+            states: vec![State::Canceled, State::Queued, State::Failed],
+            ..JobFilter::default()
+        })
+        .await,
+        7
     );
 }
 

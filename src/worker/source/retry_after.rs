@@ -1,4 +1,4 @@
-//! When a place that refuses asks to be asked again (`Retry-After`), and the wait until then.
+//! Reads the `Retry-After` header of a response, and waits for that time.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,13 +6,13 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::prune::failure::Failure;
 use crate::prune::watch::Watch;
-use crate::worker::heed::heed;
+use crate::worker::cancel;
 
-/// Longest pause that is waited for here; whoever asks for a longer one is left alone until then.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause that a download waits for. If a server requests a longer one, the download fails and the job waits.
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// The pause that an answer asks for: seconds, or a date.
-pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
+/// Returns the pause that a response requests, given as seconds or as a date.
+pub(super) fn requested_pause(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
@@ -21,11 +21,11 @@ pub(super) fn asked_pause(headers: &HeaderMap) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// Waits, unless someone asks to stop.
+/// Waits for this time, unless the attempt must stop.
 pub(super) async fn pause(time: Duration, watch: &dyn Watch) -> Result<(), Failure> {
     let waited = async {
         tokio::time::sleep(time).await;
         Ok(())
     };
-    heed(watch, waited).await
+    cancel::on_stop(watch, waited).await
 }

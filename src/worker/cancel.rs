@@ -1,18 +1,18 @@
-//! Transfers may be slow or stand still: whoever asks an attempt to stop must not wait for them.
+//! Cancels transfers when an attempt must stop, because a transfer may be slow or stall.
 
 use std::time::Duration;
 
 use crate::prune::failure::Failure;
 use crate::prune::watch::Watch;
 
-/// Between two looks whether the attempt must stop.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Interval between checks for a stop request.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What a transfer comes to, unless the attempt must stop before: the transfer is dropped then.
+/// Runs a transfer and cancels it if the attempt must stop.
 ///
 /// # Errors
-/// The transfer's own, or why the attempt must stop.
-pub(super) async fn heed<T, E: From<Failure>>(
+/// Returns the error of the transfer, or the reason for the stop.
+pub(super) async fn on_stop<T, E: From<Failure>>(
     watch: &dyn Watch,
     transfer: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -21,7 +21,7 @@ pub(super) async fn heed<T, E: From<Failure>>(
             if let Err(failure) = watch.proceed() {
                 return failure;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
         }
     };
     tokio::select! {

@@ -1,0 +1,80 @@
+//! The OpenAPI document.
+//!
+//! Handlers and wire types describe themselves. What holds for all of them is added here, one file a concern.
+
+mod defaults;
+pub(super) mod enumeration;
+mod responses;
+pub(super) mod schema;
+pub(super) mod security;
+
+use serde_json::Value;
+use utoipa::OpenApi as _;
+use utoipa::openapi::{OpenApi, Server};
+
+use super::problem::{FieldError, Problem, ProblemCode};
+use super::router;
+
+/// Address of a service that runs with its defaults.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "optin",
+        description = "Prunes trained networks in one shot, without retraining (OPTIN, ICLR 2024).\n\n\
+                       Create a job that names a model, a calibration dataset and the fraction of the FLOPs to keep. \
+                       Poll the job or stream its events. Then download the pruned checkpoint, which opens in transformers.\n\n\
+                       Times are RFC 3339 in UTC. Errors are RFC 9457 problems with a `code` from a closed list.",
+        contact(name = "The maintainers of optin"),
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "jobs", description = "Pruning jobs and their events"),
+        (name = "artifacts", description = "Files of a job's result"),
+        (name = "uploads", description = "Models and datasets that clients upload"),
+        (name = "webhooks", description = "Endpoints that receive job events"),
+        (name = "keys", description = "API keys and the audit log"),
+        (name = "service", description = "Health, metrics and capabilities"),
+    ),
+    components(schemas(Problem, FieldError, ProblemCode)),
+)]
+struct Document;
+
+/// The document of a service at its default address, as committed in `openapi.yaml`.
+#[must_use]
+pub fn openapi() -> Value {
+    at(DEFAULT_SERVER)
+}
+
+/// The document of a service that clients reach at `url`.
+pub(super) fn at(url: &str) -> Value {
+    let mut document = router::documented().into_openapi();
+    document.servers = Some(vec![Server::new(url)]);
+    let mut document = serde_json::to_value(&document).unwrap_or_default();
+    security::describe(&mut document);
+    responses::describe(&mut document);
+    schema::add(&mut document);
+    defaults::describe(&mut document);
+    document
+}
+
+/// A document as YAML.
+#[must_use]
+pub fn yaml(document: &Value) -> String {
+    yaml_serde::to_string(document).unwrap_or_default()
+}
+
+/// The head of the document.
+pub(super) fn head() -> OpenApi {
+    Document::openapi()
+}
+
+/// Every operation of a document, with its path and method.
+pub(super) fn operations(document: &mut Value) -> impl Iterator<Item = (&str, &str, &mut Value)> {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    paths.flat_map(|(path, item)| {
+        let item = item.as_object_mut().into_iter().flatten();
+        item.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
+}

@@ -1,0 +1,26 @@
+//! `If-Match`: a request is carried out only if the client knows the current version (RFC 9110, section 13.1.1).
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::problem::{Problem, ProblemCode};
+
+/// Checks `If-Match` against the current ETag, with strong comparison.
+///
+/// # Errors
+/// Returns 412 if the header is given and neither `*` nor a list that contains the ETag.
+pub(super) fn check_match(headers: &HeaderMap, etag: &str) -> Result<(), Problem> {
+    let lists: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
+    let matches = |list: &str| {
+        list.split(',')
+            .map(str::trim)
+            .any(|known| known == "*" || known == etag)
+    };
+    if lists.is_empty() || lists.iter().any(|list| list.to_str().is_ok_and(matches)) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::PRECONDITION_FAILED,
+        ProblemCode::PreconditionFailed,
+        format!("If-Match does not match the current version {etag}; read the resource again"),
+    ))
+}
