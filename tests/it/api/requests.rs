@@ -211,7 +211,7 @@ async fn each_wrong_field_is_pointed_at() {
             "/device",
             json!("cuda"),
             "validation_failed",
-            "no worker of this service runs on cuda",
+            "no worker of this service has the device cuda",
         ),
         (
             "/labels",

@@ -88,11 +88,7 @@ async fn files_are_listed_with_their_last_moment_and_signed_no_longer_than_that(
         |text: &serde_json::Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let expires = moment(&list["expires_at"]);
     assert_eq!(expires.as_millisecond() - finished.as_millisecond(), 60_000);
-    let json = [("accept", "application/json")];
-    let url = face
-        .send("GET", &format!("{path}/report.json"), &json, "")
-        .await
-        .json();
+    let url = face.get(&format!("{path}/report.json/url")).await.json();
     assert!(moment(&url["expires_at"]) <= expires);
     let queued = face.created().await;
     let list = face

@@ -106,7 +106,7 @@ async fn a_uri_that_names_no_data_file_is_told_which_there_are() {
     refused(
         SHARDED,
         "hf://datasets/org/data/validation.csv",
-        &["no validation.csv", all],
+        &["no file validation.csv", all],
     )
     .await;
     refused(

@@ -1,0 +1,220 @@
+//! The method of a job: how units are scored and selected, and how the pruned model is repaired.
+//! Source: the parameters are those of the paper, section 4 and appendix A.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
+
+use super::range::check;
+use crate::prune::failure::Failure;
+
+/// Settings of scoring, selection and repair.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Method {
+    /// The criterion by which units are ranked.
+    pub importance: Importance,
+    /// How the importance is computed.
+    pub estimator: Estimator,
+    /// How the terms of the trajectory are combined.
+    pub trajectory: Trajectory,
+    /// How the kept weights are repaired.
+    pub compensation: Compensation,
+    /// Which tokens the repair fits most closely.
+    pub token_weights: TokenWeights,
+    /// Whether sketched scores are compared with exact ones on a sample. The report contains the result.
+    pub audit: bool,
+    /// Rows of the calibration sample that scoring reads (1 to 4,096).
+    pub scoring_samples: usize,
+    /// Token rows in the Gram matrices (`K`; 2 to 8,192).
+    pub gram_tokens: usize,
+    /// Weight of the logits term (`lambda`; 0 or more) after both terms are scaled to mean 1.
+    pub logit_weight: f64,
+    /// Number of rounds in which units are removed (1 to 8). After each round except the last, the remaining
+    /// model is repaired and scored again.
+    pub rounds: usize,
+    /// Exponent of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
+    pub local_weight: f64,
+    /// Temperature that softens both distributions in the logits term (`T`; 0.001 to 1,000).
+    pub temperature: f64,
+    /// Ridge toward the original weights, as a fraction of the Gram matrix's mean diagonal.
+    pub ridge: f64,
+}
+
+impl Method {
+    /// Checks the ranges of its numbers.
+    ///
+    /// # Errors
+    /// Returns [`InvalidRecipe`](crate::prune::failure::Code::InvalidRecipe), which names the field and its range.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let Self {
+            scoring_samples,
+            gram_tokens,
+            logit_weight,
+            rounds,
+            local_weight,
+            temperature,
+            ridge,
+            ..
+        } = *self;
+        check(
+            "method.scoring_samples",
+            scoring_samples as f64,
+            1.0,
+            4_096.0,
+        )?;
+        check("method.gram_tokens", gram_tokens as f64, 2.0, 8_192.0)?;
+        check("method.logit_weight", logit_weight, 0.0, 1e6)?;
+        check("method.rounds", rounds as f64, 1.0, 8.0)?;
+        check("method.local_weight", local_weight, 0.0, 1.0)?;
+        check("method.temperature", temperature, 1e-3, 1e3)?;
+        check("method.ridge", ridge, 1e-9, 1e3)?;
+        Ok(())
+    }
+}
+
+impl Default for Method {
+    fn default() -> Self {
+        Self {
+            importance: Importance::Optin,
+            estimator: Estimator::Sketch,
+            trajectory: Trajectory::Sum,
+            compensation: Compensation::LeastSquares,
+            token_weights: TokenWeights::Sensitivity,
+            audit: false,
+            scoring_samples: 128,
+            gram_tokens: 768,
+            logit_weight: 0.1,
+            rounds: 1,
+            local_weight: 0.0,
+            temperature: 4.0,
+            ridge: 1e-2,
+        }
+    }
+}
+
+/// The criterion by which units are ranked.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Importance {
+    /// The trajectory: manifold distillation of the later features plus the divergence of the logits, weighted by
+    /// the settings of the method, and the local term if its weight is not 0.
+    Optin,
+    /// The paper's formula: the sum of the manifold terms of the later features, plus a tenth of the
+    /// divergence of the logits. `trajectory`, `logit_weight` and `local_weight` are ignored.
+    Paper,
+    /// The divergence of the logits alone, which is the Fisher information of the masks on unlabeled rows,
+    /// and the local term (as in K-prune, Park et al. 2024).
+    Fisher,
+}
+
+/// How the importance of units is computed.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Estimator {
+    /// Each unit is masked in turn, and the rest of the model runs again.
+    Exact,
+    /// Heads as in `exact`. All other units are estimated together from random probes. An architecture
+    /// without a backward pass uses `exact` instead, and the report says so.
+    Sketch,
+}
+
+impl Estimator {
+    /// Returns the estimator's name as used in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// How the manifold terms of the later features are combined.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Trajectory {
+    /// Their sum, as in the paper. Units of early layers get higher scores, because more features follow them.
+    Sum,
+    /// Their mean. Early and late layers are scored on the same scale.
+    Mean,
+}
+
+/// How the kept weights are repaired after pruning.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Compensation {
+    /// Each projection that lost inputs is fitted again by least squares, from the first block to the last.
+    LeastSquares,
+    /// Only the biases of these projections are fitted again.
+    Bias,
+    /// The weights are not repaired.
+    None,
+}
+
+/// Which tokens the repair fits most closely.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum TokenWeights {
+    /// The tokens that the logits depend on. An architecture without a backward pass weights all tokens equally.
+    Sensitivity,
+    /// All tokens have the same weight.
+    Uniform,
+}

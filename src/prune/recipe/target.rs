@@ -1,0 +1,114 @@
+//! The target of a job: the quantity that it limits, and the fraction of it to keep.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
+
+use super::range::check;
+use crate::prune::failure::{Code, Failure};
+
+/// How much of the model to KEEP.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// The quantity to which the fraction applies.
+    pub metric: Metric,
+    /// The fraction to keep, strictly between 0 and 1.
+    pub keep: f64,
+    /// How far the result may be below `keep`, as a fraction of `keep`.
+    pub tolerance: f64,
+}
+
+/// The quantity that a target limits.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Floating-point operations of one forward pass at the calibration set's mean length.
+    Flops,
+    /// Number of weights, including those of the embeddings.
+    Params,
+    /// Time of one forward pass of eight rows of the calibration set's mean length, measured on the machine that
+    /// runs the job. Two runs may select different units.
+    LatencyMs,
+}
+
+impl Metric {
+    /// Returns the metric's name as used in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns a noun for messages.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Flops => "FLOPs",
+            Self::Params => "parameters",
+            Self::LatencyMs => "latency",
+        }
+    }
+}
+
+impl Target {
+    /// Parses the fraction to KEEP, for example `"60%"`. A number without a percent sign is rejected as ambiguous.
+    ///
+    /// # Errors
+    /// Returns [`Code::InvalidTarget`] if the text is not a percentage strictly between 0 % and 100 %.
+    pub fn parse_keep(text: &str) -> Result<f64, Failure> {
+        let wrong = |why: &str| {
+            Failure::new(
+                Code::InvalidTarget,
+                format!(
+                    "target \"{text}\" {why}; write the fraction to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""
+                ),
+            )
+        };
+        let number = text
+            .strip_suffix('%')
+            .ok_or_else(|| wrong("has no % sign"))?;
+        // `f64::from_str` also accepts signs, exponents and "infinity". Only digits and one point are allowed.
+        let plain = !number.is_empty()
+            && number
+                .split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let percent: f64 = number
+            .parse()
+            .ok()
+            .filter(|_| plain)
+            .ok_or_else(|| wrong("is not a number"))?;
+        if !(percent > 0.0 && percent < 100.0) {
+            return Err(wrong("is out of range"));
+        }
+        Ok(percent / 100.0)
+    }
+
+    /// Checks the ranges of the target's fields.
+    ///
+    /// # Errors
+    /// Returns [`Code::InvalidRecipe`] or [`Code::InvalidTarget`] with the field and its range.
+    pub fn validated(self) -> Result<Self, Failure> {
+        check("target.tolerance", self.tolerance, 1e-4, 0.5)?;
+        if !(self.keep > 0.0 && self.keep < 1.0) {
+            return Err(Failure::new(
+                Code::InvalidTarget,
+                format!(
+                    "target.keep is {}; it must be strictly between 0 and 1",
+                    self.keep
+                ),
+            ));
+        }
+        Ok(self)
+    }
+}
