@@ -1,10 +1,13 @@
 //! Measurements of accuracy, scoring cost and speed.
 //!
+//! Ratios compare runs that alternate on the same machine, which has two busy cores. Absolute times vary too much to be useful.
+//!
 //! # Accuracy
 //!
-//! The model is MiniLM-L6 (6 layers, hidden size 384, 12 heads, FFN size 1536), fine-tuned on three GLUE tasks. Each score is
-//! the mean and the sample standard deviation over three calibration samples, on the whole development set. All settings have
-//! their defaults: 128 rows for scoring, at most 8,192 rows or 131,072 tokens for the repair.
+//! The model is MiniLM-L6 (6 layers, hidden size 384, 12 heads, FFN size 1536), fine-tuned on three GLUE tasks. The evaluation
+//! files have 872 rows (SST-2), 500 rows (MRPC) and 1,500 rows (STS-B). Each cell is the mean and the standard deviation over three
+//! random calibration sets. All settings have their defaults: 128 rows for scoring, and at most 8,192 rows or 131,072 tokens for the
+//! repair.
 //!
 //! | FLOPs kept | SST-2, accuracy | MRPC, accuracy | STS-B, Spearman |
 //! |---|---:|---:|---:|
@@ -14,14 +17,15 @@
 //! | 40 % | 0.8861 ± 0.0037 | 0.8067 ± 0.0058 | 0.8540 ± 0.0018 |
 //! | 30 % | 0.8735 ± 0.0053 | 0.8060 ± 0.0053 | 0.8546 ± 0.0007 |
 //!
-//! Half of the FLOPs can be removed within one standard error. At 40 %, the loss is below one point; at 30 %, it is at most 2.2
-//! points. The defaults were chosen on these development sets. The command is
+//! Half of the FLOPs can be removed within one standard error. At 40 %, the loss is below one percentage point. At 30 %, it is at
+//! most 2.2 points. The defaults were chosen on the same evaluation files, so these results are slightly optimistic. The command:
 //!
 //! ```text
-//! optin bench accuracy --model minilm-l6-sst2 --calibration train.tsv --evaluation dev.tsv --text sentence --label label --journal scores --variants default
+//! optin bench accuracy --model minilm-l6-sst2 --calibration train.tsv --evaluation dev.tsv --text sentence --label label --stage-cache scores --variants default
 //! ```
 //!
-//! With 2,048 calibration rows, a quarter of the rows that SST-2 uses by default:
+//! The same with at most 2,048 calibration rows (`--max-samples 2048`; SST-2 uses 8,192 rows by default). Small targets fail on
+//! MRPC:
 //!
 //! | FLOPs kept | SST-2 | MRPC | STS-B |
 //! |---|---:|---:|---:|
@@ -33,9 +37,10 @@
 //! | 25 % | 0.8589 ± 0.0011 | 0.7293 ± 0.0629 | 0.8541 ± 0.0028 |
 //! | 20 % | 0.8513 ± 0.0033 | 0.6913 ± 0.0012 | 0.8521 ± 0.0045 |
 //!
-//! # Effect of each part
+//! # Variants of the method
 //!
-//! At 40 % with 1,024 calibration rows and three samples (`--max-samples 1024 --targets 40% --variants mean,logits,..`):
+//! At 40 % of the FLOPs with 1,024 calibration rows and three random calibration sets (`--max-samples 1024 --targets 40%
+//! --variants mean,logits,local,fisher,rounds,least_squares,bias,paper`):
 //!
 //! | variant | SST-2 | STS-B |
 //! |---|---:|---:|
@@ -45,15 +50,16 @@
 //! | local term with exponent 0.3 (`local`) | 0.8773 ± 0.0070 | 0.8498 ± 0.0022 |
 //! | logit term and local term only (`fisher`) | 0.8765 ± 0.0063 | 0.8511 ± 0.0022 |
 //! | three rounds (`rounds`) | 0.8807 ± 0.0060 | |
-//! | formula of the paper, least squares with equal tokens (`least_squares`) | 0.8815 ± 0.0109 | 0.8523 ± 0.0035 |
+//! | formula of the paper, least squares with equal token weights (`least_squares`) | 0.8815 ± 0.0109 | 0.8523 ± 0.0035 |
 //! | formula of the paper, biases only (`bias`) | 0.7714 ± 0.0615 | 0.8443 ± 0.0010 |
 //! | formula of the paper, no repair (`paper`) | 0.8593 ± 0.0048 | 0.7280 ± 0.0132 |
 //!
-//! The repair has the largest effect. The criteria are within each other's standard deviation, so the trajectory of the paper is
-//! the default. Bias repair with equal tokens can be worse than no repair, because the classifier reads a single token.
+//! The least-squares repair has the largest effect. The differences between the criteria are smaller than their standard deviations,
+//! so the default sums the terms of all later layers, as the paper does. The repair of biases alone can be worse than no repair
+//! (SST-2): it fits all tokens equally, and the classifier reads only the first one.
 //!
-//! The formula of the paper without repair and with plain least squares, measured with an earlier release of the scores (STS-B
-//! with 1,024 rows; `--variants paper,least_squares`):
+//! The formula of the paper without repair and with plain least squares (`--variants paper,least_squares`). These numbers come from
+//! an earlier version of `optin`, with 1,024 rows for STS-B:
 //!
 //! | FLOPs kept | SST-2, no repair | SST-2, least squares | STS-B, no repair | STS-B, least squares |
 //! |---|---:|---:|---:|---:|
@@ -65,21 +71,20 @@
 //!
 //! # Cost of scoring
 //!
-//! The unit is one forward pass of the original model over the scoring rows, timed side by side (`optin bench speed`) on two busy
-//! cores.
+//! Times are multiples of one forward pass of the original model over the scoring rows (`optin bench speed`).
 //!
-//! | model | units | forward passes | of these, 64 probes | of these, all heads exactly |
+//! | model | units | total | 64 probes | heads |
 //! |---|---:|---:|---:|---:|
-//! | MiniLM-L6, SST-2 (three runs) | 9,288 | 56, 60 and 71 | 38 to 52 | 20 to 24 |
-//! | shape of BERT-base, 32 rows of 125 tokens (two runs) | 37,008 | 154 and 169 | 67 and 70 | 76 and 67 |
+//! | MiniLM-L6, SST-2, 128 rows (three runs) | 9,288 | 56, 60, 71 | 38 to 52 | 20 to 24 |
+//! | a model with the size of BERT-base, 32 rows of 125 tokens (two runs) | 37,008 | 154, 169 | 67, 70 | 76, 67 |
 //!
-//! Exact scoring costs one pass per unit. The rest of the cost is eight exact units per group, which set the scale of the
-//! group's estimates.
+//! Exact scoring would take one pass per unit. The rest of the total is the time of eight units per group that are scored exactly, to
+//! calibrate the estimates.
 //!
 //! # Quality of the sketched scores
 //!
-//! `optin audit` compares sketched scores with exact scores on a sample of units. These are its results at the defaults with half
-//! of the FLOPs kept (60 % for the bundled model). The heading shows each limit.
+//! `optin audit` compares sketched scores with exact scores on a sample of units. Results with default settings at 50 % of the FLOPs
+//! (60 % for the bundled model); the limits are in the heading:
 //!
 //! | model | Spearman's correlation (at least 0.98) | overlap of the selections (at least 0.95) | median of sketched / exact (1 ± 0.05) | importance lost (at most 1 %) |
 //! |---|---:|---:|---:|---:|
@@ -90,17 +95,17 @@
 //!
 //! # Speed of the forward pass
 //!
-//! Time of PyTorch 2 with transformers 5 divided by the time of `optin`, both in f32, on a busy machine with two cores
-//! (`benches/pytorch.py`). Each cell has two runs: the median of three to eleven rounds, and the range.
+//! Time of PyTorch 2 with transformers 5 divided by the time of `optin`, both in f32 (`benches/pytorch.py`). Above 1, `optin` is
+//! faster. Each cell shows two runs, with the median and the range of three to eleven rounds:
 //!
 //! | model and batch | one thread | two threads |
 //! |---|---:|---:|
 //! | MiniLM-L6, 32 x 64 tokens | 1.13 (0.87 to 1.33), 1.16 (1.00 to 1.84) | 1.11 (0.78 to 1.49), 1.09 (1.00 to 1.26) |
-//! | shape of BERT-base, 32 x 128 tokens | 1.09 (0.86 to 1.11), 1.01 (0.98 to 1.07) | 1.14 (1.00 to 1.23), 1.03 (1.00 to 1.07) |
+//! | a model with the size of BERT-base, 32 x 128 tokens | 1.09 (0.86 to 1.11), 1.01 (0.98 to 1.07) | 1.14 (1.00 to 1.23), 1.03 (1.00 to 1.07) |
 //!
 //! # Numerical agreement
 //!
-//! - The logits agree with PyTorch to 6e-7.
-//! - The pruned model and the masked original agree to 3e-6, relative to the largest logit. A job fails if they differ by more
-//!   than 1e-4.
+//! - The logits of the original model agree with PyTorch to 6e-7.
+//! - The pruned files and the same weights with masks instead of removed units agree to 3e-6, relative to the largest logit. A job
+//!   fails if they differ by more than 1e-4.
 //! - transformers 4.57.6 and 5.24.0 reproduce the logits in `verify.json` to 1e-5.

@@ -1,8 +1,8 @@
-//! The manual: pages that belong to no single module.
+//! The user guide.
 //!
-//! - [`measurements`]: accuracy, speed and the effect of each part of the method.
+//! - [`measurements`]: accuracy, speed and variants of the method.
 //! - [`deployment`]: several machines, API keys, proxies, logs and metrics.
-//! - [`outages`]: what clients and jobs see when a database, a bucket, a hub or a worker fails.
+//! - [`outages`]: what clients and jobs see during an outage of the database, the bucket, a source or a worker.
 //!
 //! The HTTP API is described in `openapi.yaml`, which a running service shows at `/docs`. Every flag is described by
 //! `optin COMMAND --help`.

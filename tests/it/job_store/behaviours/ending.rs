@@ -160,6 +160,8 @@ pub async fn a_canceled_job_of_a_dead_worker_ends(store: Store) {
 }
 
 pub async fn a_deadline_ends_a_waiting_job_and_tells_a_running_one(store: Store) {
+    // Long enough to be claimed on a busy machine.
+    const RUNNING_MS: i64 = 2_000;
     let hurried = |ms| optin::job::NewJob {
         deadline_ms: Some(ms),
         ..new_job("a")
@@ -172,7 +174,7 @@ pub async fn a_deadline_ends_a_waiting_job_and_tells_a_running_one(store: Store)
         (ended.state, ended.failure.unwrap().code),
         (State::Expired, Code::DeadlineExceeded)
     );
-    let running = created(store.as_ref(), hurried(200)).await;
+    let running = created(store.as_ref(), hurried(RUNNING_MS)).await;
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
     assert!(
         !store
@@ -181,7 +183,7 @@ pub async fn a_deadline_ends_a_waiting_job_and_tells_a_running_one(store: Store)
             .unwrap()
             .deadline_passed
     );
-    past(200).await;
+    past(RUNNING_MS).await;
     assert!(
         store
             .heartbeat(&lease, None, 0, 0, LONG_MS)
