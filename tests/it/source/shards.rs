@@ -112,7 +112,7 @@ async fn a_uri_that_names_no_data_file_is_told_which_there_are() {
     refused(
         SHARDED,
         "hf://datasets/org/data/a",
-        &["holds no a; name one of: a/part.csv"],
+        &["has no file a; name one of: a/part.csv"],
     )
     .await;
     refused(
