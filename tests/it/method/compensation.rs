@@ -121,7 +121,7 @@ fn the_gradient_is_zero_at_the_solution() {
     assert_close(&of_bias, &of_bias.zeros_like().unwrap(), 1e-3);
 }
 
-/// Two equal columns make the plain system singular; the ridge keeps it solvable.
+/// Equal columns make the system singular without a ridge. The ridge makes it solvable.
 #[test]
 fn linearly_dependent_inputs_are_solved() {
     let start = linear(5);

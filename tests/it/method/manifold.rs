@@ -1,4 +1,4 @@
-//! The manifold term: the difference form is compared with the direct formula. Also properties of the divergence.
+//! The difference form of the manifold term, compared with the direct formula, and properties of the divergence.
 
 use candle_core::{DType, Device, Tensor};
 use optin::checkpoint::config::Problem;

@@ -1,5 +1,5 @@
-//! Exact scores, compared with the reference: one complete f64 forward pass per unit, and Gram matrices without the
-//! difference form. Also the sample, the combination of terms, and the local term.
+//! Exact scores, compared with the reference: one complete f64 forward pass per unit, with Gram matrices computed
+//! directly. Also tests of the sample, the combination of terms, and the local term.
 
 use std::sync::Mutex;
 
