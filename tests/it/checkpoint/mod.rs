@@ -1,5 +1,5 @@
-//! Valid and broken checkpoints. Each kind of damage has an error code and a message that names the damaged part and the
-//! remedy.
+//! Valid and broken checkpoints. Each kind of damage has an error code, and a message that names the damaged part and
+//! the remedy.
 
 mod config;
 mod shards;

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 /// Length to which rows are truncated if the tokenizer sets no length.
 const POSITIONS: usize = 48;
 
-/// A case whose maximum length leaves no room for a text. transformers opens it and does not truncate, so rows can be too
-/// long for the model.
+/// A case whose maximum length leaves no room for a text. transformers opens it and does not truncate, so rows can be
+/// too long for the model.
 const TOO_SHORT: &str = "shorter_than_its_special_tokens";
 
 struct Goldens(Value);
