@@ -1,4 +1,4 @@
-//! Archives that are sent in: a model comes out, or nothing outside the folder.
+//! Uploaded archives: unpacking writes one model, and never writes outside the target folder.
 
 use optin::prune::failure::{Code, Failure};
 use optin::worker::source::archive::unpack;
@@ -11,9 +11,9 @@ fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
-        // Past the builder's own checks, as someone with bad intent would.
+        // Sets the name without the checks of the builder, as an attacker can.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-        // `-> target` is a symbolic link, `=> target` a hard one.
+        // `-> target` stands for a symbolic link, and `=> target` for a hard link.
         let link = content
             .strip_prefix("-> ")
             .map(|to| (tar::EntryType::Symlink, to));
@@ -50,16 +50,16 @@ fn unpacked(archive: &[u8], cap_bytes: u64) -> (TempDir, Result<Vec<String>, Fai
     assert_eq!(
         std::fs::read_dir(root.path()).unwrap().count(),
         1,
-        "something escaped"
+        "a file was written outside the folder"
     );
     (root, outcome)
 }
 
-const WHOLE: [(&str, &str); 2] = [("config.json", "{}"), ("model.safetensors", "weights")];
+const MODEL: [(&str, &str); 2] = [("config.json", "{}"), ("model.safetensors", "weights")];
 
 #[test]
-fn a_model_at_the_root_or_in_one_folder_is_unpacked_without_the_rest() {
-    let mut files = WHOLE.to_vec();
+fn only_the_files_of_a_model_at_the_root_or_in_one_folder_are_unpacked() {
+    let mut files = MODEL.to_vec();
     files.extend([
         ("modeling.py", "import os"),
         ("pytorch_model.bin", "pickle"),
@@ -69,7 +69,7 @@ fn a_model_at_the_root_or_in_one_folder_is_unpacked_without_the_rest() {
         unpacked(&archive(&files), 100).1.unwrap(),
         ["config.json", "model.safetensors"]
     );
-    let within = WHOLE.map(|(name, content)| (format!("./model/{name}"), content));
+    let within = MODEL.map(|(name, content)| (format!("./model/{name}"), content));
     let within: Vec<_> = within
         .iter()
         .map(|(name, content)| (name.as_str(), *content))
@@ -81,34 +81,34 @@ fn a_model_at_the_root_or_in_one_folder_is_unpacked_without_the_rest() {
 }
 
 #[test]
-fn what_is_no_whole_model_is_refused_with_its_reason() {
-    let refused = |files: &[(&str, &str)], cap, code, word: &str| {
+fn archives_without_a_complete_model_are_rejected_with_the_reason() {
+    let assert_rejected = |files: &[(&str, &str)], cap, code, word: &str| {
         let failure = unpacked(&archive(files), cap).1.unwrap_err();
         assert_eq!(failure.code, code, "{failure}");
         assert!(failure.detail.contains(word), "{failure}");
     };
-    let [config, weights] = WHOLE;
-    refused(&[weights], 100, Code::SourceNotFound, "config.json");
-    refused(
+    let [config, weights] = MODEL;
+    assert_rejected(&[weights], 100, Code::SourceNotFound, "config.json");
+    assert_rejected(
         &[config, ("pytorch_model.bin", "")],
         100,
         Code::UnsafeFormat,
         "safetensors",
     );
-    refused(&WHOLE, 8, Code::LimitExceeded, "8 bytes");
-    refused(
+    assert_rejected(&MODEL, 8, Code::LimitExceeded, "8 bytes");
+    assert_rejected(
         &[config, weights, config],
         100,
         Code::InvalidCheckpoint,
         "twice",
     );
-    refused(
+    assert_rejected(
         &[config, ("other/model.safetensors", "")],
         100,
         Code::InvalidCheckpoint,
         "weights are in another folder, other/",
     );
-    refused(
+    assert_rejected(
         &[("../config.json", "{}"), ("/model.safetensors", "")],
         100,
         Code::SourceNotFound,
@@ -120,7 +120,8 @@ fn what_is_no_whole_model_is_refused_with_its_reason() {
     }
 }
 
-fn taken(files: &[(&str, &str)]) -> Vec<(String, String)> {
+/// Returns the names and contents of the unpacked files.
+fn unpacked_files(files: &[(&str, &str)]) -> Vec<(String, String)> {
     let (root, outcome) = unpacked(&archive(files), 1_000);
     let read =
         |name: &String| std::fs::read_to_string(root.path().join("folder").join(name)).unwrap();
@@ -131,7 +132,7 @@ fn taken(files: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn refusal(files: &[(&str, &str)]) -> Failure {
+fn rejection(files: &[(&str, &str)]) -> Failure {
     unpacked(&archive(files), 1_000).1.unwrap_err()
 }
 
@@ -141,8 +142,8 @@ fn pairs(files: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_topmost_whole_model_is_taken_in_any_order_of_the_entries() {
-    let of_a_trainer = [
+fn the_complete_model_nearest_to_the_top_is_unpacked_in_any_order_of_entries() {
+    let trainer_folder = [
         ("checkpoint-500/config.json", "{500}"),
         ("checkpoint-500/model.safetensors", "500"),
         ("checkpoint-500/optimizer.pt", "state"),
@@ -154,19 +155,19 @@ fn the_topmost_whole_model_is_taken_in_any_order_of_the_entries() {
         ("model.safetensors", "top"),
     ];
     let model = pairs(&[("config.json", "{top}"), ("model.safetensors", "top")]);
-    assert_eq!(taken(&of_a_trainer), model);
-    let mut backwards = of_a_trainer;
-    backwards.reverse();
-    assert_eq!(taken(&backwards), model);
-    let inside = of_a_trainer.map(|(name, content)| (format!("my-model/{name}"), content));
+    assert_eq!(unpacked_files(&trainer_folder), model);
+    let mut reversed = trainer_folder;
+    reversed.reverse();
+    assert_eq!(unpacked_files(&reversed), model);
+    let inside = trainer_folder.map(|(name, content)| (format!("my-model/{name}"), content));
     let inside: Vec<_> = (inside
         .iter()
         .map(|(name, content)| (name.as_str(), *content)))
     .collect();
-    assert_eq!(taken(&inside), model);
-    // Only whole models count: weights alone at the top are none.
+    assert_eq!(unpacked_files(&inside), model);
+    // Weights without a configuration at the top are not a complete model.
     assert_eq!(
-        taken(&[
+        unpacked_files(&[
             ("model.safetensors", "stray"),
             ("a/b/c/config.json", "{}"),
             ("a/b/c/model.safetensors", "deep"),
@@ -176,8 +177,8 @@ fn the_topmost_whole_model_is_taken_in_any_order_of_the_entries() {
 }
 
 #[test]
-fn two_models_in_folders_of_one_depth_are_refused_by_name() {
-    let failure = refusal(&[
+fn the_error_for_two_models_at_the_same_depth_names_both() {
+    let failure = rejection(&[
         ("a/config.json", "{}"),
         ("a/model.safetensors", "1"),
         ("b/config.json", "{}"),
@@ -191,11 +192,11 @@ fn two_models_in_folders_of_one_depth_are_refused_by_name() {
 }
 
 #[test]
-fn links_are_followed_within_the_archive_and_told_where_they_lead_out_of_it() {
-    // A hub's cache, as `tar -c` and as `tar -ch` store it.
+fn links_are_followed_within_the_archive_and_rejected_if_they_lead_out_of_it() {
+    // The cache folder of a hub, as stored by `tar -c` and by `tar -ch`.
     for link in ["-> ../../blobs/", "=> models--org--name/blobs/"] {
         let links = [format!("{link}c"), format!("{link}w")];
-        let model = taken(&[
+        let model = unpacked_files(&[
             ("models--org--name/refs/main", "sha"),
             ("models--org--name/blobs/c", "{}"),
             ("models--org--name/blobs/w", "weights"),
@@ -205,7 +206,7 @@ fn links_are_followed_within_the_archive_and_told_where_they_lead_out_of_it() {
                 &links[1],
             ),
         ]);
-        assert_eq!(model, pairs(&WHOLE));
+        assert_eq!(model, pairs(&MODEL));
     }
     for target in [
         "../../blobs/w",
@@ -214,7 +215,7 @@ fn links_are_followed_within_the_archive_and_told_where_they_lead_out_of_it() {
         "../../../../x",
     ] {
         let link = format!("-> {target}");
-        let failure = refusal(&[
+        let failure = rejection(&[
             ("snapshots/sha/config.json", "{}"),
             ("snapshots/sha/model.safetensors", &link),
         ]);
@@ -231,14 +232,14 @@ fn links_are_followed_within_the_archive_and_told_where_they_lead_out_of_it() {
 }
 
 #[test]
-fn an_archive_without_a_model_is_told_what_it_holds() {
+fn the_error_for_an_archive_without_a_model_says_what_it_contains() {
     assert_says(
-        &refusal(&[("out/config.json", "{}"), ("out/pytorch_model.bin", "x")]),
+        &rejection(&[("out/config.json", "{}"), ("out/pytorch_model.bin", "x")]),
         Code::UnsafeFormat,
         &["pytorch_model.bin", "safe_serialization"],
     );
     assert_says(
-        &refusal(&[
+        &rejection(&[
             ("out/adapter_config.json", "{}"),
             ("out/adapter_model.safetensors", "x"),
         ]),
@@ -246,15 +247,15 @@ fn an_archive_without_a_model_is_told_what_it_holds() {
         &["PEFT adapter", "merge_and_unload"],
     );
     assert_says(
-        &refusal(&[("a/config.json", "{}"), ("b/notes.md", "x")]),
+        &rejection(&[("a/config.json", "{}"), ("b/notes.md", "x")]),
         Code::SourceNotFound,
         &["subfolder a/ does"],
     );
 }
 
 #[test]
-fn other_formats_and_cut_archives_are_told() {
-    let whole = archive(&WHOLE);
+fn other_formats_and_truncated_archives_are_rejected() {
+    let whole = archive(&MODEL);
     for (first, words) in [
         (&b"\x1f\x8b\x08\0"[..], ["gzip", "without compression"]),
         (b"\x28\xb5\x2f\xfd", ["Zstandard", "without compression"]),
@@ -269,7 +270,7 @@ fn other_formats_and_cut_archives_are_told() {
         let failure = unpacked(first, 100).1.unwrap_err();
         assert_says(&failure, Code::InvalidCheckpoint, &words);
     }
-    // The first entry has a header and its content, the second as well, of 512 bytes each.
+    // Each of the two entries has a header and its content, of 512 bytes each. The file ends within the second one.
     for length in [1_024 + 513, 1_024 + 516] {
         let failure = unpacked(&whole[..length], 100).1.unwrap_err();
         assert_says(
@@ -278,6 +279,6 @@ fn other_formats_and_cut_archives_are_told() {
             &["truncated", "model.safetensors"],
         );
     }
-    // What comes after the last file may lack.
+    // The end marker after the last file may be missing.
     unpacked(&whole[..4 * 512], 100).1.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Keys of stored files, and the signatures of the URLs that hand them out.
+//! Keys of stored files, and signatures of the URLs for downloads and uploads.
 
 use optin::artifact::key::Key;
 use optin::artifact::sign::{Refused, SigningKey};
@@ -11,7 +11,7 @@ fn key(attempt: i64, name: &str) -> Key {
 }
 
 #[test]
-fn keys_lead_nowhere_else() {
+fn keys_cannot_escape_their_prefix() {
     for part in [
         "",
         "..",
@@ -54,7 +54,7 @@ fn keys_lead_nowhere_else() {
 }
 
 #[test]
-fn signatures_hold_for_one_file_and_for_a_while() {
+fn a_signature_is_valid_for_one_file_and_a_limited_time() {
     let signing = SigningKey::from_bytes([7; 32]);
     let signature = signing.sign(&key(1, "a"), "sha", 1_000);
     let verify = |key: &Key, sha256: &str, expires: i64, signature: &str, now: i64| {
@@ -92,7 +92,7 @@ fn signatures_hold_for_one_file_and_for_a_while() {
         SigningKey::from_bytes([8; 32]).verify(&key(1, "a"), "sha", 1_000, &signature, 0),
         Err(Refused::Forged)
     );
-    // Parts cannot be shifted into each other.
+    // Moving characters between the parts of the signed text changes the signature.
     assert_ne!(
         signing.sign(&key(1, "a"), "sha1", 1),
         signing.sign(&key(1, "a"), "sha", 11)
@@ -100,7 +100,7 @@ fn signatures_hold_for_one_file_and_for_a_while() {
 }
 
 #[test]
-fn a_signature_that_reads_never_stores() {
+fn a_signature_for_downloads_is_invalid_for_uploads_and_the_reverse() {
     let signing = SigningKey::from_bytes([7; 32]);
     let at = key(1, "a");
     let signature = signing.sign_upload(&at, "sha", 5, 1_000);
@@ -111,8 +111,8 @@ fn a_signature_that_reads_never_stores() {
     assert_eq!(verify("sha", 5, &signature, 1_000), Err(Refused::Expired));
     assert_eq!(verify("sha", 6, &signature, 0), Err(Refused::Forged));
     assert_eq!(verify("shb", 5, &signature, 0), Err(Refused::Forged));
-    let reads = signing.sign(&at, "sha", 1_000);
-    assert_eq!(verify("sha", 5, &reads, 0), Err(Refused::Forged));
+    let download = signing.sign(&at, "sha", 1_000);
+    assert_eq!(verify("sha", 5, &download, 0), Err(Refused::Forged));
     assert_eq!(
         signing.verify(&at, "sha", 1_000, &signature, 0),
         Err(Refused::Forged)
@@ -120,7 +120,7 @@ fn a_signature_that_reads_never_stores() {
 }
 
 #[test]
-fn a_signing_key_is_made_once_and_for_one_user() {
+fn a_signing_key_is_created_once_and_readable_only_by_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("signing.key");
     let first = SigningKey::load_or_create(&path).unwrap();
@@ -139,6 +139,8 @@ fn a_signing_key_is_made_once_and_for_one_user() {
         other.sign(&key(1, "a"), "s", 1)
     );
     std::fs::write(&path, "short").unwrap();
-    let error = SigningKey::load_or_create(&path).err().expect("no key");
+    let error = SigningKey::load_or_create(&path)
+        .err()
+        .expect("an invalid key file must be rejected");
     assert!(error.to_string().contains("remove it"), "{error}");
 }

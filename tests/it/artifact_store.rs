@@ -1,37 +1,37 @@
-//! What every artifact store shows: one list of behaviours, run against each backend.
+//! Tests of the artifact stores. Each backend must pass the same list of tests.
 
-mod behaviours;
+mod behaviors;
 mod crash;
 mod flags;
-mod ill;
 mod local;
 mod s3;
+mod s3_errors;
 mod urls;
 
-/// One test of each behaviour, against the store of this place; the guard keeps the place alive.
-macro_rules! shows {
-    ($place:expr) => {
-        crate::artifact_store::shows!($place;
-            a_file_is_stored_read_and_sized,
-            a_large_file_goes_in_parts,
-            a_range_is_read,
-            objects_are_listed_with_size_and_time,
-            a_prefix_is_removed_and_attempt_1_is_no_prefix_of_10,
-            what_is_missing_is_not_found,
-            a_small_object_is_put_whole_and_read_under_a_cap,
-            an_object_is_copied_to_a_file_under_a_cap,
-            an_upload_that_fails_leaves_nothing,
-            an_upload_that_nobody_waits_for_leaves_nothing,
+/// Defines one test per behavior. `$setup` returns a guard and a store; the guard must live until the test ends.
+macro_rules! store_tests {
+    ($setup:expr) => {
+        crate::artifact_store::store_tests!($setup;
+            a_file_can_be_stored_and_read_and_has_a_size,
+            a_large_file_is_uploaded_in_parts,
+            a_range_of_bytes_can_be_read,
+            a_listing_contains_sizes_and_modification_times,
+            deleting_attempt_1_does_not_delete_attempt_10,
+            a_missing_object_is_not_found,
+            a_small_object_is_replaced_and_read_within_a_size_limit,
+            an_object_is_copied_to_a_file_within_a_size_limit,
+            a_failed_upload_leaves_no_object,
+            a_canceled_upload_leaves_no_object,
         );
     };
-    ($place:expr; $($name:ident),+ $(,)?) => {
+    ($setup:expr; $($name:ident),+ $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                let (_guard, store) = $place;
-                crate::artifact_store::behaviours::$name(store).await;
+                let (_guard, store) = $setup;
+                crate::artifact_store::behaviors::$name(store).await;
             }
         )+
     };
 }
-use shows;
+use store_tests;

@@ -1,4 +1,4 @@
-//! The model card of a cut model.
+//! The model card of a pruned model.
 
 use optin::prune::report::Report;
 use optin::prune::surgery::card::card;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::fixture::job::report;
 
 #[test]
-fn the_card_names_the_device_that_was_measured() {
+fn the_card_names_the_device_of_the_measurement() {
     for (device, words) in [("cpu", "ms (one CPU)"), ("cuda", "ms (one GPU)")] {
         let report = Report {
             device: device.to_owned(),
@@ -19,7 +19,7 @@ fn the_card_names_the_device_that_was_measured() {
 }
 
 #[test]
-fn a_report_of_an_earlier_release_was_measured_on_a_cpu() {
+fn the_device_of_a_report_of_an_earlier_release_is_the_cpu() {
     let mut document: Value = serde_json::to_value(report()).unwrap();
     document.as_object_mut().unwrap().remove("device");
     let report: Report = serde_json::from_value(document).unwrap();

@@ -1,4 +1,4 @@
-//! Data files that are whole, and every way in which they can be broken.
+//! Valid and broken data files.
 
 use optin::checkpoint::config::Problem;
 use optin::checkpoint::limits::Limits as CheckpointLimits;
@@ -16,12 +16,13 @@ use tempfile::TempDir;
 use crate::fixture::refusal::assert_says;
 use crate::fixture::sentences::write_tokenizer;
 
-struct Place {
+/// A folder with a tokenizer, to which tests write data files.
+struct Setup {
     folder: TempDir,
     tokenizer: Tokenizer,
 }
 
-impl Place {
+impl Setup {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_tokenizer(folder.path(), 64);
@@ -36,10 +37,10 @@ impl Place {
     }
 
     fn calibration(&self, path: &std::path::Path, mapping: &Mapping) -> Result<Dataset, Failure> {
-        self.drawn(path, mapping, usize::MAX)
+        self.sampled(path, mapping, usize::MAX)
     }
 
-    fn drawn(
+    fn sampled(
         &self,
         path: &std::path::Path,
         mapping: &Mapping,
@@ -73,7 +74,8 @@ impl Place {
     }
 }
 
-fn named(text: Option<&str>, text_pair: Option<&str>, label: Option<&str>) -> Mapping {
+/// Returns a mapping with these columns.
+fn columns(text: Option<&str>, text_pair: Option<&str>, label: Option<&str>) -> Mapping {
     Mapping {
         text: text.map(str::to_owned),
         text_pair: text_pair.map(str::to_owned),
@@ -88,108 +90,108 @@ fn classes() -> Problem {
     }
 }
 
-fn refused(outcome: Result<Dataset, Failure>, code: Code, words: &[&str]) {
+fn assert_rejected(outcome: Result<Dataset, Failure>, code: Code, words: &[&str]) {
     assert_says(&outcome.unwrap_err(), code, words);
 }
 
 #[test]
-fn a_file_that_is_not_there_empty_or_of_another_kind() {
-    let place = Place::new();
-    let read = |path: &std::path::Path| place.calibration(path, &Mapping::default());
-    refused(
-        read(&place.folder.path().join("none.tsv")),
+fn missing_empty_and_unsupported_files_are_rejected() {
+    let setup = Setup::new();
+    let read = |path: &std::path::Path| setup.calibration(path, &Mapping::default());
+    assert_rejected(
+        read(&setup.folder.path().join("none.tsv")),
         Code::SourceNotFound,
         &["none.tsv", "not found"],
     );
     for name in ["a.tsv", "a.csv", "a.jsonl"] {
-        refused(
-            read(&place.file(name, "")),
+        assert_rejected(
+            read(&setup.file(name, "")),
             Code::InvalidData,
             &[name, "empty"],
         );
     }
-    refused(
-        read(&place.file("b.tsv", "text\tlabel\n")),
+    assert_rejected(
+        read(&setup.file("b.tsv", "text\tlabel\n")),
         Code::InvalidData,
         &["b.tsv", "no data rows"],
     );
-    refused(
-        read(&place.file("c.xlsx", "PK")),
+    assert_rejected(
+        read(&setup.file("c.xlsx", "PK")),
         Code::InvalidData,
         &["c.xlsx", ".json or .parquet", ".gz or .zst"],
     );
 }
 
 #[test]
-fn bytes_that_are_not_utf_8() {
-    let place = Place::new();
-    let path = place.file("latin.tsv", b"text\tlabel\nw1 w2\t0\ncaf\xe9\t1\n");
-    refused(
-        place.calibration(&path, &Mapping::default()),
+fn bytes_that_are_not_utf_8_are_rejected() {
+    let setup = Setup::new();
+    let path = setup.file("latin.tsv", b"text\tlabel\nw1 w2\t0\ncaf\xe9\t1\n");
+    assert_rejected(
+        setup.calibration(&path, &Mapping::default()),
         Code::InvalidData,
         &["not UTF-8", "line 3", "iconv"],
     );
 }
 
 #[test]
-fn columns_that_are_not_there() {
-    let place = Place::new();
-    let path = place.file("a.tsv", "words\tmeaning\nw1\t0\n");
-    refused(
-        place.calibration(&path, &Mapping::default()),
+fn the_error_for_a_missing_column_lists_the_columns() {
+    let setup = Setup::new();
+    let path = setup.file("a.tsv", "words\tmeaning\nw1\t0\n");
+    assert_rejected(
+        setup.calibration(&path, &Mapping::default()),
         Code::InvalidData,
         &["text", "\"words\", \"meaning\""],
     );
-    refused(
-        place.calibration(&path, &named(Some("sentence"), None, None)),
+    assert_rejected(
+        setup.calibration(&path, &columns(Some("sentence"), None, None)),
         Code::InvalidData,
         &["no column \"sentence\"", "\"words\""],
     );
-    refused(
-        place.calibration(&path, &named(Some("words"), Some("other"), None)),
+    assert_rejected(
+        setup.calibration(&path, &columns(Some("words"), Some("other"), None)),
         Code::InvalidData,
         &["\"other\""],
     );
-    refused(
-        place.evaluation(&path, &named(Some("words"), None, None), &classes()),
+    assert_rejected(
+        setup.evaluation(&path, &columns(Some("words"), None, None), &classes()),
         Code::InvalidData,
         &["label", "\"meaning\""],
     );
-    place
-        .calibration(&path, &named(Some("words"), None, None))
+    setup
+        .calibration(&path, &columns(Some("words"), None, None))
         .unwrap();
 }
 
 #[test]
-fn rows_that_do_not_fit() {
-    let place = Place::new();
-    refused(
-        place.calibration(
-            &place.file("a.tsv", "text\tlabel\nw1\t0\nw2\n"),
+fn the_error_for_an_invalid_row_names_the_line() {
+    let setup = Setup::new();
+    assert_rejected(
+        setup.calibration(
+            &setup.file("a.tsv", "text\tlabel\nw1\t0\nw2\n"),
             &Mapping::default(),
         ),
         Code::InvalidData,
         &["line 3", "1 fields, but the table has 2"],
     );
-    refused(
-        place.calibration(
-            &place.file("a.csv", "text,label\nw1,0\nw2,1,2\n"),
+    assert_rejected(
+        setup.calibration(
+            &setup.file("a.csv", "text,label\nw1,0\nw2,1,2\n"),
             &Mapping::default(),
         ),
         Code::InvalidData,
         &["line 3", "3 fields"],
     );
-    refused(
-        place.calibration(
-            &place.file("a.jsonl", "{\"text\":\"w1\"}\n{\"txt\":\"w2\"}\n"),
+    assert_rejected(
+        setup.calibration(
+            &setup.file("a.jsonl", "{\"text\":\"w1\"}\n{\"txt\":\"w2\"}\n"),
             &Mapping::default(),
         ),
         Code::InvalidData,
         &["line 2", "\"text\""],
     );
-    refused(
-        place.calibration(
-            &place.file("b.jsonl", "{\"text\":\"w1\"}\nnot json\n"),
+    assert_rejected(
+        setup.calibration(
+            &setup.file("b.jsonl", "{\"text\":\"w1\"}\nnot json\n"),
             &Mapping::default(),
         ),
         Code::InvalidData,
@@ -198,13 +200,13 @@ fn rows_that_do_not_fit() {
 }
 
 #[test]
-fn labels_by_name_and_by_case() {
-    let place = Place::new();
-    let path = place.file(
+fn labels_are_matched_by_name_with_and_without_case() {
+    let setup = Setup::new();
+    let path = setup.file(
         "a.tsv",
         "text\tlabel\nw1\tNegative\nw2\tPOSITIVE\nw3\tpositive\nw4\t7\n",
     );
-    let data = place
+    let data = setup
         .evaluation(&path, &Mapping::default(), &classes())
         .unwrap();
     let labels: Vec<Label> = data
@@ -212,12 +214,12 @@ fn labels_by_name_and_by_case() {
         .iter()
         .map(|example| example.label.clone().unwrap())
         .collect();
-    // "7" is a name here, not an index.
+    // "7" is the name of a class here, not an index.
     assert_eq!(labels, [0, 1, 1, 2].map(Label::Class));
     for wrong in ["neutral", "3"] {
-        let path = place.file("b.tsv", format!("text\tlabel\nw1\t0\nw2\t{wrong}\n"));
-        refused(
-            place.evaluation(&path, &Mapping::default(), &classes()),
+        let path = setup.file("b.tsv", format!("text\tlabel\nw1\t0\nw2\t{wrong}\n"));
+        assert_rejected(
+            setup.evaluation(&path, &Mapping::default(), &classes()),
             Code::InvalidData,
             &[
                 "line 3",
@@ -230,18 +232,18 @@ fn labels_by_name_and_by_case() {
 }
 
 #[test]
-fn a_regression_needs_numbers() {
-    let place = Place::new();
-    let path = place.file("a.csv", "text,score\nw1,2.5\nw2,-1\n");
-    let data = place
+fn labels_of_a_regression_must_be_numbers() {
+    let setup = Setup::new();
+    let path = setup.file("a.csv", "text,score\nw1,2.5\nw2,-1\n");
+    let data = setup
         .evaluation(&path, &Mapping::default(), &Problem::Regression)
         .unwrap();
     assert_eq!(data.examples[1].label, Some(Label::Value(-1.0)));
     for wrong in ["high", "NaN", "inf", "4,5"] {
         let wrong = format!("\"{wrong}\"");
-        let path = place.file("b.csv", format!("text,score\nw1,{wrong}\n"));
-        refused(
-            place.evaluation(&path, &Mapping::default(), &Problem::Regression),
+        let path = setup.file("b.csv", format!("text,score\nw1,{wrong}\n"));
+        assert_rejected(
+            setup.evaluation(&path, &Mapping::default(), &Problem::Regression),
             Code::InvalidData,
             &["line 2", "\"score\"", "number"],
         );
@@ -249,22 +251,22 @@ fn a_regression_needs_numbers() {
 }
 
 #[test]
-fn calibration_never_reads_a_label() {
-    let place = Place::new();
-    let path = place.file("a.tsv", "text\tlabel\nw1\tno such label\nw2\t\n");
-    let data = place.calibration(&path, &Mapping::default()).unwrap();
+fn calibration_reads_no_labels() {
+    let setup = Setup::new();
+    let path = setup.file("a.tsv", "text\tlabel\nw1\tno such label\nw2\t\n");
+    let data = setup.calibration(&path, &Mapping::default()).unwrap();
     assert!(data.examples.iter().all(|example| example.label.is_none()));
-    assert_eq!(data.mapping, named(Some("text"), None, None));
+    assert_eq!(data.mapping, columns(Some("text"), None, None));
 }
 
 #[test]
-fn quotes_byte_order_marks_line_ends_and_pairs() {
-    let place = Place::new();
-    // GLUE's tables: a BOM, unusual names, quotes that mean nothing.
+fn quotes_byte_order_marks_line_endings_and_pairs_are_supported() {
+    let setup = Setup::new();
+    // A table of GLUE: a byte order mark, unusual column names, and quotes without a meaning.
     let tsv = "\u{feff}Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n1\t5\t6\tw1 \"w2\tw3\r\n";
-    let data = place
+    let data = setup
         .evaluation(
-            &place.file("mrpc.tsv", tsv),
+            &setup.file("mrpc.tsv", tsv),
             &Mapping::default(),
             &Problem::Classification {
                 labels: vec!["0".into(), "1".into()],
@@ -273,21 +275,21 @@ fn quotes_byte_order_marks_line_ends_and_pairs() {
         .unwrap();
     assert_eq!(
         data.mapping,
-        named(Some("#1 String"), Some("#2 String"), Some("Quality"))
+        columns(Some("#1 String"), Some("#2 String"), Some("Quality"))
     );
     // [CLS] w1 [UNK] w2 [SEP] w3 [SEP]
     assert_eq!(data.examples[0].ids, [2, 6, 1, 7, 3, 8, 3]);
     assert_eq!(data.examples[0].types, [0, 0, 0, 0, 0, 1, 1]);
-    // CSV quotes do mean something.
+    // In CSV, quotes enclose a field.
     let csv = "sentence1,sentence2,score\n\"w1, w2\",\"w3\nw4\",1.0\n";
-    let data = place
-        .calibration(&place.file("a.csv", csv), &Mapping::default())
+    let data = setup
+        .calibration(&setup.file("a.csv", csv), &Mapping::default())
         .unwrap();
     assert_eq!(data.examples[0].ids, [2, 6, 1, 7, 3, 8, 9, 3]);
     let jsonl = "{\"text\": \"w1\", \"label\": 1}\n\n{\"text\": \"w2\", \"label\": \"x\"}\n";
     assert_eq!(
-        place
-            .calibration(&place.file("a.jsonl", jsonl), &Mapping::default())
+        setup
+            .calibration(&setup.file("a.jsonl", jsonl), &Mapping::default())
             .unwrap()
             .examples
             .len(),
@@ -296,20 +298,20 @@ fn quotes_byte_order_marks_line_ends_and_pairs() {
 }
 
 #[test]
-fn a_file_without_a_header_is_read_by_numbers() {
-    let place = Place::new();
-    let path = place.file("a.csv", "w1,w2,0\nw3,w4,1\n");
-    let data = place
-        .evaluation(&path, &named(Some("0"), Some("1"), Some("2")), &classes())
+fn columns_of_a_file_without_a_header_are_selected_by_number() {
+    let setup = Setup::new();
+    let path = setup.file("a.csv", "w1,w2,0\nw3,w4,1\n");
+    let data = setup
+        .evaluation(&path, &columns(Some("0"), Some("1"), Some("2")), &classes())
         .unwrap();
     assert_eq!(data.examples.len(), 2);
     assert_eq!(data.examples[1].label, Some(Label::Class(1)));
 }
 
 #[test]
-fn too_much_is_refused() {
-    let place = Place::new();
-    let path = place.file("a.tsv", "text\nw1\nw2\nw3\n");
+fn files_larger_than_the_limits_are_rejected() {
+    let setup = Setup::new();
+    let path = setup.file("a.tsv", "text\nw1\nw2\nw3\n");
     let read = |limits: Limits| Failure::from(Table::read(&path, true, &limits).unwrap_err());
     assert_eq!(
         read(Limits {
@@ -327,12 +329,12 @@ fn too_much_is_refused() {
 }
 
 #[test]
-fn long_rows_are_cut_to_the_model() {
-    let place = Place::new();
+fn long_rows_are_truncated_to_the_maximum_length() {
+    let setup = Setup::new();
     let long = "w1 ".repeat(50);
-    let data = place
+    let data = setup
         .calibration(
-            &place.file("a.tsv", format!("text\n{long}\nw1\n")),
+            &setup.file("a.tsv", format!("text\n{long}\nw1\n")),
             &Mapping::default(),
         )
         .unwrap();
@@ -346,7 +348,7 @@ fn long_rows_are_cut_to_the_model() {
 }
 
 #[test]
-fn draws_are_seeded_and_without_replacement() {
+fn samples_depend_on_the_seed_and_are_without_replacement() {
     assert_eq!(draw(1_000, 50, 1), draw(1_000, 50, 1));
     assert_ne!(draw(1_000, 50, 1), draw(1_000, 50, 2));
     let mut all = draw(100, 1_000, 3);
@@ -355,17 +357,21 @@ fn draws_are_seeded_and_without_replacement() {
 }
 
 #[test]
-fn a_draw_ends_with_the_row_that_brings_enough_tokens() {
-    let place = Place::new();
+fn a_sample_ends_with_the_row_that_reaches_the_number_of_tokens() {
+    let setup = Setup::new();
     let rows: String = (0..40)
         .map(|row| format!("{}\n", vec!["w1"; 1 + row % 9].join(" ")))
         .collect();
-    let file = place.file("a.tsv", format!("text\n{rows}"));
-    let drawn = |max_tokens| place.drawn(&file, &Mapping::default(), max_tokens).unwrap();
-    let all = drawn(usize::MAX);
+    let file = setup.file("a.tsv", format!("text\n{rows}"));
+    let sampled = |max_tokens| {
+        setup
+            .sampled(&file, &Mapping::default(), max_tokens)
+            .unwrap()
+    };
+    let all = sampled(usize::MAX);
     assert_eq!(all.examples.len(), 40);
     for max_tokens in [1, 50, 51, 52, 100, all.tokens()] {
-        let some = drawn(max_tokens);
+        let some = sampled(max_tokens);
         let count = some.examples.len();
         let ids = |data: &Dataset| -> Vec<Vec<u32>> {
             let examples = data.examples[..count].iter();
@@ -378,14 +384,14 @@ fn a_draw_ends_with_the_row_that_brings_enough_tokens() {
 }
 
 #[test]
-fn batches_have_one_length_each_and_hold_every_row_once() {
-    let place = Place::new();
+fn each_batch_has_one_length_and_each_row_is_in_one_batch() {
+    let setup = Setup::new();
     let rows: String = (0..40)
         .map(|row| format!("{}\n", vec!["w1"; 1 + row * 7 % 9].join(" ")))
         .collect();
-    let data = place
+    let data = setup
         .calibration(
-            &place.file("a.tsv", format!("text\n{rows}")),
+            &setup.file("a.tsv", format!("text\n{rows}")),
             &Mapping::default(),
         )
         .unwrap();
@@ -417,21 +423,25 @@ fn batches_have_one_length_each_and_hold_every_row_once() {
 }
 
 #[test]
-fn a_digest_changes_with_the_rows_alone() {
-    let place = Place::new();
+fn the_digest_depends_only_on_the_texts() {
+    let setup = Setup::new();
     let data = |text: &str| {
-        place
-            .calibration(&place.file("a.tsv", text), &Mapping::default())
+        setup
+            .calibration(&setup.file("a.tsv", text), &Mapping::default())
             .unwrap()
             .sha256
     };
     let first = data("text\tlabel\nw1\t0\n");
-    assert_eq!(first, data("text\tlabel\nw1\t1\n"), "labels are not read");
+    assert_eq!(
+        first,
+        data("text\tlabel\nw1\t1\n"),
+        "the digest must not depend on labels"
+    );
     assert_ne!(first, data("text\tlabel\nw2\t0\n"));
 }
 
 #[test]
-fn a_folder_without_tokenizer() {
+fn a_folder_without_a_tokenizer_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
         Failure::from(

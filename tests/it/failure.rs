@@ -1,4 +1,4 @@
-//! What a failure tells: a sentence, and nothing of the libraries beneath.
+//! Failures made from errors of the tensor library: one sentence, without internal details.
 
 use candle_core::{Device, Tensor};
 use optin::prune::failure::{Code, Failure};
@@ -7,7 +7,7 @@ use crate::fixture::refusal::assert_says;
 
 #[test]
 fn a_failure_of_tensor_arithmetic_is_one_line_without_a_backtrace() {
-    // As the library makes them where RUST_BACKTRACE=1 asks for backtraces, and where it does not.
+    // Errors as the library creates them with and without RUST_BACKTRACE=1, and with a context.
     let one = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
     let plain = one.matmul(&one).unwrap_err();
     let traced = candle_core::Error::WithBacktrace {
@@ -28,7 +28,7 @@ fn a_failure_of_tensor_arithmetic_is_one_line_without_a_backtrace() {
 }
 
 #[test]
-fn a_device_without_memory_is_no_fault_of_ours() {
+fn a_device_without_free_memory_is_not_reported_as_an_internal_error() {
     for words in [
         "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")",
         "CUDA_ERROR_OUT_OF_MEMORY",

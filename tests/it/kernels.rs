@@ -1,4 +1,4 @@
-//! The fused kernels against candle's own operations and against f64, on odd and on empty shapes.
+//! The fused kernels, compared with candle operations and with f64, also for odd and empty shapes.
 
 use candle_core::cpu::erf::erf_f64;
 use candle_core::{D, DType, Device, Tensor};
@@ -14,7 +14,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// Around the width of a register, and far from it.
+/// Widths near the width of a register, and much larger ones.
 const WIDTHS: [usize; 6] = [1, 15, 16, 33, 96, 384];
 
 pub fn random(count: usize, seed: u64, size: f32) -> Vec<f32> {
@@ -33,7 +33,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Largest difference, relative to the largest value.
+/// Returns the largest difference, relative to the largest value.
 fn difference(left: &[f32], right: &[f32]) -> f32 {
     assert_eq!(left.len(), right.len());
     let largest = right
@@ -44,7 +44,7 @@ fn difference(left: &[f32], right: &[f32]) -> f32 {
 }
 
 #[test]
-fn elementary_functions_are_those_of_f64() {
+fn elementary_functions_equal_those_in_f64() {
     for step in -20_000..=20_000 {
         let x = step as f32 * 5e-4;
         let wide = f64::from(x);
@@ -54,25 +54,28 @@ fn elementary_functions_are_those_of_f64() {
         let bell = (-0.5 * wide * wide).exp() / (2.0 * std::f64::consts::PI).sqrt();
         assert!((f64::from(density) - bell).abs() < 1e-7, "density at {x}");
         let power = f64::from(elementary::exp(8.0 * x));
-        assert!((power / (8.0 * wide).exp() - 1.0).abs() < 4e-7, "e^{x}");
+        assert!(
+            (power / (8.0 * wide).exp() - 1.0).abs() < 4e-7,
+            "exp of 8 * {x}"
+        );
         let share = f64::from(elementary::logistic(x)) * (1.0 + (-wide).exp());
-        assert!((share - 1.0).abs() < 5e-7, "logistic {x}");
+        assert!((share - 1.0).abs() < 5e-7, "logistic({x})");
         let (share, slope) = elementary::logistic_and_slope(x);
         let exact = 1.0 / (1.0 + (-wide).exp());
         assert!(
             (f64::from(share) / exact - 1.0).abs() < 5e-7,
-            "logistic {x}"
+            "logistic({x})"
         );
-        // The logistic function of -x is the rest to one, without cancellation.
+        // 1 - logistic(x) = logistic(-x) = 1 / (1 + e^x), without cancellation.
         let exact = exact / (1.0 + wide.exp());
         assert!(
             (f64::from(slope) / exact - 1.0).abs() < 8e-7,
-            "its slope at {x}"
+            "slope of the logistic function at {x}"
         );
         for small in [x, x * 1e-3, x * 1e-10] {
             let exact = f64::from(small).tanh();
-            let apart = f64::from(elementary::tanh(small)) - exact;
-            assert!(apart.abs() <= 4e-7 * exact.abs(), "tanh {small}");
+            let error = f64::from(elementary::tanh(small)) - exact;
+            assert!(error.abs() <= 4e-7 * exact.abs(), "tanh({small})");
         }
         let part = (step + 20_001) as f32 / 40_001.0;
         let exact = f64::from(part).ln_1p() / f64::from(part);
@@ -87,8 +90,9 @@ fn elementary_functions_are_those_of_f64() {
     assert!(elementary::normal(f32::NAN).0.is_nan());
 }
 
+/// So every machine computes the same bits.
 #[test]
-fn every_machine_gives_the_same_bits() {
+fn the_fastest_and_the_portable_path_give_identical_results() {
     for width in WIDTHS {
         let input = random(7 * width, 1, 6.0);
         let bias = random(width, 2, 1.0);
@@ -125,7 +129,7 @@ fn every_machine_gives_the_same_bits() {
 }
 
 #[test]
-fn bias_and_activation_are_those_of_candle() {
+fn bias_and_activation_equal_those_of_candle() {
     for width in WIDTHS {
         let linear = Linear::new(tensor(&[width, 5], 1, 1.0), tensor(&[width], 2, 1.0));
         let input = tensor(&[2, 3, 5], 3, 2.0);
@@ -139,14 +143,14 @@ fn bias_and_activation_are_those_of_candle() {
         for &activation in Activation::ALL {
             let fused = linear.forward_activated(&input, activation).unwrap();
             let plain = activation.forward(&plain).unwrap();
-            let apart = difference(&values(&fused), &values(&plain));
-            assert!(apart <= 1e-6, "{activation:?}, width {width}: {apart:e}");
+            let error = difference(&values(&fused), &values(&plain));
+            assert!(error <= 1e-6, "{activation:?}, width {width}: {error:e}");
         }
     }
 }
 
 #[test]
-fn a_layer_norm_with_what_stands_before_it_is_that_of_candle() {
+fn a_layer_norm_alone_or_fused_with_a_sum_equals_that_of_candle() {
     for width in WIDTHS.into_iter().skip(1) {
         let (weight, bias) = (tensor(&[width], 1, 1.0), tensor(&[width], 2, 1.0));
         let norm = LayerNorm::new(weight.clone(), bias.clone(), 1e-5);
@@ -158,7 +162,7 @@ fn a_layer_norm_with_what_stands_before_it_is_that_of_candle() {
         assert!(difference(&values(&alone), &values(&plain)) <= 1e-6);
         let fused = norm.forward_sum(&linear, &input, &residual).unwrap();
         assert_eq!(values(&fused), values(&alone));
-        // The input is somebody else's, and stays as it was.
+        // The kernel must not change its input.
         let again = (linear.forward(&input).unwrap() + &residual).unwrap();
         assert_eq!(values(&sum), values(&again));
     }
@@ -167,7 +171,7 @@ fn a_layer_norm_with_what_stands_before_it_is_that_of_candle() {
 }
 
 #[test]
-fn attention_is_that_of_candle() {
+fn attention_equals_that_of_candle() {
     for (rows, length, heads, head_dim) in [
         (1, 1, 1, 1),
         (3, 7, 3, 5),
@@ -179,9 +183,9 @@ fn attention_is_that_of_candle() {
         let [query, key, value] = [1, 2, 3].map(|seed| tensor(&shape, seed, 2.0));
         let fused = attend(&query, &key, &value, head_dim).unwrap();
         let plain = attend_plainly(&query, &key, &value, head_dim).unwrap();
-        let apart = difference(&values(&fused), &values(&plain));
-        assert!(apart <= 1e-6, "{shape:?}: {apart:e}");
-        // Views of a larger tensor are read where they lie.
+        let error = difference(&values(&fused), &values(&plain));
+        assert!(error <= 1e-6, "{shape:?}: {error:e}");
+        // Views of a larger tensor are read in place.
         let stacked = Tensor::cat(&[&query, &key], 0).unwrap();
         let view = stacked.narrow(0, rows, rows).unwrap();
         let through = attend(&query, &view, &value, head_dim).unwrap();
@@ -190,7 +194,7 @@ fn attention_is_that_of_candle() {
 }
 
 #[test]
-fn empty_widths_are_no_work() {
+fn empty_widths_are_supported() {
     let nothing = tensor(&[2, 3, 0], 1, 1.0);
     let attended = attend(&nothing, &nothing, &nothing, 8).unwrap();
     assert_eq!(attended.dims(), [2, 3, 0]);
@@ -211,31 +215,31 @@ fn empty_widths_are_no_work() {
     assert!(difference(&ours, &values(&softmaxed)) <= 1e-6);
 }
 
-/// The kernels take f32 on the CPU; anything else goes through candle's own operations, as a GPU does.
+/// Converts to f64. The kernels are for f32 on the CPU. Other types use candle operations, as on a GPU.
 fn wide(tensor: &Tensor) -> Tensor {
     tensor.to_dtype(DType::F64).unwrap()
 }
 
-fn assert_alike(name: &str, fused: &Tensor, plain: &Tensor) {
+fn assert_close(name: &str, fused: &Tensor, plain: &Tensor) {
     assert_eq!(plain.dtype(), DType::F64, "{name}");
     let plain = values(&plain.to_dtype(DType::F32).unwrap());
-    let apart = difference(&values(fused), &plain);
-    assert!(apart <= 2e-6, "{name}: {apart:e}");
+    let error = difference(&values(fused), &plain);
+    assert!(error <= 2e-6, "{name}: {error:e}");
 }
 
-fn assert_traced_alike(name: &str, trace: impl Fn(fn(&Tensor) -> Tensor) -> Traced) {
+fn assert_traced_close(name: &str, trace: impl Fn(fn(&Tensor) -> Tensor) -> Traced) {
     let (fused, plain) = (trace(Tensor::clone), trace(wide));
-    assert_alike(name, &fused.value, &plain.value);
-    // Two copies go back at once.
+    assert_close(name, &fused.value, &plain.value);
+    // The cotangent contains two copies of the rows.
     let mut shape = fused.value.dims().to_vec();
     shape[0] *= 2;
     let cotangent = tensor(&shape, 9, 1.0);
     let back = (plain.pull)(wide(&cotangent)).unwrap();
-    assert_alike(name, &(fused.pull)(cotangent).unwrap(), &back);
+    assert_close(name, &(fused.pull)(cotangent).unwrap(), &back);
 }
 
 #[test]
-fn without_kernels_every_block_gives_the_same_and_so_does_its_way_back() {
+fn values_and_pullbacks_are_equal_with_and_without_kernels() {
     let input = tensor(&[2, 5, 6], 1, 1.5);
     let (weight, bias) = (tensor(&[9, 6], 2, 0.7), tensor(&[9], 3, 0.5));
     let residual = tensor(&[2, 5, 9], 4, 1.0);
@@ -247,19 +251,19 @@ fn without_kernels_every_block_gives_the_same_and_so_does_its_way_back() {
         let sum = norm(on).forward_sum(&linear(on), &on(&input), &on(&residual));
         sum.unwrap()
     };
-    assert_alike("forward_sum", &summed(Tensor::clone), &summed(wide));
-    assert_traced_alike("linear", |on| linear(on).traced(&on(&input)).unwrap());
+    assert_close("forward_sum", &summed(Tensor::clone), &summed(wide));
+    assert_traced_close("linear", |on| linear(on).traced(&on(&input)).unwrap());
     for &activation in Activation::ALL {
-        assert_traced_alike(&format!("{activation:?}"), |on| {
+        assert_traced_close(&format!("{activation:?}"), |on| {
             let linear = linear(on);
             linear.traced_activated(&on(&input), activation).unwrap()
         });
     }
-    assert_traced_alike("layer norm", |on| norm(on).traced(&on(&residual)).unwrap());
-    assert_traced_alike("tanh", |on| traced::tanh(&on(&input)).unwrap());
+    assert_traced_close("layer norm", |on| norm(on).traced(&on(&residual)).unwrap());
+    assert_traced_close("tanh", |on| traced::tanh(&on(&input)).unwrap());
     let parts = [6, 7, 8].map(|seed| tensor(&[2, 5, 6], seed, 1.5));
     for part in 0..3 {
-        assert_traced_alike(["query", "key", "value"][part], |on| {
+        assert_traced_close(["query", "key", "value"][part], |on| {
             let [query, key, values] = parts.each_ref().map(on);
             let attention = attention_back::traced(query, key, values, 3).unwrap();
             Traced {
@@ -272,6 +276,6 @@ fn without_kernels_every_block_gives_the_same_and_so_does_its_way_back() {
     for span in [1, 2, 3] {
         let fused = mask_derivative(&input, &cotangent, span).unwrap();
         let plain = mask_derivative(&wide(&input), &wide(&cotangent), span).unwrap();
-        assert!(difference(&fused, &plain) <= 2e-6, "units of {span}");
+        assert!(difference(&fused, &plain) <= 2e-6, "units with span {span}");
     }
 }

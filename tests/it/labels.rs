@@ -1,4 +1,4 @@
-//! The label column: one way of reading it for all rows.
+//! The label column. All rows are read in the same way: as class names, class indices or numbers.
 
 use optin::checkpoint::config::Problem;
 use optin::data::label::{Label, LabelReading, read};
@@ -28,7 +28,7 @@ fn column(
     Ok(read(&table, &rows, 1, problem, wanted)?)
 }
 
-/// Indices of the classes; `None` for a row without label.
+/// Returns the class index of each row, or `None` for a row without a label.
 fn indices(cells: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
     let read = column(cells, &classes(labels), None).unwrap().into_iter();
     read.map(|label| match label {
@@ -38,14 +38,14 @@ fn indices(cells: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
     .collect()
 }
 
-fn refused(cells: &[&str], labels: &[&str], words: &[&str]) {
+fn assert_rejected(cells: &[&str], labels: &[&str], words: &[&str]) {
     let failure = column(cells, &classes(labels), None).unwrap_err();
     assert_says(&failure, Code::InvalidData, words);
 }
 
 #[test]
-fn names_that_are_numbers_are_read_by_index_where_the_names_do_not_fit() {
-    // id2label {"0": "1", "1": "2"} and labels 0 and 1: "1" is the name of class 0, but "0" is no name.
+fn labels_are_indices_if_they_do_not_match_numeric_class_names() {
+    // id2label is {"0": "1", "1": "2"} and the labels are 0 and 1: "1" is the name of class 0, but "0" is not a name.
     assert_eq!(
         indices(&["0", "1", "1", "0"], &["1", "2"]),
         [0, 1, 1, 0].map(Some)
@@ -54,8 +54,8 @@ fn names_that_are_numbers_are_read_by_index_where_the_names_do_not_fit() {
 }
 
 #[test]
-fn a_column_that_fits_both_readings_is_refused() {
-    refused(
+fn an_ambiguous_column_is_rejected_unless_the_mapping_decides() {
+    assert_rejected(
         &["1", "1"],
         &["1", "2"],
         &[
@@ -67,18 +67,18 @@ fn a_column_that_fits_both_readings_is_refused() {
     let by = |reading| column(&["1"], &classes(&["1", "2"]), Some(reading)).unwrap();
     assert_eq!(by(LabelReading::Names), [Some(Label::Class(0))]);
     assert_eq!(by(LabelReading::Indices), [Some(Label::Class(1))]);
-    // Both readings give the same.
+    // A column is not ambiguous if both interpretations give the same classes.
     assert_eq!(indices(&["1", "0"], &["0", "1"]), [1, 0].map(Some));
 }
 
 #[test]
-fn a_column_of_names_and_indices_is_refused() {
-    refused(
+fn a_column_that_mixes_names_and_indices_is_rejected() {
+    assert_rejected(
         &["neg", "pos", "1"],
         &["neg", "pos"],
         &["line 4", "\"1\" is not a label", "\"neg\", \"pos\""],
     );
-    refused(
+    assert_rejected(
         &["0", "1", "1", "pos"],
         &["neg", "pos"],
         &["line 5", "\"pos\" is not a class index", "0 to 1"],
@@ -86,22 +86,22 @@ fn a_column_of_names_and_indices_is_refused() {
 }
 
 #[test]
-fn whole_floats_are_indices() {
+fn floats_without_a_fraction_are_indices() {
     assert_eq!(
         indices(&["0.0", "1.0", "2.0"], &["a", "b", "c"]),
         [0, 1, 2].map(Some)
     );
-    refused(&["0.0", "0.5"], &["a", "b"], &["line 3", "\"0.5\""]);
+    assert_rejected(&["0.0", "0.5"], &["a", "b"], &["line 3", "\"0.5\""]);
 }
 
 #[test]
-fn booleans_are_one_and_zero_of_two_classes() {
+fn booleans_are_the_indices_of_two_classes() {
     assert_eq!(
         indices(&["true", "False", "TRUE"], &["ham", "spam"]),
         [1, 0, 1].map(Some)
     );
-    // A class of that name is meant by its name.
-    refused(
+    // If a class has the name "true", the labels are names.
+    assert_rejected(
         &["true", "false"],
         &["true", "other"],
         &["\"false\" is not a label"],
@@ -110,7 +110,7 @@ fn booleans_are_one_and_zero_of_two_classes() {
         indices(&["true", "false"], &["true", "false"]),
         [0, 1].map(Some)
     );
-    refused(
+    assert_rejected(
         &["true", "false"],
         &["a", "b", "c"],
         &["\"true\" is not a label"],
@@ -118,15 +118,15 @@ fn booleans_are_one_and_zero_of_two_classes() {
 }
 
 #[test]
-fn rows_without_a_label_are_none() {
+fn rows_without_a_label_have_no_class() {
     assert_eq!(
         indices(&["1", "-1", "", "0", "-1.0"], &["a", "b"]),
         [Some(1), None, None, Some(0), None]
     );
-    // A class of that name is one.
+    // If a class has the name "-1", the value is a label.
     assert_eq!(indices(&["-1", "1"], &["-1", "1"]), [0, 1].map(Some));
     for cells in [&["-1", "-1"][..], &["", ""]] {
-        refused(
+        assert_rejected(
             cells,
             &["a", "b"],
             &["column \"label\"", "no label in any row"],
@@ -142,21 +142,21 @@ fn rows_without_a_label_are_none() {
 }
 
 #[test]
-fn names_that_two_classes_share() {
-    refused(
+fn a_name_of_several_classes_is_ambiguous() {
+    assert_rejected(
         &["same"],
         &["same", "same"],
         &["\"same\" is ambiguous", "several classes"],
     );
-    refused(&["b"], &["a", "a", "b", "b"], &["\"b\" is ambiguous"]);
-    refused(&["c"], &["a", "a", "b"], &["\"c\" is not a label"]);
+    assert_rejected(&["b"], &["a", "a", "b", "b"], &["\"b\" is ambiguous"]);
+    assert_rejected(&["c"], &["a", "a", "b"], &["\"c\" is not a label"]);
     assert_eq!(indices(&["1", "0"], &["same", "same"]), [1, 0].map(Some));
-    // Without regard to case they cannot be told apart, as written they can.
+    // These names are equal if case is ignored, but different as written.
     assert_eq!(indices(&["A", "a"], &["A", "a"]), [0, 1].map(Some));
 }
 
 #[test]
-fn answers_in_another_order_get_a_hint() {
+fn labels_in_another_order_than_the_predictions_give_a_hint() {
     let labels = ["neg", "pos"].map(str::to_owned);
     let truth: Vec<usize> = (0..100).map(|row| row % 2).collect();
     let swapped: Vec<usize> = truth
@@ -164,7 +164,7 @@ fn answers_in_another_order_get_a_hint() {
         .enumerate()
         .map(|(row, class)| if row < 6 { *class } else { 1 - class })
         .collect();
-    let said = hint(&labels, &truth, &swapped).unwrap();
+    let text = hint(&labels, &truth, &swapped).unwrap();
     for word in [
         "0.060",
         "\"neg\" as \"pos\"",
@@ -172,17 +172,17 @@ fn answers_in_another_order_get_a_hint() {
         "0.940",
         "id2label",
     ] {
-        assert!(said.contains(word), "{word}: {said}");
+        assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(hint(&labels, &truth, &truth), None);
-    // Half right of two equal classes is chance.
+    // With two equally frequent classes, an accuracy of one half is chance.
     let half: Vec<usize> = (0..100).map(|row| (row / 2) % 2).collect();
     assert_eq!(hint(&labels, &truth, &half), None);
     let three = ["a", "b", "c"].map(str::to_owned);
     let truth = vec![0; 100];
-    let said = hint(&three, &truth, &[1; 100]).unwrap();
+    let text = hint(&three, &truth, &[1; 100]).unwrap();
     assert!(
-        said.contains("\"a\" as \"b\"") || said.contains("meaning of id2label"),
-        "{said}"
+        text.contains("\"a\" as \"b\"") || text.contains("meaning of id2label"),
+        "{text}"
     );
 }

@@ -1,5 +1,10 @@
-//! The laws that every architecture keeps, on tiny random configurations (numbers as in the map of
-//! the house): masks, costs, restarts, round trips, parity.
+//! Properties that every architecture must have, tested on tiny random models:
+//!
+//! - Masks: full masks change nothing. A masked unit contributes nothing. A masked model equals the pruned one.
+//! - Costs: the cost model counts the multiply-accumulates that the pruned model executes.
+//! - Restarts: a run that resumes at a block equals the whole run. Rows do not depend on their batch.
+//! - Round trips: a saved model can be loaded and pruned again. Pruning nothing reproduces the bytes.
+//! - Parity: outputs equal those of Hugging Face transformers.
 
 use candle_core::Tensor;
 use optin::checkpoint::weights::Weights;
@@ -37,7 +42,7 @@ fn tiny_with(
     (folder, tiny, weights, model)
 }
 
-/// Uneven masks: one group whole, one empty, the others somewhere between.
+/// Returns masks that keep all units of the first group, no unit of two groups, and some units of the others.
 fn uneven(model: &dyn PrunableModel) -> Masks {
     let kept: Vec<Vec<usize>> = model
         .groups()
@@ -55,8 +60,8 @@ fn uneven(model: &dyn PrunableModel) -> Masks {
     Masks::keeping(model.groups(), &kept)
 }
 
-/// Cuts by the masks and opens the result from disk.
-fn cut(
+/// Prunes by the masks, writes the pruned model and opens it from disk.
+fn prune(
     weights: &Weights,
     model: &dyn PrunableModel,
     masks: &Masks,
@@ -94,7 +99,7 @@ fn relative_difference(left: &Tensor, right: &Tensor) -> f64 {
 }
 
 #[test]
-fn law_1_full_masks_change_nothing() {
+fn full_masks_change_nothing() {
     let (_folder, tiny, _, model) = tiny(Dtype::F32);
     let batch = tiny.batch(3, 9, 1);
     let masked = model.forward(&batch, &Masks::full(model.groups())).unwrap();
@@ -112,7 +117,7 @@ fn law_1_full_masks_change_nothing() {
 }
 
 #[test]
-fn law_1_a_mask_takes_out_exactly_what_the_unit_adds() {
+fn a_mask_removes_exactly_the_contribution_of_the_unit() {
     let (_folder, tiny, _, model) = tiny(Dtype::F32);
     let hidden = model.stem(&tiny.batch(2, 6, 2)).unwrap();
     for (block, group) in model.groups().iter().enumerate() {
@@ -138,35 +143,37 @@ fn law_1_a_mask_takes_out_exactly_what_the_unit_adds() {
         let sum = (model.project(block, &units).unwrap() + model.residual(block, &hidden).unwrap())
             .unwrap();
         let without = (&sum - added.reshape(sum.shape()).unwrap()).unwrap();
-        let by_hand = model.finish(block, &without).unwrap();
+        let expected = model.finish(block, &without).unwrap();
         assert!(
-            relative_difference(&by_hand, &masked) < 1e-5,
+            relative_difference(&expected, &masked) < 1e-5,
             "{}",
             group.name
         );
         assert!(
             relative_difference(&model.finish(block, &sum).unwrap(), &masked) > 1e-4,
-            "{} did nothing",
+            "the mask of {} has no effect",
             group.name
         );
     }
 }
 
-/// Some activations are not zero at zero: a unit that is masked must not leave that behind.
+/// Some activation functions are not zero at zero. A masked unit must not contribute this value.
 #[test]
-fn law_2_masked_is_cut() {
+fn a_masked_model_equals_the_pruned_model() {
     let dtypes = [Dtype::F32, Dtype::F16, Dtype::BF16].map(|dtype| (dtype, "gelu"));
     let activations = Activation::NAMES.iter().map(|&name| (Dtype::F32, name));
     for (dtype, activation) in dtypes.into_iter().chain(activations) {
         let (_folder, tiny, weights, model) = tiny_with(dtype, activation);
         let masks = uneven(model.as_ref());
         let smaller = tempfile::tempdir().unwrap();
-        let cut = cut(&weights, model.as_ref(), &masks, smaller.path());
+        let pruned = prune(&weights, model.as_ref(), &masks, smaller.path());
         assert_eq!(model.export(&masks).config["hidden_act"], activation);
         for length in [1, 7, 24] {
             let batch = tiny.batch(3, length, 5);
             let masked = model.forward(&batch, &masks).unwrap();
-            let small = cut.forward(&batch, &Masks::full(cut.groups())).unwrap();
+            let small = pruned
+                .forward(&batch, &Masks::full(pruned.groups()))
+                .unwrap();
             let difference = relative_difference(&masked, &small);
             assert!(
                 difference <= 1e-5,
@@ -177,34 +184,35 @@ fn law_2_masked_is_cut() {
 }
 
 #[test]
-fn law_3_costs_are_what_the_cut_model_executes() {
+fn costs_equal_the_operations_that_the_pruned_model_executes() {
     let (_folder, tiny, weights, model) = tiny(Dtype::F32);
     let masks = uneven(model.as_ref());
     let smaller = tempfile::tempdir().unwrap();
-    let cut = cut(&weights, model.as_ref(), &masks, smaller.path());
+    let pruned = prune(&weights, model.as_ref(), &masks, smaller.path());
     for (rows, length) in [(1, 1), (1, 13), (4, 24)] {
         let batch = tiny.batch(rows, length, 5);
-        let (answer, executed) = meter::measure(|| cut.forward(&batch, &Masks::full(cut.groups())));
-        answer.unwrap();
+        let (logits, executed) =
+            meter::measure(|| pruned.forward(&batch, &Masks::full(pruned.groups())));
+        logits.unwrap();
         let of_masks = model
             .cost(length as f64)
             .macs((0..masks.groups()).map(|group| masks.count(group)));
         assert_eq!(executed, rows as u64 * of_masks);
-        let of_cut = cut
+        let of_pruned = pruned
             .cost(length as f64)
-            .macs(cut.groups().iter().map(|group| group.width));
-        assert_eq!(of_cut, of_masks);
-        // What lanes execute counts as their caller's.
-        let all = Masks::full(cut.groups());
-        let (answers, in_lanes) =
-            meter::measure(|| lanes::run(3, |_| Ok(cut.forward(&batch, &all)?)));
-        answers.unwrap();
+            .macs(pruned.groups().iter().map(|group| group.width));
+        assert_eq!(of_pruned, of_masks);
+        // Operations in lanes are counted for the caller.
+        let all = Masks::full(pruned.groups());
+        let (results, in_lanes) =
+            meter::measure(|| lanes::run(3, |_| Ok(pruned.forward(&batch, &all)?)));
+        results.unwrap();
         assert_eq!(in_lanes, 3 * executed);
     }
 }
 
 #[test]
-fn law_4_a_restart_at_any_block_is_the_whole_run() {
+fn a_run_that_resumes_at_a_block_equals_the_whole_run() {
     let (_folder, tiny, _, model) = tiny(Dtype::F32);
     let batch = tiny.batch(2, 8, 3);
     let mut masks = Masks::full(model.groups());
@@ -225,7 +233,7 @@ fn law_4_a_restart_at_any_block_is_the_whole_run() {
 }
 
 #[test]
-fn law_4_rows_do_not_depend_on_their_batch() {
+fn rows_do_not_depend_on_their_batch() {
     let (_folder, tiny, _, model) = tiny(Dtype::F32);
     let full = Masks::full(model.groups());
     let batch = tiny.batch(5, 8, 3);
@@ -246,17 +254,17 @@ fn law_4_rows_do_not_depend_on_their_batch() {
 }
 
 #[test]
-fn law_5_saved_and_loaded_is_the_same_model_and_can_be_cut_again() {
+fn a_pruned_model_can_be_loaded_and_pruned_again() {
     let (_folder, tiny, weights, model) = tiny(Dtype::F32);
     let masks = uneven(model.as_ref());
     let smaller = tempfile::tempdir().unwrap();
-    let once = cut(&weights, model.as_ref(), &masks, smaller.path());
+    let once = prune(&weights, model.as_ref(), &masks, smaller.path());
     let (once_weights, _) = open(smaller.path());
     let mut again = Masks::full(once.groups());
     again.drop_unit(0, 3);
     again.drop_unit(1, 0);
     let smallest = tempfile::tempdir().unwrap();
-    let twice = cut(&once_weights, once.as_ref(), &again, smallest.path());
+    let twice = prune(&once_weights, once.as_ref(), &again, smallest.path());
     let batch = tiny.batch(2, 10, 9);
     let masked = once.forward(&batch, &again).unwrap();
     let small = twice.forward(&batch, &Masks::full(twice.groups())).unwrap();
@@ -264,12 +272,12 @@ fn law_5_saved_and_loaded_is_the_same_model_and_can_be_cut_again() {
 }
 
 #[test]
-fn law_6_cutting_nothing_is_the_identity_on_bytes() {
+fn pruning_nothing_reproduces_the_bytes() {
     for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
         let (folder, _, weights, model) = tiny(dtype);
         let masks = Masks::full(model.groups());
         let copy = tempfile::tempdir().unwrap();
-        cut(&weights, model.as_ref(), &masks, copy.path());
+        prune(&weights, model.as_ref(), &masks, copy.path());
         let read = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
         assert!(read(folder.path()) == read(copy.path()), "{dtype:?}");
     }
@@ -277,7 +285,7 @@ fn law_6_cutting_nothing_is_the_identity_on_bytes() {
 
 /// The goldens were computed by Hugging Face transformers (`tests/goldens/bert/make_goldens.py`).
 #[test]
-fn law_7_parity_with_transformers() {
+fn outputs_equal_those_of_transformers() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/bert");
     for case in ["gelu", "gelu_new", "relu_regression", "pruned"] {
         let (_, model) = open(&goldens.join(case));

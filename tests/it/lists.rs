@@ -1,4 +1,4 @@
-//! Lists are those of their enums: each word is spelled in one way, and no list of them lacks one.
+//! Enums that are listed in several places: every list is complete, and every name has one spelling.
 
 use optin::artifact::incoming::UploadState;
 use optin::job::key::KeyScope;
@@ -25,8 +25,8 @@ fn words<T: VariantArray + Copy + Into<&'static str>>() -> Vec<&'static str> {
     T::VARIANTS.iter().map(|&variant| variant.into()).collect()
 }
 
-/// That JSON spells each variant as the list does.
-fn spelled_once<T>()
+/// Checks that the name of each variant is the same in JSON and in the list.
+fn assert_same_spelling<T>()
 where
     T: VariantArray + Copy + Into<&'static str> + serde::Serialize,
 {
@@ -37,32 +37,32 @@ where
 }
 
 #[test]
-fn a_word_is_spelled_alike_in_json_and_in_lists() {
-    spelled_once::<Code>();
-    spelled_once::<Stage>();
-    spelled_once::<State>();
-    spelled_once::<Device>();
-    spelled_once::<KeyScope>();
-    spelled_once::<UnitKind>();
-    spelled_once::<UploadState>();
-    spelled_once::<DeliveryState>();
-    spelled_once::<Metric>();
-    spelled_once::<Estimator>();
-    spelled_once::<Importance>();
-    spelled_once::<Trajectory>();
-    spelled_once::<Compensation>();
-    spelled_once::<TokenWeights>();
+fn names_are_spelled_the_same_in_json_and_in_lists() {
+    assert_same_spelling::<Code>();
+    assert_same_spelling::<Stage>();
+    assert_same_spelling::<State>();
+    assert_same_spelling::<Device>();
+    assert_same_spelling::<KeyScope>();
+    assert_same_spelling::<UnitKind>();
+    assert_same_spelling::<UploadState>();
+    assert_same_spelling::<DeliveryState>();
+    assert_same_spelling::<Metric>();
+    assert_same_spelling::<Estimator>();
+    assert_same_spelling::<Importance>();
+    assert_same_spelling::<Trajectory>();
+    assert_same_spelling::<Compensation>();
+    assert_same_spelling::<TokenWeights>();
     for topic in Topic::ENDS {
         assert_eq!(serde_json::to_value(topic).unwrap(), json!(topic.as_str()));
     }
 }
 
-/// The words of a schema of the document.
-fn document(schema: &str) -> Vec<Value> {
+/// Returns the values of a schema of the OpenAPI document.
+fn schema_values(schema: &str) -> Vec<Value> {
     let output = optin().args(["openapi", "--json"]).output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let words = &document["components"]["schemas"][schema]["enum"];
-    // A variant with a description of its own stands in `oneOf`.
+    // If the variants have descriptions, they are in `oneOf`.
     match words.as_array() {
         Some(words) => words.clone(),
         None => document["components"]["schemas"][schema]["oneOf"]
@@ -75,15 +75,15 @@ fn document(schema: &str) -> Vec<Value> {
 }
 
 #[test]
-fn the_document_lists_every_reason_for_which_a_job_fails() {
-    let listed = document("ProblemCode");
+fn the_openapi_document_lists_every_failure_code() {
+    let listed = schema_values("ProblemCode");
     for word in words::<Code>() {
         assert!(listed.contains(&json!(word)), "{word}");
     }
 }
 
 #[test]
-fn flags_take_every_word_of_their_list() {
+fn the_help_of_a_flag_lists_every_value() {
     let output = optin().args(["prune", "--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for list in [
@@ -100,7 +100,7 @@ fn flags_take_every_word_of_their_list() {
 }
 
 #[test]
-fn schemes_are_those_that_lead_somewhere() {
+fn only_enabled_schemes_are_listed() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path(), 1).unwrap();
     let none = Sources::new(Roots::default());

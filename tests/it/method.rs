@@ -1,4 +1,4 @@
-//! The method's parts against independent ways to the same answer.
+//! Tests that compare the parts of the method with independent calculations of the same values.
 
 mod audit;
 mod compensation;

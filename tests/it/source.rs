@@ -1,4 +1,4 @@
-//! Sources: which URIs are read, what a hub's protocol brings, and how long a cache keeps it.
+//! Sources of models and data: accepted URIs, the protocol of a hub, buckets, and the cache.
 
 mod bucket;
 mod cache;
@@ -35,32 +35,33 @@ const FILES: &[(&str, &[u8])] = &[
     ("sub/dev.tsv", b"text\nworld\n"),
 ];
 
-struct House {
+/// A fake hub, and sources that fetch from it into a temporary cache.
+struct Setup {
     folder: TempDir,
     hub: FakeHub,
     sources: Sources,
 }
 
-impl House {
+impl Setup {
     async fn new(files: &[(&str, &[u8])]) -> Self {
         Self::with(files, 1 << 20, None).await
     }
 
     async fn with(files: &[(&str, &[u8])], budget: u64, token: Option<&str>) -> Self {
-        Self::patient(files, budget, token, Patience::default()).await
+        Self::with_patience(files, budget, token, Patience::default()).await
     }
 
-    /// One that waits as long as a test does.
-    async fn impatient(files: &[(&str, &[u8])]) -> Self {
+    /// Creates sources with timeouts that are short enough for a test.
+    async fn with_short_timeouts(files: &[(&str, &[u8])]) -> Self {
         let patience = Patience {
             answer: Duration::from_secs(5),
             least_bytes: 1_000,
             within: Duration::from_millis(500),
         };
-        Self::patient(files, 1 << 20, None, patience).await
+        Self::with_patience(files, 1 << 20, None, patience).await
     }
 
-    async fn patient(
+    async fn with_patience(
         files: &[(&str, &[u8])],
         budget: u64,
         token: Option<&str>,
@@ -92,7 +93,7 @@ impl House {
             .await
     }
 
-    fn asked_for(&self, file: &str) -> usize {
+    fn request_count(&self, file: &str) -> usize {
         let asked = self.hub.asked();
         asked.iter().filter(|(name, _)| name == file).count()
     }

@@ -1,25 +1,26 @@
-//! The S3 service dies while a file is sent, and comes back. In a server of its own: others need theirs.
+//! The S3 service crashes during an upload and restarts. This test has its own server, because other tests need the
+//! shared one.
 
-use super::behaviours::{content, key, read, written};
+use super::behaviors::{content, key, read, temporary_file};
 use crate::fixture::bucket::{no_open_uploads, options};
 use crate::fixture::services::Service;
 use optin::artifact::store::ArtifactStore;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_upload_through_a_crash_of_the_service_is_whole_or_leaves_nothing() {
+async fn an_upload_during_a_crash_of_the_service_is_complete_or_leaves_nothing() {
     let server = Service::start("rgw");
     let mut options = options();
     options.endpoint = Some(server.setting("S3_ENDPOINT"));
     let store = ArtifactStore::s3(options.clone()).unwrap();
     let content = content(96 << 20);
-    let (_folder, file) = written(&content);
+    let (_folder, file) = temporary_file(&content);
     let task = {
         let (store, path) = (store.clone(), file.clone());
         tokio::spawn(async move { store.upload(&key(1, "a"), "a", &path).await })
     };
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!task.is_finished(), "the upload was over before the crash");
+    assert!(!task.is_finished(), "the upload finished before the crash");
     server.crash();
     server.restart();
     let ended = tokio::time::timeout(Duration::from_secs(120), task)
@@ -36,7 +37,7 @@ async fn an_upload_through_a_crash_of_the_service_is_whole_or_leaves_nothing() {
             assert!(!store.exists(&key(1, "a")).await.unwrap());
         }
     }
-    // What was begun before is no hindrance.
+    // The interrupted upload does not block a new one.
     let again = store.upload(&key(2, "a"), "a", &file).await.unwrap();
     assert_eq!(again.bytes, content.len() as u64);
 }

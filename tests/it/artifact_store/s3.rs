@@ -1,16 +1,16 @@
-//! A bucket of a real S3 server, and what it alone shows.
+//! The store in a bucket of a real S3 server: the common tests, and tests of multipart uploads and error messages.
 
-use super::behaviours::{content, key, written};
+use super::behaviors::{content, key, temporary_file};
 use crate::fixture::bucket::{no_open_uploads, open_uploads, options, place};
 use optin::artifact::store::ArtifactStore;
 use std::time::Duration;
 
-super::shows!(place());
+super::store_tests!(place());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_upload_that_nobody_waits_for_leaves_no_parts() {
+async fn a_canceled_upload_leaves_no_parts() {
     let (options, store) = place();
-    let (_folder, path) = written(&content(64 << 20));
+    let (_folder, path) = temporary_file(&content(64 << 20));
     let task = {
         let store = store.clone();
         tokio::spawn(async move { store.upload(&key(1, "a"), "a", &path).await })
@@ -18,7 +18,7 @@ async fn an_upload_that_nobody_waits_for_leaves_no_parts() {
     while open_uploads(&options).await == 0 {
         assert!(
             !task.is_finished(),
-            "the upload was over before it was seen"
+            "the upload finished before the server listed it"
         );
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -29,7 +29,7 @@ async fn an_upload_that_nobody_waits_for_leaves_no_parts() {
 }
 
 #[tokio::test]
-async fn failures_name_the_bucket_the_host_and_the_remedy_and_no_secret() {
+async fn errors_name_the_bucket_the_host_and_the_remedy_but_no_secret() {
     let good = options();
     let wrong_secret = {
         let mut options = good.clone();
@@ -56,7 +56,7 @@ async fn failures_name_the_bucket_the_host_and_the_remedy_and_no_secret() {
         let text = store.probe().await.unwrap_err().to_string();
         let host = options.endpoint.as_deref().unwrap();
         for part in [remedy, &options.bucket, host.trim_start_matches("http://")] {
-            assert!(text.contains(part), "{part} is not in: {text}");
+            assert!(text.contains(part), "\"{part}\" not found in: {text}");
         }
         assert!(
             !text.contains("secret") && !format!("{options:?}").contains("guessed"),
@@ -66,9 +66,9 @@ async fn failures_name_the_bucket_the_host_and_the_remedy_and_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_cannot_be_reached_is_named_in_bounded_time() {
+async fn an_unreachable_service_is_reported_within_a_time_limit() {
     let mut options = options();
-    // Nothing listens on a port that was given back.
+    // No process listens on a port that was closed.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -1,6 +1,6 @@
-//! Signed URLs of a bucket, over real HTTP.
+//! Signed URLs of a bucket, requested over HTTP from a real server.
 
-use super::behaviours::{key, written};
+use super::behaviors::{key, temporary_file};
 use crate::fixture::bucket::{get, place};
 use optin::artifact::manifest::StoredFile;
 use optin::artifact::store::ArtifactStore;
@@ -9,27 +9,27 @@ use std::time::Duration;
 const CONTENT: &[u8] = b"0123456789abcdef";
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn published(store: &ArtifactStore, name: &str) -> StoredFile {
-    let (_folder, path) = written(CONTENT);
+async fn upload(store: &ArtifactStore, name: &str) -> StoredFile {
+    let (_folder, path) = temporary_file(CONTENT);
     store.upload(&key(1, name), name, &path).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_signed_url_gives_the_file_and_its_name() {
+async fn a_signed_url_returns_the_file_and_its_name() {
     let (_, store) = place();
-    let file = published(&store, "a.json").await;
+    let file = upload(&store, "a.json").await;
     let signed = store
         .signed_url(&file, "application/json", MINUTE)
         .await
         .unwrap();
-    let answer = get(&signed.url).await;
-    assert_eq!(answer.status(), 200);
+    let response = get(&signed.url).await;
+    assert_eq!(response.status(), 200);
     assert_eq!(
-        answer.headers()["content-disposition"],
+        response.headers()["content-disposition"],
         "attachment; filename=\"a.json\""
     );
-    assert_eq!(answer.headers()["content-type"], "application/json");
-    assert_eq!(answer.bytes().await.unwrap(), CONTENT);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.bytes().await.unwrap(), CONTENT);
     let part = reqwest::Client::new()
         .get(&signed.url)
         .header("range", "bytes=4-7");
@@ -39,10 +39,10 @@ async fn a_signed_url_gives_the_file_and_its_name() {
 }
 
 #[tokio::test]
-async fn changed_urls_and_other_methods_are_refused() {
+async fn changed_urls_and_other_methods_are_rejected() {
     let (_, store) = place();
-    let file = published(&store, "a.json").await;
-    published(&store, "b.json").await;
+    let file = upload(&store, "a.json").await;
+    upload(&store, "b.json").await;
     let url = store
         .signed_url(&file, "application/json", MINUTE)
         .await
@@ -66,9 +66,9 @@ async fn changed_urls_and_other_methods_are_refused() {
 }
 
 #[tokio::test]
-async fn a_url_expires_and_lives_seven_days_at_most() {
+async fn a_signed_url_expires_after_at_most_seven_days() {
     let (_, store) = place();
-    let file = published(&store, "a.json").await;
+    let file = upload(&store, "a.json").await;
     let short = store
         .signed_url(&file, "application/json", Duration::from_secs(1))
         .await
@@ -84,7 +84,7 @@ async fn a_url_expires_and_lives_seven_days_at_most() {
 }
 
 #[tokio::test]
-async fn a_signed_upload_stores_at_its_key_and_is_checked_when_it_is_taken_up() {
+async fn a_signed_upload_writes_only_its_key_and_is_checked_by_size_and_digest() {
     let (_, store) = place();
     let sha256 = "9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
     let at = optin::artifact::key::Key::upload("tenant", "u1").unwrap();

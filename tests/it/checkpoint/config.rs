@@ -1,4 +1,4 @@
-//! What `config.json` may say.
+//! Valid and invalid values of `config.json`.
 
 use optin::checkpoint::config::{Config, Problem};
 use optin::checkpoint::limits::Limits;
@@ -6,17 +6,17 @@ use optin::prune::failure::{Code, Failure};
 use serde_json::{Value, json};
 use std::path::Path;
 
-use super::{open, refused, tiny, with_config};
+use super::{assert_rejected, open, set_config, tiny};
 use crate::fixture::bert::Tiny;
 
 #[test]
-fn a_whole_checkpoint_opens() {
+fn a_complete_checkpoint_opens() {
     open(tiny().path(), &Limits::default()).unwrap();
 }
 
 #[test]
-fn a_folder_that_is_not_there() {
-    refused(
+fn a_missing_folder_is_not_found() {
+    assert_rejected(
         Path::new("/nonexistent/model"),
         Code::SourceNotFound,
         &["/nonexistent/model", "not found"],
@@ -24,10 +24,10 @@ fn a_folder_that_is_not_there() {
 }
 
 #[test]
-fn a_folder_without_config() {
+fn a_folder_without_config_is_rejected() {
     let folder = tiny();
     std::fs::remove_file(folder.path().join("config.json")).unwrap();
-    refused(
+    assert_rejected(
         folder.path(),
         Code::SourceNotFound,
         &["config.json", "save_pretrained"],
@@ -35,11 +35,11 @@ fn a_folder_without_config() {
 }
 
 #[test]
-fn a_config_that_is_no_object() {
+fn a_config_that_is_not_a_json_object_is_rejected() {
     for text in ["[]", "{", "\u{1}"] {
         let folder = tiny();
         std::fs::write(folder.path().join("config.json"), text).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &["config.json", "not a valid JSON object"],
@@ -48,20 +48,20 @@ fn a_config_that_is_no_object() {
 }
 
 #[test]
-fn an_unknown_model_type() {
+fn an_unknown_or_missing_model_type_is_rejected() {
     let folder = tiny();
-    with_config(folder.path(), "model_type", json!("gpt2"));
-    refused(
+    set_config(folder.path(), "model_type", json!("gpt2"));
+    assert_rejected(
         folder.path(),
         Code::UnsupportedModel,
         &["\"gpt2\"", "supported types: bert"],
     );
-    with_config(folder.path(), "model_type", Value::Null);
-    refused(folder.path(), Code::UnsupportedModel, &["model_type"]);
+    set_config(folder.path(), "model_type", Value::Null);
+    assert_rejected(folder.path(), Code::UnsupportedModel, &["model_type"]);
 }
 
 #[test]
-fn sizes_that_cannot_be() {
+fn invalid_values_are_rejected() {
     for (key, value, word) in [
         ("num_hidden_layers", json!(-1), "whole number"),
         ("num_hidden_layers", json!(1u64 << 60), "between 1 and"),
@@ -86,9 +86,9 @@ fn sizes_that_cannot_be() {
         ),
     ] {
         let folder = tiny();
-        with_config(folder.path(), key, value);
+        set_config(folder.path(), key, value);
         if key == "heads_per_layer" {
-            with_config(folder.path(), "head_dim", json!(6));
+            set_config(folder.path(), "head_dim", json!(6));
         }
         let failure = Failure::from(open(folder.path(), &Limits::default()).unwrap_err());
         assert!(
@@ -107,17 +107,17 @@ fn sizes_that_cannot_be() {
 }
 
 #[test]
-fn a_config_that_the_weights_do_not_fit() {
+fn a_config_that_does_not_match_the_weights_is_rejected() {
     let folder = tiny();
-    with_config(folder.path(), "intermediate_size", json!(21));
-    refused(
+    set_config(folder.path(), "intermediate_size", json!(21));
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["intermediate.dense.weight", "[20, 24]", "[21, 24]"],
     );
     let folder = tiny();
-    with_config(folder.path(), "num_hidden_layers", json!(4));
-    refused(
+    set_config(folder.path(), "num_hidden_layers", json!(4));
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["encoder.layer.3", "missing"],
@@ -125,7 +125,7 @@ fn a_config_that_the_weights_do_not_fit() {
 }
 
 #[test]
-fn labels_and_problems() {
+fn the_problem_and_the_labels_are_read_from_the_config() {
     let problem = |config: Value| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
@@ -160,26 +160,26 @@ fn labels_and_problems() {
     assert!(problem(json!({"id2label": {}})).is_err());
 }
 
-/// As transformers would read it: two labels where none are named.
+/// Without labels in the configuration, two are assumed, as in transformers.
 #[test]
-fn a_head_of_another_size_without_labels_in_the_config_is_told_the_key_to_write() {
+fn the_error_for_a_classifier_of_another_size_names_the_missing_key() {
     let folder = tempfile::tempdir().unwrap();
     let tiny = Tiny {
         labels: 1,
         ..Tiny::default()
     };
     tiny.write(folder.path());
-    with_config(folder.path(), "id2label", Value::Null);
-    refused(
+    set_config(folder.path(), "id2label", Value::Null);
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["has 1 outputs", "assumes 2", "\"num_labels\": 1"],
     );
-    with_config(folder.path(), "num_labels", json!(1));
+    set_config(folder.path(), "num_labels", json!(1));
     open(folder.path(), &Limits::default()).unwrap();
-    // Where it names them, the two do not fit each other.
-    with_config(folder.path(), "num_labels", json!(3));
-    refused(
+    // If the configuration has labels, the message says that the weights do not match it.
+    set_config(folder.path(), "num_labels", json!(3));
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["[1, 24]", "config.json requires [3, 24]"],

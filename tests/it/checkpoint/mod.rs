@@ -1,14 +1,14 @@
-//! Checkpoints that are whole, and every way in which they can be broken: each has a code, and words that name the thing
-//! and the remedy.
+//! Valid and broken checkpoints. Each kind of damage has an error code, and a message that names the damaged part and
+//! the remedy.
 
-mod ages;
 mod config;
-mod disguised;
-mod elsewhere;
 mod shards;
 mod tokenizer;
+mod variants;
 mod weights;
-mod written;
+mod write;
+mod wrong_content;
+mod wrong_folder;
 
 use optin::checkpoint::config::Config;
 use optin::checkpoint::error::CheckpointError;
@@ -29,24 +29,25 @@ fn tiny() -> TempDir {
     folder
 }
 
-/// Opens config, weights and graph, as a job does.
+/// Opens the configuration, the weights and the graph, as a job does.
 fn open(folder: &Path, limits: &Limits) -> Result<(), CheckpointError> {
     let config = Config::open(folder, limits)?;
     let weights = Weights::open(folder, limits)?;
     registry::open(&config, weights).map(|_| ())
 }
 
-/// That it fails with this code, and says all of these words.
-fn refused(folder: &Path, code: Code, words: &[&str]) {
-    refused_within(folder, &Limits::default(), code, words);
+/// Checks that opening fails with this code and a message that contains all of these words.
+fn assert_rejected(folder: &Path, code: Code, words: &[&str]) {
+    assert_rejected_within(folder, &Limits::default(), code, words);
 }
 
-fn refused_within(folder: &Path, limits: &Limits, code: Code, words: &[&str]) {
+/// Like [`assert_rejected`], with other limits.
+fn assert_rejected_within(folder: &Path, limits: &Limits, code: Code, words: &[&str]) {
     assert_says(&open(folder, limits).unwrap_err().into(), code, words);
 }
 
-/// Replaces the header of `model.safetensors`, keeping the data.
-fn with_header(folder: &Path, change: impl FnOnce(&mut serde_json::Map<String, Value>)) {
+/// Changes the header of `model.safetensors` and keeps the data.
+fn change_header(folder: &Path, change: impl FnOnce(&mut serde_json::Map<String, Value>)) {
     let path = folder.join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -60,7 +61,8 @@ fn with_header(folder: &Path, change: impl FnOnce(&mut serde_json::Map<String, V
     std::fs::write(path, changed).unwrap();
 }
 
-fn with_config(folder: &Path, key: &str, value: Value) {
+/// Sets one key of `config.json`.
+fn set_config(folder: &Path, key: &str, value: Value) {
     let path = folder.join("config.json");
     let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     config[key] = value;

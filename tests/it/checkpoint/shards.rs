@@ -1,4 +1,4 @@
-//! Checkpoints of several files.
+//! Checkpoints with weights in several files.
 
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::read_file::ReadFile;
@@ -9,7 +9,7 @@ use optin::prune::failure::Code;
 use serde_json::json;
 use std::path::Path;
 
-use super::{open, refused, tiny};
+use super::{assert_rejected, open, tiny};
 
 /// Splits the tiny model into two shards with an index.
 fn shard(folder: &Path) {
@@ -34,7 +34,7 @@ fn shard(folder: &Path) {
 }
 
 #[test]
-fn shards_are_one_checkpoint() {
+fn a_sharded_checkpoint_equals_the_single_file() {
     let (whole, sharded) = (tiny(), tiny());
     shard(sharded.path());
     open(sharded.path(), &Limits::default()).unwrap();
@@ -54,7 +54,7 @@ fn shards_are_one_checkpoint() {
 }
 
 #[test]
-fn each_file_of_the_weights_has_its_own_digest() {
+fn each_file_of_the_weights_has_a_digest() {
     let (whole, sharded) = (tiny(), tiny());
     shard(sharded.path());
     for (folder, names) in [
@@ -82,11 +82,11 @@ fn each_file_of_the_weights_has_its_own_digest() {
 }
 
 #[test]
-fn shards_that_are_missing_doubled_or_elsewhere() {
+fn missing_duplicate_and_outside_shards_are_rejected() {
     let folder = tiny();
     shard(folder.path());
     std::fs::remove_file(folder.path().join("model-00002-of-00002.safetensors")).unwrap();
-    refused(
+    assert_rejected(
         folder.path(),
         Code::SourceNotFound,
         &["model-00002-of-00002.safetensors", "copy it"],
@@ -101,7 +101,7 @@ fn shards_that_are_missing_doubled_or_elsewhere() {
         shard(folder.path());
         let index = json!({"weight_map": {"a": name}}).to_string();
         std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &[name, "directly in the folder"],
@@ -114,11 +114,11 @@ fn shards_that_are_missing_doubled_or_elsewhere() {
         folder.path().join("model-00002-of-00002.safetensors"),
     )
     .unwrap();
-    refused(folder.path(), Code::InvalidCheckpoint, &["another shard"]);
+    assert_rejected(folder.path(), Code::InvalidCheckpoint, &["another shard"]);
 }
 
 #[test]
-fn an_index_that_names_nothing_or_promises_what_no_shard_holds() {
+fn an_index_without_shards_or_with_missing_tensors_is_rejected() {
     let index = |text: serde_json::Value| {
         let folder = tiny();
         shard(folder.path());
@@ -131,7 +131,7 @@ fn an_index_that_names_nothing_or_promises_what_no_shard_holds() {
         (json!({"metadata": {}}), "no valid weight_map"),
         (json!({"weight_map": ["a"]}), "no valid weight_map"),
     ] {
-        refused(
+        assert_rejected(
             index(text).path(),
             Code::InvalidCheckpoint,
             &["model.safetensors.index.json", word],
@@ -142,7 +142,7 @@ fn an_index_that_names_nothing_or_promises_what_no_shard_holds() {
     let none: Vec<OutTensor> = Vec::new();
     let second = folder.path().join("model-00002-of-00002.safetensors");
     write(&second, &none, None).unwrap();
-    refused(
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &[

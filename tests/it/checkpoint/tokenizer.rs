@@ -1,4 +1,4 @@
-//! Odd tokenizer folders, read as `AutoTokenizer` of both majors of transformers reads them
+//! Unusual tokenizer folders. The expected encodings are those of `AutoTokenizer` in transformers 4 and 5
 //! (`tests/goldens/tokenizers`).
 
 use optin::checkpoint::error::CheckpointError;
@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Rows are cut to this length where the tokenizer has none of its own.
+/// Length to which rows are truncated if the tokenizer sets no length.
 const POSITIONS: usize = 48;
 
-/// A case whose length leaves no room for a text: transformers opens it and cuts nothing, which no model survives.
+/// A case whose maximum length leaves no room for a text. transformers opens it and does not truncate, so rows can be
+/// too long for the model.
 const TOO_SHORT: &str = "shorter_than_its_special_tokens";
 
 struct Goldens(Value);
@@ -27,7 +28,7 @@ impl Goldens {
         self.0["cases"].as_object().unwrap().iter()
     }
 
-    /// Texts, then pairs.
+    /// Returns the texts, then the pairs.
     fn rows(&self) -> Vec<(&str, Option<&str>)> {
         let texts = self.0["texts"].as_array().unwrap().iter();
         let texts = texts.map(|text| (text.as_str().unwrap(), None));
@@ -37,7 +38,7 @@ impl Goldens {
             .collect()
     }
 
-    /// The files of a case; `tokenizer.json` lists what differs from the plain one.
+    /// Writes the files of a case. Its `tokenizer.json` contains only the keys that differ from the plain one.
     fn folder(&self, case: &Value) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in case["files"].as_object().unwrap() {
@@ -73,7 +74,7 @@ fn encodings(golden: &Value) -> Option<Vec<Encoding>> {
 }
 
 #[test]
-fn folders_are_read_as_transformers_5_reads_them() {
+fn encodings_equal_those_of_transformers_5() {
     let goldens = Goldens::read();
     for (name, case) in goldens.cases().filter(|(name, _)| *name != TOO_SHORT) {
         let opened = open(goldens.folder(case).path());
@@ -90,7 +91,7 @@ fn folders_are_read_as_transformers_5_reads_them() {
 }
 
 #[test]
-fn what_transformers_4_reads_otherwise_is_known_row_by_row() {
+fn differences_to_transformers_4_are_known_for_each_row() {
     let goldens = Goldens::read();
     let mut differing = 0;
     for (name, case) in goldens.cases().filter(|(name, _)| *name != TOO_SHORT) {
@@ -116,7 +117,7 @@ fn what_transformers_4_reads_otherwise_is_known_row_by_row() {
 }
 
 #[test]
-fn written_files_give_the_same_ids_in_both_majors() {
+fn written_files_give_the_same_encodings_in_transformers_4_and_5() {
     let goldens = Goldens::read();
     for (name, case) in goldens.cases() {
         let Ok(tokenizer) = open(goldens.folder(case).path()) else {
@@ -144,7 +145,7 @@ fn written_files_give_the_same_ids_in_both_majors() {
 }
 
 #[test]
-fn a_written_configuration_names_a_stock_class_and_no_code() {
+fn a_written_configuration_names_a_built_in_class_and_no_custom_code() {
     let goldens = Goldens::read();
     for (name, case) in goldens.cases() {
         let Ok(tokenizer) = open(goldens.folder(case).path()) else {
@@ -157,19 +158,19 @@ fn a_written_configuration_names_a_stock_class_and_no_code() {
             .unwrap();
         let config: Map<String, Value> = serde_json::from_str(config).unwrap();
         let class = config["tokenizer_class"].as_str().unwrap();
-        let stock = [
+        let built_in = [
             "BertTokenizer",
             "DistilBertTokenizer",
             "ElectraTokenizer",
             "MobileBertTokenizer",
             "PreTrainedTokenizerFast",
         ];
-        assert!(stock.contains(&class), "{name}: {class}");
+        assert!(built_in.contains(&class), "{name}: {class}");
         assert!(!config.contains_key("auto_map"), "{name}");
     }
 }
 
-/// The plain folder with these keys in `tokenizer_config.json`.
+/// Writes the plain folder with these keys added to `tokenizer_config.json`.
 fn plain_with(keys: Value) -> TempDir {
     let goldens = Goldens::read();
     let folder = goldens.folder(&goldens.0["cases"]["plain"]);
@@ -182,7 +183,7 @@ fn plain_with(keys: Value) -> TempDir {
 }
 
 #[test]
-fn a_length_that_leaves_no_room_for_a_text() {
+fn a_maximum_length_without_room_for_a_text_is_rejected() {
     let folder = plain_with(json!({"model_max_length": 3}));
     let error = open(folder.path()).err().unwrap().to_string();
     assert!(
@@ -192,7 +193,7 @@ fn a_length_that_leaves_no_room_for_a_text() {
 }
 
 #[test]
-fn values_of_another_kind() {
+fn values_of_the_wrong_type_are_rejected() {
     for (keys, word) in [
         (json!({"do_lower_case": "yes"}), "do_lower_case"),
         (json!({"do_lower_case": null}), "do_lower_case"),
@@ -216,7 +217,7 @@ fn values_of_another_kind() {
 }
 
 #[test]
-fn a_class_that_only_python_implements() {
+fn a_class_that_exists_only_in_python_is_rejected() {
     let folder = plain_with(json!({"tokenizer_class": "BertJapaneseTokenizer"}));
     let error = open(folder.path()).err().unwrap().to_string();
     assert!(
@@ -226,22 +227,23 @@ fn a_class_that_only_python_implements() {
 }
 
 #[test]
-fn what_is_not_understood_is_said() {
-    let said = |keys: Value| open(plain_with(keys).path()).unwrap().notes().join(" ");
-    assert_eq!(said(json!({})), "");
+fn unsupported_settings_are_noted() {
+    let notes = |keys: Value| open(plain_with(keys).path()).unwrap().notes().join(" ");
+    assert_eq!(notes(json!({})), "");
     assert!(
-        said(json!({"word_shape": 3, "clean_text": true})).ends_with("not understood: word_shape.")
+        notes(json!({"word_shape": 3, "clean_text": true}))
+            .ends_with("not understood: word_shape.")
     );
     assert!(
-        said(json!({"tokenizer_class": "FancyTokenizer"})).contains("FancyTokenizer is unknown")
+        notes(json!({"tokenizer_class": "FancyTokenizer"})).contains("FancyTokenizer is unknown")
     );
     assert!(
-        said(json!({"tokenizer_class": "XLMRobertaTokenizer"})).contains("XLMRobertaTokenizer")
+        notes(json!({"tokenizer_class": "XLMRobertaTokenizer"})).contains("XLMRobertaTokenizer")
     );
-    assert!(said(json!({"auto_map": {"AutoTokenizer": ["a.B", null]}})).contains("auto_map"));
-    assert!(said(json!({"padding_side": "left"})).contains("pads on the left"));
+    assert!(notes(json!({"auto_map": {"AutoTokenizer": ["a.B", null]}})).contains("auto_map"));
+    assert!(notes(json!({"padding_side": "left"})).contains("pads on the left"));
     assert!(
-        said(json!({"tokenizer_class": "TokenizersBackend"}))
+        notes(json!({"tokenizer_class": "TokenizersBackend"}))
             .contains("transformers 4 cannot open")
     );
 }

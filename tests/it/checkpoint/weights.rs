@@ -1,4 +1,4 @@
-//! Files of weights that are broken, too large, or not those of the model.
+//! Rejected weights: broken files, files that are too large, pickle files, and models without a classifier.
 
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
@@ -9,11 +9,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 
-use super::{open, refused, refused_within, tiny, with_header};
+use super::{assert_rejected, assert_rejected_within, change_header, open, tiny};
 use crate::fixture::bert::Tiny;
 
 #[test]
-fn pickle_alone_is_never_opened() {
+fn a_model_with_only_pickle_files_is_rejected() {
     for name in ["pytorch_model.bin", "model.pt", "model.ckpt"] {
         let folder = tiny();
         std::fs::rename(
@@ -21,7 +21,7 @@ fn pickle_alone_is_never_opened() {
             folder.path().join(name),
         )
         .unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::UnsafeFormat,
             &[name, "pickle", "safe_serialization"],
@@ -29,7 +29,7 @@ fn pickle_alone_is_never_opened() {
     }
     let folder = tiny();
     std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
-    refused(
+    assert_rejected(
         folder.path(),
         Code::SourceNotFound,
         &["no model.safetensors"],
@@ -37,13 +37,13 @@ fn pickle_alone_is_never_opened() {
 }
 
 #[test]
-fn a_truncated_file_at_every_part() {
+fn a_file_truncated_at_any_part_is_rejected() {
     let whole = std::fs::read(tiny().path().join("model.safetensors")).unwrap();
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     for length in [1, 7, 8, 9, header - 1, header, header + 1, whole.len() - 1] {
         let folder = tiny();
         std::fs::write(folder.path().join("model.safetensors"), &whole[..length]).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &["model.safetensors", "truncated"],
@@ -52,14 +52,14 @@ fn a_truncated_file_at_every_part() {
 }
 
 #[test]
-fn a_header_that_claims_more_than_there_is_or_may_be() {
+fn a_header_larger_than_the_file_or_the_limit_is_rejected() {
     for claim in [u64::MAX, 1 << 40, 200 << 20] {
         let folder = tiny();
         let path = folder.path().join("model.safetensors");
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[..8].copy_from_slice(&claim.to_le_bytes());
         std::fs::write(&path, bytes).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &["header", &claim.to_string()],
@@ -69,7 +69,7 @@ fn a_header_that_claims_more_than_there_is_or_may_be() {
         header_bytes: 64,
         ..Limits::default()
     };
-    refused_within(
+    assert_rejected_within(
         tiny().path(),
         &limits,
         Code::InvalidCheckpoint,
@@ -78,12 +78,12 @@ fn a_header_that_claims_more_than_there_is_or_may_be() {
 }
 
 #[test]
-fn larger_than_the_limits() {
+fn files_larger_than_the_limits_are_rejected() {
     let limits = Limits {
         weights_bytes: 1_000,
         ..Limits::default()
     };
-    refused_within(
+    assert_rejected_within(
         tiny().path(),
         &limits,
         Code::LimitExceeded,
@@ -93,7 +93,7 @@ fn larger_than_the_limits() {
         tensors: 3,
         ..Limits::default()
     };
-    refused_within(
+    assert_rejected_within(
         tiny().path(),
         &limits,
         Code::InvalidCheckpoint,
@@ -103,7 +103,7 @@ fn larger_than_the_limits() {
         config_bytes: 10,
         ..Limits::default()
     };
-    refused_within(
+    assert_rejected_within(
         tiny().path(),
         &limits,
         Code::LimitExceeded,
@@ -112,10 +112,10 @@ fn larger_than_the_limits() {
 }
 
 #[test]
-fn a_header_that_lies() {
+fn a_header_that_contradicts_the_data_is_rejected() {
     let name = "bert.pooler.dense.bias";
-    type Lie = (&'static str, fn(&mut Value));
-    let lies: [Lie; 6] = [
+    type Case = (&'static str, fn(&mut Value));
+    let cases: [Case; 6] = [
         ("hole or an overlap", |entry| {
             entry["data_offsets"] = json!([0, 96]);
         }),
@@ -129,20 +129,20 @@ fn a_header_that_lies() {
         ("no valid entry", |entry| entry["dtype"] = json!("F99")),
         ("no valid entry", |entry| entry["shape"] = json!([-24])),
     ];
-    for (word, lie) in lies {
+    for (word, change) in cases {
         let folder = tiny();
-        with_header(folder.path(), |header| lie(&mut header[name]));
-        refused(
+        change_header(folder.path(), |header| change(&mut header[name]));
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &["model.safetensors", word],
         );
     }
     let folder = tiny();
-    with_header(folder.path(), |header| {
+    change_header(folder.path(), |header| {
         header.remove(name);
     });
-    refused(
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["model.safetensors"],
@@ -150,7 +150,7 @@ fn a_header_that_lies() {
 }
 
 #[test]
-fn a_name_that_stands_twice() {
+fn a_repeated_tensor_name_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("config.json"),
@@ -162,11 +162,11 @@ fn a_name_that_stands_twice() {
     bytes.extend_from_slice(header);
     bytes.extend_from_slice(&[0; 8]);
     std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
-    refused(folder.path(), Code::InvalidCheckpoint, &["\"a\" twice"]);
+    assert_rejected(folder.path(), Code::InvalidCheckpoint, &["\"a\" twice"]);
 }
 
 #[test]
-fn weights_that_are_not_finite() {
+fn weights_that_are_not_finite_are_rejected() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let folder = tiny();
         let weights = Weights::open(folder.path(), &Limits::default()).unwrap();
@@ -184,7 +184,7 @@ fn weights_that_are_not_finite() {
             })
             .collect();
         write(&folder.path().join("model.safetensors"), &tensors, None).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &[
@@ -197,7 +197,7 @@ fn weights_that_are_not_finite() {
 }
 
 #[test]
-fn a_model_without_a_classifier() {
+fn a_model_without_a_classifier_is_rejected() {
     let folder = tiny();
     let weights = Weights::open(folder.path(), &Limits::default()).unwrap();
     let kept = weights
@@ -210,14 +210,14 @@ fn a_model_without_a_classifier() {
         folder.path().join("model.safetensors"),
     )
     .unwrap();
-    refused(
+    assert_rejected(
         folder.path(),
         Code::UnsupportedModel,
         &["classifier.weight", "fine-tune"],
     );
 }
 
-/// A file of a stranger may be refused, but it must never take the process with it.
+/// Untrusted files may be rejected, but must never cause a panic.
 #[test]
 fn damaged_files_never_panic() {
     let folder = tiny();
@@ -229,7 +229,7 @@ fn damaged_files_never_panic() {
     for _ in 0..2_000 {
         let mut bytes = whole.clone();
         for _ in 0..random.random_range(1..4) {
-            // Most damage goes where it hurts: the header.
+            // Most changes are in the header, where they have the largest effect.
             let end = if random.random_range(0..10) < 9 {
                 header
             } else {
@@ -245,5 +245,5 @@ fn damaged_files_never_panic() {
         std::fs::write(&path, bytes).unwrap();
         opened += usize::from(open(folder.path(), &Limits::default()).is_ok());
     }
-    assert!(opened < 1_000, "{opened} damaged files were taken");
+    assert!(opened < 1_000, "{opened} damaged files were accepted");
 }

@@ -1,4 +1,4 @@
-//! The audit: its sample, its gates, and a whole run.
+//! The audit: its sample, its metrics with their limits, and a complete run.
 
 use optin::model::mask::Masks;
 use optin::model::unit::{UnitGroup, UnitKind};
@@ -23,7 +23,7 @@ fn pair(weight: f64, chosen: bool, sketched: f64, exact: f64) -> Pair {
 }
 
 #[test]
-fn a_sketch_that_is_right_passes_and_gives_nothing_away() {
+fn correct_sketched_scores_pass_without_regret() {
     let pairs: Vec<Pair> = (0..40)
         .map(|unit| pair(3.0, unit >= 20, f64::from(unit + 1), f64::from(unit + 1)))
         .collect();
@@ -34,8 +34,8 @@ fn a_sketch_that_is_right_passes_and_gives_nothing_away() {
 }
 
 #[test]
-fn figures_count_a_unit_as_often_as_it_stands_for_others() {
-    // The choice took the second and missed the third, which stands for two.
+fn each_metric_counts_a_unit_by_the_number_of_units_it_represents() {
+    // The selection contains the second unit instead of the third. Each of them represents two units.
     let pairs = [
         pair(2.0, true, 9.0, 10.0),
         pair(2.0, true, 6.0, 1.0),
@@ -45,10 +45,10 @@ fn figures_count_a_unit_as_often_as_it_stands_for_others() {
     let gates = gates::measure(&pairs);
     assert_eq!(gates.overlap, 0.5);
     assert!((gates.regret - (1.0 - 22.0 / 28.0)).abs() < 1e-12);
-    // Ratios .9, 6, 1.25, 1 with weights 2, 2, 2, 1: half of the weight is reached at 1.25.
+    // Ratios 0.9, 6, 1.25 and 1 with weights 2, 2, 2 and 1: in ascending order, half of the weight is reached at 1.25.
     assert_eq!(gates.median_ratio, 1.25);
-    // The same units, written out.
-    let written: Vec<Pair> = pairs
+    // The same units, repeated instead of weighted.
+    let repeated: Vec<Pair> = pairs
         .iter()
         .flat_map(|pair| {
             std::iter::repeat_n(
@@ -60,7 +60,7 @@ fn figures_count_a_unit_as_often_as_it_stands_for_others() {
             )
         })
         .collect();
-    assert!((gates::spearman(&pairs) - gates::spearman(&written)).abs() < 1e-12);
+    assert!((gates::spearman(&pairs) - gates::spearman(&repeated)).abs() < 1e-12);
     assert!(!gates.hold());
 }
 
@@ -77,7 +77,7 @@ fn group(width: usize) -> UnitGroup {
 }
 
 #[test]
-fn the_sample_stands_for_every_unit_of_the_wanted_groups() {
+fn the_sample_represents_every_unit_of_the_selected_groups() {
     let widths = [700, 12, 900];
     let importance = UnitImportance {
         groups: widths
@@ -110,9 +110,9 @@ fn the_sample_stands_for_every_unit_of_the_wanted_groups() {
     assert_eq!(boundary.len(), 64);
     assert!(boundary.iter().all(|value| (value - 400.0).abs() < 30.0));
     assert!(sampled.iter().all(|sampled| sampled.group != 1));
-    let mut places: Vec<_> = sampled.iter().map(|s| (s.group, s.unit)).collect();
-    places.dedup();
-    assert_eq!(places.len(), sampled.len());
+    let mut indices: Vec<_> = sampled.iter().map(|s| (s.group, s.unit)).collect();
+    indices.dedup();
+    assert_eq!(indices.len(), sampled.len());
     assert_eq!(
         sampled,
         sample::draw(&importance, &masks, &[true, false, true], 5)
@@ -120,7 +120,7 @@ fn the_sample_stands_for_every_unit_of_the_wanted_groups() {
 }
 
 #[test]
-fn an_audit_tells_how_near_the_sketch_is_to_exact_scores() {
+fn an_audit_compares_sketched_with_exact_scores() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.5);
     let report = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap();

@@ -1,4 +1,4 @@
-//! The ridge solution against gradient descent and against closed forms.
+//! The ridge solution, checked against its gradient and against closed forms.
 
 use candle_core::{Device, Tensor};
 use optin::model::nn::linear::Linear;
@@ -33,7 +33,7 @@ fn linear(seed: u64) -> Linear {
 
 fn moments(inputs: &Tensor, targets: &Tensor) -> Moments {
     let mut moments = Moments::new(INPUTS, OUTPUTS);
-    // In two unequal batches: the sums must not care.
+    // The sums must not depend on the division into batches.
     for (start, count) in [(0, 23), (23, TOKENS - 23)] {
         moments
             .add(
@@ -46,7 +46,7 @@ fn moments(inputs: &Tensor, targets: &Tensor) -> Moments {
     moments
 }
 
-fn close(left: &Tensor, right: &Tensor, tolerance: f32) {
+fn assert_close(left: &Tensor, right: &Tensor, tolerance: f32) {
     let difference = (left - right)
         .unwrap()
         .abs()
@@ -61,37 +61,37 @@ fn close(left: &Tensor, right: &Tensor, tolerance: f32) {
 }
 
 #[test]
-fn an_exact_linear_target_is_found_again() {
+fn an_exact_linear_target_is_recovered() {
     let (truth, start) = (linear(1), linear(5));
-    // Far from centred inputs: the bias has something to do.
+    // The inputs are not centered, so the bias matters.
     let inputs = (random((TOKENS, INPUTS), 9) + 3.0).unwrap();
     let targets = truth.forward(&inputs).unwrap();
     let solved = solve(&moments(&inputs, &targets), &start, 1e-9)
         .unwrap()
         .unwrap();
-    close(solved.weight(), truth.weight(), 1e-3);
-    close(&solved.forward(&inputs).unwrap(), &targets, 1e-3);
+    assert_close(solved.weight(), truth.weight(), 1e-3);
+    assert_close(&solved.forward(&inputs).unwrap(), &targets, 1e-3);
 }
 
 #[test]
-fn a_strong_ridge_stays_at_the_original_weights_and_moves_only_the_bias() {
+fn a_strong_ridge_keeps_the_original_weights_and_changes_only_the_bias() {
     let (truth, start) = (linear(1), linear(5));
     let inputs = random((TOKENS, INPUTS), 9);
     let targets = truth.forward(&inputs).unwrap();
     let solved = solve(&moments(&inputs, &targets), &start, 1e7)
         .unwrap()
         .unwrap();
-    close(solved.weight(), start.weight(), 1e-4);
-    let missed = (&targets - solved.forward(&inputs).unwrap())
+    assert_close(solved.weight(), start.weight(), 1e-4);
+    let residual = (&targets - solved.forward(&inputs).unwrap())
         .unwrap()
         .mean(0)
         .unwrap();
-    close(&missed, &missed.zeros_like().unwrap(), 1e-5);
+    assert_close(&residual, &residual.zeros_like().unwrap(), 1e-5);
 }
 
 /// The gradient of `sum ||y - W x - b||^2 + rho ||W - W0||^2` is zero at the solution.
 #[test]
-fn the_solution_is_where_the_gradient_vanishes() {
+fn the_gradient_is_zero_at_the_solution() {
     let start = linear(5);
     let (inputs, targets) = (
         (random((TOKENS, INPUTS), 9) + 0.7).unwrap(),
@@ -101,10 +101,10 @@ fn the_solution_is_where_the_gradient_vanishes() {
     let solved = solve(&moments(&inputs, &targets), &start, ridge)
         .unwrap()
         .unwrap();
-    let centred = inputs
+    let centered = inputs
         .broadcast_sub(&inputs.mean_keepdim(0).unwrap())
         .unwrap();
-    let diagonal = centred
+    let diagonal = centered
         .sqr()
         .unwrap()
         .sum_all()
@@ -112,18 +112,18 @@ fn the_solution_is_where_the_gradient_vanishes() {
         .to_scalar::<f32>()
         .unwrap()
         / INPUTS as f32;
-    let missed = (solved.forward(&inputs).unwrap() - &targets).unwrap();
-    let of_fit = missed.t().unwrap().matmul(&inputs).unwrap();
+    let residual = (solved.forward(&inputs).unwrap() - &targets).unwrap();
+    let of_fit = residual.t().unwrap().matmul(&inputs).unwrap();
     let of_ridge =
         ((solved.weight() - start.weight()).unwrap() * (ridge * f64::from(diagonal))).unwrap();
-    close(&of_fit, &of_ridge.neg().unwrap(), 1e-3);
-    let of_bias = missed.sum(0).unwrap();
-    close(&of_bias, &of_bias.zeros_like().unwrap(), 1e-3);
+    assert_close(&of_fit, &of_ridge.neg().unwrap(), 1e-3);
+    let of_bias = residual.sum(0).unwrap();
+    assert_close(&of_bias, &of_bias.zeros_like().unwrap(), 1e-3);
 }
 
-/// Two equal columns make the plain system singular; the ridge keeps it solvable.
+/// Equal columns make the system singular without a ridge. The ridge makes it solvable.
 #[test]
-fn dependent_inputs_are_solved() {
+fn linearly_dependent_inputs_are_solved() {
     let start = linear(5);
     let column = random((TOKENS, 1), 9);
     let inputs = Tensor::cat(&[&column; INPUTS], 1).unwrap();
@@ -145,7 +145,7 @@ fn dependent_inputs_are_solved() {
 }
 
 #[test]
-fn a_weight_counts_a_token_so_many_times() {
+fn a_weight_counts_like_repetitions_of_a_token() {
     let start = linear(5);
     let inputs = random((TOKENS, INPUTS), 9);
     let targets = random((TOKENS, OUTPUTS), 10);
@@ -155,34 +155,36 @@ fn a_weight_counts_a_token_so_many_times() {
         .flat_map(|(token, &count)| std::iter::repeat_n(token as u32, count))
         .collect();
     let repeated = Tensor::new(repeated, inputs.device()).unwrap();
-    let mut often = Moments::new(INPUTS, OUTPUTS);
+    let mut unweighted = Moments::new(INPUTS, OUTPUTS);
     let rows = |tensor: &Tensor| tensor.index_select(&repeated, 0).unwrap();
-    often.add(&rows(&inputs), &rows(&targets), None).unwrap();
+    unweighted
+        .add(&rows(&inputs), &rows(&targets), None)
+        .unwrap();
     let weights: Vec<f32> = counts.iter().map(|&count| count as f32).collect();
     let weights = Tensor::from_vec(weights, (TOKENS, 1), inputs.device()).unwrap();
-    let mut weighed = Moments::new(INPUTS, OUTPUTS);
-    weighed.add(&inputs, &targets, Some(&weights)).unwrap();
-    let [often, weighed] =
-        [often, weighed].map(|moments| solve(&moments, &start, 1e-2).unwrap().unwrap());
-    close(often.weight(), weighed.weight(), 1e-5);
-    close(often.bias(), weighed.bias(), 1e-5);
+    let mut weighted = Moments::new(INPUTS, OUTPUTS);
+    weighted.add(&inputs, &targets, Some(&weights)).unwrap();
+    let [unweighted, weighted] =
+        [unweighted, weighted].map(|moments| solve(&moments, &start, 1e-2).unwrap().unwrap());
+    assert_close(unweighted.weight(), weighted.weight(), 1e-5);
+    assert_close(unweighted.bias(), weighted.bias(), 1e-5);
 }
 
 #[test]
-fn a_bias_alone_takes_the_mean_error_away() {
+fn a_bias_alone_removes_the_mean_error() {
     let start = linear(5);
     let inputs = (random((TOKENS, INPUTS), 9) + 0.7).unwrap();
     let targets = random((TOKENS, OUTPUTS), 10);
     let solved = solve_bias(&moments(&inputs, &targets), &start).unwrap();
-    close(solved.weight(), start.weight(), f32::MIN_POSITIVE);
-    let missed = (&targets - solved.forward(&inputs).unwrap()).unwrap();
-    let mean = missed.mean(0).unwrap();
-    close(&mean, &mean.zeros_like().unwrap(), 1e-5);
+    assert_close(solved.weight(), start.weight(), f32::MIN_POSITIVE);
+    let residual = (&targets - solved.forward(&inputs).unwrap()).unwrap();
+    let mean = residual.mean(0).unwrap();
+    assert_close(&mean, &mean.zeros_like().unwrap(), 1e-5);
 }
 
-/// The classifier reads the first position of the last layer alone.
+/// The classifier reads only the first position of the last layer.
 #[test]
-fn tokens_count_by_what_the_logits_make_of_them() {
+fn tokens_are_weighted_by_their_effect_on_the_logits() {
     let folder = Folder::new(Tiny::default());
     let (_weights, model) = open(&folder.model());
     let batches = [folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 2)];

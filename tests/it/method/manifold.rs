@@ -1,4 +1,4 @@
-//! The manifold term's difference form against the plain one, and the divergence's properties.
+//! The difference form of the manifold term, compared with the direct formula, and properties of the divergence.
 
 use candle_core::{DType, Device, Tensor};
 use optin::checkpoint::config::Problem;
@@ -16,8 +16,8 @@ fn random(rows: usize, width: usize, size: f64, seed: u64) -> Tensor {
     Tensor::from_vec(values, (rows, width), &Device::Cpu).unwrap()
 }
 
-/// `||F' F'^T - F F^T||^2` as it is written, in f64.
-fn plain(reference: &Tensor, changed: &Tensor) -> f64 {
+/// Computes `||F' F'^T - F F^T||^2` directly in f64.
+fn direct(reference: &Tensor, changed: &Tensor) -> f64 {
     let gram = |features: &Tensor| {
         let norm = features
             .sqr()
@@ -40,17 +40,17 @@ fn plain(reference: &Tensor, changed: &Tensor) -> f64 {
 }
 
 #[test]
-fn the_difference_form_is_the_plain_one_for_large_and_for_tiny_changes() {
+fn the_difference_form_equals_the_direct_one_for_large_and_tiny_changes() {
     for (size, tolerance) in [(1.0, 1e-5), (1e-2, 1e-4), (1e-4, 2e-3)] {
         // 70 rows: more than two tiles, and not a multiple of one.
         let reference = random(70, 16, 1.0, 1);
-        // Rounded first, so that both forms see the same numbers.
+        // Rounded to f32 first, so that both forms get the same numbers.
         let reference = reference.to_dtype(DType::F32).unwrap();
         let changed = (reference.to_dtype(DType::F64).unwrap() + random(70, 16, size, 2))
             .unwrap()
             .to_dtype(DType::F32)
             .unwrap();
-        let exact = plain(
+        let exact = direct(
             &reference.to_dtype(DType::F64).unwrap(),
             &changed.to_dtype(DType::F64).unwrap(),
         );
@@ -61,13 +61,13 @@ fn the_difference_form_is_the_plain_one_for_large_and_for_tiny_changes() {
         .unwrap();
         assert!(
             (ours / exact - 1.0).abs() < tolerance,
-            "change of {size}: {ours} against {exact}"
+            "change of {size}: {ours}, expected {exact}"
         );
     }
 }
 
 #[test]
-fn no_change_costs_nothing_and_a_row_of_zeros_is_no_number_trouble() {
+fn the_term_is_zero_without_a_change_even_for_a_row_of_zeros() {
     let features = Tensor::cat(
         &[
             random(3, 8, 1.0, 1),
@@ -81,7 +81,7 @@ fn no_change_costs_nothing_and_a_row_of_zeros_is_no_number_trouble() {
 }
 
 #[test]
-fn divergence_is_zero_only_without_change_and_uses_its_temperature() {
+fn the_divergence_is_zero_without_a_change_and_uses_its_temperature() {
     let problem = Problem::Classification {
         labels: vec!["a".into(), "b".into(), "c".into()],
     };
@@ -90,7 +90,7 @@ fn divergence_is_zero_only_without_change_and_uses_its_temperature() {
         [0.5f32, -1.0, 0.5, 3.0, 0.1, 0.0],
     );
     assert_eq!(divergence(&problem, &left, &left, 4.0), 0.0);
-    // By hand, at temperature 2: mean over two rows of 4 * KL.
+    // Expected at temperature 2: the mean over two rows of 4 * KL.
     let softmax = |row: &[f32]| -> Vec<f64> {
         let powers: Vec<f64> = row
             .iter()
@@ -101,7 +101,7 @@ fn divergence_is_zero_only_without_change_and_uses_its_temperature() {
             .map(|power| power / powers.iter().sum::<f64>())
             .collect()
     };
-    let by_hand: f64 = left
+    let expected: f64 = left
         .chunks(3)
         .zip(right.chunks(3))
         .map(|(a, b)| {
@@ -113,7 +113,7 @@ fn divergence_is_zero_only_without_change_and_uses_its_temperature() {
         })
         .sum::<f64>()
         / 2.0;
-    assert!((divergence(&problem, &left, &right, 2.0) - by_hand).abs() < 1e-12);
+    assert!((divergence(&problem, &left, &right, 2.0) - expected).abs() < 1e-12);
     // A constant added to a row's logits changes nothing.
     let shifted: Vec<f32> = left.iter().map(|logit| logit + 8.0).collect();
     assert!(divergence(&problem, &left, &shifted, 4.0).abs() < 1e-9);

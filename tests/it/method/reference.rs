@@ -1,4 +1,4 @@
-//! BERT once more, in plain f64 loops and without any of the crate's graphs, for scores to be held to.
+//! A second implementation of BERT, in plain f64 loops and without the crate's graphs. Scores are checked against it.
 
 use candle_core::cpu::erf::erf_f64;
 use optin::checkpoint::weights::Weights;
@@ -8,13 +8,13 @@ use crate::fixture::bert::Tiny;
 /// A matrix as rows.
 pub type Rows = Vec<Vec<f64>>;
 
-/// The model's tensors, looked up by name.
+/// The reference model. Tensors are looked up by name.
 pub struct Reference<'a> {
     pub tiny: &'a Tiny,
     pub weights: &'a Weights,
 }
 
-/// A unit to leave out: layer, whether it is a head, index.
+/// The removed unit, if any: its layer, whether it is a head, and its index.
 pub type Dropped = Option<(usize, bool, usize)>;
 
 impl Reference<'_> {
@@ -101,7 +101,7 @@ impl Reference<'_> {
         context
     }
 
-    /// Output of each layer, and the logits, for one row of tokens.
+    /// Returns the output of each layer, and the logits, for one row of tokens.
     pub fn run(&self, ids: &[u32], types: &[u32], dropped: Dropped) -> (Vec<Rows>, Vec<f64>) {
         let table = |name: &str| self.matrix(&format!("bert.embeddings.{name}.weight"));
         let (words, positions, segments) = (
@@ -126,10 +126,10 @@ impl Reference<'_> {
         let mut features = Vec::new();
         for layer in 0..self.tiny.layers {
             let name = format!("bert.encoder.layer.{layer}");
-            let gone = |head: bool| {
+            let removed = |head: bool| {
                 dropped.and_then(|unit| ((unit.0, unit.1) == (layer, head)).then_some(unit.2))
             };
-            let context = self.heads(&name, &hidden, gone(true));
+            let context = self.heads(&name, &hidden, removed(true));
             let attended = add(
                 &self.linear(&format!("{name}.attention.output.dense"), &context),
                 &hidden,
@@ -139,7 +139,7 @@ impl Reference<'_> {
             for row in &mut neurons {
                 for (index, value) in row.iter_mut().enumerate() {
                     let gelu = 0.5 * *value * (1.0 + erf_f64(*value / std::f64::consts::SQRT_2));
-                    *value = if gone(false) == Some(index) {
+                    *value = if removed(false) == Some(index) {
                         0.0
                     } else {
                         gelu

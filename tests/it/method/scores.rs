@@ -1,4 +1,5 @@
-//! Exact scores against the reference: one whole f64 forward a unit, Gram matrices as they are written.
+//! Exact scores, compared with the reference: one complete f64 forward pass per unit, with Gram matrices computed
+//! directly. Also tests of the sample, the combination of terms, and the local term.
 
 use std::sync::Mutex;
 
@@ -19,7 +20,7 @@ use crate::fixture::folder::{Folder, open};
 const GRAM_TOKENS: usize = 20;
 const SEED: u64 = 5;
 
-/// Features at the sampled positions of all rows, and all logits.
+/// Returns the features at the sampled positions of all rows, and all logits.
 fn trajectory(
     reference: &Reference<'_>,
     batches: &[Batch],
@@ -98,7 +99,7 @@ fn divergence(left: &[Vec<f64>], right: &[Vec<f64>], temperature: f64) -> f64 {
 }
 
 #[test]
-fn exact_scores_are_those_of_one_whole_forward_a_unit() {
+fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
     let folder = Folder::new(Tiny::default());
     let tiny = &folder.tiny;
     let (weights, model) = open(&folder.model());
@@ -130,7 +131,10 @@ fn exact_scores_are_those_of_one_whole_forward_a_unit() {
     let mut finished = finished.into_inner().unwrap();
     finished.sort_by_key(|(place, _)| *place);
     let in_order: Vec<(usize, UnitScores)> = scores.iter().cloned().enumerate().collect();
-    assert_eq!(finished, in_order, "each block is told of once, and whole");
+    assert_eq!(
+        finished, in_order,
+        "each block must be reported once, with all its units"
+    );
     for (block, (group, scores)) in model.groups().iter().zip(&scores).enumerate() {
         let layer = block / 2;
         assert_eq!(scores.features, tiny.layers - layer);
@@ -142,14 +146,14 @@ fn exact_scores_are_those_of_one_whole_forward_a_unit() {
                 let ours = scores.manifold[unit * scores.features + after];
                 assert!(
                     (ours / expected - 1.0).abs() < 1e-3,
-                    "{} {unit}, feature {after}: {ours} against {expected}",
+                    "{} {unit}, feature {after}: {ours}, expected {expected}",
                     group.name
                 );
             }
             let expected = divergence(&logits, &moved, temperature);
             assert!(
                 (scores.logits[unit] - expected).abs() < 1e-3 * expected + 1e-9,
-                "{} {unit}: {} against {expected}",
+                "{} {unit}: {}, expected {expected}",
                 group.name,
                 scores.logits[unit]
             );
@@ -158,7 +162,7 @@ fn exact_scores_are_those_of_one_whole_forward_a_unit() {
 }
 
 #[test]
-fn the_sample_is_seeded_and_holds_each_position_once() {
+fn the_sample_depends_on_the_seed_and_contains_each_position_once() {
     let tiny = Tiny::default();
     let batches = [
         tiny.batch(2, 9, 1),
@@ -183,7 +187,7 @@ fn the_sample_is_seeded_and_holds_each_position_once() {
 }
 
 #[test]
-fn terms_are_weighed_once_over_all_units() {
+fn terms_are_normalized_over_all_units_before_they_are_weighted() {
     let scores = Scores {
         groups: vec![
             UnitScores {
@@ -204,13 +208,13 @@ fn terms_are_weighed_once_over_all_units() {
         logit_weight: 0.5,
         ..Method::default()
     };
-    // Mean over features: 3 1 | 8 0, mean 3; logits 3 0 | 1 0, mean 1.
+    // Mean over the features: 3 1 | 8 0, with mean 3. Logit terms: 3 0 | 1 0, with mean 1.
     let mean = combine(&scores, &method);
     assert_eq!(
         mean.groups,
         vec![vec![1.0 + 1.5, 1.0 / 3.0], vec![8.0 / 3.0 + 0.5, 0.0]]
     );
-    // Sum over features: 6 2 | 8 0, mean 4.
+    // Sum over the features: 6 2 | 8 0, with mean 4.
     let sum = combine(
         &scores,
         &Method {
@@ -219,7 +223,7 @@ fn terms_are_weighed_once_over_all_units() {
         },
     );
     assert_eq!(sum.groups, vec![vec![1.5 + 1.5, 0.5], vec![2.0 + 0.5, 0.0]]);
-    // The paper's formula looks at no weight of the method.
+    // The formula of the paper ignores the weights of the recipe.
     let paper = combine(
         &scores,
         &Method {
@@ -247,7 +251,7 @@ fn terms_are_weighed_once_over_all_units() {
 }
 
 #[test]
-fn the_local_term_is_what_a_unit_adds_to_its_block() {
+fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
     let folder = Folder::new(Tiny::default());
     let (_weights, model) = open(&folder.model());
     let batches = vec![folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 3)];
@@ -287,7 +291,7 @@ fn the_local_term_is_what_a_unit_adds_to_its_block() {
             let expected = squared((&whole - sums(&masks)).unwrap()) / variation;
             assert!(
                 (energy / f64::from(expected) - 1.0).abs() < 1e-3,
-                "{} {unit}: {} against {expected}",
+                "{} {unit}: {}, expected {expected}",
                 group.name,
                 energy
             );

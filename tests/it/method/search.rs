@@ -1,4 +1,4 @@
-//! Search against trying every set.
+//! The search, compared with trying every set of units.
 
 use optin::model::cost::Cost;
 use optin::model::unit::{UnitGroup, UnitKind};
@@ -34,7 +34,7 @@ fn target(keep: f64, tolerance: f64) -> Target {
     }
 }
 
-/// The best value of any set that costs between `least` and `most`, by trying all of them.
+/// Returns the largest value of all sets that cost between `least` and `most`. Tries every set.
 fn brute_force(units: &[(u64, f64)], least: u64, most: u64) -> Option<f64> {
     let sets = 0u32..1 << units.len();
     let values = sets.filter_map(|set| {
@@ -50,9 +50,9 @@ fn brute_force(units: &[(u64, f64)], least: u64, most: u64) -> Option<f64> {
 }
 
 #[test]
-fn the_choice_is_the_best_of_all_sets() {
+fn the_selection_is_the_best_of_all_sets() {
     let mut random = ChaCha8Rng::seed_from_u64(11);
-    let mut met = 0;
+    let mut solved = 0;
     for _ in 0..200 {
         let widths = [
             random.random_range(1..4),
@@ -75,7 +75,7 @@ fn the_choice_is_the_best_of_all_sets() {
                 )
             })
             .collect();
-        // Three different costs: more classes than BERT has.
+        // Three different costs per unit: more than BERT has.
         let (head, neuron) = (random.random_range(5..20u64), random.random_range(1..5u64));
         let cost = Cost {
             fixed: random.random_range(0..10),
@@ -117,11 +117,11 @@ fn the_choice_is_the_best_of_all_sets() {
                     .sum();
                 assert!(
                     (value - best.unwrap()).abs() < 1e-12,
-                    "{value} against {best:?}"
+                    "{value}, expected {best:?}"
                 );
                 let macs = cost.macs((0..4).map(|group| masks.count(group)));
                 assert!(macs <= budget && macs as f64 >= budget as f64 * 0.8);
-                met += 1;
+                solved += 1;
             }
             Err(failure) => {
                 assert_eq!(failure.code, Code::TargetUnreachable);
@@ -129,11 +129,11 @@ fn the_choice_is_the_best_of_all_sets() {
             }
         }
     }
-    assert!(met > 100, "only {met} searches had an answer");
+    assert!(solved > 100, "only {solved} searches had a solution");
 }
 
 #[test]
-fn no_heads_at_all_is_a_choice() {
+fn a_selection_may_contain_no_heads() {
     let groups = [
         group("heads", UnitKind::Head, 2),
         group("neurons", UnitKind::Neuron, 10),
@@ -157,7 +157,7 @@ fn no_heads_at_all_is_a_choice() {
 }
 
 #[test]
-fn equal_units_are_chosen_in_the_order_of_the_graph() {
+fn equally_important_units_are_selected_in_the_order_of_the_graph() {
     let groups = [
         group("a", UnitKind::Neuron, 3),
         group("b", UnitKind::Neuron, 3),
@@ -181,7 +181,7 @@ fn equal_units_are_chosen_in_the_order_of_the_graph() {
 }
 
 #[test]
-fn an_unreachable_target_says_what_can_be_reached() {
+fn the_error_for_an_unreachable_target_names_a_reachable_one() {
     let groups = [group("heads", UnitKind::Head, 4)];
     let cost = Price::PerUnit(Cost {
         fixed: 40,
@@ -200,7 +200,7 @@ fn an_unreachable_target_says_what_can_be_reached() {
     .unwrap_err();
     assert_eq!(failure.code, Code::TargetUnreachable);
     assert!(failure.detail.contains("40.00%"), "{}", failure.detail);
-    // Between 55 % and 70 % there is no set: heads are coarse.
+    // No set costs between 55 % and 70 %, because a head costs 15 %.
     let failure = select(
         &groups,
         &cost,
@@ -213,7 +213,7 @@ fn an_unreachable_target_says_what_can_be_reached() {
     assert!(failure.detail.contains("55.00%"), "{}", failure.detail);
 }
 
-/// Heads and neurons of three layers, and random importances.
+/// Returns the heads and neurons of three layers, their costs, and random importances.
 fn layers() -> (Vec<UnitGroup>, Cost, UnitImportance) {
     let mut random = ChaCha8Rng::seed_from_u64(11);
     let mut groups = Vec::new();
@@ -240,14 +240,14 @@ fn layers() -> (Vec<UnitGroup>, Cost, UnitImportance) {
 }
 
 #[test]
-fn constraints_are_kept_by_every_choice() {
+fn every_selection_obeys_the_constraints() {
     let (groups, cost, importance) = layers();
     let cost = Price::PerUnit(cost);
-    let choose = |constraints: &Constraints| {
+    let selected = |constraints: &Constraints| {
         select(&groups, &cost, &importance, &target(0.8, 0.1), constraints).unwrap()
     };
     let counts = |constraints: &Constraints| -> Vec<usize> {
-        let masks = choose(constraints);
+        let masks = selected(constraints);
         (0..groups.len()).map(|group| masks.count(group)).collect()
     };
     let rounded = counts(&Constraints {
@@ -268,9 +268,9 @@ fn constraints_are_kept_by_every_choice() {
         keep_whole: vec!["layer.1".to_owned(), "layer.0.heads".to_owned()],
         ..Constraints::default()
     };
-    let masks = choose(&constraints);
+    let masks = selected(&constraints);
     assert!(masks.is_full(0) && masks.is_full(2) && masks.is_full(3));
-    // Rounded up from 35; and heads have but twelve.
+    // 35 is rounded up to 40. A group of heads has only twelve units.
     assert!(masks.count(1) >= 40 && masks.count(4) == 12 && masks.count(5) >= 40);
     for (group, units) in importance.groups.iter().enumerate() {
         let worst = masks.kept(group).into_iter().map(|unit| units[unit]);
@@ -307,7 +307,7 @@ fn constraints_are_kept_by_every_choice() {
 }
 
 #[test]
-fn the_frontier_rises_and_is_what_each_target_chooses() {
+fn the_frontier_is_monotonic_and_equals_the_selection_for_each_target() {
     let (groups, cost, importance) = layers();
     let none = Constraints::default();
     let price = Price::PerUnit(cost.clone());
@@ -320,7 +320,7 @@ fn the_frontier_rises_and_is_what_each_target_chooses() {
         assert!(pair[0].macs <= pair[1].macs);
     }
     assert!(frontier.points.len() > 90);
-    // What a target below the smallest model comes to is known without another search.
+    // The frontier tells without another search that a target is below the smallest model.
     let smallest = optin::prune::search::least(&groups, &price, &none);
     assert_eq!(frontier.smallest_macs, smallest);
     let floor = smallest as f64 / frontier.macs as f64;
@@ -339,7 +339,7 @@ fn the_frontier_rises_and_is_what_each_target_chooses() {
 }
 
 #[test]
-fn where_a_count_has_a_price_the_choice_is_the_best_of_all_counts() {
+fn the_selection_is_the_best_of_all_counts_if_costs_depend_on_counts() {
     let mut random = ChaCha8Rng::seed_from_u64(5);
     for _ in 0..50 {
         let widths = [4usize, 7, 5];
@@ -347,7 +347,7 @@ fn where_a_count_has_a_price_the_choice_is_the_best_of_all_counts() {
             .iter()
             .map(|&width| group(&width.to_string(), UnitKind::Neuron, width))
             .collect();
-        // Steps and flat parts, as kernels have them.
+        // Costs with steps and flat parts, like the time of kernels.
         let prices: Vec<Vec<u64>> = widths
             .iter()
             .map(|&width| {
@@ -404,7 +404,7 @@ fn where_a_count_has_a_price_the_choice_is_the_best_of_all_counts() {
 }
 
 #[test]
-fn a_latency_table_prices_counts_between_and_never_lets_more_cost_less() {
+fn a_latency_table_is_interpolated_and_made_monotonic() {
     let groups = [
         group("a", UnitKind::Neuron, 8),
         group("head", UnitKind::Head, 2),
@@ -424,7 +424,7 @@ fn a_latency_table_prices_counts_between_and_never_lets_more_cost_less() {
                 kind: UnitKind::Neuron,
                 width: 8,
                 groups: vec![0, 2],
-                // At 4 the machine was disturbed: it says less than at 2.
+                // The time for 4 units is less than for 2, as after a disturbed measurement.
                 points: vec![point(0, 0.5), point(2, 0.7), point(4, 0.6)],
             },
             ShapeTimes {
@@ -437,7 +437,7 @@ fn a_latency_table_prices_counts_between_and_never_lets_more_cost_less() {
     };
     let price = table.price(&groups);
     let of = |kept: [usize; 3]| price.of(kept) as f64 / 1e6;
-    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-5, "{a} against {b}");
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-5, "{a}, expected {b}");
     close(of([8, 2, 8]), 10.0);
     close(of([0, 2, 0]), 5.0);
     close(of([1, 2, 0]), 5.5);
@@ -457,7 +457,7 @@ fn a_latency_table_prices_counts_between_and_never_lets_more_cost_less() {
         &Constraints::default(),
     );
     let masks = masks.unwrap();
-    // The heads are the cheapest to give, and counts up to 4 cost no more than 2.
+    // The heads are the least important, and 4 neurons cost no more than 2.
     assert_eq!(masks.count(1), 0);
     assert!(masks.count(0).min(masks.count(2)) >= 4);
 }

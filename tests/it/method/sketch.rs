@@ -1,4 +1,4 @@
-//! The sketch against central differences along each mask, and the ways back against finite differences.
+//! Sketched scores, compared with central differences of each mask, and pullbacks, compared with finite differences.
 
 use candle_core::{D, Device, Tensor};
 use optin::model::PrunableModel;
@@ -27,8 +27,8 @@ fn inner(left: &Tensor, right: &Tensor) -> f64 {
     pairs.map(|(a, b)| f64::from(a) * f64::from(b)).sum()
 }
 
-/// `<c, f(x + h d) - f(x - h d)> / 2h = <pull(c), d>`, for two cotangents stacked as two copies.
-fn check_way_back(
+/// Checks that `<c, f(x + h d) - f(x - h d)> / 2h = <pull(c), d>`, for two cotangents stacked as two copies.
+fn check_pullback(
     name: &str,
     input: &Tensor,
     run: &dyn Fn(&Tensor) -> Tensor,
@@ -51,21 +51,21 @@ fn check_way_back(
             let size = inner(cotangent, cotangent).sqrt();
             assert!(
                 (measured - ours).abs() < 2e-3 * size,
-                "{name}: {ours} against {measured}"
+                "{name}: {ours}, expected {measured}"
             );
         }
     }
 }
 
 #[test]
-fn each_way_back_is_the_derivative() {
+fn each_pullback_is_the_derivative() {
     let input = tensor(&[2, 5, 6], 1, 1.0);
     let linear = Linear::new(tensor(&[9, 6], 2, 0.7), tensor(&[9], 3, 0.5));
-    check_way_back("linear", &input, &|x| linear.forward(x).unwrap(), &|x| {
+    check_pullback("linear", &input, &|x| linear.forward(x).unwrap(), &|x| {
         linear.traced(x).unwrap()
     });
     for activation in [Activation::Gelu, Activation::GeluTanh] {
-        check_way_back(
+        check_pullback(
             "activation",
             &input,
             &|x| linear.forward_activated(x, activation).unwrap(),
@@ -73,13 +73,13 @@ fn each_way_back_is_the_derivative() {
         );
     }
     let norm = LayerNorm::new(tensor(&[6], 4, 1.0), tensor(&[6], 5, 1.0), 1e-5);
-    check_way_back("layer norm", &input, &|x| norm.forward(x).unwrap(), &|x| {
+    check_pullback("layer norm", &input, &|x| norm.forward(x).unwrap(), &|x| {
         norm.traced(x).unwrap()
     });
-    check_way_back("tanh", &input, &|x| x.tanh().unwrap(), &|x| {
+    check_pullback("tanh", &input, &|x| x.tanh().unwrap(), &|x| {
         traced::tanh(x).unwrap()
     });
-    check_way_back(
+    check_pullback(
         "first position, then a linear map",
         &input,
         &|x| {
@@ -101,7 +101,7 @@ fn each_way_back_is_the_derivative() {
             parts[part] = x.clone();
             parts
         };
-        check_way_back(
+        check_pullback(
             ["query", "key", "value"][part],
             &input,
             &|x| {
@@ -121,7 +121,7 @@ fn each_way_back_is_the_derivative() {
 }
 
 #[test]
-fn relu_goes_back_where_it_went_forward() {
+fn the_pullback_of_relu_is_zero_where_relu_is_zero() {
     let linear = Linear::new(tensor(&[9, 6], 2, 0.7), tensor(&[9], 3, 0.5));
     let input = tensor(&[1, 4, 6], 1, 1.0);
     let traced = linear.traced_activated(&input, Activation::Relu).unwrap();
@@ -176,7 +176,7 @@ impl Case {
         sketch::score(&teacher, back, &method, seed, &wanted, stop, &|_| Ok(())).unwrap()
     }
 
-    /// Gram matrices of all features after `block`, and all logits, with one unit's mask at `mask`.
+    /// Returns the Gram matrices of the features from `block` on, and all logits, with the mask of one unit at `mask`.
     fn run(
         &self,
         teacher: &Teacher<'_>,
@@ -230,7 +230,7 @@ impl Case {
         (grams, Tensor::cat(&logits, 0).unwrap())
     }
 
-    /// `sum_z ||dG_z/dm||^2` and the logits' form, by central differences.
+    /// Returns `sum_z ||dG_z/dm||^2` and the quadratic form of the logits, by central differences.
     fn differences(&self, teacher: &Teacher<'_>, block: usize, unit: usize) -> (f64, f64) {
         let step = 0.03f32;
         let (up, logits_up) = self.run(teacher, block, unit, 1.0 + step);
@@ -252,7 +252,7 @@ impl Case {
 }
 
 #[test]
-fn both_terms_are_the_squared_derivatives_on_average() {
+fn both_terms_are_unbiased_estimates_of_the_squared_derivatives() {
     let case = case(3);
     let teacher = case.teacher();
     let probes = 768;
@@ -303,14 +303,14 @@ fn many_classes_are_sampled_without_bias() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
+fn the_same_seed_gives_identical_scores_and_another_seed_different_ones() {
     let case = case(3);
     assert_eq!(case.sketch(1, 32), case.sketch(1, 32));
     assert_ne!(case.sketch(1, 32).groups, case.sketch(2, 32).groups);
 }
 
 #[test]
-fn a_group_that_is_out_of_scale_comes_back_by_its_anchors() {
+fn anchors_correct_the_scale_of_a_group() {
     let case = case(3);
     let teacher = case.teacher();
     let block = 1;
@@ -341,6 +341,6 @@ fn a_group_that_is_out_of_scale_comes_back_by_its_anchors() {
             assert!((ours / exact - 1.0).abs() < 1e-6, "{ours} {exact}");
         }
     }
-    // Nothing to go by: the terms stay as they are.
+    // Without a positive term there is no ratio, so the terms are unchanged.
     assert!(scaled(0.0).manifold.iter().all(|&term| term == 0.0));
 }

@@ -1,4 +1,4 @@
-//! `s3://` sources: what was found when a job was accepted is what it reads, or it says so.
+//! `s3://` sources. A job reads the version that was found when it was accepted, or fails with a message.
 
 use optin::artifact::progress::Patience;
 use optin::artifact::s3::S3Options;
@@ -34,7 +34,7 @@ async fn fetch(sources: &Sources, recipe: &Recipe) -> Result<Fetched, Failure> {
 }
 
 #[tokio::test]
-async fn what_is_in_a_bucket_is_pinned() {
+async fn a_source_in_a_bucket_is_pinned_to_a_version() {
     let (folder, options) = (tempfile::tempdir().unwrap(), bucket::options());
     let key = |name: &str| format!("{}/{name}", options.prefix);
     let put = async |name: &str, content: &[u8]| {
@@ -44,39 +44,39 @@ async fn what_is_in_a_bucket_is_pinned() {
     put("model/model.safetensors", b"weights").await;
     put("train.tsv", b"text\nhello\n").await;
     let uri = |name: &str| format!("s3://{}/{}", options.bucket, key(name));
-    let mut asked = recipe(&uri("model"));
-    asked.calibration.source.uri = uri("train.tsv");
+    let mut requested = recipe(&uri("model"));
+    requested.calibration.source.uri = uri("train.tsv");
     let sources = sources(&options, folder.path());
 
-    let pinned = sources.pin(asked.clone()).await.unwrap();
-    assert_eq!(pinned.model.uri, asked.model.uri);
+    let pinned = sources.pin(requested.clone()).await.unwrap();
+    assert_eq!(pinned.model.uri, requested.model.uri);
     assert!(pinned.model.version.is_some() && pinned.calibration.source.version.is_some());
     let fetched = fetch(&sources, &pinned).await.unwrap();
     let weights = fetched.places.model.join("model.safetensors");
     assert_eq!(std::fs::read(weights).unwrap(), b"weights");
-    // What was pinned stays so when it is pinned again, as a retry does.
+    // A retry pins again. A pinned source keeps its version.
     assert_eq!(sources.pin(pinned.clone()).await.unwrap(), pinned);
 
-    // As many bytes, but others: neither a later attempt nor a retry reads them unsaid.
+    // Other bytes of the same length: a later attempt and a retry fail instead of reading them.
     put("model/model.safetensors", b"WEIGHTS").await;
-    let told = "changed since the job was accepted; submit the job again";
+    let words = "changed since the job was accepted; submit the job again";
     for failure in [
         fetch(&sources, &pinned).await.unwrap_err(),
         sources.pin(pinned.clone()).await.unwrap_err(),
     ] {
-        assert_says(&failure, Code::SourceNotFound, &[&pinned.model.uri, told]);
+        assert_says(&failure, Code::SourceNotFound, &[&pinned.model.uri, words]);
     }
-    // A new job pins what is there now.
-    let anew = sources.pin(asked).await.unwrap();
-    assert_ne!(anew.model.version, pinned.model.version);
-    assert_eq!(anew.calibration, pinned.calibration);
-    let fetched = fetch(&sources, &anew).await.unwrap();
+    // A new job pins the current version.
+    let repinned = sources.pin(requested).await.unwrap();
+    assert_ne!(repinned.model.version, pinned.model.version);
+    assert_eq!(repinned.calibration, pinned.calibration);
+    let fetched = fetch(&sources, &repinned).await.unwrap();
     let weights = fetched.places.model.join("model.safetensors");
     assert_eq!(std::fs::read(weights).unwrap(), b"WEIGHTS");
 }
 
 #[tokio::test]
-async fn what_arrived_before_a_fetch_broke_off_is_not_read_again() {
+async fn a_resumed_fetch_does_not_read_complete_files_again() {
     let (folder, options) = (tempfile::tempdir().unwrap(), bucket::options());
     let path = format!("{}/model", options.prefix);
     for (name, content) in [("config.json", "{}"), ("model.safetensors", "weights")] {
@@ -101,7 +101,7 @@ async fn what_arrived_before_a_fetch_broke_off_is_not_read_again() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_overwritten_between_listing_and_reading_is_noticed() {
+async fn an_object_that_is_overwritten_between_listing_and_reading_is_rejected() {
     let (folder, options) = (tempfile::tempdir().unwrap(), bucket::options());
     let key = format!("{}/train.tsv", options.prefix);
     bucket::put(&options, &key, b"one".to_vec()).await;
@@ -116,7 +116,7 @@ async fn an_object_that_is_overwritten_between_listing_and_reading_is_noticed() 
 }
 
 #[tokio::test]
-async fn a_bucket_that_brings_next_to_nothing_is_left() {
+async fn a_transfer_from_a_stalled_bucket_times_out() {
     let patience = Patience {
         answer: Duration::from_secs(2),
         least_bytes: 1_000,
@@ -133,8 +133,8 @@ async fn a_bucket_that_brings_next_to_nothing_is_left() {
             bucket: "models".into(),
             path: "data.tsv".into(),
         };
-        let asked = buckets.entry(&uri, false, None, &Unwatched);
-        let failure = tokio::time::timeout(Duration::from_secs(10), asked).await;
+        let entry = buckets.entry(&uri, false, None, &Unwatched);
+        let failure = tokio::time::timeout(Duration::from_secs(10), entry).await;
         assert_says(
             &failure.unwrap().unwrap_err(),
             Code::SourceUnavailable,
@@ -144,7 +144,7 @@ async fn a_bucket_that_brings_next_to_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_denies_is_no_outage() {
+async fn a_bucket_that_denies_access_is_not_reported_as_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let options = ill_bucket::bucket(Ill::Denies).await;
     let sources = sources(&options, folder.path());

@@ -1,4 +1,4 @@
-//! One file over HTTP: resumed, capped, checked.
+//! Downloads of files over HTTP: resuming, size limits and checks.
 
 use optin::prune::failure::{Code, Failure};
 use optin::prune::stage::Stage;
@@ -6,34 +6,34 @@ use optin::prune::watch::Watch;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{FILES, House};
+use super::{FILES, Setup};
 use crate::fixture::hub::{FakeHub, Fault, Untold};
 use crate::fixture::refusal::assert_says;
 
 #[tokio::test]
-async fn a_download_that_breaks_off_goes_on_where_it_was() {
-    let house = House::new(FILES).await;
-    house.hub.fault("model.safetensors", Fault::CutOnce(1_500));
-    house.hub.fault("config.json", Fault::BusyOnce);
-    let fetched = house.fetch().await.unwrap();
+async fn an_interrupted_download_resumes_at_the_same_byte() {
+    let setup = Setup::new(FILES).await;
+    setup.hub.fault("model.safetensors", Fault::CutOnce(1_500));
+    setup.hub.fault("config.json", Fault::BusyOnce);
+    let fetched = setup.fetch().await.unwrap();
     assert_eq!(
         std::fs::read(fetched.places.model.join("model.safetensors")).unwrap(),
         [7; 4_000]
     );
-    let asked = house.hub.asked();
+    let asked = setup.hub.asked();
     let ranges: Vec<_> = asked
         .iter()
         .filter(|(name, _)| name == "model.safetensors")
         .map(|(_, range)| range.clone())
         .collect();
     assert_eq!(ranges, [None, Some("bytes=1500-".to_owned())]);
-    assert_eq!(house.asked_for("config.json"), 2);
+    assert_eq!(setup.request_count("config.json"), 2);
 }
 
 #[tokio::test]
-async fn a_fetch_that_was_stopped_is_taken_up_by_the_next() {
-    struct Impatient(AtomicUsize);
-    impl Watch for Impatient {
+async fn a_stopped_fetch_is_resumed_by_the_next() {
+    struct StopAfterTwelve(AtomicUsize);
+    impl Watch for StopAfterTwelve {
         fn stage(&self, _: Stage) {}
         fn progress(&self, _: u64, _: u64) {}
         fn proceed(&self) -> Result<(), Failure> {
@@ -43,33 +43,33 @@ async fn a_fetch_that_was_stopped_is_taken_up_by_the_next() {
             }
         }
     }
-    let house = House::new(FILES).await;
-    house.hub.fault("model.safetensors", Fault::Slow);
-    let stopped = house
+    let setup = Setup::new(FILES).await;
+    setup.hub.fault("model.safetensors", Fault::Slow);
+    let stopped = setup
         .sources
         .fetch(
-            &house.recipe(),
+            &setup.recipe(),
             PathBuf::new(),
-            &Impatient(AtomicUsize::new(0)),
+            &StopAfterTwelve(AtomicUsize::new(0)),
         )
         .await
         .unwrap_err();
     assert_eq!(stopped.code, Code::Canceled);
-    let fetched = house.fetch().await.unwrap();
+    let fetched = setup.fetch().await.unwrap();
     assert_eq!(
         std::fs::read(fetched.places.model.join("model.safetensors")).unwrap(),
         [7; 4_000]
     );
-    let resumed = house
+    let resumed = setup
         .hub
         .asked()
         .into_iter()
         .any(|(name, range)| name == "model.safetensors" && range.is_some());
-    assert!(resumed, "{:?}", house.hub.asked());
+    assert!(resumed, "{:?}", setup.hub.asked());
 }
 
 #[tokio::test]
-async fn bytes_that_are_not_what_was_listed_are_refused_and_never_kept() {
+async fn bytes_that_differ_from_the_listing_are_rejected_and_not_kept() {
     let weights = "model.safetensors";
     for (file, fault, code, word) in [
         (weights, Fault::Altered, Code::SourceMismatch, "SHA-256"),
@@ -104,12 +104,12 @@ async fn bytes_that_are_not_what_was_listed_are_refused_and_never_kept() {
             "after 5 tries",
         ),
     ] {
-        let house = House::new(FILES).await;
-        house.hub.fault(file, fault);
-        let failure = house.fetch().await.unwrap_err();
+        let setup = Setup::new(FILES).await;
+        setup.hub.fault(file, fault);
+        let failure = setup.fetch().await.unwrap_err();
         assert_says(&failure, code, &[file, "hf://org/model@", word]);
-        house.hub.mend();
-        let fetched = house.fetch().await.unwrap();
+        setup.hub.mend();
+        let fetched = setup.fetch().await.unwrap();
         let read = |name: &str| std::fs::read(fetched.places.model.join(name)).unwrap();
         assert_eq!(read(weights), [7; 4_000], "after {fault:?}");
         assert_eq!(read("config.json"), b"{}", "after {fault:?}");
@@ -117,50 +117,50 @@ async fn bytes_that_are_not_what_was_listed_are_refused_and_never_kept() {
 }
 
 #[tokio::test]
-async fn where_a_listing_tells_no_size_the_answer_does() {
+async fn the_size_comes_from_the_response_if_the_listing_has_none() {
     let untold = Untold {
         sizes: true,
         digests: true,
     };
-    let house = House::new(FILES).await;
-    house.hub.leave_out(untold);
-    house.fetch().await.unwrap();
+    let setup = Setup::new(FILES).await;
+    setup.hub.leave_out(untold);
+    setup.fetch().await.unwrap();
 
-    // What names its size in the redirect, and then comes cut without a word.
+    // The redirect states the size, and the file arrives truncated without an error.
     let elsewhere = FakeHub::start(FILES).await;
     elsewhere.fault("model.safetensors", Fault::Short(1_500));
-    let house = House::new(FILES).await;
-    house.hub.leave_out(untold);
-    house.hub.redirect_to(&elsewhere.url);
-    let failure = house.fetch().await.unwrap_err();
+    let setup = Setup::new(FILES).await;
+    setup.hub.leave_out(untold);
+    setup.hub.redirect_to(&elsewhere.url);
+    let failure = setup.fetch().await.unwrap_err();
     let words = ["model.safetensors", "1500 of 4000 bytes arrived"];
     assert_says(&failure, Code::SourceUnavailable, &words);
 
-    // With neither, a cut file could not be told from a whole one.
-    let house = House::new(FILES).await;
-    house.hub.leave_out(untold);
-    house.hub.fault("model.safetensors", Fault::Unsized);
-    let failure = house.fetch().await.unwrap_err();
+    // Without any size, a truncated file cannot be distinguished from a complete one.
+    let setup = Setup::new(FILES).await;
+    setup.hub.leave_out(untold);
+    setup.hub.fault("model.safetensors", Fault::Unsized);
+    let failure = setup.fetch().await.unwrap_err();
     let words = ["model.safetensors", "no announced size", "--hub-endpoint"];
     assert_says(&failure, Code::SourceMismatch, &words);
 
-    // A digest alone tells it.
-    house.hub.leave_out(Untold {
+    // A digest is sufficient to detect truncation.
+    setup.hub.leave_out(Untold {
         sizes: true,
         digests: false,
     });
-    house.fetch().await.unwrap();
+    setup.fetch().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_page_in_place_of_a_file_is_told_at_once() {
-    let house = House::new(FILES).await;
-    house.hub.fault("model.safetensors", Fault::Page);
-    let failure = house.fetch().await.unwrap_err();
+async fn a_web_page_in_place_of_a_file_fails_without_a_retry() {
+    let setup = Setup::new(FILES).await;
+    setup.hub.fault("model.safetensors", Fault::Page);
+    let failure = setup.fetch().await.unwrap_err();
     assert_says(
         &failure,
         Code::SourceMismatch,
         &["web page", "model.safetensors of hf://org/model"],
     );
-    assert_eq!(house.asked_for("model.safetensors"), 1);
+    assert_eq!(setup.request_count("model.safetensors"), 1);
 }

@@ -1,4 +1,4 @@
-//! What a hub's protocol brings, and how a hub's refusals are told.
+//! The protocol of a hub, and the messages for its errors.
 
 use optin::prune::failure::{Code, Failure};
 use optin::prune::watch::Unwatched;
@@ -8,29 +8,29 @@ use optin::worker::source::hub::Hub;
 use optin::worker::source::roots::Roots;
 use std::path::PathBuf;
 
-use super::{FILES, House};
+use super::{FILES, Setup};
 use crate::fixture::hub::{COMMIT, FakeHub, Fault, LISTING};
 use crate::fixture::refusal::assert_says;
 
 #[tokio::test]
-async fn a_recipe_is_pinned_to_commits() {
-    let house = House::new(FILES).await;
-    let pinned = house.sources.pin(house.recipe()).await.unwrap();
+async fn the_sources_of_a_recipe_are_pinned_to_commits() {
+    let setup = Setup::new(FILES).await;
+    let pinned = setup.sources.pin(setup.recipe()).await.unwrap();
     assert_eq!(pinned.model.uri, format!("hf://org/model@{COMMIT}"));
     assert_eq!(
         pinned.calibration.source.uri,
         format!("hf://datasets/org/data@{COMMIT}/train.tsv")
     );
-    let mut twisted = house.recipe();
-    twisted.model.uri = house.recipe().calibration.source.uri;
-    let failure = house.sources.pin(twisted).await.unwrap_err();
+    let mut swapped = setup.recipe();
+    swapped.model.uri = setup.recipe().calibration.source.uri;
+    let failure = setup.sources.pin(swapped).await.unwrap_err();
     assert!(failure.detail.contains("is a dataset"), "{failure:?}");
 }
 
 #[tokio::test]
-async fn what_a_job_needs_is_fetched_once() {
-    let house = House::new(FILES).await;
-    let fetched = house.fetch().await.unwrap();
+async fn the_needed_files_are_fetched_once() {
+    let setup = Setup::new(FILES).await;
+    let fetched = setup.fetch().await.unwrap();
     let mut names: Vec<_> = std::fs::read_dir(&fetched.places.model)
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
@@ -48,12 +48,12 @@ async fn what_a_job_needs_is_fetched_once() {
         std::fs::read(&fetched.places.calibration).unwrap(),
         b"text\nhello\n"
     );
-    let again = house.fetch().await.unwrap();
+    let again = setup.fetch().await.unwrap();
     assert_eq!(again.places.model, fetched.places.model);
-    assert_eq!(house.asked_for("model.safetensors"), 1);
-    let mut nested = house.recipe();
+    assert_eq!(setup.request_count("model.safetensors"), 1);
+    let mut nested = setup.recipe();
     nested.calibration.source.uri = "hf://datasets/org/data/sub/dev.tsv".into();
-    let nested = house.sources.fetch(&nested, PathBuf::new(), &Unwatched);
+    let nested = setup.sources.fetch(&nested, PathBuf::new(), &Unwatched);
     assert!(
         nested
             .await
@@ -65,12 +65,12 @@ async fn what_a_job_needs_is_fetched_once() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_not_ours_is_told_with_the_remedy() {
-    let house = House::new(FILES).await;
+async fn errors_for_missing_private_and_unreachable_sources_name_the_remedy() {
+    let setup = Setup::new(FILES).await;
     let refused = async |uri: &str| {
-        let mut recipe = house.recipe();
+        let mut recipe = setup.recipe();
         recipe.model.uri = uri.to_owned();
-        house.sources.pin(recipe).await.unwrap_err()
+        setup.sources.pin(recipe).await.unwrap_err()
     };
     for uri in ["hf://org/other", "hf://org/model@v9"] {
         let failure = refused(uri).await;
@@ -79,60 +79,60 @@ async fn what_is_not_there_or_not_ours_is_told_with_the_remedy() {
             "{failure:?}"
         );
     }
-    let only_pickle = House::new(&[("config.json", b"{}"), ("pytorch_model.bin", b"x")]).await;
-    let failure = only_pickle.sources.pin(house.recipe()).await.unwrap_err();
+    let only_pickle = Setup::new(&[("config.json", b"{}"), ("pytorch_model.bin", b"x")]).await;
+    let failure = only_pickle.sources.pin(setup.recipe()).await.unwrap_err();
     assert!(
         failure.code == Code::UnsafeFormat && failure.detail.contains("safe_serialization"),
         "{failure:?}"
     );
-    let nobody = Hub::new("http://127.0.0.1:9", None).unwrap();
-    let cache = Cache::open(&house.folder.path().join("other"), 1 << 20).unwrap();
-    let alone = Sources::new(Roots::default()).with_hub(nobody, cache);
-    let failure = alone.pin(house.recipe()).await.unwrap_err();
+    let unreachable = Hub::new("http://127.0.0.1:9", None).unwrap();
+    let cache = Cache::open(&setup.folder.path().join("other"), 1 << 20).unwrap();
+    let sources = Sources::new(Roots::default()).with_hub(unreachable, cache);
+    let failure = sources.pin(setup.recipe()).await.unwrap_err();
     assert!(
         failure.code == Code::SourceUnavailable
             && failure.code.retryable()
             && failure.detail.contains("could not connect to 127.0.0.1:9"),
         "{failure:?}"
     );
-    let none = Sources::new(Roots::default()).pin(house.recipe()).await;
+    let none = Sources::new(Roots::default()).pin(setup.recipe()).await;
     assert_eq!(none.unwrap_err().code, Code::SourceNotFound);
     assert!(Hub::new("ftp://host", None).is_err() && Hub::new("huggingface", None).is_err());
 }
 
 #[tokio::test]
-async fn a_token_goes_to_the_hub_and_nowhere_else() {
-    let house = House::with(FILES, 1 << 20, Some("hf_secret")).await;
-    house.hub.require("hf_secret");
+async fn a_token_is_sent_only_to_the_hub() {
+    let setup = Setup::with(FILES, 1 << 20, Some("hf_secret")).await;
+    setup.hub.require("hf_secret");
     let elsewhere = FakeHub::start(FILES).await;
-    // Another host than 127.0.0.1, as a hub's storage is.
-    house
+    // The storage of a hub has another host name than the hub.
+    setup
         .hub
         .redirect_to(&elsewhere.url.replace("127.0.0.1", "localhost"));
-    house.fetch().await.unwrap();
+    setup.fetch().await.unwrap();
     let bearer = Some("Bearer hf_secret".to_owned());
     assert!(
-        house
+        setup
             .hub
             .seen_tokens("api")
             .iter()
             .all(|seen| *seen == bearer)
     );
-    let at_hub = house.hub.seen_tokens("resolve");
+    let at_hub = setup.hub.seen_tokens("resolve");
     let at_storage = elsewhere.seen_tokens("cdn");
     assert!(
         !at_storage.is_empty() && at_storage.iter().all(Option::is_none),
         "{at_storage:?}"
     );
     assert!(at_hub.len() > 2 && at_hub.iter().all(|seen| *seen == bearer));
-    let wrong = House::with(FILES, 1 << 20, Some("hf_wrong")).await;
+    let wrong = Setup::with(FILES, 1 << 20, Some("hf_wrong")).await;
     wrong.hub.require("hf_secret");
     let failure = wrong.fetch().await.unwrap_err();
     assert!(!failure.detail.contains("hf_wrong"), "{failure:?}");
 }
 
 #[tokio::test]
-async fn a_repository_that_is_no_model_is_told_what_it_is() {
+async fn the_error_for_a_repository_without_a_model_says_what_it_contains() {
     for (files, code, word) in [
         (
             &[
@@ -148,16 +148,16 @@ async fn a_repository_that_is_no_model_is_told_what_it_is() {
             "subfolder a/ is",
         ),
     ] {
-        let house = House::new(files).await;
-        let failure = house.sources.pin(house.recipe()).await.unwrap_err();
+        let setup = Setup::new(files).await;
+        let failure = setup.sources.pin(setup.recipe()).await.unwrap_err();
         assert_says(&failure, code, &["hf://org/model@v1", word]);
     }
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_fetched_file_is_told_by_its_uri() {
-    let house = House::new(FILES).await;
-    let fetched = house.fetch().await.unwrap();
+async fn errors_name_a_fetched_file_by_its_uri() {
+    let setup = Setup::new(FILES).await;
+    let fetched = setup.fetch().await.unwrap();
     let path = fetched.places.model.join("model.safetensors");
     let failure = Failure::new(
         Code::InvalidCheckpoint,
@@ -170,10 +170,10 @@ async fn what_is_wrong_with_a_fetched_file_is_told_by_its_uri() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_listing_is_told_as_one() {
-    let house = House::new(FILES).await;
-    house.hub.fault(LISTING, Fault::Page);
-    let failure = house.sources.pin(house.recipe()).await.unwrap_err();
+async fn a_response_that_is_not_a_listing_is_rejected() {
+    let setup = Setup::new(FILES).await;
+    setup.hub.fault(LISTING, Fault::Page);
+    let failure = setup.sources.pin(setup.recipe()).await.unwrap_err();
     assert_says(
         &failure,
         Code::SourceMismatch,
@@ -183,8 +183,8 @@ async fn an_answer_that_is_no_listing_is_told_as_one() {
             "--hub-endpoint",
         ],
     );
-    house.hub.fault(LISTING, Fault::Busy);
-    let failure = house.sources.pin(house.recipe()).await.unwrap_err();
+    setup.hub.fault(LISTING, Fault::Busy);
+    let failure = setup.sources.pin(setup.recipe()).await.unwrap_err();
     assert_says(&failure, Code::SourceUnavailable, &["503"]);
     assert_eq!(failure.retry_after, None);
 }

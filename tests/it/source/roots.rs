@@ -1,4 +1,4 @@
-//! `file://` sources stay under the folders that the operator allows.
+//! `file://` sources must be in the folders that the operator allows.
 
 use optin::prune::failure::Code;
 use optin::prune::recipe::Source;
@@ -7,13 +7,13 @@ use optin::worker::source::roots::Roots;
 use std::path::PathBuf;
 
 #[test]
-fn sources_stay_under_their_roots() {
+fn files_outside_the_allowed_folders_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("allowed");
     let secret = folder.path().join("secret");
-    for place in [&root, &secret] {
-        std::fs::create_dir(place).unwrap();
-        std::fs::write(place.join("a file.tsv"), "x").unwrap();
+    for folder in [&root, &secret] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::write(folder.join("a file.tsv"), "x").unwrap();
     }
     std::os::unix::fs::symlink(&secret, root.join("link")).unwrap();
     std::os::unix::fs::symlink(root.join("a file.tsv"), root.join("good-link")).unwrap();
@@ -42,7 +42,7 @@ fn sources_stay_under_their_roots() {
         assert_eq!(failure.code, Code::SourceNotFound, "{bad}");
         assert!(
             failure.detail.contains("--source-root"),
-            "one sentence for missing and for forbidden: {}",
+            "missing and forbidden files must have the same message: {}",
             failure.detail
         );
     }

@@ -1,10 +1,10 @@
-//! Data files of a hub that a pattern names.
+//! Patterns that select data files of a hub.
 
 use optin::prune::failure::{Code, Failure};
 use optin::prune::watch::Unwatched;
 use std::path::PathBuf;
 
-use super::{FILES, House};
+use super::{FILES, Setup};
 use crate::fixture::hub::COMMIT;
 use crate::fixture::job::recipe;
 use crate::fixture::refusal::assert_says;
@@ -20,12 +20,12 @@ const SHARDED: &[(&str, &[u8])] = &[
     ("odd name#1.csv", b"odd"),
 ];
 
-async fn data(house: &House, uri: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+async fn data(setup: &Setup, uri: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut recipe = recipe("hf://org/model@v1");
     recipe.calibration.source.uri = uri.to_owned();
-    // The model is of another house: only data are asked for.
+    // These files contain no model, so the model gets the URI of the data.
     recipe.model.uri = recipe.calibration.source.uri.clone();
-    let fetched = house
+    let fetched = setup
         .sources
         .fetch(&recipe, PathBuf::new(), &Unwatched)
         .await?;
@@ -42,11 +42,11 @@ async fn data(house: &House, uri: &str) -> Result<Vec<(String, Vec<u8>)>, Failur
 }
 
 #[tokio::test]
-async fn a_pattern_brings_all_its_files_in_the_order_of_their_paths() {
-    let house = House::new(SHARDED).await;
+async fn a_pattern_fetches_all_matching_files_in_the_order_of_their_paths() {
+    let setup = Setup::new(SHARDED).await;
     let named = |name: &str, content: &[u8]| (name.to_owned(), content.to_vec());
     assert_eq!(
-        data(&house, "hf://datasets/org/data/data/train-*.parquet")
+        data(&setup, "hf://datasets/org/data/data/train-*.parquet")
             .await
             .unwrap(),
         [
@@ -55,7 +55,7 @@ async fn a_pattern_brings_all_its_files_in_the_order_of_their_paths() {
         ]
     );
     assert_eq!(
-        data(&house, "hf://datasets/org/data@~parquet/?/part.csv")
+        data(&setup, "hf://datasets/org/data@~parquet/?/part.csv")
             .await
             .unwrap(),
         [
@@ -64,14 +64,14 @@ async fn a_pattern_brings_all_its_files_in_the_order_of_their_paths() {
         ]
     );
     assert_eq!(
-        data(&house, "hf://datasets/org/data/odd*").await.unwrap(),
+        data(&setup, "hf://datasets/org/data/odd*").await.unwrap(),
         [named("odd name#1.csv", b"odd")]
     );
-    let mut recipe = house.recipe();
+    let mut recipe = setup.recipe();
     recipe.model.uri = "hf://org/model".to_owned();
     recipe.calibration.source.uri = "hf://datasets/org/data@refs/convert/parquet/data/*".to_owned();
-    let house = House::new(&[FILES, SHARDED].concat()).await;
-    let pinned = house.sources.pin(recipe).await.unwrap();
+    let setup = Setup::new(&[FILES, SHARDED].concat()).await;
+    let pinned = setup.sources.pin(recipe).await.unwrap();
     assert_eq!(
         pinned.calibration.source.uri,
         format!("hf://datasets/org/data@{COMMIT}/data/*")
@@ -79,21 +79,21 @@ async fn a_pattern_brings_all_its_files_in_the_order_of_their_paths() {
 }
 
 #[tokio::test]
-async fn the_cap_holds_over_all_files_of_a_pattern() {
+async fn the_size_limit_applies_to_the_sum_of_all_files_of_a_pattern() {
     let shard = vec![0; 700_000];
     let files: [(&str, &[u8]); 2] = [("0000.parquet", &shard), ("0001.parquet", &shard)];
-    let house = House::new(&files).await;
-    let failure = data(&house, "hf://datasets/org/data/*.parquet")
+    let setup = Setup::new(&files).await;
+    let failure = data(&setup, "hf://datasets/org/data/*.parquet")
         .await
         .unwrap_err();
     assert_says(&failure, Code::LimitExceeded, &["1400000 bytes"]);
 }
 
 #[tokio::test]
-async fn a_uri_that_names_no_data_file_is_told_which_there_are() {
+async fn the_error_for_a_missing_data_file_lists_the_others() {
     let refused = async |files: &[(&str, &[u8])], uri: &str, words: &[&str]| {
-        let house = House::new(files).await;
-        let failure = data(&house, uri).await.unwrap_err();
+        let setup = Setup::new(files).await;
+        let failure = data(&setup, uri).await.unwrap_err();
         assert_says(&failure, Code::SourceNotFound, words);
     };
     let all = "data/test-00000-of-00001.parquet, data/train-*.parquet";

@@ -1,29 +1,31 @@
-//! Transfers that stall, drip or are told to come again: how long they are waited for, and what is told of them.
+//! Transfers that stall, are slow, or are refused with `Retry-After`: timeouts and error messages.
 
 use optin::artifact::progress::Patience;
 use optin::prune::failure::{Code, Failure};
 use std::time::{Duration, Instant};
 
-use super::{FILES, House};
+use super::{FILES, Setup};
 use crate::fixture::hub::{Fault, LISTING};
 use crate::fixture::refusal::assert_says;
 
 const WEIGHTS: &str = "model.safetensors";
 
-/// Longer than the pauses between five tries, and far shorter than what the faults here would take.
-const SOON: Duration = Duration::from_secs(15);
+/// Timeout of a fetch: longer than the pauses between five tries, and far shorter than the faults of these tests last.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-async fn in_time(house: &House) -> Failure {
-    let fetched = tokio::time::timeout(SOON, house.fetch()).await;
-    fetched.expect("the fetch never ends").unwrap_err()
+async fn fetch_failure(setup: &Setup) -> Failure {
+    let fetched = tokio::time::timeout(TIMEOUT, setup.fetch()).await;
+    fetched
+        .expect("the fetch does not end in time")
+        .unwrap_err()
 }
 
 #[tokio::test]
-async fn a_transfer_that_brings_next_to_nothing_ends() {
+async fn a_stalled_or_very_slow_transfer_times_out() {
     for fault in [Fault::Stalls(0), Fault::Stalls(10), Fault::Slow] {
-        let house = House::impatient(FILES).await;
-        house.hub.fault(WEIGHTS, fault);
-        let failure = in_time(&house).await;
+        let setup = Setup::with_short_timeouts(FILES).await;
+        setup.hub.fault(WEIGHTS, fault);
+        let failure = fetch_failure(&setup).await;
         let words = [
             WEIGHTS,
             "after 5 tries",
@@ -31,63 +33,66 @@ async fn a_transfer_that_brings_next_to_nothing_ends() {
             "127.0.0.1:",
         ];
         assert_says(&failure, Code::SourceUnavailable, &words);
-        assert_eq!(house.asked_for(WEIGHTS), 5, "{fault:?}");
+        assert_eq!(setup.request_count(WEIGHTS), 5, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_listing_that_stalls_or_drips_ends() {
-    let stalls = House::impatient(FILES).await;
-    stalls.hub.fault(LISTING, Fault::Stalls(10));
-    // Fast enough for its pace, but it would take a second in all.
-    let drips = Patience {
+async fn a_stalled_or_very_slow_listing_times_out() {
+    let stalled = Setup::with_short_timeouts(FILES).await;
+    stalled.hub.fault(LISTING, Fault::Stalls(10));
+    // Each window receives enough bytes, but the whole listing takes a second.
+    let slow = Patience {
         answer: Duration::from_millis(600),
         least_bytes: 1,
         within: Duration::from_secs(5),
     };
-    let drips = House::patient(FILES, 1 << 20, None, drips).await;
-    drips.hub.fault(LISTING, Fault::Slow);
-    for (house, word) in [
-        (stalls, "fewer than 1000 bytes arrived within 0.5 s"),
-        (drips, "the listing did not arrive within 0.6 s"),
+    let slow = Setup::with_patience(FILES, 1 << 20, None, slow).await;
+    slow.hub.fault(LISTING, Fault::Slow);
+    for (setup, word) in [
+        (stalled, "fewer than 1000 bytes arrived within 0.5 s"),
+        (slow, "the listing did not arrive within 0.6 s"),
     ] {
-        let failure = in_time(&house).await;
+        let failure = fetch_failure(&setup).await;
         let words = ["the hub at 127.0.0.1", "hf://org/model@v1", word];
         assert_says(&failure, Code::SourceUnavailable, &words);
     }
 }
 
 #[tokio::test]
-async fn what_drips_fast_enough_arrives() {
-    let house = House::new(FILES).await;
-    house.hub.fault("config.json", Fault::Slow);
-    house.fetch().await.unwrap();
+async fn a_slow_transfer_above_the_minimum_speed_succeeds() {
+    let setup = Setup::new(FILES).await;
+    setup.hub.fault("config.json", Fault::Slow);
+    setup.fetch().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_short_pause_that_is_asked_for_is_kept() {
+async fn a_short_retry_after_is_obeyed() {
     for asked in [LISTING, WEIGHTS] {
-        let house = House::new(FILES).await;
-        house.hub.fault(asked, Fault::AgainOnce("1"));
+        let setup = Setup::new(FILES).await;
+        setup.hub.fault(asked, Fault::AgainOnce("1"));
         let start = Instant::now();
-        house.fetch().await.unwrap();
+        setup.fetch().await.unwrap();
         assert!(start.elapsed() >= Duration::from_secs(1), "{asked}");
     }
 }
 
 #[tokio::test]
-async fn a_long_pause_that_is_asked_for_is_passed_on() {
+async fn a_long_retry_after_is_returned_with_the_failure() {
     for asked in [LISTING, WEIGHTS] {
-        let house = House::new(FILES).await;
-        house.hub.fault(asked, Fault::Again("3600"));
-        let failure = in_time(&house).await;
+        let setup = Setup::new(FILES).await;
+        setup.hub.fault(asked, Fault::Again("3600"));
+        let failure = fetch_failure(&setup).await;
         assert_says(&failure, Code::SourceUnavailable, &["429"]);
         assert_eq!(failure.retry_after, Some(Duration::from_secs(3_600)));
-        assert!(house.asked_for(WEIGHTS) <= 1, "it is not asked again");
-        house
+        assert!(
+            setup.request_count(WEIGHTS) <= 1,
+            "it must not be requested again"
+        );
+        setup
             .hub
             .fault(asked, Fault::Again("Tue, 31 Dec 2999 23:59:59 GMT"));
-        let failure = in_time(&house).await;
+        let failure = fetch_failure(&setup).await;
         assert!(
             failure.retry_after > Some(Duration::from_secs(86_400)),
             "{failure:?}"
@@ -96,31 +101,31 @@ async fn a_long_pause_that_is_asked_for_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_failure_names_the_host_at_which_it_happened_and_no_signature() {
-    let house = House::new(FILES).await;
-    house.hub.redirect_to("http://127.0.0.1:9");
-    let failure = in_time(&house).await;
+async fn an_error_names_the_host_but_not_the_signature_of_the_url() {
+    let setup = Setup::new(FILES).await;
+    setup.hub.redirect_to("http://127.0.0.1:9");
+    let failure = fetch_failure(&setup).await;
     let words = ["could not connect to 127.0.0.1:9 (connection refused)"];
     assert_says(&failure, Code::SourceUnavailable, &words);
-    house.hub.redirect_to("http://cdn.invalid");
-    let failure = in_time(&house).await;
+    setup.hub.redirect_to("http://cdn.invalid");
+    let failure = fetch_failure(&setup).await;
     let words = ["could not connect to cdn.invalid:80: unknown host name"];
     assert_says(&failure, Code::SourceUnavailable, &words);
     assert!(!failure.detail.contains("stranger"), "{failure:?}");
 }
 
 #[tokio::test]
-async fn a_fetch_that_nobody_waits_for_is_taken_up_by_the_next() {
-    let house = House::new(FILES).await;
-    house.hub.fault(WEIGHTS, Fault::Slow);
-    // Dropped wherever it is: some bytes have come by then, and no lock may stay behind.
-    let dropped = tokio::time::timeout(Duration::from_millis(700), house.fetch()).await;
-    assert!(dropped.is_err(), "it was over before it was dropped");
-    house.hub.mend();
-    let fetched = tokio::time::timeout(SOON, house.fetch()).await.unwrap();
+async fn a_canceled_fetch_is_resumed_by_the_next() {
+    let setup = Setup::new(FILES).await;
+    setup.hub.fault(WEIGHTS, Fault::Slow);
+    // Dropped at an arbitrary point: some bytes have arrived by then, and no lock may remain.
+    let dropped = tokio::time::timeout(Duration::from_millis(700), setup.fetch()).await;
+    assert!(dropped.is_err(), "the fetch finished before it was dropped");
+    setup.hub.mend();
+    let fetched = tokio::time::timeout(TIMEOUT, setup.fetch()).await.unwrap();
     let model = fetched.unwrap().places.model.clone();
     assert_eq!(std::fs::read(model.join(WEIGHTS)).unwrap(), [7; 4_000]);
-    let asked = house.hub.asked();
+    let asked = setup.hub.asked();
     let resumed = asked
         .iter()
         .any(|(name, range)| name == WEIGHTS && range.is_some());

@@ -1,10 +1,10 @@
-//! Which URIs name a source, and what a pattern in one matches.
+//! Parsing of source URIs, and matching of patterns in them.
 
 use optin::prune::failure::Code;
 use optin::worker::source::uri::{SourceUri, matches};
 
 #[test]
-fn uris_name_a_place_or_are_refused() {
+fn valid_uris_are_parsed_and_invalid_ones_are_rejected() {
     for good in [
         "file:///a/b%20c",
         "hf://org/name@main",
@@ -22,7 +22,7 @@ fn uris_name_a_place_or_are_refused() {
         }
     }
     let SourceUri::Hub(uri) = SourceUri::parse("hf://org/name").unwrap() else {
-        panic!("a hub's")
+        panic!("not a hub URI")
     };
     assert_eq!(uri.revision, "main");
     for bad in [
@@ -59,7 +59,7 @@ fn uris_name_a_place_or_are_refused() {
 }
 
 #[test]
-fn a_revision_of_several_segments_is_told_from_the_path_behind_it() {
+fn a_revision_of_several_segments_is_separated_from_the_path() {
     let parquet = "hf://datasets/org/name@refs%2Fconvert%2Fparquet/default/train/*.parquet";
     for (text, same) in [
         (
@@ -90,14 +90,14 @@ fn a_revision_of_several_segments_is_told_from_the_path_behind_it() {
         ("hf://org/name@refs%2Fpr%2F7", "hf://org/name@refs/pr/7"),
     ] {
         let SourceUri::Hub(uri) = SourceUri::parse(text).unwrap() else {
-            panic!("{text} is a hub's")
+            panic!("{text} is not a hub URI")
         };
         assert_eq!(uri.to_string(), same);
     }
 }
 
 #[test]
-fn a_pattern_matches_within_segments() {
+fn a_wildcard_matches_within_one_path_segment() {
     for (pattern, path, matched) in [
         ("a.csv", "a.csv", true),
         (
@@ -121,7 +121,7 @@ fn a_pattern_matches_within_segments() {
     ] {
         assert_eq!(matches(pattern, path), matched, "{pattern} on {path}");
     }
-    // No pattern takes long.
+    // Matching is fast for every pattern.
     assert!(!matches(
         &"*a".repeat(60),
         &format!("{}b", "a".repeat(10_000))

@@ -1,4 +1,5 @@
-//! What the failures of an S3 service are told as: the bucket, the host, the cause and the remedy, and no secret.
+//! Error messages for failures of an S3 service. They name the bucket, the host, the cause and the remedy, and contain
+//! no secret.
 
 use optin::artifact::error::ArtifactError;
 use optin::artifact::s3::S3Options;
@@ -7,22 +8,22 @@ use optin::artifact::store::ArtifactStore;
 
 use crate::fixture::ill_bucket::{Ill, at, bucket};
 
-fn assert_told(told: &ArtifactError, options: &S3Options, words: &[&str]) {
-    let text = told.to_string();
+fn assert_message(error: &ArtifactError, options: &S3Options, words: &[&str]) {
+    let text = error.to_string();
     let endpoint = options.endpoint.as_deref().unwrap();
     let (_, host) = endpoint.split_once("://").unwrap();
     for word in words.iter().chain(&["the bucket models", host]) {
-        assert!(text.contains(word), "\"{word}\" is not in: {text}");
+        assert!(text.contains(word), "\"{word}\" not found in: {text}");
     }
     for word in ["hidden", "error sending", "os error", "retries"] {
-        assert!(!text.contains(word), "\"{word}\" is in: {text}");
+        assert!(!text.contains(word), "unexpected \"{word}\" in: {text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_fails_is_told_in_plain_words() {
-    let refused = {
-        // Nothing listens on a port that was given back.
+async fn the_error_of_a_store_names_the_cause_and_the_remedy() {
+    let closed_port = {
+        // No process listens on a port that was closed.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         at(&format!("http://{}", port.local_addr().unwrap()))
     };
@@ -41,7 +42,7 @@ async fn a_store_that_fails_is_told_in_plain_words() {
             bucket(Ill::HangsUp).await,
             "the connection was interrupted; ",
         ),
-        (refused, "cannot be reached; check --s3-endpoint"),
+        (closed_port, "cannot be reached; check --s3-endpoint"),
         (
             at("http://s3.invalid"),
             "cannot be reached: unknown host name; ",
@@ -51,22 +52,22 @@ async fn a_store_that_fails_is_told_in_plain_words() {
             "could not establish a TLS connection; ",
         ),
     ];
-    let tried = cases.map(|(options, word)| async move {
+    let checks = cases.map(|(options, word)| async move {
         let store = ArtifactStore::s3(options.clone()).unwrap();
-        let told = store.probe().await.unwrap_err();
-        assert_told(&told, &options, &[word]);
+        let error = store.probe().await.unwrap_err();
+        assert_message(&error, &options, &[word]);
     });
-    futures::future::join_all(tried).await;
+    futures::future::join_all(checks).await;
 }
 
 #[tokio::test]
-async fn a_source_that_is_denied_is_told_which_rights_it_needs() {
+async fn the_error_for_a_denied_source_names_the_required_rights() {
     let options = bucket(Ill::Denies).await;
     let source = SourceBucket::open(options.clone()).unwrap();
-    let told = source.find("model").await.unwrap_err();
-    assert!(matches!(told, ArtifactError::Refused(_)), "{told:?}");
-    assert_told(
-        &told,
+    let error = source.find("model").await.unwrap_err();
+    assert!(matches!(error, ArtifactError::Refused(_)), "{error:?}");
+    assert_message(
+        &error,
         &options,
         &["denies access", "rights to list and read"],
     );

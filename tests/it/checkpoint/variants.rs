@@ -1,4 +1,4 @@
-//! Checkpoints of other ages and hands: early names, a body without prefix, pruned heads, tensors that nobody reads.
+//! Checkpoints of old library versions and of other tools: old tensor names, no prefix, pruned heads, unused tensors.
 
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
@@ -9,7 +9,7 @@ use optin::prune::failure::Code;
 use serde_json::{Value, json};
 use std::path::Path;
 
-use super::{refused, tiny, with_config, with_header};
+use super::{assert_rejected, change_header, set_config, tiny};
 use crate::fixture::bert::Tiny;
 
 fn opened(folder: &Path) -> Opened {
@@ -25,42 +25,41 @@ fn logits(opened: &Opened) -> Vec<Vec<f32>> {
     logits.to_vec2().unwrap()
 }
 
-/// Gives every tensor the name that `new` makes of its own.
+/// Renames every tensor.
 fn rename(folder: &Path, new: impl Fn(&str) -> String) {
-    with_header(folder, |header| {
+    change_header(folder, |header| {
         let old = std::mem::take(header);
         header.extend(old.into_iter().map(|(name, tensor)| (new(&name), tensor)));
     });
 }
 
 #[test]
-fn norms_called_gamma_and_beta() {
+fn layer_norms_named_gamma_and_beta_are_supported() {
     let folder = tiny();
-    let today = logits(&opened(folder.path()));
+    let expected = logits(&opened(folder.path()));
     rename(folder.path(), |name| {
         name.replace("LayerNorm.weight", "LayerNorm.gamma")
             .replace("LayerNorm.bias", "LayerNorm.beta")
     });
-    let early = opened(folder.path());
-    assert_eq!(logits(&early), today);
-    // What is written from here on has today's names.
-    assert!(early.weights.contains("bert.embeddings.LayerNorm.weight"));
+    let old = opened(folder.path());
+    assert_eq!(logits(&old), expected);
+    // Tensors are renamed when the file is opened, so results have the current names.
+    assert!(old.weights.contains("bert.embeddings.LayerNorm.weight"));
     assert!(
-        early
-            .weights
+        old.weights
             .entries()
             .all(|entry| !entry.name.contains("gamma"))
     );
 }
 
 #[test]
-fn a_norm_under_both_names() {
+fn a_layer_norm_with_both_names_is_rejected() {
     let folder = tiny();
     rename(folder.path(), |name| match name {
         "bert.pooler.dense.bias" => "bert.embeddings.LayerNorm.gamma".to_owned(),
         name => name.to_owned(),
     });
-    refused(
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["bert.embeddings.LayerNorm.weight", "two names"],
@@ -68,21 +67,21 @@ fn a_norm_under_both_names() {
 }
 
 #[test]
-fn a_body_without_its_prefix() {
+fn tensor_names_without_the_prefix_bert_are_supported() {
     let folder = tiny();
-    let today = logits(&opened(folder.path()));
+    let expected = logits(&opened(folder.path()));
     rename(folder.path(), |name| {
         name.trim_start_matches("bert.").to_owned()
     });
-    assert_eq!(logits(&opened(folder.path())), today);
+    assert_eq!(logits(&opened(folder.path())), expected);
 }
 
 #[test]
-fn tensors_that_the_model_does_not_read_are_listed_and_left_behind() {
+fn unused_tensors_are_listed_and_not_kept() {
     let folder = tiny();
     let whole = opened(folder.path());
     assert!(whole.unused.is_empty(), "{:?}", whole.unused);
-    with_config(folder.path(), "num_hidden_layers", json!(2));
+    set_config(folder.path(), "num_hidden_layers", json!(2));
     let two = opened(folder.path());
     assert_eq!(two.unused.len(), 16);
     assert!(
@@ -99,7 +98,7 @@ fn tensors_that_the_model_does_not_read_are_listed_and_left_behind() {
 }
 
 #[test]
-fn the_class_that_wrote_a_checkpoint_decides_its_task() {
+fn other_classes_than_sequence_classification_are_rejected() {
     let folder = tiny();
     for class in [
         "BertForTokenClassification",
@@ -107,30 +106,30 @@ fn the_class_that_wrote_a_checkpoint_decides_its_task() {
         "BertForMaskedLM",
         "BertModel",
     ] {
-        with_config(folder.path(), "architectures", json!([class]));
-        refused(
+        set_config(folder.path(), "architectures", json!([class]));
+        assert_rejected(
             folder.path(),
             Code::UnsupportedModel,
             &[class, "supported classes: BertForSequenceClassification"],
         );
     }
-    with_config(folder.path(), "architectures", json!("BertModel"));
-    refused(
+    set_config(folder.path(), "architectures", json!("BertModel"));
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["architectures", "list of class names"],
     );
     for none in [Value::Null, json!([])] {
-        with_config(folder.path(), "architectures", none);
+        set_config(folder.path(), "architectures", none);
         opened(folder.path());
     }
 }
 
 #[test]
-fn pruned_heads_beside_full_weights() {
+fn pruned_heads_that_the_weights_still_contain_are_rejected() {
     let folder = tiny();
-    with_config(folder.path(), "pruned_heads", json!({"1": [0, 2]}));
-    refused(
+    set_config(folder.path(), "pruned_heads", json!({"1": [0, 2]}));
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &[
@@ -140,12 +139,12 @@ fn pruned_heads_beside_full_weights() {
             "remove pruned_heads",
         ],
     );
-    with_config(folder.path(), "pruned_heads", json!({"1": []}));
+    set_config(folder.path(), "pruned_heads", json!({"1": []}));
     opened(folder.path());
 }
 
 #[test]
-fn pruned_heads_that_are_no_heads() {
+fn invalid_pruned_heads_are_rejected() {
     for pruned in [
         json!([1]),
         json!({"9": [0]}),
@@ -155,8 +154,8 @@ fn pruned_heads_that_are_no_heads() {
         json!({"0": 1}),
     ] {
         let folder = tiny();
-        with_config(folder.path(), "pruned_heads", pruned);
-        refused(
+        set_config(folder.path(), "pruned_heads", pruned);
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &["pruned_heads", "lists of heads below 4"],
@@ -165,7 +164,7 @@ fn pruned_heads_that_are_no_heads() {
 }
 
 #[test]
-fn pruned_heads_that_the_weights_lack() {
+fn pruned_heads_that_are_removed_from_the_weights_are_supported() {
     let folder = tiny();
     let whole = opened(folder.path());
     let mut masks = Masks::full(whole.model.groups());
@@ -180,8 +179,8 @@ fn pruned_heads_that_the_weights_lack() {
     let path = folder.path().join("cut.safetensors");
     optin::checkpoint::write::write(&path, &tensors, None).unwrap();
     std::fs::rename(path, folder.path().join("model.safetensors")).unwrap();
-    // Three heads are left of layer 1, as prune_heads({1: [1]}) of transformers 4 leaves it.
-    with_config(folder.path(), "pruned_heads", json!({"1": [1]}));
+    // Layer 1 keeps three heads, as after prune_heads({1: [1]}) of transformers 4.
+    set_config(folder.path(), "pruned_heads", json!({"1": [1]}));
     let cut = opened(folder.path());
     assert_eq!(cut.model.groups()[2].width, 3);
     let batch = Tiny::default().batch(3, 9, 1);
@@ -193,9 +192,9 @@ fn pruned_heads_that_the_weights_lack() {
 }
 
 #[test]
-fn a_result_of_an_earlier_version() {
+fn a_result_of_an_earlier_version_opens() {
     let folder = tiny();
-    let today = logits(&opened(folder.path()));
+    let expected = logits(&opened(folder.path()));
     for (key, value) in [
         ("model_type", json!("optin_bert")),
         (
@@ -208,20 +207,20 @@ fn a_result_of_an_earlier_version() {
         ("num_attention_heads", Value::Null),
         ("intermediate_size", Value::Null),
     ] {
-        with_config(folder.path(), key, value);
+        set_config(folder.path(), key, value);
     }
-    assert_eq!(logits(&opened(folder.path())), today);
+    assert_eq!(logits(&opened(folder.path())), expected);
 }
 
 #[test]
-fn labels_that_disagree_about_their_number() {
+fn a_number_of_labels_that_contradicts_id2label_is_rejected() {
     let folder = tiny();
-    with_config(folder.path(), "num_labels", json!(4));
-    refused(
+    set_config(folder.path(), "num_labels", json!(4));
+    assert_rejected(
         folder.path(),
         Code::InvalidCheckpoint,
         &["num_labels is 4", "id2label names 3"],
     );
-    with_config(folder.path(), "num_labels", json!(3));
+    set_config(folder.path(), "num_labels", json!(3));
     opened(folder.path());
 }

@@ -1,15 +1,15 @@
-//! Files that are not what their names say: a download that went wrong, or another format under a new name.
+//! Files whose content does not match their name: failed downloads, and other formats with a changed name.
 
 use optin::checkpoint::content::Content;
 use optin::prune::failure::Code;
 
-use super::{refused, tiny};
+use super::{assert_rejected, tiny};
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\n\
     oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 133466304\n";
 
 #[test]
-fn weights_that_are_something_else_are_told() {
+fn the_error_for_weights_of_another_format_names_the_format() {
     let cases: [(&[u8], Code, &[&str]); 8] = [
         (
             POINTER.as_bytes(),
@@ -51,7 +51,7 @@ fn weights_that_are_something_else_are_told() {
     for (content, code, words) in cases {
         let folder = tiny();
         std::fs::write(folder.path().join("model.safetensors"), content).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             code,
             &[words, &["model.safetensors"]].concat(),
@@ -60,8 +60,8 @@ fn weights_that_are_something_else_are_told() {
 }
 
 #[test]
-fn a_length_that_looks_like_another_format_is_a_length() {
-    // Headers of 640 and of 35,615 bytes begin as a pickle and as gzip do.
+fn a_header_length_that_looks_like_another_format_is_accepted() {
+    // Files with headers of 640 and of 35,615 bytes start with the same bytes as a pickle and as gzip.
     for length in [0x0280_u64, 0x8b1f] {
         let mut first = length.to_le_bytes().to_vec();
         first.extend_from_slice(b"{\"a\"");
@@ -71,7 +71,7 @@ fn a_length_that_looks_like_another_format_is_a_length() {
 }
 
 #[test]
-fn small_files_that_are_something_else_are_told() {
+fn the_error_for_a_config_of_another_format_names_the_format() {
     for (content, word) in [
         (POINTER, "Git LFS pointer"),
         ("<html><body>Log in</body></html>", "web page"),
@@ -79,7 +79,7 @@ fn small_files_that_are_something_else_are_told() {
     ] {
         let folder = tiny();
         std::fs::write(folder.path().join("config.json"), content).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &["config.json", word],
@@ -88,7 +88,7 @@ fn small_files_that_are_something_else_are_told() {
 }
 
 #[test]
-fn a_config_that_is_no_json_is_told_by_its_place() {
+fn the_error_for_invalid_json_names_the_line_or_the_cause() {
     for (text, words) in [
         ("[1]", ["not a valid JSON object", "a list"]),
         ("3", ["not a valid JSON object", "a single value"]),
@@ -106,7 +106,7 @@ fn a_config_that_is_no_json_is_told_by_its_place() {
     ] {
         let folder = tiny();
         std::fs::write(folder.path().join("config.json"), text).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &[&words[..], &["config.json"]].concat(),
@@ -114,9 +114,9 @@ fn a_config_that_is_no_json_is_told_by_its_place() {
     }
 }
 
-/// As in Python's reader, which transformers uses.
+/// As in the `json` module of Python, which transformers uses.
 #[test]
-fn of_a_key_that_stands_twice_the_last_counts() {
+fn the_last_value_of_a_repeated_key_counts() {
     let folder = tiny();
     let path = folder.path().join("config.json");
     let text = std::fs::read_to_string(&path).unwrap();

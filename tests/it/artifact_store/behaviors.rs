@@ -1,4 +1,4 @@
-//! The list.
+//! Tests that every artifact store must pass.
 
 use futures::TryStreamExt;
 use optin::artifact::error::ArtifactError;
@@ -17,7 +17,7 @@ pub fn content(bytes: u32) -> Vec<u8> {
     (0..bytes).map(|value| (value % 251) as u8).collect()
 }
 
-pub fn written(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+pub fn temporary_file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     std::fs::write(&path, content).unwrap();
@@ -34,13 +34,13 @@ pub async fn read(
     chunks.concat()
 }
 
-async fn stored(store: &ArtifactStore, key: &Key, content: &[u8]) {
-    let (_folder, path) = written(content);
+async fn store_file(store: &ArtifactStore, key: &Key, content: &[u8]) {
+    let (_folder, path) = temporary_file(content);
     store.upload(key, "a", &path).await.unwrap();
 }
 
-async fn goes_in_and_out(store: &ArtifactStore, content: &[u8]) {
-    let (_folder, path) = written(content);
+async fn assert_round_trip(store: &ArtifactStore, content: &[u8]) {
+    let (_folder, path) = temporary_file(content);
     let stored = store.upload(&key(1, "a"), "a", &path).await.unwrap();
     assert_eq!(
         (stored.name.as_str(), stored.bytes),
@@ -55,21 +55,21 @@ async fn goes_in_and_out(store: &ArtifactStore, content: &[u8]) {
     assert!(read(store, &key(1, "a"), None).await == content);
 }
 
-pub async fn a_file_is_stored_read_and_sized(store: ArtifactStore) {
+pub async fn a_file_can_be_stored_and_read_and_has_a_size(store: ArtifactStore) {
     store.probe().await.unwrap();
-    goes_in_and_out(&store, b"").await;
-    goes_in_and_out(&store, b"short").await;
+    assert_round_trip(&store, b"").await;
+    assert_round_trip(&store, b"short").await;
 }
 
-pub async fn a_large_file_goes_in_parts(store: ArtifactStore) {
-    // Three parts and a little, then exactly two.
-    goes_in_and_out(&store, &content(25_000_001)).await;
-    goes_in_and_out(&store, &content(16 << 20)).await;
+pub async fn a_large_file_is_uploaded_in_parts(store: ArtifactStore) {
+    // Three parts, of which the last one is shorter, then exactly two parts. A full part has 8 MiB.
+    assert_round_trip(&store, &content(25_000_001)).await;
+    assert_round_trip(&store, &content(16 << 20)).await;
 }
 
-pub async fn a_range_is_read(store: ArtifactStore) {
+pub async fn a_range_of_bytes_can_be_read(store: ArtifactStore) {
     let content = content(1_000_003);
-    stored(&store, &key(1, "a"), &content).await;
+    store_file(&store, &key(1, "a"), &content).await;
     assert!(read(&store, &key(1, "a"), Some(10..700_000)).await == content[10..700_000]);
     assert_eq!(
         read(&store, &key(1, "a"), Some(1_000_002..1_000_003)).await,
@@ -77,11 +77,11 @@ pub async fn a_range_is_read(store: ArtifactStore) {
     );
 }
 
-pub async fn objects_are_listed_with_size_and_time(store: ArtifactStore) {
+pub async fn a_listing_contains_sizes_and_modification_times(store: ArtifactStore) {
     let job = Key::job(JOB).unwrap();
     assert_eq!(store.list(&job).await.unwrap(), []);
-    stored(&store, &key(2, "b"), b"12").await;
-    stored(&store, &key(1, "a"), b"1").await;
+    store_file(&store, &key(2, "b"), b"12").await;
+    store_file(&store, &key(1, "a"), b"1").await;
     let listed = store.list(&job).await.unwrap();
     let seen: Vec<_> = listed
         .iter()
@@ -102,9 +102,9 @@ pub async fn objects_are_listed_with_size_and_time(store: ArtifactStore) {
     }
 }
 
-pub async fn a_prefix_is_removed_and_attempt_1_is_no_prefix_of_10(store: ArtifactStore) {
+pub async fn deleting_attempt_1_does_not_delete_attempt_10(store: ArtifactStore) {
     for (attempt, name) in [(1, "a"), (1, "b"), (10, "a")] {
-        stored(&store, &key(attempt, name), b"x").await;
+        store_file(&store, &key(attempt, name), b"x").await;
     }
     let first = Key::attempt(JOB, 1).unwrap();
     store.delete_prefix(&first).await.unwrap();
@@ -116,7 +116,7 @@ pub async fn a_prefix_is_removed_and_attempt_1_is_no_prefix_of_10(store: Artifac
     assert!(!store.exists(&key(10, "a")).await.unwrap());
 }
 
-pub async fn what_is_missing_is_not_found(store: ArtifactStore) {
+pub async fn a_missing_object_is_not_found(store: ArtifactStore) {
     let missing = key(7, "nothing");
     assert!(matches!(
         store.size(&missing).await,
@@ -133,7 +133,7 @@ pub async fn what_is_missing_is_not_found(store: ArtifactStore) {
     assert!(!store.exists(&missing).await.unwrap());
 }
 
-pub async fn a_small_object_is_put_whole_and_read_under_a_cap(store: ArtifactStore) {
+pub async fn a_small_object_is_replaced_and_read_within_a_size_limit(store: ArtifactStore) {
     let document = Key::journal("tenant", "plan-00ff.json").unwrap();
     for text in ["first", "and second"] {
         store.put_bytes(&document, text.into()).await.unwrap();
@@ -150,9 +150,9 @@ pub async fn a_small_object_is_put_whole_and_read_under_a_cap(store: ArtifactSto
     assert_eq!(documents[0].key, document.as_str());
 }
 
-pub async fn an_object_is_copied_to_a_file_under_a_cap(store: ArtifactStore) {
+pub async fn an_object_is_copied_to_a_file_within_a_size_limit(store: ArtifactStore) {
     let content = content(3_000_000);
-    stored(&store, &key(1, "a"), &content).await;
+    store_file(&store, &key(1, "a"), &content).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("copy");
     assert_eq!(
@@ -168,9 +168,9 @@ pub async fn an_object_is_copied_to_a_file_under_a_cap(store: ArtifactStore) {
     assert!(!path.exists());
 }
 
-pub async fn an_upload_that_fails_leaves_nothing(store: ArtifactStore) {
+pub async fn a_failed_upload_leaves_no_object(store: ArtifactStore) {
     let folder = tempfile::tempdir().unwrap();
-    // A folder opens, but cannot be read.
+    // Opening a folder succeeds, but reading it fails.
     assert!(
         store
             .upload(&key(1, "a"), "a", folder.path())
@@ -180,10 +180,10 @@ pub async fn an_upload_that_fails_leaves_nothing(store: ArtifactStore) {
     assert!(!store.exists(&key(1, "a")).await.unwrap());
 }
 
-pub async fn an_upload_that_nobody_waits_for_leaves_nothing(store: ArtifactStore) {
-    let (_folder, path) = written(&content(64 << 20));
-    let place = key(1, "a");
-    let upload = store.upload(&place, "a", &path);
+pub async fn a_canceled_upload_leaves_no_object(store: ArtifactStore) {
+    let (_folder, path) = temporary_file(&content(64 << 20));
+    let key = key(1, "a");
+    let upload = store.upload(&key, "a", &path);
     assert!(
         tokio::time::timeout(Duration::from_millis(20), upload)
             .await

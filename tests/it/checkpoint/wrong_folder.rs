@@ -1,12 +1,12 @@
-//! Folders that are no model's: what they are is told, and what to do.
+//! Folders without a usable model. The message says what the folder contains and what to do.
 
 use optin::prune::failure::Code;
 use std::path::Path;
 use tempfile::TempDir;
 
-use super::{open, refused, tiny};
+use super::{assert_rejected, open, tiny};
 
-/// A folder of empty files.
+/// Creates a folder with these files, each with the content `{}`.
 fn folder(files: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in files {
@@ -18,7 +18,7 @@ fn folder(files: &[&str]) -> TempDir {
 }
 
 #[test]
-fn folders_of_other_kinds_are_told_by_their_files() {
+fn the_kind_of_a_folder_is_recognized_by_its_files() {
     let cases: [(&[&str], Code, &[&str]); 16] = [
         (
             &["adapter_config.json", "adapter_model.safetensors"],
@@ -109,12 +109,12 @@ fn folders_of_other_kinds_are_told_by_their_files() {
     for (files, code, words) in cases {
         let folder = folder(files);
         let path = folder.path().display().to_string();
-        refused(folder.path(), code, &[words, &[&path]].concat());
+        assert_rejected(folder.path(), code, &[words, &[&path]].concat());
     }
 }
 
 #[test]
-fn a_model_below_the_folder_is_named() {
+fn the_error_names_models_in_subfolders() {
     for (files, word) in [
         (
             &[
@@ -142,7 +142,7 @@ fn a_model_below_the_folder_is_named() {
             "subfolder a/ or b/ is",
         ),
     ] {
-        refused(
+        assert_rejected(
             folder(files).path(),
             Code::SourceNotFound,
             &[word, "name that folder"],
@@ -151,13 +151,13 @@ fn a_model_below_the_folder_is_named() {
 }
 
 #[test]
-fn a_broken_link_is_told_with_what_it_leads_to() {
+fn the_error_for_a_broken_link_names_its_target() {
     for name in ["config.json", "model.safetensors"] {
         let folder = tiny();
         let path = folder.path().join(name);
         std::fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("../../blobs/0a1b", &path).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::SourceNotFound,
             &[name, "broken symbolic link", "../../blobs/0a1b", "cp -rL"],
@@ -166,12 +166,12 @@ fn a_broken_link_is_told_with_what_it_leads_to() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("model");
     std::os::unix::fs::symlink("nowhere", &link).unwrap();
-    refused(
+    assert_rejected(
         &link,
         Code::SourceNotFound,
         &["broken symbolic link", "nowhere"],
     );
-    // A link that leads somewhere is as good as a file.
+    // A valid link is accepted.
     let (folder, other) = (tiny(), tiny());
     let path = folder.path().join("model.safetensors");
     std::fs::remove_file(&path).unwrap();
@@ -180,12 +180,12 @@ fn a_broken_link_is_told_with_what_it_leads_to() {
 }
 
 #[test]
-fn a_file_where_a_folder_should_be_and_a_folder_where_a_file_should_be() {
+fn a_file_in_place_of_a_folder_and_the_reverse_are_rejected() {
     let file = |content: &[u8], word: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
         std::fs::write(&path, content).unwrap();
-        refused(&path, Code::SourceNotFound, &[word]);
+        assert_rejected(&path, Code::SourceNotFound, &[word]);
     };
     file(b"GGUF\x03\0\0\0", "is a GGUF file");
     file(b"\x1f\x8b\x08\0", "gzip");
@@ -195,7 +195,7 @@ fn a_file_where_a_folder_should_be_and_a_folder_where_a_file_should_be() {
         let path: &Path = &folder.path().join(name);
         std::fs::remove_file(path).unwrap();
         std::fs::create_dir(path).unwrap();
-        refused(
+        assert_rejected(
             folder.path(),
             Code::InvalidCheckpoint,
             &[name, "is a folder"],

@@ -1,4 +1,4 @@
-//! Files that we write.
+//! Writing of safetensors files.
 
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
@@ -6,7 +6,7 @@ use optin::checkpoint::write::{OutTensor, encode, write};
 use safetensors::Dtype;
 
 #[test]
-fn a_file_is_written_as_it_was_read() {
+fn writing_the_tensors_of_a_file_reproduces_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let values: Vec<u8> = (0..24u8).collect();
     let view = |dtype, shape: Vec<usize>, bytes| {
@@ -32,7 +32,7 @@ fn a_file_is_written_as_it_was_read() {
 }
 
 #[test]
-fn values_survive_their_types() {
+fn values_are_unchanged_after_a_round_trip_through_each_dtype() {
     let values = [0.0f32, -1.5, 0.333_251_95, 65_504.0];
     for dtype in [Dtype::F32, Dtype::F16, Dtype::F64] {
         let folder = tempfile::tempdir().unwrap();
