@@ -10,12 +10,12 @@ use optin::prune::watch::Unwatched;
 use optin::prune::{estimate, rounds, run, score, surgery};
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::fixed_latency::FixedLatency;
 use crate::fixture::folder::Folder;
-use crate::fixture::steady::Steady;
 
 fn chosen(folder: &Folder, recipe: &Recipe) -> (Prepared, Limit, Masks) {
     let prepared = Prepared::read(&folder.places("unused"), recipe).unwrap();
-    let journal = Steady::of(prepared.model.groups());
+    let journal = FixedLatency::of(prepared.model.groups());
     let limit = Limit::of(&prepared, recipe, &journal, &Unwatched).unwrap();
     let scores = score::score(&prepared, recipe, &journal, &Unwatched).unwrap();
     let masks = rounds::choose(&prepared, recipe, &limit, &scores, &journal, &Unwatched).unwrap();

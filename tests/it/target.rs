@@ -10,8 +10,8 @@ use optin::prune::watch::Unwatched;
 use optin::prune::{estimate, run};
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::fixed_latency::FixedLatency;
 use crate::fixture::folder::Folder;
-use crate::fixture::steady::Steady;
 
 #[test]
 fn parameters_can_be_the_target() {
@@ -65,7 +65,7 @@ fn a_choice_is_within_the_latency_that_was_asked_for() {
     recipe.target.metric = Metric::LatencyMs;
     let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
     let groups = prepared.model.groups();
-    let journal = Steady::of(groups);
+    let journal = FixedLatency::of(groups);
     let price = journal.0.price(groups);
     let report = run(&folder.places("out"), &recipe, &journal, &Unwatched).unwrap();
     let kept = report.groups.iter().map(|group| group.kept);
