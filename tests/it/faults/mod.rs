@@ -1,9 +1,9 @@
 //! Fault injection: each database transaction and each HTTP request of a job fails once, in each way that a connection
 //! can fail.
 //!
-//! The injection points are not listed in advance. One job runs with a fault at the first injection point, the next job
-//! with a fault at the second, and so on, until a job ends without reaching its injection point. An injection point is a
-//! commit of the database, or a request to the bucket or the hub.
+//! An injection point is a commit of the database, or a request to the bucket or the hub. The injection points are not
+//! listed in advance. The first job runs with a fault at the first injection point, the second job with a fault at the
+//! second, and so on, until a job ends without reaching its injection point.
 
 mod environment;
 

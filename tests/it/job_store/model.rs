@@ -308,8 +308,8 @@ impl Model {
         assert_eq!(response.unwrap().state, job.state);
     }
 
-    /// Checks that every job has the same state in the store and in the model, and that each history has at most one end
-    /// event.
+    /// Checks that every job has the same state in the store and in the model, and that each history has at most one
+    /// end event.
     async fn check(&self, store: &dyn Store) {
         for known in &self.jobs {
             let job = store.get(&Scope::Service, known.id).await.unwrap();

@@ -12,14 +12,14 @@ use tempfile::TempDir;
 use super::behaviours::{Store, conformance};
 use crate::fixture::job::{claimed, created, new_job};
 
-fn place() -> (TempDir, PathBuf) {
+fn database_path() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.sqlite");
     (folder, path)
 }
 
 async fn open() -> (TempDir, Store) {
-    let (folder, path) = place();
+    let (folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     (folder, Arc::new(store))
 }
@@ -34,7 +34,7 @@ fn random_sequences_of_calls_match_the_model() {
 
 #[tokio::test]
 async fn a_second_process_cannot_open_the_database() {
-    let (_folder, path) = place();
+    let (_folder, path) = database_path();
     let first = SqliteStore::open(&path).await.unwrap();
     let error = SqliteStore::open(&path)
         .await
@@ -53,7 +53,7 @@ async fn a_second_process_cannot_open_the_database() {
 
 #[tokio::test]
 async fn acknowledged_changes_survive_a_crash() {
-    let (folder, path) = place();
+    let (folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let job = created(&store, new_job("a")).await;
     let (running, _) = claimed(&store, 1).await;
@@ -73,7 +73,7 @@ async fn acknowledged_changes_survive_a_crash() {
 
 #[tokio::test]
 async fn a_file_that_is_not_a_database_is_rejected() {
-    let (_folder, path) = place();
+    let (_folder, path) = database_path();
     std::fs::write(
         &path,
         "this is a letter to my aunt, and it is longer than a header",
@@ -99,7 +99,7 @@ async fn raw(path: &Path, statement: &'static str) -> Result<(), sqlx::Error> {
 /// SQLite rolls back a transaction by itself if the disk is full. This test does the same with a trigger.
 #[tokio::test]
 async fn a_transaction_that_the_database_rolled_back_does_not_block_later_ones() {
-    let (_folder, path) = place();
+    let (_folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     raw(
         &path,
@@ -119,7 +119,7 @@ async fn a_transaction_that_the_database_rolled_back_does_not_block_later_ones()
 
 #[tokio::test]
 async fn the_schema_rejects_invalid_rows() {
-    let (_folder, path) = place();
+    let (_folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let job = created(&store, new_job("a")).await;
     for statement in [

@@ -56,8 +56,8 @@ async fn a_successful_attempt_publishes_every_file() {
     assert_eq!(harness.attempt_folders(), 0);
 }
 
-/// The outcome is stored, but responses are lost: one response, so that a retry succeeds, or all of them until the lease
-/// expires.
+/// The outcome is stored, but responses are lost: one response, so that a retry succeeds, or all of them until the
+/// lease expires.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_published_result_keeps_its_files_when_the_response_is_lost() {
     for lost in [1, 1_000] {
@@ -89,7 +89,7 @@ async fn a_published_result_keeps_its_files_when_the_response_is_lost() {
     }
 }
 
-/// Creates a harness whose worker's job store hangs while `hang` is true. `stopped` becomes true when the first run ends.
+/// Creates a harness whose job store hangs while `hang` is true. `stopped` becomes true when the first run ends.
 async fn hanging(hang: &Arc<AtomicBool>, stopped: &Arc<AtomicBool>, lease_ms: u64) -> Harness {
     let stopped = Arc::clone(stopped);
     Harness::with_store(

@@ -39,7 +39,7 @@ async fn the_intake_checks_the_sources_before_a_job_is_accepted() {
     let mut sharded = harness.job().recipe;
     sharded.calibration.source.uri = harness.uri("model");
     intake.check(&TenantId::only(), sharded).await.unwrap();
-    let refused = async |change: fn(&mut Recipe, &Harness), word: &str| {
+    let assert_rejected = async |change: fn(&mut Recipe, &Harness), word: &str| {
         let mut recipe = harness.job().recipe;
         change(&mut recipe, &harness);
         let failure = intake.check(&TenantId::only(), recipe).await.unwrap_err();
@@ -48,17 +48,17 @@ async fn the_intake_checks_the_sources_before_a_job_is_accepted() {
             "{failure:?}"
         );
     };
-    refused(
+    assert_rejected(
         |recipe, harness| recipe.model.uri = harness.uri("train.tsv"),
         "is a file; name the folder",
     )
     .await;
-    refused(
+    assert_rejected(
         |recipe, harness| recipe.model.uri = harness.uri(""),
         "subfolder model/ is; name that folder",
     )
     .await;
-    refused(
+    assert_rejected(
         |recipe, _| recipe.model.uri = "gs://bucket/model".into(),
         "unsupported source",
     )

@@ -132,7 +132,8 @@ pub async fn a_waiting_job_can_be_canceled_and_can_expire(store: Store) {
     assert_eq!(ended.state, State::Expired);
 }
 
-/// Pauses double, up to five minutes, unless the dependency requests a longer pause. An outage long after the last one starts a new series.
+/// Pauses double, up to five minutes, unless the dependency requests a longer pause. An outage long after
+/// the last one starts a new series.
 #[test]
 fn pauses_double_up_to_a_limit_and_start_again_in_a_new_series() {
     let outage = failure(Code::SourceUnavailable);
