@@ -1,4 +1,4 @@
-//! Sources: which URIs are read, what a hub's protocol brings, and how long a cache keeps it.
+//! Tests of sources: supported URIs, the protocol of the Hugging Face Hub, transfers and the cache.
 
 mod bucket;
 mod cache;
@@ -35,6 +35,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("sub/dev.tsv", b"text\nworld\n"),
 ];
 
+/// A test hub, and sources that fetch from it through a cache.
 struct House {
     folder: TempDir,
     hub: FakeHub,
@@ -50,7 +51,7 @@ impl House {
         Self::patient(files, budget, token, Patience::default()).await
     }
 
-    /// One that waits as long as a test does.
+    /// Creates a hub and sources with timeouts that are short enough for a test.
     async fn impatient(files: &[(&str, &[u8])]) -> Self {
         let patience = Patience {
             answer: Duration::from_secs(5),
@@ -92,6 +93,7 @@ impl House {
             .await
     }
 
+    /// Counts the requests for a file.
     fn asked_for(&self, file: &str) -> usize {
         let asked = self.hub.asked();
         asked.iter().filter(|(name, _)| name == file).count()
