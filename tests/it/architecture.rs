@@ -1,9 +1,10 @@
-//! The house keeps its shape: who may import whom, and what must never be named where.
+//! Tests of the architecture: allowed imports between modules, and names that must not occur in a module.
 //!
-//! Each rule is a negative sentence; a violation names the file and the line.
+//! The message of a violation contains the file and the line.
 
 use std::path::{Path, PathBuf};
 
+/// A line of source code, without its comment.
 struct Line {
     file: String,
     number: usize,
@@ -14,6 +15,7 @@ fn source_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
+/// Adds all Rust files below a folder to `found`.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -25,8 +27,8 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Lines of code, without comments, of all files whose path begins with one of these.
-fn code(places: &[&str]) -> Vec<Line> {
+/// Returns the lines of code, without comments, of all files whose path starts with one of these prefixes.
+fn code(prefixes: &[&str]) -> Vec<Line> {
     let mut paths = Vec::new();
     files(&source_root(), &mut paths);
     let mut lines = Vec::new();
@@ -36,7 +38,7 @@ fn code(places: &[&str]) -> Vec<Line> {
             .unwrap()
             .to_string_lossy()
             .into_owned();
-        if !places.iter().any(|place| file.starts_with(place)) {
+        if !prefixes.iter().any(|prefix| file.starts_with(prefix)) {
             continue;
         }
         for (index, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate() {
@@ -55,33 +57,34 @@ fn code(places: &[&str]) -> Vec<Line> {
             }
         }
     }
-    assert!(!lines.is_empty(), "no code under {places:?}");
+    assert!(!lines.is_empty(), "no code found in {prefixes:?}");
     lines
 }
 
-fn never(places: &[&str], except: &[&str], what: &[&str]) {
-    let wrong: Vec<String> = code(places)
+/// Asserts that these texts do not occur in the code of `prefixes`, except in the files of `except`.
+fn assert_absent(prefixes: &[&str], except: &[&str], texts: &[&str]) {
+    let violations: Vec<String> = code(prefixes)
         .iter()
-        .filter(|line| !except.iter().any(|place| line.file.starts_with(place)))
-        .filter(|line| what.iter().any(|what| line.text.contains(what)))
+        .filter(|line| !except.iter().any(|prefix| line.file.starts_with(prefix)))
+        .filter(|line| texts.iter().any(|text| line.text.contains(text)))
         .map(|line| format!("src/{}:{}: {}", line.file, line.number, line.text))
         .collect();
     assert!(
-        wrong.is_empty(),
-        "{what:?} must not stand in {places:?}:\n{}",
-        wrong.join("\n")
+        violations.is_empty(),
+        "{texts:?} must not occur in {prefixes:?}:\n{}",
+        violations.join("\n")
     );
 }
 
-/// Modules of ours that a place uses.
-fn imports(place: &str) -> Vec<(String, String)> {
+/// Returns the modules of this crate that a module imports, each with the file and the line.
+fn imports(module: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for line in code(&[place]) {
+    for line in code(&[module]) {
         for part in line.text.split("crate::").skip(1) {
-            // `use crate::{a, b}` would hide its parts from this reader.
+            // This simple parser does not see the parts of `use crate::{a, b}`.
             assert!(
                 !part.starts_with('{'),
-                "src/{}:{}: one `use crate::` a module, please",
+                "src/{}:{}: write a separate `use crate::` line for each module",
                 line.file,
                 line.number
             );
@@ -101,13 +104,13 @@ fn imports(place: &str) -> Vec<(String, String)> {
 const CORE: &[&str] = &["checkpoint", "model", "data", "prune"];
 
 #[test]
-fn modules_import_only_what_the_map_allows() {
+fn modules_import_only_the_allowed_modules() {
     let allowed: &[(&str, &[&str])] = &[
         ("checkpoint/", &[]),
         ("model/", &["checkpoint"]),
         ("data/", &["model", "checkpoint"]),
         ("prune/", &["model", "data", "checkpoint"]),
-        // Whoever fails may count it: telemetry knows nobody.
+        // Modules may count their failures, so telemetry itself imports no other module.
         ("artifact/", &["telemetry"]),
         ("telemetry/", &[]),
         ("job/", &["prune", "artifact", "model"]),
@@ -129,9 +132,9 @@ fn modules_import_only_what_the_map_allows() {
             &["api", "worker", "artifact", "job", "telemetry", "prune"],
         ),
     ];
-    for (place, allowed) in allowed {
-        let own = place.trim_end_matches('/');
-        for (module, at) in imports(place) {
+    for (prefix, allowed) in allowed {
+        let own = prefix.trim_end_matches('/');
+        for (module, at) in imports(prefix) {
             assert!(
                 module == own || allowed.contains(&module.as_str()),
                 "{at}: {own} must not import {module}"
@@ -141,7 +144,7 @@ fn modules_import_only_what_the_map_allows() {
 }
 
 #[test]
-fn data_sees_only_batches_of_the_model() {
+fn the_data_module_imports_only_batches_of_the_model_module() {
     for line in code(&["data/"]) {
         if let Some((_, path)) = line.text.split_once("crate::model::") {
             assert!(
@@ -156,8 +159,8 @@ fn data_sees_only_batches_of_the_model() {
 }
 
 #[test]
-fn the_core_never_sees_the_service() {
-    never(
+fn the_core_does_not_depend_on_the_service() {
+    assert_absent(
         CORE,
         &[],
         &[
@@ -170,7 +173,7 @@ fn the_core_never_sees_the_service() {
             "hyper",
         ],
     );
-    never(
+    assert_absent(
         CORE,
         &[],
         &[
@@ -186,8 +189,8 @@ fn the_core_never_sees_the_service() {
 }
 
 #[test]
-fn the_method_never_names_an_architecture() {
-    never(
+fn the_pruning_method_does_not_name_an_architecture() {
+    assert_absent(
         &["prune"],
         &[],
         &["bert", "Bert", "BERT", "vit::", "swin", "resnet"],
@@ -195,8 +198,8 @@ fn the_method_never_names_an_architecture() {
 }
 
 #[test]
-fn each_outside_thing_is_known_in_one_place_only() {
-    let everywhere = &[
+fn each_external_dependency_is_used_in_one_module_only() {
+    let service = &[
         "api",
         "artifact",
         "cli",
@@ -206,24 +209,20 @@ fn each_outside_thing_is_known_in_one_place_only() {
         "worker",
         "main.rs",
     ];
-    never(
-        everywhere,
+    assert_absent(
+        service,
         &["job/store"],
         &["sqlx", "SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"],
     );
-    never(everywhere, &["artifact"], &["object_store"]);
-    never(everywhere, &["api", "cli"], &["axum", "utoipa"]);
-    never(
-        everywhere,
-        &["config", "main.rs"],
-        &["std::env", "env::var"],
-    );
-    // Object keys are made in one file.
-    never(everywhere, &["artifact/key.rs"], &["format!(\"jobs/"]);
+    assert_absent(service, &["artifact"], &["object_store"]);
+    assert_absent(service, &["api", "cli"], &["axum", "utoipa"]);
+    assert_absent(service, &["config", "main.rs"], &["std::env", "env::var"]);
+    // Object keys are built in one file only.
+    assert_absent(service, &["artifact/key.rs"], &["format!(\"jobs/"]);
 }
 
 #[test]
-fn no_module_is_called_after_nothing() {
+fn module_names_are_specific() {
     let mut paths = Vec::new();
     files(&source_root(), &mut paths);
     for path in paths {
@@ -232,7 +231,7 @@ fn no_module_is_called_after_nothing() {
             let name = name.trim_end_matches(".rs");
             assert!(
                 !["util", "utils", "common", "helpers", "types", "misc"].contains(&name),
-                "{}",
+                "{}: the name is too general",
                 path.display()
             );
         }
@@ -240,20 +239,28 @@ fn no_module_is_called_after_nothing() {
 }
 
 #[test]
-fn files_stay_small_and_open_with_their_purpose() {
+fn files_are_short_and_start_with_module_documentation() {
     let mut paths = Vec::new();
     files(&source_root(), &mut paths);
     for path in paths {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(
             text.starts_with("//! "),
-            "{} does not say what it is for",
+            "{} does not start with module documentation (//!)",
             path.display()
         );
         let lines = text.lines().count();
-        assert!(lines <= 400, "{} has {lines} lines", path.display());
+        assert!(
+            lines <= 400,
+            "{} has {lines} lines, the limit is 400",
+            path.display()
+        );
         for marker in ["TODO", "FIXME", "XXX", "#[allow(", "#[ignore"] {
-            assert!(!text.contains(marker), "{} holds {marker}", path.display());
+            assert!(
+                !text.contains(marker),
+                "{} contains {marker}",
+                path.display()
+            );
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The life of a job: which arrows there are.
+//! Tests of the states of a job and the transitions between them.
 
 use optin::job::State;
 
 #[test]
-fn the_arrows_are_these_and_no_others() {
+fn only_these_transitions_are_allowed() {
     use State::{Canceled, Canceling, Expired, Failed, Queued, Running, Succeeded};
-    let arrows: [(State, &[State]); 7] = [
+    let transitions: [(State, &[State]); 7] = [
         (Queued, &[Running, Failed, Canceled, Expired]),
         (
             Running,
@@ -19,7 +19,7 @@ fn the_arrows_are_these_and_no_others() {
         (Canceled, &[]),
         (Expired, &[]),
     ];
-    for (from, to) in arrows {
+    for (from, to) in transitions {
         for &next in State::ALL {
             assert_eq!(
                 from.may_become(next),
@@ -31,7 +31,7 @@ fn the_arrows_are_these_and_no_others() {
 }
 
 #[test]
-fn terminal_states_are_those_without_a_way_out() {
+fn terminal_states_have_no_transitions() {
     for state in State::ALL {
         assert_eq!(
             state.is_terminal(),
@@ -42,7 +42,7 @@ fn terminal_states_are_those_without_a_way_out() {
 }
 
 #[test]
-fn states_are_spelled_alike_in_json_and_in_the_store() {
+fn states_have_the_same_names_in_json_and_in_the_store() {
     for state in State::ALL {
         assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
     }

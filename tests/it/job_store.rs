@@ -1,4 +1,4 @@
-//! What every job store shows: one list of behaviours, run against each store.
+//! Tests of the job stores. Every store is tested with the same list of behaviors.
 
 mod answers;
 mod behaviours;

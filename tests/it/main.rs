@@ -1,9 +1,12 @@
-//! All integration tests in one binary: it links once.
+//! All integration tests, in one binary so that linking happens only once.
 #![expect(
     unreachable_pub,
-    reason = "fixtures are for every module of this one binary"
+    reason = "all modules of this binary share the fixtures"
 )]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed unwrap ends the test and reports its location"
+)]
 
 mod activations;
 mod api;

@@ -1,4 +1,4 @@
-//! The proxy that other tests break connections with does what they rely on.
+//! Tests of the proxy that other tests use to break connections.
 
 use axum::Router;
 use axum::extract::State;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::fixture::marks::{Kind, Reader};
+use crate::fixture::injection_points::{Protocol, Reader};
 use crate::fixture::proxy::{Fault, Mode, Proxy};
 
-/// A server that counts what it is told to keep.
+/// Starts a server that counts PUT requests.
 async fn counter() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let keep = |State(count): State<Arc<AtomicUsize>>, method: Method, _: String| async move {
@@ -31,9 +31,9 @@ fn client() -> reqwest::Client {
 }
 
 #[tokio::test]
-async fn a_mark_is_hit_once_before_or_after_it_is_kept() {
+async fn a_fault_happens_once_before_or_after_the_server_processes_the_request() {
     let (server, count) = counter().await;
-    let proxy = Proxy::start(server, Kind::Http);
+    let proxy = Proxy::start(server, Protocol::Http);
     let url = format!("http://{server}/bucket/key?partNumber=1&uploadId=x");
     let url = proxy.url(&url);
     let put = async || client().put(&url).body("content").send().await;
@@ -42,40 +42,40 @@ async fn a_mark_is_hit_once_before_or_after_it_is_kept() {
         (Fault::CutAfter, 1),
         (Fault::StallBefore, 0),
         (Fault::StallAfter, 1),
-        (Fault::Answer(503), 0),
+        (Fault::Status(503), 0),
     ];
     for (fault, kept) in cases {
         let before = count.load(Ordering::SeqCst);
         proxy.arm(1, fault);
         assert_eq!(put().await.unwrap().text().await.unwrap(), "kept");
-        let answer = put().await;
+        let response = put().await;
         match fault {
-            Fault::Answer(status) => assert_eq!(answer.unwrap().status(), status),
+            Fault::Status(status) => assert_eq!(response.unwrap().status(), status),
             Fault::StallBefore | Fault::StallAfter => {
-                assert!(answer.unwrap_err().is_timeout(), "{fault:?}");
+                assert!(response.unwrap_err().is_timeout(), "{fault:?}");
             }
             Fault::CutBefore | Fault::CutAfter => {
-                assert!(!answer.unwrap_err().is_timeout(), "{fault:?}");
+                assert!(!response.unwrap_err().is_timeout(), "{fault:?}");
             }
         }
-        assert!(proxy.has_struck());
+        assert!(proxy.has_injected());
         assert_eq!(put().await.unwrap().text().await.unwrap(), "kept");
-        let grown = count.load(Ordering::SeqCst) - before;
-        assert_eq!(grown, 2 + kept, "{fault:?}");
+        let added = count.load(Ordering::SeqCst) - before;
+        assert_eq!(added, 2 + kept, "{fault:?}");
     }
-    let marks = proxy.marks();
-    assert_eq!(marks.len(), 3 * cases.len());
+    let points = proxy.points();
+    assert_eq!(points.len(), 3 * cases.len());
     assert!(
-        marks
+        points
             .iter()
-            .all(|mark| mark == "PUT /bucket/key?partNumber&uploadId")
+            .all(|point| point == "PUT /bucket/key?partNumber&uploadId")
     );
 }
 
 #[tokio::test]
-async fn connections_are_refused_or_stalled_while_the_mode_says_so() {
+async fn connections_are_refused_or_stalled_according_to_the_mode() {
     let (server, count) = counter().await;
-    let proxy = Proxy::start(server, Kind::Http);
+    let proxy = Proxy::start(server, Protocol::Http);
     let url = format!("http://{}/key", proxy.address);
     let client = client();
     let put = async || client.put(&url).body("content").send().await;
@@ -89,9 +89,9 @@ async fn connections_are_refused_or_stalled_while_the_mode_says_so() {
     put().await.unwrap();
 }
 
-/// However the bytes come, the same marks stand at the same places, and no byte is lost.
+/// The injection points do not depend on the size of the received pieces, and no byte is lost.
 #[test]
-fn marks_do_not_depend_on_how_the_bytes_come() {
+fn injection_points_do_not_depend_on_the_size_of_the_pieces() {
     let http = "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nGET\r\n10\r\n0123456789abcdef\r\n0\r\nDigest: x\r\n\r\nGET /b?c=d HTTP/1.1\r\n\r\nPOST /e HTTP/1.1\r\ncontent-length: 5\r\n\r\nGET /DELETE /f HTTP/1.1\r\n\r\n";
     let message = |kind: &str, body: &str| {
         let length = (body.len() as u32 + 4).to_be_bytes();
@@ -114,27 +114,27 @@ fn marks_do_not_depend_on_how_the_bytes_come() {
     .concat();
     let requests = ["PUT /a", "GET /b?c", "POST /e", "DELETE /f"].as_slice();
     let cases = [
-        (Kind::Http, http.as_bytes(), requests),
+        (Protocol::Http, http.as_bytes(), requests),
         (
-            Kind::Postgres,
+            Protocol::Postgres,
             postgres.as_slice(),
             &["COMMIT", "UPDATE jobs SET"],
         ),
     ];
-    for (kind, stream, expected) in cases {
+    for (protocol, stream, expected) in cases {
         for size in [1, 7, stream.len()] {
-            let mut reader = Reader::new(kind);
+            let mut reader = Reader::new(protocol);
             let pieces: Vec<_> = stream
                 .chunks(size)
                 .flat_map(|part| reader.take(part))
                 .collect();
-            let marks: Vec<_> = pieces
+            let points: Vec<_> = pieces
                 .iter()
-                .filter_map(|piece| piece.mark.as_deref())
+                .filter_map(|piece| piece.point.as_deref())
                 .collect();
-            assert_eq!(marks, expected, "{kind:?} in pieces of {size}");
+            assert_eq!(points, expected, "{protocol:?} in pieces of {size}");
             let passed: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.bytes).collect();
-            assert_eq!(passed, stream, "{kind:?} in pieces of {size}");
+            assert_eq!(passed, stream, "{protocol:?} in pieces of {size}");
         }
     }
 }

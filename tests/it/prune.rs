@@ -1,4 +1,4 @@
-//! The whole route on a tiny model: what it leaves, that it can be resumed and repeated, and how it fails.
+//! Tests of whole pruning runs on a tiny model: output files, resumption, reproducibility and failures.
 
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
@@ -30,8 +30,8 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Everything that decides the outcome, without what depends on the moment.
-fn timeless(mut report: Report) -> Report {
+/// Removes the measured times from a report, which differ between runs.
+fn without_times(mut report: Report) -> Report {
     report.stages.clear();
     report.latency.median_ms.before = 0.0;
     report.latency.median_ms.after = 0.0;
@@ -40,7 +40,7 @@ fn timeless(mut report: Report) -> Report {
 }
 
 #[test]
-fn a_report_names_every_file_that_was_read() {
+fn a_report_lists_every_input_file() {
     let folder = Folder::new(Tiny::default());
     let report = run(
         &folder.places("out"),
@@ -57,7 +57,7 @@ fn a_report_names_every_file_that_was_read() {
         (Role::Calibration, folder.calibration()),
         (Role::Evaluation, folder.evaluation()),
     ];
-    // What else the fixture's tokenizer has.
+    // Other tokenizer files of the fixture.
     for name in tokenizer::files_of(&folder.model()) {
         if name != "tokenizer.json" {
             files.push(model(Role::Tokenizer, name));
@@ -87,7 +87,7 @@ fn a_report_names_every_file_that_was_read() {
 }
 
 #[test]
-fn a_prune_leaves_a_whole_folder_that_says_what_it_is() {
+fn a_run_writes_a_complete_and_self_describing_folder() {
     let folder = Folder::new(Tiny {
         dtype: Dtype::F16,
         ..Tiny::default()
@@ -147,7 +147,7 @@ fn a_prune_leaves_a_whole_folder_that_says_what_it_is() {
         ]
     );
 
-    // The weights are the kept slices of the original, in its type.
+    // The weights are the kept slices of the original, in its data type.
     let keep_map: KeepMap = read(&out.join("keep_map.json"));
     let limits = Limits::default();
     let weights = Weights::open(&out, &limits).unwrap();
@@ -157,7 +157,7 @@ fn a_prune_leaves_a_whole_folder_that_says_what_it_is() {
         assert_eq!(weights.dtype(&name), Some(Dtype::F16));
     }
 
-    // The goldens are what the folder computes.
+    // The recorded logits equal those of the written model.
     let golden: Golden = read(&out.join("verify.json"));
     assert_eq!(golden.rows.len(), 14);
     assert_eq!(golden.padded.unwrap().logits.len(), 6);
@@ -190,12 +190,12 @@ fn a_prune_leaves_a_whole_folder_that_says_what_it_is() {
 }
 
 #[test]
-fn the_same_recipe_gives_the_same_bytes_and_another_seed_another_choice() {
+fn the_same_recipe_writes_the_same_bytes_and_another_seed_changes_the_selection() {
     let folder = Folder::new(Tiny::default());
     let recipe = folder.recipe(0.6);
     let first = run(&folder.places("first"), &recipe, &NoJournal, &Unwatched).unwrap();
     let second = run(&folder.places("second"), &recipe, &NoJournal, &Unwatched).unwrap();
-    assert_eq!(timeless(first), timeless(second));
+    assert_eq!(without_times(first), without_times(second));
     let file =
         |out: &str, name: &str| std::fs::read(folder.root.path().join(out).join(name)).unwrap();
     for name in [
@@ -232,7 +232,7 @@ fn a_pruned_model_can_be_pruned_again() {
 }
 
 #[test]
-fn repair_brings_the_model_nearer_to_the_original() {
+fn compensation_brings_the_model_closer_to_the_original() {
     let folder = Folder::new(Tiny {
         neurons: 48,
         ..Tiny::default()
@@ -258,7 +258,7 @@ fn repair_brings_the_model_nearer_to_the_original() {
     assert!(
         without.compensation.is_empty() && with.compensation.iter().any(|repair| repair.accepted)
     );
-    // What the selection alone is worth is the same figure in both reports.
+    // Both reports have the same score for the selection without compensation.
     let alone = without.evaluation.unwrap();
     assert_eq!(alone.without_compensation, None);
     assert_eq!(
@@ -267,9 +267,9 @@ fn repair_brings_the_model_nearer_to_the_original() {
     );
 }
 
-/// Counts scored units, and stops the run at the n-th question.
+/// A watch that records the stages and stops the run at the n-th call of [`Watch::proceed`].
 struct Stopping {
-    questions: AtomicUsize,
+    proceed_calls: AtomicUsize,
     stop_at: usize,
     stages: Mutex<Vec<Stage>>,
 }
@@ -282,25 +282,28 @@ impl Watch for Stopping {
         assert!(done <= total);
     }
     fn proceed(&self) -> Result<(), Failure> {
-        match self.questions.fetch_add(1, Ordering::Relaxed) {
-            question if question >= self.stop_at => Err(Failure::new(Code::Canceled, "stop")),
+        match self.proceed_calls.fetch_add(1, Ordering::Relaxed) {
+            call if call >= self.stop_at => Err(Failure::new(Code::Canceled, "stop")),
             _ => Ok(()),
         }
     }
 }
 
 #[test]
-fn a_run_stops_anywhere_leaves_nothing_half_and_goes_on_from_its_journal() {
+fn a_run_can_stop_anywhere_leaves_no_partial_output_and_resumes_from_the_stage_cache() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.6);
-    // Block by block: each one that is done is kept, and the next run goes on from there.
+    // Scoring works block by block. Each scored block is cached, and the next run resumes after it.
     recipe.method.estimator = Estimator::Exact;
     let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
     let mut stopped_in = Vec::new();
     for stop_at in 0.. {
-        assert!(stop_at < 400, "the run never ends");
+        assert!(
+            stop_at < 400,
+            "the run must end within 400 calls of proceed"
+        );
         let watch = Stopping {
-            questions: AtomicUsize::new(0),
+            proceed_calls: AtomicUsize::new(0),
             stop_at,
             stages: Mutex::new(Vec::new()),
         };
@@ -320,25 +323,25 @@ fn a_run_stops_anywhere_leaves_nothing_half_and_goes_on_from_its_journal() {
     for stage in &Stage::ALL[..7] {
         assert!(stopped_in.contains(stage), "never stopped in {stage:?}");
     }
-    // What was resumed is what would have come without a stop.
+    // The resumed run has the same result as a run without a stop.
     run(&folder.places("straight"), &recipe, &NoJournal, &Unwatched).unwrap();
     assert!(folder.weights("out") == folder.weights("straight"));
 }
 
 #[test]
-fn a_journal_that_was_damaged_is_made_afresh() {
+fn damaged_documents_of_the_stage_cache_are_recomputed() {
     let folder = Folder::new(Tiny::default());
     let recipe = folder.recipe(0.6);
     let path = folder.root.path().join("journal");
     let journal = FolderJournal::open(&path).unwrap();
     run(&folder.places("first"), &recipe, &journal, &Unwatched).unwrap();
-    // Rubbish, and a document of the right form whose last number is another.
-    let rubbish = |_: Vec<u8>| b"not what it was".to_vec();
-    let another = |mut document: Vec<u8>| {
+    // First invalid content, then a document of the right form with a different last number.
+    let invalid = |_: Vec<u8>| b"not what it was".to_vec();
+    let altered = |mut document: Vec<u8>| {
         *document.last_mut().unwrap() ^= 0x40;
         document
     };
-    for (round, damage) in [&rubbish as &dyn Fn(Vec<u8>) -> Vec<u8>, &another]
+    for (round, damage) in [&invalid as &dyn Fn(Vec<u8>) -> Vec<u8>, &altered]
         .into_iter()
         .enumerate()
     {
@@ -350,7 +353,7 @@ fn a_journal_that_was_damaged_is_made_afresh() {
         }
         assert_eq!(
             damaged, 8,
-            "six blocks of scores, what tokens count, and repairs"
+            "six blocks of scores, the token weights and the compensation"
         );
         let out = format!("again-{round}");
         run(&folder.places(&out), &recipe, &journal, &Unwatched).unwrap();
@@ -359,7 +362,7 @@ fn a_journal_that_was_damaged_is_made_afresh() {
 }
 
 #[test]
-fn scores_are_shared_between_targets_but_not_between_settings() {
+fn cached_scores_are_shared_between_targets_but_not_between_method_settings() {
     let folder = Folder::new(Tiny::default());
     let path = folder.root.path().join("journal");
     let journal = FolderJournal::open(&path).unwrap();
@@ -389,7 +392,7 @@ fn scores_are_shared_between_targets_but_not_between_settings() {
     )
     .unwrap();
     assert_eq!(documents(), 6);
-    // What tokens count is the same for every target, and it is the same when it is kept.
+    // The token weights are the same for every target, and reading them from the cache does not change the result.
     assert_eq!((named("token_weights"), named("compensation")), (1, 2));
     run(
         &folder.places("fresh"),
@@ -406,7 +409,7 @@ fn scores_are_shared_between_targets_but_not_between_settings() {
 }
 
 #[test]
-fn an_estimate_knows_what_a_run_will_cost() {
+fn an_estimate_matches_the_run() {
     let folder = Folder::new(Tiny::default());
     let plan = estimate(&folder.places("unused"), &folder.recipe(0.5)).unwrap();
     let report = run(
@@ -428,10 +431,10 @@ fn an_estimate_knows_what_a_run_will_cost() {
 }
 
 #[test]
-fn an_unreachable_target_is_told_before_anything_is_scored() {
+fn an_unreachable_target_is_rejected_before_scoring() {
     let folder = Folder::new(Tiny::default());
     let watch = Stopping {
-        questions: AtomicUsize::new(0),
+        proceed_calls: AtomicUsize::new(0),
         stop_at: usize::MAX,
         stages: Mutex::new(Vec::new()),
     };
@@ -454,7 +457,7 @@ fn an_unreachable_target_is_told_before_anything_is_scored() {
 }
 
 #[test]
-fn an_occupied_output_folder_is_left_alone() {
+fn an_output_folder_that_is_not_empty_is_rejected_and_unchanged() {
     let folder = Folder::new(Tiny::default());
     let places = folder.places("out");
     std::fs::create_dir(&places.out).unwrap();
@@ -469,7 +472,7 @@ fn an_occupied_output_folder_is_left_alone() {
 }
 
 #[test]
-fn regression_is_pruned_and_measured_by_rank_correlation() {
+fn a_regression_model_is_evaluated_by_rank_correlation() {
     let folder = Folder::new(Tiny {
         labels: 1,
         ..Tiny::default()
@@ -507,7 +510,7 @@ fn regression_is_pruned_and_measured_by_rank_correlation() {
 }
 
 #[test]
-fn a_sketched_run_leaves_the_same_bytes_again_and_a_model_that_is_checked() {
+fn a_run_with_the_sketch_estimator_is_reproducible_and_audited() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.5);
     recipe.method.estimator = Estimator::Sketch;

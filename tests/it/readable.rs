@@ -1,4 +1,5 @@
-//! What of the sources reaches the result, and what is said of the rest; data that the model cannot embed.
+//! Tests of inputs that do not fit the model, of source settings that are not copied to the output, and of the notes in
+//! the report.
 
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::NoJournal;
@@ -13,6 +14,7 @@ use crate::fixture::folder::Folder;
 use crate::fixture::refusal::assert_says;
 use crate::fixture::sentences;
 
+/// Prunes the model of the folder.
 fn pruned(folder: &Folder) -> Result<Report, Failure> {
     run(
         &folder.places("out"),
@@ -22,6 +24,7 @@ fn pruned(folder: &Folder) -> Result<Report, Failure> {
     )
 }
 
+/// Reads a JSON file.
 fn object(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
@@ -35,7 +38,7 @@ fn edit(folder: &Folder, name: &str, change: impl FnOnce(&mut serde_json::Map<St
 }
 
 #[test]
-fn a_token_that_the_model_has_no_embedding_for() {
+fn a_token_without_an_embedding_is_rejected() {
     let folder = Folder::new(Tiny::default());
     sentences::write_tokenizer(&folder.model(), 100);
     sentences::write_table(&folder.calibration(), 96, 100, 3, 1);
@@ -53,21 +56,21 @@ fn a_token_that_the_model_has_no_embedding_for() {
 }
 
 #[test]
-fn a_vocabulary_larger_than_the_table_serves_while_no_row_needs_it() {
+fn a_vocabulary_larger_than_the_embedding_table_is_accepted_if_no_row_uses_the_excess() {
     let folder = Folder::new(Tiny::default());
     sentences::write_tokenizer(&folder.model(), 100);
     pruned(&folder).unwrap();
 }
 
 #[test]
-fn pairs_for_a_model_of_one_segment() {
+fn text_pairs_are_rejected_for_a_model_with_one_segment() {
     let folder = Folder::new(Tiny::default());
     edit(&folder, "config.json", |config| {
         config.insert("type_vocab_size".to_owned(), json!(1));
     });
     let path = folder.model().join("model.safetensors");
     let weights = std::fs::read(&path).unwrap();
-    // One row of the table of segments is left.
+    // Keeps one row of the segment embeddings.
     let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
     let name = "bert.embeddings.token_type_embeddings.weight";
     let narrowed = weights.iter().map(|(own, view)| match own == name {
@@ -99,7 +102,7 @@ fn pairs_for_a_model_of_one_segment() {
 }
 
 #[test]
-fn leftovers_of_the_source_do_not_reach_the_result() {
+fn unused_settings_and_tensors_of_the_source_are_not_copied_and_are_noted() {
     let folder = Folder::new(Tiny::default());
     edit(&folder, "config.json", |config| {
         config.insert(
@@ -164,14 +167,14 @@ fn leftovers_of_the_source_do_not_reach_the_result() {
 }
 
 #[test]
-fn an_ordinary_model_gives_no_reason_for_a_note() {
+fn an_ordinary_model_has_no_notes() {
     let folder = Folder::new(Tiny::default());
     let report = pruned(&folder).unwrap();
     assert!(report.notes.is_empty(), "{:?}", report.notes);
 }
 
 #[test]
-fn rows_that_transformers_4_reads_otherwise_are_counted() {
+fn rows_that_transformers_4_tokenizes_differently_are_counted() {
     let folder = Folder::new(Tiny::default());
     edit(&folder, "tokenizer.json", |document| {
         document.insert(
@@ -195,7 +198,7 @@ fn rows_that_transformers_4_reads_otherwise_are_counted() {
 }
 
 #[test]
-fn a_vocabulary_alone_is_a_tokenizer() {
+fn a_vocabulary_file_alone_is_a_valid_tokenizer() {
     let folder = Folder::new(Tiny::default());
     let with_document = pruned(&folder).unwrap();
     std::fs::remove_dir_all(folder.root.path().join("out")).unwrap();

@@ -1,4 +1,4 @@
-//! Choosing in rounds, on a tiny model.
+//! Tests of the selection of units in several rounds, on a tiny model.
 
 use optin::model::mask::Masks;
 use optin::prune::failure::Code;
@@ -10,12 +10,13 @@ use optin::prune::watch::Unwatched;
 use optin::prune::{estimate, rounds, run, score, surgery};
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::fixed_latency::FixedLatency;
 use crate::fixture::folder::Folder;
-use crate::fixture::steady::Steady;
 
-fn chosen(folder: &Folder, recipe: &Recipe) -> (Prepared, Limit, Masks) {
+/// Selects the kept units in rounds.
+fn select(folder: &Folder, recipe: &Recipe) -> (Prepared, Limit, Masks) {
     let prepared = Prepared::read(&folder.places("unused"), recipe).unwrap();
-    let journal = Steady::of(prepared.model.groups());
+    let journal = FixedLatency::of(prepared.model.groups());
     let limit = Limit::of(&prepared, recipe, &journal, &Unwatched).unwrap();
     let scores = score::score(&prepared, recipe, &journal, &Unwatched).unwrap();
     let masks = rounds::choose(&prepared, recipe, &limit, &scores, &journal, &Unwatched).unwrap();
@@ -23,7 +24,7 @@ fn chosen(folder: &Folder, recipe: &Recipe) -> (Prepared, Limit, Masks) {
 }
 
 #[test]
-fn rounds_end_at_the_target_and_within_the_constraints() {
+fn the_last_round_meets_the_target_and_the_constraints() {
     let folder = Folder::new(Tiny::default());
     for metric in [Metric::Flops, Metric::Params, Metric::LatencyMs] {
         for uniform in [false, true] {
@@ -38,7 +39,7 @@ fn rounds_end_at_the_target_and_within_the_constraints() {
                 true => Vec::new(),
                 false => vec!["encoder.layer.1".to_owned()],
             };
-            let (prepared, limit, masks) = chosen(&folder, &recipe);
+            let (prepared, limit, masks) = select(&folder, &recipe);
             let groups = prepared.model.groups();
             let counts = || (0..groups.len()).map(|group| masks.count(group));
             let (cost, whole) = (limit.price.of(counts()), limit.price.whole(groups));
@@ -56,7 +57,7 @@ fn rounds_end_at_the_target_and_within_the_constraints() {
 }
 
 #[test]
-fn a_run_in_rounds_is_repeated_to_the_byte_and_taken_up_from_its_journal() {
+fn a_run_in_rounds_is_reproducible_to_the_byte_and_resumes_from_the_stage_cache() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.4);
     let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
@@ -67,7 +68,10 @@ fn a_run_in_rounds_is_repeated_to_the_byte_and_taken_up_from_its_journal() {
     run(&folder.places("second"), &recipe, &NoJournal, &Unwatched).unwrap();
     let again = run(&folder.places("again"), &recipe, &journal, &Unwatched).unwrap();
     assert!(weights("first") == weights("second") && weights("first") == weights("again"));
-    assert!(weights("first") != weights("once"), "rounds choose alike");
+    assert!(
+        weights("first") != weights("once"),
+        "rounds must change the selection"
+    );
     assert_eq!(first.groups, again.groups);
     assert!(first.kept <= 0.4 && first.consistency <= 1e-5);
     assert!(once.kept <= 0.4);
@@ -81,7 +85,7 @@ fn a_run_in_rounds_is_repeated_to_the_byte_and_taken_up_from_its_journal() {
 }
 
 #[test]
-fn a_target_that_no_round_reaches_is_unreachable() {
+fn a_target_that_no_round_can_reach_is_rejected() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.5);
     recipe.method.rounds = 2;
@@ -98,16 +102,16 @@ fn a_target_that_no_round_reaches_is_unreachable() {
 }
 
 #[test]
-fn masks_within_masks_count_the_kept_units_alone() {
+fn nested_masks_index_only_the_kept_units() {
     let folder = Folder::new(Tiny::default());
     let prepared = Prepared::read(&folder.places("unused"), &folder.recipe(0.5)).unwrap();
     let groups = prepared.model.groups();
     let outer: Vec<Vec<usize>> = groups.iter().map(|_| vec![1, 3]).collect();
     let outer = Masks::keeping(groups, &outer);
     let none = optin::prune::compensate::Repairs::none(groups.len());
-    let cut = surgery::narrowed(&prepared, &outer, &none).unwrap();
+    let pruned = surgery::narrowed(&prepared, &outer, &none).unwrap();
     let inner: Vec<Vec<usize>> = groups.iter().map(|_| vec![1]).collect();
-    let inner = Masks::keeping(cut.model.groups(), &inner);
+    let inner = Masks::keeping(pruned.model.groups(), &inner);
     let refined = outer.refined(&inner);
     assert!((0..groups.len()).all(|group| refined.kept(group) == [3]));
 }

@@ -1,4 +1,4 @@
-//! Data files of every format, packed and in shards, and files that are no table.
+//! Tests of data files: all formats, compression, shards, limits, and files that are not tables.
 
 use optin::checkpoint::read_file::ReadFile;
 use optin::data::format::{Format, Packing, ends};
@@ -20,9 +20,10 @@ use tempfile::TempDir;
 
 use crate::fixture::refusal::assert_says;
 
-struct Place(TempDir);
+/// A temporary folder for data files.
+struct DataFolder(TempDir);
 
-impl Place {
+impl DataFolder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -39,7 +40,7 @@ fn read(path: &Path) -> Result<Table, Failure> {
     Ok(Table::read(path, true, &Limits::default())?)
 }
 
-/// What a file is said to be that was read.
+/// Returns the expected description of a file that was read.
 fn on_disk(path: &Path) -> ReadFile {
     ReadFile {
         name: path.file_name().unwrap().to_str().unwrap().to_owned(),
@@ -48,7 +49,8 @@ fn on_disk(path: &Path) -> ReadFile {
     }
 }
 
-fn refused(path: &Path, words: &[&str]) {
+/// Asserts that a file is rejected as invalid data with these words.
+fn assert_rejected(path: &Path, words: &[&str]) {
     assert_says(&read(path).unwrap_err(), Code::InvalidData, words);
 }
 
@@ -60,7 +62,7 @@ fn cells(table: &Table) -> Vec<Vec<Cell>> {
     table.rows.iter().map(|row| row.cells.clone()).collect()
 }
 
-/// A Parquet file of a text, a label and a list, as the hub has it.
+/// Writes a Parquet file with a text, a label and a list, as datasets on the Hugging Face Hub have them.
 fn parquet(
     path: &Path,
     rows: &[(Option<&str>, i64)],
@@ -117,7 +119,7 @@ fn parquet(
 }
 
 #[test]
-fn a_name_tells_format_and_packing() {
+fn the_file_name_determines_format_and_compression() {
     assert_eq!(Format::of("a.tsv"), Some((Format::Tsv, Packing::Plain)));
     assert_eq!(Format::of("A.CSV.GZ"), Some((Format::Csv, Packing::Gzip)));
     assert_eq!(
@@ -138,9 +140,9 @@ fn a_name_tells_format_and_packing() {
 }
 
 #[test]
-fn the_same_rows_in_every_format() {
-    let place = Place::new();
-    let wanted = [[text("a b"), text("0")], [text("c"), text("1")]];
+fn every_format_yields_the_same_rows() {
+    let data = DataFolder::new();
+    let expected = [[text("a b"), text("0")], [text("c"), text("1")]];
     let csv = "text,label\na b,0\nc,1\n";
     for (name, content) in [
         ("a.tsv", "text\tlabel\na b\t0\nc\t1\n"),
@@ -172,25 +174,29 @@ fn the_same_rows_in_every_format() {
             "{\"text\": \"a b\", \"label\": 0}\n{\"text\": \"c\", \"label\": 1}\n",
         ),
     ] {
-        let table = read(&place.file(name, content)).unwrap();
+        let table = read(&data.file(name, content)).unwrap();
         assert_eq!(table.names, ["text", "label"], "{name}");
-        assert_eq!(cells(&table), wanted, "{name}");
+        assert_eq!(cells(&table), expected, "{name}");
     }
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(csv.as_bytes()).unwrap();
-    let gzip = place.file("a.csv.gz", packed.finish().unwrap());
-    let zst = place.file("a.csv.zst", zstd::encode_all(csv.as_bytes(), 1).unwrap());
+    let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    compressed.write_all(csv.as_bytes()).unwrap();
+    let gzip = data.file("a.csv.gz", compressed.finish().unwrap());
+    let zst = data.file("a.csv.zst", zstd::encode_all(csv.as_bytes(), 1).unwrap());
     for path in [gzip, zst] {
         let table = read(&path).unwrap();
-        assert_eq!(cells(&table), wanted, "{}", path.display());
-        assert_eq!(table.files, [on_disk(&path)], "packed as it is");
+        assert_eq!(cells(&table), expected, "{}", path.display());
+        assert_eq!(
+            table.files,
+            [on_disk(&path)],
+            "the size and checksum must be those of the compressed file"
+        );
     }
 }
 
 #[test]
-fn parquet_files_of_every_codec() {
-    let place = Place::new();
-    let path = place.0.path().join("a.parquet");
+fn parquet_files_with_any_codec_are_read() {
+    let data = DataFolder::new();
+    let path = data.0.path().join("a.parquet");
     for codec in [
         Compression::UNCOMPRESSED,
         Compression::SNAPPY,
@@ -226,11 +232,11 @@ fn parquet_files_of_every_codec() {
 }
 
 #[test]
-fn class_names_of_the_hub_decide_the_order_of_labels() {
+fn class_names_in_the_parquet_metadata_determine_the_label_mapping() {
     use optin::checkpoint::config::Problem;
     use optin::data::label::{Label, read as labels};
-    let place = Place::new();
-    let path = place.0.path().join("a.parquet");
+    let data = DataFolder::new();
+    let path = data.0.path().join("a.parquet");
     let rows = [(Some("a"), 0), (Some("b"), 1)];
     let read_as = |names: &str, model: [&str; 2]| -> Vec<Option<Label>> {
         parquet(&path, &rows, Compression::SNAPPY, Some(names));
@@ -249,7 +255,7 @@ fn class_names_of_the_hub_decide_the_order_of_labels() {
         read_as(r#"["neg", "pos"]"#, ["NEG", "POS"]),
         [class(0), class(1)]
     );
-    // Names of another kind say nothing about the model's.
+    // Class names that do not match the labels of the model have no effect.
     assert_eq!(
         read_as(r#"["neg", "pos"]"#, ["LABEL_0", "LABEL_1"]),
         [class(0), class(1)]
@@ -258,8 +264,8 @@ fn class_names_of_the_hub_decide_the_order_of_labels() {
 
 #[test]
 fn damaged_parquet_files_never_panic() {
-    let place = Place::new();
-    let path = place.0.path().join("a.parquet");
+    let data = DataFolder::new();
+    let path = data.0.path().join("a.parquet");
     parquet(
         &path,
         &[(Some("a b"), 0), (Some("c"), 1)],
@@ -267,14 +273,14 @@ fn damaged_parquet_files_never_panic() {
         None,
     );
     let whole = std::fs::read(&path).unwrap();
-    let mut refused = 0;
+    let mut rejections = 0;
     for at in 0..whole.len() {
         for change in [0x01, 0xff] {
             let mut bytes = whole.clone();
             bytes[at] ^= change;
             std::fs::write(&path, bytes).unwrap();
             if let Err(failure) = read(&path) {
-                refused += 1;
+                rejections += 1;
                 assert!(
                     matches!(failure.code, Code::InvalidData | Code::LimitExceeded),
                     "{failure:?}"
@@ -282,14 +288,14 @@ fn damaged_parquet_files_never_panic() {
             }
         }
         std::fs::write(&path, &whole[..at]).unwrap();
-        assert!(read(&path).is_err(), "cut at {at}");
+        assert!(read(&path).is_err(), "truncated at {at}");
     }
-    assert!(refused > 100, "{refused}");
+    assert!(rejections > 100, "{rejections}");
 }
 
 #[test]
-fn a_bomb_is_not_unpacked() {
-    let place = Place::new();
+fn a_decompression_bomb_is_rejected() {
+    let data = DataFolder::new();
     let limits = Limits {
         file_bytes: 1 << 16,
         ..Limits::default()
@@ -298,7 +304,7 @@ fn a_bomb_is_not_unpacked() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(&zeros).unwrap();
     let many: Vec<(Option<&str>, i64)> = vec![(Some("the same text again"), 1); 50_000];
-    let parquet_path = place.0.path().join("a.parquet");
+    let parquet_path = data.0.path().join("a.parquet");
     parquet(
         &parquet_path,
         &many,
@@ -306,8 +312,8 @@ fn a_bomb_is_not_unpacked() {
         None,
     );
     for path in [
-        place.file("a.tsv.gz", gzip.finish().unwrap()),
-        place.file("a.tsv.zst", zstd::encode_all(zeros.as_slice(), 3).unwrap()),
+        data.file("a.tsv.gz", gzip.finish().unwrap()),
+        data.file("a.tsv.zst", zstd::encode_all(zeros.as_slice(), 3).unwrap()),
         parquet_path,
     ] {
         assert!(std::fs::metadata(&path).unwrap().len() < 1 << 19);
@@ -322,14 +328,14 @@ fn a_bomb_is_not_unpacked() {
 
 #[test]
 fn a_folder_of_shards_is_one_table() {
-    let place = Place::new();
-    let folder = place.0.path().join("train");
-    place.file("train/b-00001.jsonl", "{\"text\": \"c\"}\n");
-    place.file(
+    let data = DataFolder::new();
+    let folder = data.0.path().join("train");
+    data.file("train/b-00001.jsonl", "{\"text\": \"c\"}\n");
+    data.file(
         "train/a-00000.jsonl",
         "{\"text\": \"a\"}\n{\"text\": \"b\"}\n",
     );
-    place.file("train/README.md", "of the data");
+    data.file("train/README.md", "of the data");
     let table = read(&folder).unwrap();
     assert_eq!(cells(&table), [[text("a")], [text("b")], [text("c")]]);
     let shards = ["a-00000.jsonl", "b-00001.jsonl"].map(|name| on_disk(&folder.join(name)));
@@ -339,41 +345,38 @@ fn a_folder_of_shards_is_one_table() {
         "{}",
         table.place(2)
     );
-    // A key that some rows lack is null there.
-    place.file("train/c-00002.jsonl", "{\"other\": \"d\"}\n");
+    // A key that is missing in a row is null in that row.
+    data.file("train/c-00002.jsonl", "{\"other\": \"d\"}\n");
     let table = read(&folder).unwrap();
     assert_eq!(table.names, ["text", "other"]);
     assert_eq!(
         cells(&table)[2..],
         [[text("c"), Cell::Null], [Cell::Null, text("d")]]
     );
-    place.file("train/d.tsv", "text\nw\n");
-    refused(&folder, &["different formats", "d.tsv"]);
-    std::fs::create_dir(place.0.path().join("empty")).unwrap();
-    refused(&place.0.path().join("empty"), &["no data file", ".parquet"]);
+    data.file("train/d.tsv", "text\nw\n");
+    assert_rejected(&folder, &["different formats", "d.tsv"]);
+    std::fs::create_dir(data.0.path().join("empty")).unwrap();
+    assert_rejected(&data.0.path().join("empty"), &["no data file", ".parquet"]);
 }
 
 #[test]
-fn shards_of_other_columns_or_classes() {
-    let place = Place::new();
-    place.file("csv/a.csv", "text,label\na,0\n");
-    place.file("csv/b.csv", "label,text\n0,b\n");
-    refused(
-        &place.0.path().join("csv"),
-        &["b.csv", "a.csv", "one table"],
-    );
-    let folder = place.0.path().join("parquet");
+fn shards_with_different_columns_or_classes_are_rejected() {
+    let data = DataFolder::new();
+    data.file("csv/a.csv", "text,label\na,0\n");
+    data.file("csv/b.csv", "label,text\n0,b\n");
+    assert_rejected(&data.0.path().join("csv"), &["b.csv", "a.csv", "one table"]);
+    let folder = data.0.path().join("parquet");
     std::fs::create_dir(&folder).unwrap();
     for (shard, order) in [("a", r#"["neg", "pos"]"#), ("b", r#"["pos", "neg"]"#)] {
         let path = folder.join(format!("{shard}.parquet"));
         parquet(&path, &[(Some("a"), 0)], Compression::SNAPPY, Some(order));
     }
-    refused(&folder, &["b.parquet names the classes", "a.parquet"]);
+    assert_rejected(&folder, &["b.parquet names the classes", "a.parquet"]);
 }
 
 #[test]
-fn limits_hold_before_rows_are_made() {
-    let place = Place::new();
+fn limits_are_checked_before_rows_are_built() {
+    let data = DataFolder::new();
     let limited = |path: &Path, limits: &Limits, word: &str| {
         let rows = Table::read(path, true, limits).map(|table| table.rows.len());
         assert_says(&rows.unwrap_err().into(), Code::LimitExceeded, &[word]);
@@ -383,12 +386,12 @@ fn limits_hold_before_rows_are_made() {
         rows: 3_000,
         ..Limits::default()
     };
-    // Each row brings a key of its own.
+    // Each row has a different key.
     let keys: String = (0..2_000)
         .map(|row| format!("{{\"k{row}\": 1}}\n"))
         .collect();
     limited(
-        &place.file("wide.jsonl", keys),
+        &data.file("wide.jsonl", keys),
         &limits,
         "2000 rows of 2000 columns",
     );
@@ -398,28 +401,28 @@ fn limits_hold_before_rows_are_made() {
         ("a.jsonl", "{\"text\": \"w\"}\n"),
     ] {
         limited(
-            &place.file(name, row.repeat(4_000)),
+            &data.file(name, row.repeat(4_000)),
             &limits,
             "more than 3000 rows",
         );
     }
-    // Shards share what is allowed, as it is unpacked.
+    // The limit applies to the sum of the decompressed shards.
     let text = "text\n".to_owned() + &"w ".repeat(3_000);
     for shard in ["a", "b"] {
-        let packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
-        place.file(&format!("shards/{shard}.tsv.zst"), packed);
+        let compressed = zstd::encode_all(text.as_bytes(), 3).unwrap();
+        data.file(&format!("shards/{shard}.tsv.zst"), compressed);
     }
     let limits = Limits {
         file_bytes: 8_000,
         ..Limits::default()
     };
-    limited(&place.0.path().join("shards"), &limits, "b.tsv.zst");
+    limited(&data.0.path().join("shards"), &limits, "b.tsv.zst");
 }
 
 #[test]
-fn columns_of_one_name() {
-    let place = Place::new();
-    let table = read(&place.file("a.tsv", "text\tlabel\ttext\na\t0\tb\n")).unwrap();
+fn duplicate_column_names_are_rejected() {
+    let data = DataFolder::new();
+    let table = read(&data.file("a.tsv", "text\tlabel\ttext\na\t0\tb\n")).unwrap();
     let failure = Failure::from(table.column("text").unwrap_err());
     assert_says(
         &failure,
@@ -427,8 +430,8 @@ fn columns_of_one_name() {
         &["two columns \"text\"", "the 1st and the 3rd"],
     );
     assert_eq!(table.column("label").unwrap(), 1);
-    refused(
-        &place.file("a.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"),
+    assert_rejected(
+        &data.file("a.jsonl", "{\"text\": \"a\", \"text\": \"b\"}\n"),
         &["line 1", "the key \"text\" twice"],
     );
     for nested in [
@@ -436,25 +439,25 @@ fn columns_of_one_name() {
         "{\"text\": {\"0\": \"a\", \"0\": \"b\"}}",
         "[{\"text\": \"a\", \"text\": \"b\"}]",
     ] {
-        let path = place.file("a.json", nested);
-        refused(&path, &["a.json", "twice; remove one"]);
+        let path = data.file("a.json", nested);
+        assert_rejected(&path, &["a.json", "twice; remove one"]);
     }
 }
 
 #[test]
-fn one_column_of_sentences_is_no_table_of_another_kind() {
-    let place = Place::new();
+fn commas_and_semicolons_in_a_single_text_column_are_not_taken_for_separators() {
+    let data = DataFolder::new();
     let sentences = "text, as it was said\nyes; no, perhaps, never\n";
-    let table = read(&place.file("a.tsv", sentences)).unwrap();
+    let table = read(&data.file("a.tsv", sentences)).unwrap();
     assert_eq!(table.names, ["text, as it was said"]);
-    let table = read(&place.file("a.jsonl", "{\"text\": \"NaN is no number\"}\n")).unwrap();
+    let table = read(&data.file("a.jsonl", "{\"text\": \"NaN is no number\"}\n")).unwrap();
     assert_eq!(table.rows.len(), 1);
 }
 
 #[test]
-fn fields_that_are_no_text() {
-    let place = Place::new();
-    let table = read(&place.file(
+fn text_fields_that_are_not_text_are_rejected() {
+    let data = DataFolder::new();
+    let table = read(&data.file(
         "a.jsonl",
         "{\"text\": \"a\", \"tags\": [1]}\n{\"text\": [\"b\"]}\n{\"text\": {\"c\": 1}}\n{\"text\": null}\n{}\n",
     ))
@@ -478,8 +481,8 @@ fn fields_that_are_no_text() {
 }
 
 #[test]
-fn files_that_are_no_table() {
-    let place = Place::new();
+fn files_that_are_not_tables_are_rejected() {
+    let data = DataFolder::new();
     for (name, content, words) in [
         (
             "a.tsv",
@@ -539,9 +542,9 @@ fn files_that_are_no_table() {
         ("a.csv.gz", b"text\n", "cannot be decompressed"),
         ("a.csv.zst", b"text\n", "cannot be decompressed"),
     ] {
-        let failure = read(&place.file(name, content)).unwrap_err();
+        let failure = read(&data.file(name, content)).unwrap_err();
         assert_says(&failure, Code::InvalidData, &[name, words]);
-        // One place, and no library's words.
+        // The message must not contain a second location from a library.
         assert!(!failure.detail.contains(" at line "), "{}", failure.detail);
     }
 }

@@ -1,4 +1,4 @@
-//! Targets other than FLOPs, on a tiny model.
+//! Tests of targets other than FLOPs, on a tiny model.
 
 use optin::prune::failure::Code;
 use optin::prune::journal::{FolderJournal, NoJournal};
@@ -10,11 +10,11 @@ use optin::prune::watch::Unwatched;
 use optin::prune::{estimate, run};
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::fixed_latency::FixedLatency;
 use crate::fixture::folder::Folder;
-use crate::fixture::steady::Steady;
 
 #[test]
-fn parameters_can_be_the_target() {
+fn the_number_of_parameters_can_be_the_target() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.8);
     recipe.target.metric = Metric::Params;
@@ -28,7 +28,7 @@ fn parameters_can_be_the_target() {
     );
     assert!(size.after.parameters <= plan.target_cost);
     assert!(size.after.parameters as f64 >= 0.76 * size.before.parameters as f64 - 1.0);
-    // Without any unit the embeddings and the head are still there.
+    // The embeddings and the head remain even if no unit is kept.
     recipe.target.keep = plan.reachable_percent() / 100.0 - 0.01;
     let failure = estimate(&folder.places("unused"), &recipe).unwrap_err();
     assert_eq!(failure.code, Code::TargetUnreachable);
@@ -36,7 +36,7 @@ fn parameters_can_be_the_target() {
 }
 
 #[test]
-fn latency_is_measured_once_a_journal() {
+fn latency_is_measured_once_for_each_stage_cache() {
     let folder = Folder::new(Tiny::default());
     let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
     let mut recipe = folder.recipe(0.5);
@@ -44,7 +44,7 @@ fn latency_is_measured_once_a_journal() {
     let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
     let limit = Limit::of(&prepared, &recipe, &journal, &Unwatched).unwrap();
     let again = Limit::of(&prepared, &recipe, &journal, &Unwatched).unwrap();
-    // No two measurements are alike to the last digit.
+    // Two measurements would differ in the last digits, so equality proves that the second call read the cache.
     assert_eq!(limit.latency, again.latency);
     let table = limit.latency.as_ref().unwrap();
     let groups = prepared.model.groups();
@@ -59,13 +59,13 @@ fn latency_is_measured_once_a_journal() {
 }
 
 #[test]
-fn a_choice_is_within_the_latency_that_was_asked_for() {
+fn the_selection_meets_a_latency_target() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.6);
     recipe.target.metric = Metric::LatencyMs;
     let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
     let groups = prepared.model.groups();
-    let journal = Steady::of(groups);
+    let journal = FixedLatency::of(groups);
     let price = journal.0.price(groups);
     let report = run(&folder.places("out"), &recipe, &journal, &Unwatched).unwrap();
     let kept = report.groups.iter().map(|group| group.kept);

@@ -1,4 +1,4 @@
-//! Webhooks: what is written, to whom it goes, and where it never goes.
+//! Tests of webhooks: signed deliveries, retries, isolation of tenants, and rejection of private addresses.
 
 use axum::http::HeaderMap;
 use optin::job::store::sqlite::SqliteStore;
@@ -19,49 +19,54 @@ use crate::fixture::job::{claimed, created, failure, new_job};
 use crate::fixture::postgres;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const LAB: Policy = Policy { private: true };
+const PRIVATE_ALLOWED: Policy = Policy { private: true };
 
-/// A receiver that answers as it is told, and keeps what it got.
+/// A webhook endpoint that records requests and responds with a status that the test sets.
 struct Receiver {
     url: String,
-    got: Arc<Mutex<Vec<(HeaderMap, String)>>>,
-    answer: Arc<Mutex<u16>>,
+    received: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+    status: Arc<Mutex<u16>>,
 }
 
 impl Receiver {
     async fn start() -> Self {
-        let got = Arc::new(Mutex::new(Vec::new()));
-        let answer = Arc::new(Mutex::new(200));
-        let (kept, says) = (Arc::clone(&got), Arc::clone(&answer));
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let status = Arc::new(Mutex::new(200));
+        let (requests, current) = (Arc::clone(&received), Arc::clone(&status));
         let receive = move |headers: HeaderMap, body: String| async move {
-            kept.lock().unwrap().push((headers, body));
-            let status = axum::http::StatusCode::from_u16(*says.lock().unwrap()).unwrap();
+            requests.lock().unwrap().push((headers, body));
+            let status = axum::http::StatusCode::from_u16(*current.lock().unwrap()).unwrap();
             (status, [("location", "http://127.0.0.1:9/elsewhere")])
         };
         let app = axum::Router::new().route("/hook", axum::routing::post(receive));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url, got, answer }
+        Self {
+            url,
+            received,
+            status,
+        }
     }
 
-    fn answers(&self, status: u16) {
-        *self.answer.lock().unwrap() = status;
+    fn respond_with(&self, status: u16) {
+        *self.status.lock().unwrap() = status;
     }
 
     fn count(&self) -> usize {
-        self.got.lock().unwrap().len()
+        self.received.lock().unwrap().len()
     }
 }
 
-struct House {
+/// A job store with webhooks, and a receiver.
+struct Harness {
     _folder: Option<TempDir>,
     store: Arc<dyn Store>,
     receiver: Receiver,
 }
 
-impl House {
-    async fn over_sqlite() -> Self {
+impl Harness {
+    async fn with_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("jobs.sqlite")).await;
         Self {
@@ -71,7 +76,7 @@ impl House {
         }
     }
 
-    async fn over_postgres() -> Self {
+    async fn with_postgres() -> Self {
         Self {
             store: Arc::new(postgres::store(&postgres::database().await).await),
             receiver: Receiver::start().await,
@@ -106,7 +111,7 @@ impl House {
         all.iter().map(|delivery| delivery.state).collect()
     }
 
-    /// A job that fails at once.
+    /// Creates a job that fails at once.
     async fn failed_job(&self, tenant: &TenantId) {
         let job = NewJob {
             tenant: tenant.clone(),
@@ -119,14 +124,14 @@ impl House {
     }
 }
 
-/// Each of these holds over either store.
-macro_rules! over_both {
+/// Defines each of these tests for both stores.
+macro_rules! for_both_stores {
     ($($name:ident,)+) => {
         mod sqlite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $name() {
-                    super::$name(super::House::over_sqlite().await).await;
+                    super::$name(super::Harness::with_sqlite().await).await;
                 }
             )+
         }
@@ -134,47 +139,55 @@ macro_rules! over_both {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $name() {
-                    super::$name(super::House::over_postgres().await).await;
+                    super::$name(super::Harness::with_postgres().await).await;
                 }
             )+
         }
     };
 }
 
-over_both!(
-    a_receiver_hears_of_its_tenants_jobs_and_can_check_who_says_so,
-    what_did_not_happen_is_not_told,
-    a_receiver_that_fails_is_tried_again_later_and_one_that_is_gone_never,
-    couriers_side_by_side_share_the_outbox,
-    another_tenants_webhook_is_not_there_and_there_is_an_end_to_them,
-    nothing_is_sent_inside_our_network,
+for_both_stores!(
+    events_of_a_tenant_are_delivered_with_a_verifiable_signature,
+    a_rejected_change_creates_no_delivery,
+    failed_deliveries_are_retried_and_status_410_disables_the_webhook,
+    concurrent_couriers_send_each_delivery_once,
+    webhooks_of_other_tenants_are_not_found_and_their_number_is_limited,
+    deliveries_to_private_addresses_are_blocked,
 );
 
-async fn a_receiver_hears_of_its_tenants_jobs_and_can_check_who_says_so(house: House) {
+async fn events_of_a_tenant_are_delivered_with_a_verifiable_signature(harness: Harness) {
     let (own, other) = (TenantId::only(), "other".parse().unwrap());
-    let webhook = house.webhook(&own, &[Topic::Started, Topic::Failed]).await;
-    let deaf = house.webhook(&own, &[Topic::Succeeded]).await;
-    let stranger = house.webhook(&other, &Topic::ENDS).await;
-    house.failed_job(&own).await;
-    assert_eq!(house.states(&webhook).await, [DeliveryState::Pending; 2]);
-    assert!(house.states(&deaf).await.is_empty() && house.states(&stranger).await.is_empty());
-    assert_eq!(house.courier(LAB).round().await.unwrap(), 2);
-    assert_eq!(house.states(&webhook).await, [DeliveryState::Delivered; 2]);
-    let got = house.receiver.got.lock().unwrap();
+    let webhook = harness
+        .webhook(&own, &[Topic::Started, Topic::Failed])
+        .await;
+    let unsubscribed = harness.webhook(&own, &[Topic::Succeeded]).await;
+    let other_tenant = harness.webhook(&other, &Topic::ENDS).await;
+    harness.failed_job(&own).await;
+    assert_eq!(harness.states(&webhook).await, [DeliveryState::Pending; 2]);
+    assert!(
+        harness.states(&unsubscribed).await.is_empty()
+            && harness.states(&other_tenant).await.is_empty()
+    );
+    assert_eq!(harness.courier(PRIVATE_ALLOWED).round().await.unwrap(), 2);
+    assert_eq!(
+        harness.states(&webhook).await,
+        [DeliveryState::Delivered; 2]
+    );
+    let received = harness.receiver.received.lock().unwrap();
     let verifier = standardwebhooks::Webhook::new(SECRET).unwrap();
-    let mut told = Vec::new();
-    for (headers, body) in got.iter() {
+    let mut delivered = Vec::new();
+    for (headers, body) in received.iter() {
         verifier.verify(body.as_bytes(), headers).unwrap();
         let mut altered = body.clone().into_bytes();
         altered[10] ^= 1;
         assert!(verifier.verify(&altered, headers).is_err());
         let body: Value = serde_json::from_str(body).unwrap();
         assert!(body["data"]["job"].as_str().unwrap().starts_with("job_"));
-        told.push((body["type"].clone(), body["data"]["code"].clone()));
+        delivered.push((body["type"].clone(), body["data"]["code"].clone()));
     }
-    told.sort_by_key(|(topic, _)| topic.to_string());
+    delivered.sort_by_key(|(topic, _)| topic.to_string());
     assert_eq!(
-        told,
+        delivered,
         [
             ("job.failed".into(), "invalid_data".into()),
             ("job.started".into(), Value::Null)
@@ -182,35 +195,35 @@ async fn a_receiver_hears_of_its_tenants_jobs_and_can_check_who_says_so(house: H
     );
 }
 
-async fn what_did_not_happen_is_not_told(house: House) {
+async fn a_rejected_change_creates_no_delivery(harness: Harness) {
     let own = TenantId::only();
-    let webhook = house.webhook(&own, &Topic::ENDS).await;
-    created(house.store.as_ref(), new_job("a")).await;
-    let (_, stale) = claimed(house.store.as_ref(), 1).await;
+    let webhook = harness.webhook(&own, &Topic::ENDS).await;
+    created(harness.store.as_ref(), new_job("a")).await;
+    let (_, stale) = claimed(harness.store.as_ref(), 1).await;
     tokio::time::sleep(Duration::from_millis(30)).await;
-    let (_, lease) = claimed(house.store.as_ref(), 60_000).await;
+    let (_, lease) = claimed(harness.store.as_ref(), 60_000).await;
     let outcome = || Outcome::Failed(failure(Code::InvalidData));
-    let refused = house.store.finish(&stale, outcome()).await;
-    assert!(matches!(refused, Err(StoreError::LeaseLost(_))));
-    assert!(house.states(&webhook).await.is_empty());
-    house.store.finish(&lease, outcome()).await.unwrap();
-    assert_eq!(house.states(&webhook).await.len(), 1);
+    let rejected = harness.store.finish(&stale, outcome()).await;
+    assert!(matches!(rejected, Err(StoreError::LeaseLost(_))));
+    assert!(harness.states(&webhook).await.is_empty());
+    harness.store.finish(&lease, outcome()).await.unwrap();
+    assert_eq!(harness.states(&webhook).await.len(), 1);
 }
 
-async fn a_receiver_that_fails_is_tried_again_later_and_one_that_is_gone_never(house: House) {
+async fn failed_deliveries_are_retried_and_status_410_disables_the_webhook(harness: Harness) {
     let own = TenantId::only();
-    let webhook = house.webhook(&own, &Topic::ENDS).await;
+    let webhook = harness.webhook(&own, &Topic::ENDS).await;
     let service = Scope::Service;
-    let courier = house.courier(LAB);
+    let courier = harness.courier(PRIVATE_ALLOWED);
     for status in [500, 302, 404] {
-        house.receiver.answers(status);
-        let test = house
+        harness.receiver.respond_with(status);
+        let test = harness
             .store
             .test_webhook(&service, webhook.id)
             .await
             .unwrap();
         assert_eq!(courier.round().await.unwrap(), 1);
-        let (all, _) = house
+        let (all, _) = harness
             .store
             .deliveries(&service, webhook.id, None, 1)
             .await
@@ -219,103 +232,129 @@ async fn a_receiver_that_fails_is_tried_again_later_and_one_that_is_gone_never(h
         assert_eq!(all[0].last_status, Some(i64::from(status)));
         assert!(all[0].next_at > Some(all[0].created_at + 4_000));
     }
-    assert_eq!(courier.round().await.unwrap(), 0, "not before its time");
-    house.receiver.answers(200);
-    let (all, _) = house
+    assert_eq!(
+        courier.round().await.unwrap(),
+        0,
+        "the retry is not due yet"
+    );
+    harness.receiver.respond_with(200);
+    let (all, _) = harness
         .store
         .deliveries(&service, webhook.id, None, 10)
         .await
         .unwrap();
-    let again = house.store.redeliver(&service, webhook.id, all[0].id);
-    assert_eq!(again.await.unwrap().attempts, 0);
+    let redelivered = harness.store.redeliver(&service, webhook.id, all[0].id);
+    assert_eq!(redelivered.await.unwrap().attempts, 0);
     assert_eq!(courier.round().await.unwrap(), 1);
-    assert_eq!(house.states(&webhook).await[0], DeliveryState::Delivered);
-    house.receiver.answers(410);
-    house
+    assert_eq!(harness.states(&webhook).await[0], DeliveryState::Delivered);
+    harness.receiver.respond_with(410);
+    harness
         .store
         .test_webhook(&service, webhook.id)
         .await
         .unwrap();
     courier.round().await.unwrap();
-    assert_eq!(house.states(&webhook).await[0], DeliveryState::Failed);
+    assert_eq!(harness.states(&webhook).await[0], DeliveryState::Failed);
     assert!(
-        !house
+        !harness
             .store
             .webhook(&service, webhook.id)
             .await
             .unwrap()
             .enabled
     );
-    let before = house.receiver.count();
-    house
+    let before = harness.receiver.count();
+    harness
         .store
         .test_webhook(&service, webhook.id)
         .await
         .unwrap();
-    assert_eq!(courier.round().await.unwrap(), 0, "it is switched off");
-    assert_eq!(house.receiver.count(), before);
+    assert_eq!(courier.round().await.unwrap(), 0, "the webhook is disabled");
+    assert_eq!(harness.receiver.count(), before);
 }
 
-async fn couriers_side_by_side_share_the_outbox(house: House) {
-    let webhook = house.webhook(&TenantId::only(), &Topic::ENDS).await;
+async fn concurrent_couriers_send_each_delivery_once(harness: Harness) {
+    let webhook = harness.webhook(&TenantId::only(), &Topic::ENDS).await;
     for _ in 0..40 {
-        house
+        harness
             .store
             .test_webhook(&Scope::Service, webhook.id)
             .await
             .unwrap();
     }
-    let couriers: Vec<_> = (0..4).map(|_| house.courier(LAB)).collect();
+    let couriers: Vec<_> = (0..4).map(|_| harness.courier(PRIVATE_ALLOWED)).collect();
     let rounds = couriers
         .iter()
         .map(|courier| async { while courier.round().await.unwrap() > 0 {} });
     futures::future::join_all(rounds).await;
-    assert_eq!(house.receiver.count(), 40, "each once");
+    assert_eq!(
+        harness.receiver.count(),
+        40,
+        "each delivery must be sent exactly once"
+    );
 }
 
-async fn another_tenants_webhook_is_not_there_and_there_is_an_end_to_them(house: House) {
-    let webhook = house.webhook(&TenantId::only(), &Topic::ENDS).await;
-    let stranger = Scope::Tenant("stranger".parse().unwrap());
-    let test = house
+async fn webhooks_of_other_tenants_are_not_found_and_their_number_is_limited(harness: Harness) {
+    let webhook = harness.webhook(&TenantId::only(), &Topic::ENDS).await;
+    let other_tenant = Scope::Tenant("stranger".parse().unwrap());
+    let test = harness
         .store
         .test_webhook(&Scope::Service, webhook.id)
         .await
         .unwrap();
     let missing =
         |answer: Result<(), StoreError>| assert!(matches!(answer, Err(StoreError::Missing(_))));
-    missing(house.store.webhook(&stranger, webhook.id).await.map(drop));
     missing(
-        house
+        harness
             .store
-            .enable_webhook(&stranger, webhook.id, false)
+            .webhook(&other_tenant, webhook.id)
             .await
             .map(drop),
     );
     missing(
-        house
+        harness
             .store
-            .test_webhook(&stranger, webhook.id)
+            .enable_webhook(&other_tenant, webhook.id, false)
             .await
             .map(drop),
     );
     missing(
-        house
+        harness
             .store
-            .deliveries(&stranger, webhook.id, None, 1)
+            .test_webhook(&other_tenant, webhook.id)
             .await
             .map(drop),
     );
     missing(
-        house
+        harness
             .store
-            .redeliver(&stranger, webhook.id, test.id)
+            .deliveries(&other_tenant, webhook.id, None, 1)
             .await
             .map(drop),
     );
-    missing(house.store.remove_webhook(&stranger, webhook.id).await);
-    assert!(house.store.webhooks(&stranger).await.unwrap().is_empty());
+    missing(
+        harness
+            .store
+            .redeliver(&other_tenant, webhook.id, test.id)
+            .await
+            .map(drop),
+    );
+    missing(
+        harness
+            .store
+            .remove_webhook(&other_tenant, webhook.id)
+            .await,
+    );
+    assert!(
+        harness
+            .store
+            .webhooks(&other_tenant)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     for _ in 1..16 {
-        house.webhook(&TenantId::only(), &[]).await;
+        harness.webhook(&TenantId::only(), &[]).await;
     }
     let one_more = NewWebhook {
         tenant: TenantId::only(),
@@ -323,34 +362,37 @@ async fn another_tenants_webhook_is_not_there_and_there_is_an_end_to_them(house:
         secret: String::new(),
         events: Vec::new(),
     };
-    let refused = house.store.add_webhook(one_more).await;
-    assert!(matches!(refused, Err(StoreError::TooMany { most: 16, .. })));
-    house
+    let rejected = harness.store.add_webhook(one_more).await;
+    assert!(matches!(
+        rejected,
+        Err(StoreError::TooMany { most: 16, .. })
+    ));
+    harness
         .store
         .remove_webhook(&Scope::Service, webhook.id)
         .await
         .unwrap();
     assert_eq!(
-        house.courier(LAB).round().await.unwrap(),
+        harness.courier(PRIVATE_ALLOWED).round().await.unwrap(),
         0,
-        "its deliveries went too"
+        "its deliveries must be removed too"
     );
 }
 
 #[test]
-fn tries_are_given_up_after_days() {
+fn a_delivery_fails_after_ten_attempts_over_more_than_three_days() {
     let failed = || Tried::Failed {
         status: Some(500),
         error: "no".into(),
     };
     let mut total = 0;
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
-        let settled = settle(tries, failed(), 0.0);
-        tries = settled.attempts;
+        let settled = settle(attempts, failed(), 0.0);
+        attempts = settled.attempts;
         match settled.wait_ms {
             Some(wait) => {
-                let most = settle(tries - 1, failed(), 1.0).wait_ms.unwrap();
+                let most = settle(attempts - 1, failed(), 1.0).wait_ms.unwrap();
                 assert!(wait < most && most <= wait * 5 / 4);
                 total += wait;
             }
@@ -360,12 +402,12 @@ fn tries_are_given_up_after_days() {
             }
         }
     }
-    assert_eq!(tries, 10);
+    assert_eq!(attempts, 10);
     assert!(total > 3 * 24 * 3_600_000);
 }
 
 #[test]
-fn urls_lead_to_the_public_internet_or_are_refused() {
+fn urls_without_a_public_address_are_rejected() {
     let open = Policy::default();
     for good in [
         "https://example.org/hook",
@@ -403,12 +445,12 @@ fn urls_lead_to_the_public_internet_or_are_refused() {
     ] {
         assert!(open.check(bad).is_err(), "{bad}");
     }
-    LAB.check("http://127.0.0.1:1/hook").unwrap();
+    PRIVATE_ALLOWED.check("http://127.0.0.1:1/hook").unwrap();
 }
 
-/// A name, a redirect and a literal that lead inside are refused when the connection would be made.
-async fn nothing_is_sent_inside_our_network(house: House) {
-    let port = house.receiver.url.rsplit(':').next().unwrap().to_owned();
+/// A host name and an IP address that lead to the loopback interface are rejected when the connection is made.
+async fn deliveries_to_private_addresses_are_blocked(harness: Harness) {
+    let port = harness.receiver.url.rsplit(':').next().unwrap().to_owned();
     for url in [
         format!("https://localhost:{port}"),
         format!("https://127.0.0.1:{port}"),
@@ -419,20 +461,20 @@ async fn nothing_is_sent_inside_our_network(house: House) {
             secret: SECRET.to_owned(),
             events: Vec::new(),
         };
-        let webhook = house.store.add_webhook(new).await.unwrap();
-        house
+        let webhook = harness.store.add_webhook(new).await.unwrap();
+        harness
             .store
             .test_webhook(&Scope::Service, webhook.id)
             .await
             .unwrap();
-        assert_eq!(house.courier(Policy::default()).round().await.unwrap(), 1);
-        let (all, _) = house
+        assert_eq!(harness.courier(Policy::default()).round().await.unwrap(), 1);
+        let (all, _) = harness
             .store
             .deliveries(&Scope::Service, webhook.id, None, 1)
             .await
             .unwrap();
-        let said = all[0].last_error.clone().unwrap();
-        assert!(said.contains("address on the public internet"), "{said}");
+        let error = all[0].last_error.clone().unwrap();
+        assert!(error.contains("address on the public internet"), "{error}");
     }
-    assert_eq!(house.receiver.count(), 0);
+    assert_eq!(harness.receiver.count(), 0);
 }

@@ -1,4 +1,4 @@
-//! A safetensors file: refused with a reason, or every tensor of it can be read.
+//! Fuzzes the parser of safetensors files: a file is rejected with an error, or all its tensors can be read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,8 +6,8 @@ use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 
 fuzz_target!(|bytes: &[u8]| {
-    let folder = tempfile::tempdir_in("/dev/shm").expect("room in memory");
-    std::fs::write(folder.path().join("model.safetensors"), bytes).expect("room in memory");
+    let folder = tempfile::tempdir_in("/dev/shm").expect("write to /dev/shm");
+    std::fs::write(folder.path().join("model.safetensors"), bytes).expect("write to /dev/shm");
     let limits = Limits {
         header_bytes: 1 << 16,
         ..Limits::default()
@@ -16,7 +16,9 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     for entry in weights.entries() {
-        let shape = weights.shape(entry.name).expect("it is listed");
+        let shape = weights
+            .shape(entry.name)
+            .expect("a listed tensor must have a shape");
         let _ = weights.tensor(entry.name, shape);
     }
 });

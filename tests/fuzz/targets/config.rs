@@ -1,4 +1,4 @@
-//! A `config.json`: refused with a reason, or read.
+//! Fuzzes the parser of `config.json`: a file is rejected with an error, or it can be read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,8 +6,8 @@ use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
 
 fuzz_target!(|bytes: &[u8]| {
-    let folder = tempfile::tempdir_in("/dev/shm").expect("room in memory");
-    std::fs::write(folder.path().join("config.json"), bytes).expect("room in memory");
+    let folder = tempfile::tempdir_in("/dev/shm").expect("write to /dev/shm");
+    std::fs::write(folder.path().join("config.json"), bytes).expect("write to /dev/shm");
     let Ok(config) = Config::open(folder.path(), &Limits::default()) else {
         return;
     };

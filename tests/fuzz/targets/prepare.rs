@@ -1,7 +1,7 @@
-//! A whole run's sources: a tiny model with its tokenizer, and two tables, some of whose files are replaced.
+//! Fuzzes the preparation of a run: a tiny model with its tokenizer, and two tables.
 //!
-//! The input is a list of sections that two zero bytes part; the first byte of a section picks the file that the rest
-//! replaces. A file that no section names is the whole one.
+//! The input replaces some of the files. It is a list of sections, separated by two zero bytes. The first byte of a
+//! section selects a file, and the rest of the section is its new content. A file that no section selects is unchanged.
 #![no_main]
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use optin::prune::recipe::{
     Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target,
 };
 
-/// Name and whole content; files without content are there only when a section brings them.
+/// Names and default contents. A file without default content exists only if a section provides it.
 const FILES: [(&str, &[u8]); 9] = [
     (
         "config.json",
@@ -43,16 +43,16 @@ const FILES: [(&str, &[u8]); 9] = [
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    let folder = tempfile::tempdir_in("/dev/shm").expect("room in memory");
+    let folder = tempfile::tempdir_in("/dev/shm").expect("write to /dev/shm");
     let write = |name: &str, content: &[u8]| {
-        std::fs::write(folder.path().join(name), content).expect("room in memory");
+        std::fs::write(folder.path().join(name), content).expect("write to /dev/shm");
     };
     for (name, content) in FILES.iter().filter(|(_, content)| !content.is_empty()) {
         write(name, content);
     }
     for section in sections(bytes) {
         if let Some((file, content)) = section.split_first() {
-            // The weights have a target of their own.
+            // The weights have a separate fuzz target.
             write(FILES[usize::from(*file) % (FILES.len() - 1)].0, content);
         }
     }
@@ -60,6 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = Prepared::read(&places, &recipe);
 });
 
+/// Splits the input into its sections.
 fn sections(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut sections = Vec::new();
     while let Some(end) = bytes.windows(2).position(|pair| pair == [0, 0]) {
@@ -70,6 +71,7 @@ fn sections(mut bytes: &[u8]) -> Vec<&[u8]> {
     sections
 }
 
+/// Returns the paths and the recipe of the run.
 fn run(folder: &Path) -> (Places, Recipe) {
     let source = || Source::new("file:///fuzz");
     let places = Places {

@@ -1,4 +1,4 @@
-//! What callers write in a request: URIs, ids, a trace.
+//! Fuzzes the parsers of request values: source URIs and trace parents.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

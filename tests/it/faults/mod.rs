@@ -1,45 +1,49 @@
-//! Every transaction and every request of a job's life fails once, in each way that a connection can fail.
+//! Fault injection: each database transaction and each HTTP request of a job fails once, in each way that a connection
+//! can fail.
 //!
-//! What is hit is not listed: a life is lived with the first mark failing, then the second, until one is not reached any
-//! more. A mark is a moment at which a database or a bucket keeps what it was told, or a hub is asked.
+//! An injection point is a commit of the database, or a request to the bucket or the hub. The injection points are not
+//! listed in advance. The first job runs with a fault at the first injection point, the second job with a fault at the
+//! second, and so on, until a job ends without reaching its injection point.
 
-mod town;
+mod environment;
 
 use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::fixture::proxy::Fault;
-use town::{PARTS_BYTES, Place, Town};
+use environment::{Dependency, Environment, PARTS_BYTES};
 
-/// Lives one life for each mark of a place, and tells how many there are.
-async fn each_mark(place: Place, fault: Fault) -> usize {
-    let town = match place {
-        Place::Bucket => Town::new(PARTS_BYTES).await,
-        Place::Database | Place::Hub => Town::new(10).await,
+/// Runs one job for each injection point of a dependency, and returns the number of injection points.
+async fn each_point(dependency: Dependency, fault: Fault) -> usize {
+    let environment = match dependency {
+        Dependency::Bucket => Environment::new(PARTS_BYTES).await,
+        Dependency::Database | Dependency::Hub => Environment::new(10).await,
     };
     for nth in 0.. {
-        town.proxy(place).arm(nth, fault);
-        town.life().await;
-        if !town.proxy(place).has_struck() {
+        environment.proxy(dependency).arm(nth, fault);
+        environment.run_job().await;
+        if !environment.proxy(dependency).has_injected() {
             return nth;
         }
     }
-    unreachable!("a life has an end")
+    unreachable!("a job has a finite number of injection points")
 }
 
-/// All these faults of a place, each in a town of its own: most of a life with a fault is waiting.
-async fn each_fault(place: Place, faults: &[Fault], least_marks: usize) {
-    let mut lanes = JoinSet::new();
+/// Injects each of these faults at each injection point of a dependency.
+///
+/// Each fault has its own environment and they run concurrently, because a job with a fault mostly waits.
+async fn each_fault(dependency: Dependency, faults: &[Fault], min_points: usize) {
+    let mut tasks = JoinSet::new();
     for &fault in faults {
-        lanes.spawn(async move { (fault, each_mark(place, fault).await) });
-        // Not all at the same mark in the same moment.
+        tasks.spawn(async move { (fault, each_point(dependency, fault).await) });
+        // The tasks should not all be at the same injection point at the same time.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    while let Some(lane) = lanes.join_next().await {
-        let (fault, marks) = lane.unwrap_or_else(|error| panic!("{place:?}: {error}"));
+    while let Some(task) = tasks.join_next().await {
+        let (fault, points) = task.unwrap_or_else(|error| panic!("{dependency:?}: {error}"));
         assert!(
-            marks >= least_marks,
-            "{place:?}, {fault:?}: only {marks} marks"
+            points >= min_points,
+            "{dependency:?}, {fault:?}: only {points} injection points, expected at least {min_points}"
         );
     }
 }
@@ -52,18 +56,23 @@ const CONNECTION: [Fault; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_transaction_of_a_life_fails_once_in_each_way() {
-    each_fault(Place::Database, &CONNECTION, 6).await;
+async fn a_job_succeeds_when_any_database_transaction_fails_once() {
+    each_fault(Dependency::Database, &CONNECTION, 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_request_to_the_bucket_fails_once_in_each_way() {
-    let answers = [Fault::Answer(403), Fault::Answer(500)];
-    each_fault(Place::Bucket, &[&CONNECTION[..], &answers].concat(), 8).await;
+async fn a_job_succeeds_when_any_bucket_request_fails_once() {
+    let statuses = [Fault::Status(403), Fault::Status(500)];
+    each_fault(
+        Dependency::Bucket,
+        &[&CONNECTION[..], &statuses].concat(),
+        8,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_request_to_the_hub_fails_once_in_each_way() {
-    let answers = [Fault::Answer(429), Fault::Answer(502)];
-    each_fault(Place::Hub, &[&CONNECTION[..], &answers].concat(), 5).await;
+async fn a_job_succeeds_when_any_hub_request_fails_once() {
+    let statuses = [Fault::Status(429), Fault::Status(502)];
+    each_fault(Dependency::Hub, &[&CONNECTION[..], &statuses].concat(), 5).await;
 }

@@ -1,4 +1,4 @@
-//! Calls whose answer is lost: each ends in time, the next one is answered, and a second try does what the table says.
+//! Tests of calls whose response is lost: each call returns in time, and a retry has the documented effect.
 
 use optin::job::audit::Deed;
 use optin::job::event::NewEvent;
@@ -18,16 +18,16 @@ use std::time::{Duration, Instant};
 use strum::VariantArray;
 
 use super::behaviours::succeeded;
+use crate::fixture::injection_points::Protocol;
 use crate::fixture::job::{claimer, created, failure, new_job};
-use crate::fixture::marks::Kind;
 use crate::fixture::postgres::{database, store};
 use crate::fixture::proxy::{Fault, Proxy};
 
-/// No call may take longer.
+/// Timeout of a call.
 const LIMIT: Duration = Duration::from_millis(900);
 
-/// Something of each kind, for calls to change.
-struct Things {
+/// One object of each kind, which the calls change.
+struct Objects {
     job: JobId,
     waiting: JobId,
     ended: JobId,
@@ -37,7 +37,7 @@ struct Things {
     delivery: DeliveryId,
 }
 
-impl Things {
+impl Objects {
     async fn new(store: &PostgresStore) -> Self {
         let all = Scope::Service;
         let webhook = NewWebhook {
@@ -51,12 +51,12 @@ impl Things {
         let fresh = FreshKey::draw(store.clock().await.unwrap());
         store.create_key(new_key(), &fresh).await.unwrap();
         let ended = created(store, new_job("a")).await.id;
-        let taken = store.claim(&claimer("w0", 60_000)).await.unwrap().unwrap();
-        store.finish(&taken.1, succeeded()).await.unwrap();
+        let claimed = store.claim(&claimer("w0", 60_000)).await.unwrap().unwrap();
+        store.finish(&claimed.1, succeeded()).await.unwrap();
         let waiting = created(store, new_job("a")).await.id;
-        let taken = store.claim(&claimer("w1", 60_000)).await.unwrap().unwrap();
-        let away = Outcome::Failed(failure(Code::SourceUnavailable));
-        store.finish(&taken.1, away).await.unwrap();
+        let claimed = store.claim(&claimer("w1", 60_000)).await.unwrap().unwrap();
+        let outage = Outcome::Failed(failure(Code::SourceUnavailable));
+        store.finish(&claimed.1, outage).await.unwrap();
         created(store, new_job("a")).await;
         let lease = store
             .claim(&claimer("w2", 60_000))
@@ -86,11 +86,11 @@ fn new_key() -> NewKey {
     }
 }
 
-/// Makes a call that writes, with arguments that change something. A second time it is the same call.
+/// Makes a call that writes, with arguments that change something. A second call has the same arguments.
 async fn make(
     store: &PostgresStore,
     call: Call,
-    things: &Things,
+    objects: &Objects,
     fresh: &FreshKey,
 ) -> Result<(), StoreError> {
     let all = Scope::Service;
@@ -103,25 +103,25 @@ async fn make(
             let created = store.create(new_job("b"), Some(key), Quota::default());
             created.await.map(drop)
         }
-        Call::RequestCancel => store.request_cancel(&all, things.job).await.map(drop),
-        Call::Delete => store.delete(&all, things.ended).await.map(drop),
+        Call::RequestCancel => store.request_cancel(&all, objects.job).await.map(drop),
+        Call::Delete => store.delete(&all, objects.ended).await.map(drop),
         Call::Claim => store.claim(&claimer("w3", 60_000)).await.map(drop),
         Call::Claimed => store.claimed(&claimer("w2", 60_000)).await.map(drop),
         Call::ToLookFor => store.to_look_for(Device::Cpu, 10, 1).await.map(drop),
-        Call::Resume => store.resume(things.waiting).await,
+        Call::Resume => store.resume(objects.waiting).await,
         Call::Heartbeat => store
-            .heartbeat(&things.lease, None, 0, 0, 60_000)
+            .heartbeat(&objects.lease, None, 0, 0, 60_000)
             .await
             .map(drop),
-        Call::Record => store.record(&things.lease, NewEvent::Queued).await,
-        Call::Finish => store.finish(&things.lease, succeeded()).await.map(drop),
+        Call::Record => store.record(&objects.lease, NewEvent::Queued).await,
+        Call::Finish => store.finish(&objects.lease, succeeded()).await.map(drop),
         Call::Sweep => store.sweep().await.map(drop),
         Call::CreateKey => store.create_key(new_key(), fresh).await.map(drop),
-        Call::RevokeKey => store.revoke_key(&all, things.key.id).await.map(drop),
-        Call::NoteUse => store.note_use(things.key.id).await,
+        Call::RevokeKey => store.revoke_key(&all, objects.key.id).await.map(drop),
+        Call::NoteUse => store.note_use(objects.key.id).await,
         Call::RecordDeed => store.record_deed(deed()).await,
         Call::ForgetDeeds => store.forget_deeds(0).await.map(drop),
-        Call::NoteFilesRemoved => store.note_files_removed(things.ended).await,
+        Call::NoteFilesRemoved => store.note_files_removed(objects.ended).await,
         Call::AddWebhook => {
             let new = NewWebhook {
                 tenant: TenantId::only(),
@@ -132,19 +132,19 @@ async fn make(
             store.add_webhook(new).await.map(drop)
         }
         Call::EnableWebhook => store
-            .enable_webhook(&all, things.webhook, false)
+            .enable_webhook(&all, objects.webhook, false)
             .await
             .map(drop),
-        Call::RemoveWebhook => store.remove_webhook(&all, things.webhook).await,
-        Call::TestWebhook => store.test_webhook(&all, things.webhook).await.map(drop),
+        Call::RemoveWebhook => store.remove_webhook(&all, objects.webhook).await,
+        Call::TestWebhook => store.test_webhook(&all, objects.webhook).await.map(drop),
         Call::Redeliver => {
-            let again = store.redeliver(&all, things.webhook, things.delivery);
-            again.await.map(drop)
+            let redelivered = store.redeliver(&all, objects.webhook, objects.delivery);
+            redelivered.await.map(drop)
         }
         Call::DueDeliveries => store.due_deliveries(10, 60_000).await.map(drop),
         Call::SettleDelivery => {
             let tried = Tried::Delivered(200);
-            store.settle_delivery(things.delivery, tried, 0.5).await
+            store.settle_delivery(objects.delivery, tried, 0.5).await
         }
         Call::SweepDeliveries => store.sweep_deliveries(0).await.map(drop),
         Call::Get
@@ -178,18 +178,19 @@ fn deed() -> Deed {
     }
 }
 
-/// What a second try hears, where that is not what the first would have heard.
-fn second_is_refused(call: Call) -> bool {
-    // What was removed is not there any more.
+/// Whether a retry returns an error if the first call took effect.
+fn retry_is_rejected(call: Call) -> bool {
+    // The object has already been removed, or already exists.
     matches!(call, Call::Delete | Call::RemoveWebhook | Call::CreateKey)
 }
 
+/// Injects a fault into each call that writes.
 async fn each_call(fault: Fault) {
-    let done = matches!(fault, Fault::CutAfter | Fault::StallAfter);
+    let takes_effect = matches!(fault, Fault::CutAfter | Fault::StallAfter);
     for call in Call::VARIANTS.iter().copied().filter(|call| call.writes()) {
         let url = database().await;
         let direct = store(&url).await;
-        let things = Things::new(&direct).await;
+        let objects = Objects::new(&direct).await;
         let fresh = FreshKey::draw(direct.clock().await.unwrap());
         let server = url
             .split('@')
@@ -199,34 +200,37 @@ async fn each_call(fault: Fault) {
             .next()
             .unwrap()
             .to_owned();
-        let proxy = Proxy::start(server, Kind::Postgres);
-        let far = PostgresStore::open(&proxy.url(&url), 4)
+        let proxy = Proxy::start(server, Protocol::Postgres);
+        let proxied = PostgresStore::open(&proxy.url(&url), 4)
             .await
             .unwrap()
             .within(LIMIT);
         proxy.arm(0, fault);
-        let asked = Instant::now();
-        let answer = make(&far, call, &things, &fresh).await;
-        assert!(proxy.has_struck(), "{call:?} writes nothing");
+        let start = Instant::now();
+        let response = make(&proxied, call, &objects, &fresh).await;
         assert!(
-            matches!(answer, Err(StoreError::Unanswered(_))),
-            "{call:?}: {answer:?}"
+            proxy.has_injected(),
+            "{call:?} has not reached an injection point"
         );
         assert!(
-            asked.elapsed() < 3 * LIMIT,
+            matches!(response, Err(StoreError::Unanswered(_))),
+            "{call:?}: {response:?}"
+        );
+        assert!(
+            start.elapsed() < 3 * LIMIT,
             "{call:?} took {:?}",
-            asked.elapsed()
+            start.elapsed()
         );
-        let again = make(&far, call, &things, &fresh).await;
-        match done && second_is_refused(call) {
-            true => assert!(again.is_err_and(|error| !error.is_outage()), "{call:?}"),
-            false => again.unwrap_or_else(|error| panic!("{call:?}, once more: {error}")),
+        let retried = make(&proxied, call, &objects, &fresh).await;
+        match takes_effect && retry_is_rejected(call) {
+            true => assert!(retried.is_err_and(|error| !error.is_outage()), "{call:?}"),
+            false => retried.unwrap_or_else(|error| panic!("retry of {call:?}: {error}")),
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_that_are_not_answered_end_in_time_and_may_be_made_again() {
+async fn calls_whose_response_is_lost_return_in_time_and_can_be_retried() {
     let faults = [
         Fault::CutBefore,
         Fault::CutAfter,

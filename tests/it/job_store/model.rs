@@ -1,4 +1,5 @@
-//! Any sequence of calls: the store answers as a model of the queue does that knows no database.
+//! A model-based test: random sequences of calls have the same results in a store and in a model of the queue without a
+//! database.
 
 use optin::job::queue::Quota;
 use optin::job::store::{Created, Outcome, Store, StoreError};
@@ -13,22 +14,22 @@ use tokio::runtime::Runtime;
 use super::behaviours::succeeded;
 use crate::fixture::job::{claimer, failure, new_job};
 
-/// A call; numbers pick among the jobs and leases that there are.
+/// A call. Numbers select one of the existing jobs or leases.
 #[derive(Clone, Debug)]
 enum Call {
     Create {
         tenant: u8,
         priority: i64,
     },
-    /// With a lease that holds, or one that has run out at once.
+    /// The lease stays valid, or expires at once.
     Claim {
-        holds: bool,
+        valid: bool,
     },
     Heartbeat(usize),
     Succeed(usize),
     Fail(usize),
     Interrupt(usize),
-    /// Meets an outage.
+    /// Finishes the attempt with an outage.
     Wait(usize),
     /// The outage is over.
     Resume(usize),
@@ -39,7 +40,7 @@ enum Call {
 fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         3 => (0..3u8, 0..2i64).prop_map(|(tenant, priority)| Call::Create { tenant, priority }),
-        4 => any::<bool>().prop_map(|holds| Call::Claim { holds }),
+        4 => any::<bool>().prop_map(|valid| Call::Claim { valid }),
         2 => any::<usize>().prop_map(Call::Heartbeat),
         2 => any::<usize>().prop_map(Call::Succeed),
         1 => any::<usize>().prop_map(Call::Fail),
@@ -51,24 +52,24 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// What the model knows of a job.
+/// State of a job in the model.
 #[derive(Debug)]
-struct Known {
+struct ModelJob {
     id: JobId,
     tenant: u8,
     priority: i64,
     state: State,
     attempt: i64,
     spent: i64,
-    /// While it runs: whether its lease holds.
-    holds: bool,
-    /// While it is queued: whether it waits for the end of an outage.
+    /// Whether the lease of a running job is valid.
+    valid: bool,
+    /// Whether a queued job waits for the end of an outage.
     waits: bool,
-    /// The attempt that wrote an end last, and which.
+    /// The last attempt that was finished, and its outcome.
     ended: Option<(i64, End)>,
 }
 
-/// How an attempt ends.
+/// Outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Succeeded,
@@ -87,39 +88,40 @@ impl End {
         }
     }
 
-    /// Whether the job goes back to the queue.
-    fn gives_back(self) -> bool {
+    /// Whether the job is requeued.
+    fn requeues(self) -> bool {
         matches!(self, Self::Interrupted | Self::Waits)
     }
 }
 
 const ATTEMPTS: i64 = 3;
 
-impl Known {
-    fn may_be_claimed(&self) -> bool {
+impl ModelJob {
+    fn is_claimable(&self) -> bool {
         match self.state {
             State::Queued => self.spent < ATTEMPTS && !self.waits,
-            State::Running => !self.holds && self.spent < ATTEMPTS,
+            State::Running => !self.valid && self.spent < ATTEMPTS,
             _ => false,
         }
     }
 
-    /// Whether this attempt was ended in this way, and nothing came after it.
+    /// Whether this attempt had this outcome, and no later attempt has started.
     fn was_ended_by(&self, lease: &Lease, end: End) -> bool {
         let Some((attempt, last)) = self.ended else {
             return false;
         };
-        let alike = match end.gives_back() {
-            true => last.gives_back() && self.state == State::Queued,
+        let alike = match end.requeues() {
+            true => last.requeues() && self.state == State::Queued,
             false => last == end,
         };
         alike && attempt == lease.attempt && self.attempt == lease.attempt
     }
 
-    /// Nobody will end it but a claim or a sweep.
+    /// Whether a claim or a sweep must end the job: its lease has expired, and it is being canceled or has no attempts
+    /// left.
     fn is_over(&self) -> bool {
-        let held = matches!(self.state, State::Running | State::Canceling);
-        held && !self.holds && (self.state == State::Canceling || self.spent >= ATTEMPTS)
+        let active = matches!(self.state, State::Running | State::Canceling);
+        active && !self.valid && (self.state == State::Canceling || self.spent >= ATTEMPTS)
     }
 
     fn end_if_over(&mut self) {
@@ -132,22 +134,23 @@ impl Known {
     }
 }
 
+/// The model of the queue.
 struct Model {
-    jobs: Vec<Known>,
+    jobs: Vec<ModelJob>,
     leases: Vec<Lease>,
 }
 
 impl Model {
-    fn job(&mut self, id: JobId) -> &mut Known {
+    fn job(&mut self, id: JobId) -> &mut ModelJob {
         self.jobs.iter_mut().find(|job| job.id == id).unwrap()
     }
 
-    /// A lease, and whether it still is its job's.
+    /// Returns a lease, and whether it belongs to the current attempt of its job.
     fn lease(&mut self, pick: usize) -> Option<(Lease, bool)> {
         let lease = self.leases.get(pick % self.leases.len().max(1))?.clone();
         let job = self.job(lease.job);
-        let held = matches!(job.state, State::Running | State::Canceling);
-        Some((lease.clone(), held && job.attempt == lease.attempt))
+        let active = matches!(job.state, State::Running | State::Canceling);
+        Some((lease.clone(), active && job.attempt == lease.attempt))
     }
 
     async fn apply(&mut self, store: &dyn Store, call: &Call) {
@@ -161,36 +164,36 @@ impl Model {
                 };
                 let created = store.create(job, None, Quota::default()).await.unwrap();
                 let Created::New(job) = created else {
-                    panic!("no key was given")
+                    panic!("a job without an idempotency key must be new")
                 };
-                self.jobs.push(Known {
+                self.jobs.push(ModelJob {
                     id: job.id,
                     tenant,
                     priority,
                     state: State::Queued,
                     attempt: 0,
                     spent: 0,
-                    holds: false,
+                    valid: false,
                     waits: false,
                     ended: None,
                 });
             }
-            Call::Claim { holds } => self.claim(store, holds).await,
+            Call::Claim { valid } => self.claim(store, valid).await,
             Call::Heartbeat(pick) => {
-                let Some((lease, good)) = self.lease(pick) else {
+                let Some((lease, current)) = self.lease(pick) else {
                     return;
                 };
-                let answer = store.heartbeat(&lease, None, 0, 0, 600_000).await;
+                let response = store.heartbeat(&lease, None, 0, 0, 600_000).await;
                 let job = self.job(lease.job);
-                match answer {
-                    Ok(heard) => {
-                        assert!(good);
-                        assert_eq!(heard.cancel_requested, job.state == State::Canceling);
-                        job.holds = true;
+                match response {
+                    Ok(heartbeat) => {
+                        assert!(current);
+                        assert_eq!(heartbeat.cancel_requested, job.state == State::Canceling);
+                        job.valid = true;
                     }
                     Err(error) => {
                         assert!(
-                            !good && matches!(error, StoreError::LeaseLost(_)),
+                            !current && matches!(error, StoreError::LeaseLost(_)),
                             "{error}"
                         );
                     }
@@ -212,50 +215,53 @@ impl Model {
                 let Some(job) = self.jobs.get_mut(pick % count) else {
                     return;
                 };
-                let answer = store.request_cancel(&Scope::Service, job.id).await.unwrap();
+                let response = store.request_cancel(&Scope::Service, job.id).await.unwrap();
                 job.state = match job.state {
                     State::Queued => State::Canceled,
                     State::Running => State::Canceling,
                     state => state,
                 };
-                assert_eq!(answer.state, job.state);
+                assert_eq!(response.state, job.state);
             }
             Call::Sweep => {
                 let over = self.jobs.iter().filter(|job| job.is_over()).count();
                 assert_eq!(store.sweep().await.unwrap(), over as u64);
-                self.jobs.iter_mut().for_each(Known::end_if_over);
+                self.jobs.iter_mut().for_each(ModelJob::end_if_over);
             }
         }
     }
 
-    async fn claim(&mut self, store: &dyn Store, holds: bool) {
-        let lease_ms = if holds { 600_000 } else { 0 };
+    async fn claim(&mut self, store: &dyn Store, valid: bool) {
+        let lease_ms = if valid { 600_000 } else { 0 };
         let found = store.has_claimable(&claimer("w", lease_ms)).await.unwrap();
-        let any = |job: &Known| job.may_be_claimed() || job.is_over();
+        let any = |job: &ModelJob| job.is_claimable() || job.is_over();
         assert_eq!(found, self.jobs.iter().any(any));
         let Some((job, lease)) = store.claim(&claimer("w", lease_ms)).await.unwrap() else {
-            assert!(self.jobs.iter().all(|job| !job.may_be_claimed()));
-            self.jobs.iter_mut().for_each(Known::end_if_over);
+            assert!(self.jobs.iter().all(|job| !job.is_claimable()));
+            self.jobs.iter_mut().for_each(ModelJob::end_if_over);
             return;
         };
-        let urgent = self.jobs.iter().filter(|job| job.may_be_claimed());
-        let urgent = urgent.map(|job| job.priority).max();
-        let taken = self.job(job.id);
-        assert!(taken.may_be_claimed());
-        assert_eq!(Some(taken.priority), urgent);
-        let (tenant, fresh) = (taken.tenant, taken.attempt == 0);
-        taken.state = State::Running;
-        taken.attempt += 1;
-        taken.spent += 1;
-        taken.holds = holds;
-        assert_eq!((lease.attempt, job.attempt), (taken.attempt, taken.attempt));
-        // Within a tenant the first come are the first served.
+        let claimable = self.jobs.iter().filter(|job| job.is_claimable());
+        let highest = claimable.map(|job| job.priority).max();
+        let claimed = self.job(job.id);
+        assert!(claimed.is_claimable());
+        assert_eq!(Some(claimed.priority), highest);
+        let (tenant, fresh) = (claimed.tenant, claimed.attempt == 0);
+        claimed.state = State::Running;
+        claimed.attempt += 1;
+        claimed.spent += 1;
+        claimed.valid = valid;
+        assert_eq!(
+            (lease.attempt, job.attempt),
+            (claimed.attempt, claimed.attempt)
+        );
+        // Within a tenant, jobs of equal priority start in order of creation.
         let earlier = self.jobs.iter().take_while(|known| known.id != job.id);
         let mut passed = earlier.filter(|known| {
-            (known.tenant, Some(known.priority), known.attempt) == (tenant, urgent, 0)
+            (known.tenant, Some(known.priority), known.attempt) == (tenant, highest, 0)
         });
         assert!(!fresh || passed.all(|known| known.state != State::Queued));
-        // A claim ends what it finds over before the job that it takes; the store tells which.
+        // A claim also ends jobs that are over and come before the claimed job. The store tells which ones.
         for known in &mut self.jobs {
             if known.is_over() {
                 let now = store.get(&Scope::Service, known.id).await.unwrap();
@@ -268,20 +274,20 @@ impl Model {
     }
 
     async fn finish(&mut self, store: &dyn Store, pick: usize, end: End) {
-        let Some((lease, good)) = self.lease(pick) else {
+        let Some((lease, current)) = self.lease(pick) else {
             return;
         };
-        let answer = store.finish(&lease, end.outcome()).await;
+        let response = store.finish(&lease, end.outcome()).await;
         let job = self.job(lease.job);
-        if !good && job.was_ended_by(&lease, end) {
-            // A worker that did not hear the first answer: nothing changes.
-            assert_eq!(answer.unwrap().state, job.state);
+        if !current && job.was_ended_by(&lease, end) {
+            // A retry of a worker that did not receive the first response changes nothing.
+            assert_eq!(response.unwrap().state, job.state);
             return;
         }
-        if !good {
+        if !current {
             assert!(
-                matches!(answer, Err(StoreError::LeaseLost(_))),
-                "{answer:?}"
+                matches!(response, Err(StoreError::LeaseLost(_))),
+                "{response:?}"
             );
             return;
         }
@@ -299,10 +305,11 @@ impl Model {
                 };
             }
         }
-        assert_eq!(answer.unwrap().state, job.state);
+        assert_eq!(response.unwrap().state, job.state);
     }
 
-    /// The store tells of every job what the model does, and each history ends at most once.
+    /// Checks that every job has the same state in the store and in the model, and that each history has at most one
+    /// end event.
     async fn check(&self, store: &dyn Store) {
         for known in &self.jobs {
             let job = store.get(&Scope::Service, known.id).await.unwrap();
@@ -326,8 +333,8 @@ impl Model {
     }
 }
 
-/// Checks sequences of calls, each over a fresh store.
-pub fn holds<Keep>(cases: u32, runtime: &Runtime, open: impl AsyncFn() -> (Keep, Arc<dyn Store>)) {
+/// Checks random sequences of calls, each with a new store.
+pub fn check<Keep>(cases: u32, runtime: &Runtime, open: impl AsyncFn() -> (Keep, Arc<dyn Store>)) {
     let config = Config {
         cases,
         failure_persistence: None,

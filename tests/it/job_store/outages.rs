@@ -1,4 +1,4 @@
-//! A database that refuses for a while, and is there again.
+//! Tests of database outages: the store reports the cause, and works again after the outage.
 
 use optin::job::store::database::{Dialect, Meaning};
 use optin::job::store::postgres::PostgresStore;
@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use strum::VariantArray;
 
 use super::behaviours::succeeded;
+use crate::fixture::injection_points::Protocol;
 use crate::fixture::job::{claimed, created, new_job};
-use crate::fixture::marks::Kind;
 use crate::fixture::postgres::{database, store};
 use crate::fixture::proxy::{Mode, Proxy};
 use std::time::{Duration, Instant};
@@ -29,9 +29,9 @@ async fn create(store: &PostgresStore) -> Result<(), StoreError> {
     store.create(new_job("a"), None, quota).await.map(drop)
 }
 
-/// As after a failover: sessions are read-only, and stay so when the database no longer is.
+/// Simulates a failover: sessions are read-only, and stay read-only when the database no longer is.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_was_read_only_takes_the_next_change() {
+async fn writes_succeed_after_a_database_was_read_only() {
     let url = database().await;
     let store = store(&url).await;
     let job = created(&store, new_job("a")).await;
@@ -47,14 +47,14 @@ async fn a_database_that_was_read_only_takes_the_next_change() {
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
     run(&mut owner, others).await;
     for _ in 0..8 {
-        let refused = create(&store).await;
+        let rejected = create(&store).await;
         assert!(
-            matches!(refused, Err(StoreError::ReadOnly(_))),
-            "{refused:?}"
+            matches!(rejected, Err(StoreError::ReadOnly(_))),
+            "{rejected:?}"
         );
         let ping = store.ping().await;
         assert!(ping.is_err_and(|error| error.is_outage()));
-        // What is there can be read, by sessions that begin then.
+        // New sessions can still read.
         let reads = (0..4).map(|_| store.get(&Scope::Service, job.id));
         for read in futures::future::join_all(reads).await {
             assert_eq!(read.unwrap(), job);
@@ -66,9 +66,9 @@ async fn a_database_that_was_read_only_takes_the_next_change() {
     futures::future::try_join_all(writes).await.unwrap();
 }
 
-/// A full disk, as the server tells it.
+/// Simulates a full disk with the error of the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_was_full_takes_the_next_change() {
+async fn writes_succeed_after_the_database_disk_was_full() {
     let url = database().await;
     let store = store(&url).await;
     created(&store, new_job("a")).await;
@@ -93,40 +93,43 @@ async fn a_database_that_was_full_takes_the_next_change() {
     assert_eq!(ended.state, State::Succeeded);
 }
 
-/// Sessions that are there stand still, and so does every new one.
+/// Existing sessions hang, and so does every new one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_stood_still_answers_the_next_call() {
+async fn calls_succeed_after_a_database_hung() {
     let url = database().await;
     let direct = store(&url).await;
     let server = url.split('@').nth(1).unwrap().split('/').next().unwrap();
-    let proxy = Proxy::start(server, Kind::Postgres);
-    let far = PostgresStore::open(&proxy.url(&url), 8).await.unwrap();
-    let far = far.within(Duration::from_millis(500));
-    // As many sessions as there may be.
-    let many = (0..8).map(|_| far.clock());
+    let proxy = Proxy::start(server, Protocol::Postgres);
+    let proxied = PostgresStore::open(&proxy.url(&url), 8).await.unwrap();
+    let proxied = proxied.within(Duration::from_millis(500));
+    // Opens the maximum number of sessions.
+    let many = (0..8).map(|_| proxied.clock());
     futures::future::try_join_all(many).await.unwrap();
     proxy.set(Mode::Stall);
     for _ in 0..3 {
-        let asked = Instant::now();
-        let answer = create(&far).await;
-        assert!(answer.is_err_and(|error| error.is_outage()));
+        let start = Instant::now();
+        let response = create(&proxied).await;
+        assert!(response.is_err_and(|error| error.is_outage()));
         assert!(
-            asked.elapsed() < Duration::from_secs(2),
+            start.elapsed() < Duration::from_secs(2),
             "{:?}",
-            asked.elapsed()
+            start.elapsed()
         );
     }
     proxy.set(Mode::Refuse);
     proxy.set(Mode::Pass);
-    let asked = Instant::now();
-    while create(&far).await.is_err() {
-        assert!(asked.elapsed() < Duration::from_secs(3), "not back in time");
+    let start = Instant::now();
+    while create(&proxied).await.is_err() {
+        assert!(
+            start.elapsed() < Duration::from_secs(3),
+            "calls still fail 3 seconds after the outage"
+        );
     }
     direct.clock().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reason_why_a_database_cannot_be_opened_is_told() {
+async fn the_error_states_why_a_database_cannot_be_opened() {
     let url = database().await;
     drop(store(&url).await);
     let mut owner = PgConnection::connect(&url).await.unwrap();
@@ -156,19 +159,19 @@ async fn the_reason_why_a_database_cannot_be_opened_is_told() {
             "connection refused",
         ),
     ] {
-        let asked = Instant::now();
+        let start = Instant::now();
         let error = PostgresStore::open(&url, 2)
             .await
             .err()
-            .expect("it cannot be opened");
+            .expect("the database must not open");
         let text = error.to_string();
         assert!(text.contains(words), "{text}");
-        assert!(asked.elapsed() < Duration::from_secs(8), "{text}");
+        assert!(start.elapsed() < Duration::from_secs(8), "{text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_is_newer_asks_for_an_upgrade() {
+async fn a_newer_schema_is_rejected_and_the_error_recommends_an_upgrade() {
     let url = database().await;
     drop(store(&url).await);
     let mut owner = PgConnection::connect(&url).await.unwrap();
@@ -201,7 +204,7 @@ async fn a_schema_that_is_newer_asks_for_an_upgrade() {
 }
 
 #[test]
-fn every_failure_of_a_database_has_its_meaning() {
+fn database_error_codes_have_the_expected_meaning() {
     for (code, meaning) in [
         ("08006", Meaning::Unknown),
         ("08001", Meaning::Away),
@@ -234,9 +237,9 @@ fn every_failure_of_a_database_has_its_meaning() {
     ] {
         assert_eq!(Meaning::of(Dialect::Sqlite, code), meaning, "{code}");
     }
-    // A fault of ours is told as such; everything else may be tried again.
+    // An internal error is not an outage. Every other error is one, so the call may be retried.
     for meaning in Meaning::VARIANTS {
-        let told = meaning.into_error("why".into());
-        assert_eq!(told.is_outage(), *meaning != Meaning::Fault, "{meaning:?}");
+        let error = meaning.into_error("why".into());
+        assert_eq!(error.is_outage(), *meaning != Meaning::Fault, "{meaning:?}");
     }
 }

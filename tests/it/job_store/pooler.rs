@@ -1,4 +1,4 @@
-//! PostgreSQL through a pooler.
+//! Tests of PostgreSQL through the connection pooler PgBouncer.
 
 use optin::job::State;
 use optin::job::store::JobStore;
@@ -12,7 +12,7 @@ use crate::fixture::job::{claimed, created, new_job};
 use crate::fixture::postgres::database;
 use crate::fixture::services::Service;
 
-/// A pooler, and the URL of a fresh database through it.
+/// Starts a pooler in a pool mode, and returns it with the URL of a new database through it.
 async fn pooled(mode: &str) -> (Service, String) {
     let url = database().await;
     let server = url.split('@').nth(1).unwrap();
@@ -27,7 +27,7 @@ async fn pooled(mode: &str) -> (Service, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooler_in_session_mode_is_as_good_as_the_server() {
+async fn a_pooler_in_session_mode_works_like_a_direct_connection() {
     let (_pooler, url) = pooled("session").await;
     let store = Arc::new(PostgresStore::open(&url, 4).await.unwrap());
     let wake = Arc::new(Notify::new());
@@ -46,7 +46,7 @@ async fn a_pooler_in_session_mode_is_as_good_as_the_server() {
     };
     tokio::time::timeout(Duration::from_secs(10), woken)
         .await
-        .expect("woken");
+        .expect("the listener must be woken within 10 seconds");
     listening.abort();
     let (_, lease) = claimed(store.as_ref(), 60_000).await;
     let ended = store.finish(&lease, succeeded()).await.unwrap();
@@ -54,9 +54,12 @@ async fn a_pooler_in_session_mode_is_as_good_as_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooler_in_transaction_mode_is_refused_with_the_remedy() {
+async fn a_pooler_in_transaction_mode_is_rejected_with_a_remedy() {
     let (_pooler, url) = pooled("transaction").await;
-    let refused = PostgresStore::open(&url, 4).await.err().expect("refused");
-    assert!(matches!(refused, OpenError::Shared { .. }), "{refused}");
-    assert!(refused.to_string().contains("pool_mode = session"));
+    let rejected = PostgresStore::open(&url, 4)
+        .await
+        .err()
+        .expect("transaction mode must be rejected");
+    assert!(matches!(rejected, OpenError::Shared { .. }), "{rejected}");
+    assert!(rejected.to_string().contains("pool_mode = session"));
 }

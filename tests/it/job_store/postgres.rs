@@ -1,4 +1,4 @@
-//! The PostgreSQL store: the list of behaviours, and what is its own.
+//! Tests of the PostgreSQL store: the common list of behaviors, and tests of PostgreSQL only.
 
 use optin::job::store::JobStore;
 use optin::job::store::postgres::{OpenError, PostgresStore};
@@ -19,13 +19,13 @@ async fn open() -> ((), Store) {
 conformance!(open);
 
 #[test]
-fn any_sequence_of_calls_is_answered_as_the_model_says() {
+fn random_sequences_of_calls_match_the_model() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    super::model::holds(48, &runtime, open);
+    super::model::check(48, &runtime, open);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn processes_that_start_at_once_bring_the_schema_up_once() {
+async fn processes_that_start_concurrently_migrate_the_schema_once() {
     let url = database().await;
     let starts = (0..6).map(|_| {
         let url = url.clone();
@@ -37,7 +37,7 @@ async fn processes_that_start_at_once_bring_the_schema_up_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_wakes_the_other_processes() {
+async fn a_new_job_wakes_other_processes() {
     let url = database().await;
     let (here, there) = (store(&url).await, store(&url).await);
     let wake = Arc::new(Notify::new());
@@ -45,7 +45,7 @@ async fn a_job_wakes_the_other_processes() {
         let wake = Arc::clone(&wake);
         tokio::spawn(async move { there.wake_on_jobs(wake).await })
     };
-    // The listener needs a moment to be one; a hint may be missed before that.
+    // Notifications may be missed until the listener has subscribed.
     let woken = async {
         loop {
             created(&here, new_job("a")).await;
@@ -59,17 +59,17 @@ async fn a_job_wakes_the_other_processes() {
     };
     tokio::time::timeout(Duration::from_secs(10), woken)
         .await
-        .expect("woken");
+        .expect("the listener must be woken within 10 seconds");
     listening.abort();
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_without_the_password() {
+async fn the_error_for_an_unreachable_server_does_not_contain_the_password() {
     let missing = "postgres://someone:geheim@127.0.0.1:1/jobs";
     let error = PostgresStore::open(missing, 2)
         .await
         .err()
-        .expect("nothing there");
+        .expect("no server may listen on this port");
     let text = error.to_string();
     assert!(
         text.contains("127.0.0.1") && text.contains("jobs"),
@@ -79,12 +79,12 @@ async fn a_server_that_is_not_there_is_told_without_the_password() {
     let error = PostgresStore::open("postgres://[", 2)
         .await
         .err()
-        .expect("no URL");
+        .expect("the URL must be invalid");
     assert!(matches!(error, OpenError::Url));
 }
 
 #[tokio::test]
-async fn connections_that_were_cut_are_replaced() {
+async fn closed_connections_are_replaced() {
     let url = database().await;
     let store = store(&url).await;
     let job = created(&store, new_job("a")).await;
@@ -105,9 +105,9 @@ async fn raw(connection: &mut PgConnection, statement: &'static str) -> Result<(
     sqlx::query(statement).execute(connection).await.map(|_| ())
 }
 
-/// As if this machine's clock were an hour ahead of the database's.
+/// Simulates a database clock that is one hour behind the clock of this machine.
 #[tokio::test]
-async fn names_are_made_by_the_databases_clock_where_it_differs_from_ours() {
+async fn ids_contain_the_database_time_if_the_local_clock_differs() {
     let url = database().await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
     for statement in [
@@ -121,11 +121,11 @@ async fn names_are_made_by_the_databases_clock_where_it_differs_from_ours() {
     let behind = store(&search).await;
     let here = jiff::Timestamp::now().as_millisecond();
     assert!(behind.clock().await.unwrap() < here - 3_000_000);
-    behaviours::names_tell_the_databases_clock(Arc::new(behind)).await;
+    behaviours::ids_contain_the_database_time(Arc::new(behind)).await;
 }
 
 #[tokio::test]
-async fn the_schema_itself_refuses_what_cannot_be() {
+async fn the_schema_rejects_invalid_rows() {
     let url = database().await;
     let store = store(&url).await;
     let job = created(&store, new_job("a")).await;
@@ -148,9 +148,9 @@ async fn the_schema_itself_refuses_what_cannot_be() {
         "INSERT INTO keys (id, tenant, name, scope, secret_sha256, created_at) VALUES (gen_random_uuid(), 'a', 'n', 'read', 'x', now())",
         "INSERT INTO events (job, sequence, at, body) VALUES (gen_random_uuid(), 1, now(), '{}')",
     ] {
-        let refused = raw(&mut connection, statement).await;
+        let rejected = raw(&mut connection, statement).await;
         assert!(
-            refused.is_err_and(|error| error.to_string().contains("constraint")),
+            rejected.is_err_and(|error| error.to_string().contains("constraint")),
             "{statement}"
         );
     }

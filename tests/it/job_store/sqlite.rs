@@ -1,4 +1,4 @@
-//! The SQLite store: the list of behaviours, and what is its own.
+//! Tests of the SQLite store: the common list of behaviors, and tests of SQLite only.
 
 use optin::job::queue::Quota;
 use optin::job::store::JobStore;
@@ -12,14 +12,14 @@ use tempfile::TempDir;
 use super::behaviours::{Store, conformance};
 use crate::fixture::job::{claimed, created, new_job};
 
-fn place() -> (TempDir, PathBuf) {
+fn database_path() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.sqlite");
     (folder, path)
 }
 
 async fn open() -> (TempDir, Store) {
-    let (folder, path) = place();
+    let (folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     (folder, Arc::new(store))
 }
@@ -27,19 +27,19 @@ async fn open() -> (TempDir, Store) {
 conformance!(open);
 
 #[test]
-fn any_sequence_of_calls_is_answered_as_the_model_says() {
+fn random_sequences_of_calls_match_the_model() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    super::model::holds(48, &runtime, open);
+    super::model::check(48, &runtime, open);
 }
 
 #[tokio::test]
-async fn a_second_process_is_told_to_stay_away() {
-    let (_folder, path) = place();
+async fn a_second_process_cannot_open_the_database() {
+    let (_folder, path) = database_path();
     let first = SqliteStore::open(&path).await.unwrap();
     let error = SqliteStore::open(&path)
         .await
         .err()
-        .expect("the file is in use");
+        .expect("the file must be in use");
     assert!(matches!(error, OpenError::InUse { .. }));
     assert!(
         error
@@ -52,12 +52,12 @@ async fn a_second_process_is_told_to_stay_away() {
 }
 
 #[tokio::test]
-async fn what_was_answered_is_there_after_a_crash() {
-    let (folder, path) = place();
+async fn acknowledged_changes_survive_a_crash() {
+    let (folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let job = created(&store, new_job("a")).await;
     let (running, _) = claimed(&store, 1).await;
-    // As a kill leaves it: the files as they are now, without a clean close.
+    // A copy of the files without a clean close, as a kill leaves them.
     let copy = folder.path().join("copy");
     std::fs::create_dir(&copy).unwrap();
     for name in ["jobs.sqlite", "jobs.sqlite-wal"] {
@@ -72,14 +72,17 @@ async fn what_was_answered_is_there_after_a_crash() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
-    let (_folder, path) = place();
+async fn a_file_that_is_not_a_database_is_rejected() {
+    let (_folder, path) = database_path();
     std::fs::write(
         &path,
         "this is a letter to my aunt, and it is longer than a header",
     )
     .unwrap();
-    let error = SqliteStore::open(&path).await.err().expect("no database");
+    let error = SqliteStore::open(&path)
+        .await
+        .err()
+        .expect("the file must not open as a database");
     assert!(error.to_string().contains("jobs.sqlite"), "{error}");
 }
 
@@ -93,10 +96,10 @@ async fn raw(path: &Path, statement: &'static str) -> Result<(), sqlx::Error> {
         .map(|_| ())
 }
 
-/// A full disk makes SQLite take back a transaction by itself; a trigger does the same here.
+/// SQLite rolls back a transaction by itself if the disk is full. This test does the same with a trigger.
 #[tokio::test]
-async fn a_transaction_that_the_database_took_back_does_not_stop_later_ones() {
-    let (_folder, path) = place();
+async fn a_transaction_that_the_database_rolled_back_does_not_block_later_ones() {
+    let (_folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     raw(
         &path,
@@ -105,8 +108,8 @@ async fn a_transaction_that_the_database_took_back_does_not_stop_later_ones() {
     .await
     .unwrap();
     for _ in 0..3 {
-        let refused = store.create(new_job("a"), None, Quota::default()).await;
-        assert!(refused.is_err());
+        let rejected = store.create(new_job("a"), None, Quota::default()).await;
+        assert!(rejected.is_err());
     }
     raw(&path, "DROP TRIGGER full").await.unwrap();
     let job = created(&store, new_job("a")).await;
@@ -115,8 +118,8 @@ async fn a_transaction_that_the_database_took_back_does_not_stop_later_ones() {
 }
 
 #[tokio::test]
-async fn the_schema_itself_refuses_what_cannot_be() {
-    let (_folder, path) = place();
+async fn the_schema_rejects_invalid_rows() {
+    let (_folder, path) = database_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let job = created(&store, new_job("a")).await;
     for statement in [
@@ -139,9 +142,9 @@ async fn the_schema_itself_refuses_what_cannot_be() {
         "UPDATE jobs SET id = 'job_1'",
         "INSERT INTO events (job, sequence, at, body) VALUES ('nobody', 1, 1, '{}')",
     ] {
-        let refused = raw(&path, statement).await;
+        let rejected = raw(&path, statement).await;
         assert!(
-            refused.is_err_and(|error| error.to_string().contains("constraint failed")),
+            rejected.is_err_and(|error| error.to_string().contains("constraint failed")),
             "{statement}"
         );
     }

@@ -1,4 +1,4 @@
-//! How an attempt can go, and what is left of it.
+//! Tests of the possible outcomes of an attempt, and of the files that remain.
 
 use optin::artifact::key::Key;
 use optin::job::store::JobStore;
@@ -9,27 +9,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{House, until_stopped};
-use crate::fixture::deaf::Deaf;
+use super::{Harness, until_stopped};
 use crate::fixture::job::{claimer, created, report};
+use crate::fixture::lossy_store::LossyStore;
 use crate::fixture::scripted::success;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_is_published_with_every_file() {
-    let house = House::new(5_000, |_, places, watch| {
+async fn a_successful_attempt_publishes_every_file() {
+    let harness = Harness::new(5_000, |_, places, watch| {
         for stage in &Stage::ALL[..7] {
             watch.stage(*stage);
         }
         success(places)
     })
     .await;
-    let job = created(house.jobs.as_ref(), house.job()).await;
-    let ended = house.ended(job.id).await;
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
+    let ended = harness.ended(job.id).await;
     assert_eq!(
         (ended.state, ended.attempt, ended.report),
         (State::Succeeded, 1, Some(report()))
     );
-    let manifest = house
+    let manifest = harness
         .jobs
         .manifest(&Scope::Service, job.id)
         .await
@@ -45,7 +45,7 @@ async fn a_result_is_published_with_every_file() {
     assert_eq!(
         (
             weights.bytes,
-            house
+            harness
                 .artifacts
                 .size(&Key::parse(&weights.key).unwrap())
                 .await
@@ -53,33 +53,34 @@ async fn a_result_is_published_with_every_file() {
         ),
         (7, 7)
     );
-    assert_eq!(house.attempts_left(), 0);
+    assert_eq!(harness.attempt_folders(), 0);
 }
 
-/// The end was written, but the answer was lost: once while there was time to ask again, and for longer than the lease.
+/// The outcome is stored, but responses are lost: one response, so that a retry succeeds, or all of them until the
+/// lease expires.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_whose_publication_was_not_heard_of_keeps_its_files() {
+async fn a_published_result_keeps_its_files_when_the_response_is_lost() {
     for lost in [1, 1_000] {
-        let deaf = |inner| -> Arc<dyn JobStore> {
-            Arc::new(Deaf {
+        let wrap = |inner| -> Arc<dyn JobStore> {
+            Arc::new(LossyStore {
                 inner,
-                ends_to_lose: AtomicUsize::new(lost),
-                silent: Arc::default(),
+                finish_responses_to_lose: AtomicUsize::new(lost),
+                hang: Arc::default(),
             })
         };
-        let house = House::over(deaf, 700, |_, places, _| success(places)).await;
-        let job = created(house.jobs.as_ref(), house.job()).await;
-        let ended = house.ended(job.id).await;
+        let harness = Harness::with_store(wrap, 700, |_, places, _| success(places)).await;
+        let job = created(harness.jobs.as_ref(), harness.job()).await;
+        let ended = harness.ended(job.id).await;
         assert_eq!((ended.state, ended.attempt), (State::Succeeded, 1));
-        // Longer than the worker asks again.
+        // Longer than the worker retries.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
-        let manifest = house.jobs.manifest(&Scope::Service, job.id).await;
+        let manifest = harness.jobs.manifest(&Scope::Service, job.id).await;
         let manifest = manifest.unwrap().unwrap();
         assert_eq!(manifest.files.len(), 2);
         for file in manifest.files {
             let key = Key::parse(&file.key).unwrap();
             assert_eq!(
-                house.artifacts.size(&key).await.unwrap(),
+                harness.artifacts.size(&key).await.unwrap(),
                 file.bytes,
                 "{}",
                 file.name
@@ -88,11 +89,11 @@ async fn a_result_whose_publication_was_not_heard_of_keeps_its_files() {
     }
 }
 
-/// A house whose worker's database goes silent while `silent` is true; `stopped` tells that its first run has ended.
-async fn silenced(silent: &Arc<AtomicBool>, stopped: &Arc<AtomicBool>, lease_ms: u64) -> House {
+/// Creates a harness whose job store hangs while `hang` is true. `stopped` becomes true when the first run ends.
+async fn hanging(hang: &Arc<AtomicBool>, stopped: &Arc<AtomicBool>, lease_ms: u64) -> Harness {
     let stopped = Arc::clone(stopped);
-    House::over(
-        Deaf::silenced(silent),
+    Harness::with_store(
+        LossyStore::hanging(hang),
         lease_ms,
         move |run, places, watch| match run {
             1 => {
@@ -107,65 +108,65 @@ async fn silenced(silent: &Arc<AtomicBool>, stopped: &Arc<AtomicBool>, lease_ms:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_ends_with_its_lease_when_heartbeats_are_not_answered() {
-    let silent = Arc::new(AtomicBool::new(false));
+async fn an_attempt_stops_when_its_lease_expires_while_heartbeats_hang() {
+    let hang = Arc::new(AtomicBool::new(false));
     let stopped = Arc::default();
-    let house = silenced(&silent, &stopped, 1_000).await;
-    let job = created(house.jobs.as_ref(), house.job()).await;
-    house.scoring(job.id).await;
-    silent.store(true, Ordering::SeqCst);
+    let harness = hanging(&hang, &stopped, 1_000).await;
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
+    harness.scoring(job.id).await;
+    hang.store(true, Ordering::SeqCst);
     let start = Instant::now();
     while !stopped.load(Ordering::SeqCst) {
         assert!(
             start.elapsed() < Duration::from_millis(1_500),
-            "it works past its lease"
+            "the attempt continues after its lease has expired"
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // It goes on by itself once the database answers.
-    silent.store(false, Ordering::SeqCst);
-    let ended = house.ended(job.id).await;
+    // The worker continues without a restart when the job store responds again.
+    hang.store(false, Ordering::SeqCst);
+    let ended = harness.ended(job.id).await;
     assert_eq!((ended.state, ended.attempt), (State::Succeeded, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_whose_claim_is_not_answered_hears_that_it_is_to_stop() {
-    let silent = Arc::new(AtomicBool::new(true));
-    let house = silenced(&silent, &Arc::default(), 500).await;
+async fn a_worker_stops_on_request_while_a_claim_hangs() {
+    let hang = Arc::new(AtomicBool::new(true));
+    let harness = hanging(&hang, &Arc::default(), 500).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    house.stop.cancel();
-    tokio::time::timeout(Duration::from_secs(3), house.worker)
+    harness.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(3), harness.worker)
         .await
-        .expect("the worker stops")
+        .expect("the worker must stop within 3 seconds")
         .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_that_is_not_answered_is_made_again() {
-    let silent = Arc::new(AtomicBool::new(true));
-    let house = silenced(&silent, &Arc::default(), 500).await;
-    let job = created(house.jobs.as_ref(), house.job()).await;
+async fn a_claim_that_hangs_is_retried() {
+    let hang = Arc::new(AtomicBool::new(true));
+    let harness = hanging(&hang, &Arc::default(), 500).await;
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    silent.store(false, Ordering::SeqCst);
-    house.scoring(job.id).await;
+    hang.store(false, Ordering::SeqCst);
+    harness.scoring(job.id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_request_stops_a_run_soon_and_leaves_nothing() {
-    let house = House::new(5_000, |_, _, watch| Err(until_stopped(watch))).await;
-    let job = created(house.jobs.as_ref(), house.job()).await;
-    house.scoring(job.id).await;
+async fn a_cancel_request_stops_a_run_within_five_seconds_and_no_files_remain() {
+    let harness = Harness::new(5_000, |_, _, watch| Err(until_stopped(watch))).await;
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
+    harness.scoring(job.id).await;
     let asked = Instant::now();
-    house
+    harness
         .jobs
         .request_cancel(&Scope::Service, job.id)
         .await
         .unwrap();
-    let ended = house.ended(job.id).await;
+    let ended = harness.ended(job.id).await;
     assert_eq!((ended.state, ended.failure), (State::Canceled, None));
     assert!(asked.elapsed() < Duration::from_secs(5));
-    assert_eq!((house.stored(job.id), house.attempts_left()), (0, 0));
-    let events = house
+    assert_eq!((harness.stored(job.id), harness.attempt_folders()), (0, 0));
+    let events = harness
         .jobs
         .events(&Scope::Service, job.id, 0, 1_000)
         .await
@@ -174,21 +175,24 @@ async fn a_cancel_request_stops_a_run_soon_and_leaves_nothing() {
         .iter()
         .filter(|event| matches!(event.body, optin::job::event::NewEvent::Progress { .. }))
         .count();
-    assert!(progress >= 1, "progress was told");
+    assert!(
+        progress >= 1,
+        "at least one progress event must be recorded"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_stops_a_run() {
-    let house = House::new(5_000, |_, _, watch| Err(until_stopped(watch))).await;
+async fn a_run_stops_when_its_deadline_passes() {
+    let harness = Harness::new(5_000, |_, _, watch| Err(until_stopped(watch))).await;
     let job = created(
-        house.jobs.as_ref(),
+        harness.jobs.as_ref(),
         NewJob {
             deadline_ms: Some(300),
-            ..house.job()
+            ..harness.job()
         },
     )
     .await;
-    let ended = house.ended(job.id).await;
+    let ended = harness.ended(job.id).await;
     assert_eq!(
         (ended.state, ended.failure.unwrap().code),
         (State::Expired, Code::DeadlineExceeded)
@@ -196,30 +200,30 @@ async fn a_deadline_stops_a_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_fails_the_attempt_and_tells_nothing_internal() {
-    let house = House::new(5_000, |_, _, _| panic!("the secret of the house")).await;
-    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
-    let failure = house.ended(job.id).await.failure.unwrap();
+async fn a_panic_fails_the_attempt_without_exposing_its_message() {
+    let harness = Harness::new(5_000, |_, _, _| panic!("a secret internal detail")).await;
+    let job = created(harness.jobs.as_ref(), harness.job_of_one_attempt()).await;
+    let failure = harness.ended(job.id).await.failure.unwrap();
     assert_eq!(failure.code, Code::Internal);
     assert!(
         !failure.detail.contains("secret") && failure.detail.contains(&job.id.to_string()),
         "{}",
         failure.detail
     );
-    // The worker lives on.
-    let next = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
-    assert_eq!(house.ended(next.id).await.state, State::Failed);
+    // The worker still runs jobs.
+    let next = created(harness.jobs.as_ref(), harness.job_of_one_attempt()).await;
+    assert_eq!(harness.ended(next.id).await.state, State::Failed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_that_may_pass_is_tried_again() {
-    let house = House::new(5_000, |run, places, _| match run {
+async fn a_retryable_failure_is_retried() {
+    let harness = Harness::new(5_000, |run, places, _| match run {
         1 => Err(Failure::new(Code::StorageFull, "the disk is full").in_stage(Stage::Cutting)),
         _ => success(places),
     })
     .await;
-    let job = created(house.jobs.as_ref(), house.job()).await;
-    let ended = house.ended(job.id).await;
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
+    let ended = harness.ended(job.id).await;
     assert_eq!(
         (ended.state, ended.attempt, ended.failure),
         (State::Succeeded, 2, None)
@@ -227,13 +231,13 @@ async fn a_failure_that_may_pass_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_of_the_request_is_final() {
-    let house = House::new(5_000, |_, _, _| {
+async fn an_invalid_request_is_not_retried() {
+    let harness = Harness::new(5_000, |_, _, _| {
         Err(Failure::new(Code::InvalidData, "line 3").in_stage(Stage::Preparing))
     })
     .await;
-    let job = created(house.jobs.as_ref(), house.job()).await;
-    let ended = house.ended(job.id).await;
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
+    let ended = harness.ended(job.id).await;
     let failure = ended.failure.unwrap();
     assert_eq!(
         (ended.state, ended.attempt, failure.stage),
@@ -242,41 +246,50 @@ async fn a_failure_of_the_request_is_final() {
     assert_eq!(failure.detail, "line 3");
 }
 
-/// The zombie: it lost its lease, goes on, and comes with a result after another attempt published its own.
+/// An attempt loses its lease but continues, and finishes while another worker already runs the next attempt.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_zombies_result_is_refused_and_its_files_are_removed() {
-    let house = House::new(60_000, |_, places, watch| {
+async fn the_result_of_an_attempt_without_a_lease_is_rejected_and_its_files_are_removed() {
+    let harness = Harness::new(60_000, |_, places, watch| {
         watch.stage(Stage::Scoring);
         std::thread::sleep(Duration::from_millis(700));
         success(places)
     })
     .await;
-    let job = created(house.jobs.as_ref(), house.job()).await;
-    house.scoring(job.id).await;
-    // Its lease runs out as if it had been stopped for longer than that, and another worker takes the job.
-    steal(&house, job.id).await;
-    let (_, lease) = house
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
+    harness.scoring(job.id).await;
+    // The lease expires, as if the process had been suspended for longer than the lease. Another worker claims the job.
+    expire_lease(&harness, job.id).await;
+    let (_, lease) = harness
         .jobs
         .claim(&claimer("other", 60_000))
         .await
         .unwrap()
-        .expect("the lease ran out");
+        .expect("the lease must have expired");
     assert_eq!(lease.attempt, 2);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let held = house.jobs.get(&Scope::Service, job.id).await.unwrap();
-    assert_eq!((held.state, held.attempt), (State::Running, 2));
-    assert_eq!(house.stored(job.id), 0, "the zombie's files are gone");
+    let current = harness.jobs.get(&Scope::Service, job.id).await.unwrap();
+    assert_eq!((current.state, current.attempt), (State::Running, 2));
     assert_eq!(
-        house.jobs.manifest(&Scope::Service, job.id).await.unwrap(),
+        harness.stored(job.id),
+        0,
+        "the files of the first attempt must be removed"
+    );
+    assert_eq!(
+        harness
+            .jobs
+            .manifest(&Scope::Service, job.id)
+            .await
+            .unwrap(),
         None
     );
 }
 
-async fn steal(house: &House, id: JobId) {
+/// Sets the lease of a running job to a time in the past.
+async fn expire_lease(harness: &Harness, id: JobId) {
     use sqlx::Connection;
     let url = format!(
         "sqlite://{}",
-        house.folder.path().join("jobs.sqlite").display()
+        harness.folder.path().join("jobs.sqlite").display()
     );
     let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
     let changed = sqlx::query("UPDATE jobs SET lease_until = 1 WHERE id = ?1").bind(id.to_string());
@@ -291,15 +304,15 @@ async fn steal(house: &House, id: JobId) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_shuts_down_gives_its_job_back() {
-    let house = House::new(60_000, |_, _, watch| Err(until_stopped(watch))).await;
-    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
-    house.scoring(job.id).await;
-    house.stop.cancel();
-    let House { worker, jobs, .. } = house;
+async fn a_worker_that_shuts_down_requeues_its_job() {
+    let harness = Harness::new(60_000, |_, _, watch| Err(until_stopped(watch))).await;
+    let job = created(harness.jobs.as_ref(), harness.job_of_one_attempt()).await;
+    harness.scoring(job.id).await;
+    harness.stop.cancel();
+    let Harness { worker, jobs, .. } = harness;
     tokio::time::timeout(Duration::from_secs(5), worker)
         .await
-        .expect("it stops soon")
+        .expect("the worker must stop within 5 seconds")
         .unwrap();
     let back = jobs.get(&Scope::Service, job.id).await.unwrap();
     assert_eq!((back.state, back.failure), (State::Queued, None));
@@ -315,13 +328,13 @@ async fn a_worker_that_shuts_down_gives_its_job_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_is_gone_fails_the_job() {
-    let house = House::new(5_000, |_, places, _| success(places)).await;
-    let mut new = house.job();
-    new.recipe.model.uri = house.uri("no-such-model");
-    let job = created(house.jobs.as_ref(), new).await;
+async fn a_missing_source_fails_the_job() {
+    let harness = Harness::new(5_000, |_, places, _| success(places)).await;
+    let mut new = harness.job();
+    new.recipe.model.uri = harness.uri("no-such-model");
+    let job = created(harness.jobs.as_ref(), new).await;
     assert_eq!(
-        house.ended(job.id).await.failure.unwrap().code,
+        harness.ended(job.id).await.failure.unwrap().code,
         Code::SourceNotFound
     );
 }

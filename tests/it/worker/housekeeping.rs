@@ -1,4 +1,4 @@
-//! What is looked at before a job is accepted, and what is cleared when it is over.
+//! Tests of the checks before a job is accepted, and of the removal of old data.
 
 use optin::artifact::health::Health;
 use optin::artifact::key::Key;
@@ -19,46 +19,46 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use super::House;
+use super::Harness;
 use crate::fixture::job::{created, report};
 use crate::fixture::scripted::{DOCUMENT, Scripted, success};
 
 #[tokio::test]
-async fn the_intake_looks_before_a_job_is_accepted() {
-    let house = House::new(5_000, |_, places, _| success(places)).await;
+async fn the_intake_checks_the_sources_before_a_job_is_accepted() {
+    let harness = Harness::new(5_000, |_, places, _| success(places)).await;
     let pruner = Scripted::new(Box::new(|_, _, _| Ok(report())));
     let intake = LocalIntake::new(
-        Sources::new(Roots::new(&[house.folder.path().join("data")]).unwrap()),
+        Sources::new(Roots::new(&[harness.folder.path().join("data")]).unwrap()),
         pruner,
     );
     intake
-        .check(&TenantId::only(), house.job().recipe)
+        .check(&TenantId::only(), harness.job().recipe)
         .await
         .unwrap();
-    // Data may lie in a folder, too.
-    let mut sharded = house.job().recipe;
-    sharded.calibration.source.uri = house.uri("model");
+    // The data may also be a folder.
+    let mut sharded = harness.job().recipe;
+    sharded.calibration.source.uri = harness.uri("model");
     intake.check(&TenantId::only(), sharded).await.unwrap();
-    let refused = async |change: fn(&mut Recipe, &House), word: &str| {
-        let mut recipe = house.job().recipe;
-        change(&mut recipe, &house);
+    let assert_rejected = async |change: fn(&mut Recipe, &Harness), word: &str| {
+        let mut recipe = harness.job().recipe;
+        change(&mut recipe, &harness);
         let failure = intake.check(&TenantId::only(), recipe).await.unwrap_err();
         assert!(
             failure.code == Code::SourceNotFound && failure.detail.contains(word),
             "{failure:?}"
         );
     };
-    refused(
-        |recipe, house| recipe.model.uri = house.uri("train.tsv"),
+    assert_rejected(
+        |recipe, harness| recipe.model.uri = harness.uri("train.tsv"),
         "is a file; name the folder",
     )
     .await;
-    refused(
-        |recipe, house| recipe.model.uri = house.uri(""),
+    assert_rejected(
+        |recipe, harness| recipe.model.uri = harness.uri(""),
         "subfolder model/ is; name that folder",
     )
     .await;
-    refused(
+    assert_rejected(
         |recipe, _| recipe.model.uri = "gs://bucket/model".into(),
         "unsupported source",
     )
@@ -66,10 +66,10 @@ async fn the_intake_looks_before_a_job_is_accepted() {
 }
 
 #[tokio::test]
-async fn the_sweeper_clears_what_nobody_reads_again() {
-    let house = House::new(5_000, |_, places, _| success(places)).await;
+async fn the_sweeper_removes_cached_stages_after_their_retention_period() {
+    let harness = Harness::new(5_000, |_, places, _| success(places)).await;
     let document = Key::journal("tenant", "scores-1.safetensors").unwrap();
-    house
+    harness
         .artifacts
         .put_bytes(&document, "x".into())
         .await
@@ -82,8 +82,8 @@ async fn the_sweeper_clears_what_nobody_reads_again() {
             journal_retention: retention,
             upload_retention: retention,
         };
-        let store = Arc::clone(&house.jobs) as Arc<dyn Store>;
-        let artifacts = house.artifacts.clone();
+        let store = Arc::clone(&harness.jobs) as Arc<dyn Store>;
+        let artifacts = harness.artifacts.clone();
         let running = tokio::spawn(sweeper::sweep(
             store,
             Health::new(artifacts),
@@ -96,47 +96,58 @@ async fn the_sweeper_clears_what_nobody_reads_again() {
         running.await.unwrap();
     };
     sweep(Duration::from_secs(3_600)).await;
-    assert!(house.artifacts.exists(&document).await.unwrap());
+    assert!(harness.artifacts.exists(&document).await.unwrap());
     sweep(Duration::ZERO).await;
-    assert!(!house.artifacts.exists(&document).await.unwrap());
+    assert!(!harness.artifacts.exists(&document).await.unwrap());
 }
 
 #[test]
-fn the_next_process_clears_the_folders_of_those_that_are_gone_and_no_others() {
+fn a_new_process_removes_only_the_scratch_folders_of_ended_processes() {
     let work = tempfile::tempdir().unwrap();
-    let (gone, living) = (
+    let (ended, running) = (
         Scratch::open(work.path()).unwrap(),
         Scratch::open(work.path()).unwrap(),
     );
-    let (left, kept) = (
-        gone.path().join("job_dead-1"),
-        living.path().join("job_alive-1"),
+    let (stale, current) = (
+        ended.path().join("job_dead-1"),
+        running.path().join("job_alive-1"),
     );
-    for folder in [&left, &kept] {
+    for folder in [&stale, &current] {
         std::fs::create_dir(folder).unwrap();
     }
-    drop(gone);
+    drop(ended);
     let _next = Scratch::open(work.path()).unwrap();
-    assert!(!left.exists() && kept.exists());
+    assert!(!stale.exists() && current.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_that_was_changed_where_it_lies_is_not_taken_up() {
-    let house = House::new(5_000, |_, places, _| success(places)).await;
+async fn a_cached_stage_that_was_altered_in_storage_is_not_reused() {
+    let harness = Harness::new(5_000, |_, places, _| success(places)).await;
     let run = async || {
-        let job = created(house.jobs.as_ref(), house.job()).await;
-        assert_eq!(house.ended(job.id).await.state, State::Succeeded);
-        house.pruner.found.lock().unwrap().last().cloned().unwrap()
+        let job = created(harness.jobs.as_ref(), harness.job()).await;
+        assert_eq!(harness.ended(job.id).await.state, State::Succeeded);
+        harness
+            .pruner
+            .found
+            .lock()
+            .unwrap()
+            .last()
+            .cloned()
+            .unwrap()
     };
     assert_eq!(run().await, None);
     assert_eq!(run().await.unwrap(), b"1");
     let tenant = TenantId::only();
     let name = document_name(DOCUMENT.0, DOCUMENT.1);
     let key = Key::journal(tenant.as_str(), &name).unwrap();
-    let kept = house.artifacts.get_bytes(&key, 1 << 10).await.unwrap();
+    let kept = harness.artifacts.get_bytes(&key, 1 << 10).await.unwrap();
     let mut other = kept.to_vec();
     *other.last_mut().unwrap() = b'7';
-    house.artifacts.put_bytes(&key, other.into()).await.unwrap();
+    harness
+        .artifacts
+        .put_bytes(&key, other.into())
+        .await
+        .unwrap();
     assert_eq!(run().await, None);
     assert_eq!(run().await.unwrap(), b"3");
 }

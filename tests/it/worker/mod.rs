@@ -1,4 +1,4 @@
-//! Attempts from claim to end, with a core that does what the test says.
+//! Tests of the worker: attempts from claim to end, with a scripted pruner.
 
 mod attempts;
 mod housekeeping;
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fixture::job::new_job;
 use crate::fixture::scripted::Scripted;
 
-/// Works until it is told to stop.
+/// Reports progress until the watch asks it to stop.
 fn until_stopped(watch: &dyn Watch) -> Failure {
     watch.stage(Stage::Scoring);
     for done in 0.. {
@@ -45,10 +45,11 @@ fn until_stopped(watch: &dyn Watch) -> Failure {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    unreachable!("it counts for ever")
+    unreachable!("the range is infinite")
 }
 
-struct House {
+/// A worker with a SQLite job store, a local artifact store, local sources and a hub that never responds.
+struct Harness {
     folder: TempDir,
     scratch: Arc<Scratch>,
     jobs: Arc<SqliteStore>,
@@ -56,21 +57,21 @@ struct House {
     pruner: Arc<Scripted>,
     stop: CancellationToken,
     worker: JoinHandle<()>,
-    /// Takes connections and answers nobody.
-    _silent: TcpListener,
+    /// The hub: accepts connections and never responds.
+    _silent_hub: TcpListener,
 }
 
-impl House {
+impl Harness {
     async fn new(
         lease_ms: u64,
         script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self::over(|store| store, lease_ms, script).await
+        Self::with_store(|store| store, lease_ms, script).await
     }
 
-    /// The same, whose worker sees its job store through another.
-    async fn over(
-        seen: impl FnOnce(Arc<dyn JobStore>) -> Arc<dyn JobStore>,
+    /// Creates a harness whose worker uses the job store through the wrapper that `wrap` returns.
+    async fn with_store(
+        wrap: impl FnOnce(Arc<dyn JobStore>) -> Arc<dyn JobStore>,
         lease_ms: u64,
         script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
     ) -> Self {
@@ -97,13 +98,17 @@ impl House {
             pulse: Pulses::default().watch("worker", Duration::MAX),
         };
         let pruner = Scripted::new(Box::new(script));
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let hub = Hub::new(&format!("http://{}", silent.local_addr().unwrap()), None).unwrap();
+        let silent_hub = TcpListener::bind("127.0.0.1:0").unwrap();
+        let hub = Hub::new(
+            &format!("http://{}", silent_hub.local_addr().unwrap()),
+            None,
+        )
+        .unwrap();
         let cache = Cache::open(&folder.path().join("cache"), 1 << 20).unwrap();
         let sources = Sources::new(Roots::new(&[data]).unwrap()).with_hub(hub, cache);
         let health = Health::new(artifacts.clone());
         let wake = Arc::new(Notify::new());
-        let store = seen(Arc::clone(&jobs) as Arc<dyn JobStore>);
+        let store = wrap(Arc::clone(&jobs) as Arc<dyn JobStore>);
         let scratch = Arc::new(Scratch::open(&folder.path().join("work")).unwrap());
         let worker = Worker::new(
             store,
@@ -134,7 +139,7 @@ impl House {
             pruner,
             stop,
             worker,
-            _silent: silent,
+            _silent_hub: silent_hub,
         }
     }
 
@@ -158,28 +163,33 @@ impl House {
         }
     }
 
-    async fn until(&self, id: JobId, good: impl Fn(&Job) -> bool) -> Job {
+    async fn wait_for(&self, id: JobId, good: impl Fn(&Job) -> bool) -> Job {
         let start = Instant::now();
         loop {
             let job = self.jobs.get(&Scope::Service, id).await.unwrap();
             if good(&job) {
                 return job;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "still {job:?}");
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "the job is still {job:?}"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
+    /// Waits until the job is in a terminal state.
     async fn ended(&self, id: JobId) -> Job {
-        self.until(id, |job| job.state.is_terminal()).await
+        self.wait_for(id, |job| job.state.is_terminal()).await
     }
 
+    /// Waits until the job is in the scoring stage.
     async fn scoring(&self, id: JobId) -> Job {
-        self.until(id, |job| job.stage == Some(Stage::Scoring))
+        self.wait_for(id, |job| job.stage == Some(Stage::Scoring))
             .await
     }
 
-    /// Files of a job in the artifact store's folder.
+    /// Counts the files of a job in the artifact store.
     fn stored(&self, id: JobId) -> usize {
         let mut count = 0;
         let mut folders = vec![
@@ -199,7 +209,8 @@ impl House {
         count
     }
 
-    fn attempts_left(&self) -> usize {
+    /// Counts the folders of attempts in the scratch folder.
+    fn attempt_folders(&self) -> usize {
         self.scratch.path().read_dir().unwrap().count()
     }
 }

@@ -1,4 +1,4 @@
-//! Places that are away, and come back.
+//! Tests of outages: the artifact store, the job store or the hub is unavailable for a while.
 
 use optin::job::store::JobStore;
 use optin::job::{Job, JobId, NewJob, Scope, State};
@@ -8,154 +8,160 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{House, until_stopped};
-use crate::fixture::deaf::Deaf;
+use super::{Harness, until_stopped};
 use crate::fixture::job::created;
+use crate::fixture::lossy_store::LossyStore;
 use crate::fixture::scripted::success;
 
-/// The artifact store's folder, which is put aside as a disk that is unmounted.
+/// The folder of the artifact store. A test moves it away to simulate an unmounted disk.
 struct Disk(PathBuf);
 
 impl Disk {
-    fn of(house: &House) -> Self {
-        Self(house.folder.path().join("artifacts"))
+    fn of(harness: &Harness) -> Self {
+        Self(harness.folder.path().join("artifacts"))
     }
 
-    fn aside(&self) -> PathBuf {
+    fn hidden(&self) -> PathBuf {
         self.0.with_extension("aside")
     }
 
-    fn take_away(&self) {
-        std::fs::rename(&self.0, self.aside()).unwrap();
-        // A file, so that nobody makes the folder anew.
+    fn unmount(&self) {
+        std::fs::rename(&self.0, self.hidden()).unwrap();
+        // A file in its place prevents the service from recreating the folder.
         std::fs::write(&self.0, "").unwrap();
     }
 
-    fn bring_back(&self) {
+    fn remount(&self) {
         std::fs::remove_file(&self.0).unwrap();
-        std::fs::rename(self.aside(), &self.0).unwrap();
+        std::fs::rename(self.hidden(), &self.0).unwrap();
     }
 }
 
-async fn state(house: &House, id: JobId) -> Job {
-    house.jobs.get(&Scope::Service, id).await.unwrap()
+async fn state(harness: &Harness, id: JobId) -> Job {
+    harness.jobs.get(&Scope::Service, id).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_artifact_store_is_away_no_job_is_taken() {
-    let house = House::new(5_000, |_, places, _| success(places)).await;
-    let disk = Disk::of(&house);
-    disk.take_away();
+async fn no_job_is_claimed_while_the_artifact_store_is_unavailable() {
+    let harness = Harness::new(5_000, |_, places, _| success(places)).await;
+    let disk = Disk::of(&harness);
+    disk.unmount();
     let mut jobs = Vec::new();
     for _ in 0..20 {
         jobs.push(
-            created(house.jobs.as_ref(), house.job_of_one_attempt())
+            created(harness.jobs.as_ref(), harness.job_of_one_attempt())
                 .await
                 .id,
         );
     }
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     for id in &jobs {
-        let job = state(&house, *id).await;
+        let job = state(&harness, *id).await;
         assert_eq!((job.state, job.attempt), (State::Queued, 0));
     }
-    disk.bring_back();
+    disk.remount();
     for id in jobs {
-        assert_eq!(house.ended(id).await.state, State::Succeeded);
+        assert_eq!(harness.ended(id).await.state, State::Succeeded);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_that_cannot_be_stored_waits_for_the_store_and_costs_no_attempt() {
-    let aside = Arc::new(std::sync::OnceLock::<PathBuf>::new());
-    let folder = Arc::clone(&aside);
-    let house = House::new(5_000, move |run, places, _| {
+async fn an_outage_of_the_artifact_store_requeues_the_job_and_does_not_count_as_an_attempt() {
+    let location = Arc::new(std::sync::OnceLock::<PathBuf>::new());
+    let folder = Arc::clone(&location);
+    let harness = Harness::new(5_000, move |run, places, _| {
         if run == 1 {
-            Disk(folder.wait().clone()).take_away();
+            Disk(folder.wait().clone()).unmount();
         }
         success(places)
     })
     .await;
-    let disk = Disk::of(&house);
-    aside.set(disk.0.clone()).unwrap();
-    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
-    let waits = house.until(job.id, |job| job.waiting.is_some()).await;
-    let waiting = waits.waiting.unwrap();
+    let disk = Disk::of(&harness);
+    location.set(disk.0.clone()).unwrap();
+    let job = created(harness.jobs.as_ref(), harness.job_of_one_attempt()).await;
+    let held = harness.wait_for(job.id, |job| job.waiting.is_some()).await;
+    let waiting = held.waiting.unwrap();
     assert_eq!(
-        (waits.state, waiting.failure.code),
+        (held.state, waiting.failure.code),
         (State::Queued, Code::StorageUnavailable)
     );
-    disk.bring_back();
-    let ended = house.ended(job.id).await;
+    disk.remount();
+    let ended = harness.ended(job.id).await;
     assert_eq!((ended.state, ended.attempt), (State::Succeeded, 2));
 }
 
-/// Longer than the lease: the attempt is given up, and given back when the job store answers again.
+/// The outage is longer than the lease. The worker stops the attempt, and requeues the job when the job store responds
+/// again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_store_that_is_away_costs_no_attempt() {
-    let silent = Arc::new(AtomicBool::new(false));
-    let seen = Deaf::silenced(&silent);
-    let house = House::over(seen, 1_000, |run, places, watch| match run {
+async fn an_outage_of_the_job_store_does_not_count_as_an_attempt() {
+    let hang = Arc::new(AtomicBool::new(false));
+    let wrap = LossyStore::hanging(&hang);
+    let harness = Harness::with_store(wrap, 1_000, |run, places, watch| match run {
         1 => Err(until_stopped(watch)),
         _ => success(places),
     })
     .await;
-    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
-    house.scoring(job.id).await;
-    silent.store(true, Ordering::SeqCst);
+    let job = created(harness.jobs.as_ref(), harness.job_of_one_attempt()).await;
+    harness.scoring(job.id).await;
+    hang.store(true, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    silent.store(false, Ordering::SeqCst);
-    let ended = house.ended(job.id).await;
+    hang.store(false, Ordering::SeqCst);
+    let ended = harness.ended(job.id).await;
     assert_eq!((ended.state, ended.attempt), (State::Succeeded, 2));
 }
 
-/// A heartbeat is under way when the worker is told to stop, and the attempt's end is not answered.
+/// A heartbeat is in progress when the worker is asked to stop. The call that finishes the attempt hangs too.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_shuts_down_while_its_job_store_stands_still() {
-    let silent = Arc::new(AtomicBool::new(false));
-    let seen = Deaf::silenced(&silent);
-    let house = House::over(seen, 60_000, |_, _, watch| Err(until_stopped(watch))).await;
-    let job = created(house.jobs.as_ref(), house.job_of_one_attempt()).await;
-    house.scoring(job.id).await;
-    silent.store(true, Ordering::SeqCst);
+async fn a_worker_shuts_down_while_its_job_store_hangs() {
+    let hang = Arc::new(AtomicBool::new(false));
+    let wrap = LossyStore::hanging(&hang);
+    let harness = Harness::with_store(wrap, 60_000, |_, _, watch| Err(until_stopped(watch))).await;
+    let job = created(harness.jobs.as_ref(), harness.job_of_one_attempt()).await;
+    harness.scoring(job.id).await;
+    hang.store(true, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    house.stop.cancel();
-    let stopped = tokio::time::timeout(Duration::from_secs(8), house.worker).await;
+    harness.stop.cancel();
+    let stopped = tokio::time::timeout(Duration::from_secs(8), harness.worker).await;
     stopped
-        .expect("within five seconds, and a few to spare")
+        .expect("the worker must stop within five seconds, plus a margin of three")
         .unwrap();
 }
 
-/// A job whose model is at a hub that takes connections and answers nobody.
-fn stalled(house: &House) -> NewJob {
-    let mut job = house.job_of_one_attempt();
+/// Returns a job whose model is on a hub that accepts connections and never responds.
+fn job_with_stalled_transfer(harness: &Harness) -> NewJob {
+    let mut job = harness.job_of_one_attempt();
     job.recipe.model.uri = "hf://org/model@0123456789abcdef0123456789abcdef01234567".into();
     job
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_request_is_heard_while_a_transfer_stands_still() {
-    let house = House::new(60_000, |_, places, _| success(places)).await;
-    let job = created(house.jobs.as_ref(), stalled(&house)).await;
-    house.until(job.id, |job| job.stage.is_some()).await;
-    house
+async fn a_cancel_request_takes_effect_while_a_transfer_stalls() {
+    let harness = Harness::new(60_000, |_, places, _| success(places)).await;
+    let job = created(harness.jobs.as_ref(), job_with_stalled_transfer(&harness)).await;
+    harness.wait_for(job.id, |job| job.stage.is_some()).await;
+    harness
         .jobs
         .request_cancel(&Scope::Service, job.id)
         .await
         .unwrap();
-    let ended = tokio::time::timeout(Duration::from_secs(5), house.ended(job.id)).await;
-    assert_eq!(ended.expect("within five seconds").state, State::Canceled);
+    let ended = tokio::time::timeout(Duration::from_secs(5), harness.ended(job.id)).await;
+    assert_eq!(
+        ended.expect("the job must end within five seconds").state,
+        State::Canceled
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_shuts_down_while_a_transfer_stands_still() {
-    let house = House::new(60_000, |_, places, _| success(places)).await;
-    let job = created(house.jobs.as_ref(), stalled(&house)).await;
-    house.until(job.id, |job| job.stage.is_some()).await;
-    house.stop.cancel();
-    let House { worker, jobs, .. } = house;
+async fn a_worker_shuts_down_while_a_transfer_stalls() {
+    let harness = Harness::new(60_000, |_, places, _| success(places)).await;
+    let job = created(harness.jobs.as_ref(), job_with_stalled_transfer(&harness)).await;
+    harness.wait_for(job.id, |job| job.stage.is_some()).await;
+    harness.stop.cancel();
+    let Harness { worker, jobs, .. } = harness;
     let stopped = tokio::time::timeout(Duration::from_secs(5), worker).await;
-    stopped.expect("within five seconds").unwrap();
+    stopped
+        .expect("the worker must stop within five seconds")
+        .unwrap();
     let back = jobs.get(&Scope::Service, job.id).await.unwrap();
     assert_eq!((back.state, back.stage), (State::Queued, None));
 }

@@ -1,4 +1,4 @@
-//! Keys open what they should and nothing else; deeds stay on record.
+//! Behaviors of API keys and of the audit log.
 
 use optin::job::audit::Deed;
 use optin::job::key::{FreshKey, KeyScope, NewKey, ShownKey};
@@ -23,21 +23,22 @@ fn new_key(name: &str) -> NewKey {
     }
 }
 
-/// Makes a key, and answers it as its owner would show it.
-async fn made(store: &Store, new: NewKey) -> ShownKey {
+/// Creates a key and returns it in the form that a client presents.
+async fn create(store: &Store, new: NewKey) -> ShownKey {
     let fresh = FreshKey::draw(store.clock().await.unwrap());
     store.create_key(new, &fresh).await.unwrap();
     fresh.reveal().parse().unwrap()
 }
 
-async fn believed(store: &Store, shown: &ShownKey) -> bool {
+/// Whether the store accepts a presented key.
+async fn is_valid(store: &Store, shown: &ShownKey) -> bool {
     shown.is(store.key(shown.id).await.unwrap().as_ref())
 }
 
-pub async fn a_key_is_made_found_listed_and_revoked(store: Store) {
+pub async fn a_key_can_be_created_found_listed_and_revoked(store: Store) {
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.insert(0, made(&store, new_key("a")).await.id);
+        ids.insert(0, create(&store, new_key("a")).await.id);
     }
     let (first, more) = store.list_keys(&own("a"), None, 2).await.unwrap();
     assert!(more);
@@ -53,40 +54,43 @@ pub async fn a_key_is_made_found_listed_and_revoked(store: Store) {
     assert!(revoked.revoked_at.is_some());
     past(1).await;
     let again = store.revoke_key(&own("a"), ids[0]).await.unwrap().unwrap();
-    assert_eq!(again, revoked, "the first moment counts");
+    assert_eq!(again, revoked, "a second revocation changes nothing");
     assert_eq!(store.key(ids[0]).await.unwrap().unwrap().key, revoked);
     assert!(store.key(FreshKey::draw(0).id()).await.unwrap().is_none());
 }
 
-pub async fn a_key_is_believed_with_its_secret_while_it_is_in_force(store: Store) {
+pub async fn a_key_is_valid_only_with_its_secret_and_until_it_expires_or_is_revoked(store: Store) {
     let fresh = FreshKey::draw(store.clock().await.unwrap());
     store.create_key(new_key("a"), &fresh).await.unwrap();
     let shown: ShownKey = fresh.reveal().parse().unwrap();
-    assert!(believed(&store, &shown).await);
-    let other = made(&store, new_key("a")).await;
+    assert!(is_valid(&store, &shown).await);
+    let other = create(&store, new_key("a")).await;
     let (_, stolen) = fresh
         .reveal()
         .rsplit_once('_')
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .unwrap();
     let swapped: ShownKey = format!("optk_{}_{stolen}", other.id).parse().unwrap();
-    assert!(!believed(&store, &swapped).await, "another key's secret");
+    assert!(
+        !is_valid(&store, &swapped).await,
+        "the secret belongs to another key"
+    );
     let unknown: ShownKey = FreshKey::draw(0).reveal().parse().unwrap();
-    assert!(!believed(&store, &unknown).await);
+    assert!(!is_valid(&store, &unknown).await);
     let brief = NewKey {
         lifetime_ms: Some(SHORT_MS + 200),
         ..new_key("a")
     };
-    let brief = made(&store, brief).await;
-    assert!(believed(&store, &brief).await);
+    let brief = create(&store, brief).await;
+    assert!(is_valid(&store, &brief).await);
     past(SHORT_MS + 200).await;
-    assert!(!believed(&store, &brief).await, "it has expired");
+    assert!(!is_valid(&store, &brief).await, "the key has expired");
     store.revoke_key(&own("a"), shown.id).await.unwrap();
-    assert!(!believed(&store, &shown).await, "it is revoked");
+    assert!(!is_valid(&store, &shown).await, "the key is revoked");
 }
 
-pub async fn another_tenants_key_is_not_there(store: Store) {
-    let shown = made(&store, new_key("a")).await;
+pub async fn keys_of_other_tenants_are_not_found(store: Store) {
+    let shown = create(&store, new_key("a")).await;
     assert!(
         store
             .revoke_key(&own("b"), shown.id)
@@ -94,28 +98,31 @@ pub async fn another_tenants_key_is_not_there(store: Store) {
             .unwrap()
             .is_none()
     );
-    assert!(believed(&store, &shown).await, "nobody revoked it");
-    let seen = async |scope| store.list_keys(&scope, None, 10).await.unwrap().0.len();
+    assert!(
+        is_valid(&store, &shown).await,
+        "another tenant must not revoke the key"
+    );
+    let count = async |scope| store.list_keys(&scope, None, 10).await.unwrap().0.len();
     assert_eq!(
         (
-            seen(own("b")).await,
-            seen(own("a")).await,
-            seen(Scope::Service).await
+            count(own("b")).await,
+            count(own("a")).await,
+            count(Scope::Service).await
         ),
         (0, 1, 1)
     );
 }
 
-pub async fn a_keys_use_is_noted_once_a_minute(store: Store) {
-    let id = made(&store, new_key("a")).await.id;
-    let noted = async || store.key(id).await.unwrap().unwrap().key.last_used_at;
-    assert_eq!(noted().await, None);
+pub async fn the_last_use_of_a_key_is_updated_at_most_once_a_minute(store: Store) {
+    let id = create(&store, new_key("a")).await.id;
+    let last_use = async || store.key(id).await.unwrap().unwrap().key.last_used_at;
+    assert_eq!(last_use().await, None);
     store.note_use(id).await.unwrap();
-    let first = noted().await;
+    let first = last_use().await;
     assert!(first.is_some());
     past(1).await;
     store.note_use(id).await.unwrap();
-    assert_eq!(noted().await, first);
+    assert_eq!(last_use().await, first);
 }
 
 fn deed(name: &str, number: u16) -> Deed {
@@ -130,11 +137,11 @@ fn deed(name: &str, number: u16) -> Deed {
     }
 }
 
-pub async fn deeds_are_pages_newest_first_of_one_tenant(store: Store) {
-    let mut done = Vec::new();
+pub async fn audit_entries_of_a_tenant_are_paginated_newest_first(store: Store) {
+    let mut recorded = Vec::new();
     for number in 0..3 {
-        done.insert(0, deed("a", number));
-        store.record_deed(done[0].clone()).await.unwrap();
+        recorded.insert(0, deed("a", number));
+        store.record_deed(recorded[0].clone()).await.unwrap();
         store.record_deed(deed("b", number)).await.unwrap();
     }
     let (first, more) = store.deeds(&own("a"), None, 2).await.unwrap();
@@ -149,10 +156,10 @@ pub async fn deeds_are_pages_newest_first_of_one_tenant(store: Store) {
         .chain(rest)
         .map(|entry| entry.deed)
         .collect();
-    assert_eq!(read, done);
+    assert_eq!(read, recorded);
 }
 
-pub async fn deeds_are_forgotten_by_age(store: Store) {
+pub async fn audit_entries_are_deleted_after_their_retention_period(store: Store) {
     store.record_deed(deed("a", 1)).await.unwrap();
     past(SHORT_MS).await;
     store.record_deed(deed("a", 2)).await.unwrap();

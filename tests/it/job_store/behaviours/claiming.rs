@@ -1,4 +1,4 @@
-//! Jobs are claimed, and held.
+//! Behaviors of claims, leases and heartbeats.
 
 use optin::job::event::NewEvent;
 use optin::job::queue::Claimer;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::{LONG_MS, SHORT_MS, Store, past, succeeded, types};
 use crate::fixture::job::{claimed, claimer, created, new_job};
 
-pub async fn claims_take_the_oldest_job_once(store: Store) {
+pub async fn claims_return_each_job_once_and_the_oldest_first(store: Store) {
     let first = created(store.as_ref(), new_job("a")).await;
     let second = created(store.as_ref(), new_job("a")).await;
     let (job, lease) = claimed(store.as_ref(), LONG_MS).await;
@@ -26,52 +26,52 @@ pub async fn claims_take_the_oldest_job_once(store: Store) {
     assert_eq!(types(&store, first.id).await, ["queued", "started"]);
 }
 
-pub async fn many_claimers_share_jobs_without_a_double_or_a_loss(store: Store) {
-    let mut wanted = HashSet::new();
+pub async fn concurrent_workers_claim_every_job_exactly_once(store: Store) {
+    let mut expected = HashSet::new();
     for _ in 0..5_000 {
-        wanted.insert(created(store.as_ref(), new_job("a")).await.id);
+        expected.insert(created(store.as_ref(), new_job("a")).await.id);
     }
     let claimers = (0..8).map(|index| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
-            let mut taken = Vec::new();
+            let mut claimed_ids = Vec::new();
             while let Some((job, lease)) = store
                 .claim(&claimer(&format!("w{index}"), LONG_MS))
                 .await
                 .unwrap()
             {
-                taken.push(job.id);
+                claimed_ids.push(job.id);
                 store.finish(&lease, succeeded()).await.unwrap();
             }
-            taken
+            claimed_ids
         })
     });
-    let mut taken = Vec::new();
+    let mut claimed_ids = Vec::new();
     for claimer in claimers.collect::<Vec<_>>() {
-        taken.extend(claimer.await.unwrap());
+        claimed_ids.extend(claimer.await.unwrap());
     }
-    assert_eq!(taken.len(), 5_000);
-    assert_eq!(taken.into_iter().collect::<HashSet<_>>(), wanted);
+    assert_eq!(claimed_ids.len(), 5_000);
+    assert_eq!(claimed_ids.into_iter().collect::<HashSet<_>>(), expected);
 }
 
-pub async fn a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced(store: Store) {
+pub async fn an_expired_lease_is_reclaimed_and_its_former_holder_is_fenced(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     let (_, old) = claimed(store.as_ref(), SHORT_MS).await;
     assert!(
         store
-            .claim(&claimer("thief", LONG_MS))
+            .claim(&claimer("other", LONG_MS))
             .await
             .unwrap()
             .is_none(),
-        "the lease holds"
+        "the lease is still valid"
     );
     past(SHORT_MS).await;
-    let (again, new) = store
+    let (reclaimed, new) = store
         .claim(&claimer("second", LONG_MS))
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((again.id, new.attempt), (job.id, 2));
+    assert_eq!((reclaimed.id, new.attempt), (job.id, 2));
     let lost = |outcome: Result<(), StoreError>| {
         assert!(matches!(outcome, Err(StoreError::LeaseLost(id)) if id == job.id));
     };
@@ -91,7 +91,7 @@ pub async fn a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced(store: 
     let ended = store.finish(&new, succeeded()).await.unwrap();
     assert_eq!(ended.state, State::Succeeded);
     lost(store.finish(&old, succeeded()).await.map(|_| ()));
-    // The holder's own end, written again, is the same end.
+    // The current holder may repeat its outcome.
     assert_eq!(store.finish(&new, succeeded()).await.unwrap(), ended);
     assert_eq!(
         types(&store, job.id).await,
@@ -99,7 +99,7 @@ pub async fn a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced(store: 
     );
 }
 
-pub async fn a_heartbeat_keeps_the_lease_and_writes_progress(store: Store) {
+pub async fn a_heartbeat_renews_the_lease_and_stores_progress(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     let (_, lease) = claimed(store.as_ref(), 150).await;
     for done in 0..4 {
@@ -111,7 +111,7 @@ pub async fn a_heartbeat_keeps_the_lease_and_writes_progress(store: Store) {
     }
     assert!(
         store
-            .claim(&claimer("thief", LONG_MS))
+            .claim(&claimer("other", LONG_MS))
             .await
             .unwrap()
             .is_none()
@@ -124,15 +124,15 @@ pub async fn a_heartbeat_keeps_the_lease_and_writes_progress(store: Store) {
     assert!(seen.progress.since.unwrap() <= seen.created_at + 60_000);
 }
 
-pub async fn a_claim_that_was_not_heard_of_is_taken_up(store: Store) {
+pub async fn a_claim_whose_response_was_lost_is_recovered_by_the_same_worker(store: Store) {
     let claimer = claimer("w", SHORT_MS);
     assert!(store.claimed(&claimer).await.unwrap().is_none());
     created(store.as_ref(), new_job("a")).await;
     let (job, lease) = store.claim(&claimer).await.unwrap().unwrap();
     past(SHORT_MS).await;
-    let (again, taken_up) = store.claimed(&claimer).await.unwrap().unwrap();
-    assert_eq!((again.id, again.attempt, &taken_up), (job.id, 1, &lease));
-    // The lease has begun anew: nobody else gets the job.
+    let (again, recovered) = store.claimed(&claimer).await.unwrap().unwrap();
+    assert_eq!((again.id, again.attempt, &recovered), (job.id, 1, &lease));
+    // The lease was renewed, so no other worker gets the job.
     let other = Claimer {
         worker: "other".into(),
         ..claimer.clone()

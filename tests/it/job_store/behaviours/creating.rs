@@ -1,4 +1,4 @@
-//! Jobs are accepted, read, listed and deleted.
+//! Behaviors of creating, reading, listing and deleting jobs.
 
 use optin::job::event::NewEvent;
 use optin::job::queue::Quota;
@@ -31,16 +31,16 @@ pub async fn a_created_job_is_queued_and_can_be_read(store: Store) {
     ));
 }
 
-/// When a name was made, by what it says.
-fn moment(name: Uuid) -> i64 {
-    let (seconds, nanoseconds) = name.get_timestamp().unwrap().to_unix();
+/// Returns the time that an ID contains, in milliseconds.
+fn time_of(id: Uuid) -> i64 {
+    let (seconds, nanoseconds) = id.get_timestamp().unwrap().to_unix();
     seconds as i64 * 1_000 + i64::from(nanoseconds / 1_000_000)
 }
 
-/// Lists sort by name: the clocks of the processes that make names must not matter.
-pub async fn names_tell_the_databases_clock(store: Store) {
+/// Lists are sorted by ID, so the clocks of the processes that create IDs must not matter.
+pub async fn ids_contain_the_database_time(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
-    assert_eq!(moment(job.id.uuid()), job.created_at);
+    assert_eq!(time_of(job.id.uuid()), job.created_at);
     let new = NewWebhook {
         tenant: job.tenant.clone(),
         url: "https://example.org/".into(),
@@ -48,13 +48,13 @@ pub async fn names_tell_the_databases_clock(store: Store) {
         events: Topic::ENDS.to_vec(),
     };
     let webhook = store.add_webhook(new).await.unwrap();
-    assert_eq!(moment(webhook.id.uuid()), webhook.created_at);
+    assert_eq!(time_of(webhook.id.uuid()), webhook.created_at);
     let test = store.test_webhook(&Scope::Service, webhook.id).await;
     let test = test.unwrap();
-    assert_eq!(moment(test.id.uuid()), test.created_at);
+    assert_eq!(time_of(test.id.uuid()), test.created_at);
 }
 
-pub async fn a_key_replays_its_job_and_refuses_another_body(store: Store) {
+pub async fn an_idempotency_key_replays_its_job_and_rejects_another_body(store: Store) {
     let key = |body: &str| {
         Some(IdempotencyKey {
             key: "k".into(),
@@ -66,14 +66,14 @@ pub async fn a_key_replays_its_job_and_refuses_another_body(store: Store) {
         .await
         .unwrap()
     else {
-        panic!("new")
+        panic!("the first request must create a job")
     };
     let Created::Replayed(again) = store
         .create(new_job("a"), key("1"), Quota::default())
         .await
         .unwrap()
     else {
-        panic!("replayed")
+        panic!("the second request must replay the job")
     };
     assert_eq!(first.id, again.id);
     assert!(matches!(
@@ -87,7 +87,7 @@ pub async fn a_key_replays_its_job_and_refuses_another_body(store: Store) {
     assert_eq!(all.len(), 1);
 }
 
-pub async fn a_key_used_by_many_at_once_makes_one_job(store: Store) {
+pub async fn concurrent_requests_with_one_idempotency_key_create_one_job(store: Store) {
     let tasks = (0..16).map(|_| {
         let store = Arc::clone(&store);
         let key = Some(IdempotencyKey {
@@ -111,7 +111,7 @@ pub async fn a_key_used_by_many_at_once_makes_one_job(store: Store) {
     assert_eq!(ids.len(), 1);
 }
 
-pub async fn lists_are_pages_newest_first_and_filtered(store: Store) {
+pub async fn lists_are_paginated_newest_first_and_filtered(store: Store) {
     let mut ids = Vec::new();
     for index in 0..7 {
         let mut new = new_job(if index % 2 == 0 { "even" } else { "odd" });
@@ -192,21 +192,21 @@ pub async fn lists_are_pages_newest_first_and_filtered(store: Store) {
     );
 }
 
-pub async fn every_change_grows_the_version(store: Store) {
+pub async fn every_change_increments_the_version(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     let mut last = job.version;
-    let mut grew = async |what: &str| {
+    let mut assert_incremented = async |what: &str| {
         let version = store.get(&Scope::Service, job.id).await.unwrap().version;
         assert!(version > last, "{what}");
         last = version;
     };
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
-    grew("claim").await;
+    assert_incremented("claim").await;
     store
         .heartbeat(&lease, Some(Stage::Scoring), 1, 9, LONG_MS)
         .await
         .unwrap();
-    grew("heartbeat").await;
+    assert_incremented("heartbeat").await;
     store
         .record(
             &lease,
@@ -216,17 +216,17 @@ pub async fn every_change_grows_the_version(store: Store) {
         )
         .await
         .unwrap();
-    grew("event").await;
+    assert_incremented("event").await;
     store.request_cancel(&Scope::Service, job.id).await.unwrap();
-    grew("cancel").await;
+    assert_incremented("cancel").await;
     store
         .finish(&lease, Outcome::Failed(failure(Code::Canceled)))
         .await
         .unwrap();
-    grew("finish").await;
+    assert_incremented("finish").await;
 }
 
-pub async fn a_manifest_is_there_exactly_when_the_job_succeeded(store: Store) {
+pub async fn a_manifest_exists_only_after_the_job_has_succeeded(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     assert_eq!(store.manifest(&Scope::Service, job.id).await.unwrap(), None);
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
@@ -239,7 +239,7 @@ pub async fn a_manifest_is_there_exactly_when_the_job_succeeded(store: Store) {
     );
 }
 
-pub async fn only_jobs_that_have_ended_are_deleted(store: Store) {
+pub async fn only_ended_jobs_can_be_deleted(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     assert!(matches!(
         store.delete(&Scope::Service, job.id).await,
@@ -275,7 +275,7 @@ pub async fn only_jobs_that_have_ended_are_deleted(store: Store) {
     ));
 }
 
-pub async fn events_are_pages_in_order(store: Store) {
+pub async fn events_are_paginated_in_order(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
     for done in 0..5 {
@@ -314,7 +314,7 @@ pub async fn events_are_pages_in_order(store: Store) {
     );
 }
 
-pub async fn depth_counts_what_waits_and_what_runs(store: Store) {
+pub async fn the_queue_depth_counts_queued_and_running_jobs(store: Store) {
     assert_eq!(store.depth().await.unwrap().queued, 0);
     for _ in 0..3 {
         created(store.as_ref(), new_job("a")).await;

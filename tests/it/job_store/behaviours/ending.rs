@@ -1,4 +1,4 @@
-//! Jobs end, each in one way.
+//! Behaviors of the end of attempts and jobs. Each job ends once.
 
 use optin::job::store::{JobFilter, Outcome, StoreError};
 use optin::job::{Scope, State};
@@ -7,8 +7,8 @@ use optin::prune::failure::Code;
 use super::{LONG_MS, SHORT_MS, Store, past, succeeded, types};
 use crate::fixture::job::{claimed, claimer, created, failure, new_job};
 
-/// A worker that did not hear the answer writes the end again; what was published stays published.
-pub async fn an_end_that_is_written_twice_is_one_end(store: Store) {
+/// A worker that did not receive the response repeats the call. A published result stays published.
+pub async fn finishing_an_attempt_twice_has_one_effect(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
     let first = store.finish(&lease, succeeded()).await.unwrap();
@@ -22,7 +22,7 @@ pub async fn an_end_that_is_written_twice_is_one_end(store: Store) {
             .count(),
         1
     );
-    // Another end is refused, as ever.
+    // Another outcome is rejected.
     let other = store
         .finish(&lease, Outcome::Failed(failure(Code::InvalidData)))
         .await;
@@ -43,13 +43,13 @@ pub async fn an_end_that_is_written_twice_is_one_end(store: Store) {
         first
     );
     assert_eq!(first.state, State::Queued);
-    // Once somebody else has taken the job up, the first worker's word is worth nothing.
+    // After another worker has claimed the job, the outcome of the first worker is rejected.
     claimed(store.as_ref(), LONG_MS).await;
     let late = store.finish(&lease, Outcome::Interrupted).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))));
 }
 
-pub async fn cancel_ends_a_queued_job_and_asks_a_running_one(store: Store) {
+pub async fn a_cancel_request_ends_a_queued_job_and_notifies_a_running_one(store: Store) {
     let queued = created(store.as_ref(), new_job("a")).await;
     assert_eq!(
         store
@@ -69,12 +69,12 @@ pub async fn cancel_ends_a_queued_job_and_asks_a_running_one(store: Store) {
             .unwrap()
             .cancel_requested
     );
-    let asked = store
+    let canceling = store
         .request_cancel(&Scope::Service, running.id)
         .await
         .unwrap();
     assert_eq!(
-        (asked.state, asked.cancel_requested),
+        (canceling.state, canceling.cancel_requested),
         (State::Canceling, true)
     );
     assert_eq!(
@@ -83,8 +83,8 @@ pub async fn cancel_ends_a_queued_job_and_asks_a_running_one(store: Store) {
             .await
             .unwrap()
             .version,
-        asked.version,
-        "asking again changes nothing"
+        canceling.version,
+        "a second cancel request changes nothing"
     );
     assert!(
         store
@@ -115,7 +115,7 @@ pub async fn cancel_ends_a_queued_job_and_asks_a_running_one(store: Store) {
     );
 }
 
-pub async fn a_result_that_was_ready_before_the_cancel_request_counts(store: Store) {
+pub async fn a_job_that_finishes_despite_a_cancel_request_succeeds(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
     store.request_cancel(&Scope::Service, job.id).await.unwrap();
@@ -125,7 +125,7 @@ pub async fn a_result_that_was_ready_before_the_cancel_request_counts(store: Sto
     );
 }
 
-pub async fn what_would_be_tried_again_is_canceled_when_asked_to_stop(store: Store) {
+pub async fn a_retryable_failure_after_a_cancel_request_cancels_the_job(store: Store) {
     let ended = async |code: Code, max_attempts: i64| {
         let job = optin::job::NewJob {
             max_attempts,
@@ -140,16 +140,20 @@ pub async fn what_would_be_tried_again_is_canceled_when_asked_to_stop(store: Sto
     };
     assert_eq!(ended(Code::StorageError, 3).await, (State::Canceled, None));
     assert_eq!(ended(Code::StorageError, 1).await, (State::Canceled, None));
-    // What would fail again has failed, whoever asked for what meanwhile.
+    // A failure that is not retryable fails the job, even after a cancel request.
     let failed = (State::Failed, Some(Code::InvalidData));
     assert_eq!(ended(Code::InvalidData, 3).await, failed);
 }
 
-pub async fn a_canceled_job_of_a_dead_worker_ends(store: Store) {
+pub async fn the_sweeper_cancels_a_job_whose_worker_died_after_a_cancel_request(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     claimed(store.as_ref(), SHORT_MS).await;
     store.request_cancel(&Scope::Service, job.id).await.unwrap();
-    assert_eq!(store.sweep().await.unwrap(), 0, "its worker may be alive");
+    assert_eq!(
+        store.sweep().await.unwrap(),
+        0,
+        "the lease is still valid, so the worker may be alive"
+    );
     past(SHORT_MS).await;
     assert_eq!(store.sweep().await.unwrap(), 1);
     assert_eq!(
@@ -159,22 +163,22 @@ pub async fn a_canceled_job_of_a_dead_worker_ends(store: Store) {
     assert_eq!(store.sweep().await.unwrap(), 0);
 }
 
-pub async fn a_deadline_ends_a_waiting_job_and_tells_a_running_one(store: Store) {
-    // Long enough to be claimed on a busy machine.
+pub async fn a_deadline_ends_a_queued_job_and_notifies_a_running_one(store: Store) {
+    // Long enough to claim the job on a busy machine.
     const RUNNING_MS: i64 = 2_000;
-    let hurried = |ms| optin::job::NewJob {
+    let with_deadline = |ms| optin::job::NewJob {
         deadline_ms: Some(ms),
         ..new_job("a")
     };
-    let waiting = created(store.as_ref(), hurried(SHORT_MS)).await;
+    let queued = created(store.as_ref(), with_deadline(SHORT_MS)).await;
     past(SHORT_MS).await;
     assert!(store.claim(&claimer("w", LONG_MS)).await.unwrap().is_none());
-    let ended = store.get(&Scope::Service, waiting.id).await.unwrap();
+    let ended = store.get(&Scope::Service, queued.id).await.unwrap();
     assert_eq!(
         (ended.state, ended.failure.unwrap().code),
         (State::Expired, Code::DeadlineExceeded)
     );
-    let running = created(store.as_ref(), hurried(RUNNING_MS)).await;
+    let running = created(store.as_ref(), with_deadline(RUNNING_MS)).await;
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
     assert!(
         !store
@@ -201,7 +205,7 @@ pub async fn a_deadline_ends_a_waiting_job_and_tells_a_running_one(store: Store)
     );
 }
 
-pub async fn retryable_failures_are_tried_again_and_others_are_not(store: Store) {
+pub async fn only_retryable_failures_are_retried(store: Store) {
     let job = created(store.as_ref(), new_job("a")).await;
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
     let queued = store
@@ -214,7 +218,7 @@ pub async fn retryable_failures_are_tried_again_and_others_are_not(store: Store)
     );
     assert!(
         store.claim(&claimer("w", LONG_MS)).await.unwrap().is_none(),
-        "not at once"
+        "a retry is not claimable at once"
     );
     past(1_000).await;
     let (again, lease) = claimed(store.as_ref(), LONG_MS).await;
@@ -233,7 +237,7 @@ pub async fn retryable_failures_are_tried_again_and_others_are_not(store: Store)
     );
 }
 
-pub async fn attempts_run_out(store: Store) {
+pub async fn a_job_fails_when_its_attempts_are_exhausted(store: Store) {
     let job = created(
         store.as_ref(),
         optin::job::NewJob {
@@ -255,7 +259,7 @@ pub async fn attempts_run_out(store: Store) {
     );
 }
 
-pub async fn an_interrupted_attempt_is_given_back(store: Store) {
+pub async fn an_interrupted_attempt_requeues_the_job_and_is_not_counted(store: Store) {
     let job = created(
         store.as_ref(),
         optin::job::NewJob {
@@ -269,7 +273,7 @@ pub async fn an_interrupted_attempt_is_given_back(store: Store) {
         assert_eq!(
             (lease.job, lease.attempt),
             (job.id, attempt),
-            "the fencing token grows all the same"
+            "the attempt number, which is the fencing token, increases nevertheless"
         );
         assert_eq!(
             store
@@ -282,7 +286,7 @@ pub async fn an_interrupted_attempt_is_given_back(store: Store) {
     }
 }
 
-pub async fn two_sweepers_at_once_end_each_job_once(store: Store) {
+pub async fn concurrent_sweepers_end_each_job_once(store: Store) {
     for _ in 0..20 {
         created(
             store.as_ref(),

@@ -1,4 +1,4 @@
-//! The list. A store is made afresh for each entry; every store runs all of it.
+//! The list of behaviors that every job store must have. Each behavior runs as a separate test with a new store.
 
 mod access;
 mod claiming;
@@ -25,7 +25,7 @@ use std::time::Duration;
 use crate::fixture::job::report;
 
 const LONG_MS: i64 = 60_000;
-/// Longer than a busy machine pauses between two calls.
+/// Longer than the pauses between two calls on a busy machine.
 const SHORT_MS: i64 = 400;
 
 pub type Store = Arc<dyn AnyStore>;
@@ -41,6 +41,7 @@ fn manifest() -> Manifest {
     }
 }
 
+/// Returns the outcome of a successful attempt.
 pub fn succeeded() -> Outcome {
     Outcome::Succeeded {
         report: Box::new(report()),
@@ -48,10 +49,12 @@ pub fn succeeded() -> Outcome {
     }
 }
 
+/// Waits slightly longer than this time.
 async fn past(ms: i64) {
     tokio::time::sleep(Duration::from_millis(ms as u64 + 30)).await;
 }
 
+/// Returns the types of the events of a job, and checks that the sequence numbers have no gaps.
 async fn types(store: &Store, id: JobId) -> Vec<String> {
     let events = store.events(&Scope::Service, id, 0, 1_000).await.unwrap();
     for (index, event) in events.iter().enumerate() {
@@ -68,52 +71,52 @@ async fn types(store: &Store, id: JobId) -> Vec<String> {
         .collect()
 }
 
-/// A test a behaviour. `$open` makes a fresh store and what must outlive it.
+/// Defines one test for each behavior. `$open` returns a new store and a value that must outlive it.
 macro_rules! conformance {
     ($open:path) => {
         $crate::job_store::behaviours::conformance!($open:
             a_created_job_is_queued_and_can_be_read,
-            a_key_replays_its_job_and_refuses_another_body,
-            a_key_used_by_many_at_once_makes_one_job,
-            lists_are_pages_newest_first_and_filtered,
-            names_tell_the_databases_clock,
-            every_change_grows_the_version,
-            a_manifest_is_there_exactly_when_the_job_succeeded,
-            a_claim_that_was_not_heard_of_is_taken_up,
-            an_outage_costs_no_attempt_and_the_job_waits_for_its_end,
-            who_looks_for_a_waiting_job_has_it_alone_for_a_while,
-            a_waiting_job_is_canceled_and_expires_like_any_other,
-            only_jobs_that_have_ended_are_deleted,
-            events_are_pages_in_order,
-            depth_counts_what_waits_and_what_runs,
-            claims_take_the_oldest_job_once,
-            many_claimers_share_jobs_without_a_double_or_a_loss,
-            a_lease_that_ran_out_is_taken_over_and_its_holder_is_fenced,
-            a_heartbeat_keeps_the_lease_and_writes_progress,
-            an_end_that_is_written_twice_is_one_end,
-            cancel_ends_a_queued_job_and_asks_a_running_one,
-            a_result_that_was_ready_before_the_cancel_request_counts,
-            what_would_be_tried_again_is_canceled_when_asked_to_stop,
-            a_canceled_job_of_a_dead_worker_ends,
-            a_deadline_ends_a_waiting_job_and_tells_a_running_one,
-            retryable_failures_are_tried_again_and_others_are_not,
-            attempts_run_out,
-            an_interrupted_attempt_is_given_back,
-            two_sweepers_at_once_end_each_job_once,
-            another_tenants_job_is_not_there,
-            a_key_belongs_to_its_tenant,
+            an_idempotency_key_replays_its_job_and_rejects_another_body,
+            concurrent_requests_with_one_idempotency_key_create_one_job,
+            lists_are_paginated_newest_first_and_filtered,
+            ids_contain_the_database_time,
+            every_change_increments_the_version,
+            a_manifest_exists_only_after_the_job_has_succeeded,
+            a_claim_whose_response_was_lost_is_recovered_by_the_same_worker,
+            an_outage_does_not_count_as_an_attempt_and_holds_the_job,
+            only_one_process_polls_for_a_waiting_job,
+            a_waiting_job_can_be_canceled_and_can_expire,
+            only_ended_jobs_can_be_deleted,
+            events_are_paginated_in_order,
+            the_queue_depth_counts_queued_and_running_jobs,
+            claims_return_each_job_once_and_the_oldest_first,
+            concurrent_workers_claim_every_job_exactly_once,
+            an_expired_lease_is_reclaimed_and_its_former_holder_is_fenced,
+            a_heartbeat_renews_the_lease_and_stores_progress,
+            finishing_an_attempt_twice_has_one_effect,
+            a_cancel_request_ends_a_queued_job_and_notifies_a_running_one,
+            a_job_that_finishes_despite_a_cancel_request_succeeds,
+            a_retryable_failure_after_a_cancel_request_cancels_the_job,
+            the_sweeper_cancels_a_job_whose_worker_died_after_a_cancel_request,
+            a_deadline_ends_a_queued_job_and_notifies_a_running_one,
+            only_retryable_failures_are_retried,
+            a_job_fails_when_its_attempts_are_exhausted,
+            an_interrupted_attempt_requeues_the_job_and_is_not_counted,
+            concurrent_sweepers_end_each_job_once,
+            jobs_of_other_tenants_are_not_found,
+            tenants_have_separate_idempotency_keys,
             tenants_take_turns,
-            the_urgent_come_first,
-            each_device_has_its_queue,
-            quotas_hold,
-            a_key_is_made_found_listed_and_revoked,
-            a_key_is_believed_with_its_secret_while_it_is_in_force,
-            another_tenants_key_is_not_there,
-            a_keys_use_is_noted_once_a_minute,
-            deeds_are_pages_newest_first_of_one_tenant,
-            deeds_are_forgotten_by_age,
-            files_grow_old_once_their_job_has_ended,
-            jobs_grow_old_once_they_have_ended,
+            jobs_with_higher_priority_are_claimed_first,
+            each_device_has_a_separate_queue,
+            quotas_limit_queued_and_running_jobs,
+            a_key_can_be_created_found_listed_and_revoked,
+            a_key_is_valid_only_with_its_secret_and_until_it_expires_or_is_revoked,
+            keys_of_other_tenants_are_not_found,
+            the_last_use_of_a_key_is_updated_at_most_once_a_minute,
+            audit_entries_of_a_tenant_are_paginated_newest_first,
+            audit_entries_are_deleted_after_their_retention_period,
+            old_files_are_listed_only_for_ended_jobs_with_files,
+            old_jobs_are_listed_only_if_they_have_ended,
         );
     };
     ($open:path: $($name:ident,)+) => {

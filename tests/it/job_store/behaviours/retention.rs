@@ -1,11 +1,11 @@
-//! What has ended is found by its age; what is active never is.
+//! Behaviors of retention: only ended jobs and their files are listed by age, never active ones.
 
 use optin::job::Scope;
 
 use super::{LONG_MS, SHORT_MS, Store, past, succeeded};
 use crate::fixture::job::{claimed, created, new_job};
 
-pub async fn files_grow_old_once_their_job_has_ended(store: Store) {
+pub async fn old_files_are_listed_only_for_ended_jobs_with_files(store: Store) {
     let (_, lease) = {
         created(store.as_ref(), new_job("a")).await;
         claimed(store.as_ref(), LONG_MS).await
@@ -24,7 +24,7 @@ pub async fn files_grow_old_once_their_job_has_ended(store: Store) {
     assert_eq!(
         old().await,
         [lease.job],
-        "what has no files has none to grow old"
+        "a job without files must not be listed"
     );
     let before = store.get(&Scope::Service, lease.job).await.unwrap();
     assert_eq!(before.artifacts_removed_at, None);
@@ -35,13 +35,13 @@ pub async fn files_grow_old_once_their_job_has_ended(store: Store) {
     assert_eq!(
         store.get(&Scope::Service, lease.job).await.unwrap(),
         after,
-        "once"
+        "a second call changes nothing"
     );
     assert!(old().await.is_empty());
 }
 
-pub async fn jobs_grow_old_once_they_have_ended(store: Store) {
-    let waiting = created(store.as_ref(), new_job("a")).await.id;
+pub async fn old_jobs_are_listed_only_if_they_have_ended(store: Store) {
+    let queued = created(store.as_ref(), new_job("a")).await.id;
     let mut ended = Vec::new();
     for _ in 0..3 {
         let id = created(store.as_ref(), new_job("b")).await.id;
@@ -54,8 +54,8 @@ pub async fn jobs_grow_old_once_they_have_ended(store: Store) {
     assert_eq!(
         store.ended_long_ago(SHORT_MS, 2).await.unwrap(),
         ended[..2],
-        "oldest first"
+        "the oldest jobs must come first"
     );
     let all = store.ended_long_ago(SHORT_MS, 10).await.unwrap();
-    assert!(all == ended && !all.contains(&waiting));
+    assert!(all == ended && !all.contains(&queued));
 }

@@ -1,4 +1,4 @@
-//! Tenants share the service and not their jobs; the queue knows priorities, devices and turns.
+//! Behaviors of tenants and the queue: isolation of tenants, priorities, devices, fair scheduling and quotas.
 
 use optin::job::queue::{Claimer, Quota};
 use optin::job::store::{Created, IdempotencyKey, JobFilter, StoreError};
@@ -18,24 +18,24 @@ fn job_of(name: &str) -> NewJob {
     }
 }
 
-pub async fn another_tenants_job_is_not_there(store: Store) {
+pub async fn jobs_of_other_tenants_are_not_found(store: Store) {
     let job = created(store.as_ref(), job_of("a")).await;
-    let stranger = Scope::Tenant(tenant("b"));
+    let other = Scope::Tenant(tenant("b"));
     let missing = |answer: Result<(), StoreError>| {
         assert!(
             matches!(answer, Err(StoreError::NotFound(id)) if id == job.id),
             "{answer:?}"
         );
     };
-    missing(store.get(&stranger, job.id).await.map(drop));
-    missing(store.request_cancel(&stranger, job.id).await.map(drop));
-    missing(store.delete(&stranger, job.id).await.map(drop));
-    missing(store.manifest(&stranger, job.id).await.map(drop));
-    missing(store.events(&stranger, job.id, 0, 10).await.map(drop));
+    missing(store.get(&other, job.id).await.map(drop));
+    missing(store.request_cancel(&other, job.id).await.map(drop));
+    missing(store.delete(&other, job.id).await.map(drop));
+    missing(store.manifest(&other, job.id).await.map(drop));
+    missing(store.events(&other, job.id, 0, 10).await.map(drop));
     let everything = JobFilter::default();
     assert!(
         store
-            .list(&stranger, &everything, None, 10)
+            .list(&other, &everything, None, 10)
             .await
             .unwrap()
             .0
@@ -49,7 +49,7 @@ pub async fn another_tenants_job_is_not_there(store: Store) {
     );
 }
 
-pub async fn a_key_belongs_to_its_tenant(store: Store) {
+pub async fn tenants_have_separate_idempotency_keys(store: Store) {
     let key = IdempotencyKey {
         key: "k".into(),
         body_sha256: "1".into(),
@@ -62,14 +62,14 @@ pub async fn a_key_belongs_to_its_tenant(store: Store) {
             .unwrap()
         {
             Created::New(job) => ids.push(job.id),
-            Created::Replayed(job) => panic!("{job:?} is another tenant's"),
+            Created::Replayed(job) => panic!("{job:?} belongs to another tenant"),
         }
     }
     assert_ne!(ids[0], ids[1]);
 }
 
-/// Takes everything that waits, and says whose it was.
-async fn drained(store: &Store, claimer: &Claimer) -> Vec<String> {
+/// Claims and finishes all queued jobs, and returns their tenants in order.
+async fn drain(store: &Store, claimer: &Claimer) -> Vec<String> {
     let mut order = Vec::new();
     while let Some((job, lease)) = store.claim(claimer).await.unwrap() {
         order.push(job.tenant.to_string());
@@ -85,9 +85,10 @@ pub async fn tenants_take_turns(store: Store) {
     for _ in 0..2 {
         created(store.as_ref(), job_of("few")).await;
     }
-    let order = drained(&store, &claimer("w", LONG_MS)).await;
+    let order = drain(&store, &claimer("w", LONG_MS)).await;
     assert_eq!(order, ["many", "many", "few", "many", "few", "many"]);
-    // Who comes when the queue has been going for a while does not wait behind what was there, nor pass it.
+    // A tenant that joins later is ranked relative to the front of the queue. It neither passes the queue nor waits
+    // behind all of it.
     for _ in 0..4 {
         created(store.as_ref(), job_of("many")).await;
     }
@@ -96,11 +97,11 @@ pub async fn tenants_take_turns(store: Store) {
         store.finish(&lease, succeeded()).await.unwrap();
     }
     created(store.as_ref(), job_of("late")).await;
-    let order = drained(&store, &claimer("w", LONG_MS)).await;
+    let order = drain(&store, &claimer("w", LONG_MS)).await;
     assert_eq!(order, ["many", "many", "late"]);
 }
 
-pub async fn the_urgent_come_first(store: Store) {
+pub async fn jobs_with_higher_priority_are_claimed_first(store: Store) {
     for (name, priority) in [("low", -5), ("usual", 0), ("urgent", 7), ("next", 0)] {
         created(
             store.as_ref(),
@@ -111,11 +112,11 @@ pub async fn the_urgent_come_first(store: Store) {
         )
         .await;
     }
-    let order = drained(&store, &claimer("w", LONG_MS)).await;
+    let order = drain(&store, &claimer("w", LONG_MS)).await;
     assert_eq!(order, ["urgent", "usual", "next", "low"]);
 }
 
-pub async fn each_device_has_its_queue(store: Store) {
+pub async fn each_device_has_a_separate_queue(store: Store) {
     created(
         store.as_ref(),
         NewJob {
@@ -124,15 +125,15 @@ pub async fn each_device_has_its_queue(store: Store) {
         },
     )
     .await;
-    assert!(drained(&store, &claimer("w", LONG_MS)).await.is_empty());
+    assert!(drain(&store, &claimer("w", LONG_MS)).await.is_empty());
     let cuda = Claimer {
         device: Device::Cuda,
         ..claimer("w", LONG_MS)
     };
-    assert_eq!(drained(&store, &cuda).await, ["gpu"]);
+    assert_eq!(drain(&store, &cuda).await, ["gpu"]);
 }
 
-pub async fn quotas_hold(store: Store) {
+pub async fn quotas_limit_queued_and_running_jobs(store: Store) {
     let quota = Quota {
         max_queued: 2,
         max_running: 1,
@@ -140,10 +141,10 @@ pub async fn quotas_hold(store: Store) {
     for _ in 0..2 {
         store.create(job_of("a"), None, quota).await.unwrap();
     }
-    let refused = store.create(job_of("a"), None, quota).await;
+    let rejected = store.create(job_of("a"), None, quota).await;
     assert!(
-        matches!(refused, Err(StoreError::QuotaExceeded { most: 2 })),
-        "{refused:?}"
+        matches!(rejected, Err(StoreError::QuotaExceeded { most: 2 })),
+        "{rejected:?}"
     );
     store.create(job_of("b"), None, quota).await.unwrap();
     let claimer = Claimer {
@@ -152,7 +153,10 @@ pub async fn quotas_hold(store: Store) {
     };
     let (first, lease) = store.claim(&claimer).await.unwrap().unwrap();
     let (second, _) = store.claim(&claimer).await.unwrap().unwrap();
-    assert_ne!(first.tenant, second.tenant, "one of each may run");
+    assert_ne!(
+        first.tenant, second.tenant,
+        "only one job of each tenant may run"
+    );
     assert!(store.claim(&claimer).await.unwrap().is_none());
     store.finish(&lease, succeeded()).await.unwrap();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Jobs that wait for the end of an outage.
+//! Behaviors of jobs that wait for the end of an outage.
 
 use optin::job::store::Outcome;
 use optin::job::waiting::Waiting;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{LONG_MS, SHORT_MS, Store, past, succeeded, types};
 use crate::fixture::job::{claimed, claimer, created, failure, new_job};
 
-/// A job with a single attempt that met an outage.
+/// Creates a job with a maximum of one attempt, whose first attempt met an outage.
 async fn waiting(store: &Store, failure: Failure) -> Job {
     let single = NewJob {
         max_attempts: 1,
@@ -21,8 +21,8 @@ async fn waiting(store: &Store, failure: Failure) -> Job {
     store.finish(&lease, outcome).await.unwrap()
 }
 
-/// Looks until something is due: the first look is a moment after the outage.
-async fn looked_for(store: &Store, hold_ms: i64) -> Vec<Job> {
+/// Waits until a poll is due, because the first poll is two seconds after the outage.
+async fn due_polls(store: &Store, hold_ms: i64) -> Vec<Job> {
     loop {
         let due = store.to_look_for(Device::Cpu, 10, hold_ms).await.unwrap();
         if !due.is_empty() {
@@ -32,14 +32,17 @@ async fn looked_for(store: &Store, hold_ms: i64) -> Vec<Job> {
     }
 }
 
-pub async fn an_outage_costs_no_attempt_and_the_job_waits_for_its_end(store: Store) {
-    let away = failure(Code::StorageUnavailable);
-    let job = waiting(&store, away.clone()).await;
+pub async fn an_outage_does_not_count_as_an_attempt_and_holds_the_job(store: Store) {
+    let outage = failure(Code::StorageUnavailable);
+    let job = waiting(&store, outage.clone()).await;
     assert_eq!((job.state, &job.failure), (State::Queued, &None));
-    let told = job.waiting.unwrap();
-    assert_eq!((&told.failure, told.times, told.back_at), (&away, 1, None));
+    let first = job.waiting.unwrap();
+    assert_eq!(
+        (&first.failure, first.times, first.back_at),
+        (&outage, 1, None)
+    );
     let known = store.get(&Scope::Service, job.id).await.unwrap();
-    assert_eq!(known.waiting.as_ref(), Some(&told));
+    assert_eq!(known.waiting.as_ref(), Some(&first));
     let claimer = claimer("w", LONG_MS);
     assert!(!store.has_claimable(&claimer).await.unwrap());
     assert!(store.claim(&claimer).await.unwrap().is_none());
@@ -47,15 +50,15 @@ pub async fn an_outage_costs_no_attempt_and_the_job_waits_for_its_end(store: Sto
     let known = store.get(&Scope::Service, job.id).await.unwrap();
     assert!(known.waiting.unwrap().back_at.is_some() && known.version > job.version);
     assert!(store.has_claimable(&claimer).await.unwrap());
-    // The place is away again: the job waits longer, and still has its one attempt.
+    // The dependency is unavailable again. The job waits longer, and still has its one attempt.
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
     assert_eq!(lease.attempt, 2);
     let job = store
-        .finish(&lease, Outcome::Failed(away.clone()))
+        .finish(&lease, Outcome::Failed(outage.clone()))
         .await
         .unwrap();
     let again = job.waiting.unwrap();
-    assert_eq!((again.times, again.since), (2, told.since));
+    assert_eq!((again.times, again.since), (2, first.since));
     assert!(again.look_at - job.created_at >= 4_000, "{again:?}");
     store.resume(job.id).await.unwrap();
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
@@ -73,30 +76,30 @@ pub async fn an_outage_costs_no_attempt_and_the_job_waits_for_its_end(store: Sto
             "succeeded"
         ]
     );
-    // Whoever comes late changes nothing.
+    // Resuming an ended job changes nothing.
     store.resume(job.id).await.unwrap();
     let late = store.get(&Scope::Service, job.id).await.unwrap();
     assert_eq!((late.state, late.version), (State::Succeeded, job.version));
 }
 
-pub async fn who_looks_for_a_waiting_job_has_it_alone_for_a_while(store: Store) {
+pub async fn only_one_process_polls_for_a_waiting_job(store: Store) {
     let job = waiting(&store, failure(Code::SourceUnavailable)).await;
-    let asked = failure(Code::SourceUnavailable).again_after(Some(Duration::from_secs(60)));
-    let patient = waiting(&store, asked).await;
+    let with_pause = failure(Code::SourceUnavailable).again_after(Some(Duration::from_secs(60)));
+    let with_long_pause = waiting(&store, with_pause).await;
     let pause = |job: &Job| {
         let waiting = job.waiting.as_ref().unwrap();
         waiting.look_at - waiting.since
     };
-    assert_eq!((pause(&job), pause(&patient)), (2_000, 60_000));
+    assert_eq!((pause(&job), pause(&with_long_pause)), (2_000, 60_000));
     assert!(
         store
             .to_look_for(Device::Cpu, 10, SHORT_MS)
             .await
             .unwrap()
             .is_empty(),
-        "not at once"
+        "the first poll is not due at once"
     );
-    let due = looked_for(&store, SHORT_MS).await;
+    let due = due_polls(&store, SHORT_MS).await;
     let ids: Vec<_> = due.iter().map(|job| job.id).collect();
     assert_eq!(ids, [job.id]);
     let others = store.to_look_for(Device::Cuda, 10, SHORT_MS).await.unwrap();
@@ -108,42 +111,43 @@ pub async fn who_looks_for_a_waiting_job_has_it_alone_for_a_while(store: Store) 
     store.resume(job.id).await.unwrap();
     past(SHORT_MS).await;
     let resumed = store.to_look_for(Device::Cpu, 10, SHORT_MS).await.unwrap();
-    assert!(resumed.is_empty(), "nobody looks for what does not wait");
+    assert!(resumed.is_empty(), "a resumed job must not be polled for");
 }
 
-pub async fn a_waiting_job_is_canceled_and_expires_like_any_other(store: Store) {
+pub async fn a_waiting_job_can_be_canceled_and_can_expire(store: Store) {
     let job = waiting(&store, failure(Code::SourceUnavailable)).await;
     let canceled = store.request_cancel(&Scope::Service, job.id).await.unwrap();
     assert_eq!((canceled.state, canceled.waiting), (State::Canceled, None));
-    let hurried = NewJob {
+    let with_deadline = NewJob {
         deadline_ms: Some(SHORT_MS),
         ..new_job("a")
     };
-    let job = created(store.as_ref(), hurried).await;
+    let job = created(store.as_ref(), with_deadline).await;
     let (_, lease) = claimed(store.as_ref(), LONG_MS).await;
-    let away = Outcome::Failed(failure(Code::SourceUnavailable));
-    store.finish(&lease, away).await.unwrap();
+    let outage = Outcome::Failed(failure(Code::SourceUnavailable));
+    store.finish(&lease, outage).await.unwrap();
     past(SHORT_MS).await;
     assert_eq!(store.sweep().await.unwrap(), 1);
     let ended = store.get(&Scope::Service, job.id).await.unwrap();
     assert_eq!(ended.state, State::Expired);
 }
 
-/// Pauses double, up to five minutes; a place that asks for longer is given longer; an old outage is forgotten.
+/// Pauses double, up to five minutes, unless the dependency requests a longer pause. An outage long after
+/// the last one starts a new series.
 #[test]
-fn pauses_grow_and_a_long_peace_forgets_them() {
-    let away = failure(Code::SourceUnavailable);
+fn pauses_double_up_to_a_limit_and_start_again_in_a_new_series() {
+    let outage = failure(Code::SourceUnavailable);
     let mut last: Option<Waiting> = None;
     let mut pauses = Vec::new();
     let mut now = 1_000_000;
     for _ in 0..10 {
-        let next = Waiting::after(last.as_ref(), away.clone(), now);
+        let next = Waiting::after(last.as_ref(), outage.clone(), now);
         pauses.push((next.look_at - now) / 1_000);
         assert_eq!(next.since, 1_000_000);
         now = next.look_at + 1;
         last = Some(next);
     }
     assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-    let later = Waiting::after(last.as_ref(), away, now + 3_600_000);
+    let later = Waiting::after(last.as_ref(), outage, now + 3_600_000);
     assert_eq!((later.times, later.since), (1, now + 3_600_000));
 }

@@ -1,5 +1,6 @@
-//! All that a job needs, each behind a connection that fails on demand: a real PostgreSQL, a real bucket and a hub, with one
-//! worker.
+//! The environment of a job: a worker and the dependencies, each behind a proxy whose connections fail on demand.
+//!
+//! PostgreSQL and the bucket are real servers. The hub is a test server.
 
 use optin::artifact::health::Health;
 use optin::artifact::key::Key;
@@ -34,44 +35,47 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::fixture::hub::FakeHub;
+use crate::fixture::injection_points::Protocol;
 use crate::fixture::job::{new_job, report};
-use crate::fixture::marks::Kind;
 use crate::fixture::proxy::Proxy;
 use crate::fixture::scripted::Scripted;
 use crate::fixture::{bucket, postgres};
 
-/// So large a file is stored in parts.
+/// Size of a file that is uploaded in several parts, in bytes.
 pub const PARTS_BYTES: usize = (8 << 20) + 1;
 
-/// What stands still is over after this time.
+/// Timeouts of stalled transfers.
 const PATIENCE: Patience = Patience {
     answer: Duration::from_millis(1_500),
     least_bytes: 1,
     within: Duration::from_millis(1_500),
 };
 
-/// A life takes a second or two; with a fault, a few more.
-const MOST: Duration = Duration::from_secs(60);
+/// Timeout of a job. A job takes one or two seconds without a fault, and a few more with a fault.
+const JOB_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A place that a job needs.
+/// A server that a job depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
-pub enum Place {
+pub enum Dependency {
     Database,
     Bucket,
     Hub,
 }
 
-pub struct Town {
+/// A worker with its dependencies.
+pub struct Environment {
     folder: TempDir,
-    /// Each place, as the worker and the caller reach it.
+    /// Proxies through which the worker and the client connect, indexed by [`Dependency`].
     proxies: [Proxy; 3],
-    /// The database and the bucket, as they are.
+    /// Direct connections to the database and the bucket, without a proxy.
     jobs: PostgresStore,
     artifacts: ArtifactStore,
     bucket: S3Options,
-    caller: Arc<PostgresStore>,
+    /// Connection of the worker and the client to the database, through the proxy.
+    client: Arc<PostgresStore>,
     hub: FakeHub,
-    lives: AtomicUsize,
+    /// Number of jobs so far.
+    jobs_run: AtomicUsize,
     weights_bytes: usize,
 }
 
@@ -81,67 +85,68 @@ const FILES: &[(&str, &[u8])] = &[
     ("train.tsv", b"text\nhello\n"),
 ];
 
-impl Town {
-    /// Jobs there make so many bytes of weights.
+impl Environment {
+    /// Starts an environment whose jobs write a weights file of this size.
     pub async fn new(weights_bytes: usize) -> Self {
         let url = postgres::database().await;
         let jobs = postgres::store(&url).await;
-        let database = Proxy::start(authority(&url), Kind::Postgres);
-        let caller = PostgresStore::open(&database.url(&url), 8).await.unwrap();
+        let database = Proxy::start(authority(&url), Protocol::Postgres);
+        let client = PostgresStore::open(&database.url(&url), 8).await.unwrap();
         let (options, artifacts) = bucket::place();
         let endpoint = options.endpoint.clone().unwrap();
-        let s3 = Proxy::start(authority(&endpoint), Kind::Http);
+        let s3 = Proxy::start(authority(&endpoint), Protocol::Http);
         let hub = FakeHub::start(FILES).await;
-        let hub_proxy = Proxy::start(authority(&hub.url), Kind::Http);
+        let hub_proxy = Proxy::start(authority(&hub.url), Protocol::Http);
         Self {
             folder: tempfile::tempdir().unwrap(),
             jobs,
             artifacts,
             bucket: options,
-            caller: Arc::new(caller.within(PATIENCE.answer)),
+            client: Arc::new(client.within(PATIENCE.answer)),
             proxies: [database, s3, hub_proxy],
             hub,
-            lives: AtomicUsize::new(0),
+            jobs_run: AtomicUsize::new(0),
             weights_bytes,
         }
     }
 
-    pub fn proxy(&self, place: Place) -> &Proxy {
-        &self.proxies[place as usize]
+    pub fn proxy(&self, dependency: Dependency) -> &Proxy {
+        &self.proxies[dependency as usize]
     }
 
-    /// A whole life of a job, from its acceptance to files that open; the job has one attempt.
-    pub async fn life(&self) -> Job {
-        let life = self.lives.fetch_add(1, Ordering::SeqCst) + 1;
+    /// Runs a job from its submission to its end, and checks its result. The maximum number of attempts is 1.
+    pub async fn run_job(&self) -> Job {
+        let number = self.jobs_run.fetch_add(1, Ordering::SeqCst) + 1;
         let stop = CancellationToken::new();
-        let running = self.start(life, &stop);
-        let id = self.submit(life).await;
+        let running = self.start(number, &stop);
+        let id = self.submit(number).await;
         let job = self.ended(id).await;
         stop.cancel();
         let stopped = tokio::time::timeout(Duration::from_secs(10), running).await;
         stopped
-            .expect("the worker hears that it is to stop")
+            .expect("the worker must stop within 10 seconds")
             .unwrap();
-        self.check(&job, life).await;
+        self.check(&job, number).await;
         job
     }
 
-    fn start(&self, life: usize, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
-        // Each life fetches everything anew.
-        let cache = self.folder.path().join(format!("cache-{life}"));
-        let hub_url = self.proxy(Place::Hub).url(&self.hub.url);
+    /// Starts a worker.
+    fn start(&self, number: usize, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
+        // An empty cache, so that each job fetches all files.
+        let cache = self.folder.path().join(format!("cache-{number}"));
+        let hub_url = self.proxy(Dependency::Hub).url(&self.hub.url);
         let sources = Sources::new(Roots::default()).with_hub(
             Hub::new(&hub_url, None).unwrap().with_patience(PATIENCE),
             Cache::open(&cache, 1 << 20).unwrap(),
         );
         let endpoint = self.bucket.endpoint.clone().unwrap();
         let artifacts = ArtifactStore::s3(S3Options {
-            endpoint: Some(self.proxy(Place::Bucket).url(&endpoint)),
+            endpoint: Some(self.proxy(Dependency::Bucket).url(&endpoint)),
             ..self.bucket.clone()
         });
         let health = Health::new(artifacts.unwrap().with_patience(PATIENCE));
         let (wake, weights_bytes) = (Arc::new(Notify::new()), self.weights_bytes);
-        let jobs = Arc::clone(&self.caller) as Arc<dyn JobStore>;
+        let jobs = Arc::clone(&self.client) as Arc<dyn JobStore>;
         let lookout = Lookout::new(
             Arc::clone(&jobs),
             health.clone(),
@@ -159,7 +164,7 @@ impl Town {
             wake,
             Arc::new(Scratch::open(&self.folder.path().join("work")).unwrap()),
             Options {
-                name: format!("worker-{life}"),
+                name: format!("worker-{number}"),
                 device: Device::Cpu,
                 quota: Quota::default(),
                 lease: Duration::from_secs(4),
@@ -178,27 +183,27 @@ impl Town {
         })
     }
 
-    /// Queues a job as a caller who repeats a request until it is answered, with one key.
-    async fn submit(&self, life: usize) -> JobId {
+    /// Submits a job as a client that retries a request with the same idempotency key until it gets a response.
+    async fn submit(&self, number: usize) -> JobId {
         let mut job = NewJob {
             max_attempts: 1,
             ..new_job("hf://org/model@v1")
         };
         job.recipe.calibration.source.uri = "hf://datasets/org/data@v1/train.tsv".into();
         let key = IdempotencyKey {
-            key: format!("life {life}"),
+            key: format!("job {number}"),
             body_sha256: "00".into(),
         };
         let start = Instant::now();
         loop {
             let created = self
-                .caller
+                .client
                 .create(job.clone(), Some(key.clone()), Quota::default());
             match created.await {
                 Ok(Created::New(job) | Created::Replayed(job)) => return job.id,
                 Err(error) => assert!(
-                    error.is_outage() && start.elapsed() < MOST,
-                    "a caller is told to try again, and not: {error}"
+                    error.is_outage() && start.elapsed() < JOB_TIMEOUT,
+                    "the error must be an outage that the client may retry, but is: {error}"
                 ),
             }
         }
@@ -211,17 +216,24 @@ impl Town {
             if job.state.is_terminal() {
                 return job;
             }
-            assert!(start.elapsed() < MOST, "after {MOST:?}: {job:?}");
+            assert!(
+                start.elapsed() < JOB_TIMEOUT,
+                "the job has not ended after {JOB_TIMEOUT:?}: {job:?}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Nothing is lost, and nothing is there twice.
-    async fn check(&self, job: &Job, life: usize) {
+    /// Checks that the job, its end event and its files exist exactly once and are complete.
+    async fn check(&self, job: &Job, number: usize) {
         assert_eq!(job.state, State::Succeeded, "{job:?}");
         let every = JobFilter::default();
         let all = self.jobs.list(&Scope::Service, &every, None, 1_000);
-        assert_eq!(all.await.unwrap().0.len(), life, "one job for each request");
+        assert_eq!(
+            all.await.unwrap().0.len(),
+            number,
+            "each submission must create one job"
+        );
         let events = self.jobs.events(&Scope::Service, job.id, 0, 1_000);
         let events: Vec<_> = events.await.unwrap();
         let ends = events.iter().filter(|event| {
@@ -242,7 +254,7 @@ impl Town {
             let key = Key::parse(&file.key).unwrap();
             let content = self.artifacts.get_bytes(&key, 1 << 30).await;
             let content =
-                content.unwrap_or_else(|error| panic!("{} does not open: {error}", file.key));
+                content.unwrap_or_else(|error| panic!("could not read {}: {error}", file.key));
             assert_eq!(
                 hex::encode(Sha256::digest(&content)),
                 file.sha256,
@@ -255,14 +267,14 @@ impl Town {
                 .unwrap()
                 .count(),
             2,
-            "a lock and a folder of the last worker"
+            "only the lock file and the scratch folder of the last worker may remain"
         );
         let prefix = Key::job(&job.id.to_string()).unwrap();
         self.artifacts.delete_prefix(&prefix).await.unwrap();
     }
 }
 
-/// Works for a few heartbeats.
+/// Body of a run: runs for a few heartbeats, checks the fetched weights and writes two files.
 fn work(
     run: usize,
     places: &Places,
@@ -275,7 +287,10 @@ fn work(
         std::thread::sleep(Duration::from_millis(50));
     }
     let read = std::fs::read(places.model.join("model.safetensors"))?;
-    assert_eq!(read, FILES[1].1, "what was fetched is what the hub has");
+    assert_eq!(
+        read, FILES[1].1,
+        "the fetched file must equal the file on the hub"
+    );
     std::fs::create_dir_all(&places.out)?;
     std::fs::write(places.out.join("report.json"), run.to_string())?;
     std::fs::write(
@@ -285,7 +300,7 @@ fn work(
     Ok(report())
 }
 
-/// Host and port of a URL.
+/// Returns the host and the port of a URL.
 fn authority(url: &str) -> String {
     let (_, rest) = url.split_once("://").unwrap();
     let authority = rest.split('/').next().unwrap();
