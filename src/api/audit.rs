@@ -1,5 +1,7 @@
 //! `GET /v1/audit`
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::AppState;
 use super::caller::Caller;
 use super::extract::Params;
-use super::page::check_limit;
+use super::page::{check_limit, cursor};
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::job::audit::Entry;
@@ -20,9 +22,28 @@ pub(crate) struct Page {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     #[serde(default = "hundred")]
     limit: usize,
-    /// `next_before` of the previous page.
-    #[param(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
-    before: Option<u32>,
+    /// `next_cursor` of the previous page.
+    #[param(pattern = "^[1-9][0-9]{0,17}$")]
+    cursor: Option<String>,
+}
+
+/// Maximum number of digits of a cursor, so that each fits a 64-bit integer.
+const MAX_CURSOR_DIGITS: usize = 18;
+
+/// A cursor: the sequence number of the last entry on the previous page.
+struct Before(i64);
+
+impl FromStr for Before {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        // Only one spelling is accepted.
+        let plain = text.len() <= MAX_CURSOR_DIGITS
+            && !text.starts_with('0')
+            && text.bytes().all(|byte| byte.is_ascii_digit());
+        let sequence = text.parse().ok().filter(|_| plain);
+        sequence.map(Self).ok_or(())
+    }
 }
 
 fn hundred() -> usize {
@@ -35,8 +56,8 @@ pub(crate) struct AuditList {
     #[schema(example = "list")]
     object: &'static str,
     data: Vec<AuditBody>,
-    /// `before` of the next page. Null on the last page.
-    next_before: Option<i64>,
+    /// `cursor` of the next page. Null on the last page.
+    next_cursor: Option<String>,
     has_more: bool,
 }
 
@@ -90,20 +111,18 @@ pub(crate) async fn list(
     Params(page): Params<Page>,
 ) -> Result<Json<AuditList>, Problem> {
     check_limit(page.limit, 1_000)?;
-    if page.before == Some(0) {
-        return Err(Problem::bad_request("before", "before must be at least 1"));
-    }
-    let before = page.before.map(i64::from);
+    let before: Option<Before> = cursor(page.cursor.as_deref())?;
+    let before = before.map(|Before(sequence)| sequence);
     let (entries, has_more) = state
         .audit
         .deeds(&caller.scope(), before, page.limit)
         .await?;
     Ok(Json(AuditList {
         object: "list",
-        next_before: entries
+        next_cursor: entries
             .last()
             .filter(|_| has_more)
-            .map(|entry| entry.sequence),
+            .map(|entry| entry.sequence.to_string()),
         data: entries.into_iter().map(Into::into).collect(),
         has_more,
     }))

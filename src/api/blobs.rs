@@ -143,7 +143,7 @@ pub(super) fn refused(why: Refused) -> Problem {
     match why {
         Refused::Forged => Problem::new(
             StatusCode::FORBIDDEN,
-            ProblemCode::UrlForged,
+            ProblemCode::UrlInvalid,
             why.to_string(),
         ),
         Refused::Expired => Problem::new(

@@ -87,7 +87,7 @@ pub(super) enum ProblemCode {
     /// The tenant exceeds its quota.
     QuotaExceeded,
     /// The signature of the URL is invalid.
-    UrlForged,
+    UrlInvalid,
     /// The signed URL has expired.
     UrlExpired,
     /// The byte range is not within the file.
