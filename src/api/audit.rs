@@ -18,7 +18,7 @@ use crate::job::audit::Entry;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Entries per page.
+    /// Maximum number of entries per page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     #[serde(default = "hundred")]
     limit: usize,
@@ -53,34 +53,41 @@ fn hundred() -> usize {
 /// A page of the audit log, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The entries of this page.
     data: Vec<AuditBody>,
     /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
+    /// Whether another page follows.
     has_more: bool,
 }
 
-/// A request that changed something, or that was rejected with a known API key.
+/// A request in the audit log: one that could change a resource, or a rejected one with a known API key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditEntry)]
 pub(crate) struct AuditBody {
-    /// Position in the log.
+    /// Position in the log. It increases with each entry.
     #[schema(minimum = 1)]
     sequence: i64,
+    /// Time of the entry.
     #[schema(format = DateTime)]
     at: String,
     /// Id of the API key. Null if the service requires none.
     key: Option<String>,
+    /// HTTP method.
+    #[schema(example = "POST")]
     method: String,
-    /// Route template.
+    /// Path of the operation, with placeholders.
     #[schema(example = "/v1/jobs/{id}/cancel")]
     route: String,
-    /// Id of the resource that was created or changed.
+    /// Id of the resource that was created, or the id in the path. Null if there is neither.
     subject: Option<String>,
     /// HTTP status of the response.
     #[schema(minimum = 100, maximum = 599)]
     status: u16,
+    /// Id of the request, as in the response header `x-request-id` and in the log of the service.
     request_id: String,
 }
 
@@ -100,6 +107,10 @@ impl From<Entry> for AuditBody {
 }
 
 /// Lists the audit log of the caller's tenant, newest first.
+///
+/// The log has an entry for each authorized request with a method other than `GET`, whatever its status. It also has an
+/// entry for each rejected request with the id of an existing API key: the secret is wrong, or the key has expired, was
+/// revoked or lacks the scope. Entries are removed after the retention period of the service, by default 365 days.
 #[utoipa::path(
     get, path = "/v1/audit", tag = "keys", operation_id = "listAudit", params(Page),
     security(("api_key" = ["admin"])),

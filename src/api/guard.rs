@@ -189,7 +189,8 @@ fn deed(caller: &Caller, request: &Parts, route: String) -> Deed {
     }
 }
 
-/// Completes the entry with the status, and with the id of the created resource: [`CreatedId`], or the end of `Location`.
+/// Completes the entry with the status, and with the id of the created resource: [`CreatedId`], or the end of
+/// `Location`.
 fn made(mut deed: Deed, response: &Response) -> Deed {
     deed.status = response.status().as_u16();
     let location = response.headers().get(header::LOCATION);

@@ -15,9 +15,13 @@ use crate::job::key::FreshKey;
 
 /// Creates an API key.
 ///
-/// The key belongs to the caller's tenant. Its secret is returned only in this response.
+/// The key belongs to the caller's tenant. The whole key is returned only in this response. `optin keys create` creates
+/// the first key of a tenant.
+///
+/// This operation takes no `Idempotency-Key`. If a response is lost, list the keys, revoke the new one and create
+/// another.
 #[utoipa::path(
-    post, path = "/v1/keys", tag = "keys", operation_id = "createKey", request_body = CreateKey,
+    post, path = "/v1/keys", tag = "keys", operation_id = "createKey", request_body(content = CreateKey, example = json!({"name": "laptop", "scope": "write", "expires": "90d"})),
     security(("api_key" = ["admin"])),
     responses((status = 201, description = "The key, with its secret", body = CreatedKey))
 )]
