@@ -26,16 +26,18 @@ const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The artifacts of a job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ArtifactList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
     /// Empty until the job has succeeded.
     data: Vec<ArtifactBody>,
-    /// When the artifacts will be removed. Null while the job is active, and if artifacts are kept forever.
+    /// Time when the artifacts are removed. Null while the job has not ended, and if the service has no retention
+    /// period.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
 
-/// A file of a result.
+/// An artifact: a file of a job's result.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Artifact)]
 pub(crate) struct ArtifactBody {
@@ -47,9 +49,10 @@ pub(crate) struct ArtifactBody {
     /// SHA-256 of the content, in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
-    /// Media type.
+    /// Media type of the content.
+    #[schema(example = "application/json")]
     media_type: &'static str,
-    /// Path that redirects to the content.
+    /// Path of `getArtifact`, which redirects to the content.
     href: String,
 }
 
@@ -58,16 +61,19 @@ pub(crate) struct ArtifactBody {
 pub(crate) struct SignedUrl {
     /// The URL. Anyone who has it can download the file until it expires.
     url: String,
+    /// Time when the URL expires.
     #[schema(format = DateTime)]
     expires_at: String,
 }
 
 /// Lists the artifacts of a job.
 ///
-/// The list is empty until the job has succeeded.
+/// Artifacts are the files of a job's result. The list is empty until the job has succeeded.
+///
+/// Specific error: `gone` if the artifacts were removed after their retention period.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts", tag = "artifacts", operation_id = "listArtifacts",
-    params(("id" = String, Path, description = "The job")),
+    params(("id" = String, Path, description = "Id of the job")),
     security(("api_key" = ["read"])),
     responses((status = 200, description = "The artifacts", body = ArtifactList))
 )]
@@ -100,8 +106,13 @@ pub(crate) struct FilePath {
 
 /// Downloads an artifact.
 ///
-/// Redirects to a signed URL that is valid for 15 minutes. A client that prefers `application/json` in `Accept` gets the response
-/// of `getArtifactUrl` instead.
+/// Redirects to a signed URL that is valid for 15 minutes. If `Accept` prefers `application/json`, the response is that
+/// of `getArtifactUrl`.
+///
+/// Specific errors:
+///
+/// - `not_found`: The job or the artifact does not exist.
+/// - `gone`: The artifacts were removed after their retention period.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
     params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact")),
@@ -131,7 +142,12 @@ pub(crate) async fn get(
 
 /// Returns a signed URL of an artifact.
 ///
-/// The URL is valid for 15 minutes. It needs no API key.
+/// The URL is valid for 15 minutes, or until the artifact is removed if that is earlier. It needs no API key.
+///
+/// Specific errors:
+///
+/// - `not_found`: The job or the artifact does not exist.
+/// - `gone`: The artifacts were removed after their retention period.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}/url", tag = "artifacts", operation_id = "getArtifactUrl",
     params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact")),

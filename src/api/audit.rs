@@ -1,5 +1,7 @@
 //! `GET /v1/audit`
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::AppState;
 use super::caller::Caller;
 use super::extract::Params;
-use super::page::check_limit;
+use super::page::{check_limit, cursor};
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::job::audit::Entry;
@@ -16,13 +18,32 @@ use crate::job::audit::Entry;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Entries per page.
+    /// Maximum number of entries per page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     #[serde(default = "hundred")]
     limit: usize,
-    /// `next_before` of the previous page.
-    #[param(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
-    before: Option<u32>,
+    /// `next_cursor` of the previous page.
+    #[param(pattern = "^[1-9][0-9]{0,17}$")]
+    cursor: Option<String>,
+}
+
+/// Maximum number of digits of a cursor, so that each fits a 64-bit integer.
+const MAX_CURSOR_DIGITS: usize = 18;
+
+/// A cursor: the sequence number of the last entry on the previous page.
+struct Before(i64);
+
+impl FromStr for Before {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        // Only one spelling is accepted.
+        let plain = text.len() <= MAX_CURSOR_DIGITS
+            && !text.starts_with('0')
+            && text.bytes().all(|byte| byte.is_ascii_digit());
+        let sequence = text.parse().ok().filter(|_| plain);
+        sequence.map(Self).ok_or(())
+    }
 }
 
 fn hundred() -> usize {
@@ -32,34 +53,41 @@ fn hundred() -> usize {
 /// A page of the audit log, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The entries of this page.
     data: Vec<AuditBody>,
-    /// `before` of the next page. Null on the last page.
-    next_before: Option<i64>,
+    /// `cursor` of the next page. Null on the last page.
+    next_cursor: Option<String>,
+    /// Whether another page follows.
     has_more: bool,
 }
 
-/// A request that changed something, or that was rejected with a known API key.
+/// A request in the audit log: one that could change a resource, or a rejected one with a known API key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditEntry)]
 pub(crate) struct AuditBody {
-    /// Position in the log.
+    /// Position in the log. It increases with each entry.
     #[schema(minimum = 1)]
     sequence: i64,
+    /// Time of the entry.
     #[schema(format = DateTime)]
     at: String,
     /// Id of the API key. Null if the service requires none.
     key: Option<String>,
+    /// HTTP method.
+    #[schema(example = "POST")]
     method: String,
-    /// Route template.
+    /// Path of the operation, with placeholders.
     #[schema(example = "/v1/jobs/{id}/cancel")]
     route: String,
-    /// Id of the resource that was created or changed.
+    /// Id of the resource that was created, or the id in the path. Null if there is neither.
     subject: Option<String>,
     /// HTTP status of the response.
     #[schema(minimum = 100, maximum = 599)]
     status: u16,
+    /// Id of the request, as in the response header `x-request-id` and in the log of the service.
     request_id: String,
 }
 
@@ -79,6 +107,10 @@ impl From<Entry> for AuditBody {
 }
 
 /// Lists the audit log of the caller's tenant, newest first.
+///
+/// The log has an entry for each authorized request with a method other than `GET`, whatever its status. It also has an
+/// entry for each rejected request with the id of an existing API key: the secret is wrong, or the key has expired, was
+/// revoked or lacks the scope. Entries are removed after the retention period of the service, by default 365 days.
 #[utoipa::path(
     get, path = "/v1/audit", tag = "keys", operation_id = "listAudit", params(Page),
     security(("api_key" = ["admin"])),
@@ -90,20 +122,18 @@ pub(crate) async fn list(
     Params(page): Params<Page>,
 ) -> Result<Json<AuditList>, Problem> {
     check_limit(page.limit, 1_000)?;
-    if page.before == Some(0) {
-        return Err(Problem::bad_request("before", "before must be at least 1"));
-    }
-    let before = page.before.map(i64::from);
+    let before: Option<Before> = cursor(page.cursor.as_deref())?;
+    let before = before.map(|Before(sequence)| sequence);
     let (entries, has_more) = state
         .audit
         .deeds(&caller.scope(), before, page.limit)
         .await?;
     Ok(Json(AuditList {
         object: "list",
-        next_before: entries
+        next_cursor: entries
             .last()
             .filter(|_| has_more)
-            .map(|entry| entry.sequence),
+            .map(|entry| entry.sequence.to_string()),
         data: entries.into_iter().map(Into::into).collect(),
         has_more,
     }))

@@ -34,18 +34,30 @@ pub(crate) struct Signature {
     /// SHA-256 of the content.
     #[param(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
-    /// Expiry in Unix seconds.
+    /// Expiration time, in seconds since 1970-01-01 UTC.
     expires: i64,
-    /// HMAC-SHA256 over key, digest and expiry, hex.
+    /// Signature of the URL, in hexadecimal. Clients do not compute it.
     signature: String,
 }
 
 /// Downloads an artifact from a signed URL.
 ///
-/// Supports byte ranges and conditional requests. The ETag is the SHA-256 of the content.
+/// `getArtifactUrl` returns the URL; clients do not build it. A service that stores artifacts in a bucket returns URLs
+/// of the bucket instead. The signature replaces the API key.
+///
+/// One byte range per request is supported, with `If-Range`. A header with several ranges returns the whole file. The
+/// ETag is the SHA-256 of the content.
+///
+/// Specific errors:
+///
+/// - `url_invalid`: The signature does not belong to this URL.
+/// - `url_expired`: The URL has expired. Request a new one.
+/// - `not_found`: The file was removed.
+/// - `precondition_failed`: `If-Match` does not name the ETag of the content.
+/// - `range_not_satisfiable`: The range starts after the end of the file.
 #[utoipa::path(
     get, path = "/v1/blobs/jobs/{job}/{attempt}/{name}", tag = "artifacts", operation_id = "getBlob",
-    params(("job" = String, Path, description = "Id of the job"), ("attempt" = String, Path, description = "Attempt that wrote the file"),
+    params(("job" = String, Path, description = "Id of the job"), ("attempt" = String, Path, description = "Number of the attempt that wrote the file"),
            ("name" = String, Path, description = "Name of the artifact"), Signature,
            ("Range" = Option<String>, Header, description = "A byte range, for example `bytes=0-1023`"),
            ("If-None-Match" = Option<String>, Header, description = "ETag of the content that the client has"),
@@ -143,7 +155,7 @@ pub(super) fn refused(why: Refused) -> Problem {
     match why {
         Refused::Forged => Problem::new(
             StatusCode::FORBIDDEN,
-            ProblemCode::UrlForged,
+            ProblemCode::UrlInvalid,
             why.to_string(),
         ),
         Refused::Expired => Problem::new(

@@ -24,14 +24,20 @@ pub(crate) struct CapabilitiesBody {
     /// Supported values of `model_type` in `config.json`.
     #[schema(example = json!(["bert"]))]
     model_types: Vec<String>,
-    /// Supported target metrics.
+    /// Supported values of `target.metric`.
     metrics: Vec<MetricBody>,
+    /// Supported values of `method.estimator`.
     estimators: Vec<EstimatorBody>,
+    /// Supported values of `method.trajectory`.
     trajectories: Vec<TrajectoryBody>,
+    /// Supported values of `method.compensation`.
     compensations: Vec<CompensationBody>,
+    /// Supported values of `method.importance`.
     importances: Vec<ImportanceBody>,
+    /// Supported values of `method.token_weights`.
     token_weights: Vec<TokenWeightsBody>,
-    /// Supported formats of weights.
+    /// Supported formats of model weights.
+    #[schema(example = json!(["safetensors"]))]
     weight_formats: &'static [&'static str],
     /// Supported file extensions of datasets.
     #[schema(example = json!([".tsv", ".parquet", ".csv.gz"]))]
@@ -39,14 +45,17 @@ pub(crate) struct CapabilitiesBody {
     /// URI schemes of models and datasets that this service is configured to read.
     #[schema(example = json!(["file", "hf", "upload"]))]
     uri_schemes: Vec<&'static str>,
-    /// Devices that jobs can run on.
+    /// Devices that jobs can run on. A job for another device is rejected.
     #[schema(example = json!(["cpu"]))]
     devices: Vec<DeviceBody>,
-    /// Number of workers in this process.
+    /// Number of workers in the process that sent the response. Other processes can run more workers.
     workers: usize,
 }
 
 /// Returns the features that this service supports.
+///
+/// The response lists the values that a job of this service can use: model types, target metrics, methods, data
+/// formats, URI schemes and devices.
 #[utoipa::path(
     get, path = "/v1/capabilities", tag = "service", operation_id = "getCapabilities",
     security(("api_key" = ["read"])),

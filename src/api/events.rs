@@ -35,11 +35,11 @@ const BATCH: usize = 100;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct After {
-    /// Only events after this sequence number.
+    /// Returns only events with a higher sequence number: `next_after` of the previous page.
     #[param(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64, default = 0)]
     #[serde(default)]
     after: u32,
-    /// Events per page.
+    /// Maximum number of events per page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     #[serde(default = "hundred")]
     limit: usize,
@@ -53,17 +53,22 @@ fn hundred() -> usize {
 #[derive(Serialize, ToSchema)]
 #[schema(as = JobEventList)]
 pub(crate) struct EventList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The events of this page.
     data: Vec<EventBody>,
-    /// `after` of the next page.
+    /// `after` of the next page: the sequence number of the last event so far. Never null, because later events may
+    /// follow.
     next_after: i64,
+    /// Whether another page follows now.
     has_more: bool,
 }
 
 /// Lists the events of a job, oldest first.
 ///
-/// A client that prefers `text/event-stream` in `Accept`, such as an `EventSource`, gets the response of `streamJobEvents` instead.
+/// Later events may follow until the job has ended. If `Accept` prefers `text/event-stream`, as an `EventSource` does,
+/// the response is that of `streamJobEvents`.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/events", tag = "jobs", operation_id = "listJobEvents",
     params(("id" = String, Path, description = "Id of the job"), After),
@@ -102,7 +107,7 @@ pub(crate) async fn list(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Since {
-    /// Only events after this sequence number. `Last-Event-ID` takes precedence.
+    /// Returns only events with a higher sequence number. `Last-Event-ID` takes precedence.
     #[param(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64, default = 0)]
     #[serde(default)]
     after: u32,
@@ -110,9 +115,15 @@ pub(crate) struct Since {
 
 /// Streams the events of a job.
 ///
-/// Sends server-sent events until the job ends: `id` is the sequence number, `event` the type, and `data` a `JobEvent`. A client
-/// that reconnects with `Last-Event-ID` continues after that event. The response is 204 if the job has ended and has no later
-/// event, so an `EventSource` stops reconnecting.
+/// Sends server-sent events until the job has ended. In each, `id` is the sequence number, `event` is the type and
+/// `data` is a `JobEvent`. A comment is sent every 15 seconds without an event, so that proxies keep the connection
+/// open.
+///
+/// The stream also ends when the service stops. A client that reconnects with `Last-Event-ID` continues after that
+/// event. The response is 204 if the job has ended and has no later event, so that an `EventSource` stops reconnecting.
+///
+/// Specific error: `rate_limited` if the rate limit is exceeded, or if the caller has too many concurrent long polls
+/// and event streams, by default 32.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/events/stream", tag = "jobs", operation_id = "streamJobEvents",
     params(("id" = String, Path, description = "Id of the job"), Since,

@@ -19,43 +19,52 @@ use crate::prune::search::frontier::{Frontier, NAME};
 /// Maximum size of the document. A hundred points of a few hundred groups have a few hundred kilobytes.
 const MAX_BYTES: u64 = 8 << 20;
 
-/// The frontier of a job: the best selection of units for every target.
+/// The frontier of a job: the best selection of units for each percentage of the FLOPs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Frontier)]
 pub(crate) struct FrontierBody {
+    /// Type of this object: `frontier`.
     #[schema(example = "frontier")]
     object: &'static str,
-    /// MACs of the original model, at the mean length of the calibration rows.
+    /// MACs of the original model for one row of the mean length of the calibration rows (1 MAC = 2 FLOPs).
     macs: u64,
-    /// Parameters of the original model.
+    /// Number of parameters of the original model.
     parameters: u64,
     /// MACs of the smallest model that the constraints allow.
     smallest_macs: u64,
-    /// Parameters of the smallest model that the constraints allow.
+    /// Number of parameters of the smallest model that the constraints allow.
     smallest_parameters: u64,
-    /// One point per percent of the FLOPs, from the smallest reachable model to the original.
+    /// One point for each whole percentage of the FLOPs, from the smallest reachable model to the original.
     points: Vec<PointBody>,
 }
 
-/// The best selection for one target.
+/// The best selection for one percentage of the FLOPs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FrontierPoint)]
 pub(crate) struct PointBody {
-    /// Target, in percent of the FLOPs. `POST /v1/jobs/{id}/resolve` creates a job with it.
+    /// Maximum cost, in percent of the original FLOPs. `resolveJob` creates a job with it as the target.
+    #[schema(minimum = 1, maximum = 100)]
     percent: u64,
-    /// MACs of the selection.
+    /// MACs of the selection for one row.
     macs: u64,
-    /// Parameters of the selection.
+    /// Number of parameters of the selection.
     parameters: u64,
-    /// Fraction of the total importance that is kept, from 0 to 1: an estimate of the quality before the repair.
+    /// Fraction of the total importance that the selection keeps (0 to 1). It estimates the quality before the repair.
+    /// It is not an accuracy.
     importance: f64,
-    /// Number of units that each group keeps, in the order of the model.
+    /// Number of units that each group keeps, in the order of `groups` in the report.
     kept: Vec<usize>,
 }
 
-/// Returns the accuracy-cost frontier of a job.
+/// Returns the importance-cost frontier of a job.
 ///
-/// For each target, the frontier has the number of units that each group would keep. It is computed from the scores of the job.
+/// For each percentage of the FLOPs, the frontier has the best selection of units and its importance. It is computed
+/// from the scores of the job. `resolveJob` creates a job with another target.
+///
+/// Specific errors:
+///
+/// - `conflict`: The job has not succeeded, or has no frontier.
+/// - `gone`: The artifacts of the job were removed after their retention period.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/frontier", tag = "jobs", operation_id = "getFrontier",
     params(("id" = String, Path, description = "Id of a job that has succeeded")),

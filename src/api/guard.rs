@@ -22,6 +22,10 @@ use crate::job::store::keys::LAST_USE_EVERY_MS;
 /// Maximum length of a subject in the audit log. A path can hold any text in place of an id.
 const MAX_SUBJECT_CHARACTERS: usize = 64;
 
+/// Id of the created resource, as an extension of a response without `Location`. The audit log records it.
+#[derive(Clone)]
+pub(super) struct CreatedId(pub(super) String);
+
 /// State of the guard.
 #[derive(Clone)]
 pub(super) struct Guard {
@@ -185,15 +189,20 @@ fn deed(caller: &Caller, request: &Parts, route: String) -> Deed {
     }
 }
 
-/// Completes the entry with the status, and with the created resource, which `Location` names.
+/// Completes the entry with the status, and with the id of the created resource: [`CreatedId`], or the end of
+/// `Location`.
 fn made(mut deed: Deed, response: &Response) -> Deed {
     deed.status = response.status().as_u16();
     let location = response.headers().get(header::LOCATION);
     let name = location
         .and_then(|value| value.to_str().ok())
         .and_then(|location| location.rsplit('/').next());
+    let created = response.extensions().get::<CreatedId>();
     if deed.subject.is_none() {
-        deed.subject = name.map(str::to_owned);
+        deed.subject = match created {
+            Some(CreatedId(id)) => Some(id.clone()),
+            None => name.map(str::to_owned),
+        };
     }
     deed
 }

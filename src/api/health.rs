@@ -13,9 +13,10 @@ use crate::artifact::store::PROBE_LIMIT;
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulses;
 
-/// Liveness probe.
+/// Checks whether the process is alive.
 ///
-/// Fails if a background task of the process (a worker, the sweeper, the webhook sender) hangs. Restart the process then.
+/// Returns 503 with the code `unavailable` if a background task of the process hangs: a worker, the clean-up or the
+/// webhook delivery. Restart the process in that case. This operation requires no API key and is not rate limited.
 #[utoipa::path(
     get, path = "/livez", tag = "service", operation_id = "livez",
     security(()),
@@ -40,9 +41,10 @@ pub(super) fn alive(pulses: &Pulses) -> Result<&'static str, Problem> {
     ))
 }
 
-/// Readiness probe.
+/// Checks whether the service can accept jobs.
 ///
-/// Writes to the database and to the artifact store. Fails if one of them does not respond within 5 seconds.
+/// Writes to the database and to the artifact store. Returns 503 with the code `unavailable` if one of them fails or
+/// does not respond within 5 seconds. This operation requires no API key and is not rate limited.
 #[utoipa::path(
     get, path = "/readyz", tag = "service", operation_id = "readyz",
     security(()),
@@ -72,7 +74,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str
 
 /// Returns metrics for Prometheus.
 ///
-/// Exempt from the rate limit.
+/// This operation is not rate limited. A key with the scope `admin` also works.
 #[utoipa::path(
     get, path = "/metrics", tag = "service", operation_id = "metrics",
     security(("api_key" = ["metrics"])),

@@ -12,26 +12,27 @@ use super::document::enumeration::enumeration;
 use crate::job::store::StoreError;
 use crate::prune::failure::{Code, Failure};
 
-/// An error (RFC 9457).
+/// An error (RFC 9457). Programs should use `code`, and show `detail` to people.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
     /// Always `about:blank`; `code` identifies the error.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
     kind: &'static str,
-    /// Reason phrase of the status.
+    /// Standard phrase for the HTTP status.
+    #[schema(example = "Not Found")]
     title: String,
-    /// HTTP status.
+    /// HTTP status of the response.
     #[schema(example = 404, minimum = 400, maximum = 599)]
     status: u16,
-    /// What is wrong, and how to correct it.
+    /// What is wrong, and how to correct it. The text can change between releases.
     detail: String,
     /// Code of the error.
     code: ProblemCode,
     /// Id of the request in the log of the service. Also in the header `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
-    /// Invalid parts of the request.
+    /// Invalid parts of the request. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     /// Value of the header `Retry-After`, in seconds.
@@ -42,95 +43,99 @@ pub(super) struct Problem {
 /// An invalid part of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FieldError {
-    /// JSON pointer into the body, or the name of a parameter or header.
+    /// JSON pointer into the body (RFC 6901), or the name of a parameter or header.
     #[schema(example = "/target/value")]
     pub(super) pointer: String,
     /// What is wrong.
     pub(super) detail: String,
 }
 
-/// Code of an error of a request or a job.
+/// Code of an error, with its HTTP status.
+///
+/// The codes from `invalid_recipe` on can also be the code of the error of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ProblemCode {
-    /// A parameter or a header is invalid.
+    /// A parameter or a header is invalid. Status 400.
     InvalidRequest,
-    /// The body is not valid JSON.
+    /// The body is not valid JSON. Status 400.
     InvalidJson,
-    /// A field of the body is missing, unknown or invalid.
+    /// A field of the body is missing, unknown or invalid. `errors` names it. Status 422.
     ValidationFailed,
-    /// The request has no valid API key.
+    /// The request has no valid API key. Status 401.
     Unauthenticated,
-    /// The API key does not have the required scope.
+    /// The API key does not have the required scope. Status 403.
     Forbidden,
-    /// The resource does not exist.
+    /// The resource does not exist, or belongs to another tenant. Status 404.
     NotFound,
-    /// The resource existed and was removed.
+    /// The resource was removed. Status 410.
     Gone,
-    /// The path does not support the method.
+    /// The path does not support the method. Status 405.
     MethodNotAllowed,
-    /// The body is not `application/json`.
+    /// The body is not `application/json`. Status 415.
     UnsupportedMediaType,
-    /// The body is too large.
+    /// The body is larger than 1 MiB. Status 413.
     PayloadTooLarge,
-    /// The state of the resource does not allow the operation.
+    /// The state of the resource does not allow the operation. Status 409.
     Conflict,
-    /// `If-Match` does not match the current version.
+    /// `If-Match` does not name the current version. Status 412.
     PreconditionFailed,
-    /// The `Idempotency-Key` was used with another body.
+    /// The `Idempotency-Key` was used with another body within the last 24 hours. Status 422.
     IdempotencyKeyReused,
-    /// The caller exceeds its rate limit.
+    /// The caller exceeds its rate limit, or its number of long polls and streams. Status 429, with `Retry-After`.
     RateLimited,
-    /// The request took too long.
+    /// The request took too long. It may still be carried out. Status 503.
     TimedOut,
-    /// The tenant exceeds its quota.
+    /// The tenant has the maximum number of queued jobs, uploads or webhooks. Status 429.
     QuotaExceeded,
-    /// The signature of the URL is invalid.
-    UrlForged,
-    /// The signed URL has expired.
+    /// The signature of the URL is invalid. Status 403.
+    UrlInvalid,
+    /// The signed URL has expired. Status 403.
     UrlExpired,
-    /// The byte range is not within the file.
+    /// The byte range is not within the file. Status 416.
     RangeNotSatisfiable,
-    /// The service is temporarily unavailable.
+    /// The database is temporarily unavailable, or the process is not healthy. Status 503.
     Unavailable,
-    /// A field of the job is out of range.
+    /// A number in the request of the job is out of range, or `keep_whole` names no group of the model. Status 422.
     InvalidRecipe,
-    /// The target is not a percentage between 0 % and 100 %.
+    /// `target.value` or `target.tolerance` is not a percentage between 0 % and 100 %. Status 422.
     InvalidTarget,
-    /// The target is below the smallest model that can be reached.
+    /// The target is below the smallest model that the constraints allow, or no selection is within the tolerance.
+    /// Status 422.
     TargetUnreachable,
-    /// The model or dataset does not exist, or access is denied.
+    /// The model or dataset does not exist, access to it is denied, its URI is not supported, or it has changed since
+    /// the job was created. Status 422.
     SourceNotFound,
-    /// The host of the model or dataset is temporarily unavailable.
+    /// The host of the model or dataset is temporarily unavailable. Status 503.
     SourceUnavailable,
-    /// The downloaded model or dataset does not have the announced size or digest.
+    /// The downloaded model or dataset does not have the size or checksum that its host announced. Status 503.
     SourceMismatch,
-    /// The architecture is not supported.
+    /// The architecture of the model is not supported. Status 422.
     UnsupportedModel,
-    /// The model has only formats that can execute code, such as pickle.
+    /// The model has weights only in formats that can execute code, such as pickle. Status 422.
     UnsafeFormat,
-    /// The checkpoint is invalid.
+    /// The configuration or the weights of the model are invalid. Status 422.
     InvalidCheckpoint,
-    /// The tokenizer is missing or invalid.
+    /// The tokenizer of the model is missing or invalid. Status 422.
     InvalidTokenizer,
-    /// The data file is invalid.
+    /// The data file is invalid, lacks a column or contains a row that cannot be read. Status 422.
     InvalidData,
-    /// A limit of the service is exceeded.
+    /// The model or dataset is too large for the service, or the job needs more memory than there is. Status 422.
     LimitExceeded,
-    /// The database or the artifact store is full.
+    /// The database or the artifact store is out of disk space. Status 507.
     StorageFull,
-    /// The artifact store is temporarily unavailable.
+    /// The artifact store is temporarily unavailable. Status 503.
     StorageUnavailable,
-    /// A file could not be read or written.
+    /// A file could not be read or written. Status 503.
     StorageError,
-    /// The deadline of the job passed.
+    /// The deadline of the job passed. Only in `error` of a job.
     DeadlineExceeded,
-    /// The job was canceled.
+    /// The job was canceled. Reserved: a canceled job has the state `canceled` and no error.
     Canceled,
-    /// The maximum number of attempts was reached.
+    /// The maximum number of attempts was reached. Only in `error` of a job.
     AttemptsExhausted,
-    /// Internal error of the service.
+    /// Internal error of the service. Status 500.
     Internal,
 }
 

@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A file as it was when it was read: name, size and digest.
+/// A file as it was when it was read: name, size and SHA-256.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadFile {
-    /// File name without the folder.
+    /// File name, without the folder.
     pub name: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256 of the content, hex.
+    /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
 }
 

@@ -7,18 +7,19 @@ use super::error::DataError;
 use super::label::LabelReading;
 use super::table::Table;
 
-/// The columns of a data file that are read. A column that is `None` is found by common column names. A column is given
-/// by its name or by its number, from 0. If all given columns are numbers, the file has no header row.
+/// Columns of a dataset. A column is given by its name, or by its number from 0. If all given columns are numbers, the
+/// file has no header. Other columns are detected by common names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
-    /// Column of the text, or of the first text of a pair.
+    /// Column of the text, or of the first text of a pair. Null if it is detected by name.
     pub text: Option<String>,
-    /// Column of the second text of a pair.
+    /// Column of the second text of a pair. Null if there is none or it is detected by name.
     pub text_pair: Option<String>,
-    /// Column of the label: a name of `id2label`, an index, or a number for regression.
+    /// Column of the label: a class name in `id2label` of the model, a class index, or a number for regression. Null if
+    /// it is detected by name.
     pub label: Option<String>,
-    /// How the label column identifies classes. `None` means that its values decide.
+    /// How the label column identifies classes. Absent if it is detected from its values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelReading>,
 }

@@ -12,17 +12,17 @@ use super::prepare::Prepared;
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::{layout, tokenizer};
 
-/// A file that a run read.
+/// A file that a job read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
-    /// The purpose for which the file was read.
+    /// Role of the file.
     pub role: Role,
     /// Name, size and digest of the file.
     #[serde(flatten)]
     pub file: ReadFile,
 }
 
-/// The purpose of an input file.
+/// Role of a file that a job read.
 #[derive(
     Clone,
     Copy,
@@ -38,15 +38,15 @@ pub struct Input {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The model's configuration.
+    /// The configuration of the model.
     Config,
-    /// A file of the model's tokenizer.
+    /// A file of the tokenizer of the model.
     Tokenizer,
-    /// A file of the model's weights, or the index of their shards.
+    /// A file of the weights of the model, or the index of their shards.
     Weights,
     /// A data file for scoring and repair.
     Calibration,
-    /// A data file for verification.
+    /// A data file for the evaluation.
     Evaluation,
 }
 

@@ -174,10 +174,10 @@ fn remarks(evaluation: Option<&EvaluationReport>) -> Vec<String> {
     let Some(evaluation) = evaluation else {
         return Vec::new();
     };
-    let unlabelled = (evaluation.unlabelled_rows > 0).then(|| {
+    let unlabelled = (evaluation.unlabeled_rows > 0).then(|| {
         format!(
             "Evaluation rows that were left out because they have no label: {}.",
-            evaluation.unlabelled_rows
+            evaluation.unlabeled_rows
         )
     });
     evaluation

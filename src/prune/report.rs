@@ -11,53 +11,53 @@ use super::inputs::Input;
 use super::recipe::{Estimator, Recipe};
 use crate::model::device::{Device, kind};
 
-/// `report.json`.
+/// The report of a job: the request, what was done, and the measured results. Also the artifact `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// Version of `optin` that wrote this.
+    /// Version of `optin` that wrote the report.
     pub optin_version: String,
-    /// The recipe.
+    /// The request of the job, with defaults filled in and with the versions of its sources.
     pub recipe: Recipe,
-    /// Every file that the job read.
+    /// Files that the job read.
     #[serde(default)]
     pub inputs: Vec<Input>,
-    /// Architecture as the registry names it.
+    /// Architecture of the model, for example `bert`.
     pub architecture: String,
-    /// The device on which the model was pruned and measured: `cpu` or `cuda`.
+    /// Device on which the model was pruned and measured: `cpu` or `cuda`.
     #[serde(default = "Report::default_device")]
     pub device: String,
-    /// The estimator that was used: `exact` if the architecture does not support sketches.
+    /// Estimator that was used. It is `exact` if the architecture does not support `sketch`.
     pub estimator: Estimator,
-    /// Comparison of the scores with exact ones. `None` if no audit was requested or all scores are exact.
+    /// Result of the score audit. Null if `method.audit` is false or all scores are exact.
     #[serde(default)]
     pub audit: Option<AuditReport>,
-    /// What was used of the calibration file.
+    /// The part of the calibration dataset that the job used.
     pub calibration: CalibrationUse,
-    /// Size before and after.
+    /// Size of the original and of the pruned model.
     pub size: BeforeAfter<Size>,
-    /// Fraction of the FLOPs kept: `size.after.macs / size.before.macs`.
+    /// Fraction of the FLOPs that the pruned model has (0 to 1): `size.after.macs / size.before.macs`.
     pub kept: f64,
-    /// Kept units of each group.
+    /// Number of kept units of each group, in the order of the model.
     pub groups: Vec<GroupReport>,
-    /// Repair of each projection. Empty without compensation.
+    /// Error of each repaired projection. Empty if `method.compensation` is `none`.
     pub compensation: Vec<CompensationReport>,
-    /// Largest difference of a logit between the pruned model and the masked original, relative to the
-    /// largest logit. Only rounding contributes to it.
+    /// Largest difference between a logit of the pruned model and that of the original model with the removed units set
+    /// to zero and the same repairs. It is divided by the largest logit, and contains only rounding errors.
     pub consistency: f64,
-    /// Similarity of the pruned model to the original on the evaluation rows, or on the calibration rows if there are
-    /// no evaluation rows.
+    /// Similarity of the outputs of both models on the evaluation rows, or on calibration rows if there are no
+    /// evaluation rows.
     pub fidelity: Fidelity,
-    /// Quality on labeled rows, if the recipe names an evaluation file.
+    /// Scores of both models on the evaluation rows. Null without an evaluation dataset.
     pub evaluation: Option<EvaluationReport>,
-    /// Forward time of both models, measured alternately on this machine.
+    /// Time of a forward pass of both models, measured alternately on the machine of the worker.
     pub latency: Latency,
-    /// Estimated peak memory of weights and activations, in bytes, from the plan.
+    /// Estimated peak memory of weights and activations in bytes. It is not measured.
     #[serde(default)]
     pub peak_bytes: u64,
-    /// Time and MACs of each stage in this attempt. Results loaded from the journal add neither.
+    /// Time and MACs of each stage in the last attempt. Results from the stage cache add only the time to read them.
     #[serde(alias = "stage_ms")]
     pub stages: Vec<StageTime>,
-    /// Notes for the user, as sentences: how the sources were read, and what of them the result does not contain.
+    /// Sentences about how the sources were read, and about files or settings that the result does not contain.
     #[serde(default)]
     pub notes: Vec<String>,
 }
@@ -69,8 +69,9 @@ impl Report {
     }
 }
 
-/// The same quantity for the original and the pruned model.
+/// A quantity of the original and of the pruned model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "before_after_{T}")]
 pub struct BeforeAfter<T> {
     /// Value of the original model.
     pub before: T,
@@ -81,106 +82,110 @@ pub struct BeforeAfter<T> {
 /// Size of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Size {
-    /// Multiply-accumulates of one forward pass of a row with the calibration set's mean length (FLOPs = 2 x MACs).
+    /// MACs of one row of the mean length of the calibration rows (1 MAC = 2 FLOPs).
     pub macs: u64,
-    /// Number of weights.
+    /// Number of parameters.
     pub parameters: u64,
-    /// Bytes of `model.safetensors`.
+    /// Size of the weights in bytes.
     pub bytes: u64,
 }
 
-/// What of the calibration file was used.
+/// The part of the calibration dataset that a job used.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationUse {
-    /// Rows sampled for the repair.
+    /// Number of sampled rows.
     pub rows: usize,
-    /// How many of these rows scoring read.
+    /// Number of these rows that scoring uses.
     pub scoring_rows: usize,
-    /// Tokens of the sampled rows. There is no padding.
+    /// Number of tokens in the sampled rows, without padding.
     pub tokens: usize,
-    /// Mean number of tokens per row. Costs are counted at this length.
+    /// Mean number of tokens per row. Costs are computed for a row of this length.
     pub mean_length: f64,
-    /// Token rows in the Gram matrices.
+    /// Number of sampled tokens in the Gram matrices.
     pub gram_tokens: usize,
 }
 
-/// Kept units of one group.
+/// Number of units of one group, before and after pruning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Group")]
 pub struct GroupReport {
-    /// The group's name in the graph.
+    /// Name of the group, for example `encoder.layer.0.heads`.
     pub group: String,
     /// Kind of the units: `head` or `neuron`.
     pub kind: String,
-    /// Number of units before pruning.
+    /// Number of units of the original model.
     pub width: usize,
-    /// Number of kept units.
+    /// Number of units of the pruned model.
     pub kept: usize,
 }
 
-/// Effect of one repair on the error, measured on held-out rows.
+/// Error of the output of one projection before and after the repair, on rows that the repair was not fitted to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Repair")]
 pub struct CompensationReport {
-    /// The group whose projection was fitted again.
+    /// Name of the group whose projection was repaired.
     pub group: String,
-    /// Relative squared error of the projection's output before the repair.
+    /// Relative squared error of the output of the projection before the repair.
     pub error_before: f64,
-    /// Relative squared error of the projection's output after the repair.
+    /// Relative squared error of the output of the projection after the repair.
     pub error_after: f64,
-    /// Whether the repaired weights are used. They are used if they lower the held-out error.
+    /// Whether the pruned model has the repaired weights. It has them only if they lower the error.
     pub accepted: bool,
 }
 
-/// Similarity of the pruned model's outputs to those of the original.
+/// Similarity of the outputs of the original and the pruned model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Fidelity {
     /// Number of compared rows.
     pub rows: usize,
-    /// Fraction of rows with the same predicted class. `None` for regression.
+    /// Fraction of the rows for which both models predict the same class (0 to 1). Null for regression.
     pub agreement: Option<f64>,
-    /// Mean KL(original || pruned) in nats at temperature 1. For regression, the mean squared difference.
+    /// Mean Kullback-Leibler divergence from the original to the pruned model, in nats at temperature 1. For
+    /// regression, the mean squared difference of the predictions.
     pub divergence: f64,
-    /// Mean cosine similarity between the last features of both models.
+    /// Mean cosine similarity between the last features of both models, per token.
     pub feature_cosine: f64,
 }
 
-/// Quality on labeled rows.
+/// Scores of the original and the pruned model on the evaluation rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "EvaluationResult")]
 pub struct EvaluationReport {
-    /// `accuracy`, or `spearman` for regression.
+    /// Metric of the scores: `accuracy` (0 to 1), or `spearman` for regression (-1 to 1).
     pub metric: String,
-    /// Number of measured rows, the same rows for both models.
+    /// Number of evaluated rows, which are the same for both models.
     pub rows: usize,
-    /// The metric of both models.
+    /// Scores of both models.
     pub score: BeforeAfter<f64>,
     /// Standard error of each score.
     pub standard_error: BeforeAfter<f64>,
-    /// Half-width of the 95 % confidence interval of the paired difference `after - before`.
+    /// Half-width of the 95 % confidence interval of the paired difference of the scores, `after - before`.
     pub difference_interval: f64,
-    /// The metric of the pruned model without repair, which shows the effect of the selection alone.
+    /// Score of the pruned model without repair. Null if nothing was repaired.
     pub without_compensation: Option<f64>,
-    /// The metric of a model that always predicts the majority class. `None` for regression.
+    /// Score of a model that always predicts the most frequent class. Null for regression.
     pub constant: Option<f64>,
-    /// Number of rows that were left out because they have no label.
-    #[serde(default)]
-    pub unlabelled_rows: usize,
-    /// A possible reason for a low score of the original, as a sentence, if its accuracy suggests that the labels are
-    /// in another order.
+    /// Number of rows that were skipped because they have no label.
+    #[serde(default, alias = "unlabelled_rows")]
+    pub unlabeled_rows: usize,
+    /// Possible reason for a low score of the original model, as a sentence: its accuracy suggests that the labels are
+    /// in another order. Absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
-/// Forward time of one batch, measured for both models alternately.
+/// Time of a forward pass of one batch, measured alternately for both models.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
-    /// Rows per batch.
+    /// Number of rows of the batch.
     pub batch: usize,
-    /// Tokens per row.
+    /// Number of tokens per row.
     pub length: usize,
     /// Number of timed pairs of forward passes.
     pub rounds: usize,
-    /// Median time in milliseconds.
+    /// Median time of a forward pass in milliseconds.
     pub median_ms: BeforeAfter<f64>,
-    /// Median of the paired ratios `before / after`. Above 1, the pruned model is faster.
+    /// Median of the ratios `before / after` of the pairs. Above 1, the pruned model is faster.
     pub speedup: f64,
 }
 
@@ -191,7 +196,7 @@ pub struct StageTime {
     pub stage: super::stage::Stage,
     /// Wall-clock time in milliseconds.
     pub ms: u64,
-    /// Multiply-accumulates of the executed matrix products.
+    /// MACs of the executed matrix products.
     #[serde(default)]
     pub macs: u64,
 }

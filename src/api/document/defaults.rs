@@ -1,4 +1,4 @@
-//! Defaults of request fields, told in words.
+//! Defaults of request fields, as sentences.
 //!
 //! Generators take a property with `default` for one that is always present, so a client would have to send it.
 
@@ -32,6 +32,10 @@ pub(super) fn describe(document: &mut Value) {
             else {
                 continue;
             };
+            // An optional property without a default.
+            if default.is_null() {
+                continue;
+            }
             let described = property["description"].as_str().unwrap_or_default();
             let default = match &default {
                 Value::String(word) => word.clone(),

@@ -8,6 +8,7 @@ mod parameters;
 mod responses;
 pub(super) mod schema;
 pub(super) mod security;
+mod text;
 
 use serde_json::Value;
 use utoipa::OpenApi as _;
@@ -23,11 +24,6 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 #[openapi(
     info(
         title = "optin",
-        description = "Prunes trained networks in one shot, without retraining (OPTIN, ICLR 2024).\n\n\
-                       Create a job that names a model, a calibration dataset and the fraction of the FLOPs to keep. \
-                       Poll the job or stream its events. Then download the pruned checkpoint, which opens in transformers.\n\n\
-                       Times are RFC 3339 in UTC. Errors are RFC 9457 problems with a `code` from a closed list. \
-                       New releases may add fields to responses.",
         contact(name = "The maintainers of optin"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -58,6 +54,7 @@ pub(super) fn at(url: &str) -> Value {
     parameters::describe(&mut document);
     responses::describe(&mut document);
     schema::add(&mut document);
+    text::lay_out(&mut document);
     defaults::describe(&mut document);
     document
 }
@@ -70,7 +67,9 @@ pub fn yaml(document: &Value) -> String {
 
 /// The head of the document.
 pub(super) fn head() -> OpenApi {
-    Document::openapi()
+    let mut head = Document::openapi();
+    head.info.description = Some(include_str!("introduction.md").trim().to_owned());
+    head
 }
 
 /// Every operation of a document, with its path and method.

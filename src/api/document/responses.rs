@@ -8,7 +8,7 @@ use super::operations;
 pub(super) fn describe(document: &mut Value) {
     for (_, _, operation) in operations(document) {
         for (range, description) in [
-            ("4XX", "The request is wrong or not allowed"),
+            ("4XX", "The request is invalid or not allowed"),
             ("5XX", "The service failed or is unavailable"),
         ] {
             operation["responses"][range] = json!({

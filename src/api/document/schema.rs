@@ -4,7 +4,9 @@
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    KnownFormat, ObjectBuilder, OneOfBuilder, RefBuilder, SchemaFormat, Type,
+};
 use utoipa::openapi::{Object, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -39,7 +41,7 @@ pub(in crate::api) fn report() -> RefOr<Schema> {
         .item(Ref::from_schema_name("Report"));
     RefOr::T(Schema::OneOf(
         one.description(Some(
-            "The content of `report.json`, once the job has succeeded.",
+            "The report of the job, as in the artifact `report.json`. Null unless the job has succeeded.",
         ))
         .build(),
     ))
@@ -47,7 +49,18 @@ pub(in crate::api) fn report() -> RefOr<Schema> {
 
 /// The body of a webhook delivery.
 pub(in crate::api) fn webhook_event() -> RefOr<Schema> {
-    RefOr::Ref(Ref::from_schema_name("WebhookEvent"))
+    described("WebhookEvent", "JSON body of the delivery.")
+}
+
+/// The type of the event of a delivery.
+pub(in crate::api) fn webhook_event_type() -> RefOr<Schema> {
+    described("WebhookEventType", "Type of the event.")
+}
+
+/// A reference to a schema, with a description of the property.
+fn described(name: &str, description: &str) -> RefOr<Schema> {
+    let reference = RefBuilder::new().ref_location_from_schema_name(name);
+    RefOr::Ref(reference.description(Some(description)).build())
 }
 
 /// The schema of a type as it is serialized, with its parts in `$defs`.

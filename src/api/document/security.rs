@@ -10,13 +10,15 @@ pub(in crate::api) const SCHEME: &str = "api_key";
 /// Extension that names the scope of the key that an operation requires.
 pub(in crate::api) const SCOPE: &str = "x-required-scope";
 
-/// Declares the scheme. Replaces each operation's scope, which OpenAPI knows for OAuth alone, by [`SCOPE`] and a sentence.
+/// Declares the scheme. Replaces each operation's scope, which OpenAPI knows for OAuth alone, by [`SCOPE`] and a
+/// sentence.
 pub(super) fn describe(document: &mut Value) {
     document["components"]["securitySchemes"][SCHEME] = json!({
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "optk_<id>_<secret>",
-        "description": "An API key. A service that listens on loopback requires none unless it is started with `--keys required`.",
+        "description": "An API key, sent as `Authorization: Bearer optk_...`. By default, a service that listens on a loopback address \
+                        requires none.",
     });
     for (_, _, operation) in operations(document) {
         let Some(scope) = operation["security"][0][SCHEME][0].as_str() else {

@@ -14,8 +14,10 @@ use crate::api::wire::job::JobBody;
 
 /// Cancels a job.
 ///
-/// A queued job ends immediately, a running job within five seconds. The call is idempotent. With `If-Match`, the job is
-/// canceled only if its version matches.
+/// A queued job ends immediately. A running job gets the state `canceling` and ends within five seconds; it succeeds if
+/// it completes first. A job that has ended does not change. The call is idempotent.
+///
+/// Specific error: `precondition_failed` if `If-Match` does not name the current version.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/cancel", tag = "jobs", operation_id = "cancelJob",
     params(("id" = String, Path, description = "Id of the job"),

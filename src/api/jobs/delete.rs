@@ -15,7 +15,13 @@ use crate::prune::failure::Failure;
 
 /// Deletes a job, its events and its artifacts.
 ///
-/// The job must have ended. With `If-Match`, the job is deleted only if its version matches.
+/// The job must have ended.
+///
+/// Specific errors:
+///
+/// - `conflict`: The job has not ended. Cancel it first.
+/// - `precondition_failed`: `If-Match` does not name the current version.
+/// - `storage_unavailable`: The artifacts could not be removed. The job still exists; retry later.
 #[utoipa::path(
     delete, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "deleteJob",
     params(("id" = String, Path, description = "Id of a job that has ended"),

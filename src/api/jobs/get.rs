@@ -27,16 +27,26 @@ pub(in crate::api) const MAX_WAIT_SECONDS: u64 = 60;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Wait {
-    /// Seconds to wait for a change before the response is sent. The change is relative to the version in `If-None-Match`,
-    /// or else to the current version.
-    #[param(minimum = 0, maximum = 60)]
+    /// Maximum number of seconds to wait for a change of the job (long polling). A change means a version other than
+    /// the one in `If-None-Match` or, without that header, any change after the request.
+    #[param(minimum = 0, maximum = 60, default = 0)]
     #[serde(default)]
     wait: u64,
 }
 
 /// Returns a job.
 ///
-/// The ETag changes when the job changes. With `wait`, the response is sent when the job changes or the time is over.
+/// The ETag changes when the job changes, but not with the estimated time in `progress.eta_ms`. With `If-None-Match`,
+/// the response is 304 if the job still has that version.
+///
+/// With `wait`, the response is sent when the job changes or has ended, or after the wait time. If nothing has changed
+/// by then, the response is 304 with `If-None-Match`, and 200 without it.
+///
+/// Specific errors:
+///
+/// - `precondition_failed`: `If-Match` does not name the current version.
+/// - `rate_limited`: The rate limit is exceeded, or the caller has too many concurrent long polls and event streams, by
+///   default 32.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs", operation_id = "getJob",
     params(("id" = String, Path, description = "Id of the job"), Wait,

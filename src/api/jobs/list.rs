@@ -18,19 +18,20 @@ use crate::job::store::JobFilter;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Jobs per page.
+    /// Maximum number of jobs per page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "twenty")]
     limit: usize,
     /// `next_cursor` of the previous page.
     #[param(pattern = "^job_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
     cursor: Option<String>,
-    /// Only jobs in one of these states. Repeat the parameter to name several.
+    /// Returns only jobs in one of these states. Repeat the parameter to name several.
     #[serde(default)]
     state: Vec<StateBody>,
-    /// Only jobs with this model URI.
+    /// Returns only jobs with this `request.model.uri`. A `hf://` URI of a job ends with the commit that it was
+    /// resolved to.
     model: Option<String>,
-    /// Only jobs with this label, as `name:value`.
+    /// Returns only jobs with this label, written as `name:value`.
     #[param(pattern = "^[^:]+:.*$")]
     label: Option<String>,
 }
@@ -38,15 +39,20 @@ pub(crate) struct Page {
 /// A page of jobs, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The jobs of this page.
     data: Vec<JobBody>,
     /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
+    /// Whether another page follows.
     has_more: bool,
 }
 
 /// Lists jobs, newest first.
+///
+/// Returns the jobs of the caller's tenant. A job must match all given filters.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs", operation_id = "listJobs", params(Page),
     security(("api_key" = ["read"])),

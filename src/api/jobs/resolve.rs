@@ -16,23 +16,34 @@ use crate::api::wire::create::TargetBody;
 use crate::job::Job;
 use crate::prune::recipe::{Recipe, Target};
 
-/// The target of the new job.
+/// The target of a job that reuses the scores of another job.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolveJob {
+    /// Target of the new job.
     target: TargetBody,
 }
 
 /// Creates a job with another target from the same scores.
 ///
-/// The new job reuses the scores of this job, so it runs only the search and the later stages. A target below the smallest
-/// model that the job found is rejected with `target_unreachable`.
+/// Apart from the target, the new job is as for `retryJob`. It runs only the search and the later stages while the
+/// scores are in the stage cache, by default for 7 days. After that, it scores the model again.
+///
+/// Specific errors:
+///
+/// - `conflict`: The job has not succeeded.
+/// - `target_unreachable`: The target is below `smallest_macs` or `smallest_parameters` of the frontier. A `latency_ms`
+///   target is checked when the new job runs.
+/// - `invalid_target`, `invalid_recipe`: The target or its tolerance is invalid.
+/// - `idempotency_key_reused`: The `Idempotency-Key` was used with another body.
+/// - `source_not_found`, `source_unavailable`, `unsafe_format`, `invalid_checkpoint`, `quota_exceeded`: As for
+///   `createJob`.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/resolve", tag = "jobs", operation_id = "resolveJob",
     params(("id" = String, Path, description = "Id of a job that has succeeded"),
-           ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with the same key and body within 24 hours returns the first job.", min_length = 1, max_length = 255)),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request: within 24 hours, a request with the same key and body returns the job that the first one created. 1 to 255 visible ASCII characters.", min_length = 1, max_length = 255)),
     security(("api_key" = ["write"])),
-    request_body = ResolveJob,
+    request_body(content = ResolveJob, example = json!({"target": {"value": "50%"}})),
     responses((status = 202, description = "The new job", body = crate::api::wire::job::JobBody, headers(
         ("Location" = String, description = "Path of the new job"),
     )))
@@ -56,8 +67,8 @@ pub(crate) async fn resolve(
     again(&state, old, recipe, key).await
 }
 
-/// Checks that the scored job found a model that meets the target. A job whose artifacts were removed cannot tell, so its
-/// target is checked when the new job runs.
+/// Checks that the scored job found a model that meets the target. A job whose artifacts were removed cannot tell, so
+/// its target is checked when the new job runs.
 async fn reachable(
     state: &AppState,
     caller: &Caller,

@@ -13,11 +13,19 @@ use crate::api::wire::job::JobBody;
 
 /// Creates a job with the same request.
 ///
-/// The new job reuses the completed stages of this job.
+/// The job must have ended, with or without success. The new job has the same request, device, priority, labels and
+/// maximum number of attempts. Its deadline is as long after its creation as that of this job. It reuses the completed
+/// stages of this job while they are in the stage cache, by default for 7 days.
+///
+/// Specific errors:
+///
+/// - `conflict`: The job has not ended.
+/// - `source_not_found`, `source_unavailable`, `unsafe_format`, `invalid_checkpoint`, `quota_exceeded`: As for
+///   `createJob`.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", tag = "jobs", operation_id = "retryJob",
     params(("id" = String, Path, description = "Id of a job that has ended"),
-           ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with the same key and body within 24 hours returns the first job.", min_length = 1, max_length = 255)),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to repeat the request: within 24 hours, a request for the same job with the same key returns the job that the first one created. 1 to 255 visible ASCII characters.", min_length = 1, max_length = 255)),
     security(("api_key" = ["write"])),
     responses((status = 202, description = "The new job", body = JobBody, headers(
         ("Location" = String, description = "Path of the new job"),

@@ -16,7 +16,7 @@ use crate::job::key::KeyId;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Keys per page.
+    /// Maximum number of keys per page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "twenty")]
     limit: usize,
@@ -29,11 +29,14 @@ pub(crate) struct Page {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKeyList)]
 pub(crate) struct KeyList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The API keys of this page.
     data: Vec<KeyBody>,
     /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
+    /// Whether another page follows.
     has_more: bool,
 }
 

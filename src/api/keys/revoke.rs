@@ -17,10 +17,11 @@ pub(crate) struct KeyPath {
 
 /// Revokes an API key.
 ///
-/// The key stays in the list. A caller may revoke the key that it authenticates with.
+/// Requests with the key are rejected from now on. The key stays in the list. The call is idempotent. A caller may
+/// revoke the key that it authenticates with.
 #[utoipa::path(
     delete, path = "/v1/keys/{id}", tag = "keys", operation_id = "revokeKey",
-    params(("id" = String, Path, description = "Id of the key, without the secret")),
+    params(("id" = String, Path, description = "Id of the key: its 32 digits between `optk_` and the secret")),
     security(("api_key" = ["admin"])),
     responses((status = 204, description = "Revoked"))
 )]

@@ -18,8 +18,15 @@ pub(crate) struct UploadPath {
 
 /// Completes an upload.
 ///
-/// Checks size, SHA-256 and format of the content. Jobs can then use the upload. If a check fails, the upload stays pending:
-/// send the content again. The call is idempotent.
+/// Checks the size, SHA-256 and format of the content. If all checks pass, jobs can use the upload. Otherwise the
+/// upload stays `pending`. The call is idempotent.
+///
+/// Specific errors:
+///
+/// - `conflict`: The upload has no content. Send it first.
+/// - `invalid_data`: The content does not have the announced size or SHA-256, or is not a valid data file.
+/// - `unsupported_model`, `unsafe_format`, `invalid_checkpoint`: The archive does not contain a model that can be used.
+/// - `limit_exceeded`: The content is too large for the service.
 #[utoipa::path(
     post, path = "/v1/uploads/{id}/complete", tag = "uploads", operation_id = "completeUpload",
     params(("id" = String, Path, description = "Id of the upload")),

@@ -33,15 +33,24 @@ pub(crate) struct UploadSignature {
     /// Size of the content in bytes.
     #[param(minimum = 0)]
     bytes: u64,
-    /// Expiry in Unix seconds.
+    /// Expiration time, in seconds since 1970-01-01 UTC.
     expires: i64,
-    /// HMAC-SHA256 over key, digest, size and expiry, hex.
+    /// Signature of the URL, in hexadecimal. Clients do not compute it.
     signature: String,
 }
 
 /// Uploads the content to a signed URL.
 ///
-/// Use the URL and the headers in the response of `createUpload`.
+/// Use the URL and the headers in the response of `createUpload`. A service that stores artifacts in a bucket returns a
+/// URL of the bucket instead. The signature replaces the API key. The content can be sent again until the upload is
+/// complete.
+///
+/// Specific errors:
+///
+/// - `url_invalid`: The signature does not belong to this URL.
+/// - `url_expired`: The URL has expired. Create another upload.
+/// - `invalid_request`: The content does not have the announced size. Nothing is stored.
+/// - `storage_full`: The artifact store is full.
 #[utoipa::path(
     put, path = "/v1/blobs/uploads/{tenant}/{id}", tag = "uploads", operation_id = "putUpload",
     params(("tenant" = String, Path, description = "Tenant of the upload"), ("id" = String, Path, description = "Id of the upload"), UploadSignature),

@@ -45,8 +45,8 @@ fn name_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(format!(
-            "File name. A model folder is an uncompressed `.tar`. A data file has one of the extensions {}.",
-            data_format::ends().join(", ")
+            "File name with its extension. A model is a folder in an uncompressed `.tar` archive. A data file is one of {}.",
+            data_format::described()
         )))
         .pattern(Some(format!(
             "^[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}\\.({})$",
@@ -62,19 +62,33 @@ fn name_schema() -> Object {
 pub(crate) struct CreateUpload {
     #[schema(schema_with = name_schema)]
     name: String,
-    /// Size in bytes.
+    /// Size of the content in bytes, at most 17 GiB.
     #[schema(minimum = 1, maximum = 18_253_611_008_i64)]
     bytes: u64,
-    /// SHA-256 of the content.
+    /// SHA-256 of the content, as 64 lower-case hexadecimal digits.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: String,
 }
 
 /// Creates an upload of a model or a data file.
 ///
-/// Next, `PUT` the content to the URL in the response, then `POST` to `/v1/uploads/{id}/complete`.
+/// An upload takes three steps:
+///
+/// - Create the upload with the name, size and SHA-256 of the file.
+/// - Within one hour, send the content with the request in `put` of the response.
+/// - Call `completeUpload`. Jobs can then use the `uri` of the upload.
+///
+/// Uploads are removed after the retention period of the service, by default 30 days. This operation takes no
+/// `Idempotency-Key`. A repeated request creates another upload; delete the one that you do not use.
+///
+/// Specific error: `quota_exceeded` if the tenant has 200 uploads. Delete some.
 #[utoipa::path(
-    post, path = "/v1/uploads", tag = "uploads", operation_id = "createUpload", request_body = CreateUpload,
+    post, path = "/v1/uploads", tag = "uploads", operation_id = "createUpload", 
+    request_body(content = CreateUpload, example = json!({
+        "name": "train.tsv",
+        "bytes": 48_213,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    })),
     security(("api_key" = ["write"])),
     responses((status = 201, description = "The upload, with the URL for its content", body = UploadBody, headers(
         ("Location" = String, description = "Path of the upload"),

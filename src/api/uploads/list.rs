@@ -16,7 +16,7 @@ use crate::artifact::incoming::UploadId;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Uploads per page.
+    /// Maximum number of uploads per page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "twenty")]
     limit: usize,
@@ -28,15 +28,20 @@ pub(crate) struct Page {
 /// A page of uploads, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UploadList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The uploads of this page.
     data: Vec<UploadBody>,
     /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
+    /// Whether another page follows.
     has_more: bool,
 }
 
 /// Lists uploads, newest first.
+///
+/// Returns the uploads of the caller's tenant, in any state.
 #[utoipa::path(
     get, path = "/v1/uploads", tag = "uploads", operation_id = "listUploads", params(Page),
     security(("api_key" = ["read"])),

@@ -12,6 +12,8 @@ use crate::api::extract::Named;
 use crate::api::problem::Problem;
 
 /// Returns an upload.
+///
+/// The response does not contain `put`, the request for the content. Only `createUpload` returns it.
 #[utoipa::path(
     get, path = "/v1/uploads/{id}", tag = "uploads", operation_id = "getUpload",
     params(("id" = String, Path, description = "Id of the upload")),
@@ -30,7 +32,7 @@ pub(crate) async fn get(
 
 /// Deletes an upload.
 ///
-/// Jobs that use the upload and have not read it yet fail.
+/// Jobs that have not read the upload yet fail with `source_not_found`.
 #[utoipa::path(
     delete, path = "/v1/uploads/{id}", tag = "uploads", operation_id = "deleteUpload",
     params(("id" = String, Path, description = "Id of the upload")),

@@ -20,20 +20,24 @@ use crate::artifact::url::SignedUpload;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Upload)]
 pub(crate) struct UploadBody {
+    /// Id of the upload.
     #[schema(example = "upl_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     id: String,
+    /// Type of this object: `upload`.
     #[schema(example = "upload")]
     object: &'static str,
-    /// URI for jobs, usable once the upload is ready.
+    /// URI of the upload for jobs. Jobs can use it when the state is `ready`.
     #[schema(example = "upload://upl_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     uri: String,
+    /// State of the upload.
     state: UploadStateBody,
     /// File name.
     name: String,
-    /// Size in bytes.
+    /// Size of the content in bytes.
     bytes: u64,
     /// SHA-256 of the content, in hexadecimal.
     sha256: String,
+    /// Creation time.
     #[schema(format = DateTime)]
     created_at: String,
     /// The request that sends the content. Returned only when the upload is created.
@@ -49,6 +53,7 @@ pub(crate) struct PutBody {
     url: String,
     /// Headers that the request must have, unchanged.
     headers: std::collections::BTreeMap<String, String>,
+    /// Time when the URL expires.
     #[schema(format = DateTime)]
     expires_at: String,
 }
@@ -56,7 +61,7 @@ pub(crate) struct PutBody {
 mirror!(
     /// State of an upload.
     UploadStateBody of UploadState as "UploadState" {
-        /// The content has not been checked.
+        /// The content has not arrived or has not been checked.
         Pending,
         /// Jobs can use the upload.
         Ready,

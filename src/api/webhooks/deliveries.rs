@@ -20,11 +20,14 @@ use crate::job::webhook::{Delivery, DeliveryId, DeliveryState};
 /// A page of deliveries, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeliveryList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The deliveries of this page.
     data: Vec<DeliveryBody>,
     /// `cursor` of the next page. Null on the last page.
     next_cursor: Option<String>,
+    /// Whether another page follows.
     has_more: bool,
 }
 
@@ -32,28 +35,30 @@ pub(crate) struct DeliveryList {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Delivery)]
 pub(crate) struct DeliveryBody {
-    /// Id of the delivery, sent as the header `webhook-id`. It is the same in every attempt.
+    /// Id of the delivery, as in its header `webhook-id`. It is the same in every attempt.
     #[schema(example = "msg_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     id: String,
+    /// Type of this object: `delivery`.
     #[schema(example = "delivery")]
     object: &'static str,
-    /// Type of the event.
-    #[schema(example = "job.succeeded")]
+    #[schema(schema_with = schema::webhook_event_type)]
     event: String,
+    /// State of the delivery.
     state: DeliveryStateBody,
-    /// Number of attempts so far.
+    /// Number of attempts so far. `redeliverEvent` sets it to 0.
     #[schema(minimum = 0)]
     attempts: i64,
-    /// Time of the next attempt.
+    /// Time from which the next attempt is due. Null if no attempt follows.
     #[schema(format = DateTime)]
     next_at: Option<String>,
-    /// HTTP status of the last attempt.
+    /// HTTP status of the last attempt. Null if it got no response, and before the first attempt.
     last_status: Option<i64>,
-    /// Error of the last attempt.
+    /// Error of the last attempt. Null if it succeeded, and before the first attempt.
     last_error: Option<String>,
+    /// Creation time: the time of the event.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When the event was delivered, or the last attempt failed.
+    /// Time when the event was delivered or the last attempt failed. Null while the delivery is pending.
     #[schema(format = DateTime)]
     ended_at: Option<String>,
     #[schema(schema_with = schema::webhook_event)]
@@ -63,11 +68,11 @@ pub(crate) struct DeliveryBody {
 mirror!(
     /// State of a delivery.
     DeliveryStateBody of DeliveryState as "DeliveryState" {
-        /// An attempt will follow.
+        /// The next attempt follows.
         Pending,
         /// The endpoint accepted the event.
         Delivered,
-        /// Every attempt failed.
+        /// All attempts failed, or the endpoint responded with 410.
         Failed,
     }
 );
@@ -93,7 +98,7 @@ impl From<Delivery> for DeliveryBody {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Deliveries per page.
+    /// Maximum number of deliveries per page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "twenty")]
     limit: usize,
@@ -114,6 +119,8 @@ pub(crate) struct DeliveryPath {
 }
 
 /// Lists the deliveries of a webhook, newest first.
+///
+/// A delivery is kept for 30 days after it has succeeded or failed.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}/deliveries", tag = "webhooks", operation_id = "listDeliveries",
     params(("id" = String, Path, description = "Id of the webhook"), Page),
@@ -146,7 +153,8 @@ pub(crate) async fn list(
 
 /// Sends a test event.
 ///
-/// The event has the type `webhook.test`.
+/// Creates a delivery with the type `webhook.test`. It is sent whatever events the webhook is subscribed to. A disabled
+/// webhook sends it after it is enabled.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "webhooks", operation_id = "testWebhook",
     params(("id" = String, Path, description = "Id of the webhook")),
@@ -165,7 +173,8 @@ pub(crate) async fn test(
 
 /// Redelivers an event.
 ///
-/// Sends the delivery again with the same id and body, in any state.
+/// Sends the delivery again with the same id and body. The delivery can be in any state. It gets as many attempts as a
+/// new one.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/deliveries/{delivery}/redeliver", tag = "webhooks", operation_id = "redeliverEvent",
     params(("id" = String, Path, description = "Id of the webhook"), ("delivery" = String, Path, description = "Id of the delivery")),

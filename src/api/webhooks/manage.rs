@@ -12,11 +12,13 @@ use crate::api::caller::Caller;
 use crate::api::extract::{Body, Named};
 use crate::api::problem::Problem;
 
-/// All webhooks of a tenant, oldest first.
+/// All webhooks of the caller's tenant, oldest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WebhookList {
+    /// Type of this object: `list`.
     #[schema(example = "list")]
     object: &'static str,
+    /// The webhooks.
     data: Vec<WebhookBody>,
 }
 
@@ -25,16 +27,18 @@ pub(crate) struct WebhookPath {
     id: String,
 }
 
-/// Changes of a webhook.
+/// Changes to a webhook.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = UpdateWebhook)]
 pub(crate) struct ChangeWebhook {
-    /// Whether events are delivered.
+    /// Whether events are sent.
     enabled: bool,
 }
 
-/// Lists webhooks.
+/// Lists webhooks, oldest first.
+///
+/// Returns all webhooks of the caller's tenant, without their secrets. A tenant has at most 16.
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks", operation_id = "listWebhooks",
     security(("api_key" = ["read"])),
@@ -52,6 +56,8 @@ pub(crate) async fn list(
 }
 
 /// Returns a webhook.
+///
+/// The response does not contain the secret. Only `createWebhook` returns it.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "getWebhook",
     params(("id" = String, Path, description = "Id of the webhook")),
@@ -70,7 +76,7 @@ pub(crate) async fn get(
 
 /// Enables or disables a webhook.
 ///
-/// Pending deliveries wait while the webhook is disabled.
+/// While a webhook is disabled, its pending deliveries wait. Events in this time are not delivered, not even later.
 #[utoipa::path(
     patch, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "updateWebhook", request_body = ChangeWebhook,
     params(("id" = String, Path, description = "Id of the webhook")),
@@ -92,6 +98,8 @@ pub(crate) async fn change(
 }
 
 /// Deletes a webhook and its deliveries.
+///
+/// Pending deliveries are not sent. To pause a webhook, use `updateWebhook`.
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", tag = "webhooks", operation_id = "deleteWebhook",
     params(("id" = String, Path, description = "Id of the webhook")),

@@ -14,7 +14,7 @@ use super::wire::time::rfc3339;
 use crate::job::webhook::id::NoSuchName;
 use crate::job::webhook::{Topic, Webhook, WebhookId};
 
-/// Type of an event that a webhook can receive.
+/// Type of an event that a webhook can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub(crate) enum TopicBody {
     /// A worker started an attempt of the job.
@@ -48,21 +48,24 @@ impl From<TopicBody> for Topic {
     }
 }
 
-/// A webhook. Deliveries are signed according to Standard Webhooks (standardwebhooks.com).
+/// A webhook: an endpoint that receives the events of a tenant's jobs. `createWebhook` describes the deliveries.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Webhook)]
 pub(crate) struct WebhookBody {
+    /// Id of the webhook.
     #[schema(example = "wh_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     id: String,
+    /// Type of this object: `webhook`.
     #[schema(example = "webhook")]
     object: &'static str,
     /// URL that receives the events.
     url: String,
-    /// Events that are sent.
+    /// Types of the events that are sent.
     #[schema(value_type = Vec<TopicBody>)]
     events: Vec<&'static str>,
-    /// Whether events are delivered. A webhook that responds with 410 is disabled.
+    /// Whether events are sent. A webhook is disabled when its endpoint responds with 410.
     enabled: bool,
+    /// Creation time.
     #[schema(format = DateTime)]
     created_at: String,
     /// Secret that signs the deliveries. Returned only when the webhook is created.

@@ -28,35 +28,44 @@ const MAX_EVALUATION_ROWS: usize = 10_000_000;
 /// Largest integer that a 64-bit float represents exactly. JSON parsers may read numbers as floats.
 const MAX_EXACT_INTEGER: u64 = (1 << 53) - 1;
 
-/// A pruning job to create.
+/// A pruning job to create. `model`, `calibration` and `target` are required.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateJob {
+    /// The model to prune.
     pub(crate) model: ModelBody,
+    /// The unlabeled rows for scoring and repair.
     pub(crate) calibration: CalibrationBody,
+    /// The labeled rows on which the original and the pruned model are evaluated. By default the report has no
+    /// evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evaluation: Option<EvaluationBody>,
+    /// The size of the pruned model.
     pub(crate) target: TargetBody,
+    /// Constraints on the units that each group keeps. By default there are none.
     #[serde(default)]
     pub(crate) constraints: ConstraintsBody,
+    /// How units are scored and how the pruned model is repaired. Each omitted property has its default.
     #[serde(default)]
     pub(crate) method: MethodBody,
-    /// Maximum time from creation to result, for example `90s`, `30m`, `2h` or `1d`; at most five digits. The job expires when it is over.
+    /// Maximum time from creation to result: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). After
+    /// it, the job gets the state `expired`. By default there is no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2h", pattern = "^[1-9][0-9]{0,4}[smhd]$")]
     pub(crate) deadline: Option<String>,
-    /// Device that the job runs on.
+    /// Device that the job runs on. `getCapabilities` lists the available devices. Default: `cpu`.
     #[serde(default)]
     pub(crate) device: DeviceBody,
-    /// Jobs with a higher priority are claimed first.
+    /// Priority in the queue, from -100 to 100. Jobs with a higher priority start first.
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100, default = 0)]
     pub(crate) priority: i64,
-    /// Maximum number of attempts before the job fails.
+    /// Maximum number of attempts, from 1 to 10. An attempt that ends with a `retryable` error or with the loss of its
+    /// worker is followed by another one, up to this number. Outages do not count as attempts.
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 10, default = 3)]
     pub(crate) max_attempts: i64,
-    /// Labels to filter jobs by.
+    /// Labels of the job.
     #[serde(default)]
     #[schema(schema_with = labels_schema)]
     pub(crate) labels: BTreeMap<String, String>,
@@ -71,7 +80,10 @@ fn labels_schema() -> Object {
             .build()
     };
     ObjectBuilder::new()
-        .description(Some("Your labels. `GET /v1/jobs` can filter by them."))
+        .description(Some(format!(
+            "Labels of the job, which `listJobs` can filter by. At most {MAX_LABELS}. A name has 1 to \
+             {MAX_LABEL_CHARACTERS} characters, a value at most {MAX_LABEL_CHARACTERS}."
+        )))
         .property_names(Some(Schema::Object(text(Some(1)))))
         .additional_properties(Some(Schema::Object(text(None))))
         .max_properties(Some(MAX_LABELS))
@@ -88,28 +100,38 @@ fn three() -> i64 {
 #[serde(deny_unknown_fields)]
 #[schema(as = ModelSource)]
 pub(crate) struct ModelBody {
-    /// URI of a Hugging Face model folder: `file:///absolute/path` below an allowed folder, `hf://org/name@revision`,
-    /// `s3://bucket/path` in an allowed bucket, or `upload://id`.
+    /// URI of a model folder in the format of Hugging Face, with weights in safetensors:
+    ///
+    /// - `file:///absolute/path`: A folder on the machine of the worker, within a folder that the service allows.
+    /// - `hf://org/name@revision`: A model on the Hugging Face Hub. The default revision is `main`.
+    /// - `s3://bucket/path`: A folder in a bucket that the service allows.
+    /// - `upload://id`: A completed upload of a `.tar` archive.
     #[schema(example = "file:///srv/models/bert")]
     pub(crate) uri: String,
 }
 
-/// The unlabeled examples for scoring and repair.
+/// The unlabeled rows for scoring and repair. Labels in the dataset are not read.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Calibration)]
 pub(crate) struct CalibrationBody {
-    /// URI of a table (tsv, csv, jsonl, json or parquet; gzip or zstd compression is allowed) or of a folder of shards:
-    /// `file:///absolute/path`, `hf://datasets/org/name@revision/path`, `s3://bucket/path` or `upload://id`.
+    /// URI of a data file in one of the formats of `getCapabilities`, such as TSV, CSV, JSON lines or Parquet:
+    ///
+    /// - `file:///absolute/path`: A file, or a folder of shards, within a folder that the service allows.
+    /// - `hf://datasets/org/name@revision/path`: A file of a dataset on the Hugging Face Hub. The path can be a
+    ///   pattern, such as `data/train-*.parquet`. The default revision is `main`.
+    /// - `s3://bucket/path`: A file in a bucket that the service allows.
+    /// - `upload://id`: A completed upload of a data file.
     #[schema(example = "file:///srv/data/train.tsv")]
     pub(crate) uri: String,
+    /// Columns of the dataset. By default, columns are detected by their names.
     #[serde(default)]
     pub(crate) mapping: MappingBody,
-    /// Maximum number of rows to sample.
+    /// Maximum number of rows to sample, from 1 to 100,000.
     #[serde(default = "default_max_samples")]
     #[schema(minimum = 1, maximum = 100_000, default = 8192)]
     pub(crate) max_samples: usize,
-    /// Sampling stops when the sampled rows hold this number of tokens.
+    /// Sampling stops when the sampled rows have this number of tokens, from 1 to 100,000,000.
     #[serde(default = "default_max_tokens")]
     #[schema(minimum = 1, maximum = 100_000_000, default = 131_072)]
     pub(crate) max_tokens: usize,
@@ -127,36 +149,44 @@ fn default_max_tokens() -> usize {
     Calibration::DEFAULT_MAX_TOKENS
 }
 
-/// The labeled examples that both models are evaluated on.
+/// The labeled rows on which the original and the pruned model are evaluated.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Evaluation)]
 pub(crate) struct EvaluationBody {
-    /// URI of a table (tsv, csv, jsonl, json or parquet; gzip or zstd compression is allowed) or of a folder of shards:
-    /// `file:///absolute/path`, `hf://datasets/org/name@revision/path`, `s3://bucket/path` or `upload://id`.
+    /// URI of a data file, with the same forms as `calibration.uri`.
     #[schema(example = "file:///srv/data/dev.tsv")]
     pub(crate) uri: String,
+    /// Columns of the dataset. By default, columns are detected by their names.
     #[serde(default)]
     pub(crate) mapping: MappingBody,
-    /// Maximum number of rows to use, from the start of the file. All rows by default.
+    /// Maximum number of rows to use, from the start of the file. By default all rows are used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000_000)]
     pub(crate) max_samples: Option<usize>,
 }
 
-/// Columns of the dataset. Columns with the usual names are found by default. In a file without a header, columns are
-/// numbered from 0.
+/// Columns of a dataset. A column is given by its name, or by its number from 0. If all given columns are numbers, the
+/// file has no header.
+///
+/// Without `text`, the first of these names (with the second text of a pair) is used: `text` (`text_pair`), `sentence1`
+/// (`sentence2`), `question1` (`question2`), `premise` (`hypothesis`), `question` (`sentence`), `#1 String` (`#2
+/// String`), `sentence`, `review`, `content`, `description`. Without `label`, the first of these names is used:
+/// `label`, `labels`, `class`, `category`, `target`, `score`, `Quality`, `gold_label`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = ColumnMapping)]
 pub(crate) struct MappingBody {
-    /// Column of the text, or of the first text of a pair.
+    /// Column of the text, or of the first text of a pair. Detected by name by default.
     pub(crate) text: Option<String>,
-    /// Column of the second text of a pair.
+    /// Column of the second text of a pair. If `text` is given, the default is that there is none. Otherwise it is
+    /// detected by name.
     pub(crate) text_pair: Option<String>,
-    /// Column of the label: a name in `id2label`, an index, or a number for regression.
+    /// Column of the label: a class name in `id2label` of the model, a class index, or a number for regression.
+    /// Detected by name by default. Calibration ignores it.
     pub(crate) label: Option<String>,
-    /// How the label column identifies classes. Detected from its values by default.
+    /// How the label column identifies classes. Detected from its values by default. If names and indices are both
+    /// possible and differ, the job fails with `invalid_data`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) labels: Option<LabelReadingBody>,
 }
@@ -166,15 +196,17 @@ pub(crate) struct MappingBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = Target)]
 pub(crate) struct TargetBody {
+    /// The quantity that `value` limits. Default: `flops`.
     #[serde(default)]
     pub(crate) metric: MetricBody,
-    /// Fraction to keep: `60%` gives a model with at most 60 % of the original FLOPs, parameters or latency.
+    /// Percentage to keep: with `60%`, the pruned model has at most 60 % of the original FLOPs, parameters or latency.
     #[schema(
         example = "60%",
         pattern = "^(0\\.0{0,5}[1-9][0-9]{0,5}|[1-9][0-9]?(\\.[0-9]{1,6})?)%$"
     )]
     pub(crate) value: String,
-    /// How far the result may stay below `value`, as a fraction of `value`: `0.01%` to `50%`.
+    /// How far the result may be below `value`, as a percentage of `value` from `0.01%` to `50%`. The job fails with
+    /// `target_unreachable` if no selection of units is that close.
     #[serde(default = "one_percent")]
     #[schema(
         example = "1%",
@@ -192,13 +224,13 @@ mirror!(
     /// The quantity that a target limits.
     #[derive(Default)]
     MetricBody of Metric as "Metric" {
-        /// Floating-point operations of one forward pass at the mean length of the calibration rows.
+        /// Floating-point operations of one forward pass of a row of the mean length of the calibration rows.
         #[default]
         Flops,
-        /// Parameters, including embeddings.
+        /// Number of parameters, including those of the embeddings.
         Params,
-        /// Time of one forward pass of eight rows at the mean length of the calibration rows, measured by the worker. Two
-        /// jobs with the same request may keep different units.
+        /// Time of one forward pass of eight rows of the mean length of the calibration rows, measured by the worker.
+        /// Two jobs with the same request can keep different units.
         LatencyMs,
     }
 );
@@ -277,7 +309,7 @@ impl CreateJob {
         if names > MAX_NAMES {
             return Err(Problem::invalid_field(
                 "/constraints/keep_whole",
-                ProblemCode::InvalidRequest,
+                ProblemCode::ValidationFailed,
                 format!("keep_whole has {names} names; the maximum is {MAX_NAMES}"),
             ));
         }

@@ -12,12 +12,18 @@ use crate::prune::recipe::{Mapping, Recipe};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobRequest)]
 pub(crate) struct RequestEcho {
+    /// The model to prune. A `hf://` URI names the commit that it was resolved to.
     model: ModelBody,
+    /// The unlabeled rows for scoring and repair.
     calibration: CalibrationBody,
+    /// The labeled rows for the evaluation. Absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     evaluation: Option<EvaluationBody>,
+    /// The size of the pruned model.
     target: TargetBody,
+    /// Constraints on the units that each group keeps.
     constraints: ConstraintsBody,
+    /// How units are scored and how the pruned model is repaired.
     method: MethodBody,
 }
 

@@ -17,24 +17,25 @@ pub(crate) struct EventBody {
     /// Position of the event within its job, starting at 1. Also the `id` of the server-sent event.
     #[schema(minimum = 1)]
     pub(crate) sequence: i64,
+    /// Time of the event.
     #[schema(format = DateTime)]
     at: String,
     /// Type of the event.
     #[serde(rename = "type")]
     pub(crate) kind: EventType,
-    /// Number of the attempt, for `started`.
+    /// Number of the attempt, from 1. Only for `started`.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<i64>,
-    /// Stage, for `stage` and `progress`.
+    /// Stage. Only for `stage` and `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<StageBody>,
-    /// Completed units of work, for `progress`.
+    /// Completed units of work in the stage. Only for `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     done: Option<u64>,
-    /// Total units of work, for `progress`.
+    /// Total units of work in the stage. Only for `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<u64>,
-    /// Reason, for `failed` and, if there is one, for `requeued`.
+    /// Reason. Only for `failed` and, if it is known, for `requeued`.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureBody>,
 }

@@ -21,58 +21,74 @@ use crate::prune::stage::Stage;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job)]
 pub(crate) struct JobBody {
+    /// Id of the job.
     #[schema(example = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     pub(crate) id: String,
+    /// Type of this object: `job`.
     #[schema(example = "job")]
     object: &'static str,
+    /// State of the job.
     pub(crate) state: StateBody,
-    /// Current stage of a running job, or the stage in which the job ended without a result. Null while the job is queued
-    /// and after it succeeded.
+    /// Current stage of a running job, or the stage in which the job ended without a result. Null while the job is
+    /// queued, before its first stage and after it succeeded.
     stage: Option<StageBody>,
+    /// Progress of the current stage.
     progress: ProgressBody,
+    /// The request that created the job, with defaults filled in.
     request: RequestEcho,
+    /// Device that the job runs on.
     device: DeviceBody,
+    /// Priority in the queue. Jobs with a higher priority start first.
     #[schema(minimum = -100, maximum = 100)]
     priority: i64,
+    /// Labels of the job, from the request.
     labels: BTreeMap<String, String>,
-    /// Number of attempts so far.
+    /// Number of attempts so far: 0 before the first, 1 during the first. Attempts that end because of an outage are
+    /// included here, but do not count toward `max_attempts`.
     #[schema(minimum = 0)]
     attempt: i64,
+    /// Maximum number of counted attempts before the job fails with `attempts_exhausted` or the error of the last one.
     #[schema(minimum = 1)]
     max_attempts: i64,
-    /// Id of the job that this one retries or resolves.
+    /// Id of the job that this job was created from by `retryJob` or `resolveJob`. Null for a job of `createJob`.
     retry_of: Option<String>,
+    /// Whether a client requested cancellation while the job was active.
     cancel_requested: bool,
-    /// Outage that a queued job waits for. Null if there is none.
+    /// Outage that delays a queued job. Null if there is none.
     waiting: Option<WaitingBody>,
-    /// Why the job ended without a result.
+    /// Why the job ended without a result. Null unless the state is `failed` or `expired`.
     error: Option<FailureBody>,
     #[schema(schema_with = schema::report)]
     report: Option<Report>,
+    /// Creation time.
     #[schema(format = DateTime)]
     created_at: String,
+    /// Start of the first attempt. Null if no attempt has started.
     #[schema(format = DateTime)]
     started_at: Option<String>,
+    /// Time when the job ended in any way. Null while it has not ended.
     #[schema(format = DateTime)]
     finished_at: Option<String>,
+    /// Time of the deadline. Null if there is none.
     #[schema(format = DateTime)]
     deadline_at: Option<String>,
-    /// When the artifacts were removed because their retention period was over.
+    /// Time when the artifacts were removed after their retention period. Null if they were not.
     #[schema(format = DateTime)]
     artifacts_expired_at: Option<String>,
+    /// Paths of related resources.
     links: LinksBody,
 }
 
 mirror!(
-    /// State of a job. The last four are terminal.
+    /// State of a job. A job in one of the last four states has ended, and its state no longer changes.
     StateBody of State as "JobState" {
-        /// Waits for a worker.
+        /// The job waits for a worker.
         Queued,
         /// A worker runs the job.
         Running,
-        /// The job was canceled while it ran, and stops soon.
+        /// A running job is being canceled. It succeeds if it completes first.
         Canceling,
-        /// The result is available.
+        /// The job has a report and artifacts.
         Succeeded,
         /// The job failed; `error` has the reason.
         Failed,
@@ -84,7 +100,7 @@ mirror!(
 );
 
 mirror!(
-    /// Stage of a running job.
+    /// Stage of a running job, in the order of execution.
     StageBody of Stage as "Stage" {
         /// Reads the model and the data.
         Preparing,
@@ -109,39 +125,42 @@ mirror!(
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Progress)]
 pub(crate) struct ProgressBody {
-    /// Completed units of work.
+    /// Completed units of work. The unit depends on the stage.
     done: u64,
-    /// Total units of work; 0 while unknown.
+    /// Total units of work. 0 while unknown.
     total: u64,
-    /// `done / total` in percent. Null while `total` is unknown.
+    /// `done / total` in percent, from 0 to 100. Null while `total` is unknown.
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<f64>,
-    /// Estimated time until the stage ends, in milliseconds. Null unless the job is running.
+    /// Estimated time until the stage ends, in milliseconds. Null if unknown, and unless the job is running.
     #[schema(minimum = 0)]
     eta_ms: Option<i64>,
 }
 
-/// The error that a job ended with.
+/// The error that a job or an attempt ended with.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobError)]
 pub(crate) struct FailureBody {
+    /// Code of the error.
     code: ProblemCode,
     /// What went wrong, and how to correct it.
     detail: String,
-    /// Whether the same request may succeed later.
+    /// Whether the same request may succeed later without changes.
     retryable: bool,
-    /// Stage in which the job ended.
+    /// Stage in which the error occurred. Null if it occurred outside all stages.
     stage: Option<StageBody>,
 }
 
-/// An outage that a queued job waits for. The job continues by itself after the outage. Waiting does not count as an attempt.
+/// An outage that delays a queued job. The job continues by itself after the outage. Waiting does not count as an
+/// attempt.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Waiting)]
 pub(crate) struct WaitingBody {
+    /// `source_unavailable` or `storage_unavailable`.
     code: ProblemCode,
     /// What is unavailable, and its last response.
     detail: String,
-    /// When the outage was first observed.
+    /// Time when the outage was first observed.
     #[schema(format = DateTime)]
     since: String,
 }
@@ -150,9 +169,12 @@ pub(crate) struct WaitingBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobLinks)]
 pub(crate) struct LinksBody {
+    /// Path of the job.
     #[serde(rename = "self")]
     own: String,
+    /// Path of the events of the job.
     events: String,
+    /// Path of the artifacts of the job.
     artifacts: String,
 }
 

@@ -15,7 +15,7 @@ use crate::job::key::{ApiKey, FreshKey, KeyScope, NewKey, key_name};
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateApiKey)]
 pub(crate) struct CreateKey {
-    /// Name of the key.
+    /// Name of the key, for people. 1 to 100 characters, without control characters.
     #[schema(
         example = "laptop",
         min_length = 1,
@@ -23,8 +23,9 @@ pub(crate) struct CreateKey {
         pattern = r"^[^\x00-\x1f\x7f]+$"
     )]
     name: String,
+    /// What the key allows.
     scope: ScopeBody,
-    /// Lifetime, for example `90s`, `30m`, `2h` or `90d`. The key never expires by default.
+    /// Lifetime: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). By default the key does not expire.
     #[serde(default)]
     #[schema(example = "90d", pattern = "^[1-9][0-9]{0,4}[smhd]$")]
     expires: Option<String>,
@@ -37,7 +38,8 @@ mirror!(
         Metrics,
         /// Read jobs, artifacts, uploads and webhooks.
         Read,
-        /// Everything that `read` allows; also create, cancel, retry and delete jobs, and manage uploads and webhooks.
+        /// Everything that `read` allows; also create, estimate, cancel and delete jobs, and manage uploads and
+        /// webhooks.
         Write,
         /// Everything; also manage API keys, and read the audit log and the metrics.
         Admin,
@@ -48,31 +50,39 @@ mirror!(
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKey)]
 pub(crate) struct KeyBody {
+    /// Id of the key. It is not secret.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     id: String,
+    /// Type of this object: `key`.
     #[schema(example = "key")]
     object: &'static str,
+    /// Name of the key.
     name: String,
+    /// Tenant that the key gives access to.
     tenant: String,
+    /// What the key allows.
     scope: ScopeBody,
+    /// Creation time.
     #[schema(format = DateTime)]
     created_at: String,
+    /// Time from which the key is rejected. Null if it does not expire.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// Time since which the key is rejected. Null if it was not revoked.
     #[schema(format = DateTime)]
     revoked_at: Option<String>,
-    /// Last use, accurate to the minute.
+    /// Time of the last use, accurate to one minute. Null if the key was never used.
     #[schema(format = DateTime)]
     last_used_at: Option<String>,
 }
 
-/// A new API key.
+/// A new API key, with its secret.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CreatedApiKey)]
 pub(crate) struct CreatedKey {
     #[serde(flatten)]
     body: KeyBody,
-    /// The key with its secret. It is returned only in this response.
+    /// The whole key, for the header `Authorization`. It is returned only in this response.
     #[schema(pattern = "^optk_[0-9a-f]{32}_[0-9a-f]{64}$")]
     key: String,
 }

@@ -18,33 +18,36 @@ pub(crate) struct MethodBody {
     pub(crate) importance: ImportanceBody,
     /// How scores are computed.
     pub(crate) estimator: EstimatorBody,
-    /// How the terms of later layers are combined.
+    /// How the feature terms of later layers are combined.
     pub(crate) trajectory: TrajectoryBody,
-    /// How the remaining weights are repaired.
+    /// How the remaining weights are repaired after units are removed.
     pub(crate) compensation: CompensationBody,
     /// Weights of tokens in the repair.
     pub(crate) token_weights: TokenWeightsBody,
-    /// Whether to compare sketched scores with exact scores on a sample. The report then has an `audit`.
+    /// Whether to make a score audit: to compare sketched scores with exact scores on a sample of the units. Its result
+    /// is `audit` of the report.
     pub(crate) audit: bool,
-    /// Number of sampled rows for scoring.
+    /// Maximum number of sampled calibration rows that scoring uses, from 1 to 4096.
     #[schema(minimum = 1, maximum = 4096)]
     pub(crate) scoring_samples: usize,
-    /// Number of tokens in the Gram matrices.
+    /// Number of sampled tokens in the Gram matrices, which compare the features of two models. From 2 to 8192.
     #[schema(minimum = 2, maximum = 8192)]
     pub(crate) gram_tokens: usize,
-    /// Weight of the logit term of the importance.
+    /// Weight of the logit term, from 0 to 1,000,000, after it and the feature terms are scaled to mean 1.
     #[schema(minimum = 0, maximum = 1_000_000.0)]
     pub(crate) logit_weight: f64,
-    /// Number of pruning rounds. The model is repaired and scored again after each round but the last.
+    /// Number of pruning rounds, from 1 to 8. After each round except the last, the model is repaired and scored again.
     #[schema(minimum = 1, maximum = 8)]
     pub(crate) rounds: usize,
-    /// Exponent of the local term of the importance.
+    /// Exponent `w` of the local term, from 0 to 1. The importance is `trajectory^(1 - w) * local^w`, so 0 omits the
+    /// local term. The local term is the contribution of a unit to its own layer.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) local_weight: f64,
-    /// Temperature of both distributions in the logit term.
+    /// Temperature of both distributions in the logit term, from 0.001 to 1000. Higher values soften them.
     #[schema(minimum = 0.001, maximum = 1000.0)]
     pub(crate) temperature: f64,
-    /// Ridge penalty toward the original weights, relative to the mean diagonal of the Gram matrix.
+    /// Strength of the ridge penalty that keeps repaired weights close to the original weights, from 1e-9 to 1000. It
+    /// is relative to the mean diagonal of the Gram matrix.
     #[schema(minimum = 0.000000001, maximum = 1000.0)]
     pub(crate) ridge: f64,
 }
@@ -52,11 +55,12 @@ pub(crate) struct MethodBody {
 mirror!(
     /// Criterion that scores units.
     ImportanceBody of Importance as "Importance" {
-        /// The change of later features and of the logits (the trajectory), with the local term if `local_weight` is above 0.
+        /// The change of later features (feature terms) and of the logits (logit term), called the trajectory, together
+        /// with the local term if `local_weight` is above 0.
         Optin,
-        /// The formula of the paper. Ignores `trajectory`, `logit_weight` and `local_weight`.
+        /// The formula of the OPTIN paper. Ignores `trajectory`, `logit_weight` and `local_weight`.
         Paper,
-        /// The divergence of the logits, with the local term. Ignores later features.
+        /// The logit term, together with the local term if `local_weight` is above 0. Ignores the feature terms.
         Fisher
     }
 );
@@ -65,25 +69,25 @@ mirror!(
     EstimatorBody of Estimator as "Estimator" {
         /// Removes each unit in turn and runs the rest of the model.
         Exact,
-        /// Removes each head in turn, and estimates all other units at once by random probes.
+        /// Removes each head in turn, and estimates all other units together from random probes. Much faster.
         Sketch
     }
 );
 mirror!(
-    /// How the terms of later layers are combined.
+    /// How the feature terms of later layers are combined.
     TrajectoryBody of Trajectory as "Trajectory" {
-        /// Their sum, as in the paper.
+        /// Their sum, as in the OPTIN paper. Units of early layers get higher scores.
         Sum,
-        /// Their mean.
+        /// Their mean. Early and late layers are scored on the same scale.
         Mean
     }
 );
 mirror!(
     /// How the remaining weights are repaired.
     CompensationBody of Compensation as "Compensation" {
-        /// Solves each projection that lost inputs by least squares.
+        /// Refits the weights and biases of each projection whose inputs were pruned, by least squares.
         LeastSquares,
-        /// Adjusts biases only.
+        /// Refits only the biases of these projections.
         Bias,
         /// No repair.
         None
@@ -112,9 +116,9 @@ mirror!(
 mirror!(
     /// Device that a job runs on.
     DeviceBody of Device as "Device" {
-        /// CPU.
+        /// A CPU.
         Cpu,
-        /// NVIDIA GPU.
+        /// An NVIDIA GPU.
         Cuda
     }
 );

@@ -9,44 +9,49 @@ use crate::prune::plan::Plan;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Estimate)]
 pub(crate) struct EstimateBody {
+    /// Architecture of the model.
     #[schema(example = "bert")]
     architecture: String,
-    /// MACs of one row at the mean length of the calibration rows (1 MAC = 2 FLOPs).
+    /// MACs of the original model for one row of the mean length of the calibration rows (1 MAC = 2 FLOPs).
     macs: u64,
-    /// Number of parameters.
+    /// Number of parameters of the original model.
     parameters: u64,
-    /// Size of `model.safetensors` in bytes.
+    /// Size of the weights of the original model in bytes.
     bytes: u64,
-    /// Maximum cost of the pruned model in the target's metric: MACs, parameters or nanoseconds.
+    /// Maximum cost of the pruned model. The unit depends on `target.metric`: MACs for `flops`, a number of parameters
+    /// for `params` and nanoseconds for `latency_ms`.
     target_cost: u64,
-    /// Cost of the smallest model that the constraints allow, in the same unit. Targets below it are unreachable.
+    /// Cost of the smallest model that the constraints allow, in the unit of `target_cost`. Smaller targets are
+    /// unreachable.
     reachable_cost: u64,
-    /// `reachable_cost` in percent of the original cost.
+    /// `reachable_cost` in percent of the cost of the original model, from 0 to 100.
     reachable_percent: f64,
-    /// Groups of prunable units.
+    /// Groups of prunable units, in the order of the model.
     groups: Vec<GroupBody>,
+    /// The part of the calibration dataset that the job uses.
     calibration: CalibrationUseBody,
-    /// MACs of scoring, without an audit.
+    /// MACs of scoring in all rounds, without the score audit.
     scoring_macs: u64,
-    /// Estimated scoring time on this machine in milliseconds, extrapolated from one timed forward pass.
+    /// Estimated scoring time in milliseconds, extrapolated from one timed forward pass on the machine of the service.
+    /// The worker can be another machine. Repair and evaluation are not included.
     scoring_ms: u64,
-    /// Peak memory of weights and activations in bytes.
+    /// Estimated peak memory of weights and activations in bytes.
     peak_bytes: u64,
 }
 
-/// A group of prunable units.
+/// A group of prunable units: the attention heads or the neurons of one layer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UnitGroup)]
 pub(crate) struct GroupBody {
     /// Name of the group.
     #[schema(example = "encoder.layer.0.heads")]
     group: String,
-    /// Kind of its units.
+    /// Kind of its units: `head` or `neuron`.
     #[schema(example = "head")]
     kind: String,
-    /// Number of units.
+    /// Number of units of the original model.
     width: usize,
-    /// MACs of one unit for one row.
+    /// MACs of one unit for one row of the mean length of the calibration rows.
     macs_per_unit: u64,
 }
 
@@ -56,13 +61,13 @@ pub(crate) struct GroupBody {
 pub(crate) struct CalibrationUseBody {
     /// Number of sampled rows.
     rows: usize,
-    /// Number of sampled rows for scoring.
+    /// Number of these rows that scoring uses.
     scoring_rows: usize,
-    /// Number of tokens in the sampled rows.
+    /// Number of tokens in the sampled rows, without padding.
     tokens: usize,
-    /// Mean number of tokens per row.
+    /// Mean number of tokens per row. Costs are computed for a row of this length.
     mean_length: f64,
-    /// Number of tokens in the Gram matrices.
+    /// Number of sampled tokens in the Gram matrices.
     gram_tokens: usize,
 }
 

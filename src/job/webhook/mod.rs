@@ -51,14 +51,14 @@ pub struct NewWebhook {
     pub events: Vec<Topic>,
 }
 
-/// A topic that webhooks can subscribe to.
+/// Type of the event of a delivery. Webhooks subscribe to all types but `webhook.test`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "EventType")]
 pub enum Topic {
-    /// A worker claimed a job.
+    /// A worker started an attempt of a job.
     #[serde(rename = "job.started")]
     Started,
-    /// A job ended with a result.
+    /// A job succeeded.
     #[serde(rename = "job.succeeded")]
     Succeeded,
     /// A job failed.
@@ -67,10 +67,10 @@ pub enum Topic {
     /// A job was canceled.
     #[serde(rename = "job.canceled")]
     Canceled,
-    /// A job ended because its deadline passed.
+    /// The deadline of a job passed.
     #[serde(rename = "job.expired")]
     Expired,
-    /// A client requested a test delivery.
+    /// A client requested a test event.
     #[serde(rename = "webhook.test")]
     Test,
 }
@@ -110,19 +110,20 @@ impl Topic {
     }
 }
 
-/// The message body. It holds only the essentials; a receiver requests the rest with its own API key.
+/// The body of a delivery. It contains no results. `getJob` returns them.
 #[derive(Serialize, JsonSchema)]
 pub struct Payload {
-    /// Topic of the message.
+    /// Type of the event.
     #[serde(rename = "type")]
     topic: Topic,
-    /// Time of the change that the message reports.
+    /// Time of the event.
     #[schemars(extend("format" = "date-time"))]
     timestamp: String,
-    /// Content of the message.
+    /// What the event is about: a job, or the webhook of a test event.
     data: Data,
 }
 
+/// What an event is about: a job, or the webhook of a test event.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Data {
@@ -130,24 +131,24 @@ enum Data {
     Test(TestData),
 }
 
-/// Content of a message about a job.
+/// The job that an event is about.
 #[derive(Serialize, JsonSchema)]
 struct JobData {
     /// Id of the job.
     job: String,
-    /// State of the job.
+    /// State of the job at the time of the event.
     state: State,
-    /// Number of attempts so far.
+    /// Number of attempts of the job so far.
     attempt: i64,
     /// Labels of the job.
     labels: BTreeMap<String, String>,
-    /// Code of the error that the job ended with: a `ProblemCode`.
+    /// Code of the error that the job ended with, as in `error.code` of the job. Absent if there is none.
     #[schemars(with = "String")]
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Code>,
 }
 
-/// Content of a test message.
+/// The webhook of a test event.
 #[derive(Serialize, JsonSchema)]
 struct TestData {
     /// Id of the webhook.

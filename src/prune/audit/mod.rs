@@ -26,39 +26,41 @@ use super::watch::Watch;
 use gates::Pair;
 use sample::Sampled;
 
-/// Result of an audit.
+/// Result of a score audit: a comparison of sketched scores with exact scores on a sample of the units.
+// The limits of the metrics are constants in `gates`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScoreAudit")]
 pub struct AuditReport {
-    /// Number of units that were scored exactly.
+    /// Number of units that were scored exactly for the audit.
     pub units: usize,
-    /// How many of these units are next to the decision boundary.
+    /// Number of these units whose score is close to the limit between kept and removed units.
     pub boundary: usize,
-    /// Spearman's correlation of the importances. The minimum is [`gates::MIN_SPEARMAN`].
+    /// Spearman's rank correlation of the importances. 1 is best.
     pub spearman: f64,
-    /// Spearman's correlation of the manifold terms, and of the logits terms.
+    /// Spearman's rank correlation of the feature terms and of the logit term, in this order.
     pub spearman_of_terms: [f64; 2],
-    /// Fraction of the selected units that exact scores select as well. The minimum is [`gates::MIN_OVERLAP`].
+    /// Fraction of the selected units that exact scores also select (0 to 1).
     pub overlap: f64,
-    /// Median of sketched / exact importance. The maximum distance from 1 is [`gates::MAX_BIAS`].
+    /// Median of the sketched importance divided by the exact importance. 1 is best.
     pub median_ratio: f64,
-    /// Fraction of the exact importance that the selection loses. The maximum is [`gates::MAX_REGRET`].
+    /// Fraction of the exact importance that the selection loses (0 to 1). 0 is best.
     pub regret: f64,
-    /// Whether all four metrics are within their limits.
+    /// Whether `spearman`, `overlap`, `median_ratio` and `regret` are within their limits.
     pub passed: bool,
-    /// Results of each audited group.
+    /// Results of each group with sketched scores.
     pub groups: Vec<GroupAudit>,
 }
 
-/// Result of an audit for one group.
+/// Result of a score audit for one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupAudit {
-    /// The group's name in the graph.
+    /// Name of the group, for example `encoder.layer.0.neurons`.
     pub group: String,
-    /// Number of units that were scored exactly.
+    /// Number of units that were scored exactly for the audit.
     pub units: usize,
-    /// Spearman's correlation of the importances.
+    /// Spearman's rank correlation of the importances. 1 is best.
     pub spearman: f64,
-    /// Median of sketched / exact importance.
+    /// Median of the sketched importance divided by the exact importance. 1 is best.
     pub median_ratio: f64,
 }
 

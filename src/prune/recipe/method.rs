@@ -8,36 +8,36 @@ use strum::{IntoStaticStr, VariantArray};
 use super::range::check;
 use crate::prune::failure::Failure;
 
-/// Settings of scoring, selection and repair.
+/// How units are scored and how the pruned model is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Method {
-    /// The criterion by which units are ranked.
+    /// Criterion that scores units.
     pub importance: Importance,
-    /// How the importance is computed.
+    /// How scores are computed.
     pub estimator: Estimator,
-    /// How the terms of the trajectory are combined.
+    /// How the feature terms of later layers are combined.
     pub trajectory: Trajectory,
-    /// How the kept weights are repaired.
+    /// How the remaining weights are repaired after units are removed.
     pub compensation: Compensation,
-    /// Which tokens the repair fits most closely.
+    /// Weights of tokens in the repair.
     pub token_weights: TokenWeights,
-    /// Whether sketched scores are compared with exact ones on a sample. The report contains the result.
+    /// Whether a score audit is made: sketched scores are compared with exact scores on a sample of the units.
     pub audit: bool,
-    /// Rows of the calibration sample that scoring reads (1 to 4,096).
+    /// Maximum number of sampled calibration rows that scoring uses (1 to 4,096).
     pub scoring_samples: usize,
-    /// Token rows in the Gram matrices (`K`; 2 to 8,192).
+    /// Number of sampled tokens in the Gram matrices (`K`; 2 to 8,192), which compare the features of two models.
     pub gram_tokens: usize,
-    /// Weight of the logits term (`lambda`; 0 or more) after both terms are scaled to mean 1.
+    /// Weight of the logit term (`lambda`; 0 to 1,000,000), after it and the feature terms are scaled to mean 1.
     pub logit_weight: f64,
-    /// Number of rounds in which units are removed (1 to 8). After each round except the last, the remaining
-    /// model is repaired and scored again.
+    /// Number of pruning rounds (1 to 8). After each round except the last, the model is repaired and scored again.
     pub rounds: usize,
-    /// Exponent of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
+    /// Exponent `w` of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
     pub local_weight: f64,
-    /// Temperature that softens both distributions in the logits term (`T`; 0.001 to 1,000).
+    /// Temperature of both distributions in the logit term (`T`; 0.001 to 1,000).
     pub temperature: f64,
-    /// Ridge toward the original weights, as a fraction of the Gram matrix's mean diagonal.
+    /// Strength of the ridge penalty that keeps repaired weights close to the original weights (1e-9 to 1,000),
+    /// relative to the mean diagonal of the Gram matrix.
     pub ridge: f64,
 }
 

@@ -20,22 +20,22 @@ pub use method::{Compensation, Estimator, Importance, Method, TokenWeights, Traj
 use range::check;
 pub use target::{Metric, Target};
 
-/// Everything that determines the result of a job. Equal recipes over equal bytes give equal results on
-/// the same kind of machine.
+/// The request of a job, validated. Except for `latency_ms` targets, the same recipe and the same input files give the
+/// same result on the same kind of machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipe {
-    /// The checkpoint to prune.
+    /// The model to prune.
     pub model: Source,
-    /// Unlabeled examples, read by scoring and repair.
+    /// The unlabeled rows for scoring and repair.
     pub calibration: Calibration,
-    /// Labeled examples, read only by verification.
+    /// The labeled rows for the evaluation. Null if there are none.
     pub evaluation: Option<Evaluation>,
-    /// Fraction of the cost to keep.
+    /// The size of the pruned model.
     pub target: Target,
-    /// Limits on the selection besides the target.
+    /// Constraints on the units that each group keeps.
     #[serde(default)]
     pub constraints: Constraints,
-    /// Settings of scoring, selection and repair.
+    /// How units are scored and how the pruned model is repaired.
     pub method: Method,
 }
 
@@ -52,9 +52,9 @@ impl Recipe {
 /// Location of a folder or file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
-    /// A URI such as `file:///absolute/path`. The program that runs the recipe resolves it.
+    /// URI from the request. The revision of a `hf://` URI is the commit that it was resolved to.
     pub uri: String,
-    /// Version of the content, if the URI alone does not identify it. It is determined when the recipe is accepted.
+    /// Version of the content when the job was created. Absent if the URI identifies the content or has no versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
@@ -69,20 +69,20 @@ impl Source {
     }
 }
 
-/// The examples that scoring and repair read. Their labels are never read.
+/// The unlabeled rows for scoring and repair. Labels in the dataset are not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Calibration {
     /// A data file, or a folder of shards.
     #[serde(flatten)]
     pub source: Source,
-    /// Which columns to read.
+    /// Columns of the dataset.
     pub mapping: Mapping,
     /// Maximum number of rows to sample (1 to 100,000).
     pub max_samples: usize,
-    /// Sampling stops after the row with which the number of tokens reaches this value (1 to 100,000,000).
+    /// Sampling stops when the sampled rows have this number of tokens (1 to 100,000,000).
     #[serde(default = "Calibration::default_max_tokens")]
     pub max_tokens: usize,
-    /// Seed for the samples of rows and of token rows.
+    /// Seed of the random samples of rows and tokens.
     pub seed: u64,
 }
 
@@ -99,15 +99,15 @@ impl Calibration {
     }
 }
 
-/// The labeled examples on which verification measures the model before and after pruning.
+/// The labeled rows on which the original and the pruned model are evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evaluation {
     /// A data file, or a folder of shards.
     #[serde(flatten)]
     pub source: Source,
-    /// Which columns to read.
+    /// Columns of the dataset.
     pub mapping: Mapping,
-    /// Maximum number of rows to use, from the top of the file. `None` uses all rows.
+    /// Maximum number of rows to use, from the start of the file. Null means all rows.
     pub max_samples: Option<usize>,
 }
 

@@ -7,12 +7,12 @@ use strum::{IntoStaticStr, VariantArray};
 use super::range::check;
 use crate::prune::failure::{Code, Failure};
 
-/// How much of the model to KEEP.
+/// The size of the pruned model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
-    /// The quantity to which the fraction applies.
+    /// The quantity that `keep` limits.
     pub metric: Metric,
-    /// The fraction to keep, strictly between 0 and 1.
+    /// Fraction to keep (above 0, below 1).
     pub keep: f64,
     /// How far the result may be below `keep`, as a fraction of `keep`.
     pub tolerance: f64,

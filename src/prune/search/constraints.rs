@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::{Code, Failure};
 
-/// Constraints on the number of kept units of each group.
+/// Constraints on the units that each group keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Constraints {
-    /// The number of neurons that a group keeps is a multiple of this value (1: any number). Kernels
-    /// work best with multiples of 8 or 32. Heads are not rounded, because a head is wide already.
+    /// Each group of neurons keeps a multiple of this number of neurons, or all (1: any number). Multiples of 8 or 32
+    /// are often faster. Groups of heads are not rounded, because a head is wide already.
     pub round_to: usize,
-    /// Minimum number of units that each group keeps. A smaller group keeps all of its units.
+    /// Minimum number of units that each group keeps. A smaller group keeps all its units.
     pub min_kept: usize,
-    /// Groups that are not pruned, by name or by the first parts of a name up to a dot
-    /// (`encoder.layer.0` selects both groups of the first layer).
+    /// Groups that are not pruned: full names, or prefixes that end before a dot. For example, `encoder.layer.0` names
+    /// the heads and the neurons of the first layer.
     pub keep_whole: Vec<String>,
     /// Whether every group keeps the same fraction of its units.
     pub uniform: bool,

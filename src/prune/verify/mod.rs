@@ -115,6 +115,6 @@ fn evaluate(
         &after,
         bare.as_deref(),
     );
-    report.unlabelled_rows = data.unlabelled;
+    report.unlabeled_rows = data.unlabelled;
     Ok(report)
 }

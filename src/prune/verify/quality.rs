@@ -79,7 +79,7 @@ fn accuracy(
             .iter()
             .max()
             .map(|&most| most as f64 / labels.len().max(1) as f64),
-        unlabelled_rows: 0,
+        unlabeled_rows: 0,
         hint,
     }
 }
@@ -134,7 +134,7 @@ fn correlation(
         difference_interval: TWO_SIDED_95 * difference,
         without_compensation: bare.map(|logits| spearman(&values(logits), &truth)),
         constant: None,
-        unlabelled_rows: 0,
+        unlabeled_rows: 0,
         hint: None,
     }
 }

@@ -162,7 +162,7 @@ async fn urls_that_were_not_signed_so_are_refused() {
         url.replace("sha256=", "sha256=0"),
     ] {
         assert_ne!(forged, url);
-        fetch(&face, &forged, &[]).await.problem(403, "url_forged");
+        fetch(&face, &forged, &[]).await.problem(403, "url_invalid");
     }
     for malformed in [
         url.split('?').next().unwrap().to_owned(),
@@ -176,7 +176,7 @@ async fn urls_that_were_not_signed_so_are_refused() {
         "/v1/blobs/jobs/a/1/..%2f..%2fjobs.sqlite?sha256=0&expires=1&signature=0",
         "/v1/blobs/jobs/%2e%2e/1/a?sha256=0&expires=1&signature=0",
     ] {
-        fetch(&face, path, &[]).await.problem(403, "url_forged");
+        fetch(&face, path, &[]).await.problem(403, "url_invalid");
     }
 }
 
