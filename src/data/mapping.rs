@@ -25,7 +25,7 @@ pub struct Mapping {
 }
 
 /// Common names of text columns in public data sets. The second name is the column of the second text of a pair.
-const TEXTS: &[(&str, Option<&str>)] = &[
+pub const TEXTS: &[(&str, Option<&str>)] = &[
     ("text", Some("text_pair")),
     ("sentence1", Some("sentence2")),
     ("question1", Some("question2")),
@@ -37,7 +37,8 @@ const TEXTS: &[(&str, Option<&str>)] = &[
     ("content", None),
     ("description", None),
 ];
-const LABELS: &[&str] = &[
+/// Common names of label columns in public data sets.
+pub const LABELS: &[&str] = &[
     "label",
     "labels",
     "class",

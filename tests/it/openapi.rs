@@ -1,5 +1,6 @@
 //! `openapi.yaml` is what the router serves. `UPDATE_OPENAPI=1` rewrites it.
 
+use optin::data::mapping;
 use std::path::Path;
 
 #[test]
@@ -132,5 +133,22 @@ fn described(
     }
     for item in value.as_array().into_iter().flatten() {
         described(item, &schema["items"], schemas, at, names);
+    }
+}
+
+#[test]
+fn the_description_of_the_columns_lists_the_names_that_are_detected() {
+    let document = optin::api::openapi();
+    let description = &document["components"]["schemas"]["ColumnMapping"]["description"];
+    let description = description.as_str().unwrap();
+    let texts = mapping::TEXTS.iter();
+    let texts = texts
+        .flat_map(|(text, pair)| [Some(*text), *pair])
+        .flatten();
+    for name in texts.chain(mapping::LABELS.iter().copied()) {
+        assert!(
+            description.contains(&format!("`{name}`")),
+            "{name}: {description}"
+        );
     }
 }
