@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::one_of::explained;
 use super::output;
 use super::stores::Database;
 use crate::api::parse_ms;
@@ -39,8 +40,8 @@ enum Verb {
         /// Name of the key, for your own reference (1 to 100 characters)
         #[arg(long, value_name = "TEXT", value_parser = key_name)]
         name: String,
-        /// Scope of the key: read, write (includes read) or admin (includes all)
-        #[arg(long)]
+        /// Scope of the key: what it allows
+        #[arg(long, value_parser = explained::<KeyScope>())]
         scope: KeyScope,
         /// Lifetime of the key, such as 12h or 90d (units: s, m, h, d) [default: unlimited]
         #[arg(long, value_name = "DURATION", value_parser = parse_ms)]
@@ -146,7 +147,7 @@ fn line(key: &ApiKey) -> String {
         |at| format!("used {}", moment(at)),
     );
     format!(
-        "{}  {:5}  {}  {}  {state}  {used}",
+        "{}  {:7}  {}  {}  {state}  {used}",
         key.id,
         key.scope.as_str(),
         key.tenant,

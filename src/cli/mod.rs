@@ -15,6 +15,7 @@ mod exit;
 mod inspect;
 mod interrupt;
 mod keys;
+mod one_of;
 mod openapi;
 mod output;
 mod panic;

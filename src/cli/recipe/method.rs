@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::one_of::one_of;
+use super::super::one_of::one_of;
 use crate::prune::recipe::{Compensation, Estimator, Importance, Method, TokenWeights, Trajectory};
 
 /// The scoring and repair method.

@@ -2,15 +2,14 @@
 
 mod constraints;
 mod method;
-mod one_of;
 mod sources;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
+use super::one_of::one_of;
 use constraints::ConstraintFlags;
-use one_of::one_of;
 
 use crate::job::Device;
 use crate::prune::recipe::{Constraints, Mapping, Metric, Recipe, Target};

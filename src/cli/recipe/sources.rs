@@ -7,7 +7,7 @@ use url::Url;
 
 use super::super::device;
 use super::super::exit::Exit;
-use super::one_of::one_of;
+use super::super::one_of::one_of;
 use crate::config::device::DeviceFlag;
 use crate::prune::Places;
 use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
