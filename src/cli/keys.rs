@@ -1,4 +1,4 @@
-//! `optin keys`: manages API keys directly in the database, for the first key and if no server runs.
+//! `optin keys`: manages API keys directly in the database, for the first key and if no service runs.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -8,13 +8,22 @@ use super::one_of::explained;
 use super::output;
 use super::stores::Database;
 use crate::api::parse_ms;
-use crate::config::storage::StorageFlags;
+use crate::config::storage::DatabaseFlags;
 use crate::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey, key_name};
 use crate::job::store::Store;
 use crate::job::{Scope, TenantId};
 
 /// Number of keys per page that is read from the database.
 const PAGE: usize = 100;
+
+/// Shown at the end of `optin keys create --help`.
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  Create a key for the jobs of a team:
+    optin keys create --tenant research --name laptop --scope write --expires 90d
+
+  Create a key with which Prometheus reads /metrics, in the database of a service in /var/lib/optin:
+    optin keys create --tenant operations --name prometheus --scope metrics --data-dir /var/lib/optin";
 
 /// Flags of `optin keys`.
 #[derive(Args)]
@@ -25,7 +34,7 @@ pub(super) struct KeysCommand {
     #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
-    storage: StorageFlags,
+    database: DatabaseFlags,
 }
 
 #[derive(Subcommand)]
@@ -33,6 +42,7 @@ enum Verb {
     /// Create a key and print it
     ///
     /// The key is shown only once. The database stores only a hash of its secret.
+    #[command(after_help = CREATE_EXAMPLES)]
     Create {
         /// Tenant whose jobs the key gives access to: 1 to 40 characters of a-z, 0-9 and '-'
         #[arg(long, value_name = "NAME")]
@@ -47,9 +57,9 @@ enum Verb {
         #[arg(long, value_name = "DURATION", value_parser = parse_ms)]
         expires: Option<i64>,
     },
-    /// List all keys, newest first
+    /// List all keys, newest first, without their secrets
     List,
-    /// Revoke a key
+    /// Revoke a key; requests with it fail from then on
     Revoke {
         /// ID of the key, as `optin keys list` prints it
         id: KeyId,
@@ -60,8 +70,8 @@ enum Verb {
 pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let database = Database::open(
-            &command.storage,
-            "if a server is running, manage keys through its API: POST, GET and DELETE /v1/keys with an admin key",
+            &command.database,
+            "if a service is running, manage keys through its API: POST, GET and DELETE /v1/keys with an admin key",
         );
         let store = database.await?.store();
         let broken = |error: crate::job::store::StoreError| Exit::Broken(error.to_string());
