@@ -82,7 +82,7 @@ enum Command {
     /// Writes the pruned model as a Hugging Face folder with a report. Prints the model's cost,
     /// quality and latency before and after pruning.
     #[command(verbatim_doc_comment)]
-    Prune(prune::PruneCommand),
+    Prune(Box<prune::PruneCommand>),
     /// Compare sketched scores with exact scores on a sample of units
     ///
     /// Writes no model. Shows whether the fast estimator (sketch) selects the same units as the exact
@@ -99,7 +99,7 @@ enum Command {
     /// Give models and data files as URIs that the server can read (file://, hf://, s3://, upload://).
     /// A local path is sent as a file:// URI; nothing is uploaded.
     #[command(verbatim_doc_comment)]
-    Submit(remote::SubmitCommand),
+    Submit(Box<remote::SubmitCommand>),
     /// Show the state of a job on a server
     Status(remote::JobCommand),
     /// Wait for a job on a server to end and show the result

@@ -7,7 +7,7 @@ use clap::Args;
 use super::client::Client;
 use super::exit::Exit;
 use super::progress::Bar;
-use super::recipe::RecipeFlags;
+use super::recipe::{RecipeFlags, RemoteFlags};
 use super::{output, table};
 
 /// Flags for the connection to a server.
@@ -44,6 +44,8 @@ pub(super) struct SubmitCommand {
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
+    inputs: RemoteFlags,
+    #[command(flatten)]
     recipe: RecipeFlags,
 }
 
@@ -75,7 +77,7 @@ pub(super) struct DownloadCommand {
 
 /// Submits a job and prints its ID.
 pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
-    let request = command.recipe.request()?;
+    let request = command.recipe.request(&command.inputs)?;
     super::runtime()?.block_on(async {
         let job = command.server.client()?.submit(&request).await?;
         output::print(&job.id)
