@@ -1,4 +1,4 @@
-//! `optin audit`: compares sketched scores with exact scores for a model and its data.
+//! `optin audit`: compares estimated scores with exact scores for a model and its data.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::progress::Bar;
-use super::recipe::RecipeFlags;
+use super::recipe::{DataFlags, LocalFlags, ScoringFlags, TargetFlags, recipe};
 use super::{interrupt, output, table};
 use crate::prune::audit;
 use crate::prune::journal::NoJournal;
-use crate::prune::recipe::Estimator;
+use crate::prune::recipe::{Estimator, Method};
 
 /// Flags of `optin audit`.
 #[derive(Args)]
@@ -19,14 +19,25 @@ pub(super) struct AuditCommand {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    recipe: RecipeFlags,
+    local: LocalFlags,
+    #[command(flatten)]
+    data: DataFlags,
+    #[command(flatten)]
+    target: TargetFlags,
+    #[command(flatten)]
+    scoring: ScoringFlags,
 }
 
 /// Runs the audit and prints its report.
 pub(super) fn run(command: &AuditCommand) -> Result<(), Exit> {
-    let mut recipe = command.recipe.recipe()?;
-    recipe.method.estimator = Estimator::Sketch;
-    let places = command.recipe.sources.places(PathBuf::new())?;
+    let (local, data, target) = (&command.local, &command.data, &command.target);
+    let inputs = data.inputs(local.uris(None)?, None, target.seed);
+    let method = Method {
+        estimator: Estimator::Sketch,
+        ..command.scoring.method()
+    };
+    let recipe = recipe(inputs, target.target()?, target.constraints(), method)?;
+    let places = local.places(None, data.device, PathBuf::new())?;
     interrupt::listen()?;
     let bar = Bar::new();
     let outcome = audit::run(&places, &recipe, &NoJournal, &bar);

@@ -53,7 +53,7 @@ impl Crew {
         health: &Health,
         sources: &Sources,
         storage: &StorageFlags,
-        flags: &WorkerFlags,
+        (count, flags): (u16, &WorkerFlags),
         signals: &Signals,
     ) -> Result<Self, Exit> {
         let scratch = Arc::new(Scratch::open(&storage.work_dir())?);
@@ -63,15 +63,15 @@ impl Crew {
         // A random part makes worker names unique: machines may share a host name, and processes in containers a
         // process ID.
         let process = Uuid::new_v4().simple().to_string();
-        let workers = (0..flags.workers).map(|index| {
+        let workers = (0..count).map(|index| {
             let name = format!("{machine}-{}-{index}", &process[..8]);
-            let max_silence = longest_quiet(flags.lease());
+            let max_silence = longest_quiet(flags.lease);
             let options = Options {
                 pulse: signals.pulses.watch(format!("worker {name}"), max_silence),
                 name,
                 device: flags.device.into(),
                 quota: flags.quota(),
-                lease: flags.lease(),
+                lease: flags.lease,
                 heartbeat: HEARTBEAT_INTERVAL,
                 poll: POLL_INTERVAL,
                 after_outage: OUTAGE_PAUSE,

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -10,13 +11,14 @@ use url::Url;
 use super::client::Client;
 use super::exit::Exit;
 use super::progress::Bar;
-use super::service::{Service, interrupted};
+use super::service::{Service, ServiceFlags, interrupted};
 use super::{output, table};
 use crate::config::device::DeviceFlag;
 use crate::config::limits::LimitFlags;
 use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
-use crate::config::storage::StorageFlags;
+use crate::config::source::SourceFlags;
+use crate::config::storage::{DatabaseFlags, StorageFlags};
 use crate::config::worker::WorkerFlags;
 use crate::telemetry::tracing::{Format, start};
 use crate::worker::source::hub::HUB;
@@ -35,10 +37,10 @@ pub(super) struct DemoCommand {
         default_value = "examples/debian-sections"
     )]
     example: PathBuf,
-    /// Fraction of the FLOPs to KEEP, as a percentage
+    /// Percentage of the FLOPs to KEEP
     #[arg(long, value_name = "PERCENT", default_value = "40%")]
     target: String,
-    /// Folder for the database, artifacts, caches and the downloaded result
+    /// Data folder of the service, which also gets the downloaded result
     #[arg(
         long,
         env = "OPTIN_DATA_DIR",
@@ -89,24 +91,26 @@ pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
 
 async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let storage = StorageFlags {
-        data_dir: command.data_dir.clone(),
-        database_url: None,
-        database_connections: 2,
+        database: DatabaseFlags {
+            data_dir: command.data_dir.clone(),
+            database_url: None,
+            database_connections: 2,
+        },
         storage_url: None,
         s3: Default::default(),
     };
-    let worker = WorkerFlags {
-        workers: 1,
-        device: DeviceFlag::Cpu,
+    let source = SourceFlags {
         source_roots: vec![command.example.clone()],
         source_buckets: Vec::new(),
         hub_endpoint: HUB.to_owned(),
         hub_token: None,
         cache_dir: None,
         cache_gib: 1,
+    };
+    let worker = WorkerFlags {
+        device: DeviceFlag::Cpu,
         max_running: None,
-        lease_seconds: 15,
-        stage_cache_days: 7,
+        lease: Duration::from_secs(15),
     };
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
     let free = tokio::net::TcpListener::bind(usual).await.is_ok();
@@ -123,9 +127,16 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         keys: None,
         remote_devices: Vec::new(),
     };
-    let limits = LimitFlags::default();
-    let retention = RetentionFlags::default();
-    Service::start(&server, &storage, &worker, &limits, &retention).await
+    let flags = ServiceFlags {
+        server,
+        storage,
+        source,
+        workers: 1,
+        worker,
+        limits: LimitFlags::default(),
+        retention: RetentionFlags::default(),
+    };
+    Service::start(&flags).await
 }
 
 async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {

@@ -14,8 +14,8 @@ use crate::artifact::key::Key;
 use crate::artifact::manifest::StoredFile;
 use crate::artifact::network;
 use crate::artifact::store::ArtifactStore;
+use crate::config::source::SourceFlags;
 use crate::config::storage::StorageFlags;
-use crate::config::worker::WorkerFlags;
 use crate::worker::scratch::Scratch;
 
 /// Maximum difference between database time and the clock of this machine without a warning. Signed URLs and
@@ -25,7 +25,7 @@ const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 /// Minimum free disk space, in bytes; with less, a job may fail.
 const MIN_FREE_BYTES: u64 = 10 << 30;
 
-/// Flags of `optin doctor`: those of `optin serve` and `optin worker`.
+/// Flags of `optin doctor`: the storage and source flags of `optin serve` and `optin worker`.
 #[derive(Args)]
 pub(super) struct DoctorCommand {
     /// Print one JSON object
@@ -34,7 +34,7 @@ pub(super) struct DoctorCommand {
     #[command(flatten)]
     storage: StorageFlags,
     #[command(flatten)]
-    worker: WorkerFlags,
+    source: SourceFlags,
 }
 
 /// The result of a check.
@@ -94,12 +94,12 @@ pub(super) fn run(command: &DoctorCommand) -> Result<(), Exit> {
 }
 
 async fn examine(command: &DoctorCommand) -> Vec<(&'static str, Finding)> {
-    let (storage, worker) = (&command.storage, &command.worker);
+    let (storage, source) = (&command.storage, &command.source);
     let mut findings = vec![
         ("processor", processor()),
         ("data folder", data_folder(storage)),
     ];
-    match Database::open(storage, "stop that process to check the database").await {
+    match Database::open(&storage.database, "stop that process to check the database").await {
         Ok(database) => findings.push(("database", clock(&database).await)),
         Err(error) => findings.push(("database", Finding::Bad(error.to_string()))),
     }
@@ -110,22 +110,22 @@ async fn examine(command: &DoctorCommand) -> Vec<(&'static str, Finding)> {
                 Finding::Good("can write and read an object".to_owned()),
             ));
             findings.push(("download URLs", downloads(&artifacts).await));
-            let sources = worker.sources(storage, &artifacts);
+            let sources = source.open(storage, &artifacts);
             findings.push((
                 "sources",
                 Finding::of(sources.map(|_| {
                     format!(
                         "{} folders, {} buckets, hub {}",
-                        worker.source_roots.len(),
-                        worker.source_buckets.len(),
-                        worker.hub_endpoint
+                        source.source_roots.len(),
+                        source.source_buckets.len(),
+                        source.hub_endpoint
                     )
                 })),
             ));
         }
         Err(error) => findings.push(("artifact store", Finding::Bad(error.to_string()))),
     }
-    findings.push(("hub", hub(&worker.hub_endpoint).await));
+    findings.push(("hub", hub(&source.hub_endpoint).await));
     findings
 }
 
@@ -140,15 +140,19 @@ fn processor() -> Finding {
 }
 
 fn data_folder(storage: &StorageFlags) -> Finding {
-    let opened = std::fs::create_dir_all(&storage.data_dir)
+    let opened = std::fs::create_dir_all(storage.data_dir())
         .and_then(|()| Scratch::open(&storage.work_dir()).map(drop));
     if let Err(error) = opened {
-        return Finding::Bad(format!("{}: {error}", storage.data_dir.display()));
+        return Finding::Bad(format!("{}: {error}", storage.data_dir().display()));
     }
-    match rustix::fs::statvfs(&storage.data_dir) {
+    match rustix::fs::statvfs(storage.data_dir()) {
         Ok(space) => {
             let free = space.f_bavail * space.f_frsize;
-            let text = format!("{} has {} GiB free", storage.data_dir.display(), free >> 30);
+            let text = format!(
+                "{} has {} GiB free",
+                storage.data_dir().display(),
+                free >> 30
+            );
             match free < MIN_FREE_BYTES {
                 true => Finding::Doubtful(text),
                 false => Finding::Good(text),

@@ -21,7 +21,15 @@ pub(super) struct InspectCommand {
     #[arg(value_name = "DIR")]
     model: PathBuf,
     /// Sequence length at which costs are counted, in tokens per row
-    #[arg(long, value_name = "TOKENS", default_value_t = 128)]
+    ///
+    /// A pruning job counts costs at the mean length of its calibration rows, so its reachable targets
+    /// differ from these.
+    #[arg(
+        long,
+        verbatim_doc_comment,
+        value_name = "TOKENS",
+        default_value_t = 128
+    )]
     length: usize,
     /// Print one JSON object
     #[arg(long)]

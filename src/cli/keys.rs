@@ -1,19 +1,29 @@
-//! `optin keys`: manages API keys directly in the database, for the first key and if no server runs.
+//! `optin keys`: manages API keys directly in the database, for the first key and if no service runs.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::one_of::explained;
 use super::output;
 use super::stores::Database;
 use crate::api::parse_ms;
-use crate::config::storage::StorageFlags;
+use crate::config::storage::DatabaseFlags;
 use crate::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey, key_name};
 use crate::job::store::Store;
 use crate::job::{Scope, TenantId};
 
 /// Number of keys per page that is read from the database.
 const PAGE: usize = 100;
+
+/// Shown at the end of `optin keys create --help`.
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  Create a key for the jobs of a team:
+    optin keys create --tenant research --name laptop --scope write --expires 90d
+
+  Create a key with which Prometheus reads /metrics, in the database of a service in /var/lib/optin:
+    optin keys create --tenant operations --name prometheus --scope metrics --data-dir /var/lib/optin";
 
 /// Flags of `optin keys`.
 #[derive(Args)]
@@ -24,7 +34,7 @@ pub(super) struct KeysCommand {
     #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
-    storage: StorageFlags,
+    database: DatabaseFlags,
 }
 
 #[derive(Subcommand)]
@@ -32,6 +42,7 @@ enum Verb {
     /// Create a key and print it
     ///
     /// The key is shown only once. The database stores only a hash of its secret.
+    #[command(after_help = CREATE_EXAMPLES)]
     Create {
         /// Tenant whose jobs the key gives access to: 1 to 40 characters of a-z, 0-9 and '-'
         #[arg(long, value_name = "NAME")]
@@ -39,16 +50,16 @@ enum Verb {
         /// Name of the key, for your own reference (1 to 100 characters)
         #[arg(long, value_name = "TEXT", value_parser = key_name)]
         name: String,
-        /// Scope of the key: read, write (includes read) or admin (includes all)
-        #[arg(long)]
+        /// Scope of the key: what it allows
+        #[arg(long, value_parser = explained::<KeyScope>())]
         scope: KeyScope,
         /// Lifetime of the key, such as 12h or 90d (units: s, m, h, d) [default: unlimited]
         #[arg(long, value_name = "DURATION", value_parser = parse_ms)]
         expires: Option<i64>,
     },
-    /// List all keys, newest first
+    /// List all keys, newest first, without their secrets
     List,
-    /// Revoke a key
+    /// Revoke a key; requests with it fail from then on
     Revoke {
         /// ID of the key, as `optin keys list` prints it
         id: KeyId,
@@ -59,8 +70,8 @@ enum Verb {
 pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let database = Database::open(
-            &command.storage,
-            "if a server is running, manage keys through its API: POST, GET and DELETE /v1/keys with an admin key",
+            &command.database,
+            "if a service is running, manage keys through its API: POST, GET and DELETE /v1/keys with an admin key",
         );
         let store = database.await?.store();
         let broken = |error: crate::job::store::StoreError| Exit::Broken(error.to_string());
@@ -146,7 +157,7 @@ fn line(key: &ApiKey) -> String {
         |at| format!("used {}", moment(at)),
     );
     format!(
-        "{}  {:5}  {}  {}  {state}  {used}",
+        "{}  {:7}  {}  {}  {state}  {used}",
         key.id,
         key.scope.as_str(),
         key.tenant,

@@ -15,6 +15,7 @@ mod exit;
 mod inspect;
 mod interrupt;
 mod keys;
+mod one_of;
 mod openapi;
 mod output;
 mod panic;
@@ -43,10 +44,10 @@ Exit codes:
   0    Success
   1    Failure
   2    Invalid usage
-  3    Unreachable target: even the smallest possible model costs more
+  3    Unreachable target: the smallest possible model is larger than the target
   130  Interrupted";
 
-/// Prune trained networks without retraining them, locally or as an HTTP service
+/// Prune BERT classification models without retraining them, locally or as an HTTP service
 #[derive(Parser)]
 #[command(name = "optin", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -58,16 +59,36 @@ struct Cli {
 enum Command {
     /// Prune the bundled example model through the HTTP API, then keep serving
     ///
-    /// Starts the service on 127.0.0.1, at port 8080 or another free port. Submits a job for the
-    /// example model, waits for it, downloads the result through signed URLs and verifies every
-    /// checksum. Prints the model's cost, quality and latency before and after pruning.
+    /// Starts a service on 127.0.0.1, at port 8080 or another free port. Submits a job for the example
+    /// model, waits for it, downloads the artifacts through signed URLs and verifies their checksums.
+    /// Prints the model's cost, quality and latency before and after pruning.
     #[command(verbatim_doc_comment)]
     Demo(demo::DemoCommand),
-    /// Start the HTTP service
+    /// Show a model's architecture, prunable units, cost and reachable targets
+    Inspect(inspect::InspectCommand),
+    /// Prune a model on this machine, without a service
     ///
-    /// Runs the HTTP API, workers, webhook deliveries and the removal of expired data in one process.
-    /// The documentation of the API is at /docs. Runs until SIGINT (Ctrl-C) or SIGTERM, and then
-    /// requeues the running jobs.
+    /// Writes the pruned model as a Hugging Face folder with a report. Prints the model's cost,
+    /// quality and latency before and after pruning.
+    #[command(verbatim_doc_comment)]
+    Prune(Box<prune::PruneCommand>),
+    /// Run a score audit: compare estimated scores with exact scores of a sample of units
+    ///
+    /// Shows whether the fast estimator (sketch) selects the same units as the exact one for this
+    /// model, data and target. Writes no model. The local term is always exact and is not audited.
+    #[command(verbatim_doc_comment)]
+    Audit(audit::AuditCommand),
+    /// Measure speed or quality on this machine
+    #[command(subcommand)]
+    Bench(Box<bench::BenchCommand>),
+    /// Start an HTTP service
+    ///
+    /// Runs the HTTP API, the workers, the webhook sender and the removal of expired data in one
+    /// process. The documentation of the API is at /docs. Runs until SIGINT (Ctrl-C) or SIGTERM, and
+    /// then requeues the running jobs.
+    ///
+    /// All tenants can use everything in the source folders, in the source buckets and behind the
+    /// hub token. Jobs, artifacts and uploads are visible only to their own tenant.
     #[command(verbatim_doc_comment)]
     Serve(Box<serve::ServeCommand>),
     /// Start workers for an HTTP service, on this machine or another
@@ -76,54 +97,57 @@ enum Command {
     /// S3 bucket. Runs until SIGINT (Ctrl-C) or SIGTERM, and then requeues the running jobs.
     #[command(verbatim_doc_comment)]
     Worker(Box<worker::WorkerCommand>),
-    /// Prune a local model, without a server
+    /// Check whether a service or its workers would run on this machine
     ///
-    /// Writes the pruned model as a Hugging Face folder with a report. Prints the model's cost,
-    /// quality and latency before and after pruning.
-    #[command(verbatim_doc_comment)]
-    Prune(prune::PruneCommand),
-    /// Compare sketched scores with exact scores on a sample of units
-    ///
-    /// Writes no model. Shows whether the fast estimator (sketch) selects the same units as the exact
-    /// one for this model, data and target.
-    #[command(verbatim_doc_comment)]
-    Audit(audit::AuditCommand),
-    /// Measure speed or quality on this machine
-    #[command(subcommand)]
-    Bench(Box<bench::BenchCommand>),
-    /// Show a model's architecture, prunable units, cost and reachable targets
-    Inspect(inspect::InspectCommand),
-    /// Submit a job to a server and print its ID
-    ///
-    /// Give models and data files as URIs that the server can read (file://, hf://, s3://, upload://).
-    /// A local path is sent as a file:// URI; nothing is uploaded.
-    #[command(verbatim_doc_comment)]
-    Submit(remote::SubmitCommand),
-    /// Show the state of a job on a server
-    Status(remote::JobCommand),
-    /// Wait for a job on a server to end and show the result
-    ///
-    /// If the job fails, the exit code is the same as if `optin prune` fails for this reason.
-    /// Interrupting this command does not cancel the job.
-    #[command(verbatim_doc_comment)]
-    Wait(remote::JobCommand),
-    /// Download the result files of a job and verify their checksums
-    Download(remote::DownloadCommand),
-    /// Create, list and revoke API keys directly in the database
-    ///
-    /// Needs no running server. While a server uses a SQLite database, manage its keys through the
-    /// /v1/keys endpoints. Storage flags come before the subcommand: optin keys --data-dir DIR list
-    #[command(verbatim_doc_comment)]
-    Keys(keys::KeysCommand),
-    /// Check whether a deployment would work from this machine
-    ///
-    /// Takes the storage and worker flags of serve and worker. Checks the CPU, the data folder, the
-    /// database and its clock, the artifact store, download URLs, sources and the hub. Exits with 1
-    /// if a check fails; warnings are not failures.
+    /// Use the same storage and source flags as for serve or worker. Checks the CPU, the data folder,
+    /// the database and its clock, the artifact store, download URLs, sources and the hub. The exit
+    /// code is 1 if a check fails; warnings are not failures.
     #[command(verbatim_doc_comment)]
     Doctor(Box<doctor::DoctorCommand>),
+    /// Create, list and revoke API keys directly in the database
+    ///
+    /// Works without a running service. A running service locks its SQLite database: stop it to create
+    /// the first key here, and manage further keys through its /v1/keys endpoints. With PostgreSQL,
+    /// this command works at any time.
+    #[command(verbatim_doc_comment)]
+    Keys(keys::KeysCommand),
     /// Print the OpenAPI document of the HTTP API
     Openapi(openapi::OpenapiCommand),
+    /// Upload a model or a data file to a service and print its URI
+    ///
+    /// Jobs take the printed upload:// URI as --model, --calibration or --evaluation. A model is an
+    /// uncompressed .tar archive of its folder.
+    #[command(verbatim_doc_comment)]
+    Upload(remote::UploadCommand),
+    /// Submit a job to a service and print its ID
+    ///
+    /// Give the model and the data as URIs that the service can read: file://, hf://, s3:// or
+    /// upload://. A path is sent as a file:// URI, and nothing is uploaded; `optin upload` uploads
+    /// files.
+    #[command(verbatim_doc_comment)]
+    Submit(Box<remote::SubmitCommand>),
+    /// List the jobs of a service, newest first
+    ///
+    /// Prints for each job its ID, state, creation time, target and model.
+    #[command(verbatim_doc_comment)]
+    List(remote::ListCommand),
+    /// Show the state of a job
+    Status(remote::JobCommand),
+    /// Wait for a job to end and show its result
+    ///
+    /// If the job fails, the exit code is the one that `optin prune` would return for the same error.
+    /// If it was canceled or its deadline passed, the exit code is 1. Interrupting this command does not
+    /// cancel the job.
+    #[command(verbatim_doc_comment)]
+    Wait(remote::JobCommand),
+    /// Download the artifacts (result files) of a job and verify their checksums
+    Download(remote::DownloadCommand),
+    /// Cancel a job and print its new state
+    ///
+    /// A queued job ends immediately (canceled), a running job within seconds (canceling). A job that
+    /// has already ended keeps its state.
+    #[command(verbatim_doc_comment)]
+    Cancel(remote::JobCommand),
 }
 
 /// Runs the command line.
@@ -145,19 +169,22 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Exit> {
     match command {
         Command::Demo(command) => demo::run(&command),
-        Command::Serve(command) => serve::run(&command),
-        Command::Worker(command) => worker::run(&command),
+        Command::Inspect(command) => inspect::run(&command),
         Command::Prune(command) => prune::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Bench(command) => bench::run(&command),
-        Command::Inspect(command) => inspect::run(&command),
+        Command::Serve(command) => serve::run(&command),
+        Command::Worker(command) => worker::run(&command),
+        Command::Doctor(command) => doctor::run(&command),
+        Command::Keys(command) => keys::run(&command),
+        Command::Openapi(command) => openapi::run(&command),
+        Command::Upload(command) => remote::upload(&command),
         Command::Submit(command) => remote::submit(&command),
+        Command::List(command) => remote::list(&command),
         Command::Status(command) => remote::status(&command),
         Command::Wait(command) => remote::wait(&command),
         Command::Download(command) => remote::download(&command),
-        Command::Keys(command) => keys::run(&command),
-        Command::Doctor(command) => doctor::run(&command),
-        Command::Openapi(command) => openapi::run(&command),
+        Command::Cancel(command) => remote::cancel(&command),
     }
 }
 

@@ -6,16 +6,28 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::progress::Bar;
-use super::recipe::RecipeFlags;
+use super::recipe::{INPUT_HEADING, LocalFlags, RecipeFlags};
 use super::{interrupt, output, table};
 use crate::prune::journal::{FolderJournal, Journal, NoJournal};
 use crate::prune::memory;
 use crate::prune::run as prune;
 
+/// Shown at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  Keep at most 60 % of the FLOPs of the bundled model, and compare the accuracy before and after:
+    cd examples/debian-sections
+    optin prune --model model --calibration calibration.tsv --evaluation evaluation.tsv --target 60% --out pruned
+
+  Keep the results of completed stages, so that a run with another target is faster:
+    optin prune --model model --calibration calibration.tsv --target 50% --stage-cache cache --out half
+    optin prune --model model --calibration calibration.tsv --target 70% --stage-cache cache --out larger";
+
 /// Flags of `optin prune`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct PruneCommand {
-    /// Folder for the pruned model; must be empty or not exist
+    /// Folder for the pruned model; must be empty or must not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Folder for the results of completed stages [default: none]
@@ -28,13 +40,20 @@ pub(super) struct PruneCommand {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    local: LocalFlags,
+    /// Labeled rows for measuring the quality before and after pruning
+    #[arg(long, help_heading = INPUT_HEADING, value_name = "FILE")]
+    evaluation: Option<PathBuf>,
+    #[command(flatten)]
     recipe: RecipeFlags,
 }
 
 /// Prunes the model and prints a summary or the report.
 pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
-    let recipe = command.recipe.recipe()?;
-    let places = command.recipe.sources.places(command.out.clone())?;
+    let (local, evaluation) = (&command.local, command.evaluation.as_deref());
+    let recipe = command.recipe.recipe(local.uris(evaluation)?)?;
+    let device = command.recipe.data.device;
+    let places = local.places(evaluation, device, command.out.clone())?;
     let journal: Box<dyn Journal> = match &command.stage_cache {
         Some(folder) => Box::new(FolderJournal::open(folder)?),
         None => Box::new(NoJournal),

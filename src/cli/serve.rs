@@ -3,28 +3,26 @@
 use clap::Args;
 
 use super::exit::Exit;
-use super::service::{Service, interrupted};
-use crate::config::limits::LimitFlags;
-use crate::config::retention::RetentionFlags;
-use crate::config::server::ServerFlags;
-use crate::config::storage::StorageFlags;
+use super::service::{Service, ServiceFlags, interrupted};
 use crate::config::telemetry::TelemetryFlags;
-use crate::config::worker::WorkerFlags;
 use crate::telemetry::tracing;
+
+/// Shown at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  Serve on this machine only, with models and data in /srv:
+    optin serve --source-root /srv
+
+  Serve other machines; clients need an API key:
+    optin keys create --tenant research --name admin --scope admin
+    optin serve --listen 0.0.0.0:8080 --public-url https://optin.example.com --source-root /srv";
 
 /// Flags of `optin serve`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct ServeCommand {
     #[command(flatten)]
-    server: ServerFlags,
-    #[command(flatten)]
-    storage: StorageFlags,
-    #[command(flatten)]
-    worker: WorkerFlags,
-    #[command(flatten)]
-    limits: LimitFlags,
-    #[command(flatten)]
-    retention: RetentionFlags,
+    service: ServiceFlags,
     #[command(flatten)]
     telemetry: TelemetryFlags,
 }
@@ -34,14 +32,7 @@ pub(super) fn run(command: &ServeCommand) -> Result<(), Exit> {
     tracing::start(&command.telemetry.log, command.telemetry.log_format.into())
         .map_err(Exit::Usage)?;
     super::runtime()?.block_on(async {
-        let service = Service::start(
-            &command.server,
-            &command.storage,
-            &command.worker,
-            &command.limits,
-            &command.retention,
-        )
-        .await?;
+        let service = Service::start(&command.service).await?;
         interrupted().await?;
         service.stop().await
     })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,8 +17,9 @@ use crate::artifact::sign::SigningKey;
 use crate::config::limits::LimitFlags;
 use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
+use crate::config::source::SourceFlags;
 use crate::config::storage::StorageFlags;
-use crate::config::worker::WorkerFlags;
+use crate::config::worker::{self, WorkerFlags};
 use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
@@ -39,6 +41,26 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(1_800);
 /// Time for requests in progress to end when the service stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Flags of a service.
+#[derive(Args)]
+pub(super) struct ServiceFlags {
+    #[command(flatten)]
+    pub(super) server: ServerFlags,
+    #[command(flatten)]
+    pub(super) storage: StorageFlags,
+    #[command(flatten)]
+    pub(super) source: SourceFlags,
+    /// Number of workers in this process (0 to 64); each runs one job at a time and uses all cores
+    #[arg(long, env = "OPTIN_WORKERS", value_name = "COUNT", help_heading = worker::HEADING, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=64))]
+    pub(super) workers: u16,
+    #[command(flatten)]
+    pub(super) worker: WorkerFlags,
+    #[command(flatten)]
+    pub(super) limits: LimitFlags,
+    #[command(flatten)]
+    pub(super) retention: RetentionFlags,
+}
+
 /// A running service.
 pub(super) struct Service {
     /// URL that the service listens on.
@@ -52,18 +74,21 @@ pub(super) struct Service {
 
 impl Service {
     /// Starts all parts of the service.
-    pub(super) async fn start(
-        server: &ServerFlags,
-        storage: &StorageFlags,
-        workers: &WorkerFlags,
-        limits: &LimitFlags,
-        retention: &RetentionFlags,
-    ) -> Result<Self, Exit> {
+    pub(super) async fn start(flags: &ServiceFlags) -> Result<Self, Exit> {
+        let ServiceFlags {
+            server,
+            storage,
+            source,
+            workers,
+            worker,
+            limits,
+            retention,
+        } = flags;
         let keys_required = server.keys_required().map_err(Exit::Usage)?;
-        std::fs::create_dir_all(&storage.data_dir)?;
+        std::fs::create_dir_all(storage.data_dir())?;
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
         let database = Database::open(
-            storage,
+            &storage.database,
             "stop that process first, or use PostgreSQL for several processes (--database-url postgres://user:password@host/database)",
         );
         let database = database.await?;
@@ -74,7 +99,7 @@ impl Service {
         let signals = Signals::default();
         let Signals { wake, pulses, stop } = &signals;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
-        let sources = workers.sources(storage, &artifacts).map_err(Exit::Usage)?;
+        let sources = source.open(storage, &artifacts).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(Core(Device::Cpu));
         let listener = TcpListener::bind(server.listen).await;
         let listener = listener.map_err(|error| {
@@ -110,16 +135,17 @@ impl Service {
                     .map(|&name| name.to_owned())
                     .collect(),
                 uri_schemes: sources.schemes().map(Into::into).collect(),
-                devices: server.devices(workers),
-                workers: usize::from(workers.workers),
+                devices: server.devices(*workers, worker.device),
+                workers: usize::from(*workers),
             }),
         };
-        let crew = Crew::start(&database, &health, &sources, storage, workers, &signals)?;
+        let crew = (*workers, worker);
+        let crew = Crew::start(&database, &health, &sources, storage, crew, &signals)?;
         let options = sweeper::Options {
             every: SWEEP_INTERVAL,
             retention: retention.retention(),
-            upload_retention: retention.uploads(),
-            journal_retention: workers.journal_retention(),
+            upload_retention: retention.retain_uploads,
+            journal_retention: retention.retain_stage_cache,
         };
         let courier = courier::Options {
             poll: POLL_INTERVAL,

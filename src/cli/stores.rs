@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::exit::Exit;
 use crate::artifact::store::ArtifactStore;
-use crate::config::storage::{DatabasePlace, StorageFlags};
+use crate::config::storage::{DatabaseFlags, DatabasePlace, StorageFlags};
 use crate::job::store::postgres::PostgresStore;
 use crate::job::store::sqlite::{OpenError, SqliteStore};
 use crate::job::store::{JobStore, Store};
@@ -22,9 +22,9 @@ pub(super) enum Database {
 
 impl Database {
     /// Opens the database. `remedy` completes the error message if another process uses the file.
-    pub(super) async fn open(storage: &StorageFlags, remedy: &str) -> Result<Self, Exit> {
+    pub(super) async fn open(flags: &DatabaseFlags, remedy: &str) -> Result<Self, Exit> {
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
-        match storage.database().map_err(Exit::Usage)? {
+        match flags.database().map_err(Exit::Usage)? {
             DatabasePlace::File(path) => match SqliteStore::open(&path).await {
                 Ok(store) => Ok(Self::File(Arc::new(store))),
                 Err(OpenError::InUse { path }) => Err(Exit::Broken(format!(

@@ -73,7 +73,7 @@ pub(super) fn before_after(report: &Report) -> String {
     text
 }
 
-/// Formats the checks of an audit and the results of its groups as tables.
+/// Formats the checks of a score audit and the results of its groups as tables.
 pub(super) fn audit(report: &AuditReport) -> String {
     let gate = |name: &str, value: String, wanted: String, holds: bool| {
         let verdict = if holds { "passed" } else { "FAILED" };
@@ -94,7 +94,7 @@ pub(super) fn audit(report: &AuditReport) -> String {
             report.overlap >= gates::MIN_OVERLAP,
         ),
         gate(
-            "median of sketched / exact",
+            "median of estimated / exact",
             format!("{:.4}", report.median_ratio),
             format!("1 ± {}", gates::MAX_BIAS),
             bias <= gates::MAX_BIAS,
@@ -118,7 +118,7 @@ pub(super) fn audit(report: &AuditReport) -> String {
     let group_head = ["group", "units", "correlation", "median ratio"].map(str::to_owned);
     format!(
         "{}\n\n{}\n\n{} units scored exactly, {} of them close to the selection threshold; \
-         correlation of the manifold terms {:.4}, of the logits terms {:.4}",
+         correlation of the feature terms {:.4}, of the logit terms {:.4}",
         aligned(head, &rows),
         aligned(group_head, &groups.collect::<Vec<_>>()),
         report.units,

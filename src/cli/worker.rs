@@ -12,9 +12,10 @@ use super::service::interrupted;
 use super::stores::{Database, open_artifacts};
 use crate::api::{Connections, serve, worker_routes};
 use crate::artifact::health::Health;
+use crate::config::source::SourceFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::telemetry::TelemetryFlags;
-use crate::config::worker::WorkerFlags;
+use crate::config::worker::{self, WorkerFlags};
 use crate::telemetry::{metric, tracing};
 
 /// Connection limits of a worker's health and metrics endpoints.
@@ -23,8 +24,17 @@ const OBSERVERS: Connections = Connections {
     head: Duration::from_secs(15),
 };
 
+/// Shown at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  Start a worker that shares a database and a bucket with its service:
+    export DATABASE_URL=postgres://optin:SECRET@database.example.com/optin
+    export OPTIN_STORAGE_URL=s3://optin AWS_ACCESS_KEY_ID=ID AWS_SECRET_ACCESS_KEY=SECRET
+    optin worker --source-root /srv";
+
 /// Flags of `optin worker`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct WorkerCommand {
     /// Address and port for /livez, /readyz and /metrics [default: none]
     ///
@@ -33,6 +43,11 @@ pub(super) struct WorkerCommand {
     listen: Option<SocketAddr>,
     #[command(flatten)]
     storage: StorageFlags,
+    #[command(flatten)]
+    source: SourceFlags,
+    /// Number of workers in this process (1 to 64); each runs one job at a time and uses all cores
+    #[arg(long, env = "OPTIN_WORKERS", value_name = "COUNT", help_heading = worker::HEADING, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
     #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
@@ -47,21 +62,21 @@ pub(super) fn run(command: &WorkerCommand) -> Result<(), Exit> {
 }
 
 async fn work(command: &WorkerCommand) -> Result<(), Exit> {
-    let (storage, flags) = (&command.storage, &command.worker);
-    if flags.workers == 0 {
-        return Err(Exit::Usage("--workers must be at least 1".to_owned()));
-    }
-    std::fs::create_dir_all(&storage.data_dir)?;
+    let (storage, crew) = (&command.storage, (command.workers, &command.worker));
+    std::fs::create_dir_all(storage.data_dir())?;
     let database = Database::open(
-        storage,
+        &storage.database,
         "to run workers in other processes than the service, use PostgreSQL (--database-url postgres://user:password@host/database)",
     );
     let database = database.await?;
     let artifacts = open_artifacts(storage).await?;
     let metrics = metric::start().map_err(|error| Exit::Broken(error.to_string()))?;
-    let sources = flags.sources(storage, &artifacts).map_err(Exit::Usage)?;
+    let sources = command
+        .source
+        .open(storage, &artifacts)
+        .map_err(Exit::Usage)?;
     let (health, signals) = (Health::new(artifacts), Signals::default());
-    let crew = Crew::start(&database, &health, &sources, storage, flags, &signals)?;
+    let crew = Crew::start(&database, &health, &sources, storage, crew, &signals)?;
     if let Some(address) = command.listen {
         let listener = TcpListener::bind(address).await;
         let listener = listener

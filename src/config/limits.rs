@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::duration::between;
 use crate::api::{AddressSource, Connections, Limits};
 use crate::job::queue::Quota;
 
@@ -41,18 +42,18 @@ pub struct LimitFlags {
         default_value_t = 32
     )]
     pub max_readers: usize,
-    /// Request timeout, in seconds (1 to 3600)
+    /// Request timeout (1s to 1h)
     ///
-    /// Long polls get their maximum wait time in addition. Downloads and event streams are no
-    /// longer limited when their response has started.
-    #[arg(long, verbatim_doc_comment, env = "OPTIN_REQUEST_TIMEOUT_SECONDS", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
-    pub request_timeout_seconds: u64,
+    /// For long polls, the maximum wait time is added. For downloads and event streams, the timeout
+    /// ends when the response starts.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = between("1s", "1h"))]
+    pub request_timeout: Duration,
     /// Maximum number of concurrent connections (1 to 1000000); further connections wait
     #[arg(long, env = "OPTIN_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
-    /// Timeout for receiving the header of a request, in seconds (1 to 600)
-    #[arg(long, env = "OPTIN_HEADER_TIMEOUT_SECONDS", value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub header_timeout_seconds: u64,
+    /// Timeout for receiving the header of a request (1s to 10m)
+    #[arg(long, env = "OPTIN_HEADER_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = between("1s", "10m"))]
+    pub header_timeout: Duration,
 }
 
 impl Default for LimitFlags {
@@ -76,7 +77,7 @@ impl LimitFlags {
             burst: self.burst,
             readers: self.max_readers,
             addresses,
-            time: Duration::from_secs(self.request_timeout_seconds),
+            time: self.request_timeout,
         }
     }
 
@@ -85,7 +86,7 @@ impl LimitFlags {
     pub fn connections(&self) -> Connections {
         Connections {
             most: self.max_connections as usize,
-            head: Duration::from_secs(self.header_timeout_seconds),
+            head: self.header_timeout,
         }
     }
 

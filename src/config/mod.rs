@@ -3,10 +3,12 @@
 //! This is the only module that reads the environment. Clap reads it, by these declarations.
 
 pub mod device;
+pub mod duration;
 pub mod limits;
 pub mod retention;
 pub mod s3;
 pub mod server;
+pub mod source;
 pub mod storage;
 pub mod telemetry;
 pub mod worker;

@@ -1,48 +1,57 @@
-//! Retention periods of ended jobs, their files, uploads and the audit log.
+//! Retention periods of ended jobs, their files, uploads, the stage cache and the audit log.
 
 use std::time::Duration;
 
 use clap::Args;
 
+use super::duration::duration;
 use crate::api::parse_ms;
 use crate::job::retention::Retention;
 
-/// Default retention period of uploads, in milliseconds.
-const UPLOAD_RETENTION_MS: i64 = 30 * 24 * 3_600_000;
-
 /// Flags for retention periods.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Retention")]
 pub struct RetentionFlags {
-    /// Retention period of ended jobs, such as 90d (units: s, m, h, d) [default: unlimited]
+    /// Retention period of ended jobs, such as 12h or 90d (units: s, m, h, d) [default: unlimited]
     #[arg(long, env = "OPTIN_RETAIN_JOBS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_jobs: Option<i64>,
-    /// Retention period of result files, such as 30d; they never outlive their job [default: unlimited]
+    /// Retention period of artifacts (result files), at most that of their job [default: that of their job]
     #[arg(long, env = "OPTIN_RETAIN_ARTIFACTS", value_name = "DURATION", value_parser = parse_ms)]
     pub retain_artifacts: Option<i64>,
-    /// Retention period of uploads [default: 30d]
-    #[arg(long, env = "OPTIN_RETAIN_UPLOADS", value_name = "DURATION", value_parser = parse_ms)]
-    pub retain_uploads: Option<i64>,
-    /// Retention period of audit log entries
+    /// Retention period of uploads
+    #[arg(long, env = "OPTIN_RETAIN_UPLOADS", value_name = "DURATION", value_parser = duration, default_value = "30d")]
+    pub retain_uploads: Duration,
+    /// Retention period of the stage cache
+    ///
+    /// The stage cache holds the results of completed stages. Interrupted jobs resume from it, and
+    /// later jobs of the same tenant with the same inputs reuse it.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_RETAIN_STAGE_CACHE", value_name = "DURATION", value_parser = duration, default_value = "7d")]
+    pub retain_stage_cache: Duration,
+    /// Retention period of the audit log, which lists the API calls
     #[arg(long, env = "OPTIN_RETAIN_AUDIT", value_name = "DURATION", value_parser = parse_ms, default_value = "365d")]
-    pub retain_audit: Option<i64>,
+    pub retain_audit: i64,
+}
+
+impl Default for RetentionFlags {
+    /// Returns the defaults of the command line.
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Bare {
+            #[command(flatten)]
+            retention: RetentionFlags,
+        }
+        <Bare as clap::Parser>::parse_from(["optin"]).retention
+    }
 }
 
 impl RetentionFlags {
-    /// Returns the retention period of uploads.
-    #[must_use]
-    pub fn uploads(&self) -> Duration {
-        let kept = self.retain_uploads.unwrap_or(UPLOAD_RETENTION_MS);
-        Duration::from_millis(kept.unsigned_abs())
-    }
-
-    /// Returns the retention periods of jobs, result files and audit log entries.
+    /// Returns the retention periods of jobs, artifacts and audit log entries.
     #[must_use]
     pub fn retention(&self) -> Retention {
         Retention {
             jobs_ms: self.retain_jobs,
             artifacts_ms: self.retain_artifacts,
-            audit_ms: self.retain_audit,
+            audit_ms: Some(self.retain_audit),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 
 use super::device::DeviceFlag;
-use super::worker::WorkerFlags;
 use crate::api::AddressSource;
 use crate::job::Device;
 use crate::job::webhook::address::Policy;
@@ -33,13 +32,20 @@ pub struct ServerFlags {
     pub keys: Option<KeysFlag>,
     /// Source of the client address, for rate limits [default: x-forwarded-for with --keys proxied, otherwise connection]
     ///
-    /// Name a header only if a proxy in front of this service sets it. Clients could forge it otherwise.
-    #[arg(long, env = "OPTIN_CLIENT_ADDRESS", value_enum, value_name = "SOURCE")]
+    /// Use a header only if a proxy in front of this service sets it. Otherwise, clients can forge their
+    /// address.
+    #[arg(
+        long,
+        verbatim_doc_comment,
+        env = "OPTIN_CLIENT_ADDRESS",
+        value_enum,
+        value_name = "SOURCE"
+    )]
     pub client_address: Option<AddressFlag>,
     /// Devices of workers in other processes, separated by commas
     ///
-    /// The service accepts jobs for these devices and for the device of its own workers. Without
-    /// own workers and without this flag, it accepts jobs for --device.
+    /// The service accepts jobs for these devices and for the device of its own workers. If it has
+    /// no workers (--workers 0) and this flag is not set, it accepts jobs for --device.
     #[arg(
         verbatim_doc_comment,
         long = "remote-devices",
@@ -65,7 +71,7 @@ pub enum KeysFlag {
 /// Source of the client address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AddressFlag {
-    /// The connection
+    /// The address of the connection
     Connection,
     /// The last address in the header X-Forwarded-For
     XForwardedFor,
@@ -113,8 +119,8 @@ impl ServerFlags {
     /// They are the device of this process's workers and the devices of `--remote-devices`. Without
     /// workers, the device of this process counts only if `--remote-devices` is empty.
     #[must_use]
-    pub fn devices(&self, workers: &WorkerFlags) -> Vec<Device> {
-        let own = (workers.workers > 0 || self.remote_devices.is_empty()).then_some(workers.device);
+    pub fn devices(&self, workers: u16, device: DeviceFlag) -> Vec<Device> {
+        let own = (workers > 0 || self.remote_devices.is_empty()).then_some(device);
         let all = own.into_iter().chain(self.remote_devices.iter().copied());
         let mut devices: Vec<Device> = Vec::new();
         for device in all.map(Device::from) {

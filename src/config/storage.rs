@@ -9,24 +9,40 @@ use crate::artifact::error::ArtifactError;
 use crate::artifact::s3::S3Options;
 use crate::artifact::store::ArtifactStore;
 
-/// Flags for the stores.
+/// Flags for the data folder and the job database. In `optin keys`, they may follow the subcommand.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage options")]
-pub struct StorageFlags {
-    /// Folder for the database, artifacts, caches, scratch files and the signing key
+pub struct DatabaseFlags {
+    /// Data folder of the service: database, artifacts, caches, scratch files and signing key
     #[arg(
         long,
+        global = true,
         env = "OPTIN_DATA_DIR",
         value_name = "DIR",
         default_value = "optin-data"
     )]
     pub data_dir: PathBuf,
     /// Job database: sqlite:///absolute/path or postgres://user:password@host/database [default: DATA_DIR/jobs.sqlite]
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database_url: Option<String>,
     /// Maximum number of connections from this process to PostgreSQL (2 to 1000)
-    #[arg(long, env = "OPTIN_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    #[arg(long, global = true, env = "OPTIN_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1_000))]
     pub database_connections: u32,
+}
+
+/// Flags for the job database and the artifact store.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Storage options")]
+pub struct StorageFlags {
+    /// The data folder and the job database.
+    #[command(flatten)]
+    pub database: DatabaseFlags,
     /// Artifact store: file:///absolute/path or s3://bucket/prefix [default: DATA_DIR/artifacts]
     #[arg(long, env = "OPTIN_STORAGE_URL", value_name = "URL")]
     pub storage_url: Option<String>,
@@ -71,7 +87,7 @@ impl ArtifactPlace {
     }
 }
 
-impl StorageFlags {
+impl DatabaseFlags {
     /// Returns the location of the job database.
     ///
     /// # Errors
@@ -98,6 +114,14 @@ impl StorageFlags {
         )
         .map(DatabasePlace::File)
     }
+}
+
+impl StorageFlags {
+    /// Returns the data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.database.data_dir
+    }
 
     /// Returns the location of the artifact store.
     ///
@@ -118,7 +142,7 @@ impl StorageFlags {
             self.storage_url.as_deref(),
             "file://",
             remedy,
-            || self.data_dir.join("artifacts"),
+            || self.data_dir().join("artifacts"),
         )
         .map(ArtifactPlace::Folder)
     }
@@ -126,13 +150,13 @@ impl StorageFlags {
     /// Returns the path of the key that signs download URLs.
     #[must_use]
     pub fn signing_key(&self) -> PathBuf {
-        self.data_dir.join("signing.key")
+        self.data_dir().join("signing.key")
     }
 
     /// Returns the folder for the workers' scratch files.
     #[must_use]
     pub fn work_dir(&self) -> PathBuf {
-        self.data_dir.join("work")
+        self.data_dir().join("work")
     }
 }
 

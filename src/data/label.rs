@@ -335,7 +335,7 @@ fn ambiguous(
         )
     };
     DataError::Invalid(format!(
-        "{}, column \"{}\": \"{text}\" can be the name of {} or the index of {}; set mapping \"labels\" (--labels) to \"{}\" or \"{}\"",
+        "{}, column \"{}\": \"{text}\" can be the name of {} or the index of {}; set mapping \"labels\" (--label-encoding) to \"{}\" or \"{}\"",
         table.file,
         table.names[column],
         label(by_name),

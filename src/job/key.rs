@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -65,18 +65,28 @@ impl FromStr for KeyId {
 
 /// Permissions of a key.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+    EnumMessage,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum KeyScope {
     /// Read the metrics of the service, and nothing else.
     Metrics,
-    /// Read the jobs and files of the tenant.
+    /// Read jobs, artifacts, uploads and webhooks.
     Read,
-    /// Everything that `Read` allows; also create, cancel, retry and delete jobs.
+    /// Everything that `read` allows; also create, cancel, retry and delete jobs, and manage uploads and webhooks.
     Write,
-    /// Everything; also manage the keys of the tenant, and read the audit log and the metrics.
+    /// Everything; also manage API keys, and read the audit log and the metrics.
     Admin,
 }
 

@@ -61,7 +61,7 @@ fn an_ambiguous_column_is_rejected_unless_the_mapping_decides() {
         &[
             "name of class 0 (\"1\")",
             "index of class 1 (\"2\")",
-            "mapping \"labels\" (--labels) to \"names\" or \"indices\"",
+            "mapping \"labels\" (--label-encoding) to \"names\" or \"indices\"",
         ],
     );
     let by = |reading| column(&["1"], &classes(&["1", "2"]), Some(reading)).unwrap();

@@ -4,6 +4,7 @@ mod command;
 mod devices;
 mod disk;
 mod fleet;
+mod jobs;
 mod keys;
 mod kill;
 mod log;

@@ -70,7 +70,7 @@ class Process:
         self.command = [
             str(place / "optin"), verb, "--listen", "127.0.0.1:0", "--log-format", "json",
             "--data-dir", str(place / name), "--source-root", str(EXAMPLE),
-            "--lease-seconds", str(LEASE_SECONDS), *extra,
+            "--lease", f"{LEASE_SECONDS}s", *extra,
         ]
         self.environment = {
             **os.environ,

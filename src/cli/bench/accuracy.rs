@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::super::exit::Exit;
 use super::super::progress::Bar;
-use super::super::recipe::{MethodFlags, SourceFlags};
+use super::super::recipe::{
+    DataFlags, INPUT_HEADING, LabelFlags, LocalFlags, MethodFlags, RoundFlags,
+};
 use super::super::{interrupt, output, table};
 use super::half;
 use crate::data::label::Label;
@@ -33,7 +35,7 @@ use crate::prune::watch::Watch;
 /// Flags of `optin bench accuracy`.
 #[derive(Args)]
 pub(in super::super) struct AccuracyCommand {
-    /// Fractions of the FLOPs to KEEP, as percentages separated by commas
+    /// Percentages of the FLOPs to KEEP, separated by commas
     #[arg(
         long,
         value_name = "PERCENT",
@@ -58,16 +60,25 @@ pub(in super::super) struct AccuracyCommand {
         default_value = "paper,bias,least_squares,default"
     )]
     variants: Vec<Variant>,
-    /// Folder for the results of completed stages, such as scores and repairs
+    /// Folder for the stage cache: the results of completed stages, such as scores and repairs
     #[arg(long, value_name = "DIR")]
     stage_cache: PathBuf,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    sources: SourceFlags,
+    local: LocalFlags,
+    /// Labeled rows on which the quality is measured
+    #[arg(long, help_heading = INPUT_HEADING, value_name = "FILE")]
+    evaluation: PathBuf,
+    #[command(flatten)]
+    labels: LabelFlags,
+    #[command(flatten)]
+    data: DataFlags,
     #[command(flatten)]
     method: MethodFlags,
+    #[command(flatten)]
+    rounds: RoundFlags,
 }
 
 /// Steps from the paper's formula to the default method, and the default method with one change.
@@ -77,21 +88,21 @@ pub(in super::super) struct AccuracyCommand {
 enum Variant {
     /// The paper's formula, without repair
     Paper,
-    /// Like paper, with the biases solved again
+    /// Like paper, with refitted biases
     Bias,
-    /// Like paper, with the weights solved again by least squares, all tokens weighted equally
+    /// Like paper, with weights refitted by least squares, all tokens weighted equally
     LeastSquares,
     /// The method set by the flags; by default it also weights tokens by sensitivity
     Default,
-    /// Like default, with the mean over later features instead of the sum
+    /// Like default, with the mean of the feature terms instead of their sum
     Mean,
-    /// Like default, in three rounds; each later round scores the remaining model again
+    /// Like default, in three rounds; the remaining model is repaired and scored again between rounds
     Rounds,
-    /// Like default, with equal weights for the logits term and the manifold terms
+    /// Like default, with equal weights for the logit term and the feature terms
     Logits,
     /// Like default, with the local term, exponent 0.3
     Local,
-    /// Like default, with only the logits term and the local term, exponent 0.3
+    /// Like default, with only the logit term and the local term, exponent 0.3
     Fisher,
 }
 
@@ -167,12 +178,6 @@ struct Judge {
 
 /// Measures the quality and prints a table.
 pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
-    if command.sources.evaluation.is_none() {
-        return Err(Exit::Usage(
-            "--evaluation is missing; set it to labeled examples, on which quality is measured"
-                .to_owned(),
-        ));
-    }
     let targets = command.targets.iter();
     let targets: Vec<f64> = targets
         .map(|target| Target::parse_keep(target))
@@ -180,12 +185,19 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     interrupt::listen()?;
     let bar = Bar::new();
     let journal = FolderJournal::open(&command.stage_cache)?;
-    let places = command.sources.places(PathBuf::new())?;
+    let (local, data) = (&command.local, &command.data);
+    let evaluation = Some(command.evaluation.as_path());
+    let places = local.places(evaluation, data.device, PathBuf::new())?;
+    let method = Method {
+        rounds: command.rounds.rounds,
+        ..command.method.method()
+    };
     let mut scored: Vec<Vec<Vec<f64>>> =
         vec![vec![Vec::new(); targets.len()]; command.variants.len()];
     let mut dense = None;
     for &seed in &command.seeds {
-        let recipe = half(&command.sources, seed, &command.method)?;
+        let inputs = data.inputs(local.uris(evaluation)?, Some(&command.labels), seed);
+        let recipe = half(inputs, method)?;
         let prepared = Prepared::read(&places, &recipe)?;
         let judge = Judge::new(&prepared, &bar)?;
         let scores = score::score(&prepared, &recipe, &journal, &bar)?;

@@ -1,5 +1,5 @@
-//! `optin bench forward`: measures a dense forward pass over generated rows of one shape, for comparison with
-//! other engines.
+//! `optin bench forward`: measures a forward pass over generated rows of one shape, for comparison with other
+//! inference engines.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -27,7 +27,7 @@ pub(in super::super) struct ForwardCommand {
     /// Hugging Face folder of the model
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Number of rows in the batch, which are distributed over all threads
+    /// Number of rows in the batch, distributed over all threads
     #[arg(long, value_name = "ROWS", default_value_t = 32)]
     rows: usize,
     /// Sequence length, in tokens per row

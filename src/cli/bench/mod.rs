@@ -7,21 +7,21 @@ mod speed;
 use clap::Subcommand;
 
 use super::exit::Exit;
-use super::recipe::{MethodFlags, SourceFlags, recipe};
-use crate::prune::recipe::{Constraints, Metric, Recipe, Target};
+use super::recipe::{Inputs, recipe};
+use crate::prune::recipe::{Constraints, Method, Metric, Recipe, Target};
 
 /// Subcommands of `optin bench`.
 #[derive(Subcommand)]
 pub(super) enum BenchCommand {
     /// Measure the time of each part of pruning: forward pass, scoring, search and repair
     ///
-    /// Shows each time also as a multiple of one dense forward pass over the scoring rows.
+    /// Also shows each time as a multiple of one forward pass of the original model over the scoring rows.
     Speed(speed::SpeedCommand),
-    /// Measure the time of a dense forward pass over generated rows, to compare it with other engines
+    /// Measure the time of a forward pass over generated rows, to compare it with other inference engines
     Forward(forward::ForwardCommand),
     /// Measure the quality for several targets, variants of the method and seeds
     ///
-    /// Needs --evaluation. Shows the mean and the standard deviation over the seeds.
+    /// Shows the mean and the standard deviation over the seeds.
     Accuracy(accuracy::AccuracyCommand),
 }
 
@@ -35,11 +35,11 @@ pub(super) fn run(command: &BenchCommand) -> Result<(), Exit> {
 }
 
 /// Returns the recipe to measure: keep half of the FLOPs, with a tolerance that allows coarse units.
-fn half(sources: &SourceFlags, seed: u64, method: &MethodFlags) -> Result<Recipe, Exit> {
+fn half(inputs: Inputs, method: Method) -> Result<Recipe, Exit> {
     let target = Target {
         metric: Metric::Flops,
         keep: 0.5,
         tolerance: 0.05,
     };
-    recipe(sources, seed, target, Constraints::default(), method)
+    recipe(inputs, target, Constraints::default(), method)
 }

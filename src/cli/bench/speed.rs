@@ -1,5 +1,5 @@
-//! `optin bench speed`: measures the time of each part of pruning in one run, as multiples of one dense forward
-//! pass over the scoring rows.
+//! `optin bench speed`: measures the time of each part of pruning in one run, as multiples of one forward pass
+//! of the original model over the scoring rows.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::exit::Exit;
-use super::super::recipe::{MethodFlags, SourceFlags};
+use super::super::recipe::{DataFlags, LocalFlags, MethodFlags};
 use super::super::{output, table};
 use super::half;
 use crate::model::cost::flops;
@@ -33,7 +33,7 @@ use crate::prune::{compensate, lanes};
 /// Flags of `optin bench speed`.
 #[derive(Args)]
 pub(in super::super) struct SpeedCommand {
-    /// Numbers of probes of the measured sketches, separated by commas
+    /// Numbers of probes to measure, separated by commas
     #[arg(
         long,
         value_name = "N",
@@ -41,17 +41,19 @@ pub(in super::super) struct SpeedCommand {
         default_value = "16,32,64,128"
     )]
     probes: Vec<usize>,
-    /// Interval of exact scoring: one in N neurons of a group is scored, and the time is multiplied by N
+    /// Score one in N neurons of each group exactly, and multiply the time by N
     #[arg(long, value_name = "N", default_value_t = 64)]
     sample_every: usize,
-    /// Number of timed forward passes and of timed products for the peak speed of the machine
+    /// Number of timed forward passes, and of timed matrix products that measure the machine's peak speed
     #[arg(long, value_name = "N", default_value_t = 5)]
     repeats: usize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    sources: SourceFlags,
+    local: LocalFlags,
+    #[command(flatten)]
+    data: DataFlags,
     #[command(flatten)]
     method: MethodFlags,
 }
@@ -61,7 +63,7 @@ pub(in super::super) struct SpeedCommand {
 struct Measured {
     what: String,
     ms: f64,
-    /// Time as a multiple of one dense forward pass over the scoring rows.
+    /// Time as a multiple of one forward pass of the original model over the scoring rows.
     forwards: f64,
     /// FLOPs of the executed matrix products, in units of 10^9.
     gflop: f64,
@@ -99,8 +101,11 @@ fn time<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failu
 
 /// Measures all parts and prints the result.
 pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
-    let recipe = half(&command.sources, 0, &command.method)?;
-    let prepared = Prepared::read(&command.sources.places(PathBuf::new())?, &recipe)?;
+    let (local, data) = (&command.local, &command.data);
+    let inputs = data.inputs(local.uris(None)?, None, 0);
+    let recipe = half(inputs, command.method.method())?;
+    let places = local.places(None, data.device, PathBuf::new())?;
+    let prepared = Prepared::read(&places, &recipe)?;
     let peak = peak(command.repeats, &prepared.device)?;
     let teacher = Teacher::run(&prepared, &recipe)?;
     let forward = forward(&teacher, command.repeats)?;
@@ -118,7 +123,7 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
             of_peak: gflop / ms * 1e3 / peak,
         });
     };
-    note("dense forward".to_owned(), &forward, 1.0);
+    note("original model, forward".to_owned(), &forward, 1.0);
     let (heads, neurons) = exact_parts(&teacher, &recipe, command.sample_every)?;
     note("exact, heads".to_owned(), &heads, 1.0);
     let extrapolated = format!(
@@ -175,7 +180,7 @@ fn peak(repeats: usize, device: &Device) -> Result<f64, Failure> {
     Ok(best)
 }
 
-/// Returns the median of some dense forward passes over the scoring rows, after one that is not counted.
+/// Returns the median of some forward passes of the original model over the scoring rows, after one that is not counted.
 fn forward(teacher: &Teacher<'_>, repeats: usize) -> Result<Took, Failure> {
     let full = Masks::full(teacher.model.groups());
     let mut all = Vec::new();

@@ -8,16 +8,16 @@ use crate::prune::recipe::Constraints;
 #[derive(Args)]
 #[command(next_help_heading = "Constraints")]
 pub(in super::super) struct ConstraintFlags {
-    /// Divisor of the number of neurons that each group keeps (heads are not rounded)
+    /// Keep a multiple of N neurons in each group; heads are not rounded
     #[arg(long, value_name = "N", default_value_t = 1)]
     round_to: usize,
     /// Minimum number of units that each group keeps
     #[arg(long, value_name = "UNITS", default_value_t = 0)]
     min_kept: usize,
-    /// Group that is not pruned; repeat the flag for more
+    /// Do not prune this group; repeat the flag for more
     ///
-    /// A name, or the beginning of names up to a dot: encoder.layer.0 means all groups of the
-    /// first layer. `optin inspect` lists the groups.
+    /// Give a name, or a prefix of names that ends before a dot: encoder.layer.0 means all groups
+    /// of the first layer. `optin inspect` lists the groups.
     #[arg(long, verbatim_doc_comment, value_name = "GROUP")]
     keep_whole: Vec<String>,
     /// Keep the same fraction of every group

@@ -7,106 +7,175 @@ use url::Url;
 
 use super::super::device;
 use super::super::exit::Exit;
-use super::one_of::one_of;
+use super::super::one_of::one_of;
+use super::INPUT_HEADING;
 use crate::config::device::DeviceFlag;
 use crate::prune::Places;
 use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
 
-/// The model, its data and the device.
+/// The model and the calibration data on this machine.
 #[derive(Args)]
-#[command(next_help_heading = "Input options")]
-pub(in super::super) struct SourceFlags {
-    /// Hugging Face folder of the model: config.json, model.safetensors, tokenizer.json
+#[command(next_help_heading = INPUT_HEADING)]
+pub(in super::super) struct LocalFlags {
+    /// Hugging Face folder of the model: config.json, model.safetensors and the tokenizer
     #[arg(long, value_name = "DIR")]
-    model: String,
-    /// Examples for scoring and repair; labels are not read
+    model: PathBuf,
+    /// Rows for scoring and repair; labels are not read
     ///
-    /// A table, or a folder with its shards. Formats: tsv, csv, jsonl, json (also compressed as gz
-    /// or zst) and parquet.
+    /// A file, or a folder with its shards. Formats: tsv, csv, jsonl, json (also compressed as gz or
+    /// zst) and parquet.
     #[arg(long, verbatim_doc_comment, value_name = "FILE")]
-    calibration: String,
-    /// Labeled examples for measuring the quality before and after pruning
-    #[arg(long, value_name = "FILE")]
-    pub(in super::super) evaluation: Option<String>,
-    /// Column of the text, or of the first text of a pair [default: detected by common names]
+    calibration: PathBuf,
+}
+
+impl LocalFlags {
+    /// Returns the paths as URIs.
+    pub(in super::super) fn uris(&self, evaluation: Option<&Path>) -> Result<Uris, Exit> {
+        Ok(Uris {
+            model: file_uri(&self.model)?,
+            calibration: file_uri(&self.calibration)?,
+            evaluation: evaluation.map(file_uri).transpose()?,
+        })
+    }
+
+    /// Returns the paths, and the opened device.
+    pub(in super::super) fn places(
+        &self,
+        evaluation: Option<&Path>,
+        device: DeviceFlag,
+        out: PathBuf,
+    ) -> Result<Places, Exit> {
+        Ok(Places {
+            model: self.model.clone(),
+            calibration: self.calibration.clone(),
+            evaluation: evaluation.map(Path::to_owned),
+            out,
+            device: device::open(device)?,
+        })
+    }
+}
+
+/// The model and the data, as the service reads them.
+#[derive(Args)]
+#[command(next_help_heading = INPUT_HEADING)]
+pub(in super::super) struct RemoteFlags {
+    /// Hugging Face folder of the model: config.json, model.safetensors and the tokenizer
+    #[arg(long, value_name = "URI")]
+    model: String,
+    /// Rows for scoring and repair; labels are not read
     ///
-    /// Columns are given by name or by number from 0. If all given columns are numbers, the file
-    /// has no header row.
+    /// A file, or a folder with its shards. Formats: tsv, csv, jsonl, json (also compressed as gz or
+    /// zst) and parquet.
+    #[arg(long, verbatim_doc_comment, value_name = "URI")]
+    calibration: String,
+    /// Labeled rows for measuring the quality before and after pruning
+    #[arg(long, value_name = "URI")]
+    evaluation: Option<String>,
+}
+
+impl RemoteFlags {
+    /// Returns the URIs.
+    pub(super) fn uris(&self) -> Result<Uris, Exit> {
+        Ok(Uris {
+            model: uri(&self.model)?,
+            calibration: uri(&self.calibration)?,
+            evaluation: self.evaluation.as_deref().map(uri).transpose()?,
+        })
+    }
+}
+
+/// URIs of the model and its data.
+pub(in super::super) struct Uris {
+    model: Source,
+    calibration: Source,
+    evaluation: Option<Source>,
+}
+
+/// How the data is read, and the device.
+#[derive(Args)]
+#[command(next_help_heading = INPUT_HEADING)]
+pub(in super::super) struct DataFlags {
+    /// Column of the text, or of the first text of a pair [default: a common name, such as text or sentence1]
+    ///
+    /// All columns are given by name or by number from 0. If all given columns are numbers, the file is
+    /// read without a header row.
     #[arg(long, verbatim_doc_comment, value_name = "COLUMN")]
     text: Option<String>,
     /// Column of the second text of a pair [default: detected if --text is not given]
     #[arg(long, value_name = "COLUMN")]
     text_pair: Option<String>,
-    /// Column of the label [default: detected by common names]
-    #[arg(long, value_name = "COLUMN")]
-    label: Option<String>,
-    /// Encoding of classes in the label column: names or indices of id2label [default: detected from the values]
-    #[arg(long, value_parser = one_of::<LabelReading>(), value_name = "ENCODING")]
-    labels: Option<LabelReading>,
-    /// Maximum number of examples to sample from the calibration data (1 to 100000)
+    /// Maximum number of rows to sample from the calibration data (1 to 100000)
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
     max_samples: usize,
-    /// Number of tokens at which sampling stops (1 to 100000000)
+    /// Maximum number of tokens to sample from the calibration data (1 to 100000000)
     #[arg(long, value_name = "TOKENS", default_value_t = Calibration::DEFAULT_MAX_TOKENS)]
     max_tokens: usize,
     /// Device for the computation
     #[arg(long, value_enum, default_value_t)]
-    pub(super) device: DeviceFlag,
+    pub(in super::super) device: DeviceFlag,
 }
 
-impl SourceFlags {
-    /// Returns the local paths of the sources, and the opened device.
-    pub(in super::super) fn places(&self, out: PathBuf) -> Result<Places, Exit> {
-        Ok(Places {
-            model: PathBuf::from(&self.model),
-            calibration: PathBuf::from(&self.calibration),
-            evaluation: self.evaluation.as_ref().map(PathBuf::from),
-            out,
-            device: device::open(self.device)?,
-        })
-    }
+/// How the labels of evaluation data are read.
+#[derive(Args)]
+#[command(next_help_heading = INPUT_HEADING)]
+pub(in super::super) struct LabelFlags {
+    /// Column of the label in the evaluation data [default: a common name, such as label]
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// Whether the label column has class names or class indices (config.json, id2label) [default: detected]
+    #[arg(long, value_parser = one_of::<LabelReading>(), value_name = "ENCODING")]
+    label_encoding: Option<LabelReading>,
+}
 
-    pub(super) fn model(&self) -> Result<Source, Exit> {
-        source(&self.model)
-    }
+/// The inputs of a recipe.
+pub(in super::super) struct Inputs {
+    pub(super) model: Source,
+    pub(super) calibration: Calibration,
+    pub(super) evaluation: Option<Evaluation>,
+}
 
-    pub(super) fn calibration(&self, seed: u64) -> Result<Calibration, Exit> {
-        Ok(Calibration {
-            source: source(&self.calibration)?,
-            mapping: self.mapping(),
-            max_samples: self.max_samples,
-            max_tokens: self.max_tokens,
-            seed,
-        })
-    }
-
-    pub(super) fn evaluation(&self) -> Result<Option<Evaluation>, Exit> {
-        let Some(path) = &self.evaluation else {
-            return Ok(None);
-        };
-        Ok(Some(Evaluation {
-            source: source(path)?,
-            mapping: self.mapping(),
-            max_samples: None,
-        }))
-    }
-
-    fn mapping(&self) -> Mapping {
-        Mapping {
+impl DataFlags {
+    /// Returns the inputs of a recipe.
+    pub(in super::super) fn inputs(
+        &self,
+        uris: Uris,
+        labels: Option<&LabelFlags>,
+        seed: u64,
+    ) -> Inputs {
+        let mapping = Mapping {
             text: self.text.clone(),
             text_pair: self.text_pair.clone(),
-            label: self.label.clone(),
-            labels: self.labels,
+            label: labels.and_then(|labels| labels.label.clone()),
+            labels: labels.and_then(|labels| labels.label_encoding),
+        };
+        Inputs {
+            model: uris.model,
+            evaluation: uris.evaluation.map(|source| Evaluation {
+                source,
+                mapping: mapping.clone(),
+                max_samples: None,
+            }),
+            calibration: Calibration {
+                source: uris.calibration,
+                mapping,
+                max_samples: self.max_samples,
+                max_tokens: self.max_tokens,
+                seed,
+            },
         }
     }
 }
 
-/// Returns a URI unchanged, or a local path as a `file://` URI.
-fn source(text: &str) -> Result<Source, Exit> {
-    if text.contains("://") {
-        return Ok(Source::new(text));
+/// Returns a URI unchanged, or a path as a `file://` URI.
+fn uri(text: &str) -> Result<Source, Exit> {
+    match text.contains("://") {
+        true => Ok(Source::new(text)),
+        false => file_uri(Path::new(text)),
     }
-    let path = std::path::absolute(Path::new(text))?;
+}
+
+fn file_uri(path: &Path) -> Result<Source, Exit> {
+    let path = std::path::absolute(path)?;
     match Url::from_file_path(&path) {
         Ok(url) => Ok(Source::new(url)),
         Err(()) => Err(Exit::Usage(format!(

@@ -18,7 +18,7 @@ use crate::fixture::services::Service;
 use crate::fixture::{bucket, postgres};
 
 /// Short, so that a dead worker's job is soon another's.
-const LEASE_SECONDS: &str = "4";
+const LEASE: &str = "4s";
 
 pub struct Fleet {
     pub folder: Folder,
@@ -52,7 +52,7 @@ impl Fleet {
         let keys = self.bucket.keys.as_ref().unwrap();
         command
             .args([verb, "--listen", "127.0.0.1:0", "--log-format", "json"])
-            .args(["--log", "info", "--lease-seconds", LEASE_SECONDS])
+            .args(["--log", "info", "--lease", LEASE])
             .arg("--data-dir")
             .arg(self.folder.root.path().join(name))
             .arg("--source-root")

@@ -1,7 +1,9 @@
 //! Keys from the command line to the log, which never tells them.
 
+use optin::job::key::KeyScope;
 use serde_json::Value;
 use std::process::{Command, Stdio};
+use strum::VariantArray;
 
 use super::process::{Running, optin, run, text, until};
 
@@ -9,6 +11,29 @@ fn keys(data: &std::path::Path) -> Command {
     let mut command = optin();
     command.arg("keys").arg("--data-dir").arg(data);
     command
+}
+
+#[test]
+fn the_help_lists_all_scopes_and_storage_flags_may_follow_the_subcommand() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = text(&run(optin().args(["keys", "create", "--help"])).stdout);
+    for scope in KeyScope::VARIANTS {
+        assert!(
+            help.contains(&format!("- {}:", scope.as_str())),
+            "{scope:?} {help}"
+        );
+        let mut create = optin();
+        create.args(["keys", "create", "--tenant", "team", "--name", "laptop"]);
+        create.args(["--scope", scope.as_str(), "--data-dir"]);
+        let created = run(create.arg(folder.path()));
+        assert!(
+            text(&created.stdout).starts_with("optk_"),
+            "{}",
+            text(&created.stderr)
+        );
+    }
+    let listed = text(&run(keys(folder.path()).arg("list")).stdout);
+    assert_eq!(listed.lines().count(), KeyScope::VARIANTS.len(), "{listed}");
 }
 
 #[test]

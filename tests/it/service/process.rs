@@ -24,6 +24,7 @@ pub fn optin() -> Command {
         "OPTIN_LOG",
         "OPTIN_KEYS",
         "OPTIN_API_KEY",
+        "OPTIN_SERVER",
     ] {
         command.env_remove(name);
     }

@@ -1,4 +1,7 @@
-//! An HTTP client of an `optin` server.
+//! An HTTP client of an `optin` service.
+
+mod list;
+mod upload;
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,7 +30,7 @@ const RETRY_PAUSES: [Duration; 3] = [
     Duration::from_secs(2),
 ];
 
-/// A client of one server.
+/// A client of one service.
 pub(super) struct Client {
     base: String,
     http: reqwest::Client,
@@ -80,17 +83,9 @@ struct EventData {
 impl Client {
     /// Creates a client of the server at this URL. `key` is the API key, if the server requires one.
     pub(super) fn new(base: &str, key: Option<&str>) -> Result<Self, Exit> {
-        // Fails only if an earlier call has installed a provider, which is the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .default_headers(credentials(key)?)
-            .build();
-        let http = http
-            .map_err(|error| Exit::Broken(format!("could not create an HTTP client: {error}")))?;
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
-            http,
+            http: http(credentials(key)?)?,
         })
     }
 
@@ -115,9 +110,18 @@ impl Client {
 
     /// Returns a job, as the whole document and as the fields that the client uses.
     pub(super) async fn job(&self, id: &str) -> Result<(Value, Job), Exit> {
-        let whole: Value = self
-            .answer(self.http.get(self.url(&format!("/v1/jobs/{id}"))))
-            .await?;
+        self.read_job(self.http.get(self.url(&format!("/v1/jobs/{id}"))))
+            .await
+    }
+
+    /// Cancels a job, and returns it like [`job`](Self::job).
+    pub(super) async fn cancel(&self, id: &str) -> Result<(Value, Job), Exit> {
+        let path = format!("/v1/jobs/{id}/cancel");
+        self.read_job(self.http.post(self.url(&path))).await
+    }
+
+    async fn read_job(&self, request: reqwest::RequestBuilder) -> Result<(Value, Job), Exit> {
+        let whole: Value = self.answer(request).await?;
         let job = serde_json::from_value(whole.clone()).map_err(|_| {
             Exit::Broken(format!(
                 "unexpected response from {}: not a job that this version of optin understands; use the same version on \
@@ -251,6 +255,17 @@ impl Job {
     }
 }
 
+/// Creates an HTTP client that sends these headers with every request.
+fn http(headers: HeaderMap) -> Result<reqwest::Client, Exit> {
+    // Fails only if an earlier call has installed a provider, which is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .default_headers(headers)
+        .build();
+    http.map_err(|error| Exit::Broken(format!("could not create an HTTP client: {error}")))
+}
+
 /// Returns the headers with the API key, which are sent with every request. The HTTP client drops them if a
 /// redirect leads to another host.
 fn credentials(key: Option<&str>) -> Result<HeaderMap, Exit> {
@@ -283,7 +298,7 @@ async fn checked(response: Response) -> Result<Response, Exit> {
     match response.json::<Problem>().await {
         Ok(problem) => Err(failure(problem.code, problem.detail)),
         Err(_) if status == StatusCode::NOT_FOUND => Err(Exit::Broken(
-            "the server returned 404 Not Found; check the server URL and the job ID".to_owned(),
+            "the server returned 404 Not Found; check the server URL".to_owned(),
         )),
         Err(_) => Err(Exit::Broken(format!("the server returned {status}"))),
     }

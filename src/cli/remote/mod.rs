@@ -1,4 +1,7 @@
-//! `optin submit`, `status`, `wait` and `download`: commands that call a server.
+//! `optin submit`, `upload`, `list`, `status`, `wait`, `download` and `cancel`: commands that call a service.
+
+mod list;
+mod upload;
 
 use std::path::PathBuf;
 
@@ -7,14 +10,16 @@ use clap::Args;
 use super::client::Client;
 use super::exit::Exit;
 use super::progress::Bar;
-use super::recipe::RecipeFlags;
+use super::recipe::{RecipeFlags, RemoteFlags};
 use super::{output, table};
+pub(super) use list::{ListCommand, list};
+pub(super) use upload::{UploadCommand, upload};
 
-/// Flags for the connection to a server.
+/// Flags for the connection to a service.
 #[derive(Args)]
-#[command(next_help_heading = "Server options")]
+#[command(next_help_heading = "Connection options")]
 struct Server {
-    /// URL of the server
+    /// URL of the service
     #[arg(
         long,
         env = "OPTIN_SERVER",
@@ -22,7 +27,7 @@ struct Server {
         default_value = "http://127.0.0.1:8080"
     )]
     server: String,
-    /// API key; prefer the environment variable, which other users cannot see
+    /// API key, if the service requires one; prefer the environment variable, which other users cannot see
     #[arg(
         long,
         env = "OPTIN_API_KEY",
@@ -38,19 +43,37 @@ impl Server {
     }
 }
 
+/// Shown at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  Prune a model that the service can read, wait for the job and download the result:
+    JOB=$(optin submit --model /srv/model --calibration /srv/train.tsv --target 60%)
+    optin wait \"$JOB\"
+    optin download \"$JOB\" --out pruned
+
+  Upload the model and the data to a service on another machine:
+    export OPTIN_SERVER=https://optin.example.com OPTIN_API_KEY=KEY
+    tar -cf model.tar -C model .
+    MODEL=$(optin upload model.tar)
+    DATA=$(optin upload train.tsv)
+    optin submit --model \"$MODEL\" --calibration \"$DATA\" --target 60%";
+
 /// Flags of `optin submit`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct SubmitCommand {
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
+    inputs: RemoteFlags,
+    #[command(flatten)]
     recipe: RecipeFlags,
 }
 
-/// Flags of `optin status` and `optin wait`.
+/// Flags of `optin status`, `optin wait` and `optin cancel`.
 #[derive(Args)]
 pub(super) struct JobCommand {
-    /// ID of the job
+    /// ID of the job, as `optin submit` and `optin list` print it
     #[arg(value_name = "JOB")]
     job: String,
     /// Print the whole job as one JSON object
@@ -63,10 +86,10 @@ pub(super) struct JobCommand {
 /// Flags of `optin download`.
 #[derive(Args)]
 pub(super) struct DownloadCommand {
-    /// ID of the job
+    /// ID of the job, as `optin submit` and `optin list` print it
     #[arg(value_name = "JOB")]
     job: String,
-    /// Folder for the files; created if it does not exist
+    /// Folder for the files; created if it does not exist. Existing files of the same names are replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -75,7 +98,7 @@ pub(super) struct DownloadCommand {
 
 /// Submits a job and prints its ID.
 pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
-    let request = command.recipe.request()?;
+    let request = command.recipe.request(&command.inputs)?;
     super::runtime()?.block_on(async {
         let job = command.server.client()?.submit(&request).await?;
         output::print(&job.id)
@@ -108,7 +131,7 @@ pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
     })
 }
 
-/// Downloads every result file of a job and verifies its checksum.
+/// Downloads every artifact of a job and verifies its checksum.
 pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
     super::runtime()?.block_on(async {
         let client = command.server.client()?;
@@ -116,7 +139,7 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
         if artifacts.is_empty() {
             let (_, job) = client.job(&command.job).await?;
             return Err(Exit::Broken(format!(
-                "job {} is {} and has no result files",
+                "job {} is {} and has no artifacts",
                 job.id,
                 job.state.as_str()
             )));
@@ -133,5 +156,16 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
             ));
         }
         output::print(&command.out.display().to_string())
+    })
+}
+
+/// Cancels a job and prints its new state.
+pub(super) fn cancel(command: &JobCommand) -> Result<(), Exit> {
+    super::runtime()?.block_on(async {
+        let (whole, job) = command.server.client()?.cancel(&command.job).await?;
+        match command.json {
+            true => output::print_json(&whole),
+            false => output::print(job.state.as_str()),
+        }
     })
 }
