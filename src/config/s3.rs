@@ -11,7 +11,7 @@ pub struct S3Flags {
     /// URL of the S3 service [default: Amazon S3]
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
     pub s3_endpoint: Option<String>,
-    /// URL of the S3 service for clients, used in signed download URLs [default: --s3-endpoint]
+    /// URL of the S3 service for clients, used in signed URLs [default: --s3-endpoint]
     #[arg(long, env = "OPTIN_S3_PUBLIC_ENDPOINT", value_name = "URL")]
     pub s3_public_endpoint: Option<String>,
     /// Region, used in request signatures [default: us-east-1]
