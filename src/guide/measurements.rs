@@ -86,7 +86,7 @@
 //! `optin audit` compares sketched scores with exact scores on a sample of units. Results with default settings at 50 % of the FLOPs
 //! (60 % for the bundled model); the limits are in the heading:
 //!
-//! | model | Spearman's correlation (at least 0.98) | overlap of the selections (at least 0.95) | median of sketched / exact (1 ± 0.05) | importance lost (at most 1 %) |
+//! | model | Spearman's correlation (at least 0.98) | overlap of the selections (at least 0.95) | median of estimated / exact (1 ± 0.05) | importance lost (at most 1 %) |
 //! |---|---:|---:|---:|---:|
 //! | SST-2 | 0.997 | 0.978 | 1.015 | 0.03 % |
 //! | MRPC | 0.998 | 0.972 | 0.994 | 0.03 % |
