@@ -115,7 +115,8 @@ impl Recipe {
     /// Checks all ranges. Later stages do not check them again.
     ///
     /// # Errors
-    /// Returns [`Code::InvalidRecipe`] or [`Code::InvalidTarget`] with the field and its range.
+    /// Returns [`InvalidRecipe`](super::failure::Code::InvalidRecipe) or
+    /// [`InvalidTarget`](super::failure::Code::InvalidTarget), with the field and its range.
     pub fn validated(self) -> Result<Self, Failure> {
         check(
             "calibration.max_samples",
