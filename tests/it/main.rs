@@ -34,6 +34,7 @@ mod properties;
 mod proxy;
 mod prune;
 mod readable;
+mod reference;
 mod rounds;
 mod service;
 mod source;

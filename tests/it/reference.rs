@@ -1,0 +1,67 @@
+//! Parity with an independent implementation in the same process: `candle-transformers`.
+//!
+//! Unlike the goldens, this reference takes any configuration, so random ones are compared.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::bert::{BertModel, Config};
+use optin::model::batch::Input;
+use optin::model::mask::Masks;
+
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::open;
+
+/// Returns the largest difference, relative to the largest value of the reference.
+fn relative_difference(reference: &Tensor, ours: &Tensor) -> f32 {
+    let largest = |tensor: &Tensor| {
+        let flat = tensor.abs().unwrap().flatten_all().unwrap();
+        flat.max(0).unwrap().to_scalar::<f32>().unwrap()
+    };
+    largest(&(reference - ours).unwrap()) / largest(reference)
+}
+
+#[test]
+fn the_features_of_bert_equal_those_of_candle_transformers() {
+    for (activation, layers, hidden, heads, neurons) in [
+        ("gelu", 3, 24, 4, 40),
+        ("gelu_new", 2, 16, 2, 64),
+        ("relu", 1, 12, 3, 7),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let tiny = Tiny {
+            activation,
+            layers,
+            hidden,
+            heads,
+            neurons,
+            ..Tiny::default()
+        };
+        tiny.write(folder.path());
+        let (_, model) = open(folder.path());
+
+        let mut config = tiny.config();
+        // The same function under another name.
+        if activation == "gelu_new" {
+            config["hidden_act"] = "geluapproximate".into();
+        }
+        config["hidden_dropout_prob"] = 0.0.into();
+        config["initializer_range"] = 0.02.into();
+        let config: Config = serde_json::from_value(config).unwrap();
+        let weights =
+            candle_core::safetensors::load(folder.path().join("model.safetensors"), &Device::Cpu)
+                .unwrap();
+        let weights = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
+        let reference = BertModel::load(weights, &config).unwrap();
+
+        let batch = tiny.batch(5, 9, 11);
+        let Input::Tokens { ids, types } = &batch.input;
+        let expected = reference.forward(ids, types, None).unwrap();
+        let full = Masks::full(model.groups());
+        let mut feature = model.stem(&batch).unwrap();
+        for block in 0..model.groups().len() {
+            feature = model.block(block, &feature, &full).unwrap();
+        }
+        let difference = relative_difference(&expected, &feature);
+        assert!(difference < 1e-5, "{activation}: {difference:e}");
+    }
+}
