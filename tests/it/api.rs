@@ -1,9 +1,9 @@
-//! The HTTP face, in process: every endpoint, and every way to ask it wrongly.
+//! Tests of the HTTP API, in process: every endpoint, with valid and invalid requests.
 
 mod access;
 mod artifacts;
 mod events;
-mod face;
+mod harness;
 mod jobs;
 mod keys;
 mod limits;

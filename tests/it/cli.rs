@@ -1,9 +1,10 @@
-//! The command line as a whole.
+//! Behaviors that all commands of the command line share.
 
 use std::process::Command;
 
-/// The names under "Commands:" of a command's help. A build with debug assertions, as tests have, ends in a
-/// panic where two flags of a command are in each other's way.
+/// Returns the names under "Commands:" in the help of a command.
+///
+/// In a build with debug assertions, such as a test build, the command panics if two of its flags conflict.
 fn commands(path: &[String]) -> Vec<String> {
     let run = Command::new(env!("CARGO_BIN_EXE_optin"))
         .args(path)
@@ -26,7 +27,7 @@ fn commands(path: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn each_command_has_help_and_flags_that_agree() {
+fn each_command_has_help_and_no_conflicting_flags() {
     let mut paths = vec![Vec::new()];
     let mut seen = 0;
     while let Some(path) = paths.pop() {
@@ -38,9 +39,9 @@ fn each_command_has_help_and_flags_that_agree() {
     assert!(seen > 15, "{seen} commands");
 }
 
-/// The runtime refuses to start with no threads, by a panic: as good a fault as any.
+/// The test triggers a panic with `TOKIO_WORKER_THREADS=0`: the Tokio runtime panics if it has no threads.
 #[test]
-fn a_panic_is_one_sentence_unless_a_backtrace_is_asked_for() {
+fn a_panic_prints_one_line_unless_a_backtrace_is_requested() {
     let panicked = |backtrace: &str| {
         let run = Command::new(env!("CARGO_BIN_EXE_optin"))
             .args(["status", "job"])
@@ -52,15 +53,12 @@ fn a_panic_is_one_sentence_unless_a_backtrace_is_asked_for() {
         assert!(run.stdout.is_empty());
         String::from_utf8(run.stderr).unwrap()
     };
-    let told = panicked("0");
+    let short = panicked("0");
     assert!(
-        told.starts_with("error: internal error in optin") && told.lines().count() == 1,
-        "{told}"
+        short.starts_with("error: internal error in optin") && short.lines().count() == 1,
+        "{short}"
     );
-    assert!(told.contains("please report it"), "{told}");
-    let asked = panicked("1");
-    assert!(
-        asked.lines().count() > 5 && asked.contains("main"),
-        "{asked}"
-    );
+    assert!(short.contains("please report it"), "{short}");
+    let long = panicked("1");
+    assert!(long.lines().count() > 5 && long.contains("main"), "{long}");
 }

@@ -1,10 +1,10 @@
-//! `openapi.yaml` is what the router serves. `UPDATE_OPENAPI=1` rewrites it.
+//! Tests of the OpenAPI document. `UPDATE_OPENAPI=1` rewrites `openapi.yaml`.
 
 use optin::data::mapping;
 use std::path::Path;
 
 #[test]
-fn the_committed_document_is_the_served_one() {
+fn the_committed_document_equals_the_served_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.yaml");
     let served = optin::api::yaml(&optin::api::openapi());
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
@@ -18,7 +18,7 @@ fn the_committed_document_is_the_served_one() {
 }
 
 #[test]
-fn every_operation_has_a_name_a_tag_and_an_answer_for_problems() {
+fn every_operation_has_an_id_a_tag_a_summary_and_problem_responses() {
     let document = optin::api::openapi();
     let mut operations = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -40,7 +40,7 @@ fn every_operation_has_a_name_a_tag_and_an_answer_for_problems() {
 }
 
 #[test]
-fn summaries_are_sentences_about_the_operation() {
+fn summaries_are_sentences_that_start_with_a_verb() {
     let document = optin::api::openapi();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -48,7 +48,7 @@ fn summaries_are_sentences_about_the_operation() {
             let verb = summary.split(' ').next().unwrap();
             assert!(
                 summary.ends_with('.') && verb.ends_with('s'),
-                "{method} {path}: \"{summary}\" begins with no verb in the third person"
+                "{method} {path}: \"{summary}\" must start with a verb in the third person and end with a period"
             );
             assert!(operation["description"].is_string(), "{method} {path}");
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
@@ -61,9 +61,9 @@ fn summaries_are_sentences_about_the_operation() {
     }
 }
 
-/// Generators treat a property with a default as one that is always there.
+/// Client generators treat a property with a default as one that is always present.
 #[test]
-fn no_property_of_a_request_has_a_default_and_bytes_are_binary() {
+fn no_property_has_a_default_and_file_contents_are_binary() {
     let document = optin::api::openapi();
     let schemas = &document["components"]["schemas"];
     assert_eq!(
@@ -89,19 +89,21 @@ fn no_property_of_a_request_has_a_default_and_bytes_are_binary() {
     }
 }
 
-/// The report that a job serves is `report.json`; its schema is made from the type that writes it.
+/// The report of a job is `report.json`. Its schema is derived from the type that is serialized.
 #[test]
-fn the_schema_of_the_report_describes_what_is_written() {
+fn the_schema_of_the_report_describes_all_its_fields() {
     let document = optin::api::openapi();
     let schemas = &document["components"]["schemas"];
     let report = serde_json::to_value(crate::fixture::job::report()).unwrap();
     let mut names = Vec::new();
-    described(&report, &schemas["Report"], schemas, "report", &mut names);
+    check_schema(&report, &schemas["Report"], schemas, "report", &mut names);
     assert!(names.len() > 40, "{names:?}");
 }
 
-/// Every field of a value stands in its schema, and every required property in the value.
-fn described(
+/// Checks that the schema has every field of the value, and that the value has every required property.
+///
+/// Adds the paths of the checked fields to `names`.
+fn check_schema(
     value: &serde_json::Value,
     schema: &serde_json::Value,
     schemas: &serde_json::Value,
@@ -111,12 +113,12 @@ fn described(
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap();
         assert!(schemas[name].is_object(), "{at}: {reference}");
-        return described(value, &schemas[name], schemas, at, names);
+        return check_schema(value, &schemas[name], schemas, at, names);
     }
     if let Some(choices) = schema["anyOf"].as_array()
         && !value.is_null()
     {
-        return described(value, &choices[0], schemas, at, names);
+        return check_schema(value, &choices[0], schemas, at, names);
     }
     for required in schema["required"].as_array().into_iter().flatten() {
         assert!(
@@ -128,16 +130,16 @@ fn described(
         let at = format!("{at}.{field}");
         let schema = &schema["properties"][field];
         assert!(schema.is_object(), "{at} has no schema");
-        described(part, schema, schemas, &at, names);
+        check_schema(part, schema, schemas, &at, names);
         names.push(at);
     }
     for item in value.as_array().into_iter().flatten() {
-        described(item, &schema["items"], schemas, at, names);
+        check_schema(item, &schema["items"], schemas, at, names);
     }
 }
 
 #[test]
-fn the_description_of_the_columns_lists_the_names_that_are_detected() {
+fn the_description_of_the_columns_lists_all_detected_names() {
     let document = optin::api::openapi();
     let description = &document["components"]["schemas"]["ColumnMapping"]["description"];
     let description = description.as_str().unwrap();

@@ -1,4 +1,4 @@
-//! The real binary as a process: killed in each stage, on a full disk, and from the command line.
+//! Tests that run the `optin` binary: commands, services, workers, kills in each stage, and a full disk.
 
 mod command;
 mod devices;

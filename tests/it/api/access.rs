@@ -1,4 +1,4 @@
-//! Who may do what: the document says it, and every operation holds to it.
+//! Access control: every operation requires the scope that the OpenAPI document declares.
 
 use optin::artifact::key::Key;
 use optin::job::key::{FreshKey, KeyScope, NewKey};
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use strum::VariantArray;
 
-use super::face::{Answer, Face, Options, request};
+use super::harness::{Harness, Options, Response, request};
 
-/// An operation of the document.
+/// An operation of the OpenAPI document.
 struct Operation {
     method: String,
     path: String,
-    /// The scope that it names; `None` when it is open to all.
+    /// The required scope, or `None` if the operation requires no key.
     scope: Option<String>,
 }
 
@@ -28,11 +28,11 @@ fn operations() -> Vec<Operation> {
             let scope = operation["x-required-scope"].as_str().map(str::to_owned);
             assert!(
                 match scope.is_some() {
-                    // A service on loopback requires no key.
+                    // `{}` is an alternative because a service on loopback requires no key.
                     true => security == &json!([{"api_key": []}, {}]),
                     false => security == &json!([{}]),
                 },
-                "{method} {path} says neither which scope it needs nor that it is open"
+                "{method} {path} must declare its scope or that it requires no key"
             );
             found.push(Operation {
                 method: method.to_uppercase(),
@@ -45,80 +45,92 @@ fn operations() -> Vec<Operation> {
 }
 
 impl Operation {
-    fn about(&self, id: &str) -> String {
+    fn path_for(&self, id: &str) -> String {
         self.path
             .replace("{id}", id)
             .replace("{name}", "frontier.json")
     }
 }
 
-pub async fn locked() -> Face {
-    Face::with(Options {
+/// Returns a harness that requires API keys.
+pub async fn with_required_keys() -> Harness {
+    Harness::with(Options {
         keys_required: true,
         ..Options::default()
     })
     .await
 }
 
-pub async fn made(
-    face: &Face,
+/// Creates an API key.
+pub async fn create_key(
+    harness: &Harness,
     tenant: &str,
     scope: KeyScope,
     lifetime_ms: Option<i64>,
 ) -> FreshKey {
-    let fresh = FreshKey::draw(face.jobs.clock().await.unwrap());
+    let fresh = FreshKey::draw(harness.jobs.clock().await.unwrap());
     let new = NewKey {
         tenant: tenant.parse().unwrap(),
         name: "test".into(),
         scope,
         lifetime_ms,
     };
-    face.jobs.create_key(new, &fresh).await.unwrap();
+    harness.jobs.create_key(new, &fresh).await.unwrap();
     fresh
 }
 
-pub async fn key(face: &Face, tenant: &str, scope: KeyScope) -> String {
-    made(face, tenant, scope, None).await.reveal()
+/// Creates an API key without an expiry and returns its text.
+pub async fn api_key(harness: &Harness, tenant: &str, scope: KeyScope) -> String {
+    create_key(harness, tenant, scope, None).await.reveal()
 }
 
-pub async fn ask(face: &Face, method: &str, path: &str, key: &str, body: &Value) -> Answer {
+/// Sends a JSON request with an API key.
+pub async fn send_with_key(
+    harness: &Harness,
+    method: &str,
+    path: &str,
+    key: &str,
+    body: &Value,
+) -> Response {
     let bearer = format!("Bearer {key}");
     let headers = [
         ("authorization", bearer.as_str()),
         ("content-type", "application/json"),
     ];
-    face.send(method, path, &headers, body.to_string()).await
+    harness.send(method, path, &headers, body.to_string()).await
 }
 
-/// A job of this tenant that has succeeded with one file.
-async fn ended(face: &Face, tenant: &str) -> JobId {
-    let writer = key(face, tenant, KeyScope::Write).await;
-    let created = ask(face, "POST", "/v1/jobs", &writer, &request()).await;
+/// Creates a job of this tenant that succeeds with the file `frontier.json`.
+async fn succeeded_job(harness: &Harness, tenant: &str) -> JobId {
+    let writer = api_key(harness, tenant, KeyScope::Write).await;
+    let created = send_with_key(harness, "POST", "/v1/jobs", &writer, &request()).await;
     assert_eq!(created.status, 202, "{created:?}");
-    let lease = face.claim().await;
+    let lease = harness.claim().await;
     let frontier = json!({"macs": 9, "parameters": 9, "points": []}).to_string();
-    face.succeed(&lease, "frontier.json", frontier.as_bytes())
+    harness
+        .succeed(&lease, "frontier.json", frontier.as_bytes())
         .await;
     lease.job
 }
 
 #[tokio::test]
-async fn every_operation_asks_for_its_scope() {
-    let face = locked().await;
-    let nobody = JobId::at(0).to_string();
-    let mut asked = 0;
+async fn every_operation_requires_its_declared_scope() {
+    let harness = with_required_keys().await;
+    let unknown = JobId::at(0).to_string();
+    let mut checked = 0;
     for operation in operations() {
-        let path = operation.about(&nobody);
+        let path = operation.path_for(&unknown);
         let at = format!("{} {path}", operation.method);
-        let bare = face.send(&operation.method, &path, &[], "").await;
+        let without_key = harness.send(&operation.method, &path, &[], "").await;
         let Some(needed) = &operation.scope else {
-            assert_ne!(bare.status, 401, "{at}");
+            assert_ne!(without_key.status, 401, "{at}");
             continue;
         };
-        bare.problem(401, "unauthenticated");
+        without_key.problem(401, "unauthenticated");
         for &scope in KeyScope::VARIANTS {
-            let key = key(&face, "a", scope).await;
-            let answer = ask(&face, &operation.method, &path, &key, &json!({})).await;
+            let key = api_key(&harness, "a", scope).await;
+            let response =
+                send_with_key(&harness, &operation.method, &path, &key, &json!({})).await;
             let allowed = match scope {
                 KeyScope::Metrics => needed == "metrics",
                 KeyScope::Read => needed == "read",
@@ -126,24 +138,24 @@ async fn every_operation_asks_for_its_scope() {
                 KeyScope::Admin => true,
             };
             if !allowed {
-                let body = answer.problem(403, "forbidden");
+                let body = response.problem(403, "forbidden");
                 assert!(
                     body["detail"].as_str().unwrap().contains(needed.as_str()),
                     "{at}"
                 );
             } else {
                 assert!(
-                    ![401, 403].contains(&answer.status.as_u16()),
-                    "{at}: {answer:?}"
+                    ![401, 403].contains(&response.status.as_u16()),
+                    "{at}: {response:?}"
                 );
             }
         }
-        asked += 1;
+        checked += 1;
     }
-    assert!(asked >= 13, "{asked} operations need a key");
+    assert!(checked >= 13, "only {checked} operations require a key");
 }
 
-/// A body that the operation would take.
+/// Returns a body that the operation accepts.
 fn body(method: &str, path: &str) -> Value {
     match method {
         "PATCH" => json!({"enabled": true}),
@@ -153,34 +165,37 @@ fn body(method: &str, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn another_tenants_ids_are_not_there_on_any_path() {
-    let face = locked().await;
-    let job = ended(&face, "a").await.to_string();
-    let owned = made(&face, "a", KeyScope::Read, None)
+async fn ids_of_another_tenant_are_not_found_on_any_path() {
+    let harness = with_required_keys().await;
+    let job = succeeded_job(&harness, "a").await.to_string();
+    let owned = create_key(&harness, "a", KeyScope::Read, None)
         .await
         .id()
         .to_string();
-    let stranger = key(&face, "b", KeyScope::Admin).await;
-    let owner = key(&face, "a", KeyScope::Admin).await;
+    let other_tenant = api_key(&harness, "b", KeyScope::Admin).await;
+    let owner = api_key(&harness, "a", KeyScope::Admin).await;
     let url = json!({"url": "https://example.org/hook"});
-    let webhook = ask(&face, "POST", "/v1/webhooks", &owner, &url)
+    let webhook = send_with_key(&harness, "POST", "/v1/webhooks", &owner, &url)
         .await
         .json()["id"]
         .clone();
     let webhook = webhook.as_str().unwrap();
     let announced = json!({"name": "a.tsv", "bytes": 1, "sha256": "0".repeat(64)});
-    let upload = ask(&face, "POST", "/v1/uploads", &owner, &announced)
+    let upload = send_with_key(&harness, "POST", "/v1/uploads", &owner, &announced)
         .await
         .json()["id"]
         .clone();
     let upload = upload.as_str().unwrap();
     let key = Key::upload("a", upload).unwrap();
-    face.artifacts.put_bytes(&key, "x".into()).await.unwrap();
+    harness.artifacts.put_bytes(&key, "x".into()).await.unwrap();
     let test = format!("/v1/webhooks/{webhook}/test");
-    let delivery = ask(&face, "POST", &test, &owner, &json!({})).await.json()["id"].clone();
-    let mut asked = Vec::new();
+    let delivery = send_with_key(&harness, "POST", &test, &owner, &json!({}))
+        .await
+        .json()["id"]
+        .clone();
+    let mut requests = Vec::new();
     for operation in operations() {
-        // A signed URL asks for no key, and tells nobody whether there is anything.
+        // Signed URLs require no key. They do not reveal whether a file exists.
         if !operation.path.contains("{id}") || operation.path.starts_with("/v1/blobs") {
             continue;
         }
@@ -191,38 +206,44 @@ async fn another_tenants_ids_are_not_there_on_any_path() {
             _ => &job,
         };
         let path = operation
-            .about(id)
+            .path_for(id)
             .replace("{delivery}", delivery.as_str().unwrap());
-        ask(
-            &face,
+        send_with_key(
+            &harness,
             &operation.method,
             &path,
-            &stranger,
+            &other_tenant,
             &body(&operation.method, &path),
         )
         .await
         .problem(404, "not_found");
-        asked.push((operation.method, path));
+        requests.push((operation.method, path));
     }
-    assert!(asked.len() >= 8, "{asked:?}");
-    // The owner is answered on the same paths, so what the stranger saw was no mistake of the test's.
-    asked.sort_by_key(|(method, path)| (method == "DELETE", path.clone()));
-    for (method, path) in asked {
-        let answer = ask(&face, &method, &path, &owner, &body(&method, &path)).await;
-        assert!(answer.status.as_u16() < 400, "{method} {path}: {answer:?}");
+    assert!(requests.len() >= 8, "{requests:?}");
+    // The same requests succeed for the owner. This shows that the test sends valid requests.
+    requests.sort_by_key(|(method, path)| (method == "DELETE", path.clone()));
+    for (method, path) in requests {
+        let response = send_with_key(&harness, &method, &path, &owner, &body(&method, &path)).await;
+        assert!(
+            response.status.as_u16() < 400,
+            "{method} {path}: {response:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_good_is_refused_in_one_sentence() {
-    let face = locked().await;
-    let good = key(&face, "a", KeyScope::Admin).await;
-    let revoked = made(&face, "a", KeyScope::Admin, None).await;
-    face.jobs
+async fn all_invalid_keys_get_401_with_the_same_message() {
+    let harness = with_required_keys().await;
+    let good = api_key(&harness, "a", KeyScope::Admin).await;
+    let revoked = create_key(&harness, "a", KeyScope::Admin, None).await;
+    harness
+        .jobs
         .revoke_key(&Scope::Service, revoked.id())
         .await
         .unwrap();
-    let expired = made(&face, "a", KeyScope::Admin, Some(1)).await.reveal();
+    let expired = create_key(&harness, "a", KeyScope::Admin, Some(1))
+        .await
+        .reveal();
     tokio::time::sleep(Duration::from_millis(20)).await;
     let (front, secret) = good.rsplit_once('_').unwrap();
     let wrong_secret = format!("{front}_{}", secret.chars().rev().collect::<String>());
@@ -239,21 +260,24 @@ async fn a_key_that_is_no_good_is_refused_in_one_sentence() {
         Some(format!("Bearer {}", revoked.reveal())),
         Some(format!("Bearer {expired}")),
     ];
-    let mut sentences = Vec::new();
+    let mut details = Vec::new();
     for header in headers {
         let headers: Vec<_> = header
             .iter()
             .map(|value| ("authorization", value.as_str()))
             .collect();
-        let answer = face.send("GET", "/v1/jobs", &headers, "").await;
-        let body = answer.problem(401, "unauthenticated");
-        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"optin\"");
-        sentences.push(body["detail"].as_str().unwrap().to_owned());
+        let response = harness.send("GET", "/v1/jobs", &headers, "").await;
+        let body = response.problem(401, "unauthenticated");
+        assert_eq!(
+            response.header("www-authenticate"),
+            "Bearer realm=\"optin\""
+        );
+        details.push(body["detail"].as_str().unwrap().to_owned());
     }
-    sentences.dedup();
-    assert_eq!(sentences.len(), 1, "{sentences:?}");
+    details.dedup();
+    assert_eq!(details.len(), 1, "{details:?}");
     assert_eq!(
-        ask(&face, "GET", "/v1/jobs", &good, &json!({}))
+        send_with_key(&harness, "GET", "/v1/jobs", &good, &json!({}))
             .await
             .status,
         200
@@ -261,44 +285,51 @@ async fn a_key_that_is_no_good_is_refused_in_one_sentence() {
 }
 
 #[tokio::test]
-async fn what_is_open_stays_open() {
-    let face = locked().await;
+async fn endpoints_without_a_scope_and_signed_urls_require_no_key() {
+    let harness = with_required_keys().await;
     for path in ["/livez", "/readyz", "/openapi.json", "/docs/"] {
-        assert_eq!(face.get(path).await.status, 200, "{path}");
+        assert_eq!(harness.get(path).await.status, 200, "{path}");
     }
-    face.get("/metrics").await.problem(401, "unauthenticated");
-    face.get("/v1/nowhere").await.problem(404, "not_found");
-    face.send("PATCH", "/v1/jobs", &[], "")
+    harness
+        .get("/metrics")
+        .await
+        .problem(401, "unauthenticated");
+    harness.get("/v1/nowhere").await.problem(404, "not_found");
+    harness
+        .send("PATCH", "/v1/jobs", &[], "")
         .await
         .problem(405, "method_not_allowed");
-    let job = ended(&face, "a").await;
-    let reader = key(&face, "a", KeyScope::Read).await;
+    let job = succeeded_job(&harness, "a").await;
+    let reader = api_key(&harness, "a", KeyScope::Read).await;
     let path = format!("/v1/jobs/{job}/artifacts/frontier.json");
-    let answer = ask(&face, "GET", &path, &reader, &json!({})).await;
-    let url = answer
+    let response = send_with_key(&harness, "GET", &path, &reader, &json!({})).await;
+    let url = response
         .header("location")
         .strip_prefix("https://optin.example")
         .unwrap();
-    let file = face.get(url).await.json();
-    assert_eq!(file["macs"], 9, "the signature is the key");
+    let file = harness.get(url).await.json();
+    assert_eq!(file["macs"], 9, "a signed URL requires no key");
 }
 
 #[tokio::test]
-async fn tenants_share_no_lists_and_no_idempotency_keys() {
-    let face = locked().await;
+async fn tenants_have_separate_job_lists_and_idempotency_keys() {
+    let harness = with_required_keys().await;
     let mut ids = Vec::new();
     for tenant in ["a", "b"] {
-        let bearer = format!("Bearer {}", key(&face, tenant, KeyScope::Write).await);
+        let bearer = format!(
+            "Bearer {}",
+            api_key(&harness, tenant, KeyScope::Write).await
+        );
         let headers = [
             ("authorization", bearer.as_str()),
             ("content-type", "application/json"),
             ("idempotency-key", "same"),
         ];
-        let made = face
+        let created = harness
             .send("POST", "/v1/jobs", &headers, request().to_string())
             .await;
-        ids.push(made.json()["id"].clone());
-        let listed = face.send("GET", "/v1/jobs", &headers, "").await.json();
+        ids.push(created.json()["id"].clone());
+        let listed = harness.send("GET", "/v1/jobs", &headers, "").await.json();
         assert_eq!(listed["data"].as_array().unwrap().len(), 1);
         assert_eq!(&listed["data"][0]["id"], ids.last().unwrap());
     }
@@ -306,11 +337,12 @@ async fn tenants_share_no_lists_and_no_idempotency_keys() {
 }
 
 #[tokio::test]
-async fn a_use_is_noted_on_the_key() {
-    let face = locked().await;
-    let fresh = made(&face, "a", KeyScope::Read, None).await;
-    let noted = async || {
-        face.jobs
+async fn a_key_records_when_it_was_last_used() {
+    let harness = with_required_keys().await;
+    let fresh = create_key(&harness, "a", KeyScope::Read, None).await;
+    let last_used_at = async || {
+        harness
+            .jobs
             .key(fresh.id())
             .await
             .unwrap()
@@ -319,10 +351,14 @@ async fn a_use_is_noted_on_the_key() {
             .last_used_at
     };
     let wrong = format!("optk_{}_{}", fresh.id(), "0".repeat(64));
-    ask(&face, "GET", "/v1/jobs", &wrong, &json!({}))
+    send_with_key(&harness, "GET", "/v1/jobs", &wrong, &json!({}))
         .await
         .problem(401, "unauthenticated");
-    assert_eq!(noted().await, None, "whoever was refused has not used it");
-    ask(&face, "GET", "/v1/jobs", &fresh.reveal(), &json!({})).await;
-    assert!(noted().await.is_some());
+    assert_eq!(
+        last_used_at().await,
+        None,
+        "a rejected request does not count as use"
+    );
+    send_with_key(&harness, "GET", "/v1/jobs", &fresh.reveal(), &json!({})).await;
+    assert!(last_used_at().await.is_some());
 }

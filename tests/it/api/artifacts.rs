@@ -1,45 +1,51 @@
-//! Files over HTTP: lists, signed URLs, ranges, and URLs that are none.
+//! Artifacts over HTTP: lists, signed URLs, range requests and invalid URLs.
 
 use serde_json::json;
 
-use super::face::{Answer, Face};
+use super::harness::{Harness, Response};
 
 const CONTENT: &[u8] = b"0123456789abcdef";
 
-/// A face with one published file; the job's path, and the path and query of a signed URL for the file.
-async fn published() -> (Face, String, String) {
-    let face = Face::new().await;
-    let id = face.created().await;
-    let lease = face.claim().await;
-    face.succeed(&lease, "model.safetensors", CONTENT).await;
+/// Publishes one file. Returns the harness, the path of the job, and the path and query of a signed URL for the file.
+async fn published() -> (Harness, String, String) {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let lease = harness.claim().await;
+    harness.succeed(&lease, "model.safetensors", CONTENT).await;
     let job = format!("/v1/jobs/{id}");
-    let answer = face
+    let response = harness
         .get(&format!("{job}/artifacts/model.safetensors"))
         .await;
-    assert_eq!(answer.status, 307, "{answer:?}");
-    let url = answer
+    assert_eq!(response.status, 307, "{response:?}");
+    let url = response
         .header("location")
         .strip_prefix("https://optin.example")
         .unwrap()
         .to_owned();
-    (face, job, url)
+    (harness, job, url)
 }
 
-async fn fetch(face: &Face, url: &str, headers: &[(&str, &str)]) -> Answer {
-    face.send("GET", url, headers, "").await
+async fn fetch(harness: &Harness, url: &str, headers: &[(&str, &str)]) -> Response {
+    harness.send("GET", url, headers, "").await
 }
 
 #[tokio::test]
 async fn files_are_listed_once_the_job_has_succeeded() {
-    let face = Face::new().await;
-    let id = face.created().await;
-    let list = async || face.get(&format!("/v1/jobs/{id}/artifacts")).await.json();
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let list = async || {
+        harness
+            .get(&format!("/v1/jobs/{id}/artifacts"))
+            .await
+            .json()
+    };
     assert_eq!(list().await["data"], json!([]));
-    face.get(&format!("/v1/jobs/{id}/artifacts/report.json"))
+    harness
+        .get(&format!("/v1/jobs/{id}/artifacts/report.json"))
         .await
         .problem(404, "not_found");
-    let lease = face.claim().await;
-    face.succeed(&lease, "report.json", b"{}").await;
+    let lease = harness.claim().await;
+    harness.succeed(&lease, "report.json", b"{}").await;
     let sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
     let href = format!("/v1/jobs/{id}/artifacts/report.json");
     assert_eq!(
@@ -49,25 +55,27 @@ async fn files_are_listed_once_the_job_has_succeeded() {
 }
 
 #[tokio::test]
-async fn a_signed_url_gives_the_file() {
-    let (face, job, url) = published().await;
-    let answer = fetch(&face, &url, &[]).await;
+async fn a_signed_url_returns_the_file() {
+    let (harness, job, url) = published().await;
+    let response = fetch(&harness, &url, &[]).await;
     assert_eq!(
-        (answer.status.as_u16(), answer.bytes.as_slice()),
+        (response.status.as_u16(), response.bytes.as_slice()),
         (200, CONTENT)
     );
-    assert_eq!(answer.header("content-length"), "16");
-    assert_eq!(answer.header("accept-ranges"), "bytes");
+    assert_eq!(response.header("content-length"), "16");
+    assert_eq!(response.header("accept-ranges"), "bytes");
     assert_eq!(
-        answer.header("content-disposition"),
+        response.header("content-disposition"),
         "attachment; filename=\"model.safetensors\""
     );
-    let etag = answer.header("etag").to_owned();
+    let etag = response.header("etag").to_owned();
     assert_eq!(
-        fetch(&face, &url, &[("if-none-match", &etag)]).await.status,
+        fetch(&harness, &url, &[("if-none-match", &etag)])
+            .await
+            .status,
         304
     );
-    let told = face
+    let signed = harness
         .send(
             "GET",
             &format!("{job}/artifacts/model.safetensors"),
@@ -77,13 +85,13 @@ async fn a_signed_url_gives_the_file() {
         .await
         .json();
     assert!(
-        told["url"]
+        signed["url"]
             .as_str()
             .unwrap()
             .starts_with("https://optin.example/v1/blobs/")
     );
-    assert!(told["expires_at"].as_str().unwrap().ends_with('Z'));
-    let head = face.send("HEAD", &url, &[], "").await;
+    assert!(signed["expires_at"].as_str().unwrap().ends_with('Z'));
+    let head = harness.send("HEAD", &url, &[], "").await;
     assert_eq!(
         (
             head.status.as_u16(),
@@ -95,44 +103,48 @@ async fn a_signed_url_gives_the_file() {
 }
 
 #[tokio::test]
-async fn ranges() {
-    let (face, _, url) = published().await;
-    for (range, content, told) in [
+async fn range_requests_return_the_requested_bytes() {
+    let (harness, _, url) = published().await;
+    for (range, content, content_range) in [
         ("bytes=0-3", &CONTENT[..4], "bytes 0-3/16"),
         ("bytes=4-", &CONTENT[4..], "bytes 4-15/16"),
         ("bytes=-2", &CONTENT[14..], "bytes 14-15/16"),
         ("bytes=10-999", &CONTENT[10..], "bytes 10-15/16"),
     ] {
-        let answer = fetch(&face, &url, &[("range", range)]).await;
+        let response = fetch(&harness, &url, &[("range", range)]).await;
         assert_eq!(
             (
-                answer.status.as_u16(),
-                answer.bytes.as_slice(),
-                answer.header("content-range")
+                response.status.as_u16(),
+                response.bytes.as_slice(),
+                response.header("content-range")
             ),
-            (206, content, told)
+            (206, content, content_range)
         );
     }
-    fetch(&face, &url, &[("range", "bytes=16-")])
+    fetch(&harness, &url, &[("range", "bytes=16-")])
         .await
         .problem(416, "range_not_satisfiable");
     for whole in ["bytes=0-1,3-4", "items=0-1", "nonsense"] {
         assert_eq!(
-            fetch(&face, &url, &[("range", whole)]).await.bytes,
+            fetch(&harness, &url, &[("range", whole)]).await.bytes,
             CONTENT,
             "{whole}"
         );
     }
-    let etag = fetch(&face, &url, &[]).await.header("etag").to_owned();
+    let etag = fetch(&harness, &url, &[]).await.header("etag").to_owned();
     assert_eq!(
-        fetch(&face, &url, &[("range", "bytes=0-3"), ("if-range", &etag)])
-            .await
-            .status,
+        fetch(
+            &harness,
+            &url,
+            &[("range", "bytes=0-3"), ("if-range", &etag)]
+        )
+        .await
+        .status,
         206
     );
     assert_eq!(
         fetch(
-            &face,
+            &harness,
             &url,
             &[("range", "bytes=0-3"), ("if-range", "\"other\"")]
         )
@@ -143,12 +155,13 @@ async fn ranges() {
 }
 
 #[tokio::test]
-async fn urls_that_were_not_signed_so_are_refused() {
-    let (face, job, url) = published().await;
+async fn urls_with_an_invalid_signature_are_rejected() {
+    let (harness, job, url) = published().await;
     let other = {
-        let id = face.created().await;
-        let lease = face.claim().await;
-        face.succeed(&lease, "model.safetensors", b"another file")
+        let id = harness.create_job().await;
+        let lease = harness.claim().await;
+        harness
+            .succeed(&lease, "model.safetensors", b"another file")
             .await;
         id.to_string()
     };
@@ -162,13 +175,15 @@ async fn urls_that_were_not_signed_so_are_refused() {
         url.replace("sha256=", "sha256=0"),
     ] {
         assert_ne!(forged, url);
-        fetch(&face, &forged, &[]).await.problem(403, "url_invalid");
+        fetch(&harness, &forged, &[])
+            .await
+            .problem(403, "url_invalid");
     }
     for malformed in [
         url.split('?').next().unwrap().to_owned(),
         url.replace("expires=", "expires=x"),
     ] {
-        fetch(&face, &malformed, &[])
+        fetch(&harness, &malformed, &[])
             .await
             .problem(400, "invalid_request");
     }
@@ -176,32 +191,33 @@ async fn urls_that_were_not_signed_so_are_refused() {
         "/v1/blobs/jobs/a/1/..%2f..%2fjobs.sqlite?sha256=0&expires=1&signature=0",
         "/v1/blobs/jobs/%2e%2e/1/a?sha256=0&expires=1&signature=0",
     ] {
-        fetch(&face, path, &[]).await.problem(403, "url_invalid");
+        fetch(&harness, path, &[]).await.problem(403, "url_invalid");
     }
 }
 
 #[tokio::test]
-async fn a_url_expires_and_a_deleted_file_is_gone() {
-    let (face, job, url) = published().await;
+async fn expired_urls_get_403_and_deleted_files_get_404() {
+    let (harness, job, url) = published().await;
     let id = job.rsplit('/').next().unwrap();
     let key = optin::artifact::key::Key::attempt_file(id, 1, "model.safetensors").unwrap();
-    let signature = face.signing.sign(&key, "00", 1_000);
+    let signature = harness.signing.sign(&key, "00", 1_000);
     let old = format!("/v1/blobs/{key}?sha256=00&expires=1000&signature={signature}");
-    fetch(&face, &old, &[]).await.problem(403, "url_expired");
-    assert_eq!(face.send("DELETE", &job, &[], "").await.status, 204);
-    fetch(&face, &url, &[]).await.problem(404, "not_found");
+    fetch(&harness, &old, &[]).await.problem(403, "url_expired");
+    assert_eq!(harness.send("DELETE", &job, &[], "").await.status, 204);
+    fetch(&harness, &url, &[]).await.problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn the_signed_url_has_a_path_of_its_own_and_accept_decides_by_order_and_quality() {
-    let (face, job, _) = published().await;
+async fn the_url_endpoint_returns_a_signed_url_and_accept_chooses_by_order_and_quality() {
+    let (harness, job, _) = published().await;
     let path = format!("{job}/artifacts/model.safetensors");
-    let signed = face.get(&format!("{path}/url")).await;
+    let signed = harness.get(&format!("{path}/url")).await;
     assert_eq!(signed.header("cache-control"), "no-store");
     let url = signed.json()["url"].as_str().unwrap().to_owned();
     let local = url.strip_prefix("https://optin.example").unwrap();
-    assert_eq!(fetch(&face, local, &[]).await.bytes, CONTENT);
-    face.get(&format!("{job}/artifacts/none.bin/url"))
+    assert_eq!(fetch(&harness, local, &[]).await.bytes, CONTENT);
+    harness
+        .get(&format!("{job}/artifacts/none.bin/url"))
         .await
         .problem(404, "not_found");
     for (accept, status) in [
@@ -215,17 +231,20 @@ async fn the_signed_url_has_a_path_of_its_own_and_accept_decides_by_order_and_qu
         ),
         ("application/json", 200),
     ] {
-        let answer = fetch(&face, &path, &[("accept", accept)]).await;
-        assert_eq!(answer.status, status, "{accept}");
+        let response = fetch(&harness, &path, &[("accept", accept)]).await;
+        assert_eq!(response.status, status, "{accept}");
     }
 }
 
 #[tokio::test]
-async fn if_match_holds_for_downloads() {
-    let (face, _, url) = published().await;
-    let etag = fetch(&face, &url, &[]).await.header("etag").to_owned();
-    assert_eq!(fetch(&face, &url, &[("if-match", &etag)]).await.status, 200);
-    fetch(&face, &url, &[("if-match", "\"other\"")])
+async fn downloads_honor_if_match() {
+    let (harness, _, url) = published().await;
+    let etag = fetch(&harness, &url, &[]).await.header("etag").to_owned();
+    assert_eq!(
+        fetch(&harness, &url, &[("if-match", &etag)]).await.status,
+        200
+    );
+    fetch(&harness, &url, &[("if-match", "\"other\"")])
         .await
         .problem(412, "precondition_failed");
 }

@@ -1,4 +1,4 @@
-//! A job's history over HTTP: pages and streams.
+//! Job events over HTTP: pages and event streams.
 
 use optin::job::event::NewEvent;
 use optin::job::store::JobStore;
@@ -7,15 +7,16 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::face::Face;
+use super::harness::Harness;
 
 #[tokio::test]
-async fn pages_follow_each_other() {
-    let face = Face::new().await;
-    let id = face.created().await;
-    let lease = face.claim().await;
+async fn pages_contain_all_events_in_order() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let lease = harness.claim().await;
     for done in 0..5 {
-        face.jobs
+        harness
+            .jobs
             .record(
                 &lease,
                 NewEvent::Progress {
@@ -29,7 +30,7 @@ async fn pages_follow_each_other() {
     }
     let (mut sequences, mut after, mut pages) = (Vec::new(), 0, 0);
     loop {
-        let page = face
+        let page = harness
             .get(&format!("/v1/jobs/{id}/events?limit=3&after={after}"))
             .await
             .json();
@@ -47,7 +48,7 @@ async fn pages_follow_each_other() {
         }
     }
     assert_eq!((sequences, pages), ((1..=7).collect(), 3));
-    let first = face
+    let first = harness
         .get(&format!("/v1/jobs/{id}/events?limit=3"))
         .await
         .json();
@@ -61,8 +62,8 @@ async fn pages_follow_each_other() {
     );
 }
 
-/// Ids and types of a stream's events.
-fn told(text: &str) -> Vec<(String, String)> {
+/// Returns the ids and types of the events in a stream.
+fn ids_and_types(text: &str) -> Vec<(String, String)> {
     let value = |block: &str, name: &str| {
         block
             .lines()
@@ -76,12 +77,12 @@ fn told(text: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_follows_a_job_to_its_end_and_goes_on_where_it_broke() {
-    let face = Arc::new(Face::new().await);
-    let id = face.created().await;
+async fn a_stream_ends_with_the_job_and_resumes_after_last_event_id() {
+    let harness = Arc::new(Harness::new().await);
+    let id = harness.create_job().await;
     let path = format!("/v1/jobs/{id}/events");
-    let stream = async |face: Arc<Face>, path: String, last: &str| {
-        let answer = face
+    let stream = async |harness: Arc<Harness>, path: String, last: &str| {
+        let response = harness
             .send(
                 "GET",
                 &path,
@@ -89,13 +90,14 @@ async fn a_stream_follows_a_job_to_its_end_and_goes_on_where_it_broke() {
                 "",
             )
             .await;
-        assert_eq!(answer.header("content-type"), "text/event-stream");
-        told(&String::from_utf8(answer.bytes).unwrap())
+        assert_eq!(response.header("content-type"), "text/event-stream");
+        ids_and_types(&String::from_utf8(response.bytes).unwrap())
     };
-    let following = tokio::spawn(stream(Arc::clone(&face), path.clone(), "0"));
+    let following = tokio::spawn(stream(Arc::clone(&harness), path.clone(), "0"));
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let lease = face.claim().await;
-    face.jobs
+    let lease = harness.claim().await;
+    harness
+        .jobs
         .record(
             &lease,
             NewEvent::Stage {
@@ -104,7 +106,7 @@ async fn a_stream_follows_a_job_to_its_end_and_goes_on_where_it_broke() {
         )
         .await
         .unwrap();
-    face.succeed(&lease, "report.json", b"{}").await;
+    harness.succeed(&lease, "report.json", b"{}").await;
     let all = tokio::time::timeout(Duration::from_secs(10), following)
         .await
         .expect("the stream ends with the job")
@@ -115,20 +117,28 @@ async fn a_stream_follows_a_job_to_its_end_and_goes_on_where_it_broke() {
         all.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(),
         ["1", "2", "3", "4"]
     );
-    assert_eq!(stream(Arc::clone(&face), path.clone(), "2").await, all[2..]);
-    // An EventSource that comes back after the end is told to stay away.
+    assert_eq!(
+        stream(Arc::clone(&harness), path.clone(), "2").await,
+        all[2..]
+    );
+    // 204 tells an EventSource that reconnects after the last event to stop.
     let last = [("accept", "text/event-stream"), ("last-event-id", "4")];
-    let over = face.send("GET", &path, &last, "").await;
+    let over = harness.send("GET", &path, &last, "").await;
     assert_eq!((over.status.as_u16(), over.bytes.len()), (204, 0));
-    // The stream has a path of its own, for clients that do not choose by `Accept`.
-    let own = format!("{path}/stream?after=2");
-    let rest = face.send("GET", &own, &[], "").await;
+    // The stream also has a separate path, for clients that do not set `Accept`.
+    let stream_path = format!("{path}/stream?after=2");
+    let rest = harness.send("GET", &stream_path, &[], "").await;
     assert_eq!(rest.header("content-type"), "text/event-stream");
-    assert_eq!(told(&String::from_utf8(rest.bytes).unwrap()), all[2..]);
-    let over = face.send("GET", &own, &[("last-event-id", "4")], "").await;
+    assert_eq!(
+        ids_and_types(&String::from_utf8(rest.bytes).unwrap()),
+        all[2..]
+    );
+    let over = harness
+        .send("GET", &stream_path, &[("last-event-id", "4")], "")
+        .await;
     assert_eq!(over.status, 204);
-    // A client that lists every media type of the contract gets a page.
+    // A client that accepts both media types gets a page.
     let any = [("accept", "application/json, text/event-stream")];
-    let page = face.send("GET", &path, &any, "").await.json();
+    let page = harness.send("GET", &path, &any, "").await.json();
     assert_eq!(page["data"].as_array().unwrap().len(), 4);
 }

@@ -1,4 +1,4 @@
-//! Jobs over HTTP: created, read, waited for, listed, canceled, retried, deleted.
+//! Jobs over HTTP: create, read, long poll, list, cancel, retry and delete.
 
 use optin::artifact::manifest::Manifest;
 use optin::job::JobId;
@@ -8,29 +8,29 @@ use optin::prune::stage::Stage;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-use super::face::{Face, request};
+use super::harness::{Harness, request};
 use crate::fixture::job::{failure, report};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[tokio::test]
-async fn a_job_is_accepted_and_found_where_the_answer_says() {
-    let face = Face::new().await;
+async fn an_accepted_job_is_found_at_its_location() {
+    let harness = Harness::new().await;
     let mut body = request();
     body["target"] = json!({"metric": "flops", "value": "55.5%", "tolerance": "2%"});
     body["labels"] = json!({"team": "search"});
     body["deadline"] = json!("2h");
-    let answer = face.post("/v1/jobs", &body).await;
+    let response = harness.post("/v1/jobs", &body).await;
     assert_eq!(
-        (answer.status.as_u16(), answer.header("retry-after")),
+        (response.status.as_u16(), response.header("retry-after")),
         (202, "1")
     );
-    let job = answer.json();
+    let job = response.json();
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         format!("/v1/jobs/{}", job["id"].as_str().unwrap())
     );
-    assert_eq!(job["links"]["self"], answer.header("location"));
+    assert_eq!(job["links"]["self"], response.header("location"));
     assert_eq!(
         (&job["object"], &job["state"], &job["attempt"]),
         (&json!("job"), &json!("queued"), &json!(0))
@@ -42,52 +42,58 @@ async fn a_job_is_accepted_and_found_where_the_answer_says() {
     );
     assert_eq!(job["labels"], body["labels"]);
     assert!(job["deadline_at"].as_str().unwrap() > job["created_at"].as_str().unwrap());
-    let read = face.get(answer.header("location")).await;
+    let read = harness.get(response.header("location")).await;
     assert_eq!((read.status.as_u16(), read.json()), (200, job));
-    assert_eq!(read.header("etag"), answer.header("etag"));
+    assert_eq!(read.header("etag"), response.header("etag"));
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_there_is_told_at_once() {
-    let face = Face::new().await;
+async fn a_missing_source_is_rejected_when_the_job_is_created() {
+    let harness = Harness::new().await;
     let mut body = request();
     body["model"]["uri"] = json!("file:///missing");
-    face.post("/v1/jobs", &body)
+    harness
+        .post("/v1/jobs", &body)
         .await
         .problem(422, "source_not_found");
-    face.post("/v1/jobs/estimate", &body)
+    harness
+        .post("/v1/jobs/estimate", &body)
         .await
         .problem(422, "source_not_found");
 }
 
 #[tokio::test]
-async fn a_source_that_asks_for_a_pause_is_passed_on() {
-    let face = Face::new().await;
+async fn the_retry_after_of_a_source_is_passed_to_the_client() {
+    let harness = Harness::new().await;
     let mut body = request();
     body["model"]["uri"] = json!("hf://org/busy");
     for path in ["/v1/jobs", "/v1/jobs/estimate"] {
-        let answer = face.post(path, &body).await;
-        answer.problem(503, "source_unavailable");
-        assert_eq!(answer.header("retry-after"), "90", "{path}");
+        let response = harness.post(path, &body).await;
+        response.problem(503, "source_unavailable");
+        assert_eq!(response.header("retry-after"), "90", "{path}");
     }
 }
 
 #[tokio::test]
-async fn an_estimate_queues_nothing() {
-    let face = Face::new().await;
-    let answer = face.post("/v1/jobs/estimate", &request()).await;
+async fn an_estimate_queues_no_job() {
+    let harness = Harness::new().await;
+    let response = harness.post("/v1/jobs/estimate", &request()).await;
     assert_eq!(
-        (answer.status.as_u16(), &answer.json()["reachable_percent"]),
+        (
+            response.status.as_u16(),
+            &response.json()["reachable_percent"]
+        ),
         (200, &json!(5.0))
     );
-    assert_eq!(face.get("/v1/jobs").await.json()["data"], json!([]));
+    assert_eq!(harness.get("/v1/jobs").await.json()["data"], json!([]));
 }
 
 #[tokio::test]
-async fn a_post_with_a_key_may_be_sent_again() {
-    let face = Face::new().await;
+async fn a_repeated_post_with_the_same_idempotency_key_returns_the_same_job() {
+    let harness = Harness::new().await;
     let send = async |key: &str, body: String| {
-        face.send("POST", "/v1/jobs", &[JSON, ("idempotency-key", key)], body)
+        harness
+            .send("POST", "/v1/jobs", &[JSON, ("idempotency-key", key)], body)
             .await
     };
     let body = request().to_string();
@@ -113,13 +119,13 @@ async fn a_post_with_a_key_may_be_sent_again() {
 }
 
 #[tokio::test]
-async fn an_etag_saves_a_body_until_something_changes() {
-    let face = Face::new().await;
-    let id = face.created().await;
+async fn if_none_match_gets_304_until_the_job_changes() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
     let path = format!("/v1/jobs/{id}");
-    let etag = face.get(&path).await.header("etag").to_owned();
+    let etag = harness.get(&path).await.header("etag").to_owned();
     for known in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
-        let same = face
+        let same = harness
             .send("GET", &path, &[("if-none-match", &known)], "")
             .await;
         assert_eq!(
@@ -127,8 +133,8 @@ async fn an_etag_saves_a_body_until_something_changes() {
             (304, 0, etag.as_str())
         );
     }
-    face.claim().await;
-    let changed = face
+    harness.claim().await;
+    let changed = harness
         .send("GET", &path, &[("if-none-match", &etag)], "")
         .await;
     assert_eq!(changed.status, 200);
@@ -136,81 +142,86 @@ async fn an_etag_saves_a_body_until_something_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_poll_answers_with_the_next_change_or_when_time_is_over() {
-    let face = std::sync::Arc::new(Face::new().await);
-    let id = face.created().await;
-    let etag = face
+async fn a_long_poll_returns_on_the_next_change_or_after_its_wait() {
+    let harness = std::sync::Arc::new(Harness::new().await);
+    let id = harness.create_job().await;
+    let etag = harness
         .get(&format!("/v1/jobs/{id}"))
         .await
         .header("etag")
         .to_owned();
     let start = Instant::now();
     let waiting = {
-        let (face, etag) = (std::sync::Arc::clone(&face), etag.clone());
+        let (harness, etag) = (std::sync::Arc::clone(&harness), etag.clone());
         tokio::spawn(async move {
-            face.send(
-                "GET",
-                &format!("/v1/jobs/{id}?wait=20"),
-                &[("if-none-match", &etag)],
-                "",
-            )
-            .await
+            harness
+                .send(
+                    "GET",
+                    &format!("/v1/jobs/{id}?wait=20"),
+                    &[("if-none-match", &etag)],
+                    "",
+                )
+                .await
         })
     };
     tokio::time::sleep(Duration::from_millis(300)).await;
-    face.claim().await;
-    let answer = waiting.await.unwrap();
+    harness.claim().await;
+    let response = waiting.await.unwrap();
     assert_eq!(
-        (answer.status.as_u16(), &answer.json()["state"]),
+        (response.status.as_u16(), &response.json()["state"]),
         (200, &json!("running"))
     );
     assert!(start.elapsed() < Duration::from_secs(10));
-    // Nothing changes: the wait ends by itself.
+    // Without a change, the request ends after its wait.
     let start = Instant::now();
-    let etag = answer.header("etag").to_owned();
+    let etag = response.header("etag").to_owned();
     assert_eq!(
-        face.send(
-            "GET",
-            &format!("/v1/jobs/{id}?wait=1"),
-            &[("if-none-match", &etag)],
-            ""
-        )
-        .await
-        .status,
+        harness
+            .send(
+                "GET",
+                &format!("/v1/jobs/{id}?wait=1"),
+                &[("if-none-match", &etag)],
+                ""
+            )
+            .await
+            .status,
         304
     );
     assert!(start.elapsed() >= Duration::from_secs(1));
-    // A caller who knows an old version is answered at once.
+    // A client with an old version gets the new one at once.
     let start = Instant::now();
     assert_eq!(
-        face.send(
-            "GET",
-            &format!("/v1/jobs/{id}?wait=30"),
-            &[("if-none-match", "\"old\"")],
-            ""
-        )
-        .await
-        .status,
+        harness
+            .send(
+                "GET",
+                &format!("/v1/jobs/{id}?wait=30"),
+                &[("if-none-match", "\"old\"")],
+                ""
+            )
+            .await
+            .status,
         200
     );
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
-async fn progress_is_told_with_percent_and_eta() {
-    let face = Face::new().await;
-    let id = face.created().await;
-    let lease = face.claim().await;
-    face.jobs
+async fn progress_includes_percent_and_eta() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let lease = harness.claim().await;
+    harness
+        .jobs
         .heartbeat(&lease, Some(Stage::Scoring), 0, 400, 60_000)
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    face.jobs
+    harness
+        .jobs
         .heartbeat(&lease, Some(Stage::Scoring), 100, 400, 60_000)
         .await
         .unwrap();
-    let job = face.get(&format!("/v1/jobs/{id}")).await.json();
+    let job = harness.get(&format!("/v1/jobs/{id}")).await.json();
     assert_eq!(
         (&job["stage"], &job["progress"]["percent"]),
         (&json!("scoring"), &json!(25.0))
@@ -219,92 +230,95 @@ async fn progress_is_told_with_percent_and_eta() {
     assert!((200..20_000).contains(&eta), "{eta}");
 }
 
-/// Whatever the last heartbeat had told: it comes before the end.
+/// The progress of a finished job does not depend on its last heartbeat, which is sent before the end.
 #[tokio::test]
-async fn a_job_that_ended_tells_all_done_or_where_it_stopped() {
-    let face = Face::new().await;
-    let begun = async || {
-        let id = face.created().await;
-        let lease = face.claim().await;
+async fn a_finished_job_shows_full_progress_or_the_stage_that_failed() {
+    let harness = Harness::new().await;
+    let start_job = async || {
+        let id = harness.create_job().await;
+        let lease = harness.claim().await;
         for done in [0, 2] {
             let stage = Some(Stage::Verifying);
-            let beat = face.jobs.heartbeat(&lease, stage, done, 4, 60_000);
+            let beat = harness.jobs.heartbeat(&lease, stage, done, 4, 60_000);
             beat.await.unwrap();
         }
         (id, lease)
     };
-    let job = async |id: &JobId| face.get(&format!("/v1/jobs/{id}")).await.json();
+    let job = async |id: &JobId| harness.get(&format!("/v1/jobs/{id}")).await.json();
 
-    let (id, lease) = begun().await;
+    let (id, lease) = start_job().await;
     let outcome = Outcome::Succeeded {
         report: Box::new(report()),
         manifest: Manifest::default(),
     };
-    face.jobs.finish(&lease, outcome).await.unwrap();
-    let told = job(&id).await;
-    assert_eq!(told["state"], "succeeded");
-    assert_eq!(told["stage"], json!(null));
+    harness.jobs.finish(&lease, outcome).await.unwrap();
+    let shown = job(&id).await;
+    assert_eq!(shown["state"], "succeeded");
+    assert_eq!(shown["stage"], json!(null));
     assert_eq!(
-        told["progress"],
+        shown["progress"],
         json!({"done": 4, "total": 4, "percent": 100.0, "eta_ms": null})
     );
 
-    let (id, lease) = begun().await;
+    let (id, lease) = start_job().await;
     let here = Failure::new(Code::InvalidData, "a row").in_stage(Stage::Verifying);
-    face.jobs
+    harness
+        .jobs
         .finish(&lease, Outcome::Failed(here))
         .await
         .unwrap();
-    let told = job(&id).await;
+    let shown = job(&id).await;
     assert_eq!(
-        (&told["state"], &told["stage"]),
+        (&shown["state"], &shown["stage"]),
         (&json!("failed"), &json!("verifying"))
     );
     assert_eq!(
-        told["progress"],
+        shown["progress"],
         json!({"done": 2, "total": 4, "percent": 50.0, "eta_ms": null})
     );
 
-    let (id, lease) = begun().await;
+    let (id, lease) = start_job().await;
     let later = Failure::new(Code::InvalidData, "a row").in_stage(Stage::Publishing);
-    face.jobs
+    harness
+        .jobs
         .finish(&lease, Outcome::Failed(later))
         .await
         .unwrap();
-    let told = job(&id).await;
+    let shown = job(&id).await;
     assert_eq!(
-        told["stage"], "publishing",
-        "where it failed, not where it was last heard of"
+        shown["stage"], "publishing",
+        "the stage that failed, not the stage of the last heartbeat"
     );
     assert_eq!(
-        told["progress"],
+        shown["progress"],
         json!({"done": 0, "total": 0, "percent": null, "eta_ms": null})
     );
 
-    let (id, lease) = begun().await;
+    let (id, lease) = start_job().await;
     let again = Failure::new(Code::StorageError, "a disk").in_stage(Stage::Verifying);
-    face.jobs
+    harness
+        .jobs
         .finish(&lease, Outcome::Failed(again))
         .await
         .unwrap();
-    let told = job(&id).await;
+    let shown = job(&id).await;
     assert_eq!(
-        (&told["state"], &told["stage"]),
+        (&shown["state"], &shown["stage"]),
         (&json!("queued"), &json!(null))
     );
-    assert_eq!(told["progress"]["percent"], json!(null));
+    assert_eq!(shown["progress"]["percent"], json!(null));
 }
 
 #[tokio::test]
-async fn lists_have_pages_and_filters() {
-    let face = Face::new().await;
+async fn job_lists_have_pages_and_filters() {
+    let harness = Harness::new().await;
     let mut ids = Vec::new();
     for index in 0..5 {
         let mut body = request();
         body["model"]["uri"] = json!(format!("file:///models/{}", index % 2));
         body["labels"] = json!({"n": index.to_string()});
         ids.push(
-            face.post("/v1/jobs", &body).await.json()["id"]
+            harness.post("/v1/jobs", &body).await.json()["id"]
                 .as_str()
                 .unwrap()
                 .to_owned(),
@@ -313,7 +327,7 @@ async fn lists_have_pages_and_filters() {
     ids.reverse();
     let (mut seen, mut path) = (Vec::new(), "/v1/jobs?limit=2".to_owned());
     loop {
-        let page = face.get(&path).await.json();
+        let page = harness.get(&path).await.json();
         seen.extend(
             page["data"]
                 .as_array()
@@ -331,7 +345,7 @@ async fn lists_have_pages_and_filters() {
     }
     assert_eq!(seen, ids);
     let count = async |query: &str| {
-        face.get(&format!("/v1/jobs?{query}")).await.json()["data"]
+        harness.get(&format!("/v1/jobs?{query}")).await.json()["data"]
             .as_array()
             .unwrap()
             .len()
@@ -341,34 +355,36 @@ async fn lists_have_pages_and_filters() {
     assert_eq!(count("state=queued&label=n:3").await, 1);
     assert_eq!(count("state=succeeded").await, 0);
     assert_eq!(count("state=succeeded&state=queued&label=n:3").await, 1);
-    face.get("/v1/jobs?state=gone")
+    harness
+        .get("/v1/jobs?state=gone")
         .await
         .problem(400, "invalid_request");
 }
 
 #[tokio::test]
-async fn cancel_answers_by_where_the_job_is() {
-    let face = Face::new().await;
+async fn the_response_to_cancel_depends_on_the_state_of_the_job() {
+    let harness = Harness::new().await;
     let cancel = async |id: optin::job::JobId| {
-        face.send("POST", &format!("/v1/jobs/{id}/cancel"), &[], "")
+        harness
+            .send("POST", &format!("/v1/jobs/{id}/cancel"), &[], "")
             .await
     };
-    let queued = face.created().await;
-    let answer = cancel(queued).await;
+    let queued = harness.create_job().await;
+    let response = cancel(queued).await;
     assert_eq!(
-        (answer.status.as_u16(), &answer.json()["state"]),
+        (response.status.as_u16(), &response.json()["state"]),
         (202, &json!("canceled"))
     );
     assert_eq!(cancel(queued).await.status, 200);
-    let running = face.created().await;
-    face.claim().await;
+    let running = harness.create_job().await;
+    harness.claim().await;
     for _ in 0..2 {
-        let answer = cancel(running).await;
+        let response = cancel(running).await;
         assert_eq!(
             (
-                answer.status.as_u16(),
-                &answer.json()["state"],
-                &answer.json()["cancel_requested"]
+                response.status.as_u16(),
+                &response.json()["state"],
+                &response.json()["cancel_requested"]
             ),
             (202, &json!("canceling"), &json!(true))
         );
@@ -376,24 +392,26 @@ async fn cancel_answers_by_where_the_job_is() {
 }
 
 #[tokio::test]
-async fn a_failed_job_says_why_and_can_be_tried_again() {
-    let face = Face::new().await;
-    let id = face.created().await;
+async fn a_failed_job_has_an_error_and_can_be_retried() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
     let retry = async |headers: &[(&str, &str)]| {
-        face.send("POST", &format!("/v1/jobs/{id}/retry"), headers, "")
+        harness
+            .send("POST", &format!("/v1/jobs/{id}/retry"), headers, "")
             .await
     };
     retry(&[]).await.problem(409, "conflict");
-    let lease = face.claim().await;
+    let lease = harness.claim().await;
     retry(&[]).await.problem(409, "conflict");
-    face.jobs
+    harness
+        .jobs
         .finish(
             &lease,
             Outcome::Failed(failure(Code::TargetUnreachable).in_stage(Stage::Planning)),
         )
         .await
         .unwrap();
-    let job = face.get(&format!("/v1/jobs/{id}")).await.json();
+    let job = harness.get(&format!("/v1/jobs/{id}")).await.json();
     assert_eq!(
         job["error"],
         json!({"code": "target_unreachable", "detail": "it went wrong", "retryable": false, "stage": "planning"})
@@ -412,20 +430,22 @@ async fn a_failed_job_says_why_and_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn other_targets_wait_until_the_job_has_succeeded() {
-    let face = Face::new().await;
-    let id = face.created().await;
-    let frontier = async || face.get(&format!("/v1/jobs/{id}/frontier")).await;
+async fn frontier_and_resolve_require_a_succeeded_job() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let frontier = async || harness.get(&format!("/v1/jobs/{id}/frontier")).await;
     let resolve = async || {
         let target = json!({"target": {"value": "40%"}});
-        face.post(&format!("/v1/jobs/{id}/resolve"), &target).await
+        harness
+            .post(&format!("/v1/jobs/{id}/resolve"), &target)
+            .await
     };
     frontier().await.problem(409, "conflict");
     resolve().await.problem(409, "conflict");
-    let lease = face.claim().await;
+    let lease = harness.claim().await;
     frontier().await.problem(409, "conflict");
-    // A result from before frontiers were kept.
-    face.succeed(&lease, "report.json", b"{}").await;
+    // A result without `frontier.json`, from before frontiers were stored.
+    harness.succeed(&lease, "report.json", b"{}").await;
     let without = frontier().await.problem(409, "conflict");
     assert!(without["detail"].as_str().unwrap().contains("retry"));
     assert_eq!(resolve().await.status.as_u16(), 202);
@@ -433,15 +453,18 @@ async fn other_targets_wait_until_the_job_has_succeeded() {
 
 #[tokio::test]
 async fn a_target_below_the_smallest_model_is_rejected_at_once() {
-    let face = Face::new().await;
-    let id = face.created().await;
-    let lease = face.claim().await;
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let lease = harness.claim().await;
     let frontier = json!({"macs": 1000, "parameters": 500, "smallest_macs": 345, "smallest_parameters": 200, "points": []});
-    face.succeed(&lease, "frontier.json", frontier.to_string().as_bytes())
+    harness
+        .succeed(&lease, "frontier.json", frontier.to_string().as_bytes())
         .await;
     let resolve = async |metric: &str, value: &str| {
         let target = json!({"target": {"metric": metric, "value": value}});
-        face.post(&format!("/v1/jobs/{id}/resolve"), &target).await
+        harness
+            .post(&format!("/v1/jobs/{id}/resolve"), &target)
+            .await
     };
     let problem = resolve("flops", "34.4%")
         .await
@@ -455,28 +478,28 @@ async fn a_target_below_the_smallest_model_is_rejected_at_once() {
         .problem(422, "target_unreachable");
     assert!(problem["detail"].as_str().unwrap().contains("parameters"));
     assert_eq!(resolve("params", "40%").await.status, 202);
-    // Latency is measured by the worker.
+    // Latency is accepted: only the worker can measure it.
     assert_eq!(resolve("latency_ms", "1%").await.status, 202);
-    // Nothing was queued for the rejected ones.
-    let jobs = face.get("/v1/jobs?state=queued").await.json();
+    // Rejected requests queue no jobs.
+    let jobs = harness.get("/v1/jobs?state=queued").await.json();
     assert_eq!(jobs["data"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]
-async fn only_jobs_that_have_ended_are_deleted_and_their_files_with_them() {
-    let face = Face::new().await;
-    let id = face.created().await;
+async fn only_finished_jobs_can_be_deleted_and_their_files_are_deleted_too() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
     let path = format!("/v1/jobs/{id}");
-    let delete = async || face.send("DELETE", &path, &[], "").await;
+    let delete = async || harness.send("DELETE", &path, &[], "").await;
     delete().await.problem(409, "conflict");
-    let lease = face.claim().await;
+    let lease = harness.claim().await;
     delete().await.problem(409, "conflict");
-    face.succeed(&lease, "report.json", b"{}").await;
+    harness.succeed(&lease, "report.json", b"{}").await;
     let gone = delete().await;
     assert_eq!((gone.status.as_u16(), gone.bytes.len()), (204, 0));
-    face.get(&path).await.problem(404, "not_found");
+    harness.get(&path).await.problem(404, "not_found");
     delete().await.problem(404, "not_found");
-    let files = face
+    let files = harness
         .folder
         .path()
         .join("artifacts/jobs")

@@ -1,20 +1,20 @@
-//! Requests that are wrong, and what surrounds every request.
+//! Invalid requests, and behaviors that all requests share.
 
 use optin::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 use serde_json::{Value, json};
 use std::time::Duration;
 use strum::VariantArray;
 
-use super::face::{Face, request};
+use super::harness::{Harness, request};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[tokio::test]
-async fn unknown_paths_methods_and_ids() {
-    let face = Face::new().await;
-    face.get("/nothing").await.problem(404, "not_found");
-    face.get("/v1/nothing").await.problem(404, "not_found");
-    let wrong = face.send("PUT", "/v1/jobs", &[], "").await;
+async fn unknown_paths_methods_and_ids_are_rejected() {
+    let harness = Harness::new().await;
+    harness.get("/nothing").await.problem(404, "not_found");
+    harness.get("/v1/nothing").await.problem(404, "not_found");
+    let wrong = harness.send("PUT", "/v1/jobs", &[], "").await;
     wrong.problem(405, "method_not_allowed");
     assert!(
         wrong.header("allow").contains("POST"),
@@ -38,7 +38,8 @@ async fn unknown_paths_methods_and_ids() {
             ("GET", "/artifacts"),
             ("GET", "/artifacts/a"),
         ] {
-            face.send(method, &format!("/v1/jobs/{id}{path}"), &[], "")
+            harness
+                .send(method, &format!("/v1/jobs/{id}{path}"), &[], "")
                 .await
                 .problem(404, "not_found");
         }
@@ -46,46 +47,53 @@ async fn unknown_paths_methods_and_ids() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_json_no_object_or_too_large() {
-    let face = Face::new().await;
+async fn bodies_that_are_invalid_json_not_an_object_or_too_large_are_rejected() {
+    let harness = Harness::new().await;
     for path in ["/v1/jobs", "/v1/jobs/estimate"] {
-        face.send("POST", path, &[], request().to_string())
+        harness
+            .send("POST", path, &[], request().to_string())
             .await
             .problem(415, "unsupported_media_type");
-        face.send("POST", path, &[("content-type", "text/plain")], "x")
+        harness
+            .send("POST", path, &[("content-type", "text/plain")], "x")
             .await
             .problem(415, "unsupported_media_type");
         for body in ["", "{", "{\"model\":}", "\u{1}"] {
-            face.send("POST", path, &[JSON], body)
+            harness
+                .send("POST", path, &[JSON], body)
                 .await
                 .problem(400, "invalid_json");
         }
-        face.send("POST", path, &[JSON], vec![0xff, 0xfe])
+        harness
+            .send("POST", path, &[JSON], vec![0xff, 0xfe])
             .await
             .problem(400, "invalid_json");
         for body in ["[]", "null", "1", "\"x\""] {
-            face.send("POST", path, &[JSON], body)
+            harness
+                .send("POST", path, &[JSON], body)
                 .await
                 .problem(422, "validation_failed");
         }
-        face.send(
-            "POST",
-            path,
-            &[JSON],
-            format!("\"{}\"", "x".repeat(2 << 20)),
-        )
-        .await
-        .problem(413, "payload_too_large");
-        // Deep nesting must not reach the stack's end.
-        face.send("POST", path, &[JSON], "[".repeat(100_000))
+        harness
+            .send(
+                "POST",
+                path,
+                &[JSON],
+                format!("\"{}\"", "x".repeat(2 << 20)),
+            )
+            .await
+            .problem(413, "payload_too_large");
+        // Deep nesting must not overflow the stack.
+        harness
+            .send("POST", path, &[JSON], "[".repeat(100_000))
             .await
             .problem(400, "invalid_json");
     }
 }
 
 #[tokio::test]
-async fn each_wrong_field_is_pointed_at() {
-    let face = Face::new().await;
+async fn errors_point_to_the_invalid_field() {
+    let harness = Harness::new().await;
     let cases: &[(&str, Value, &str, &str)] = &[
         ("/target/value", json!("60"), "invalid_target", "no % sign"),
         (
@@ -227,7 +235,7 @@ async fn each_wrong_field_is_pointed_at() {
         body["labels"] = json!({});
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         body.pointer_mut(parent).unwrap()[key] = value.clone();
-        let problem = face.post("/v1/jobs", &body).await.problem(422, code);
+        let problem = harness.post("/v1/jobs", &body).await.problem(422, code);
         assert_eq!(problem["errors"][0]["pointer"], *pointer, "{problem}");
         assert!(
             problem["detail"].as_str().unwrap().contains(word),
@@ -235,7 +243,7 @@ async fn each_wrong_field_is_pointed_at() {
         );
     }
     let (all, _) = optin::job::store::JobStore::list(
-        face.jobs.as_ref(),
+        harness.jobs.as_ref(),
         &optin::job::Scope::Service,
         &Default::default(),
         None,
@@ -243,33 +251,34 @@ async fn each_wrong_field_is_pointed_at() {
     )
     .await
     .unwrap();
-    assert!(all.is_empty(), "nothing of this was queued");
+    assert!(all.is_empty(), "invalid requests queue no jobs");
 }
 
-/// JSON has one kind of number.
+/// JSON does not distinguish integers from floating-point numbers.
 #[tokio::test]
-async fn a_whole_number_may_be_written_with_a_point() {
-    let face = Face::new().await;
+async fn an_integer_may_have_a_decimal_point() {
+    let harness = Harness::new().await;
     let mut body = request();
     body["max_attempts"] = json!(4.0);
     body["calibration"]["max_samples"] = json!(64.0);
-    let job = face.post("/v1/jobs", &body).await;
+    let job = harness.post("/v1/jobs", &body).await;
     assert_eq!(job.status, 202, "{}", job.json());
     assert_eq!(job.json()["request"]["calibration"]["max_samples"], 64);
     body["max_attempts"] = json!(4.5);
-    face.post("/v1/jobs", &body)
+    harness
+        .post("/v1/jobs", &body)
         .await
         .problem(422, "validation_failed");
 }
 
-/// What this release cannot do is refused, not ignored.
+/// Fields that this release does not support are rejected, not ignored.
 #[tokio::test]
-async fn unknown_and_missing_fields() {
-    let face = Face::new().await;
+async fn unknown_and_missing_fields_are_rejected_by_name() {
+    let harness = Harness::new().await;
     for key in ["outputs", "constraint", "webhook", "modle"] {
         let mut body = request();
         body[key] = json!({});
-        let problem = face
+        let problem = harness
             .post("/v1/jobs", &body)
             .await
             .problem(422, "validation_failed");
@@ -281,7 +290,7 @@ async fn unknown_and_missing_fields() {
     for key in ["model", "calibration", "target"] {
         let mut body = request();
         body.as_object_mut().unwrap().remove(key);
-        let problem = face
+        let problem = harness
             .post("/v1/jobs", &body)
             .await
             .problem(422, "validation_failed");
@@ -292,7 +301,8 @@ async fn unknown_and_missing_fields() {
     }
     let mut body = request();
     body["evaluation"] = json!({"uri": "file:///x.tsv", "max_samples": 0});
-    face.post("/v1/jobs", &body)
+    harness
+        .post("/v1/jobs", &body)
         .await
         .problem(422, "validation_failed");
     body = request();
@@ -300,14 +310,15 @@ async fn unknown_and_missing_fields() {
         .map(|label| (label.to_string(), json!("x")))
         .collect::<serde_json::Map<_, _>>()
         .into();
-    face.post("/v1/jobs", &body)
+    harness
+        .post("/v1/jobs", &body)
         .await
         .problem(422, "validation_failed");
 }
 
 #[tokio::test]
-async fn wrong_parameters() {
-    let face = Face::new().await;
+async fn invalid_query_parameters_are_rejected() {
+    let harness = Harness::new().await;
     for query in [
         "limit=0",
         "limit=101",
@@ -318,13 +329,13 @@ async fn wrong_parameters() {
         "label=x",
         "label=:x",
     ] {
-        let problem = face
+        let problem = harness
             .get(&format!("/v1/jobs?{query}"))
             .await
             .problem(400, "invalid_request");
         assert!(problem["errors"][0]["pointer"].is_string());
     }
-    let id = face.created().await;
+    let id = harness.create_job().await;
     for path in [
         "?wait=61",
         "?wait=x",
@@ -332,44 +343,49 @@ async fn wrong_parameters() {
         "/events?limit=0",
         "/events?limit=1001",
     ] {
-        face.get(&format!("/v1/jobs/{id}{path}"))
+        harness
+            .get(&format!("/v1/jobs/{id}{path}"))
             .await
             .problem(400, "invalid_request");
     }
 }
 
 #[tokio::test]
-async fn a_request_keeps_a_plain_id_and_gets_a_fresh_one_otherwise() {
-    let face = Face::new().await;
+async fn a_valid_request_id_is_kept_and_an_invalid_one_is_replaced() {
+    let harness = Harness::new().await;
     let with = async |id: &str| {
-        face.send("GET", "/livez", &[("x-request-id", id)], "")
+        harness
+            .send("GET", "/livez", &[("x-request-id", id)], "")
             .await
             .header("x-request-id")
             .to_owned()
     };
     assert_eq!(with("abc-1.2_3").await, "abc-1.2_3");
-    for strange in ["a b", "\"x\"", &"x".repeat(65)] {
-        assert_ne!(with(strange).await, strange);
+    for invalid in ["a b", "\"x\"", &"x".repeat(65)] {
+        assert_ne!(with(invalid).await, invalid);
     }
-    assert_eq!(face.get("/livez").await.header("x-request-id").len(), 36);
+    assert_eq!(harness.get("/livez").await.header("x-request-id").len(), 36);
 }
 
 #[tokio::test]
-async fn a_panic_is_a_problem_that_tells_nothing_internal() {
-    let face = Face::new().await;
+async fn a_panic_gets_500_without_internal_details() {
+    let harness = Harness::new().await;
     let mut body = request();
     body["model"]["uri"] = json!("file:///panic");
-    let problem = face.post("/v1/jobs", &body).await.problem(500, "internal");
+    let problem = harness
+        .post("/v1/jobs", &body)
+        .await
+        .problem(500, "internal");
     assert!(!problem.to_string().contains("secret"), "{problem}");
-    assert_eq!(face.get("/livez").await.status, 200);
+    assert_eq!(harness.get("/livez").await.status, 200);
 }
 
 #[tokio::test]
-async fn the_service_says_how_it_is_and_what_it_can_do() {
-    let face = Face::new().await;
-    assert_eq!(face.get("/livez").await.bytes, b"ok\n");
-    assert_eq!(face.get("/readyz").await.bytes, b"ok\n");
-    let capabilities = face.get("/v1/capabilities").await.json();
+async fn health_capabilities_documentation_and_metrics_are_served() {
+    let harness = Harness::new().await;
+    assert_eq!(harness.get("/livez").await.bytes, b"ok\n");
+    assert_eq!(harness.get("/readyz").await.bytes, b"ok\n");
+    let capabilities = harness.get("/v1/capabilities").await.json();
     assert_eq!(capabilities["model_types"], json!(["bert"]));
     assert_eq!(capabilities["uri_schemes"], json!(["file", "hf"]));
     for (list, words) in [
@@ -384,43 +400,43 @@ async fn the_service_says_how_it_is_and_what_it_can_do() {
     }
     assert!(capabilities["metrics"].to_string().contains("latency_ms"));
     assert_eq!(
-        face.get("/openapi.json").await.json()["info"]["title"],
+        harness.get("/openapi.json").await.json()["info"]["title"],
         "optin"
     );
-    let yaml = face.get("/openapi.yaml").await;
+    let yaml = harness.get("/openapi.yaml").await;
     assert_eq!(yaml.header("content-type"), "application/yaml");
     assert!(yaml.bytes.starts_with(b"openapi: 3."));
     assert!(
-        String::from_utf8(face.get("/docs/").await.bytes)
+        String::from_utf8(harness.get("/docs/").await.bytes)
             .unwrap()
             .contains("swagger")
     );
-    face.created().await;
-    let metrics = face.get("/metrics").await;
+    harness.create_job().await;
+    let metrics = harness.get("/metrics").await;
     assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4");
-    // Broken stores are not ready.
-    let artifacts = face.folder.path().join("artifacts");
+    // With a broken artifact store, the service is not ready.
+    let artifacts = harness.folder.path().join("artifacts");
     std::fs::remove_dir_all(&artifacts).unwrap();
     std::fs::write(&artifacts, "in the way").unwrap();
-    let problem = face.get("/readyz").await.problem(503, "unavailable");
+    let problem = harness.get("/readyz").await.problem(503, "unavailable");
     assert!(
         problem["detail"]
             .as_str()
             .unwrap()
             .contains("artifact store")
     );
-    // A job that comes now is accepted, and says what it waits for.
-    let waiting = async || face.post("/v1/jobs", &request()).await.json()["waiting"].clone();
+    // A new job is accepted, and `waiting` gives the reason why it waits.
+    let waiting = async || harness.post("/v1/jobs", &request()).await.json()["waiting"].clone();
     assert_eq!(waiting().await["code"], "storage_unavailable");
     std::fs::remove_file(&artifacts).unwrap();
-    assert_eq!(face.get("/readyz").await.status, 200);
+    assert_eq!(harness.get("/readyz").await.status, 200);
     assert_eq!(waiting().await, json!(null));
 }
 
 #[tokio::test]
 async fn unknown_query_parameters_are_rejected_by_name() {
-    let face = Face::new().await;
-    let id = face.created().await;
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
     for path in [
         "/v1/jobs?stat=failed",
         &format!("/v1/jobs/{id}?wiat=3"),
@@ -432,7 +448,7 @@ async fn unknown_query_parameters_are_rejected_by_name() {
         "/v1/capabilities?stat=a",
         "/v1/jobs?limit=2&stat=failed",
     ] {
-        let problem = face.get(path).await.problem(400, "invalid_request");
+        let problem = harness.get(path).await.problem(400, "invalid_request");
         let detail = problem["detail"].as_str().unwrap();
         assert!(
             detail.starts_with("unknown query parameter \""),
@@ -442,53 +458,55 @@ async fn unknown_query_parameters_are_rejected_by_name() {
 }
 
 #[tokio::test]
-async fn a_loop_that_stands_still_is_told_by_name() {
-    let face = Face::new().await;
-    let lives = face.pulses.watch("worker one", Duration::from_secs(60));
-    assert_eq!(face.get("/livez").await.status, 200);
-    let still = face.pulses.watch("worker two", Duration::ZERO);
+async fn livez_names_a_background_task_that_hangs() {
+    let harness = Harness::new().await;
+    let healthy = harness.pulses.watch("worker one", Duration::from_secs(60));
+    assert_eq!(harness.get("/livez").await.status, 200);
+    let hanging = harness.pulses.watch("worker two", Duration::ZERO);
     tokio::time::sleep(Duration::from_millis(5)).await;
-    lives.beat();
-    let problem = face.get("/livez").await.problem(503, "unavailable");
+    healthy.beat();
+    let problem = harness.get("/livez").await.problem(503, "unavailable");
     let detail = problem["detail"].as_str().unwrap();
     assert!(
         detail.contains("a background task hangs: worker two;") && !detail.contains("worker one"),
         "{detail}"
     );
-    drop(still);
+    drop(hanging);
 }
 
 #[tokio::test]
-async fn head_is_get_without_a_body() {
-    let face = Face::new().await;
-    let answer = face.send("HEAD", "/v1/capabilities", &[], "").await;
-    assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0));
+async fn head_returns_no_body() {
+    let harness = Harness::new().await;
+    let response = harness.send("HEAD", "/v1/capabilities", &[], "").await;
+    assert_eq!((response.status.as_u16(), response.bytes.len()), (200, 0));
 }
 
 #[tokio::test]
 async fn strings_with_nul_bytes_are_rejected() {
-    let face = Face::new().await;
+    let harness = Harness::new().await;
     let mut body = request();
     body["labels"] = json!({"team": "a\u{0}b"});
-    face.post("/v1/jobs", &body)
+    harness
+        .post("/v1/jobs", &body)
         .await
         .problem(422, "validation_failed");
-    face.get("/v1/jobs?model=%00")
+    harness
+        .get("/v1/jobs?model=%00")
         .await
         .problem(400, "invalid_request");
 }
 
 #[tokio::test]
 async fn if_match_protects_a_job_from_changes_that_the_client_has_not_seen() {
-    let face = Face::new().await;
-    let id = face.created().await;
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
     let path = format!("/v1/jobs/{id}");
-    let first = face.get(&path).await.header("etag").to_owned();
+    let first = harness.get(&path).await.header("etag").to_owned();
     let send = async |method: &str, path: &str, etag: &str| {
-        face.send(method, path, &[("if-match", etag)], "").await
+        harness.send(method, path, &[("if-match", etag)], "").await
     };
-    let lease = face.claim().await;
-    // The claim made a new version.
+    let lease = harness.claim().await;
+    // The claim creates a new version of the job.
     for (method, path) in [
         ("GET", path.clone()),
         ("DELETE", path.clone()),
@@ -498,7 +516,7 @@ async fn if_match_protects_a_job_from_changes_that_the_client_has_not_seen() {
             .await
             .problem(412, "precondition_failed");
     }
-    let current = face.get(&path).await.header("etag").to_owned();
+    let current = harness.get(&path).await.header("etag").to_owned();
     assert_eq!(send("GET", &path, "*").await.status, 200);
     assert_eq!(
         send("GET", &path, &format!("{first}, {current}"))
@@ -515,7 +533,7 @@ async fn if_match_protects_a_job_from_changes_that_the_client_has_not_seen() {
         (canceled.status.as_u16(), &canceled.json()["state"]),
         (202, &json!("canceling"))
     );
-    face.succeed(&lease, "report.json", b"{}").await;
+    harness.succeed(&lease, "report.json", b"{}").await;
     send("DELETE", &path, &current)
         .await
         .problem(412, "precondition_failed");
@@ -523,15 +541,15 @@ async fn if_match_protects_a_job_from_changes_that_the_client_has_not_seen() {
 }
 
 #[tokio::test]
-async fn the_document_is_served_as_json_and_yaml_with_the_address_of_the_service() {
-    let face = Face::new().await;
-    let json = face.get("/openapi.json").await.json();
+async fn the_openapi_document_is_served_as_json_and_yaml_with_the_url_of_the_service() {
+    let harness = Harness::new().await;
+    let json = harness.get("/openapi.json").await.json();
     assert_eq!(json["servers"], json!([{"url": "https://optin.example"}]));
-    let yaml = face.get("/openapi.yaml").await;
+    let yaml = harness.get("/openapi.yaml").await;
     assert_eq!(yaml.header("content-type"), "application/yaml");
     let text = String::from_utf8(yaml.bytes).unwrap();
     assert!(text.contains("- url: https://optin.example") && text.starts_with("openapi: 3.1.0"));
-    // It is the committed one but for the address.
+    // Only the URL differs from the committed document.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
     let committed = std::fs::read_to_string(path).unwrap();
     assert_eq!(
@@ -541,11 +559,12 @@ async fn the_document_is_served_as_json_and_yaml_with_the_address_of_the_service
 }
 
 #[tokio::test]
-async fn metrics_tell_the_version_and_have_a_scope_of_their_own() {
-    let face = super::access::locked().await;
-    let key = super::access::key(&face, "a", optin::job::key::KeyScope::Metrics).await;
-    let page = super::access::ask(&face, "GET", "/metrics", &key, &json!({})).await;
+async fn a_key_with_the_metrics_scope_reads_metrics_but_not_jobs() {
+    let harness = super::access::with_required_keys().await;
+    let key = super::access::api_key(&harness, "a", optin::job::key::KeyScope::Metrics).await;
+    let page = super::access::send_with_key(&harness, "GET", "/metrics", &key, &json!({})).await;
     assert_eq!(page.status, 200);
-    let refused = super::access::ask(&face, "GET", "/v1/jobs", &key, &json!({})).await;
-    refused.problem(403, "forbidden");
+    let rejected =
+        super::access::send_with_key(&harness, "GET", "/v1/jobs", &key, &json!({})).await;
+    rejected.problem(403, "forbidden");
 }

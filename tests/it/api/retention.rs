@@ -1,4 +1,4 @@
-//! What has ended goes after its retention, and the answers say so.
+//! Retention: expired files and jobs are deleted, and the API reports it.
 
 use optin::artifact::health::Health;
 use optin::artifact::key::Key;
@@ -11,27 +11,29 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use super::face::{Face, Options};
+use super::harness::{Harness, Options};
 
 const DAY_MS: i64 = 86_400_000;
 
-async fn face(retention: Retention) -> Face {
-    Face::with(Options {
+/// Returns a harness with these retention periods.
+async fn with_retention(retention: Retention) -> Harness {
+    Harness::with(Options {
         retention,
         ..Options::default()
     })
     .await
 }
 
-async fn ended(face: &Face) -> Lease {
-    face.created().await;
-    let lease = face.claim().await;
-    face.succeed(&lease, "report.json", b"{}").await;
+/// Creates a job that succeeds with the file `report.json`.
+async fn succeeded_job(harness: &Harness) -> Lease {
+    harness.create_job().await;
+    let lease = harness.claim().await;
+    harness.succeed(&lease, "report.json", b"{}").await;
     lease
 }
 
-/// Two sweepers at once, one round each.
-async fn sweep(face: &Face, retention: Retention) {
+/// Runs two concurrent sweepers for one round each.
+async fn sweep(harness: &Harness, retention: Retention) {
     tokio::time::sleep(Duration::from_millis(20)).await;
     let stop = CancellationToken::new();
     let sweeper = || {
@@ -41,8 +43,8 @@ async fn sweep(face: &Face, retention: Retention) {
             upload_retention: Duration::from_secs(60),
             retention,
         };
-        let store = Arc::clone(&face.jobs) as Arc<dyn Store>;
-        let artifacts = face.artifacts.clone();
+        let store = Arc::clone(&harness.jobs) as Arc<dyn Store>;
+        let artifacts = harness.artifacts.clone();
         tokio::spawn(sweeper::sweep(
             store,
             Health::new(artifacts),
@@ -59,106 +61,107 @@ async fn sweep(face: &Face, retention: Retention) {
     }
 }
 
-async fn stored(face: &Face, lease: &Lease) -> bool {
+async fn report_exists(harness: &Harness, lease: &Lease) -> bool {
     let key = Key::attempt_file(&lease.job.to_string(), lease.attempt, "report.json").unwrap();
-    face.artifacts.size(&key).await.is_ok()
+    harness.artifacts.size(&key).await.is_ok()
 }
 
-async fn there(face: &Face, id: JobId) -> bool {
-    face.jobs.get(&Scope::Service, id).await.is_ok()
+async fn job_exists(harness: &Harness, id: JobId) -> bool {
+    harness.jobs.get(&Scope::Service, id).await.is_ok()
 }
 
 #[tokio::test]
-async fn files_are_listed_with_their_last_moment_and_signed_no_longer_than_that() {
+async fn file_lists_have_an_expiry_and_signed_urls_do_not_outlive_it() {
     let retention = Retention {
         artifacts_ms: Some(60_000),
         jobs_ms: Some(DAY_MS),
         ..Retention::default()
     };
-    let face = face(retention).await;
-    let lease = ended(&face).await;
+    let harness = with_retention(retention).await;
+    let lease = succeeded_job(&harness).await;
     let path = format!("/v1/jobs/{}/artifacts", lease.job);
-    let finished = face.get(&format!("/v1/jobs/{}", lease.job)).await.json()["finished_at"]
+    let finished = harness.get(&format!("/v1/jobs/{}", lease.job)).await.json()["finished_at"]
         .as_str()
         .unwrap()
         .parse::<jiff::Timestamp>()
         .unwrap();
-    let list = face.get(&path).await.json();
-    let moment =
+    let list = harness.get(&path).await.json();
+    let timestamp =
         |text: &serde_json::Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    let expires = moment(&list["expires_at"]);
+    let expires = timestamp(&list["expires_at"]);
     assert_eq!(expires.as_millisecond() - finished.as_millisecond(), 60_000);
-    let url = face.get(&format!("{path}/report.json/url")).await.json();
-    assert!(moment(&url["expires_at"]) <= expires);
-    let queued = face.created().await;
-    let list = face
+    let url = harness.get(&format!("{path}/report.json/url")).await.json();
+    assert!(timestamp(&url["expires_at"]) <= expires);
+    let queued = harness.create_job().await;
+    let list = harness
         .get(&format!("/v1/jobs/{queued}/artifacts"))
         .await
         .json();
     assert!(
         list["expires_at"].is_null(),
-        "an active job's clock does not run"
+        "files of an active job have no expiry"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_go_first_and_the_row_says_so() {
-    // The face here keeps for ever: what it answers comes from the row.
-    let face = face(Retention::default()).await;
-    let old = ended(&face).await;
-    face.created().await;
-    let active = face.claim().await;
+async fn expired_files_are_deleted_and_the_job_remains() {
+    // The API has no retention configured, so its responses come from the job's row.
+    let harness = with_retention(Retention::default()).await;
+    let old = succeeded_job(&harness).await;
+    harness.create_job().await;
+    let active = harness.claim().await;
     let retention = Retention {
         artifacts_ms: Some(1),
         ..Retention::default()
     };
-    let etag = |answer: &super::face::Answer| answer.header("etag").to_owned();
+    let etag = |response: &super::harness::Response| response.header("etag").to_owned();
     let path = format!("/v1/jobs/{}", old.job);
-    let before = face.get(&path).await;
-    sweep(&face, retention).await;
-    assert!(!stored(&face, &old).await);
+    let before = harness.get(&path).await;
+    sweep(&harness, retention).await;
+    assert!(!report_exists(&harness, &old).await);
     for path in [
         format!("{path}/artifacts"),
         format!("{path}/artifacts/report.json"),
     ] {
-        let body = face.get(&path).await.problem(410, "gone");
+        let body = harness.get(&path).await.problem(410, "gone");
         assert!(
             body["detail"].as_str().unwrap().contains("retention"),
             "{body}"
         );
     }
-    let after = face.get(&path).await;
+    let after = harness.get(&path).await;
     assert!(after.json()["artifacts_expired_at"].is_string());
     assert!(before.json()["artifacts_expired_at"].is_null());
     assert_ne!(etag(&before), etag(&after));
-    assert!(there(&face, active.job).await);
-    // Whoever holds the active one's lease may still publish, and its files stay their time.
-    face.succeed(&active, "report.json", b"{}").await;
-    assert!(stored(&face, &active).await);
+    assert!(job_exists(&harness, active.job).await);
+    // The worker of the active job can still publish, and the new files are kept.
+    harness.succeed(&active, "report.json", b"{}").await;
+    assert!(report_exists(&harness, &active).await);
 }
 
 #[tokio::test]
-async fn files_past_their_retention_are_gone_before_a_sweeper_came() {
-    let face = face(Retention {
+async fn expired_files_are_gone_before_the_sweeper_deletes_them() {
+    let harness = with_retention(Retention {
         artifacts_ms: Some(1),
         ..Retention::default()
     })
     .await;
-    let lease = ended(&face).await;
+    let lease = succeeded_job(&harness).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
-    face.get(&format!("/v1/jobs/{}/artifacts", lease.job))
+    harness
+        .get(&format!("/v1/jobs/{}/artifacts", lease.job))
         .await
         .problem(410, "gone");
-    assert!(stored(&face, &lease).await);
+    assert!(report_exists(&harness, &lease).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_go_with_their_files_and_active_ones_never() {
-    let face = face(Retention::default()).await;
-    let old = ended(&face).await;
-    face.created().await;
-    let running = face.claim().await;
-    let waiting = face.created().await;
+async fn expired_jobs_are_deleted_with_their_files_and_active_jobs_are_kept() {
+    let harness = with_retention(Retention::default()).await;
+    let old = succeeded_job(&harness).await;
+    harness.create_job().await;
+    let running = harness.claim().await;
+    let waiting = harness.create_job().await;
     let short = Retention {
         jobs_ms: Some(1),
         ..Retention::default()
@@ -167,12 +170,13 @@ async fn jobs_go_with_their_files_and_active_ones_never() {
         jobs_ms: Some(DAY_MS),
         ..Retention::default()
     };
-    sweep(&face, long).await;
-    assert!(there(&face, old.job).await && stored(&face, &old).await);
-    sweep(&face, short).await;
-    assert!(!there(&face, old.job).await && !stored(&face, &old).await);
-    assert!(there(&face, running.job).await && there(&face, waiting).await);
-    face.get(&format!("/v1/jobs/{}", old.job))
+    sweep(&harness, long).await;
+    assert!(job_exists(&harness, old.job).await && report_exists(&harness, &old).await);
+    sweep(&harness, short).await;
+    assert!(!job_exists(&harness, old.job).await && !report_exists(&harness, &old).await);
+    assert!(job_exists(&harness, running.job).await && job_exists(&harness, waiting).await);
+    harness
+        .get(&format!("/v1/jobs/{}", old.job))
         .await
         .problem(404, "not_found");
 }

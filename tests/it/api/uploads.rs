@@ -1,59 +1,64 @@
-//! Uploads: who may announce what, and how much of it.
+//! Uploads: creation, validation, limits and lists.
 
 use optin::artifact::incoming::{Upload, UploadId, UploadState};
 use serde_json::json;
 
-use super::face::Face;
+use super::harness::Harness;
 
-fn announced(name: &str, bytes: u64) -> serde_json::Value {
+/// Returns the body of a request that creates an upload.
+fn upload_request(name: &str, bytes: u64) -> serde_json::Value {
     json!({"name": name, "bytes": bytes, "sha256": "0".repeat(64)})
 }
 
 #[tokio::test]
-async fn an_upload_is_announced_found_and_removed() {
-    let face = Face::new().await;
-    let made = face.post("/v1/uploads", &announced("train.tsv", 3)).await;
-    let made = made.json();
+async fn an_upload_is_created_read_and_deleted() {
+    let harness = Harness::new().await;
+    let created = harness
+        .post("/v1/uploads", &upload_request("train.tsv", 3))
+        .await;
+    let created = created.json();
     assert_eq!(
-        (made["state"].as_str(), made["bytes"].as_u64()),
+        (created["state"].as_str(), created["bytes"].as_u64()),
         (Some("pending"), Some(3))
     );
-    let path = format!("/v1/uploads/{}", made["id"].as_str().unwrap());
-    let found = face.get(&path).await.json();
+    let path = format!("/v1/uploads/{}", created["id"].as_str().unwrap());
+    let found = harness.get(&path).await.json();
     assert!(
-        found["put"].is_null() && found["uri"] == made["uri"],
+        found["put"].is_null() && found["uri"] == created["uri"],
         "{found}"
     );
-    let early = face.post(&format!("{path}/complete"), &json!({})).await;
+    let early = harness.post(&format!("{path}/complete"), &json!({})).await;
     early.problem(409, "conflict");
-    assert_eq!(face.send("DELETE", &path, &[], "").await.status, 204);
-    face.get(&path).await.problem(404, "not_found");
-    face.get("/v1/uploads/upl_1")
+    assert_eq!(harness.send("DELETE", &path, &[], "").await.status, 204);
+    harness.get(&path).await.problem(404, "not_found");
+    harness
+        .get("/v1/uploads/upl_1")
         .await
         .problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_upload_is_refused() {
-    let face = Face::new().await;
+async fn invalid_uploads_are_rejected() {
+    let harness = Harness::new().await;
     for body in [
-        announced("train.parquet.gz", 3),
-        announced("train.xlsx", 3),
-        announced("../train.tsv", 3),
-        announced(".tsv", 3),
-        announced("train.tsv", 0),
-        announced("model.tar", 1 << 40),
+        upload_request("train.parquet.gz", 3),
+        upload_request("train.xlsx", 3),
+        upload_request("../train.tsv", 3),
+        upload_request(".tsv", 3),
+        upload_request("train.tsv", 0),
+        upload_request("model.tar", 1 << 40),
         json!({"name": "train.tsv", "bytes": 3, "sha256": "F".repeat(64)}),
     ] {
-        face.post("/v1/uploads", &body)
+        harness
+            .post("/v1/uploads", &body)
             .await
             .problem(422, "validation_failed");
     }
 }
 
 #[tokio::test]
-async fn there_is_an_end_to_uploads() {
-    let face = Face::new().await;
+async fn the_number_of_uploads_is_limited() {
+    let harness = Harness::new().await;
     for _ in 0..200 {
         let upload = Upload {
             id: UploadId::fresh(),
@@ -63,25 +68,31 @@ async fn there_is_an_end_to_uploads() {
             state: UploadState::Ready,
             created_at: 0,
         };
-        face.artifacts.put_upload("default", &upload).await.unwrap();
+        harness
+            .artifacts
+            .put_upload("default", &upload)
+            .await
+            .unwrap();
     }
-    let refused = face.post("/v1/uploads", &announced("train.tsv", 3)).await;
-    refused.problem(429, "quota_exceeded");
+    let rejected = harness
+        .post("/v1/uploads", &upload_request("train.tsv", 3))
+        .await;
+    rejected.problem(429, "quota_exceeded");
 }
 
 #[tokio::test]
 async fn uploads_are_listed_in_pages_newest_first() {
-    let face = Face::new().await;
+    let harness = Harness::new().await;
     let mut ids = Vec::new();
     for n in 1..=5 {
-        let made = face
-            .post("/v1/uploads", &announced(&format!("{n}.tsv"), n))
+        let created = harness
+            .post("/v1/uploads", &upload_request(&format!("{n}.tsv"), n))
             .await;
-        ids.insert(0, made.json()["id"].clone());
+        ids.insert(0, created.json()["id"].clone());
     }
     let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
     loop {
-        let page = face.get(&format!("/v1/uploads?{query}")).await.json();
+        let page = harness.get(&format!("/v1/uploads?{query}")).await.json();
         let data = page["data"].as_array().unwrap();
         assert!(
             data.iter()
@@ -98,7 +109,8 @@ async fn uploads_are_listed_in_pages_newest_first() {
         }
     }
     assert_eq!(seen, ids);
-    face.get("/v1/uploads?cursor=upl_1")
+    harness
+        .get("/v1/uploads?cursor=upl_1")
         .await
         .problem(400, "invalid_request");
 }

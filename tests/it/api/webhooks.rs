@@ -2,26 +2,29 @@
 
 use serde_json::json;
 
-use super::face::Face;
+use super::harness::Harness;
 
 #[tokio::test]
-async fn a_webhook_is_made_shown_switched_tested_and_removed() {
-    let face = Face::new().await;
-    let made = face
+async fn a_webhook_is_created_read_disabled_tested_and_deleted() {
+    let harness = Harness::new().await;
+    let created = harness
         .post("/v1/webhooks", &json!({"url": "https://example.org/hook"}))
         .await;
-    assert_eq!(made.status, 201);
-    let webhook = made.json();
+    assert_eq!(created.status, 201);
+    let webhook = created.json();
     assert!(webhook["secret"].as_str().unwrap().starts_with("whsec_"));
     assert_eq!(webhook["events"].as_array().unwrap().len(), 4);
-    let at = made.header("location").to_owned();
-    let shown = face.get(&at).await.json();
-    assert!(shown.get("secret").is_none(), "shown once: {shown}");
+    let at = created.header("location").to_owned();
+    let shown = harness.get(&at).await.json();
+    assert!(
+        shown.get("secret").is_none(),
+        "the secret is returned only at creation: {shown}"
+    );
     assert_eq!(
-        face.get("/v1/webhooks").await.json()["data"],
+        harness.get("/v1/webhooks").await.json()["data"],
         json!([shown])
     );
-    let off = face
+    let off = harness
         .send(
             "PATCH",
             &at,
@@ -30,13 +33,16 @@ async fn a_webhook_is_made_shown_switched_tested_and_removed() {
         )
         .await;
     assert_eq!(off.json()["enabled"], false);
-    let told = face.post(&format!("{at}/test"), &json!({})).await;
-    assert_eq!(told.status, 202);
-    let page = face.get(&format!("{at}/deliveries?limit=1")).await.json();
-    assert_eq!(page["data"][0]["id"], told.json()["id"]);
+    let test = harness.post(&format!("{at}/test"), &json!({})).await;
+    assert_eq!(test.status, 202);
+    let page = harness
+        .get(&format!("{at}/deliveries?limit=1"))
+        .await
+        .json();
+    assert_eq!(page["data"][0]["id"], test.json()["id"]);
     assert_eq!(page["data"][0]["body"]["type"], "webhook.test");
-    let id = told.json()["id"].as_str().unwrap().to_owned();
-    let again = face
+    let id = test.json()["id"].as_str().unwrap().to_owned();
+    let again = harness
         .post(&format!("{at}/deliveries/{id}/redeliver"), &json!({}))
         .await;
     assert_eq!(
@@ -44,18 +50,19 @@ async fn a_webhook_is_made_shown_switched_tested_and_removed() {
         (202, &json!("pending"))
     );
     assert_eq!(
-        face.send("DELETE", &at, &[], String::new()).await.status,
+        harness.send("DELETE", &at, &[], String::new()).await.status,
         204
     );
-    face.get(&at).await.problem(404, "not_found");
-    face.get("/v1/webhooks/wh_1")
+    harness.get(&at).await.problem(404, "not_found");
+    harness
+        .get("/v1/webhooks/wh_1")
         .await
         .problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn wrong_requests_are_pointed_at() {
-    let face = Face::new().await;
+async fn errors_point_to_the_invalid_field() {
+    let harness = Harness::new().await;
     for (body, pointer, word) in [
         (json!({"url": "http://example.org"}), "/url", "use https"),
         (
@@ -75,7 +82,7 @@ async fn wrong_requests_are_pointed_at() {
             "secret",
         ),
     ] {
-        let problem = face
+        let problem = harness
             .post("/v1/webhooks", &body)
             .await
             .problem(422, "validation_failed");

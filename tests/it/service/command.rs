@@ -1,4 +1,4 @@
-//! The command line: answers on standard output, reasons on standard error, exit codes as promised.
+//! The command line: results on standard output, errors on standard error, and documented exit codes.
 
 use serde_json::Value;
 use std::process::Command;
@@ -31,7 +31,7 @@ fn prune(folder: &Folder, target: &str, out: &str) -> Command {
 fn prune_prints_a_table_or_one_json_object() {
     let folder = Folder::new(Tiny::default());
     let table = run(&mut prune(&folder, "60%", "a"));
-    let said = text(&table.stdout);
+    let output = text(&table.stdout);
     assert!(table.status.success(), "{}", text(&table.stderr));
     for word in [
         "before",
@@ -42,7 +42,7 @@ fn prune_prints_a_table_or_one_json_object() {
         "faster",
         "written to",
     ] {
-        assert!(said.contains(word), "{said}");
+        assert!(output.contains(word), "{output}");
     }
     let json = run(prune(&folder, "60%", "b").arg("--json"));
     let report: Value = serde_json::from_slice(&json.stdout).expect("one JSON object");
@@ -50,7 +50,7 @@ fn prune_prints_a_table_or_one_json_object() {
 }
 
 #[test]
-fn exit_codes_tell_what_happened() {
+fn exit_codes_depend_on_the_kind_of_error() {
     let folder = Folder::new(Tiny::default());
     for (target, code, word) in [
         ("60", 2, "no % sign"),
@@ -59,9 +59,12 @@ fn exit_codes_tell_what_happened() {
         ("0.01%", 3, "or more"),
     ] {
         let ended = run(&mut prune(&folder, target, "out"));
-        let said = text(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(code), "{said}");
-        assert!(said.starts_with("error: ") && said.contains(word), "{said}");
+        let output = text(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{output}");
+        assert!(
+            output.starts_with("error: ") && output.contains(word),
+            "{output}"
+        );
         assert!(ended.stdout.is_empty() && !folder.root.path().join("out").exists());
     }
     let missing = run(prune(&folder, "60%", "out").arg("--text").arg("sentence"));
@@ -72,17 +75,17 @@ fn exit_codes_tell_what_happened() {
 }
 
 #[test]
-fn inspect_tells_what_can_be_reached() {
+fn inspect_prints_the_reachable_targets() {
     let folder = Folder::new(Tiny::default());
-    let told = run(optin().arg("inspect").arg(folder.model()));
-    let said = text(&told.stdout);
+    let inspected = run(optin().arg("inspect").arg(folder.model()));
+    let output = text(&inspected.stdout);
     for word in [
         "bert",
         "13,383",
         "encoder.layer.2.neurons",
         "reachable targets",
     ] {
-        assert!(said.contains(word), "{said}");
+        assert!(output.contains(word), "{output}");
     }
     let json = run(optin()
         .args(["inspect", "--json", "--length", "10"])
@@ -96,7 +99,7 @@ fn inspect_tells_what_can_be_reached() {
 }
 
 #[test]
-fn serve_refuses_strangers_unknown_stores_and_a_second_process() {
+fn serve_rejects_public_addresses_without_keys_unknown_stores_and_a_second_process() {
     let folder = tempfile::tempdir().unwrap();
     let serve = |arguments: &[&str]| {
         let ended = run(optin()
@@ -117,23 +120,23 @@ fn serve_refuses_strangers_unknown_stores_and_a_second_process() {
             "s3://bucket/prefix",
         ),
     ] {
-        let (code, said) = serve(&arguments);
+        let (code, output) = serve(&arguments);
         assert!(
-            code == Some(2) && said.contains(word) && !said.contains("secret"),
-            "{code:?} {said}"
+            code == Some(2) && output.contains(word) && !output.contains("secret"),
+            "{code:?} {output}"
         );
     }
     let server = super::process::Server::start(&folder.path().join("data"), folder.path());
-    let (code, said) = serve(&["--listen", "127.0.0.1:0"]);
+    let (code, output) = serve(&["--listen", "127.0.0.1:0"]);
     assert!(
-        code == Some(1) && said.contains("in use by another process"),
-        "{code:?} {said}"
+        code == Some(1) && output.contains("in use by another process"),
+        "{code:?} {output}"
     );
     drop(server);
 }
 
 #[test]
-fn submit_wait_and_download_speak_to_any_server() {
+fn submit_wait_status_and_download_use_the_given_server() {
     let folder = Folder::new(Tiny::default());
     let server =
         super::process::Server::start(&folder.root.path().join("data"), folder.root.path());
@@ -176,15 +179,15 @@ fn submit_wait_and_download_speak_to_any_server() {
         "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10",
     ]));
     assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("not found"));
-    let nobody = run(optin().args(["status", "--server", "http://127.0.0.1:9", &id]));
+    let unreachable = run(optin().args(["status", "--server", "http://127.0.0.1:9", &id]));
     assert!(
-        nobody.status.code() == Some(1)
-            && text(&nobody.stderr).contains("could not connect to the server")
+        unreachable.status.code() == Some(1)
+            && text(&unreachable.stderr).contains("could not connect to the server")
     );
 }
 
 #[test]
-fn doctor_tells_what_would_fail_and_what_to_do() {
+fn doctor_reports_the_state_of_each_check() {
     let folder = tempfile::tempdir().unwrap();
     let doctor = |arguments: &[&str]| {
         let mut command = optin();
@@ -231,14 +234,18 @@ fn doctor_tells_what_would_fail_and_what_to_do() {
         "--s3-secret-access-key",
         &crate::fixture::bucket::secret(),
     ];
-    let there = [
+    let arguments = [
         &["--storage-url", &url, "--s3-endpoint", &endpoint][..],
         &keys,
     ]
     .concat();
-    assert_eq!(doctor(&there).2["download URLs"], "ok");
-    let elsewhere = [&there[..], &["--s3-public-endpoint", "http://127.0.0.1:9"]].concat();
-    let (_, healthy, states) = doctor(&elsewhere);
+    assert_eq!(doctor(&arguments).2["download URLs"], "ok");
+    let unreachable = [
+        &arguments[..],
+        &["--s3-public-endpoint", "http://127.0.0.1:9"],
+    ]
+    .concat();
+    let (_, healthy, states) = doctor(&unreachable);
     assert!(
         !healthy && states["download URLs"] == "failed",
         "{states:?}"

@@ -1,4 +1,4 @@
-//! On what a process works, and for what a service accepts jobs.
+//! Devices: those that a process uses, and those that a service accepts jobs for.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
 
 #[test]
-fn a_service_accepts_jobs_for_the_devices_of_workers_elsewhere() {
+fn a_service_accepts_jobs_for_the_devices_of_remote_workers() {
     let folder = Folder::new(Tiny::default());
     let client = Client::new();
     let devices = |flags: &[&str]| {
@@ -20,25 +20,26 @@ fn a_service_accepts_jobs_for_the_devices_of_workers_elsewhere() {
         let capabilities = client.get(&format!("{}/v1/capabilities", server.url));
         let mut job = request(&folder);
         job["device"] = json!("cuda");
-        let (status, answer) = client.post(&format!("{}/v1/jobs", server.url), &job);
-        (capabilities["devices"].clone(), status, answer)
+        let (status, response) = client.post(&format!("{}/v1/jobs", server.url), &job);
+        (capabilities["devices"].clone(), status, response)
     };
-    let (known, status, answer) = devices(&[]);
-    assert_eq!((known, status), (json!(["cpu"]), 422));
-    assert_eq!(answer["errors"][0]["pointer"], "/device", "{answer}");
-    let (known, status, answer) = devices(&["--workers", "0", "--remote-devices", "cuda"]);
-    assert_eq!((known, status), (json!(["cuda"]), 202));
+    let (devices_listed, status, response) = devices(&[]);
+    assert_eq!((devices_listed, status), (json!(["cpu"]), 422));
+    assert_eq!(response["errors"][0]["pointer"], "/device", "{response}");
+    let (devices_listed, status, response) =
+        devices(&["--workers", "0", "--remote-devices", "cuda"]);
+    assert_eq!((devices_listed, status), (json!(["cuda"]), 202));
     assert_eq!(
-        (&answer["device"], &answer["state"]),
+        (&response["device"], &response["state"]),
         (&json!("cuda"), &json!("queued"))
     );
-    let (known, status, _) = devices(&["--remote-devices", "cuda,cpu"]);
-    assert_eq!((known, status), (json!(["cpu", "cuda"]), 202));
+    let (devices_listed, status, _) = devices(&["--remote-devices", "cuda,cpu"]);
+    assert_eq!((devices_listed, status), (json!(["cpu", "cuda"]), 202));
 }
 
 #[cfg(not(feature = "cuda"))]
 #[test]
-fn a_build_without_cuda_says_so_before_anything_is_read() {
+fn a_build_without_cuda_rejects_the_device_before_it_reads_any_file() {
     let mut prune = optin();
     prune.args([
         "prune",
@@ -56,8 +57,8 @@ fn a_build_without_cuda_says_so_before_anything_is_read() {
     worker.arg("--data-dir").arg(data.path());
     for command in [&mut prune, &mut worker] {
         let output = command.output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("--features cuda"), "{said}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains("--features cuda"), "{errors}");
     }
 }

@@ -1,4 +1,6 @@
-//! One service, workers in processes of their own, one database, one bucket: whatever dies, each job ends once.
+//! One service, workers in separate processes, one database and one bucket.
+//!
+//! Each job finishes exactly once, whichever of them is killed or unavailable.
 
 use optin::artifact::key::Key;
 use optin::artifact::s3::S3Options;
@@ -12,14 +14,15 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::kill::folder;
-use super::process::{Client, Server, optin, until};
+use super::process::{Client, Server, optin, wait_until};
 use crate::fixture::folder::Folder;
 use crate::fixture::services::Service;
 use crate::fixture::{bucket, postgres};
 
-/// Short, so that a dead worker's job is soon another's.
+/// Lease duration. It is short, so that the job of a killed worker is soon requeued.
 const LEASE: &str = "4s";
 
+/// A database, a bucket and the commands that start services and workers over them.
 pub struct Fleet {
     pub folder: Folder,
     pub database: String,
@@ -78,7 +81,7 @@ impl Fleet {
         Server::launch(&mut self.command("worker", name))
     }
 
-    /// Objects under a prefix with the times at which they were stored.
+    /// Returns the objects under a prefix, with the times at which they were stored in milliseconds.
     fn objects(&self, prefix: &Key) -> BTreeMap<String, i64> {
         let listed = self.runtime.block_on(self.files.list(prefix)).unwrap();
         listed
@@ -87,15 +90,17 @@ impl Fleet {
             .collect()
     }
 
-    fn documents(&self) -> BTreeMap<String, i64> {
+    /// Returns the entries of the stage cache, with the times at which they were stored in milliseconds.
+    fn cache_entries(&self) -> BTreeMap<String, i64> {
         self.objects(&Key::journals())
     }
 
-    fn stored(&self, id: &str) -> Vec<String> {
+    /// Returns the keys of the files of a job.
+    fn stored_files(&self, id: &str) -> Vec<String> {
         self.objects(&Key::job(id).unwrap()).into_keys().collect()
     }
 
-    /// The job has one result, whose files are there as they were told, and nobody else's are.
+    /// Checks that the job succeeded once, that its files match their digests, and that other attempts have no files.
     fn check(&self, service: &Server, job: &Value) {
         assert_eq!(job["state"], "succeeded", "{job}");
         let id = job["id"].as_str().unwrap();
@@ -112,8 +117,8 @@ impl Fleet {
             );
         }
         let own = format!("jobs/{id}/{}/", job["attempt"]);
-        until("files of other attempts are gone", || {
-            let stored = self.stored(id);
+        wait_until("files of other attempts are gone", || {
+            let stored = self.stored_files(id);
             stored.len() == 11 && stored.iter().all(|key| key.starts_with(&own))
         });
         let events = self
@@ -130,49 +135,57 @@ impl Fleet {
 }
 
 #[test]
-fn a_job_of_a_killed_worker_is_finished_by_another_from_its_stages() {
+fn another_worker_resumes_the_job_of_a_killed_worker_from_its_cached_stages() {
     let fleet = Fleet::new();
     let service = fleet.service();
     let first = fleet.worker("first");
     let id = fleet.client.create(&service, &fleet.folder);
-    until("some blocks are scored", || fleet.documents().len() >= 3);
+    wait_until("the stage cache has three entries", || {
+        fleet.cache_entries().len() >= 3
+    });
     first.kill();
-    let finished = fleet.documents();
-    assert!(fleet.stored(&id).is_empty(), "the kill came too late");
+    let entries_before = fleet.cache_entries();
+    assert!(
+        fleet.stored_files(&id).is_empty(),
+        "the worker was killed after it had published files"
+    );
     let _second = fleet.worker("second");
-    let job = fleet.client.ended(&service, &id);
+    let job = fleet.client.wait_until_finished(&service, &id);
     fleet.check(&service, &job);
     assert_eq!(job["attempt"], 2);
-    let documents = fleet.documents();
-    for (name, at) in &finished {
-        assert_eq!(documents.get(name), Some(at), "{name} was made again");
+    let entries = fleet.cache_entries();
+    for (name, at) in &entries_before {
+        assert_eq!(entries.get(name), Some(at), "{name} was computed again");
     }
-    assert!(documents.len() > finished.len());
+    assert!(entries.len() > entries_before.len());
 }
 
 #[test]
-fn a_worker_that_slept_past_its_lease_is_refused() {
+fn a_worker_whose_lease_expired_while_it_was_stopped_cannot_publish() {
     let fleet = Fleet::new();
     let service = fleet.service();
-    let sleeper = fleet.worker("sleeper");
+    let stopped = fleet.worker("stopped");
     let id = fleet.client.create(&service, &fleet.folder);
-    until("it works", || !fleet.documents().is_empty());
-    sleeper.signal("STOP");
+    wait_until("the stage cache has an entry", || {
+        !fleet.cache_entries().is_empty()
+    });
+    stopped.signal("STOP");
     let second = fleet.worker("second");
-    let job = fleet.client.ended(&service, &id);
+    let job = fleet.client.wait_until_finished(&service, &id);
     assert_eq!(job["attempt"], 2);
-    sleeper.signal("CONT");
-    // It finds out at its next beat, takes back what it stored, and works on other jobs.
+    stopped.signal("CONT");
+    // At its next heartbeat, the worker notices that the lease is lost. It removes the files that it stored and runs
+    // other jobs.
     drop(second);
     let next = fleet.client.create(&service, &fleet.folder);
-    let next = fleet.client.ended(&service, &next);
+    let next = fleet.client.wait_until_finished(&service, &next);
     fleet.check(&service, &next);
-    fleet.check(&service, &fleet.client.ended(&service, &id));
-    assert_eq!(fleet.client.ended(&service, &id), job);
+    fleet.check(&service, &fleet.client.wait_until_finished(&service, &id));
+    assert_eq!(fleet.client.wait_until_finished(&service, &id), job);
 }
 
 #[test]
-fn connections_that_are_cut_again_and_again_lose_nothing() {
+fn jobs_succeed_although_database_connections_are_repeatedly_terminated() {
     let fleet = Fleet::new();
     let service = fleet.service();
     let _worker = fleet.worker("worker");
@@ -194,46 +207,48 @@ fn connections_that_are_cut_again_and_again_lose_nothing() {
         std::thread::sleep(Duration::from_millis(150));
     }
     for id in ids {
-        fleet.check(&service, &fleet.client.ended(&service, &id));
+        fleet.check(&service, &fleet.client.wait_until_finished(&service, &id));
     }
 }
 
 #[test]
-fn a_database_and_a_bucket_that_crash_and_come_back_lose_nothing() {
+fn jobs_succeed_after_the_database_and_the_bucket_crash_and_restart() {
     let (database, gateway) = (Service::start("postgres"), Service::start("rgw"));
-    let mut place = bucket::options();
-    place.endpoint = Some(gateway.setting("S3_ENDPOINT"));
+    let mut options = bucket::options();
+    options.endpoint = Some(gateway.setting("S3_ENDPOINT"));
     let runtime = Runtime::new().unwrap();
-    let fleet = Fleet::over(runtime, database.setting("DATABASE_URL"), place);
+    let fleet = Fleet::over(runtime, database.setting("DATABASE_URL"), options);
     let service = fleet.service();
     let _worker = fleet.worker("worker");
     let id = fleet.client.create(&service, &fleet.folder);
-    until("it works", || !fleet.documents().is_empty());
+    wait_until("the stage cache has an entry", || {
+        !fleet.cache_entries().is_empty()
+    });
     database.crash();
     std::thread::sleep(Duration::from_millis(500));
-    let refused = fleet
+    let status = fleet
         .client
         .status(&format!("{}/v1/jobs/{id}", service.url));
-    assert_eq!(refused, 503);
+    assert_eq!(status, 503);
     database.restart();
-    fleet.check(&service, &fleet.client.ended(&service, &id));
+    fleet.check(&service, &fleet.client.wait_until_finished(&service, &id));
     let id = fleet.client.create(&service, &fleet.folder);
     gateway.crash();
     std::thread::sleep(Duration::from_secs(2));
     gateway.restart();
-    fleet.check(&service, &fleet.client.ended(&service, &id));
+    fleet.check(&service, &fleet.client.wait_until_finished(&service, &id));
 }
 
-/// The caller does not know whether its POST arrived, and sends it again.
+/// The client does not know whether the server received its POST, and sends the POST again.
 #[test]
-fn a_post_that_is_sent_again_after_a_kill_makes_one_job() {
+fn a_post_that_is_repeated_after_a_kill_creates_one_job() {
     let fleet = Fleet::new();
     let mut service = fleet.service();
     for round in 0..6u64 {
         let key = format!("order-{round}");
         let url = service.url.clone();
         std::thread::scope(|scope| {
-            // Whether this is answered is a matter of chance.
+            // The kill may come before or after the response.
             scope.spawn(|| Client::new().try_create(&url, &fleet.folder, &key));
             std::thread::sleep(Duration::from_millis(4 * round));
             service.kill();

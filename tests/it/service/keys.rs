@@ -1,11 +1,11 @@
-//! Keys from the command line to the log, which never tells them.
+//! API keys on the command line. The log and the stored data never contain their secrets.
 
 use optin::job::key::KeyScope;
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use strum::VariantArray;
 
-use super::process::{Running, optin, run, text, until};
+use super::process::{Running, optin, run, text, wait_until};
 
 fn keys(data: &std::path::Path) -> Command {
     let mut command = optin();
@@ -37,18 +37,21 @@ fn the_help_lists_all_scopes_and_storage_flags_may_follow_the_subcommand() {
 }
 
 #[test]
-fn a_key_opens_a_server_and_no_log_line_tells_it() {
+fn a_key_grants_access_and_its_secret_is_not_logged_or_stored() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let create = [
         "create", "--tenant", "team", "--name", "laptop", "--scope", "admin",
     ];
-    let made = run(keys(&data)
+    let created = run(keys(&data)
         .args(create)
         .args(["--expires", "90d", "--json"]));
-    let made: Value =
-        serde_json::from_slice(&made.stdout).unwrap_or_else(|_| panic!("{}", text(&made.stderr)));
-    let (key, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
+    let created: Value = serde_json::from_slice(&created.stdout)
+        .unwrap_or_else(|_| panic!("{}", text(&created.stderr)));
+    let (key, id) = (
+        created["key"].as_str().unwrap(),
+        created["id"].as_str().unwrap(),
+    );
     let secret = key.rsplit_once('_').unwrap().1;
     let listed = text(&run(keys(&data).arg("list")).stdout);
     assert!(
@@ -75,21 +78,21 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
         .spawn()
         .unwrap();
     let server = Running(serve);
-    let said = || std::fs::read_to_string(&log).unwrap();
+    let read_log = || std::fs::read_to_string(&log).unwrap();
     let mut url = String::new();
-    until("the server listens", || {
-        let address = said().lines().find_map(|line| {
+    wait_until("the server listens", || {
+        let address = read_log().lines().find_map(|line| {
             let line: Value = serde_json::from_str(line).ok()?;
             Some(line["fields"]["url"].as_str()?.to_owned())
         });
         url = address.unwrap_or_default();
         !url.is_empty()
     });
-    let nobody = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
+    let unknown_job = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
     let status = |key: Option<&str>| {
         let mut command = optin();
         command
-            .args(["status", "--server", &url, nobody])
+            .args(["status", "--server", &url, unknown_job])
             .env_remove("OPTIN_API_KEY");
         if let Some(key) = key {
             command.env("OPTIN_API_KEY", key);
@@ -100,19 +103,20 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
     assert!(status(None).contains("a valid API key is required"));
     let changed = key.replace(id, &id.chars().rev().collect::<String>());
     assert!(status(Some(&changed)).contains("a valid API key is required"));
-    let busy = run(keys(&data).arg("list"));
+    let in_use = run(keys(&data).arg("list"));
     assert!(
-        busy.status.code() == Some(1) && text(&busy.stderr).contains("manage keys through its API"),
+        in_use.status.code() == Some(1)
+            && text(&in_use.stderr).contains("manage keys through its API"),
         "{}",
-        text(&busy.stderr)
+        text(&in_use.stderr)
     );
     drop(server);
-    let said = said();
+    let logged = read_log();
     assert!(
-        said.contains("\"level\":\"DEBUG\"") && said.contains("\"status\":401"),
-        "the log was not complete"
+        logged.contains("\"level\":\"DEBUG\"") && logged.contains("\"status\":401"),
+        "the log lacks debug records or the request with status 401"
     );
-    assert!(!said.contains(secret), "the log tells the secret");
+    assert!(!logged.contains(secret), "the log contains the secret");
     for entry in std::fs::read_dir(&data)
         .unwrap()
         .flatten()
@@ -122,7 +126,7 @@ fn a_key_opens_a_server_and_no_log_line_tells_it() {
         let found = bytes
             .windows(secret.len())
             .any(|part| part == secret.as_bytes());
-        assert!(!found, "{} holds the secret", entry.path().display());
+        assert!(!found, "{} contains the secret", entry.path().display());
     }
 
     assert!(run(keys(&data).args(["revoke", id])).status.success());

@@ -1,16 +1,22 @@
 //! `kill -9` in each stage: after a restart the job finishes, nothing is lost and nothing is published twice.
 //!
-//! Where the process is, is read from what it left on disk: scores appear one document a block, the repairs as one, the cut
-//! model as a draft folder, published files one by one. What is on disk after the kill says in which stage it hit.
+//! The test derives the stage of the process from the files on disk:
+//!
+//! - Scoring writes one cache entry for each block.
+//! - Compensation writes one cache entry.
+//! - The pruned model is written to a draft folder.
+//! - Files are published one by one.
+//!
+//! The files on disk after the kill show the stage in which the process was killed.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-use super::process::{Client, Server, names, until};
+use super::process::{Client, Server, names, wait_until};
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
 
-/// Large enough that a stage lasts longer than a look.
+/// Returns a folder with a model that is large enough that each stage takes longer than a check of the disk.
 pub fn folder() -> Folder {
     Folder::new(Tiny {
         layers: 4,
@@ -22,14 +28,17 @@ pub fn folder() -> Folder {
     })
 }
 
+/// Number of blocks of the model: attention and feed-forward in each of the four layers.
 const BLOCKS: usize = 8;
 
+/// The data folder of a server.
 struct Disk {
     data: PathBuf,
 }
 
 impl Disk {
-    fn documents(&self, stem: &str) -> usize {
+    /// Counts the entries of the stage cache whose names start with `stem`.
+    fn cache_entries(&self, stem: &str) -> usize {
         let journal = names(&self.data.join("artifacts/journal/default"));
         journal
             .iter()
@@ -37,14 +46,15 @@ impl Disk {
             .count()
     }
 
+    /// Returns the draft folder of a pruned model, if there is one.
     fn draft(&self) -> Option<PathBuf> {
-        let mut folders = self.attempts();
+        let mut folders = self.attempt_folders();
         folders.retain(|folder| folder.to_string_lossy().contains(".draft-"));
         folders.pop()
     }
 
-    /// What attempts of any process have left.
-    fn attempts(&self) -> Vec<PathBuf> {
+    /// Returns the folders of all attempts, of all processes.
+    fn attempt_folders(&self) -> Vec<PathBuf> {
         let processes = self.data.join("work/attempts");
         let processes = names(&processes)
             .into_iter()
@@ -57,8 +67,8 @@ impl Disk {
         folders.collect()
     }
 
-    /// Published files of each attempt.
-    fn stored(&self, id: &str) -> Vec<(String, usize)> {
+    /// Returns the number of published files of each attempt.
+    fn published_files(&self, id: &str) -> Vec<(String, usize)> {
         let job = self.data.join("artifacts/jobs").join(id);
         let mut attempts: Vec<_> = names(&job)
             .into_iter()
@@ -68,19 +78,22 @@ impl Disk {
         attempts
     }
 
-    /// The stage that the disk tells of.
+    /// Returns the stage of an attempt, derived from the files on disk.
     fn stage(&self, id: &str, attempt: &str) -> &'static str {
-        let stored = self
-            .stored(id)
+        let published = self
+            .published_files(id)
             .into_iter()
             .find(|(name, _)| name == attempt)
             .map_or(0, |(_, files)| files);
-        let cut = self
+        let pruned = self
             .draft()
             .is_some_and(|draft| draft.join("tokenizer.json").exists());
-        match (self.documents("scores"), self.documents("compensation")) {
-            _ if stored > 0 => "publishing",
-            _ if cut => "verifying",
+        match (
+            self.cache_entries("scores"),
+            self.cache_entries("compensation"),
+        ) {
+            _ if published > 0 => "publishing",
+            _ if pruned => "verifying",
             _ if self.draft().is_some() => "cutting",
             (_, 1) => "compensated",
             (BLOCKS, _) => "compensating",
@@ -90,7 +103,8 @@ impl Disk {
     }
 }
 
-fn check(client: &Client, server: &Server, disk: &Disk, job: &Value) {
+/// Checks that the job succeeded once, that its files match their sizes and digests, and that nothing else remains.
+fn check_result(client: &Client, server: &Server, disk: &Disk, job: &Value) {
     assert_eq!(job["state"], "succeeded", "{job}");
     let id = job["id"].as_str().unwrap();
     let list = client.get(&format!("{}/v1/jobs/{id}/artifacts", server.url));
@@ -106,8 +120,8 @@ fn check(client: &Client, server: &Server, disk: &Disk, job: &Value) {
             file["sha256"].as_str().unwrap()
         );
     }
-    // Only the attempt that won has files.
-    assert_eq!(disk.stored(id), [(job["attempt"].to_string(), 11)]);
+    // Only the attempt that succeeded has files.
+    assert_eq!(disk.published_files(id), [(job["attempt"].to_string(), 11)]);
     let events = client.get(&format!("{}/v1/jobs/{id}/events?limit=1000", server.url));
     let ends = events["data"]
         .as_array()
@@ -116,12 +130,12 @@ fn check(client: &Client, server: &Server, disk: &Disk, job: &Value) {
         .filter(|event| event["type"] == "succeeded")
         .count();
     assert_eq!(ends, 1);
-    assert!(disk.attempts().is_empty());
+    assert!(disk.attempt_folders().is_empty());
 }
 
-/// One job for each stage: the server is killed there, and started again.
+/// For each stage, kills the server in that stage and restarts it.
 #[test]
-fn a_killed_server_goes_on_where_it_was() {
+fn a_killed_server_resumes_the_job_in_each_stage() {
     let folder = folder();
     let client = Client::new();
     let mut hit = Vec::new();
@@ -134,7 +148,8 @@ fn a_killed_server_goes_on_where_it_was() {
         "publishing",
     ] {
         let mut killed_in = "nowhere";
-        // A stage may be over between a look and the kill: then the job is done all the same, and another is killed.
+        // The stage may end between the check and the kill. The job must still succeed, and the test tries again
+        // with a new job.
         for round in 0..20 {
             let disk = Disk {
                 data: folder.root.path().join(format!("data-{stage}-{round}")),
@@ -142,23 +157,26 @@ fn a_killed_server_goes_on_where_it_was() {
             let server = Server::start(&disk.data, folder.root.path());
             let id = client.create(&server, &folder);
             if stage != "preparing" {
-                until(stage, || {
+                wait_until(&format!("the job is in the stage {stage}"), || {
                     disk.stage(&id, "1") == stage
-                        || disk.stored(&id).iter().any(|(_, files)| *files == 10)
+                        || disk
+                            .published_files(&id)
+                            .iter()
+                            .any(|(_, files)| *files == 10)
                 });
             }
             server.kill();
             killed_in = disk.stage(&id, "1");
-            let scored = disk.documents("scores");
+            let scored = disk.cache_entries("scores");
             let server = Server::start(&disk.data, folder.root.path());
-            let job = client.ended(&server, &id);
-            check(&client, &server, &disk, &job);
+            let job = client.wait_until_finished(&server, &id);
+            check_result(&client, &server, &disk, &job);
             if killed_in == stage {
-                // Finished stages were taken up, not made again: no document stands there twice.
+                // Completed stages are resumed, not computed again: no cache entry exists twice.
                 assert!(
                     scored <= BLOCKS
-                        && disk.documents("scores") == BLOCKS
-                        && disk.documents("compensation") == 1
+                        && disk.cache_entries("scores") == BLOCKS
+                        && disk.cache_entries("compensation") == 1
                 );
                 break;
             }
@@ -169,9 +187,9 @@ fn a_killed_server_goes_on_where_it_was() {
     assert_eq!(hit.len(), 6);
 }
 
-/// The same job, killed again and again at any moment, ends once and whole.
+/// The job succeeds once, with all its files, although the server is killed six times at different moments.
 #[test]
-fn a_server_that_is_killed_again_and_again_finishes_the_job() {
+fn a_repeatedly_killed_server_finishes_the_job() {
     let folder = folder();
     let client = Client::new();
     let disk = Disk {
@@ -184,13 +202,13 @@ fn a_server_that_is_killed_again_and_again_finishes_the_job() {
         server.kill();
         server = Server::start(&disk.data, folder.root.path());
     }
-    let job = client.ended(&server, &id);
-    check(&client, &server, &disk, &job);
+    let job = client.wait_until_finished(&server, &id);
+    check_result(&client, &server, &disk, &job);
 }
 
-/// Everything that the service writes lies on a file system that is too small; once there is room, a retry ends well.
+/// The output folder and the stage cache of `optin prune` are on a file system that is too small.
 #[test]
-fn a_full_disk_fails_the_job_with_its_reason_and_loses_nothing() {
+fn prune_on_a_full_disk_fails_with_a_clear_error_and_leaves_no_output() {
     let folder = folder();
     let small = folder.root.path().join("small");
     std::fs::create_dir(&small).unwrap();
@@ -221,11 +239,11 @@ fn a_full_disk_fails_the_job_with_its_reason_and_loses_nothing() {
         .arg("--stage-cache")
         .arg(small.join("journal"));
     let ended = super::process::run(&mut command);
-    let said = super::process::text(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{said}");
+    let errors = super::process::text(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{errors}");
     assert!(
-        said.contains("the disk is full") && said.contains("free some space"),
-        "{said}"
+        errors.contains("the disk is full") && errors.contains("free some space"),
+        "{errors}"
     );
     assert!(Path::new(&small).exists() && !small.join("out").exists());
 }

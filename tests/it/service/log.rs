@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use super::process::{Running, optin, until};
+use super::process::{Running, optin, wait_until};
 
 #[test]
 fn rejected_requests_are_logged_without_colors_and_addresses_are_forwarded() {
@@ -19,7 +19,7 @@ fn rejected_requests_are_logged_without_colors_and_addresses_are_forwarded() {
     );
     let logged = || std::fs::read_to_string(&log).unwrap();
     let mut url = String::new();
-    until("the service listens", || {
+    wait_until("the service listens", || {
         let text = logged();
         let address = text.split("http://127.0.0.1:").nth(1);
         let port = address.and_then(|rest| rest.split(|sign: char| !sign.is_ascii_digit()).next());
@@ -44,7 +44,7 @@ fn rejected_requests_are_logged_without_colors_and_addresses_are_forwarded() {
     };
     assert_eq!(get("/v1/jobs?stat=failed", "203.0.113.1", "first").0, 400);
     assert_eq!(get("/v1/jobs", "203.0.113.1", "second").0, 429);
-    // Another client of the same proxy has a rate of its own.
+    // The rate limit of another client of the same proxy is separate.
     assert_eq!(get("/v1/jobs", "203.0.113.2", "third").0, 200);
     let (status, metrics) = get("/metrics", "203.0.113.1", "scrape");
     let version = env!("CARGO_PKG_VERSION");
@@ -52,7 +52,10 @@ fn rejected_requests_are_logged_without_colors_and_addresses_are_forwarded() {
     assert!(status == 200 && metrics.contains(&build), "{metrics}");
 
     let text = logged();
-    assert!(!text.contains('\u{1b}'), "a file has no colors: {text:?}");
+    assert!(
+        !text.contains('\u{1b}'),
+        "a log file must not contain color codes: {text:?}"
+    );
     let line = |id: &str| {
         let of = format!("request_id=\"{id}\"");
         text.lines().find(|line| line.contains(&of))
@@ -68,5 +71,5 @@ fn rejected_requests_are_logged_without_colors_and_addresses_are_forwarded() {
         assert!(first.contains(part), "{part}: {first}");
     }
     assert!(line("second").is_some_and(|line| line.contains("status=429")));
-    assert_eq!(line("third"), None, "a request that succeeds is no news");
+    assert_eq!(line("third"), None, "successful requests are not logged");
 }

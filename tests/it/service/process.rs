@@ -1,4 +1,4 @@
-//! A server process, and a client that waits for it.
+//! Server processes and an HTTP client for tests.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use crate::fixture::folder::Folder;
 
-/// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Timeout of every wait.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Returns a command for the `optin` binary.
 pub fn optin() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_optin"));
-    // What the caller's shell says must not reach the tests.
+    // The settings of the developer's shell must not affect the tests.
     for name in [
         "OPTIN_LISTEN",
         "OPTIN_DATA_DIR",
@@ -49,13 +50,14 @@ impl Drop for Running {
     }
 }
 
-/// `optin serve` over a data folder; killed when it is dropped.
+/// An `optin` server process that is killed when it is dropped.
 pub struct Server {
     child: Child,
     pub url: String,
 }
 
 impl Server {
+    /// Starts `optin serve` with this data folder and source root.
     pub fn start(data: &Path, root: &Path) -> Self {
         let mut command = optin();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
@@ -63,36 +65,37 @@ impl Server {
         Self::launch(command.arg("--source-root").arg(root))
     }
 
-    /// Starts a process that says in its log where it listens.
+    /// Starts a process and waits until it logs the URL that it listens on.
     pub fn launch(command: &mut Command) -> Self {
         let mut child = command
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        let mut said = Vec::new();
+        let mut lines =
+            BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
+        let mut logged = Vec::new();
         let url = loop {
             let line = lines
                 .next()
-                .unwrap_or_else(|| panic!("the server ended: {said:?}"))
+                .unwrap_or_else(|| panic!("the server exited before it listened: {logged:?}"))
                 .unwrap();
             let record: Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(url) = record["fields"]["url"].as_str() {
                 break url.to_owned();
             }
-            said.push(line);
+            logged.push(line);
         };
-        // Somebody must read on, or the pipe fills up.
+        // The server would block on a full pipe if nothing read its log.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
     }
 
-    /// Its process.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a signal.
+    /// Sends a signal by its name, such as `STOP`.
     pub fn signal(&self, name: &str) {
         let mut command = Command::new("kill");
         command
@@ -114,6 +117,7 @@ impl Drop for Server {
     }
 }
 
+/// A blocking HTTP client.
 pub struct Client {
     runtime: tokio::runtime::Runtime,
     http: reqwest::Client,
@@ -163,26 +167,27 @@ impl Client {
 
     pub fn post(&self, url: &str, body: &Value) -> (u16, Value) {
         self.runtime.block_on(async {
-            let answer = self.http.post(url).json(body).send().await.unwrap();
-            (answer.status().as_u16(), answer.json().await.unwrap())
+            let response = self.http.post(url).json(body).send().await.unwrap();
+            (response.status().as_u16(), response.json().await.unwrap())
         })
     }
 
-    /// Sends a content as an upload's answer says.
-    pub fn put(&self, how: &Value, content: Vec<u8>) -> u16 {
-        let mut request = self.http.put(how["url"].as_str().unwrap()).body(content);
-        for (name, value) in how["headers"].as_object().unwrap() {
+    /// Uploads content with the URL and headers that the API returned for the upload, and returns the status.
+    pub fn put(&self, target: &Value, content: Vec<u8>) -> u16 {
+        let mut request = self.http.put(target["url"].as_str().unwrap()).body(content);
+        for (name, value) in target["headers"].as_object().unwrap() {
             request = request.header(name, value.as_str().unwrap());
         }
-        let answer = self.runtime.block_on(request.send());
-        answer.unwrap().status().as_u16()
+        let response = self.runtime.block_on(request.send());
+        response.unwrap().status().as_u16()
     }
 
     pub fn status(&self, url: &str) -> u16 {
-        let answer = self.runtime.block_on(self.http.get(url).send());
-        answer.unwrap().status().as_u16()
+        let response = self.runtime.block_on(self.http.get(url).send());
+        response.unwrap().status().as_u16()
     }
 
+    /// Creates a job and returns its id.
     pub fn create(&self, server: &Server, folder: &Folder) -> String {
         let sent = self.http.post(format!("{}/v1/jobs", server.url));
         let job: Value = self.runtime.block_on(async {
@@ -195,7 +200,7 @@ impl Client {
             .to_owned()
     }
 
-    /// The id of the job that this key makes or has made, if the server lives long enough to tell.
+    /// Creates a job with an idempotency key. Returns its id, or `None` if the server sends no valid response.
     pub fn try_create(&self, url: &str, folder: &Folder, key: &str) -> Option<String> {
         let sent = self.http.post(format!("{url}/v1/jobs"));
         let sent = sent.header("idempotency-key", key).json(&request(folder));
@@ -205,19 +210,24 @@ impl Client {
         Some(job["id"].as_str()?.to_owned())
     }
 
-    pub fn ended(&self, server: &Server, id: &str) -> Value {
+    /// Waits until a job has finished, and returns it.
+    pub fn wait_until_finished(&self, server: &Server, id: &str) -> Value {
         let start = Instant::now();
         loop {
-            // A database that is away for a moment is answered with 503, and asked again.
+            // While the database is unavailable, the response is a problem with status 503. The loop tries again.
             let job = self.get(&format!("{}/v1/jobs/{id}?wait=5", server.url));
             if job["finished_at"].is_string() {
                 return job;
             }
-            assert!(start.elapsed() < PATIENCE, "still {job}");
+            assert!(
+                start.elapsed() < TIMEOUT,
+                "the job has not finished within {TIMEOUT:?}: {job}"
+            );
         }
     }
 }
 
+/// Returns a request body for a job with the model and data of a folder.
 pub fn request(folder: &Folder) -> Value {
     let uri = |path: PathBuf| format!("file://{}", path.display());
     json!({
@@ -229,16 +239,19 @@ pub fn request(folder: &Folder) -> Value {
     })
 }
 
-/// Looks, as often as it can, until the answer is yes.
-pub fn until(what: &str, mut yes: impl FnMut() -> bool) {
+/// Checks a condition every 100 microseconds until it is true.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !yes() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+    while !condition() {
+        assert!(
+            start.elapsed() < TIMEOUT,
+            "timeout: waited {TIMEOUT:?} until {what}"
+        );
         std::thread::sleep(Duration::from_micros(100));
     }
 }
 
-/// Names of the files and folders in a folder; none when it is not there.
+/// Returns the names of the files and folders in a folder. The result is empty if the folder does not exist.
 pub fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries

@@ -1,4 +1,4 @@
-//! Another target from the scores of a finished job.
+//! `POST /v1/jobs/{id}/resolve`: another target with the scores of a finished job.
 
 use optin::prune::digest::sha256_of;
 use optin::prune::journal::NoJournal;
@@ -12,7 +12,7 @@ use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
 
 #[test]
-fn another_target_takes_up_the_scores_and_is_what_a_fresh_job_gives() {
+fn a_new_target_reuses_the_scores_and_gives_the_same_model_as_a_new_run() {
     let folder = Folder::new(Tiny::default());
     let data = folder.root.path().join("data");
     let server = Server::start(&data, folder.root.path());
@@ -20,7 +20,10 @@ fn another_target_takes_up_the_scores_and_is_what_a_fresh_job_gives() {
     let first = client.create(&server, &folder);
     let at = |id: &str, rest: &str| format!("{}/v1/jobs/{id}{rest}", server.url);
     let target = json!({"target": {"value": "62%", "tolerance": "3%"}});
-    assert_eq!(client.ended(&server, &first)["state"], "succeeded");
+    assert_eq!(
+        client.wait_until_finished(&server, &first)["state"],
+        "succeeded"
+    );
 
     let frontier = client.get(&at(&first, "/frontier"));
     let points = frontier["points"].as_array().unwrap();
@@ -30,11 +33,11 @@ fn another_target_takes_up_the_scores_and_is_what_a_fresh_job_gives() {
     let (status, resolved) = client.post(&at(&first, "/resolve"), &target);
     assert_eq!((status, &resolved["retry_of"]), (202, &json!(first)));
     let id = resolved["id"].as_str().unwrap();
-    let ended = client.ended(&server, id);
+    let ended = client.wait_until_finished(&server, id);
     assert_eq!(ended["state"], "succeeded", "{ended}");
     assert_eq!(ended["request"]["target"]["value"], "62%");
 
-    // The scores were taken up: scoring ran the original once, and no unit and no probe.
+    // The scores were reused: the scoring stage ran the original model once, and no units and no probes.
     let report = |id: &str| -> Value {
         let bytes = client.bytes(&at(id, "/artifacts/report.json"));
         serde_json::from_slice(&bytes).unwrap()
@@ -57,7 +60,7 @@ fn another_target_takes_up_the_scores_and_is_what_a_fresh_job_gives() {
     let mut same = 0;
     for file in files["data"].as_array().unwrap() {
         let name = file["name"].as_str().unwrap();
-        // These two tell times.
+        // These files contain times, or digests of files that do.
         if ["report.json", "README.md", "SHA256SUMS"].contains(&name) {
             continue;
         }
@@ -70,7 +73,7 @@ fn another_target_takes_up_the_scores_and_is_what_a_fresh_job_gives() {
     }
     assert!(same >= 7, "{files}");
 
-    // Nothing can be had from a job without scores, nor for a target that is none.
+    // An invalid target is rejected.
     let (status, _) = client.post(&at(&first, "/resolve"), &json!({"target": {"value": "0%"}}));
     assert_eq!(status, 422);
 }

@@ -1,4 +1,4 @@
-//! Models and data from where users keep them: sent in, or in a bucket of theirs.
+//! Sources of models and data: uploads to the service, and buckets of users.
 
 use serde_json::{Value, json};
 use std::path::Path;
@@ -10,22 +10,22 @@ use super::process::{Client, Server};
 use crate::fixture::bucket;
 use crate::fixture::folder::Folder;
 
-/// The model's folder in an archive.
+/// Archives the model folder.
 fn archive(folder: &Folder) -> std::path::PathBuf {
     let path = folder.root.path().join("model.tar");
-    let made = Command::new("tar")
+    let status = Command::new("tar")
         .arg("-cf")
         .arg(&path)
         .arg("-C")
         .arg(folder.root.path())
         .arg("model")
         .status();
-    assert!(made.unwrap().success());
+    assert!(status.unwrap().success());
     path
 }
 
-/// Announces a file.
-fn announced(client: &Client, url: &str, path: &Path) -> Value {
+/// Creates an upload for a file, without its content.
+fn create_upload(client: &Client, url: &str, path: &Path) -> Value {
     let bytes = std::fs::read(path).unwrap();
     let body = json!({
         "name": path.file_name().unwrap().to_str().unwrap(),
@@ -42,9 +42,9 @@ fn complete(client: &Client, url: &str, upload: &Value) -> (u16, Value) {
     client.post(&format!("{url}/v1/uploads/{id}/complete"), &json!({}))
 }
 
-/// Sends a file in, and answers the URI that it has then.
-fn sent(client: &Client, url: &str, path: &Path) -> String {
-    let upload = announced(client, url, path);
+/// Uploads a file and returns its URI.
+fn upload_file(client: &Client, url: &str, path: &Path) -> String {
+    let upload = create_upload(client, url, path);
     let (status, problem) = complete(client, url, &upload);
     assert_eq!(
         (status, problem["code"].as_str()),
@@ -71,11 +71,12 @@ fn request(model: &str, calibration: &str, evaluation: &str) -> Value {
     })
 }
 
-fn sent_in_and_pruned(client: &Client, server: &Server, folder: &Folder) {
+/// Uploads the model and the data, and checks that a job with them succeeds.
+fn upload_and_prune(client: &Client, server: &Server, folder: &Folder) {
     let url = &server.url;
-    let model = sent(client, url, &archive(folder));
-    let calibration = sent(client, url, &folder.calibration());
-    let evaluation = sent(client, url, &folder.evaluation());
+    let model = upload_file(client, url, &archive(folder));
+    let calibration = upload_file(client, url, &folder.calibration());
+    let evaluation = upload_file(client, url, &folder.evaluation());
     let (status, problem) = client.post(
         &format!("{url}/v1/jobs"),
         &request(&calibration, &calibration, &evaluation),
@@ -84,34 +85,34 @@ fn sent_in_and_pruned(client: &Client, server: &Server, folder: &Folder) {
     let body = request(&model, &calibration, &evaluation);
     let (status, job) = client.post(&format!("{url}/v1/jobs"), &body);
     assert_eq!(status, 202, "{job}");
-    let job = client.ended(server, job["id"].as_str().unwrap());
+    let job = client.wait_until_finished(server, job["id"].as_str().unwrap());
     assert_eq!(job["state"], "succeeded", "{job}");
 }
 
 #[test]
-fn what_is_sent_to_the_service_is_pruned() {
+fn uploads_to_the_service_are_pruned_and_must_match_their_size_digest_and_url() {
     let folder = folder();
     let client = Client::new();
     let server = Server::start(&folder.root.path().join("data"), folder.root.path());
-    sent_in_and_pruned(&client, &server, &folder);
-    // What was announced is what must come: no byte more, less or other.
-    let upload = announced(&client, &server.url, &folder.calibration());
-    let good = std::fs::read(folder.calibration()).unwrap();
-    let (mut longer, mut other) = (good.clone(), good.clone());
+    upload_and_prune(&client, &server, &folder);
+    // The content must have the size and the digest that the upload was created with.
+    let upload = create_upload(&client, &server.url, &folder.calibration());
+    let content = std::fs::read(folder.calibration()).unwrap();
+    let (mut longer, mut other) = (content.clone(), content.clone());
     longer.push(b'x');
     other[0] ^= 1;
     assert_eq!(client.put(&upload["put"], longer), 400);
-    assert_eq!(client.put(&upload["put"], good[1..].to_vec()), 400);
+    assert_eq!(client.put(&upload["put"], content[1..].to_vec()), 400);
     assert_eq!(client.put(&upload["put"], other), 204);
     let (status, problem) = complete(&client, &server.url, &upload);
     assert_eq!(
         (status, problem["code"].as_str()),
         (422, Some("invalid_data"))
     );
-    assert_eq!(client.put(&upload["put"], good.clone()), 204);
+    assert_eq!(client.put(&upload["put"], content.clone()), 204);
     assert_eq!(complete(&client, &server.url, &upload).0, 200);
-    // The URL stores at its own place alone.
-    let second = announced(&client, &server.url, &folder.calibration());
+    // A signed URL is valid only for its own upload.
+    let second = create_upload(&client, &server.url, &folder.calibration());
     let mut forged = upload["put"].clone();
     let id = |upload: &Value| upload["id"].as_str().unwrap().to_owned();
     forged["url"] = forged["url"]
@@ -119,35 +120,35 @@ fn what_is_sent_to_the_service_is_pruned() {
         .unwrap()
         .replace(&id(&upload), &id(&second))
         .into();
-    assert_eq!(client.put(&forged, good), 403);
+    assert_eq!(client.put(&forged, content), 403);
 }
 
 #[test]
-fn what_is_sent_to_the_bucket_is_pruned_on_another_machine() {
+fn uploads_to_the_bucket_are_pruned_by_a_worker_in_another_process() {
     let fleet = Fleet::new();
     let (service, _worker) = (fleet.service(), fleet.worker("worker"));
-    sent_in_and_pruned(&fleet.client, &service, &fleet.folder);
+    upload_and_prune(&fleet.client, &service, &fleet.folder);
 }
 
 #[test]
-fn models_and_data_in_an_allowed_bucket_are_read() {
+fn models_and_data_are_read_only_from_an_allowed_bucket() {
     let fleet = Fleet::new();
     let allowed = ["--source-bucket", &fleet.bucket.bucket];
     let service = Server::launch(fleet.command("serve", "service").args(allowed));
     let strict = Server::launch(fleet.command("serve", "strict").args(["--workers", "0"]));
-    let place = format!("{}/data", fleet.bucket.prefix);
+    let prefix = format!("{}/data", fleet.bucket.prefix);
     let mut files = vec![fleet.folder.calibration(), fleet.folder.evaluation()];
     let model = std::fs::read_dir(fleet.folder.model()).unwrap();
     files.extend(model.map(|entry| entry.unwrap().path()));
     for path in files {
         let within = path.strip_prefix(fleet.folder.root.path()).unwrap();
-        let key = format!("{place}/{}", within.display());
+        let key = format!("{prefix}/{}", within.display());
         let content = std::fs::read(&path).unwrap();
         fleet
             .runtime
             .block_on(bucket::put(&fleet.bucket, &key, content));
     }
-    let uri = |name: &str| format!("s3://{}/{place}/{name}", fleet.bucket.bucket);
+    let uri = |name: &str| format!("s3://{}/{prefix}/{name}", fleet.bucket.bucket);
     let (model, calibration, evaluation) =
         (uri("model"), uri("calibration.tsv"), uri("evaluation.tsv"));
     let body = request(&model, &calibration, &evaluation);
@@ -155,7 +156,9 @@ fn models_and_data_in_an_allowed_bucket_are_read() {
         |server: &Server, body: &Value| fleet.client.post(&format!("{}/v1/jobs", server.url), body);
     let (status, job) = post(&service, &body);
     assert_eq!(status, 202, "{job}");
-    let job = fleet.client.ended(&service, job["id"].as_str().unwrap());
+    let job = fleet
+        .client
+        .wait_until_finished(&service, job["id"].as_str().unwrap());
     assert_eq!(job["state"], "succeeded", "{job}");
     for (server, body, word) in [
         (&strict, body.clone(), "--source-bucket"),

@@ -1,4 +1,4 @@
-//! A router over real stores, with an intake that says what the test says.
+//! An API router over real stores, with an intake whose result depends on the model URI.
 
 use async_trait::async_trait;
 use axum::Router;
@@ -38,25 +38,30 @@ use tower::ServiceExt;
 
 use crate::fixture::job::{claimer, report};
 
-/// Takes every recipe but those for a model that ends in `missing` or `busy`.
-struct Scripted;
+/// An intake that accepts every recipe, except for some endings of the model URI:
+///
+/// - `missing`: the source is not found.
+/// - `busy`: the source is unavailable and asks for a retry after 90 s.
+/// - `slow`: the check takes 60 s.
+/// - `panic`: the check panics.
+struct ScriptedIntake;
 
 #[async_trait]
-impl Intake for Scripted {
+impl Intake for ScriptedIntake {
     async fn check(&self, _: &TenantId, recipe: Recipe) -> Result<Recipe, Failure> {
         match recipe.model.uri.as_str() {
             uri if uri.ends_with("missing") => {
-                Err(Failure::new(Code::SourceNotFound, "it is not there"))
+                Err(Failure::new(Code::SourceNotFound, "model not found"))
             }
             uri if uri.ends_with("busy") => {
-                let busy = Failure::new(Code::SourceUnavailable, "it has much to do");
+                let busy = Failure::new(Code::SourceUnavailable, "the source is overloaded");
                 Err(busy.again_after(Some(Duration::from_secs(90))))
             }
             uri if uri.ends_with("slow") => {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 Ok(recipe)
             }
-            uri if uri.ends_with("panic") => panic!("the secret of the house"),
+            uri if uri.ends_with("panic") => panic!("an internal secret"),
             _ => Ok(recipe),
         }
     }
@@ -89,7 +94,7 @@ impl Intake for Scripted {
     }
 }
 
-/// What differs from a service that asks nobody for a key.
+/// Options of the harness. The default requires no API keys.
 pub struct Options {
     pub keys_required: bool,
     pub limits: Limits,
@@ -115,7 +120,8 @@ impl Default for Options {
     }
 }
 
-pub struct Face {
+/// The API router and the stores that it uses.
+pub struct Harness {
     pub folder: TempDir,
     pub jobs: Arc<SqliteStore>,
     pub artifacts: ArtifactStore,
@@ -124,29 +130,33 @@ pub struct Face {
     router: Router,
 }
 
-/// An answer.
+/// A response with its whole body.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub bytes: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes)
-            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.bytes)))
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| {
+            panic!(
+                "the body is not JSON: {}",
+                String::from_utf8_lossy(&self.bytes)
+            )
+        })
     }
 
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
-            .unwrap_or_else(|| panic!("no {name} in {:?}", self.headers))
+            .unwrap_or_else(|| panic!("header {name} not found in {:?}", self.headers))
             .to_str()
             .unwrap()
     }
 
-    /// That it is a problem with this status and code, in the right form.
+    /// Checks that the response is a well-formed problem with this status and code, and returns its body.
     pub fn problem(&self, status: u16, code: &str) -> Value {
         let body = self.json();
         assert_eq!(
@@ -168,7 +178,7 @@ impl Answer {
     }
 }
 
-impl Face {
+impl Harness {
     pub async fn new() -> Self {
         Self::with(Options::default()).await
     }
@@ -190,7 +200,7 @@ impl Face {
             keys: Arc::clone(&jobs) as Arc<dyn KeyStore>,
             audit: Arc::clone(&jobs) as Arc<dyn AuditLog>,
             keys_required: options.keys_required,
-            intake: Arc::new(Scripted),
+            intake: Arc::new(ScriptedIntake),
             artifacts: artifacts
                 .clone()
                 .with_urls(Arc::clone(&signing), "https://optin.example"),
@@ -221,7 +231,7 @@ impl Face {
         }
     }
 
-    /// The router, to be served over real connections.
+    /// Returns the router, for tests that serve it over real connections.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
@@ -232,7 +242,7 @@ impl Face {
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -244,18 +254,18 @@ impl Face {
             .await
             .unwrap();
         let (parts, body) = response.into_parts();
-        Answer {
+        Response {
             status: parts.status,
             headers: parts.headers,
             bytes: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[], Body::empty()).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         self.send(
             "POST",
             path,
@@ -265,11 +275,11 @@ impl Face {
         .await
     }
 
-    /// Creates a job and answers its id.
-    pub async fn created(&self) -> JobId {
-        let answer = self.post("/v1/jobs", &request()).await;
-        assert_eq!(answer.status, 202, "{answer:?}");
-        answer.json()["id"].as_str().unwrap().parse().unwrap()
+    /// Creates a job and returns its id.
+    pub async fn create_job(&self) -> JobId {
+        let response = self.post("/v1/jobs", &request()).await;
+        assert_eq!(response.status, 202, "{response:?}");
+        response.json()["id"].as_str().unwrap().parse().unwrap()
     }
 
     pub async fn claim(&self) -> Lease {
@@ -277,11 +287,11 @@ impl Face {
             .claim(&claimer("w", 60_000))
             .await
             .unwrap()
-            .expect("a job")
+            .expect("a queued job exists")
             .1
     }
 
-    /// Ends a claimed job with one file.
+    /// Publishes one file and finishes the claimed job as succeeded.
     pub async fn succeed(&self, lease: &Lease, name: &str, content: &[u8]) {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
@@ -297,7 +307,7 @@ impl Face {
     }
 }
 
-/// The smallest request for a job.
+/// Returns a request body for a job with only the required fields.
 pub fn request() -> Value {
     json!({
         "model": {"uri": "file:///models/a"},
