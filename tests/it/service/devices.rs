@@ -23,18 +23,17 @@ fn a_service_accepts_jobs_for_the_devices_of_remote_workers() {
         let (status, response) = client.post(&format!("{}/v1/jobs", server.url), &job);
         (capabilities["devices"].clone(), status, response)
     };
-    let (devices_listed, status, response) = devices(&[]);
-    assert_eq!((devices_listed, status), (json!(["cpu"]), 422));
+    let (listed, status, response) = devices(&[]);
+    assert_eq!((listed, status), (json!(["cpu"]), 422));
     assert_eq!(response["errors"][0]["pointer"], "/device", "{response}");
-    let (devices_listed, status, response) =
-        devices(&["--workers", "0", "--remote-devices", "cuda"]);
-    assert_eq!((devices_listed, status), (json!(["cuda"]), 202));
+    let (listed, status, response) = devices(&["--workers", "0", "--remote-devices", "cuda"]);
+    assert_eq!((listed, status), (json!(["cuda"]), 202));
     assert_eq!(
         (&response["device"], &response["state"]),
         (&json!("cuda"), &json!("queued"))
     );
-    let (devices_listed, status, _) = devices(&["--remote-devices", "cuda,cpu"]);
-    assert_eq!((devices_listed, status), (json!(["cpu", "cuda"]), 202));
+    let (listed, status, _) = devices(&["--remote-devices", "cuda,cpu"]);
+    assert_eq!((listed, status), (json!(["cpu", "cuda"]), 202));
 }
 
 #[cfg(not(feature = "cuda"))]
