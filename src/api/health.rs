@@ -41,7 +41,7 @@ pub(super) fn alive(pulses: &Pulses) -> Result<&'static str, Problem> {
     ))
 }
 
-/// Checks whether the service can accept jobs.
+/// Checks whether the database and the artifact store work.
 ///
 /// Writes to the database and to the artifact store. Returns 503 with the code `unavailable` if one of them fails or
 /// does not respond within 5 seconds. This operation requires no API key and is not rate limited.

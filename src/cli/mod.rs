@@ -44,7 +44,7 @@ Exit codes:
   0    Success
   1    Failure
   2    Invalid usage
-  3    Unreachable target: the smallest possible model is larger than the target
+  3    Unreachable target: no possible model is within the tolerance below the target
   130  Interrupted";
 
 /// Prune BERT classification models without retraining them, locally or as an HTTP service

@@ -13,7 +13,7 @@ Examples:
   Serve on this machine only, with models and data in /srv:
     optin serve --source-root /srv
 
-  Serve other machines; clients need an API key:
+  Serve other machines through a reverse proxy with TLS; clients need an API key:
     optin keys create --tenant research --name admin --scope admin
     optin serve --listen 0.0.0.0:8080 --public-url https://optin.example.com --source-root /srv";
 

@@ -12,9 +12,10 @@
 //! optin serve --workers 0 --listen 0.0.0.0:8080   # HTTP API, webhooks and removal of expired data
 //! optin worker --listen 127.0.0.1:9464            # runs one job at a time; serves /livez, /readyz and /metrics
 //! optin worker --device cuda                      # runs jobs with "device": "cuda"; start the service with --remote-devices cpu,cuda
+//!                                                 # (a CUDA build compiles, but has never run on a GPU)
 //! ```
 //!
-//! - All workers need the same sources (`--source-root`, `--source-bucket`).
+//! - The services and all workers need the same sources (`--source-root`, `--source-bucket`).
 //! - Connect to PostgreSQL 15 or later directly, or through a pooler in session mode. A pooler in transaction mode is rejected.
 //! - A worker that returns after its lease (15 s) has expired cannot change the job.
 //! - The results of completed stages are stored under a digest of their inputs. A retry, or a later job of the same tenant with the
@@ -39,7 +40,8 @@
 //!
 //! - Requests that fail are logged with their status, code and `request_id`: 4xx at `info`, 5xx at `warn`.
 //! - Log lines of a request and of its job share a `trace_id`, taken from `traceparent` if the client sends it.
-//! - Prometheus reads `/metrics` with an API key that has the scope `metrics`. The rate limit does not apply to it.
+//! - Prometheus reads `/metrics` of a service with an API key that has the scope `metrics`, if the service requires keys. The rate
+//!   limit does not apply to it. `/metrics` of a worker requires no key.
 //!   `rate(optin_stage_flops_total[5m]) / rate(optin_stage_duration_seconds_sum[5m])` is the speed of each stage in FLOP/s.
 //!
 //! # Tools for testing a deployment

@@ -1,13 +1,14 @@
 //! What clients and jobs see during an outage.
 //!
-//! A job does not fail because of an outage, and waiting does not count as an attempt. A waiting job shows the reason (`waiting` in
-//! `GET /v1/jobs/{id}`) and continues by itself.
+//! A job waits while the database, the bucket or a source is unavailable. It shows the reason (`waiting` in `GET /v1/jobs/{id}`) and
+//! continues by itself. Waiting does not count as an attempt. A full bucket, a wrong file from a source and a killed worker do count:
+//! the job fails after `max_attempts` (3 by default).
 //!
 //! # The database
 //!
 //! | Outage | Clients | Jobs | Recovery |
 //! |---|---|---|---|
-//! | It is unavailable. | Requests fail with 503 `unavailable` within 5 s. If the service does not know whether the request was carried out, `detail` says so: retry a POST with the same `Idempotency-Key`. | Workers claim no jobs. Running jobs continue. If the outage is longer than the lease (15 s), the worker stops and the job is requeued without counting the attempt. | Requests succeed immediately; jobs continue within 10 s. |
+//! | It is unavailable. | Requests fail with 503 `unavailable` within 5 s. If the service does not know whether the request was carried out, `detail` says so: retry a POST with the same `Idempotency-Key`. | Workers claim no jobs. Running jobs continue. If the outage is longer than the lease (15 s), the worker stops working on the job, which is requeued without counting the attempt. | Requests succeed immediately; jobs continue within 10 s. |
 //! | It does not respond. | Requests fail after at most 20 s. | as above | The connection is closed, and the next request opens another. |
 //! | It is read-only (a standby). | Changes fail with 503; reads succeed. | as above | Read-only connections are closed at the first request. |
 //! | Its disk is full. | Changes fail with 507 `storage_full`; reads succeed. | Workers claim no jobs. The end of a running job is recorded when there is space. | immediately |

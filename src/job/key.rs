@@ -86,7 +86,7 @@ pub enum KeyScope {
     Read,
     /// Everything that `read` allows; also create, cancel, retry and delete jobs, and manage uploads and webhooks.
     Write,
-    /// Everything; also manage API keys, and read the audit log and the metrics.
+    /// Everything that `write` allows; also manage the API keys of the tenant, and read its audit log and the metrics of the service.
     Admin,
 }
 

@@ -61,7 +61,8 @@ pub(crate) struct CreateJob {
     #[schema(minimum = -100, maximum = 100, default = 0)]
     pub(crate) priority: i64,
     /// Maximum number of attempts, from 1 to 10. An attempt that ends with a `retryable` error or with the loss of its
-    /// worker is followed by another one, up to this number. Outages do not count as attempts.
+    /// worker is followed by another one, up to this number. Waiting for an unavailable source or artifact store does not
+    /// count as an attempt.
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 10, default = 3)]
     pub(crate) max_attempts: i64,
@@ -230,7 +231,7 @@ mirror!(
         /// Number of parameters, including those of the embeddings.
         Params,
         /// Time of one forward pass of eight rows of the mean length of the calibration rows, measured by the worker.
-        /// Two jobs with the same request can keep different units.
+        /// The target is a percentage of the original time. Two jobs with the same request can keep different units.
         LatencyMs,
     }
 );

@@ -23,7 +23,7 @@ pub(in super::super) struct ScoringFlags {
     ///
     /// - optin:  all terms with adjustable weights; by default, the weight of the local term is 0
     /// - paper:  the formula of the paper, which fixes the weights and has no local term
-    /// - fisher: only the logit term and the local term
+    /// - fisher: the logit term, and the local term if --local-weight is above 0
     #[arg(long, verbatim_doc_comment, value_parser = one_of::<Importance>(), default_value = <&str>::from(Method::default().importance))]
     importance: Importance,
     /// How to combine the feature terms of later layers; the paper uses their sum

@@ -51,7 +51,7 @@ pub struct NewWebhook {
     pub events: Vec<Topic>,
 }
 
-/// Type of the event of a delivery. Webhooks subscribe to all types but `webhook.test`.
+/// Type of the event of a delivery. A webhook can subscribe to all types except `webhook.test`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "EventType")]
 pub enum Topic {
