@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::AppState;
 use super::caller::Caller;
 use super::extract::Params;
-use super::page::{check_limit, cursor};
+use super::page::{check_limit, cursor, hundred, next_cursor};
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::job::audit::Entry;
@@ -44,10 +44,6 @@ impl FromStr for Before {
         let sequence = text.parse().ok().filter(|_| plain);
         sequence.map(Self).ok_or(())
     }
-}
-
-fn hundred() -> usize {
-    100
 }
 
 /// A page of the audit log, newest first.
@@ -130,10 +126,7 @@ pub(crate) async fn list(
         .await?;
     Ok(Json(AuditList {
         object: "list",
-        next_cursor: entries
-            .last()
-            .filter(|_| has_more)
-            .map(|entry| entry.sequence.to_string()),
+        next_cursor: next_cursor(&entries, has_more, |entry| entry.sequence),
         data: entries.into_iter().map(Into::into).collect(),
         has_more,
     }))

@@ -17,7 +17,7 @@ use super::accept::prefers;
 use super::caller::Caller;
 use super::extract::{Id, Params};
 use super::limits::Reading;
-use super::page::check_limit;
+use super::page::{check_limit, hundred};
 use super::problem::Problem;
 use super::wire::event::EventBody;
 use crate::job::event::Event;
@@ -43,10 +43,6 @@ pub(crate) struct After {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     #[serde(default = "hundred")]
     limit: usize,
-}
-
-fn hundred() -> usize {
-    100
 }
 
 /// A page of the events of a job, oldest first.

@@ -9,6 +9,11 @@ pub(super) fn twenty() -> usize {
     20
 }
 
+/// Default number of entries per page of a log, for serde.
+pub(super) fn hundred() -> usize {
+    100
+}
+
 /// Checks the number of items per page.
 ///
 /// # Errors
@@ -35,4 +40,14 @@ pub(super) fn cursor<T: FromStr>(cursor: Option<&str>) -> Result<Option<T>, Prob
             "invalid cursor; use next_cursor of the previous page",
         )
     })
+}
+
+/// The cursor of the next page: the last item of this page, if another page follows.
+pub(super) fn next_cursor<T, C: ToString>(
+    items: &[T],
+    has_more: bool,
+    id: impl Fn(&T) -> C,
+) -> Option<String> {
+    let last = items.last().filter(|_| has_more);
+    last.map(|item| id(item).to_string())
 }

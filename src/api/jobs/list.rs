@@ -9,7 +9,7 @@ use super::now_ms;
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
-use crate::api::page::{check_limit, cursor, twenty};
+use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::wire::job::{JobBody, StateBody};
 use crate::job::JobId;
@@ -89,10 +89,7 @@ pub(crate) async fn list(
     let (now, outage) = (now_ms(), state.health.outage());
     Ok(Json(JobList {
         object: "list",
-        next_cursor: jobs
-            .last()
-            .filter(|_| has_more)
-            .map(|job| job.id.to_string()),
+        next_cursor: next_cursor(&jobs, has_more, |job| job.id),
         data: jobs
             .iter()
             .map(|job| JobBody::new(job, outage.as_ref(), now))

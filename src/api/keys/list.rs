@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
-use crate::api::page::{check_limit, cursor, twenty};
+use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::wire::key::KeyBody;
 use crate::job::key::KeyId;
@@ -61,10 +61,7 @@ pub(crate) async fn list(
         .await?;
     Ok(Json(KeyList {
         object: "list",
-        next_cursor: keys
-            .last()
-            .filter(|_| has_more)
-            .map(|key| key.id.to_string()),
+        next_cursor: next_cursor(&keys, has_more, |key| key.id),
         data: keys.iter().map(KeyBody::from).collect(),
         has_more,
     }))

@@ -9,7 +9,7 @@ use super::{UploadBody, missing};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
-use crate::api::page::{check_limit, cursor, twenty};
+use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
 use crate::artifact::incoming::UploadId;
 
@@ -61,10 +61,7 @@ pub(crate) async fn list(
     let (found, has_more) = found.map_err(missing)?;
     Ok(Json(UploadList {
         object: "list",
-        next_cursor: found
-            .last()
-            .filter(|_| has_more)
-            .map(|upload| upload.id.to_string()),
+        next_cursor: next_cursor(&found, has_more, |upload| upload.id),
         data: found.into_iter().map(Into::into).collect(),
         has_more,
     }))

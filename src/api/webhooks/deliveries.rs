@@ -11,7 +11,7 @@ use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::document::schema;
 use crate::api::extract::{Named, Params};
-use crate::api::page::{check_limit, cursor, twenty};
+use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::wire::mirror::mirror;
 use crate::api::wire::time::rfc3339;
@@ -142,10 +142,7 @@ pub(crate) async fn list(
         .await?;
     Ok(Json(DeliveryList {
         object: "list",
-        next_cursor: found
-            .last()
-            .filter(|_| has_more)
-            .map(|delivery| delivery.id.to_string()),
+        next_cursor: next_cursor(&found, has_more, |delivery| delivery.id),
         data: found.into_iter().map(Into::into).collect(),
         has_more,
     }))
