@@ -13,9 +13,8 @@ use super::AppState;
 use super::artifacts::media_type;
 use super::document::schema::Bytes;
 use super::extract::{Named, Params};
-use super::jobs::get::matches;
 use super::jobs::now_ms;
-use super::precondition::check_match;
+use super::precondition::{check_match, is_known};
 use super::problem::{Problem, ProblemCode};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::Key;
@@ -90,7 +89,7 @@ pub(crate) async fn get(
     let etag = format!("\"{}\"", query.sha256);
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     check_match(&headers, &etag)?;
-    if text(header::IF_NONE_MATCH).is_some_and(|known| matches(known, &etag)) {
+    if text(header::IF_NONE_MATCH).is_some_and(|known| is_known(known, &etag)) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let size = state.artifacts.size(&key).await.map_err(gone)?;

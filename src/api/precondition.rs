@@ -1,4 +1,4 @@
-//! `If-Match`: a request is carried out only if the client knows the current version (RFC 9110, section 13.1.1).
+//! Conditional requests: `If-Match` and `If-None-Match` (RFC 9110, section 13.1).
 
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -10,11 +10,7 @@ use super::problem::{Problem, ProblemCode};
 /// Returns 412 if the header is given and neither `*` nor a list that contains the ETag.
 pub(super) fn check_match(headers: &HeaderMap, etag: &str) -> Result<(), Problem> {
     let lists: Vec<_> = headers.get_all(header::IF_MATCH).iter().collect();
-    let matches = |list: &str| {
-        list.split(',')
-            .map(str::trim)
-            .any(|known| known == "*" || known == etag)
-    };
+    let matches = |list: &str| contains(list, |known| known == etag);
     if lists.is_empty() || lists.iter().any(|list| list.to_str().is_ok_and(matches)) {
         return Ok(());
     }
@@ -23,4 +19,18 @@ pub(super) fn check_match(headers: &HeaderMap, etag: &str) -> Result<(), Problem
         ProblemCode::PreconditionFailed,
         format!("If-Match does not match the current version {etag}; read the resource again"),
     ))
+}
+
+/// Whether an `If-None-Match` list contains an ETag, with weak comparison.
+pub(super) fn is_known(list: &str, etag: &str) -> bool {
+    contains(list, |known| {
+        known.strip_prefix("W/").unwrap_or(known) == etag
+    })
+}
+
+/// Whether a list is `*` or contains a matching ETag.
+fn contains(list: &str, matches: impl Fn(&str) -> bool) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|known| known == "*" || matches(known))
 }

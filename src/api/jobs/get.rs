@@ -12,7 +12,7 @@ use super::{answer, etag};
 use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Id, Params};
-use crate::api::precondition::check_match;
+use crate::api::precondition::{check_match, is_known};
 use crate::api::problem::Problem;
 use crate::api::wire::job::JobBody;
 use crate::job::store::StoreError;
@@ -95,7 +95,7 @@ pub(crate) async fn get(
     )
     .await?;
     Ok(
-        match known.is_some_and(|known| matches(known, &etag(&job))) {
+        match known.is_some_and(|known| is_known(known, &etag(&job))) {
             true => (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(&job))]).into_response(),
             false => answer(&state, StatusCode::OK, &job),
         },
@@ -112,7 +112,7 @@ async fn changed(
 ) -> Result<Job, StoreError> {
     let start = Instant::now();
     // The client has an older version: there is a change already.
-    let stale = known.is_some_and(|known| !matches(known, &etag(&first)));
+    let stale = known.is_some_and(|known| !is_known(known, &etag(&first)));
     let version = first.version;
     let mut job = first;
     while !stale && job.version == version && !job.state.is_terminal() && start.elapsed() < wait {
@@ -123,11 +123,4 @@ async fn changed(
         job = state.jobs.get(scope, job.id).await?;
     }
     Ok(job)
-}
-
-/// Whether a list of ETags contains one (weak comparison, RFC 9110, section 8.8.3.2).
-pub(crate) fn matches(list: &str, etag: &str) -> bool {
-    list.split(',')
-        .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
 }
