@@ -100,9 +100,9 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
 
 /// The complete HTTP API.
 pub fn router(state: AppState) -> Router {
-    let (routes, _) = documented().split_for_parts();
-    let document = document::at(&state.public_url);
-    let (json, yaml) = (document.clone(), document::yaml(&document));
+    let (routes, document) = documented().split_for_parts();
+    let document = Arc::new(document::complete(document, &state.public_url));
+    let yaml = Arc::clone(&document);
     let meter = Arc::new(Meter::new(state.limits.clone()));
     let guarding = Guard {
         state: state.clone(),
@@ -114,12 +114,13 @@ pub fn router(state: AppState) -> Router {
         .route_layer(middleware::from_fn_with_state(meter, timeout))
         .route(
             "/openapi.json",
-            routing::get(move || async move { Json(json) }),
+            routing::get(move || async move { Json(document.as_ref()).into_response() }),
         )
         .route(
             "/openapi.yaml",
             routing::get(move || async move {
-                ([(header::CONTENT_TYPE, "application/yaml")], yaml)
+                let text = document::yaml(&yaml);
+                ([(header::CONTENT_TYPE, "application/yaml")], text)
             }),
         )
         // The root leads to the documentation for a browser.

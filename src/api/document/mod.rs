@@ -42,12 +42,11 @@ struct Document;
 /// The document of a service at its default address, as committed in `openapi.yaml`.
 #[must_use]
 pub fn openapi() -> Value {
-    at(DEFAULT_SERVER)
+    complete(router::documented().into_openapi(), DEFAULT_SERVER)
 }
 
-/// The document of a service that clients reach at `url`.
-pub(super) fn at(url: &str) -> Value {
-    let mut document = router::documented().into_openapi();
+/// Completes the document that the routes describe, for a service that clients reach at `url`.
+pub(super) fn complete(mut document: OpenApi, url: &str) -> Value {
     document.servers = Some(vec![Server::new(url)]);
     let mut document = serde_json::to_value(&document).unwrap_or_default();
     security::describe(&mut document);
