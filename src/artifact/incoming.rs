@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 use uuid::Uuid;
@@ -17,6 +18,9 @@ use super::store::ArtifactStore;
 
 /// Maximum size of a record, in bytes.
 const MAX_RECORD_BYTES: u64 = 16 << 10;
+
+/// Maximum number of records that are read at the same time.
+const MAX_CONCURRENT_READS: usize = 8;
 
 /// ID of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,14 +83,6 @@ pub enum UploadState {
     Pending,
     /// The content has the announced size and digest.
     Ready,
-}
-
-impl UploadState {
-    /// Returns the state as it is written in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }
 
 /// The record of an upload.
@@ -162,9 +158,12 @@ impl ArtifactStore {
         ids.retain(|id| before.is_none_or(|before| *id < before));
         ids.sort_unstable_by(|left, right| right.cmp(left));
         let has_more = ids.len() > limit;
+        let records = ids.into_iter().take(limit);
+        let reads: Vec<_> = records.map(|id| self.get_upload(tenant, id)).collect();
+        let mut reads = futures::stream::iter(reads).buffered(MAX_CONCURRENT_READS);
         let mut uploads = Vec::new();
-        for id in ids.into_iter().take(limit) {
-            match self.get_upload(tenant, id).await {
+        while let Some(read) = reads.next().await {
+            match read {
                 Ok(upload) => uploads.push(upload),
                 // Deleted since the ids were read.
                 Err(ArtifactError::NotFound(_)) => {}

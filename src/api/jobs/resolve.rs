@@ -75,9 +75,6 @@ async fn reachable(
     old: &Job,
     target: &Target,
 ) -> Result<(), Problem> {
-    if old.artifacts_removed_at.is_some() {
-        return Ok(());
-    }
     let frontier = match frontier::read(state, caller, old).await {
         Ok(frontier) => frontier,
         Err(problem) if problem.is_gone() => None,
