@@ -2,13 +2,16 @@
 
 mod access;
 mod artifacts;
+mod conditional;
 mod events;
 mod harness;
 mod jobs;
 mod keys;
 mod limits;
 mod requests;
+mod resolve;
 mod retention;
+mod service;
 mod trace;
 mod uploads;
 mod webhooks;

@@ -21,6 +21,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::difference::relative_difference;
 use crate::fixture::folder::open;
 
 fn tiny(dtype: Dtype) -> (TempDir, Tiny, Weights, Box<dyn PrunableModel>) {
@@ -83,19 +84,6 @@ fn prune(
     let config = serde_json::to_string(&model.export(masks).config).unwrap();
     std::fs::write(folder.join("config.json"), config).unwrap();
     open(folder).1
-}
-
-fn relative_difference(left: &Tensor, right: &Tensor) -> f64 {
-    assert_eq!(left.dims(), right.dims());
-    let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let (left, right) = (values(left), values(right));
-    let largest = left
-        .iter()
-        .fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
-    left.iter()
-        .zip(&right)
-        .map(|(a, b)| f64::from((a - b).abs() / largest))
-        .fold(0.0, f64::max)
 }
 
 #[test]

@@ -2,23 +2,15 @@
 //!
 //! Unlike the goldens, this reference takes any configuration, so random ones are compared.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
 use optin::model::batch::Input;
 use optin::model::mask::Masks;
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::difference::relative_difference;
 use crate::fixture::folder::open;
-
-/// Returns the largest difference, relative to the largest value of the reference.
-fn relative_difference(reference: &Tensor, ours: &Tensor) -> f32 {
-    let largest = |tensor: &Tensor| {
-        let flat = tensor.abs().unwrap().flatten_all().unwrap();
-        flat.max(0).unwrap().to_scalar::<f32>().unwrap()
-    };
-    largest(&(reference - ours).unwrap()) / largest(reference)
-}
 
 #[test]
 fn the_features_of_bert_equal_those_of_candle_transformers() {

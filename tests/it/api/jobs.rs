@@ -118,29 +118,6 @@ async fn a_repeated_post_with_the_same_idempotency_key_returns_the_same_job() {
         .problem(400, "invalid_request");
 }
 
-#[tokio::test]
-async fn if_none_match_gets_304_until_the_job_changes() {
-    let harness = Harness::new().await;
-    let id = harness.create_job().await;
-    let path = format!("/v1/jobs/{id}");
-    let etag = harness.get(&path).await.header("etag").to_owned();
-    for known in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
-        let same = harness
-            .send("GET", &path, &[("if-none-match", &known)], "")
-            .await;
-        assert_eq!(
-            (same.status.as_u16(), same.bytes.len(), same.header("etag")),
-            (304, 0, etag.as_str())
-        );
-    }
-    harness.claim().await;
-    let changed = harness
-        .send("GET", &path, &[("if-none-match", &etag)], "")
-        .await;
-    assert_eq!(changed.status, 200);
-    assert_ne!(changed.header("etag"), etag);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_poll_returns_on_the_next_change_or_after_its_wait() {
     let harness = std::sync::Arc::new(Harness::new().await);
@@ -427,62 +404,6 @@ async fn a_failed_job_has_an_error_and_can_be_retried() {
         retry(&[("idempotency-key", "r")]).await.json()["id"],
         again.json()["id"]
     );
-}
-
-#[tokio::test]
-async fn frontier_and_resolve_require_a_succeeded_job() {
-    let harness = Harness::new().await;
-    let id = harness.create_job().await;
-    let frontier = async || harness.get(&format!("/v1/jobs/{id}/frontier")).await;
-    let resolve = async || {
-        let target = json!({"target": {"value": "40%"}});
-        harness
-            .post(&format!("/v1/jobs/{id}/resolve"), &target)
-            .await
-    };
-    frontier().await.problem(409, "conflict");
-    resolve().await.problem(409, "conflict");
-    let lease = harness.claim().await;
-    frontier().await.problem(409, "conflict");
-    // A result without `frontier.json`, from before frontiers were stored.
-    harness.succeed(&lease, "report.json", b"{}").await;
-    let without = frontier().await.problem(409, "conflict");
-    assert!(without["detail"].as_str().unwrap().contains("retry"));
-    assert_eq!(resolve().await.status.as_u16(), 202);
-}
-
-#[tokio::test]
-async fn a_target_below_the_smallest_model_is_rejected_at_once() {
-    let harness = Harness::new().await;
-    let id = harness.create_job().await;
-    let lease = harness.claim().await;
-    let frontier = json!({"macs": 1000, "parameters": 500, "smallest_macs": 345, "smallest_parameters": 200, "points": []});
-    harness
-        .succeed(&lease, "frontier.json", frontier.to_string().as_bytes())
-        .await;
-    let resolve = async |metric: &str, value: &str| {
-        let target = json!({"target": {"metric": metric, "value": value}});
-        harness
-            .post(&format!("/v1/jobs/{id}/resolve"), &target)
-            .await
-    };
-    let problem = resolve("flops", "34.4%")
-        .await
-        .problem(422, "target_unreachable");
-    assert_eq!(problem["errors"][0]["pointer"], "/target/value");
-    let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("34.50%"), "{detail}");
-    assert_eq!(resolve("flops", "34.5%").await.status, 202);
-    let problem = resolve("params", "39%")
-        .await
-        .problem(422, "target_unreachable");
-    assert!(problem["detail"].as_str().unwrap().contains("parameters"));
-    assert_eq!(resolve("params", "40%").await.status, 202);
-    // Latency is accepted: only the worker can measure it.
-    assert_eq!(resolve("latency_ms", "1%").await.status, 202);
-    // Rejected requests queue no jobs.
-    let jobs = harness.get("/v1/jobs?state=queued").await.json();
-    assert_eq!(jobs["data"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -1,9 +1,6 @@
 //! Invalid requests, and behaviors that all requests share.
 
-use optin::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 use serde_json::{Value, json};
-use std::time::Duration;
-use strum::VariantArray;
 
 use super::harness::{Harness, request};
 
@@ -381,59 +378,6 @@ async fn a_panic_gets_500_without_internal_details() {
 }
 
 #[tokio::test]
-async fn health_capabilities_documentation_and_metrics_are_served() {
-    let harness = Harness::new().await;
-    assert_eq!(harness.get("/livez").await.bytes, b"ok\n");
-    assert_eq!(harness.get("/readyz").await.bytes, b"ok\n");
-    let capabilities = harness.get("/v1/capabilities").await.json();
-    assert_eq!(capabilities["model_types"], json!(["bert"]));
-    assert_eq!(capabilities["uri_schemes"], json!(["file", "hf"]));
-    for (list, words) in [
-        ("metrics", json!(Metric::VARIANTS)),
-        ("estimators", json!(Estimator::VARIANTS)),
-        ("trajectories", json!(Trajectory::VARIANTS)),
-        ("compensations", json!(Compensation::VARIANTS)),
-        ("importances", json!(Importance::VARIANTS)),
-        ("token_weights", json!(TokenWeights::VARIANTS)),
-    ] {
-        assert_eq!(capabilities[list], words, "{list}");
-    }
-    assert!(capabilities["metrics"].to_string().contains("latency_ms"));
-    assert_eq!(
-        harness.get("/openapi.json").await.json()["info"]["title"],
-        "optin"
-    );
-    let yaml = harness.get("/openapi.yaml").await;
-    assert_eq!(yaml.header("content-type"), "application/yaml");
-    assert!(yaml.bytes.starts_with(b"openapi: 3."));
-    assert!(
-        String::from_utf8(harness.get("/docs/").await.bytes)
-            .unwrap()
-            .contains("swagger")
-    );
-    harness.create_job().await;
-    let metrics = harness.get("/metrics").await;
-    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4");
-    // With a broken artifact store, the service is not ready.
-    let artifacts = harness.folder.path().join("artifacts");
-    std::fs::remove_dir_all(&artifacts).unwrap();
-    std::fs::write(&artifacts, "in the way").unwrap();
-    let problem = harness.get("/readyz").await.problem(503, "unavailable");
-    assert!(
-        problem["detail"]
-            .as_str()
-            .unwrap()
-            .contains("artifact store")
-    );
-    // A new job is accepted, and `waiting` gives the reason why it waits.
-    let waiting = async || harness.post("/v1/jobs", &request()).await.json()["waiting"].clone();
-    assert_eq!(waiting().await["code"], "storage_unavailable");
-    std::fs::remove_file(&artifacts).unwrap();
-    assert_eq!(harness.get("/readyz").await.status, 200);
-    assert_eq!(waiting().await, json!(null));
-}
-
-#[tokio::test]
 async fn unknown_query_parameters_are_rejected_by_name() {
     let harness = Harness::new().await;
     let id = harness.create_job().await;
@@ -458,23 +402,6 @@ async fn unknown_query_parameters_are_rejected_by_name() {
 }
 
 #[tokio::test]
-async fn livez_names_a_background_task_that_hangs() {
-    let harness = Harness::new().await;
-    let healthy = harness.pulses.watch("worker one", Duration::from_secs(60));
-    assert_eq!(harness.get("/livez").await.status, 200);
-    let hanging = harness.pulses.watch("worker two", Duration::ZERO);
-    tokio::time::sleep(Duration::from_millis(5)).await;
-    healthy.beat();
-    let problem = harness.get("/livez").await.problem(503, "unavailable");
-    let detail = problem["detail"].as_str().unwrap();
-    assert!(
-        detail.contains("a background task hangs: worker two;") && !detail.contains("worker one"),
-        "{detail}"
-    );
-    drop(hanging);
-}
-
-#[tokio::test]
 async fn head_returns_no_body() {
     let harness = Harness::new().await;
     let response = harness.send("HEAD", "/v1/capabilities", &[], "").await;
@@ -494,77 +421,4 @@ async fn strings_with_nul_bytes_are_rejected() {
         .get("/v1/jobs?model=%00")
         .await
         .problem(400, "invalid_request");
-}
-
-#[tokio::test]
-async fn if_match_protects_a_job_from_changes_that_the_client_has_not_seen() {
-    let harness = Harness::new().await;
-    let id = harness.create_job().await;
-    let path = format!("/v1/jobs/{id}");
-    let first = harness.get(&path).await.header("etag").to_owned();
-    let send = async |method: &str, path: &str, etag: &str| {
-        harness.send(method, path, &[("if-match", etag)], "").await
-    };
-    let lease = harness.claim().await;
-    // The claim creates a new version of the job.
-    for (method, path) in [
-        ("GET", path.clone()),
-        ("DELETE", path.clone()),
-        ("POST", format!("{path}/cancel")),
-    ] {
-        send(method, &path, &first)
-            .await
-            .problem(412, "precondition_failed");
-    }
-    let current = harness.get(&path).await.header("etag").to_owned();
-    assert_eq!(send("GET", &path, "*").await.status, 200);
-    assert_eq!(
-        send("GET", &path, &format!("{first}, {current}"))
-            .await
-            .status,
-        200
-    );
-    // A weak ETag never matches: the comparison is strong.
-    send("GET", &path, &format!("W/{current}"))
-        .await
-        .problem(412, "precondition_failed");
-    let canceled = send("POST", &format!("{path}/cancel"), &current).await;
-    assert_eq!(
-        (canceled.status.as_u16(), &canceled.json()["state"]),
-        (202, &json!("canceling"))
-    );
-    harness.succeed(&lease, "report.json", b"{}").await;
-    send("DELETE", &path, &current)
-        .await
-        .problem(412, "precondition_failed");
-    assert_eq!(send("DELETE", &path, "*").await.status, 204);
-}
-
-#[tokio::test]
-async fn the_openapi_document_is_served_as_json_and_yaml_with_the_url_of_the_service() {
-    let harness = Harness::new().await;
-    let json = harness.get("/openapi.json").await.json();
-    assert_eq!(json["servers"], json!([{"url": "https://optin.example"}]));
-    let yaml = harness.get("/openapi.yaml").await;
-    assert_eq!(yaml.header("content-type"), "application/yaml");
-    let text = String::from_utf8(yaml.bytes).unwrap();
-    assert!(text.contains("- url: https://optin.example") && text.starts_with("openapi: 3.1.0"));
-    // Only the URL differs from the committed document.
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
-    let committed = std::fs::read_to_string(path).unwrap();
-    assert_eq!(
-        text,
-        committed.replace("http://127.0.0.1:8080", "https://optin.example")
-    );
-}
-
-#[tokio::test]
-async fn a_key_with_the_metrics_scope_reads_metrics_but_not_jobs() {
-    let harness = super::access::with_required_keys().await;
-    let key = super::access::api_key(&harness, "a", optin::job::key::KeyScope::Metrics).await;
-    let page = super::access::send_with_key(&harness, "GET", "/metrics", &key, &json!({})).await;
-    assert_eq!(page.status, 200);
-    let rejected =
-        super::access::send_with_key(&harness, "GET", "/v1/jobs", &key, &json!({})).await;
-    rejected.problem(403, "forbidden");
 }
