@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::recipe::{DataFlags, LocalFlags, ScoringFlags, TargetFlags, recipe};
 use super::{interrupt, output, table};
-use crate::prune::audit;
+use crate::prune;
 use crate::prune::journal::NoJournal;
 use crate::prune::recipe::{Estimator, Method};
 
@@ -40,7 +40,7 @@ pub(super) fn run(command: &AuditCommand) -> Result<(), Exit> {
     let places = local.places(None, data.device, PathBuf::new())?;
     interrupt::listen()?;
     let bar = Bar::new();
-    let outcome = audit::run(&places, &recipe, &NoJournal, &bar);
+    let outcome = prune::audit(&places, &recipe, &NoJournal, &bar);
     bar.clear();
     let report = outcome?;
     if command.json {

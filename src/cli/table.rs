@@ -1,6 +1,7 @@
 //! Formats reports as human-readable tables.
 
-use crate::prune::audit::{AuditReport, gates};
+use crate::prune::audit::gates;
+use crate::prune::report::AuditReport;
 use crate::prune::report::{BeforeAfter, Report, Size};
 
 /// Formats the report of a prune as a table of values before and after.

@@ -8,7 +8,6 @@ use strum::{IntoStaticStr, VariantArray};
 
 use super::digest::sha256_of;
 use super::failure::Failure;
-use super::prepare::Prepared;
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::{layout, tokenizer};
 
@@ -51,7 +50,9 @@ pub enum Role {
 }
 
 impl Role {
-    fn of(self, file: ReadFile) -> Input {
+    /// Returns an input with this role.
+    #[must_use]
+    pub fn of(self, file: ReadFile) -> Input {
         Input { role: self, file }
     }
 }
@@ -83,18 +84,4 @@ pub(super) fn beside_the_weights(folder: &Path) -> Result<Vec<Input>, Failure> {
         .filter(|name| *name == layout::INDEX)
         .map(|name| one(Role::Weights, name));
     [config].into_iter().chain(tokenizer).chain(index).collect()
-}
-
-/// Returns all files that a run read.
-#[must_use]
-pub fn inputs(prepared: &Prepared) -> Vec<Input> {
-    let data = |role: Role, files: &[ReadFile]| -> Vec<Input> {
-        files.iter().map(|file| role.of(file.clone())).collect()
-    };
-    let evaluation = prepared.evaluation.as_ref();
-    let mut inputs = prepared.beside_the_weights.clone();
-    inputs.extend(data(Role::Weights, prepared.weights.files()));
-    inputs.extend(data(Role::Calibration, &prepared.calibration.files));
-    inputs.extend(evaluation.map_or_else(Vec::new, |read| data(Role::Evaluation, &read.files)));
-    inputs
 }

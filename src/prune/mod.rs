@@ -13,15 +13,18 @@ pub mod lanes;
 pub mod memory;
 pub mod outcome;
 pub mod peak;
+pub mod places;
 pub mod plan;
 pub mod prepare;
 pub mod recipe;
+pub mod repairs;
 pub mod report;
 pub mod rounds;
 pub mod score;
 pub mod search;
 pub mod sources;
 pub mod stage;
+pub mod statistics;
 pub mod stopwatch;
 pub mod student;
 pub mod surgery;
@@ -29,49 +32,21 @@ pub mod timing;
 pub mod verify;
 pub mod watch;
 
-use std::path::PathBuf;
-
 use failure::Failure;
 use journal::{Journal, NoJournal};
+use places::Places;
 use plan::Plan;
 use prepare::Prepared;
 use recipe::Recipe;
-use report::Report;
-use score::Scores;
+use report::{AuditReport, Report};
 use score::combine::combine;
+use score::scores::Scores;
 use search::Limit;
 use search::frontier::{self, Frontier};
 use search::price::Price;
 use stage::Stage;
 use stopwatch::Stopwatch;
 use watch::{Unwatched, Watch};
-
-use crate::model::device::Device;
-
-/// The local paths and the device of a run: the recipe's sources, resolved to files and folders.
-#[derive(Clone, Debug)]
-pub struct Places {
-    /// The model: a folder in Hugging Face format.
-    pub model: PathBuf,
-    /// The calibration file.
-    pub calibration: PathBuf,
-    /// The evaluation file, if the recipe names one.
-    pub evaluation: Option<PathBuf>,
-    /// The output folder for the pruned checkpoint and its documents. It is created if it does not
-    /// exist, and it appears only when it is complete.
-    pub out: PathBuf,
-    /// The device that runs the computation.
-    pub device: Device,
-}
-
-impl Places {
-    /// Returns the same paths with another device.
-    #[must_use]
-    pub fn on(self, device: &Device) -> Self {
-        let device = device.clone();
-        Self { device, ..self }
-    }
-}
 
 /// Prunes a model: reads the sources and writes a verified folder.
 ///
@@ -147,4 +122,27 @@ pub fn estimate(places: &Places, recipe: &Recipe) -> Result<Plan, Failure> {
     Limit::of(&prepared, recipe, &NoJournal, &Unwatched)
         .and_then(|limit| plan::draw_up(&prepared, recipe, &limit.price))
         .map_err(|failure| failure.in_stage(Stage::Planning))
+}
+
+/// Prepares, scores, and audits the scores.
+///
+/// # Errors
+/// Returns a [`Failure`] that names the stage in which it happened.
+pub fn audit(
+    places: &Places,
+    recipe: &Recipe,
+    journal: &dyn Journal,
+    watch: &dyn Watch,
+) -> Result<AuditReport, Failure> {
+    let mut clock = Stopwatch::new(watch);
+    let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
+    let limit = clock.time(Stage::Planning, || {
+        Limit::of(&prepared, recipe, journal, watch)
+    })?;
+    let scores = clock.time(Stage::Scoring, || {
+        score::score(&prepared, recipe, journal, watch)
+    })?;
+    clock.time(Stage::Scoring, || {
+        audit::audit(&prepared, recipe, &limit, &scores, watch)
+    })
 }

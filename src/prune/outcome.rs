@@ -1,14 +1,14 @@
 //! The result of a run: the folder with the pruned checkpoint and its documents.
 
-use super::Places;
-use super::audit::AuditReport;
-use super::compensate::Repairs;
 use super::failure::Failure;
-use super::inputs::inputs;
+use super::places::Places;
 use super::plan::Plan;
 use super::prepare::Prepared;
 use super::recipe::Recipe;
-use super::report::{BeforeAfter, EvaluationReport, GroupReport, Report, Size, StageTime};
+use super::repairs::Repairs;
+use super::report::{
+    AuditReport, BeforeAfter, EvaluationReport, GroupReport, Report, Size, StageTime,
+};
 use super::score;
 use super::search::Limit;
 use super::search::frontier::{self, Frontier};
@@ -134,7 +134,7 @@ pub fn report(
     Report {
         optin_version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
-        inputs: inputs(prepared),
+        inputs: prepared.inputs(),
         architecture: prepared.architecture.to_owned(),
         device: kind(&prepared.device).to_owned(),
         estimator: score::estimator(prepared.model.as_ref(), recipe),

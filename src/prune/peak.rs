@@ -7,7 +7,8 @@ use super::lanes::lanes;
 use super::prepare::Prepared;
 use super::recipe::{Metric, Recipe, TokenWeights};
 use super::score::exact::MAX_VARIANTS;
-use super::score::{self, STACKED_TOKENS, sketch};
+use super::score::teacher::STACKED_TOKENS;
+use super::score::{self, sketch};
 use super::{compensate, timing, verify};
 
 /// Bytes of an f32.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use safetensors::Dtype;
 
-use super::Places;
 use super::digest::Digest;
 use super::failure::{Code, Failure};
-use super::inputs::{self, Input};
+use super::inputs::{self, Input, Role};
+use super::places::Places;
 use super::recipe::Recipe;
 use super::report::CalibrationUse;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
+use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::weights::Weights;
 use crate::data::dataset::Dataset;
@@ -131,6 +132,20 @@ impl Prepared {
     pub fn tokens(&self, rows: &[usize]) -> usize {
         let examples = rows.iter().map(|&row| &self.calibration.examples[row]);
         examples.map(|example| example.ids.len()).sum()
+    }
+
+    /// Returns all files that the run read.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<Input> {
+        let data = |role: Role, files: &[ReadFile]| -> Vec<Input> {
+            files.iter().map(|file| role.of(file.clone())).collect()
+        };
+        let evaluation = self.evaluation.as_ref();
+        let mut inputs = self.beside_the_weights.clone();
+        inputs.extend(data(Role::Weights, self.weights.files()));
+        inputs.extend(data(Role::Calibration, &self.calibration.files));
+        inputs.extend(evaluation.map_or_else(Vec::new, |read| data(Role::Evaluation, &read.files)));
+        inputs
     }
 
     /// Returns what the run uses of the calibration file.

@@ -6,7 +6,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::audit::AuditReport;
 use super::inputs::Input;
 use super::recipe::{Estimator, Recipe};
 use crate::model::device::{Device, kind};
@@ -187,6 +186,44 @@ pub struct Latency {
     pub median_ms: BeforeAfter<f64>,
     /// Median of the ratios `before / after` of the pairs. Above 1, the pruned model is faster.
     pub speedup: f64,
+}
+
+/// Result of a score audit: a comparison of sketched scores with exact scores on a sample of the units.
+// The limits of the metrics are constants in `gates`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ScoreAudit")]
+pub struct AuditReport {
+    /// Number of units that were scored exactly for the audit.
+    pub units: usize,
+    /// Number of these units whose score is close to the limit between kept and removed units.
+    pub boundary: usize,
+    /// Spearman's rank correlation of the importances. 1 is best.
+    pub spearman: f64,
+    /// Spearman's rank correlation of the feature terms and of the logit term, in this order.
+    pub spearman_of_terms: [f64; 2],
+    /// Fraction of the selected units that exact scores also select (0 to 1).
+    pub overlap: f64,
+    /// Median of the sketched importance divided by the exact importance. 1 is best.
+    pub median_ratio: f64,
+    /// Fraction of the exact importance that the selection loses (0 to 1). 0 is best.
+    pub regret: f64,
+    /// Whether `spearman`, `overlap`, `median_ratio` and `regret` are within their limits.
+    pub passed: bool,
+    /// Results of each group with sketched scores.
+    pub groups: Vec<GroupAudit>,
+}
+
+/// Result of a score audit for one group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupAudit {
+    /// Name of the group, for example `encoder.layer.0.neurons`.
+    pub group: String,
+    /// Number of units that were scored exactly for the audit.
+    pub units: usize,
+    /// Spearman's rank correlation of the importances. 1 is best.
+    pub spearman: f64,
+    /// Median of the sketched importance divided by the exact importance. 1 is best.
+    pub median_ratio: f64,
 }
 
 /// Time and MACs of one stage.

@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::compensate::Repairs;
+use super::repairs::Repairs;
 use crate::model::PrunableModel;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;

@@ -70,11 +70,3 @@ fn forward_ms(model: &dyn PrunableModel, batch: &Batch) -> Result<f64> {
     logits.device().synchronize()?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }
-
-/// Returns the median. For an even number of values, returns the upper of the two middle values.
-#[must_use]
-pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}

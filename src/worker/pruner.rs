@@ -3,11 +3,12 @@
 use crate::model::device::Device;
 use crate::prune::failure::Failure;
 use crate::prune::journal::Journal;
+use crate::prune::places::Places;
 use crate::prune::plan::Plan;
 use crate::prune::recipe::Recipe;
 use crate::prune::report::Report;
 use crate::prune::watch::Watch;
-use crate::prune::{Places, estimate, run};
+use crate::prune::{estimate, run};
 
 /// Does the work of a job. The methods block, so they are called on dedicated threads.
 pub trait Pruner: Send + Sync {

@@ -108,7 +108,7 @@ fn nested_masks_index_only_the_kept_units() {
     let groups = prepared.model.groups();
     let outer: Vec<Vec<usize>> = groups.iter().map(|_| vec![1, 3]).collect();
     let outer = Masks::keeping(groups, &outer);
-    let none = optin::prune::compensate::Repairs::none(groups.len());
+    let none = optin::prune::repairs::Repairs::none(groups.len());
     let pruned = surgery::narrowed(&prepared, &outer, &none).unwrap();
     let inner: Vec<Vec<usize>> = groups.iter().map(|_| vec![1]).collect();
     let inner = Masks::keeping(pruned.model.groups(), &inner);

@@ -26,8 +26,10 @@ use crate::prune::recipe::{
     Compensation, Importance, Method, Recipe, Target, TokenWeights, Trajectory,
 };
 use crate::prune::rounds;
-use crate::prune::score::{self, Scores};
+use crate::prune::score;
+use crate::prune::score::scores::Scores;
 use crate::prune::search::Limit;
+use crate::prune::statistics::{deviation, mean};
 use crate::prune::student::Student;
 use crate::prune::verify::{quality, run as forward};
 use crate::prune::watch::Watch;
@@ -240,8 +242,8 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
 fn cell((target, scores): (&String, Vec<f64>)) -> Cell {
     Cell {
         target: target.clone(),
-        mean: quality::mean(&scores),
-        deviation: quality::deviation(&scores),
+        mean: mean(&scores),
+        deviation: deviation(&scores),
         scores,
     }
 }

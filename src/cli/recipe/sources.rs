@@ -10,7 +10,7 @@ use super::super::exit::Exit;
 use super::super::one_of::one_of;
 use super::INPUT_HEADING;
 use crate::config::device::DeviceFlag;
-use crate::prune::Places;
+use crate::prune::places::Places;
 use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
 
 /// The model and the calibration data on this machine.

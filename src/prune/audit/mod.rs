@@ -7,83 +7,19 @@
 pub mod gates;
 pub mod sample;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::Places;
 use super::failure::{Code, Failure};
-use super::journal::Journal;
 use super::prepare::Prepared;
 use super::recipe::{Method, Recipe};
+use super::report::{AuditReport, GroupAudit};
 use super::score::combine::{Scale, combine};
 use super::score::exact::{self, Wanted};
+use super::score::scores::{Scores, UnitScores};
+use super::score::sketched;
 use super::score::teacher::Teacher;
-use super::score::{Scores, UnitScores, score, sketched};
 use super::search::{self, Limit};
-use super::stage::Stage;
-use super::stopwatch::Stopwatch;
 use super::watch::Watch;
 use gates::Pair;
 use sample::Sampled;
-
-/// Result of a score audit: a comparison of sketched scores with exact scores on a sample of the units.
-// The limits of the metrics are constants in `gates`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "ScoreAudit")]
-pub struct AuditReport {
-    /// Number of units that were scored exactly for the audit.
-    pub units: usize,
-    /// Number of these units whose score is close to the limit between kept and removed units.
-    pub boundary: usize,
-    /// Spearman's rank correlation of the importances. 1 is best.
-    pub spearman: f64,
-    /// Spearman's rank correlation of the feature terms and of the logit term, in this order.
-    pub spearman_of_terms: [f64; 2],
-    /// Fraction of the selected units that exact scores also select (0 to 1).
-    pub overlap: f64,
-    /// Median of the sketched importance divided by the exact importance. 1 is best.
-    pub median_ratio: f64,
-    /// Fraction of the exact importance that the selection loses (0 to 1). 0 is best.
-    pub regret: f64,
-    /// Whether `spearman`, `overlap`, `median_ratio` and `regret` are within their limits.
-    pub passed: bool,
-    /// Results of each group with sketched scores.
-    pub groups: Vec<GroupAudit>,
-}
-
-/// Result of a score audit for one group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct GroupAudit {
-    /// Name of the group, for example `encoder.layer.0.neurons`.
-    pub group: String,
-    /// Number of units that were scored exactly for the audit.
-    pub units: usize,
-    /// Spearman's rank correlation of the importances. 1 is best.
-    pub spearman: f64,
-    /// Median of the sketched importance divided by the exact importance. 1 is best.
-    pub median_ratio: f64,
-}
-
-/// Prepares, scores, and audits the scores.
-///
-/// # Errors
-/// Returns a [`Failure`] that names the stage in which it happened.
-pub fn run(
-    places: &Places,
-    recipe: &Recipe,
-    journal: &dyn Journal,
-    watch: &dyn Watch,
-) -> Result<AuditReport, Failure> {
-    let mut clock = Stopwatch::new(watch);
-    let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
-    let limit = clock.time(Stage::Planning, || {
-        Limit::of(&prepared, recipe, journal, watch)
-    })?;
-    let scores = clock.time(Stage::Scoring, || score(&prepared, recipe, journal, watch))?;
-    clock.time(Stage::Scoring, || {
-        audit(&prepared, recipe, &limit, &scores, watch)
-    })
-}
 
 /// Audits the scores if the recipe asks for it and some scores are sketched.
 ///

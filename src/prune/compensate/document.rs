@@ -9,7 +9,6 @@ use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::Repairs;
 use crate::model::device;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
@@ -17,6 +16,7 @@ use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
+use crate::prune::repairs::Repairs;
 use crate::prune::report::CompensationReport;
 
 /// Name of the document.

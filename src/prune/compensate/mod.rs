@@ -26,6 +26,7 @@ use super::journal::Journal;
 use super::lanes;
 use super::prepare::Prepared;
 use super::recipe::{Compensation, Recipe};
+use super::repairs::Repairs;
 use super::report::CompensationReport;
 use super::student::Student;
 use super::watch::Watch;
@@ -35,26 +36,6 @@ use judge::relative_error;
 use moments::Moments;
 pub use walk::{AT_ONCE, BATCH_TOKENS, judged};
 use walk::{Problem, Walk};
-
-/// The repaired projections.
-#[derive(Clone, Debug, Default)]
-pub struct Repairs {
-    /// One entry per group. `None` if the original weights stay.
-    pub projections: Vec<Option<Linear>>,
-    /// Effect of each repair.
-    pub reports: Vec<CompensationReport>,
-}
-
-impl Repairs {
-    /// Creates a value without repairs: all original weights stay.
-    #[must_use]
-    pub fn none(groups: usize) -> Self {
-        Self {
-            projections: vec![None; groups],
-            reports: Vec::new(),
-        }
-    }
-}
 
 /// Returns the repairs from the journal, or computes and stores them. Returns no repairs if the recipe has no
 /// compensation.

@@ -1,6 +1,6 @@
 //! Combines the terms of each unit's scores into one importance.
 
-use super::Scores;
+use super::scores::Scores;
 use crate::prune::recipe::{Importance, Method, Trajectory};
 
 /// Weight of the logits term in the paper.

@@ -5,7 +5,7 @@
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::UnitScores;
+use super::scores::UnitScores;
 use crate::model::device;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};

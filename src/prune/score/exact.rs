@@ -18,8 +18,8 @@ use super::super::failure::Failure;
 use super::super::lanes;
 use super::divergence::divergence;
 use super::manifold::{gram_change, normalise};
-use super::teacher::{Teacher, sampled_rows};
-use super::{STACKED_TOKENS, UnitScores};
+use super::scores::UnitScores;
+use super::teacher::{STACKED_TOKENS, Teacher, sampled_rows};
 use crate::model::mask::Masks;
 use crate::model::nn::meter;
 

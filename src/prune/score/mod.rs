@@ -1,6 +1,6 @@
 //! Scores of units: the effect of each unit's removal on the trajectory.
 //!
-//! Input: the model and the scoring rows. Output ([`Scores`]), for each unit:
+//! Input: the model and the scoring rows. Output ([`Scores`](scores::Scores)), for each unit:
 //!
 //! - the manifold term of every later feature;
 //! - the divergence of the logits;
@@ -18,6 +18,7 @@ pub mod exact;
 pub mod local;
 pub mod manifold;
 pub mod sample;
+pub mod scores;
 pub mod sketch;
 pub mod teacher;
 
@@ -30,40 +31,8 @@ use crate::model::PrunableModel;
 use crate::model::differentiable::Differentiable;
 use crate::model::unit::UnitKind;
 use exact::Wanted;
+use scores::{Scores, UnitScores};
 use teacher::Teacher;
-
-/// Maximum number of tokens (rows times positions) in one forward pass, over all masked variants together.
-pub const STACKED_TOKENS: usize = 2_048;
-
-/// The scores of every group, in the order of the groups.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scores {
-    /// The terms of the trajectory, one entry per group.
-    pub groups: Vec<UnitScores>,
-    /// The [`local`] term of each unit, one list per group.
-    pub local: Vec<Vec<f64>>,
-}
-
-/// The scores of one group's units.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UnitScores {
-    /// Number of features after the block, including that of its own layer.
-    pub features: usize,
-    /// Squared change of the Gram matrix, `[units, features]`, row-major. For sketched scores, the sum over the
-    /// features, `[units]`.
-    pub manifold: Vec<f64>,
-    /// Divergence of the logits, `[units]`.
-    pub logits: Vec<f64>,
-}
-
-impl UnitScores {
-    /// Returns the sum of each unit's manifold terms over the features.
-    pub fn manifold_sums(&self) -> impl Iterator<Item = f64> {
-        let columns = self.manifold.len() / self.logits.len().max(1);
-        let terms = self.manifold.chunks_exact(columns.max(1));
-        terms.map(|terms| terms.iter().sum())
-    }
-}
 
 /// Returns the estimator that is used. Sketches need a backward pass, so an architecture without one is scored exactly.
 #[must_use]
@@ -197,6 +166,8 @@ fn sketch_groups(
         },
     )?;
     let temperature = recipe.method.temperature;
-    sketch::anchor::set_scale(teacher, temperature, seed, &mut sketch, &|| watch.proceed())?;
+    sketch::anchor::set_scale(teacher, temperature, seed, &mut sketch.groups, &|| {
+        watch.proceed()
+    })?;
     Ok(sketch.groups)
 }

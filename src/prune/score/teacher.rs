@@ -8,12 +8,14 @@ use candle_core::{Result, Tensor};
 use super::super::failure::Failure;
 use super::super::prepare::Prepared;
 use super::super::recipe::Recipe;
-use super::STACKED_TOKENS;
 use super::manifold::normalise;
 use super::sample;
 use crate::model::PrunableModel;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
+
+/// Maximum number of tokens (rows times positions) in one forward pass, over all masked variants together.
+pub const STACKED_TOKENS: usize = 2_048;
 
 /// The recorded trajectory of the unpruned model.
 pub struct Teacher<'a> {

@@ -15,15 +15,15 @@ use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::unit::{UnitGroup, UnitKind};
 use crate::model::{PrunableModel, device};
-use crate::prune::compensate::Repairs;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::Journal;
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
+use crate::prune::repairs::Repairs;
+use crate::prune::statistics::{deviation, median};
 use crate::prune::surgery;
-use crate::prune::timing::{ROWS, in_turns, mean_batch, median};
-use crate::prune::verify::quality::deviation;
+use crate::prune::timing::{ROWS, in_turns, mean_batch};
 use crate::prune::watch::Watch;
 
 /// Name of the document, in the journal and in the result folder.

@@ -11,9 +11,9 @@ pub mod slice;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::compensate::Repairs;
 use super::failure::Failure;
 use super::prepare::{Prepared, config_digest};
+use super::repairs::Repairs;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;

@@ -5,7 +5,8 @@ use candle_core::Result;
 use crate::data::dataset::Dataset;
 use crate::model::PrunableModel;
 use crate::prune::report::{BeforeAfter, Latency};
-use crate::prune::timing::{in_turns, mean_batch, median};
+use crate::prune::statistics::median;
+use crate::prune::timing::{in_turns, mean_batch};
 
 /// Number of timed pairs of forward passes.
 const ROUNDS: usize = 15;

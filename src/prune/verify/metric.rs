@@ -32,31 +32,3 @@ pub fn right(logits: &[f32], label: &Label) -> f64 {
         Label::Value(_) => f64::NAN,
     }
 }
-
-/// Returns Spearman's rank correlation of two lists. Ties share their mean rank. Returns 0 if one list is constant.
-#[must_use]
-pub fn spearman(left: &[f64], right: &[f64]) -> f64 {
-    let (left, right) = (ranks(left), ranks(right));
-    let mean = (left.len() as f64 - 1.0) / 2.0;
-    let (mut both, mut of_left, mut of_right) = (0.0, 0.0, 0.0);
-    for (a, b) in left.iter().zip(&right) {
-        both += (a - mean) * (b - mean);
-        of_left += (a - mean).powi(2);
-        of_right += (b - mean).powi(2);
-    }
-    let scale = (of_left * of_right).sqrt();
-    if scale > 0.0 { both / scale } else { 0.0 }
-}
-
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    for tied in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        let rank = first as f64 + (tied.len() as f64 - 1.0) / 2.0;
-        tied.iter().for_each(|&index| ranks[index] = rank);
-        first += tied.len();
-    }
-    ranks
-}

@@ -4,11 +4,12 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::metric::{name, predicted, right, spearman};
+use super::metric::{name, predicted, right};
 use super::order;
 use crate::checkpoint::config::Problem;
 use crate::data::label::Label;
 use crate::prune::report::{BeforeAfter, EvaluationReport};
+use crate::prune::statistics::{deviation, mean, spearman, standard_error};
 
 /// Half-width of a 95 % confidence interval, in standard errors.
 const TWO_SIDED_95: f64 = 1.96;
@@ -137,22 +138,4 @@ fn correlation(
         unlabeled_rows: 0,
         hint: None,
     }
-}
-
-/// Returns the arithmetic mean, or 0 of an empty list.
-#[must_use]
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// Returns the sample standard deviation, or 0 of a single value.
-#[must_use]
-pub fn deviation(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()
-}
-
-fn standard_error(values: &[f64]) -> f64 {
-    deviation(values) / (values.len().max(1) as f64).sqrt()
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::cache::Held;
 use super::uri::HubKind;
-use crate::prune::Places;
 use crate::prune::failure::{Code, Failure};
+use crate::prune::places::Places;
 use crate::prune::recipe::Source;
 
 /// The sources of a recipe on this machine. The cache keeps them while this value exists.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use optin::model::device::Device;
-use optin::prune::Places;
+use optin::prune::places::Places;
 use optin::prune::prepare::Prepared;
 use optin::prune::recipe::{
     Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target,

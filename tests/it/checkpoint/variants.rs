@@ -173,7 +173,7 @@ fn pruned_heads_that_are_removed_from_the_weights_are_supported() {
         &whole.weights,
         whole.model.groups(),
         &masks,
-        &optin::prune::compensate::Repairs::default(),
+        &optin::prune::repairs::Repairs::default(),
     )
     .unwrap();
     let path = folder.path().join("cut.safetensors");

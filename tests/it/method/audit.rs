@@ -2,8 +2,9 @@
 
 use optin::model::mask::Masks;
 use optin::model::unit::{UnitGroup, UnitKind};
+use optin::prune::audit;
 use optin::prune::audit::gates::{self, Pair};
-use optin::prune::audit::{run, sample};
+use optin::prune::audit::sample;
 use optin::prune::failure::Code;
 use optin::prune::journal::NoJournal;
 use optin::prune::recipe::Estimator;
@@ -123,11 +124,11 @@ fn the_sample_represents_every_unit_of_the_selected_groups() {
 fn an_audit_compares_sketched_with_exact_scores() {
     let folder = Folder::new(Tiny::default());
     let mut recipe = folder.recipe(0.5);
-    let report = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap();
+    let report = audit(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap();
     assert_eq!(report.groups.len(), folder.tiny.layers);
     assert!(report.spearman > 0.9, "{report:?}");
     assert!((report.median_ratio - 1.0).abs() < 0.2, "{report:?}");
     recipe.method.estimator = Estimator::Exact;
-    let refused = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap_err();
+    let refused = audit(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap_err();
     assert_eq!(refused.code, Code::InvalidRecipe);
 }

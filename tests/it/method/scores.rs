@@ -10,8 +10,9 @@ use optin::prune::recipe::{Importance, Method, Trajectory};
 use optin::prune::score::combine::combine;
 use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::local;
+use optin::prune::score::sample;
+use optin::prune::score::scores::{Scores, UnitScores};
 use optin::prune::score::teacher::Teacher;
-use optin::prune::score::{Scores, UnitScores, sample};
 
 use super::reference::{Dropped, Reference, Rows};
 use crate::fixture::bert::Tiny;

@@ -9,9 +9,9 @@ use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
 use optin::model::nn::traced::{self, Traced};
 use optin::prune::recipe::Method;
-use optin::prune::score::UnitScores;
 use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::manifold::normalise;
+use optin::prune::score::scores::UnitScores;
 use optin::prune::score::sketch::{self, Sketch, Stop, anchor};
 use optin::prune::score::teacher::{Teacher, sampled};
 
@@ -331,7 +331,7 @@ fn anchors_correct_the_scale_of_a_group() {
             probes: 0,
             reliability: 1.0,
         };
-        anchor::set_scale(&teacher, 4.0, SEED, &mut sketch, &|| Ok(())).unwrap();
+        anchor::set_scale(&teacher, 4.0, SEED, &mut sketch.groups, &|| Ok(())).unwrap();
         sketch.groups.swap_remove(block).unwrap()
     };
     for factor in [0.25, 1.0, 3.0] {

@@ -9,11 +9,11 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::Sketch;
 use crate::prune::failure::Failure;
 use crate::prune::score::exact::{self, Wanted};
+use crate::prune::score::scores::UnitScores;
 use crate::prune::score::teacher::Teacher;
-use crate::prune::verify::quality::mean;
+use crate::prune::statistics::mean;
 
 /// Number of units per group that are scored exactly: one from each quantile of the sketched terms.
 pub const ANCHORS: usize = 8;
@@ -30,10 +30,10 @@ pub fn set_scale(
     teacher: &Teacher<'_>,
     temperature: f64,
     seed: u64,
-    sketch: &mut Sketch,
+    groups: &mut [Option<UnitScores>],
     progress: &(dyn Fn() -> Result<(), Failure> + Sync),
 ) -> Result<(), Failure> {
-    let sketched = sketch.groups.iter().enumerate();
+    let sketched = groups.iter().enumerate();
     let wanted: Vec<Wanted> = sketched
         .filter_map(|(block, scores)| {
             let units = draw(&scores.as_ref()?.manifold, block, seed);
@@ -42,8 +42,8 @@ pub fn set_scale(
         .collect();
     let progress = |_| progress();
     let exact = exact::score(teacher, temperature, &wanted, &progress, &|_, _| Ok(()))?;
-    let groups = sketch.groups.iter_mut().flatten();
-    for ((scores, wanted), exact) in groups.zip(&wanted).zip(&exact) {
+    let sketched = groups.iter_mut().flatten();
+    for ((scores, wanted), exact) in sketched.zip(&wanted).zip(&exact) {
         let sketched = wanted.units.iter().map(|&unit| scores.manifold[unit]);
         let factor = factor(exact.manifold_sums().zip(sketched));
         scores.manifold.iter_mut().for_each(|term| *term *= factor);

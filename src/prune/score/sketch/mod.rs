@@ -10,26 +10,26 @@
 //! `tally.rs` combines the probes to one estimate, and `anchor.rs` sets the scale of each group. The
 //! form of the logits is decomposed (`logits.rs`) rather than sampled.
 //!
-//! Input: the teacher. Output: [`UnitScores`] with one column per unit. The module uses the chain of
+//! Input: the teacher. Output: [`UnitScores`](super::scores::UnitScores) with one column per unit. The module uses the chain of
 //! blocks and does not depend on an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
 pub mod anchor;
 pub(in crate::prune) mod logits;
+mod per_unit;
 mod piece;
 mod probe;
 mod tally;
 pub(in crate::prune) mod trace;
 
-use candle_core::Result;
-
 use super::super::failure::Failure;
 use super::super::lanes;
 use super::super::recipe::Method;
-use super::UnitScores;
+use super::scores::UnitScores;
 use super::teacher::Teacher;
 use crate::model::differentiable::Differentiable;
-use crate::prune::verify::metric::spearman;
+use crate::prune::statistics::spearman;
+use per_unit::{PerUnit, add, zeros};
 use piece::Piece;
 pub use piece::TRACED_TOKENS;
 pub use probe::MAX_TERMS;
@@ -125,25 +125,6 @@ pub fn score(
     })
 }
 
-/// One number per unit, one list per group. The list of a group that is not wanted is empty.
-type PerUnit = Vec<Vec<f64>>;
-
-fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
-    let groups = teacher.model.groups().iter().zip(wanted);
-    groups
-        .map(|(group, &wanted)| vec![0.0; if wanted { group.width } else { 0 }])
-        .collect()
-}
-
-/// Adds the values of each unit.
-fn add(totals: &mut PerUnit, part: &PerUnit) {
-    for (totals, units) in totals.iter_mut().zip(part) {
-        for (total, unit) in totals.iter_mut().zip(units) {
-            *total += unit;
-        }
-    }
-}
-
 /// Returns the reliability: the expected correlation with the estimates from as many other probes.
 fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
     let (mut even, mut odd) = (Vec::new(), Vec::new());
@@ -190,21 +171,4 @@ fn logits_terms(
         }
     }
     Ok(totals)
-}
-
-/// Adds `each` of the values of f32 rows `[count, width]` to f64 totals, one per column.
-fn add_rows(totals: &mut [f64], rows: &[f32], each: impl Fn(f64) -> f64) {
-    for row in rows.chunks_exact(totals.len().max(1)) {
-        for (total, &value) in totals.iter_mut().zip(row) {
-            *total += each(f64::from(value));
-        }
-    }
-}
-
-/// Returns the lowest block that the backward pass must reach: the first wanted one.
-fn lowest(wanted: &[bool]) -> Result<usize> {
-    match wanted.iter().position(|&wanted| wanted) {
-        Some(block) => Ok(block),
-        None => candle_core::bail!("no group of units to score"),
-    }
 }

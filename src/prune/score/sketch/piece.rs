@@ -3,13 +3,12 @@
 use candle_core::{Result, Tensor};
 
 use super::logits::Form;
+use super::per_unit::{PerUnit, add_rows, lowest, zeros};
 use super::probe::Probes;
 use super::trace::Trace;
-use super::{PerUnit, add_rows, lowest, zeros};
 use crate::model::batch::Batch;
 use crate::model::differentiable::Differentiable;
-use crate::prune::score::STACKED_TOKENS;
-use crate::prune::score::teacher::Teacher;
+use crate::prune::score::teacher::{STACKED_TOKENS, Teacher};
 
 /// Maximum number of tokens whose activations a lane keeps for a backward pass.
 pub const TRACED_TOKENS: usize = 512;

@@ -10,8 +10,8 @@
 //! Both are shrunk according to how well the probes distinguish them from chance (shrinkage as in Robbins
 //! 1956 and James and Stein 1961).
 
-use super::{PerUnit, add};
-use crate::prune::verify::quality::mean;
+use super::per_unit::{PerUnit, add};
+use crate::prune::statistics::mean;
 
 /// Sums over the even and over the odd probes.
 pub(super) struct Tally {

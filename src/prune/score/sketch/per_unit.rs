@@ -1,0 +1,41 @@
+//! One number per unit: sums over rows and probes.
+
+use candle_core::Result;
+
+use crate::prune::score::teacher::Teacher;
+
+/// One number per unit, one list per group. The list of a group that is not wanted is empty.
+pub(super) type PerUnit = Vec<Vec<f64>>;
+
+pub(super) fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
+    let groups = teacher.model.groups().iter().zip(wanted);
+    groups
+        .map(|(group, &wanted)| vec![0.0; if wanted { group.width } else { 0 }])
+        .collect()
+}
+
+/// Adds the values of each unit.
+pub(super) fn add(totals: &mut PerUnit, part: &PerUnit) {
+    for (totals, units) in totals.iter_mut().zip(part) {
+        for (total, unit) in totals.iter_mut().zip(units) {
+            *total += unit;
+        }
+    }
+}
+
+/// Adds `each` of the values of f32 rows `[count, width]` to f64 totals, one per column.
+pub(super) fn add_rows(totals: &mut [f64], rows: &[f32], each: impl Fn(f64) -> f64) {
+    for row in rows.chunks_exact(totals.len().max(1)) {
+        for (total, &value) in totals.iter_mut().zip(row) {
+            *total += each(f64::from(value));
+        }
+    }
+}
+
+/// Returns the lowest block that the backward pass must reach: the first wanted one.
+pub(super) fn lowest(wanted: &[bool]) -> Result<usize> {
+    match wanted.iter().position(|&wanted| wanted) {
+        Some(block) => Ok(block),
+        None => candle_core::bail!("no group of units to score"),
+    }
+}
