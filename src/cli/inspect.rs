@@ -10,6 +10,8 @@ use super::{output, table};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
+use crate::model::extent::Extent;
+use crate::model::hidden::Layout;
 use crate::model::registry::{self, Opened};
 use crate::model::unit::UnitKind;
 use crate::prune::failure::Failure;
@@ -84,10 +86,11 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
         weights,
         unused,
     } = registry::open(&config, weights)?;
-    let cost = model.cost(command.length as f64);
-    let macs = cost.macs(model.groups().iter().map(|group| group.width));
+    let row = Extent::of([(Layout::Sequence, command.length)]);
+    let cost = model.cost(&row);
+    let macs = cost.of(model.groups.iter().map(|group| group.width));
     let groups = model
-        .groups()
+        .groups
         .iter()
         .zip(&cost.per_unit)
         .map(|(group, &macs_per_unit)| Group {

@@ -16,6 +16,8 @@ use crate::checkpoint::config::Problem;
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::model::batch::{Batch, Input};
+use crate::model::extent::Extent;
+use crate::model::hidden::Layout;
 
 /// Tokenized examples: calibration examples in the order of the sample, evaluation examples in the order of the file.
 #[derive(Clone, Debug)]
@@ -151,6 +153,20 @@ impl Dataset {
     #[must_use]
     pub fn mean_length(&self) -> f64 {
         self.tokens() as f64 / self.examples.len().max(1) as f64
+    }
+
+    /// Returns the shapes of all examples.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        let all: Vec<usize> = (0..self.examples.len()).collect();
+        self.extent_of(&all)
+    }
+
+    /// Returns the shapes of these examples.
+    #[must_use]
+    pub fn extent_of(&self, rows: &[usize]) -> Extent {
+        let lengths = rows.iter().map(|&row| self.examples[row].ids.len());
+        Extent::of(lengths.map(|length| (Layout::Sequence, length)))
     }
 
     /// Returns all examples in batches; see [`batches_of`](Self::batches_of).

@@ -5,6 +5,9 @@
 
 use candle_core::Tensor;
 
+use super::extent::Extent;
+use super::hidden::Layout;
+
 /// Rows of one length, the input of a model's stem.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -55,6 +58,16 @@ impl Batch {
     pub fn length(&self) -> usize {
         match &self.input {
             Input::Tokens { ids, .. } => ids.dims()[1],
+        }
+    }
+
+    /// Returns the shape of the rows.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        match &self.input {
+            Input::Tokens { .. } => {
+                Extent::of(self.rows.iter().map(|_| (Layout::Sequence, self.length())))
+            }
         }
     }
 

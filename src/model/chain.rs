@@ -1,132 +1,216 @@
-//! The interface of every graph: a stem, a chain of blocks, a head.
-//!
-//! A block is a sublayer with exactly one group of units between two linear maps:
-//!
-//! ```text
-//! hidden -> units [rows, length, width * span] -> (mask) -> projection -> + residual -> finish -> hidden'
-//! ```
-//!
-//! Access to the units between the two maps makes pruning cheap and exact. Removing unit `j` changes the
-//! output of the projection by `- units_j W_j` (rank one for a neuron). Fitting the projection again is a
-//! linear least-squares problem whose inputs are the units. If an architecture has steps without units
-//! (merging patches, pooling), they belong to the `finish` of the block before them.
+//! A model: a stem, a chain of blocks, and a head.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::batch::{Batch, Reads};
+use super::block::Block;
 use super::cost::Cost;
-use super::differentiable::Differentiable;
 use super::export::Export;
+use super::extent::Extent;
+use super::hidden::Hidden;
+use super::layer::Layer;
+use super::layer::sequence::Sequence;
 use super::mask::Masks;
-use super::nn::linear::Linear;
 use super::unit::UnitGroup;
+use super::width::Widths;
+use super::work::Work;
 use crate::checkpoint::config::Problem;
 
-/// A graph whose units can be removed.
-pub trait PrunableModel: Send + Sync {
-    /// Returns the groups of units. Group `b` belongs to block `b`.
-    fn groups(&self) -> &[UnitGroup];
+/// A graph whose units can be removed. Architectures build it from layers.
+pub struct Model {
+    /// Limits of the rows that the model can read.
+    pub reads: Reads,
+    /// Kind of problem that the head solves.
+    pub problem: Problem,
+    /// From a batch to the input of the first block.
+    pub stem: Box<dyn Stem>,
+    /// The blocks, in order of execution.
+    pub blocks: Vec<Block>,
+    /// From the output of the last block to the answers, `[rows, positions, outputs]`.
+    pub head: Sequence,
+    /// The groups of units, in the order of the chain.
+    pub groups: Vec<UnitGroup>,
+    /// Writer of the configuration and companion files of a pruned model.
+    pub export: Box<dyn Fn(&Masks) -> Export + Send + Sync>,
+}
 
-    /// Whether the output of this block is a feature of the trajectory (the end of a layer).
-    fn is_feature(&self, block: usize) -> bool;
-
-    /// Returns the kind of problem that the head solves.
-    fn problem(&self) -> &Problem;
-
-    /// Returns the limits of the rows that the model can read.
-    fn reads(&self) -> Reads;
-
-    /// Returns the MACs of one row of this (mean) length.
-    fn cost(&self, length: f64) -> Cost;
-
-    /// Returns the configuration and companion files of the pruned model.
-    fn export(&self, masks: &Masks) -> Export;
-
-    /// Returns the input of the first block, `[rows, length, hidden]`.
+/// The first step of a model.
+pub trait Stem: Send + Sync {
+    /// Returns the input of the first block.
     ///
     /// # Errors
-    /// Returns an error if the batch does not match the graph.
-    fn stem(&self, batch: &Batch) -> Result<Tensor>;
+    /// Returns an error if the batch does not match the model.
+    fn forward(&self, batch: &Batch) -> Result<Hidden>;
 
-    /// Returns the block's activations, `[rows, length, width * span]`, before any mask.
-    ///
-    /// # Errors
-    /// Returns an error if shapes do not match.
-    fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor>;
+    /// Returns the mean work per row, for rows of these shapes.
+    fn work(&self, extent: &Extent) -> Work;
 
-    /// Returns the linear map that consumes the units, with weight `[out, width * span]` and bias `[out]`.
-    fn projection(&self, block: usize) -> &Linear;
+    /// Returns the device that holds the weights.
+    fn device(&self) -> &Device;
+}
 
-    /// Returns the projection of (masked) units, `[rows, length, out]`.
-    ///
-    /// # Errors
-    /// Returns an error if shapes do not match.
-    fn project(&self, block: usize, units: &Tensor) -> Result<Tensor> {
-        self.projection(block).forward(units)
+impl Model {
+    /// Returns the device that holds the weights.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        self.stem.device()
     }
 
-    /// Returns the tensor that is added to the projection's output. It has the same shape.
-    ///
-    /// # Errors
-    /// Returns an error if shapes do not match.
-    fn residual(&self, block: usize, hidden: &Tensor) -> Result<Tensor>;
-
-    /// Computes the next block's input from the sum of projection and residual.
-    ///
-    /// # Errors
-    /// Returns an error if shapes do not match.
-    fn finish(&self, block: usize, sum: &Tensor) -> Result<Tensor>;
-
-    /// Computes the next block's input from (masked) units and the block's input, with this projection:
-    /// the model's own one, or one that was pruned or repaired. An architecture may override these three
-    /// steps with a single fused step.
-    ///
-    /// # Errors
-    /// Returns an error if shapes do not match.
-    fn close(
-        &self,
-        block: usize,
-        projection: &Linear,
-        units: &Tensor,
-        hidden: &Tensor,
-    ) -> Result<Tensor> {
-        let sum = (projection.forward(units)? + self.residual(block, hidden)?)?;
-        self.finish(block, &sum)
+    /// Returns the indices of the groups whose units are in a block.
+    #[must_use]
+    pub fn groups_at(&self, block: usize) -> Vec<usize> {
+        let groups = self.groups.iter().enumerate();
+        let here = groups.filter(|(_, group)| group.seat.block == block);
+        here.map(|(index, _)| index).collect()
     }
 
-    /// Returns the logits, `[rows, classes]` (one column for regression).
+    /// Returns the name of a block for reports: the names of its groups, or the tensor name of its projection.
+    #[must_use]
+    pub fn block_name(&self, block: usize) -> String {
+        let groups = self.groups_at(block).into_iter();
+        let names: Vec<&str> = groups
+            .map(|group| self.groups[group].name.as_str())
+            .collect();
+        match names.is_empty() {
+            true => self.blocks[block].projection.weight.clone(),
+            false => names.join(", "),
+        }
+    }
+
+    /// Returns the columns of a block's activations that the masks keep, in ascending order. Columns that belong to no
+    /// unit are kept. Returns `None` if all columns are kept.
+    #[must_use]
+    pub fn kept_columns(&self, block: usize, masks: &Masks) -> Option<Vec<u32>> {
+        let groups = self.groups_at(block);
+        if masks.are_full(&groups) {
+            return None;
+        }
+        let mut kept = vec![true; self.blocks[block].projection.linear.inputs()];
+        for index in groups {
+            let group = &self.groups[index];
+            for unit in (0..group.width).filter(|&unit| !masks.keeps(index, unit)) {
+                kept[group.columns(unit)].fill(false);
+            }
+        }
+        let kept = kept.into_iter().enumerate();
+        Some(
+            kept.filter_map(|(column, kept)| kept.then_some(column as u32))
+                .collect(),
+        )
+    }
+
+    /// Returns the masks of a block as a factor for its activations: f32 `[columns]` of zeros and ones. Returns `None`
+    /// if every unit is kept.
     ///
     /// # Errors
-    /// Returns an error if shapes do not match.
-    fn head(&self, hidden: &Tensor) -> Result<Tensor>;
-
-    /// Returns the backward pass of the graph, or `None` if the architecture has none.
-    fn differentiable(&self) -> Option<&dyn Differentiable> {
-        None
+    /// Does not fail in practice: the shape comes from the model.
+    pub fn factor(&self, block: usize, masks: &Masks) -> Result<Option<Tensor>> {
+        let Some(kept) = self.kept_columns(block, masks) else {
+            return Ok(None);
+        };
+        let mut factors = vec![0.0f32; self.blocks[block].projection.linear.inputs()];
+        for column in kept {
+            factors[column as usize] = 1.0;
+        }
+        Tensor::new(factors, self.device()).map(Some)
     }
 
     /// Runs one block with some of its units masked.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    fn block(&self, block: usize, hidden: &Tensor, masks: &Masks) -> Result<Tensor> {
-        let units = self.units(block, hidden)?;
-        let masked = match masks.factor(block, self.groups()[block].span, units.device())? {
-            Some(factor) => units.broadcast_mul(&factor)?,
+    pub fn block(&self, index: usize, input: &Hidden, masks: &Masks) -> Result<Hidden> {
+        let block = &self.blocks[index];
+        let units = block.units.forward(input)?;
+        let masked = match self.factor(index, masks)? {
+            Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor)?),
             None => units,
         };
-        self.close(block, self.projection(block), &masked, hidden)
+        block.close(&block.projection.linear, &masked, input)
     }
 
-    /// Runs the whole model and returns the logits.
+    /// Runs the blocks and returns the output of the last one.
     ///
     /// # Errors
     /// Returns an error if the batch does not match the graph.
-    fn forward(&self, batch: &Batch, masks: &Masks) -> Result<Tensor> {
-        let mut hidden = self.stem(batch)?;
-        for block in 0..self.groups().len() {
-            hidden = self.block(block, &hidden, masks)?;
-        }
-        self.head(&hidden)
+    pub fn features(&self, batch: &Batch, masks: &Masks) -> Result<Hidden> {
+        let stem = self.stem.forward(batch)?;
+        (0..self.blocks.len()).try_fold(stem, |hidden, block| self.block(block, &hidden, masks))
     }
+
+    /// Runs the whole model and returns the answers, `[rows, positions, outputs]`.
+    ///
+    /// # Errors
+    /// Returns an error if the batch does not match the graph.
+    pub fn forward(&self, batch: &Batch, masks: &Masks) -> Result<Hidden> {
+        self.head.forward(&self.features(batch, masks)?)
+    }
+
+    /// Returns the first block from which on every layer has a backward pass, so that a cotangent on the answers or on
+    /// a later feature can be pulled back to the units of this block. Returns the number of blocks if there is none.
+    #[must_use]
+    pub fn first_traceable(&self) -> usize {
+        if !self.head.is_differentiable() {
+            return self.blocks.len();
+        }
+        let mut first = self.blocks.len();
+        for (index, block) in self.blocks.iter().enumerate().rev() {
+            if !block.reaches_units() {
+                break;
+            }
+            first = index;
+            if !block.reaches_input() {
+                break;
+            }
+        }
+        first
+    }
+
+    /// Returns the shapes of the rows before each block and after the last one.
+    #[must_use]
+    pub fn extents(&self, extent: &Extent) -> Vec<Extent> {
+        let mut extents = vec![extent.clone()];
+        for block in &self.blocks {
+            let next = block.extent(&extents[extents.len() - 1]);
+            extents.push(next);
+        }
+        extents
+    }
+
+    /// Returns the mean work per row of stem, of each block and of the head, for rows of these shapes.
+    #[must_use]
+    pub fn work(&self, extent: &Extent) -> Works {
+        let widths = Widths::new(&self.groups);
+        let extents = self.extents(extent);
+        let blocks = self.blocks.iter().zip(&extents);
+        Works {
+            stem: self.stem.work(extent),
+            blocks: blocks
+                .map(|(block, extent)| block.work(extent, &widths))
+                .collect(),
+            head: self.head.work(&extents[self.blocks.len()], &widths),
+        }
+    }
+
+    /// Returns the mean MACs per row, for rows of these shapes.
+    #[must_use]
+    pub fn cost(&self, extent: &Extent) -> Cost {
+        let works = self.work(extent);
+        let mut terms = works.stem.macs + works.head.macs;
+        for work in works.blocks {
+            terms += work.macs;
+        }
+        Cost::of_terms(&terms, self.groups.len())
+    }
+}
+
+/// Mean work per row of the parts of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Works {
+    /// The stem.
+    pub stem: Work,
+    /// The blocks.
+    pub blocks: Vec<Work>,
+    /// The head.
+    pub head: Work,
 }

@@ -1,7 +1,5 @@
 //! Masks: which units are active. They are passed to a graph by reference and never stored in it.
 
-use candle_core::{Device, Result, Tensor};
-
 use super::unit::UnitGroup;
 
 /// One flag per unit, in one list per group.
@@ -102,28 +100,9 @@ impl Masks {
         self.kept.len()
     }
 
-    /// Returns the columns of the block's activations that belong to kept units, in ascending order.
+    /// Whether every unit of these groups is kept.
     #[must_use]
-    pub fn columns(&self, group: usize, span: usize) -> Vec<u32> {
-        let units = self.kept(group).into_iter();
-        units
-            .flat_map(|unit| (unit * span..(unit + 1) * span).map(|column| column as u32))
-            .collect()
-    }
-
-    /// Returns the mask of a group as a factor for its activations: f32 `[width * span]` of zeros and ones. Returns
-    /// `None` if every unit is kept.
-    ///
-    /// # Errors
-    /// Does not fail in practice: the shape comes from the data.
-    pub fn factor(&self, group: usize, span: usize, device: &Device) -> Result<Option<Tensor>> {
-        if self.is_full(group) {
-            return Ok(None);
-        }
-        let flags = self.kept[group].iter();
-        let factors: Vec<f32> = flags
-            .flat_map(|&kept| std::iter::repeat_n(f32::from(u8::from(kept)), span))
-            .collect();
-        Tensor::new(factors, device).map(Some)
+    pub fn are_full(&self, groups: &[usize]) -> bool {
+        groups.iter().all(|&group| self.is_full(group))
     }
 }

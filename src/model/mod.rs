@@ -1,19 +1,24 @@
 //! The model graphs, and their prunable units as data.
 //!
-//! A model consists of a stem, a chain of blocks and a head ([`PrunableModel`]). It declares its
-//! [units](unit::UnitGroup) as data, so that masking, costs, surgery and export use the same
-//! declaration. A graph does not depend on the reason for which it is masked.
+//! A model is a stem, a chain of blocks and a head ([`chain::Model`]). Blocks are values that are composed of
+//! [layers](layer). A model declares its [units](unit::UnitGroup) as data, so that masking, costs, surgery and export
+//! use the same declaration. A graph does not depend on the reason for which it is masked.
 
 pub mod batch;
 pub mod bert;
+pub mod block;
 pub mod chain;
 pub mod cost;
 pub mod device;
-pub mod differentiable;
 pub mod export;
+pub mod extent;
+pub mod hidden;
+pub mod layer;
 pub mod mask;
 pub mod nn;
+pub mod projection;
 pub mod registry;
+pub mod trace;
 pub mod unit;
-
-pub use chain::PrunableModel;
+pub mod width;
+pub mod work;

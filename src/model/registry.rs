@@ -1,7 +1,7 @@
 //! The supported architectures, by the `model_type` of their `config.json`.
 
-use super::bert::{self, Bert};
-use super::chain::PrunableModel;
+use super::bert;
+use super::chain::Model;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -22,14 +22,14 @@ pub struct Architecture {
 type Names = fn(Weights) -> Result<Weights, CheckpointError>;
 
 /// Builds a graph from its configuration and weights.
-type Open = fn(&Config, &Weights) -> Result<Box<dyn PrunableModel>, CheckpointError>;
+type Open = fn(&Config, &Weights) -> Result<Model, CheckpointError>;
 
 /// A checkpoint, opened as a graph.
 pub struct Opened {
     /// The architecture's name.
     pub architecture: &'static str,
     /// The graph.
-    pub model: Box<dyn PrunableModel>,
+    pub model: Model,
     /// The tensors that the graph reads, under their current names.
     pub weights: Weights,
     /// Names of the tensors that the graph does not read.
@@ -45,7 +45,7 @@ pub const ARCHITECTURES: &[Architecture] = &[Architecture {
         "OptinBertForSequenceClassification",
     ],
     names: bert::todays_names,
-    open: |config, weights| Ok(Box::new(Bert::open(config, weights)?)),
+    open: bert::open,
 }];
 
 /// Opens the graph that the configuration names.

@@ -1,5 +1,7 @@
 //! Declaration of prunable units as data.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
@@ -35,24 +37,54 @@ impl UnitKind {
     }
 }
 
-/// The interchangeable units of one block. Removing unit `i` removes slice `i` of every listed tensor.
-/// Group `b` of a model belongs to block `b` of its chain.
+/// Interchangeable units of a model. Removing unit `i` removes slice `i` of every listed tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitGroup {
     /// Name in the graph, for example `encoder.layer.3.heads`.
     pub name: String,
     /// Kind of the units.
     pub kind: UnitKind,
-    /// Number of units. It is 0 if a pruned model has no units left in this block.
+    /// Place of the units in the graph.
+    pub seat: Seat,
+    /// Number of units. It is 0 if a pruned model has no units left there.
     pub width: usize,
-    /// Number of columns of the block's activations per unit: the head dimension, or 1 for a neuron.
-    pub span: usize,
     /// The tensors from which slices are removed together with a unit.
     pub slices: Vec<ParamSlice>,
-    /// Tensor name of the linear map that consumes the units, `[out, width * span]`.
-    pub projection_weight: String,
-    /// Tensor name of its bias, `[out]`.
-    pub projection_bias: String,
+}
+
+/// Place of a group's units in the chain of blocks. Unit `i` has the columns `first + i * span .. first + (i + 1) * span`
+/// of the block's activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The block.
+    pub block: usize,
+    /// First column of unit 0.
+    pub first: usize,
+    /// Number of columns per unit: the head dimension, or 1 for a neuron.
+    pub span: usize,
+}
+
+impl ParamSlice {
+    /// Returns the indices of a unit's slice.
+    #[must_use]
+    pub fn indices(&self, unit: usize) -> Range<usize> {
+        self.offset + unit * self.span..self.offset + (unit + 1) * self.span
+    }
+}
+
+impl UnitGroup {
+    /// Returns the columns of a unit in the activations of the group's block.
+    #[must_use]
+    pub fn columns(&self, unit: usize) -> Range<usize> {
+        let Seat { first, span, .. } = self.seat;
+        first + unit * span..first + (unit + 1) * span
+    }
+
+    /// Returns the columns of all units of the group.
+    #[must_use]
+    pub fn all_columns(&self) -> Range<usize> {
+        self.seat.first..self.seat.first + self.width * self.seat.span
+    }
 }
 
 /// A tensor in which every unit of a group has a slice. The slice of unit `i` has the indices

@@ -104,7 +104,7 @@ pub fn run(
 /// Returns the best choice of units at every target, from the scores of the unpruned model.
 fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Frontier {
     frontier::frontier(
-        prepared.model.groups(),
+        &prepared.model.groups,
         &Price::PerUnit(search::macs(prepared)),
         &search::parameters(prepared),
         &combine(scores, &recipe.method),

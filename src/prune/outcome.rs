@@ -24,16 +24,17 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
 use crate::checkpoint::write;
+use crate::model::chain::Model;
 use crate::model::device::kind;
 use crate::model::export::Export;
 use crate::model::mask::Masks;
-use crate::model::{PrunableModel, registry};
+use crate::model::registry;
 
 /// The pruned model, written to a draft of the output folder and read back.
 pub struct Cut {
     draft: Draft,
     export: Export,
-    model: Box<dyn PrunableModel>,
+    model: Model,
     parameters: u64,
     bytes: u64,
 }
@@ -49,14 +50,14 @@ pub fn cut(
     repairs: &Repairs,
 ) -> Result<Cut, Failure> {
     let draft = Draft::begin(&places.out)?;
-    let tensors = surgery::cut(&prepared.weights, prepared.model.groups(), masks, repairs)?;
+    let tensors = surgery::cut::cut(&prepared.weights, &prepared.model, masks, repairs)?;
     write::write(
         &draft.path().join("model.safetensors"),
         &tensors,
         prepared.weights.metadata(),
     )?;
     drop(tensors);
-    let export = prepared.model.export(masks);
+    let export = (prepared.model.export)(masks);
     draft.write_json("config.json", &export.config)?;
     for (name, content) in &export.companions {
         draft.write(name, content.as_bytes())?;
@@ -88,8 +89,8 @@ pub fn verify(
     cut: &Cut,
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
-    let student = Student::repaired(prepared.model.as_ref(), masks.clone(), repairs)?;
-    verify::verify(prepared, cut.model.as_ref(), masks, &student, watch)
+    let student = Student::repaired(&prepared.model, masks.clone(), repairs)?;
+    verify::verify(prepared, &cut.model, masks, &student, watch)
 }
 
 /// Builds the report.
@@ -111,7 +112,7 @@ pub fn report(
 ) -> Report {
     let groups = prepared
         .model
-        .groups()
+        .groups
         .iter()
         .enumerate()
         .map(|(index, group)| GroupReport {
@@ -120,10 +121,11 @@ pub fn report(
             width: group.width,
             kept: masks.count(index),
         });
-    let macs = cut
+    let macs = cut.model.cost(&prepared.calibration.extent()).of(cut
         .model
-        .cost(plan.calibration.mean_length)
-        .macs(cut.model.groups().iter().map(|group| group.width));
+        .groups
+        .iter()
+        .map(|group| group.width));
     let after = Size {
         macs,
         parameters: cut.parameters,
@@ -137,7 +139,7 @@ pub fn report(
         inputs: prepared.inputs(),
         architecture: prepared.architecture.to_owned(),
         device: kind(&prepared.device).to_owned(),
-        estimator: score::estimator(prepared.model.as_ref(), recipe),
+        estimator: score::estimator(&prepared.model, recipe),
         audit,
         calibration: plan.calibration,
         size: BeforeAfter {
@@ -212,11 +214,11 @@ pub fn close(
         .unwrap_or(&prepared.calibration);
     draft.write_json(
         "verify.json",
-        &golden::golden(model.as_ref(), &prepared.tokenizer, data)?,
+        &golden::golden(&model, &prepared.tokenizer, data)?,
     )?;
     draft.write_json(
         "keep_map.json",
-        &KeepMap::new(prepared.model.groups(), masks),
+        &KeepMap::new(&prepared.model.groups, masks),
     )?;
     draft.write_json(frontier::NAME, frontier)?;
     if let Some(table) = &limit.latency {

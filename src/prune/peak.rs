@@ -7,9 +7,13 @@ use super::lanes::lanes;
 use super::prepare::Prepared;
 use super::recipe::{Metric, Recipe, TokenWeights};
 use super::score::exact::MAX_VARIANTS;
-use super::score::teacher::STACKED_TOKENS;
+use super::score::teacher::{STACKED_POSITIONS, TRAJECTORY_BYTES};
 use super::score::{self, sketch};
 use super::{compensate, timing, verify};
+use crate::model::extent::Extent;
+use crate::model::hidden::Layout;
+use crate::model::layer::Layer;
+use crate::model::nn::linear::Linear;
 
 /// Bytes of an f32.
 const F32: usize = 4;
@@ -36,68 +40,88 @@ pub fn working(prepared: &Prepared, recipe: &Recipe) -> u64 {
     (F32 * numbers) as u64
 }
 
-/// The sizes from which the estimates are computed.
+/// The sizes from which the estimates are computed, in f32 numbers. Numbers per position are those of the longest row,
+/// divided by its positions at the input of the first block.
 struct Sizes {
-    /// The weights as stored, in f32 numbers.
+    /// The weights as stored.
     stored: usize,
     /// The weights as f32.
     weights: usize,
     /// The weights of the projections that consume units.
     projections: usize,
     blocks: usize,
-    /// Width of the hidden state between blocks.
+    features: usize,
+    /// Numbers per position of the widest hidden state between blocks.
     hidden: usize,
-    /// Columns of the widest group of units.
+    /// Numbers per position of the widest activations of units.
     units: usize,
-    /// Numbers that a backward pass keeps for each token, over all blocks.
+    /// Columns of the widest projection.
+    columns: usize,
+    /// Numbers per position that a forward pass through one block writes.
+    written: usize,
+    /// Numbers per position that a backward pass keeps, over all blocks.
     remembered: usize,
     rows: usize,
-    tokens: usize,
+    positions: usize,
     longest: usize,
-    scoring_tokens: usize,
-    gram_tokens: usize,
+    scoring_positions: usize,
+    gram_positions: usize,
 }
 
 impl Sizes {
     fn of(prepared: &Prepared, recipe: &Recipe) -> Self {
-        let groups = prepared.model.groups();
-        let projections = || (0..groups.len()).map(|block| prepared.model.projection(block));
-        let hidden = projections().map(|projection| projection.bias().elem_count());
-        let hidden = hidden.max().unwrap_or(0);
-        let columns = || groups.iter().map(|group| group.width * group.span);
-        let calibration = prepared.calibration_use(recipe);
+        let model = &prepared.model;
+        let linears = || model.blocks.iter().map(|block| &block.projection.linear);
         let all = prepared.evaluation.iter().chain([&prepared.calibration]);
-        let lengths = all.flat_map(|data| data.examples.iter().map(|example| example.ids.len()));
+        let longest = all.map(|data| data.extent().longest()).max().unwrap_or(0);
+        let row = Extent::of([(Layout::Sequence, longest)]);
+        let per_position = |numbers: f64| (numbers / longest.max(1) as f64).ceil() as usize;
+        let works = model.work(&row);
+        let extents = model.extents(&row);
+        let at = model.blocks.iter().zip(&extents);
+        let at = at.map(|(block, extent)| block.units.extent(extent).mean());
+        let widest = |channels: fn(&Linear) -> usize| {
+            let rows = linears().zip(at.clone());
+            let rows = rows.map(|(linear, positions)| channels(linear) as f64 * positions);
+            per_position(rows.fold(0.0, f64::max))
+        };
+        let written = works.blocks.iter().map(|work| work.written);
+        let remembered: f64 = works.blocks.iter().map(|work| work.remembered).sum();
+        let calibration = prepared.calibration_use(recipe);
         Self {
             stored: (prepared.weights.total_bytes() as usize).div_ceil(F32),
             weights: prepared.weights.parameters() as usize,
-            projections: projections()
-                .map(|projection| projection.weight().elem_count())
-                .sum(),
-            blocks: groups.len(),
-            hidden,
-            units: columns().max().unwrap_or(0),
-            // Either activations and their derivatives, or query, key, value and context; plus the norms'
-            // inputs, outputs and residuals.
-            remembered: columns().map(|columns| 4 * columns + 4 * hidden).sum(),
+            projections: linears().map(|linear| linear.weight().elem_count()).sum(),
+            blocks: model.blocks.len(),
+            features: model
+                .blocks
+                .iter()
+                .filter(|block| block.is_feature())
+                .count(),
+            hidden: widest(Linear::outputs),
+            units: widest(Linear::inputs),
+            columns: linears().map(Linear::inputs).max().unwrap_or(0),
+            written: per_position(written.fold(0.0, f64::max)),
+            remembered: per_position(remembered + works.head.remembered),
             rows: calibration.rows,
-            tokens: calibration.tokens,
-            longest: lengths.max().unwrap_or(0),
-            scoring_tokens: prepared.tokens(&prepared.scoring_rows(recipe)),
-            gram_tokens: calibration.gram_tokens,
+            positions: calibration.tokens,
+            longest,
+            scoring_positions: prepared.tokens(&prepared.scoring_rows(recipe)),
+            gram_positions: calibration.gram_tokens,
         }
     }
 
-    /// Returns the size of a block's activations for this number of tokens.
-    fn block(&self, tokens: usize) -> usize {
-        tokens.max(self.longest) * (3 * self.units + 6 * self.hidden)
+    /// Returns the size of a block's activations for this number of positions: what the block writes, its input, and
+    /// the values of the block before it.
+    fn block(&self, positions: usize) -> usize {
+        positions.max(self.longest) * (self.written + self.units + 3 * self.hidden)
     }
 
     /// Returns the size of a recorded forward pass and of a stack of probes in its backward pass.
     fn backward(&self) -> usize {
-        sketch::TRACED_TOKENS.max(self.longest) * self.remembered
-            + self.block(STACKED_TOKENS)
-            + STACKED_TOKENS * 2 * self.units
+        sketch::TRACED_POSITIONS.max(self.longest) * self.remembered
+            + self.block(STACKED_POSITIONS)
+            + STACKED_POSITIONS * 2 * self.units
     }
 }
 
@@ -113,12 +137,15 @@ fn latency_table(recipe: &Recipe, sizes: &Sizes) -> usize {
 
 /// Peak of scoring.
 fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
-    let features = sizes.blocks / 2 + 1;
-    // Inputs and features of all blocks. Each lane also holds a stack of variants and their sampled rows.
-    let teacher = sizes.scoring_tokens * sizes.hidden * (sizes.blocks + features + 2);
-    let exact = sizes.block(STACKED_TOKENS)
-        + MAX_VARIANTS * sizes.gram_tokens * sizes.hidden * (features + 2);
-    let sketches = score::sketched(prepared.model.as_ref(), recipe).contains(&true);
+    let features = sizes.features + 1;
+    // Inputs of the blocks, and the sampled rows of the features with their parts. Each lane also holds a stack of
+    // variants and their sampled rows.
+    let inputs = sizes.scoring_positions * sizes.hidden * (sizes.blocks + 1);
+    let teacher = inputs.min(TRAJECTORY_BYTES / F32 + sizes.block(STACKED_POSITIONS))
+        + 2 * sizes.gram_positions * sizes.hidden * features;
+    let exact = sizes.block(STACKED_POSITIONS)
+        + MAX_VARIANTS * sizes.gram_positions * sizes.hidden * (features + 2);
+    let sketches = score::sketched(&prepared.model, recipe).contains(&true);
     let (lane, probes) = match sketches {
         true => (
             exact.max(sizes.backward()),
@@ -137,17 +164,17 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
 /// Peak of the repair: the hidden states of all rows in both models and the student's next ones; the problems of
 /// one block; its moments, and the linear system and its factor.
 fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
-    let weighs = prepared.model.differentiable().is_some()
+    let weighs = prepared.model.first_traceable() == 0
         && recipe.method.token_weights == TokenWeights::Sensitivity;
     let (weights, weighing) = match weighs {
-        true => (sizes.tokens * sizes.blocks, lanes() * sizes.backward()),
+        true => (sizes.positions * sizes.blocks, lanes() * sizes.backward()),
         false => (0, 0),
     };
     // Two copies of the projections: the student's and the repaired ones.
-    let rows = 3 * sizes.tokens * sizes.hidden + weights + 2 * sizes.projections;
-    let judges = compensate::judged(sizes.rows, sizes.tokens) * (sizes.units + sizes.hidden);
-    let posed = judges + compensate::AT_ONCE * lanes() * sizes.block(compensate::BATCH_TOKENS);
-    let system = 4 * F64 * sizes.units * (sizes.units + sizes.hidden);
+    let rows = 3 * sizes.positions * sizes.hidden + weights + 2 * sizes.projections;
+    let judges = compensate::judged(sizes.rows, sizes.positions) * (sizes.units + sizes.hidden);
+    let posed = judges + compensate::AT_ONCE * lanes() * sizes.block(compensate::BATCH_POSITIONS);
+    let system = 4 * F64 * sizes.columns * (sizes.columns + sizes.hidden);
     rows + weighing.max(posed + system)
 }
 
@@ -155,5 +182,5 @@ fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
 /// repair, and in each lane the activations of both models for one batch.
 fn verifying(sizes: &Sizes) -> usize {
     let models = sizes.stored + sizes.weights + 2 * sizes.projections;
-    models + lanes() * 2 * sizes.block(verify::run::BATCH_TOKENS)
+    models + lanes() * 2 * sizes.block(verify::run::BATCH_POSITIONS)
 }

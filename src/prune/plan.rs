@@ -10,11 +10,13 @@ use super::peak;
 use super::prepare::Prepared;
 use super::recipe::{Metric, Recipe};
 use super::report::{CalibrationUse, Size};
-use super::score::teacher::STACKED_TOKENS;
+use super::score::teacher::STACKED_POSITIONS;
 use super::score::{self, sketch};
 use super::search::{self, price::Price};
+use crate::model::chain::Model;
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
+use crate::model::work::Work;
 
 /// `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,7 +72,7 @@ pub struct GroupPlan {
 /// Returns [`TargetUnreachable`](super::failure::Code::TargetUnreachable) if the target cannot be reached, and
 /// [`Internal`](super::failure::Code::Internal) if the timed forward pass fails.
 pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Plan, Failure> {
-    let groups = prepared.model.groups();
+    let groups = &prepared.model.groups;
     let calibration = prepared.calibration_use(recipe);
     let cost = search::macs(prepared);
     let target_cost = search::reachable_budget(groups, price, &recipe.target, &recipe.constraints)?;
@@ -101,7 +103,7 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Pl
 
 fn size(prepared: &Prepared, cost: &Cost) -> Size {
     Size {
-        macs: cost.macs(prepared.model.groups().iter().map(|group| group.width)),
+        macs: cost.of(prepared.model.groups.iter().map(|group| group.width)),
         parameters: prepared.weights.parameters(),
         bytes: prepared.weights.total_bytes(),
     }
@@ -112,20 +114,22 @@ fn size(prepared: &Prepared, cost: &Cost) -> Size {
 /// Each unit that is scored exactly runs every later block once over all scoring rows. Sketched units share
 /// one backward pass per probe, which costs as much as a forward pass, and one more forward pass per round of probes.
 fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
+    let model = &prepared.model;
     let rows = prepared.scoring_rows(recipe);
-    let length = prepared.tokens(&rows) as f64 / rows.len().max(1) as f64;
-    let cost = prepared.model.cost(length);
-    let mut after = cost.fixed;
+    let works = model.work(&prepared.calibration.extent_of(&rows));
+    let sketched = score::sketched(model, recipe);
+    let mut after = full(model, &works.head);
     let mut total = 0;
-    let sketched = score::sketched(prepared.model.as_ref(), recipe);
-    let groups = prepared.model.groups().iter().zip(&cost.per_unit);
-    for ((group, each), sketched) in groups.zip(&sketched).rev() {
-        let exact = match sketched {
-            true => group.width.min(sketch::anchor::ANCHORS),
-            false => group.width,
-        };
-        total += exact as u64 * after;
-        after += group.width as u64 * each;
+    for (block, work) in works.blocks.iter().enumerate().rev() {
+        for group in model.groups_at(block) {
+            let width = model.groups[group].width;
+            let exact = match sketched[group] {
+                true => width.min(sketch::anchor::ANCHORS),
+                false => width,
+            };
+            total += exact as u64 * after;
+        }
+        after += full(model, work);
     }
     if sketched.contains(&true) {
         let probes = sketch::Stop::default().most;
@@ -137,20 +141,25 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     (total as f64 * rows.len() as f64 * left.sum::<f64>()) as u64
 }
 
+/// Returns the MACs of a part of the unpruned model.
+fn full(model: &Model, work: &Work) -> u64 {
+    let widths = model.groups.iter().map(|group| group.width);
+    Cost::of_terms(&work.macs, model.groups.len()).of(widths)
+}
+
 /// Returns the milliseconds per MAC of one timed forward pass of the scoring rows, run in as many lanes as scoring.
 fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     let rows = prepared.scoring_rows(recipe);
-    let batches = prepared.calibration.batches_of(&rows, STACKED_TOKENS)?;
-    let model = prepared.model.as_ref();
-    let full = Masks::full(model.groups());
+    let batches = prepared.calibration.batches_of(&rows, STACKED_POSITIONS)?;
+    let model = &prepared.model;
+    let full = Masks::full(&model.groups);
     let start = Instant::now();
     lanes::run(batches.len(), |index| {
         Ok(model.forward(&batches[index], &full)?)
     })?;
-    let length = prepared.tokens(&rows) as f64 / rows.len().max(1) as f64;
     let macs = model
-        .cost(length)
-        .macs(model.groups().iter().map(|group| group.width))
+        .cost(&prepared.calibration.extent_of(&rows))
+        .of(model.groups.iter().map(|group| group.width))
         * rows.len() as u64;
     Ok(start.elapsed().as_secs_f64() * 1e3 / macs.max(1) as f64)
 }

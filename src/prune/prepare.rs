@@ -17,8 +17,8 @@ use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::weights::Weights;
 use crate::data::dataset::Dataset;
 use crate::data::example::Example;
-use crate::model::PrunableModel;
 use crate::model::batch::Reads;
+use crate::model::chain::Model;
 use crate::model::device::Device;
 use crate::model::registry::{self, Opened};
 
@@ -35,7 +35,7 @@ pub struct Prepared {
     /// The architecture's name in the registry.
     pub architecture: &'static str,
     /// The model's graph.
-    pub model: Box<dyn PrunableModel>,
+    pub model: Model,
     /// The model's tokenizer.
     pub tokenizer: Arc<Tokenizer>,
     /// Notes for the user about how the sources were read, as sentences.
@@ -63,13 +63,13 @@ impl Prepared {
             weights,
             unused,
         } = registry::open(&config, weights)?;
-        if model.groups().iter().all(|group| group.width == 0) {
+        if model.groups.iter().all(|group| group.width == 0) {
             return Err(Failure::new(
                 Code::TargetUnreachable,
                 "the model has no units left to prune",
             ));
         }
-        let reads = model.reads();
+        let reads = model.reads;
         let tokenizer = Arc::new(Tokenizer::open(&places.model, reads.positions, &limits)?);
         let data_limits = crate::data::limits::Limits::default();
         let wanted = &recipe.calibration;
@@ -87,7 +87,7 @@ impl Prepared {
                 path,
                 &wanted.mapping,
                 &tokenizer,
-                model.problem(),
+                &model.problem,
                 wanted.max_samples,
                 &data_limits,
             )?),

@@ -6,7 +6,7 @@ use crate::model::nn::linear::Linear;
 /// The repaired projections.
 #[derive(Clone, Debug, Default)]
 pub struct Repairs {
-    /// One entry per group. `None` if the original weights stay.
+    /// One entry per block. `None` if the original weights stay.
     pub projections: Vec<Option<Linear>>,
     /// Effect of each repair.
     pub reports: Vec<CompensationReport>,
@@ -15,9 +15,9 @@ pub struct Repairs {
 impl Repairs {
     /// Creates a value without repairs: all original weights stay.
     #[must_use]
-    pub fn none(groups: usize) -> Self {
+    pub fn none(blocks: usize) -> Self {
         Self {
-            projections: vec![None; groups],
+            projections: vec![None; blocks],
             reports: Vec::new(),
         }
     }

@@ -37,7 +37,7 @@ pub fn choose(
     journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> Result<Masks, Failure> {
-    let (groups, constraints) = (prepared.model.groups(), &recipe.constraints);
+    let (groups, constraints) = (&prepared.model.groups, &recipe.constraints);
     let whole = limit.price.whole(groups);
     let budget = search::reachable_budget(groups, &limit.price, &recipe.target, constraints)?;
     let importance = combine(scores, &recipe.method);
@@ -48,7 +48,7 @@ pub fn choose(
         let left = surgery::narrowed(prepared, &masks, &repairs)?;
         let scores = score(&left, recipe, journal, watch)?;
         let importance = combine(&scores, &recipe.method);
-        let (groups, price) = (left.model.groups(), limit.price.narrowed(&masks));
+        let (groups, price) = (&left.model.groups, limit.price.narrowed(&masks));
         let ranking = Ranking::new(groups, &price, &importance, constraints);
         masks = masks.refined(&step(&ranking, recipe, round, whole, budget)?);
     }

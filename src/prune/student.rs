@@ -4,17 +4,21 @@
 use candle_core::{Result, Tensor};
 
 use super::repairs::Repairs;
-use crate::model::PrunableModel;
 use crate::model::batch::Batch;
+use crate::model::chain::Model;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 
 /// Kept units and projections of a model.
 pub struct Student<'a> {
     /// The original.
-    pub model: &'a dyn PrunableModel,
+    pub model: &'a Model,
     /// The kept units.
     pub masks: Masks,
+    /// Kept columns of each block's activations. `None` if all columns are kept.
+    columns: Vec<Option<Tensor>>,
     projections: Vec<Linear>,
     repaired: bool,
 }
@@ -24,18 +28,23 @@ impl<'a> Student<'a> {
     ///
     /// # Errors
     /// Does not fail in practice: all shapes come from the model.
-    pub fn new(model: &'a dyn PrunableModel, masks: Masks) -> Result<Self> {
-        let projections = (0..model.groups().len()).map(|block| {
-            let whole = model.projection(block);
-            Ok(Linear::new(
-                keep_columns(model, &masks, block, whole.weight())?,
-                whole.bias().clone(),
-            ))
+    pub fn new(model: &'a Model, masks: Masks) -> Result<Self> {
+        let columns = (0..model.blocks.len()).map(|block| {
+            let kept = model.kept_columns(block, &masks);
+            kept.map(|kept| Tensor::new(kept, model.device()))
+                .transpose()
+        });
+        let columns: Vec<Option<Tensor>> = columns.collect::<Result<_>>()?;
+        let projections = model.blocks.iter().zip(&columns).map(|(block, columns)| {
+            let whole = &block.projection.linear;
+            let weight = keep_columns(whole.weight(), columns.as_ref())?;
+            Ok(Linear::new(weight, whole.bias().cloned()))
         });
         Ok(Self {
             projections: projections.collect::<Result<_>>()?,
             model,
             masks,
+            columns,
             repaired: false,
         })
     }
@@ -44,7 +53,7 @@ impl<'a> Student<'a> {
     ///
     /// # Errors
     /// Does not fail in practice: all shapes come from the model.
-    pub fn repaired(model: &'a dyn PrunableModel, masks: Masks, repairs: &Repairs) -> Result<Self> {
+    pub fn repaired(model: &'a Model, masks: Masks, repairs: &Repairs) -> Result<Self> {
         let mut student = Self::new(model, masks)?;
         for (block, projection) in repairs.projections.iter().enumerate() {
             if let Some(linear) = projection {
@@ -54,7 +63,7 @@ impl<'a> Student<'a> {
         Ok(student)
     }
 
-    /// Returns the projection of a block: a weight `[out, kept * span]` and its bias.
+    /// Returns the projection of a block: a weight `[out, kept columns]` and its bias.
     #[must_use]
     pub fn projection(&self, block: usize) -> &Linear {
         &self.projections[block]
@@ -72,58 +81,48 @@ impl<'a> Student<'a> {
         self.repaired
     }
 
-    /// Returns the activations of the kept units, `[rows, length, kept * span]`.
+    /// Returns the activations of the kept units, `[rows, positions, kept columns]`.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn units(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
-        keep_columns(
-            self.model,
-            &self.masks,
-            block,
-            &self.model.units(block, hidden)?,
-        )
+    pub fn units(&self, block: usize, input: &Hidden) -> Result<Hidden> {
+        let units = self.model.blocks[block].units.forward(input)?;
+        let kept = keep_columns(&units.stream, self.columns[block].as_ref())?;
+        Ok(units.with_stream(kept))
     }
 
     /// Runs one block.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn block(&self, block: usize, hidden: &Tensor) -> Result<Tensor> {
-        let units = self.units(block, hidden)?;
-        self.model
-            .close(block, &self.projections[block], &units, hidden)
+    pub fn block(&self, block: usize, input: &Hidden) -> Result<Hidden> {
+        let units = self.units(block, input)?;
+        self.model.blocks[block].close(&self.projections[block], &units, input)
     }
 
-    /// Returns the logits of a batch.
+    /// Returns the answers for a batch.
     ///
     /// # Errors
     /// Returns an error if the batch does not match the graph.
-    pub fn forward(&self, batch: &Batch) -> Result<Tensor> {
-        let mut hidden = self.model.stem(batch)?;
+    pub fn forward(&self, batch: &Batch) -> Result<Hidden> {
+        let mut hidden = self.model.stem.forward(batch)?;
         for block in 0..self.projections.len() {
             hidden = self.block(block, &hidden)?;
         }
-        self.model.head(&hidden)
+        self.model.head.forward(&hidden)
     }
 }
 
-/// Selects the columns of the kept units in the last dimension.
-fn keep_columns(
-    model: &dyn PrunableModel,
-    masks: &Masks,
-    block: usize,
-    tensor: &Tensor,
-) -> Result<Tensor> {
-    if masks.is_full(block) {
+/// Selects columns of the last dimension.
+fn keep_columns(tensor: &Tensor, columns: Option<&Tensor>) -> Result<Tensor> {
+    let Some(columns) = columns else {
         return Ok(tensor.clone());
-    }
-    let columns = masks.columns(block, model.groups()[block].span);
+    };
     let last = tensor.rank() - 1;
-    if columns.is_empty() {
+    if columns.elem_count() == 0 {
         let mut shape = tensor.dims().to_vec();
         shape[last] = 0;
         return Tensor::zeros(shape, tensor.dtype(), tensor.device());
     }
-    tensor.index_select(&Tensor::new(columns, tensor.device())?, last)
+    tensor.index_select(columns, last)
 }

@@ -6,8 +6,8 @@ use candle_core::{Device, Result, Tensor};
 
 use crate::data::dataset::Dataset;
 use crate::data::example::Example;
-use crate::model::PrunableModel;
 use crate::model::batch::{Batch, Input};
+use crate::model::chain::Model;
 use crate::model::mask::Masks;
 
 /// Number of rows in a timed batch.
@@ -39,7 +39,7 @@ pub fn mean_batch(data: &Dataset) -> Result<Batch> {
 /// # Errors
 /// Returns an error if a graph fails.
 pub fn in_turns(
-    models: [&dyn PrunableModel; 2],
+    models: [&Model; 2],
     batch: &Batch,
     warm_up: usize,
     rounds: usize,
@@ -62,11 +62,11 @@ pub fn in_turns(
     Ok(times)
 }
 
-fn forward_ms(model: &dyn PrunableModel, batch: &Batch) -> Result<f64> {
-    let full = Masks::full(model.groups());
+fn forward_ms(model: &Model, batch: &Batch) -> Result<f64> {
+    let full = Masks::full(&model.groups);
     let start = Instant::now();
-    let logits = model.forward(batch, &full)?;
+    let answers = model.forward(batch, &full)?;
     // A GPU returns before it has finished the computation.
-    logits.device().synchronize()?;
+    answers.stream.device().synchronize()?;
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }

@@ -179,11 +179,16 @@ fn a_run_writes_a_complete_and_self_describing_folder() {
                     rows: vec![0],
                     input,
                 },
-                &Masks::full(model.groups()),
+                &Masks::full(&model.groups),
             )
             .unwrap();
         assert_eq!(
-            logits.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            logits
+                .stream
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap(),
             row.logits
         );
     }

@@ -48,11 +48,8 @@ fn the_features_of_bert_equal_those_of_candle_transformers() {
         let batch = tiny.batch(5, 9, 11);
         let Input::Tokens { ids, types } = &batch.input;
         let expected = reference.forward(ids, types, None).unwrap();
-        let full = Masks::full(model.groups());
-        let mut feature = model.stem(&batch).unwrap();
-        for block in 0..model.groups().len() {
-            feature = model.block(block, &feature, &full).unwrap();
-        }
+        let full = Masks::full(&model.groups);
+        let feature = model.features(&batch, &full).unwrap().stream;
         let difference = relative_difference(&expected, &feature);
         assert!(difference < 1e-5, "{activation}: {difference:e}");
     }

@@ -16,7 +16,7 @@ use crate::fixture::folder::Folder;
 /// Selects the kept units in rounds.
 fn select(folder: &Folder, recipe: &Recipe) -> (Prepared, Limit, Masks) {
     let prepared = Prepared::read(&folder.places("unused"), recipe).unwrap();
-    let journal = FixedLatency::of(prepared.model.groups());
+    let journal = FixedLatency::of(&prepared.model.groups);
     let limit = Limit::of(&prepared, recipe, &journal, &Unwatched).unwrap();
     let scores = score::score(&prepared, recipe, &journal, &Unwatched).unwrap();
     let masks = rounds::choose(&prepared, recipe, &limit, &scores, &journal, &Unwatched).unwrap();
@@ -40,7 +40,7 @@ fn the_last_round_meets_the_target_and_the_constraints() {
                 false => vec!["encoder.layer.1".to_owned()],
             };
             let (prepared, limit, masks) = select(&folder, &recipe);
-            let groups = prepared.model.groups();
+            let groups = &prepared.model.groups;
             let counts = || (0..groups.len()).map(|group| masks.count(group));
             let (cost, whole) = (limit.price.of(counts()), limit.price.whole(groups));
             assert!(
@@ -105,13 +105,13 @@ fn a_target_that_no_round_can_reach_is_rejected() {
 fn nested_masks_index_only_the_kept_units() {
     let folder = Folder::new(Tiny::default());
     let prepared = Prepared::read(&folder.places("unused"), &folder.recipe(0.5)).unwrap();
-    let groups = prepared.model.groups();
+    let groups = &prepared.model.groups;
     let outer: Vec<Vec<usize>> = groups.iter().map(|_| vec![1, 3]).collect();
     let outer = Masks::keeping(groups, &outer);
     let none = optin::prune::repairs::Repairs::none(groups.len());
     let pruned = surgery::narrowed(&prepared, &outer, &none).unwrap();
     let inner: Vec<Vec<usize>> = groups.iter().map(|_| vec![1]).collect();
-    let inner = Masks::keeping(pruned.model.groups(), &inner);
+    let inner = Masks::keeping(&pruned.model.groups, &inner);
     let refined = outer.refined(&inner);
     assert!((0..groups.len()).all(|group| refined.kept(group) == [3]));
 }

@@ -47,7 +47,7 @@ fn latency_is_measured_once_for_each_stage_cache() {
     // Two measurements would differ in the last digits, so equality proves that the second call read the cache.
     assert_eq!(limit.latency, again.latency);
     let table = limit.latency.as_ref().unwrap();
-    let groups = prepared.model.groups();
+    let groups = &prepared.model.groups;
     assert_eq!((table.batch, table.shapes.len()), (8, 2));
     for (kind, shape) in table.shapes.iter().enumerate() {
         let every_other: Vec<usize> = (kind..groups.len()).step_by(2).collect();
@@ -64,7 +64,7 @@ fn the_selection_meets_a_latency_target() {
     let mut recipe = folder.recipe(0.6);
     recipe.target.metric = Metric::LatencyMs;
     let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
-    let groups = prepared.model.groups();
+    let groups = &prepared.model.groups;
     let journal = FixedLatency::of(groups);
     let price = journal.0.price(groups);
     let report = run(&folder.places("out"), &recipe, &journal, &Unwatched).unwrap();

@@ -259,18 +259,18 @@ fn student<'a>(
     let limit = Limit::of(prepared, recipe, journal, watch)?;
     let masks = rounds::choose(prepared, recipe, &limit, scores, journal, watch)?;
     let repairs = compensate::compensate_once(prepared, &masks, recipe, journal, watch)?;
-    Ok(Student::repaired(prepared.model.as_ref(), masks, &repairs)?)
+    Ok(Student::repaired(&prepared.model, masks, &repairs)?)
 }
 
 impl Judge {
     fn new(prepared: &Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
-        let model = prepared.model.as_ref();
+        let model = &prepared.model;
         let data = prepared
             .evaluation
             .as_ref()
             .unwrap_or(&prepared.calibration);
         let batches = forward::batches(data)?;
-        let full = Masks::full(model.groups());
+        let full = Masks::full(&model.groups);
         let dense = forward::logits(&batches, watch, |batch| model.forward(batch, &full))?;
         let labels = data.examples.iter();
         Ok(Self {
@@ -287,13 +287,13 @@ impl Judge {
         watch: &dyn Watch,
     ) -> Result<f64, Failure> {
         let logits = forward::logits(&self.batches, watch, |batch| student.forward(batch))?;
-        let problem = prepared.model.problem();
+        let problem = &prepared.model.problem;
         let compared = quality::compare(problem, &self.labels, &self.dense, &logits, None);
         Ok(compared.score.after)
     }
 
     fn dense_quality(&self, prepared: &Prepared) -> (String, usize, f64, f64) {
-        let problem = prepared.model.problem();
+        let problem = &prepared.model.problem;
         let own = quality::compare(problem, &self.labels, &self.dense, &self.dense, None);
         (
             own.metric,

@@ -61,7 +61,7 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let model = registry::open(&config, weights)
         .map_err(Failure::from)?
         .model;
-    let reads = model.reads();
+    let reads = model.reads;
     let (rows, length) = (command.rows.max(1), command.length.max(1));
     if length > reads.positions {
         return Err(Exit::Usage(format!(
@@ -72,7 +72,7 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let batch = batch(rows, length, reads.vocabulary).map_err(Failure::from)?;
     let share = rows.div_ceil(lanes::lanes()) * length;
     let parts = batch.parts(share).map_err(Failure::from)?;
-    let full = Masks::full(model.groups());
+    let full = Masks::full(&model.groups);
     let mut all = Vec::new();
     let mut logits = Vec::new();
     for _ in 0..=command.repeats.max(1) {
@@ -83,6 +83,7 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
         )?;
         all.push(start.elapsed().as_secs_f64() * 1e3);
         logits = answers[0]
+            .stream
             .narrow(0, 0, 1)
             .and_then(|row| row.flatten_all()?.to_vec1())
             .map_err(Failure::from)?;

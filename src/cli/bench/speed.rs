@@ -17,7 +17,6 @@ use crate::model::device::Device;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::nn::meter;
-use crate::model::unit::UnitKind;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::NoJournal;
 use crate::prune::prepare::Prepared;
@@ -25,7 +24,7 @@ use crate::prune::recipe::Recipe;
 use crate::prune::score::combine::combine;
 use crate::prune::score::exact::Wanted;
 use crate::prune::score::teacher::Teacher;
-use crate::prune::score::{exact, score, sketch};
+use crate::prune::score::{self, exact, sketch};
 use crate::prune::search::{self, Limit};
 use crate::prune::watch::Unwatched;
 use crate::prune::{compensate, lanes};
@@ -124,18 +123,18 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
         });
     };
     note("original model, forward".to_owned(), &forward, 1.0);
-    let (heads, neurons) = exact_parts(&teacher, &recipe, command.sample_every)?;
-    note("exact, heads".to_owned(), &heads, 1.0);
+    let (exact, sampled) = exact_parts(&teacher, &recipe, command.sample_every)?;
+    note("exact, few or wide units".to_owned(), &exact, 1.0);
     let extrapolated = format!(
-        "exact, neurons (1 in {}, extrapolated)",
+        "exact, other units (1 in {}, extrapolated)",
         command.sample_every
     );
-    note(extrapolated, &neurons, command.sample_every as f64);
+    note(extrapolated, &sampled, command.sample_every as f64);
     for &probes in &command.probes {
         let took = sketched(&teacher, &recipe, probes)?;
         note(format!("sketch, {probes} probes"), &took, 1.0);
     }
-    let (scores, took) = time(|| score(&prepared, &recipe, &NoJournal, &Unwatched))?;
+    let (scores, took) = time(|| score::score(&prepared, &recipe, &NoJournal, &Unwatched))?;
     note("scoring, as in a job".to_owned(), &took, 1.0);
     let importance = combine(&scores, &recipe.method);
     let limit = Limit::of(&prepared, &recipe, &NoJournal, &Unwatched)?;
@@ -145,7 +144,7 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
         time(|| compensate::compensate(&prepared, &masks, &recipe, &NoJournal, &Unwatched))?;
     let rows = prepared.calibration.examples.len();
     note(format!("repair, {rows} rows"), &took, 1.0);
-    let groups = teacher.model.groups();
+    let groups = &teacher.model.groups;
     let answer = Answer {
         instruction_set: instruction_set(),
         threads: lanes::lanes(),
@@ -182,13 +181,13 @@ fn peak(repeats: usize, device: &Device) -> Result<f64, Failure> {
 
 /// Returns the median of some forward passes of the original model over the scoring rows, after one that is not counted.
 fn forward(teacher: &Teacher<'_>, repeats: usize) -> Result<Took, Failure> {
-    let full = Masks::full(teacher.model.groups());
+    let full = Masks::full(&teacher.model.groups);
     let mut all = Vec::new();
     for _ in 0..=repeats.max(1) {
         let (_, took) = time(|| {
             lanes::run(teacher.batches.len(), |index| {
-                let logits = teacher.model.forward(&teacher.batches[index], &full)?;
-                Ok(logits.device().synchronize()?)
+                let answers = teacher.model.forward(&teacher.batches[index], &full)?;
+                Ok(answers.stream.device().synchronize()?)
             })
         })?;
         all.push(took);
@@ -198,43 +197,44 @@ fn forward(teacher: &Teacher<'_>, repeats: usize) -> Result<Took, Failure> {
     Ok(all.swap_remove(all.len() / 2))
 }
 
-/// Scores all heads exactly, and one of every `sample_every` other units.
+/// Scores all units exactly of the groups that are never sketched, and one of every `sample_every` other units.
 fn exact_parts(
     teacher: &Teacher<'_>,
     recipe: &Recipe,
     sample_every: usize,
 ) -> Result<(Took, Took), Failure> {
-    let part = |heads: bool, step: usize| {
-        let groups = teacher.model.groups().iter().enumerate();
+    let sketched = score::sketched(teacher.model, recipe);
+    let part = |others: bool, step: usize| {
+        let groups = teacher.model.groups.iter().enumerate();
         let wanted: Vec<Wanted> = groups
-            .filter(|(_, group)| (group.kind == UnitKind::Head) == heads)
-            .map(|(block, group)| Wanted {
-                block,
+            .filter(|(index, _)| sketched[*index] == others)
+            .map(|(index, group)| Wanted {
+                group: index,
                 units: (0..group.width).step_by(step).collect(),
             })
             .collect();
         let temperature = recipe.method.temperature;
         time(|| exact::score(teacher, temperature, &wanted, &|_| Ok(()), &|_, _| Ok(())))
     };
-    Ok((part(true, 1)?.1, part(false, sample_every.max(1))?.1))
+    Ok((part(false, 1)?.1, part(true, sample_every.max(1))?.1))
 }
 
 /// Scores all units with this number of probes.
 fn sketched(teacher: &Teacher<'_>, recipe: &Recipe, probes: usize) -> Result<Took, Failure> {
-    let Some(back) = teacher.model.differentiable() else {
+    let wanted = score::sketched(teacher.model, recipe);
+    if !wanted.contains(&true) {
         return Err(Failure::new(
             Code::UnsupportedModel,
-            "this architecture has no backward pass, so its units cannot be scored by sketches",
+            "no group of this model can be scored by sketches",
         ));
-    };
+    }
     let stop = sketch::Stop {
         least: probes,
         most: probes,
         reliability: 0.0,
     };
-    let wanted = vec![true; teacher.model.groups().len()];
     let (seed, method) = (recipe.calibration.seed, &recipe.method);
-    let sketch = || sketch::score(teacher, back, method, seed, &wanted, stop, &|_| Ok(()));
+    let sketch = || sketch::score(teacher, method, seed, &wanted, stop, &|_| Ok(()));
     Ok(time(sketch)?.1)
 }
 

@@ -1,13 +1,17 @@
 //! The stem: word, position and segment embeddings, summed and normalized.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::config::BertConfig;
 use super::load;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::batch::{Batch, Input};
+use crate::model::chain::Stem;
+use crate::model::extent::Extent;
+use crate::model::hidden::Hidden;
 use crate::model::nn::layer_norm::LayerNorm;
+use crate::model::work::Work;
 
 pub(super) struct Embeddings {
     words: Tensor,
@@ -39,9 +43,11 @@ impl Embeddings {
             )?,
         })
     }
+}
 
+impl Stem for Embeddings {
     /// Computes the embeddings: token and segment ids `[rows, length]` to `[rows, length, hidden]`.
-    pub(super) fn forward(&self, batch: &Batch) -> Result<Tensor> {
+    fn forward(&self, batch: &Batch) -> Result<Hidden> {
         let Input::Tokens { ids, types } = &batch.input;
         let (rows, length) = ids.dims2()?;
         let hidden = self.words.dims()[1];
@@ -52,7 +58,19 @@ impl Embeddings {
                 .reshape((rows, length, hidden))
         };
         let sum = (look_up(&self.words, ids)? + look_up(&self.segments, types)?)?;
-        self.norm
-            .forward(&sum.broadcast_add(&self.positions.narrow(0, 0, length)?)?)
+        let sum = sum.broadcast_add(&self.positions.narrow(0, 0, length)?)?;
+        Ok(Hidden::sequence(self.norm.forward(&sum)?))
+    }
+
+    /// Look-ups have no MACs.
+    fn work(&self, extent: &Extent) -> Work {
+        Work {
+            written: extent.mean() * self.norm.width() as f64,
+            ..Work::default()
+        }
+    }
+
+    fn device(&self) -> &Device {
+        self.words.device()
     }
 }

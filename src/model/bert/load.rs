@@ -2,6 +2,7 @@
 
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
+use crate::model::layer::dense::Dense;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
 
@@ -17,6 +18,17 @@ pub(super) fn linear(
         weight,
         weights.tensor(&format!("{name}.bias"), &[outputs])?,
     ))
+}
+
+/// Loads a linear layer from `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.
+pub(super) fn dense(
+    weights: &Weights,
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Dense, CheckpointError> {
+    let linear = linear(weights, name, inputs, outputs)?;
+    Ok(Dense::new(format!("{name}.weight"), linear))
 }
 
 /// Loads a layer norm from `{name}.weight` and `{name}.bias`, both `[width]`.

@@ -27,6 +27,12 @@ impl LayerNorm {
         }
     }
 
+    /// Returns the number of channels.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.weight.elem_count()
+    }
+
     /// Applies the norm: `[.., hidden]` to the same shape.
     ///
     /// # Errors
@@ -69,7 +75,8 @@ impl LayerNorm {
             candle_core::bail!("the shapes of the residual and the projection do not match");
         }
         self.check_width(&product)?;
-        let parts = [linear.bias(), residual, &self.weight, &self.bias];
+        let added = linear.bias_or_zeros()?;
+        let parts = [&added, residual, &self.weight, &self.bias];
         rewrite(&product, &|values| {
             read(parts, |[added, residual, weight, bias]| {
                 let addends = Addends {

@@ -12,14 +12,27 @@ use super::traced::{Traced, times_each};
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
-    /// Creates a map from a weight `[out, in]` and a bias `[out]`.
+    /// Creates a map from a weight `[out, in]` and a bias `[out]`, which may be missing.
     #[must_use]
-    pub fn new(weight: Tensor, bias: Tensor) -> Self {
+    pub fn new(weight: Tensor, bias: impl Into<Option<Tensor>>) -> Self {
+        let bias = bias.into();
         Self { weight, bias }
+    }
+
+    /// Returns the number of inputs.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.weight.dims()[1]
+    }
+
+    /// Returns the number of outputs.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.weight.dims()[0]
     }
 
     /// Returns the weight, `[out, in]`.
@@ -28,10 +41,21 @@ impl Linear {
         &self.weight
     }
 
-    /// Returns the bias, `[out]`.
+    /// Returns the bias, `[out]`, if there is one.
     #[must_use]
-    pub fn bias(&self) -> &Tensor {
-        &self.bias
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
+    /// Returns the bias, or zeros `[out]`.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    pub(super) fn bias_or_zeros(&self) -> Result<Tensor> {
+        match &self.bias {
+            Some(bias) => Ok(bias.clone()),
+            None => Tensor::zeros(self.outputs(), self.weight.dtype(), self.weight.device()),
+        }
     }
 
     /// Applies the map: `[.., in]` to `[.., out]`.
@@ -39,7 +63,10 @@ impl Linear {
     /// # Errors
     /// Returns an error if the last dimension is not `in`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        finish_product(self.product(input)?, &self.bias, None)
+        match &self.bias {
+            Some(bias) => finish_product(self.product(input)?, bias, None),
+            None => self.product(input),
+        }
     }
 
     /// Applies the map and then the activation: `[.., in]` to `[.., out]`.
@@ -47,7 +74,11 @@ impl Linear {
     /// # Errors
     /// Returns an error if the last dimension is not `in`.
     pub fn forward_activated(&self, input: &Tensor, activation: Activation) -> Result<Tensor> {
-        finish_product(self.product(input)?, &self.bias, Some(activation))
+        finish_product(
+            self.product(input)?,
+            &self.bias_or_zeros()?,
+            Some(activation),
+        )
     }
 
     /// Computes the same as [`forward`](Self::forward), with a pullback.
@@ -68,10 +99,11 @@ impl Linear {
     /// Returns an error if the last dimension is not `in`.
     pub fn traced_activated(&self, input: &Tensor, activation: Activation) -> Result<Traced> {
         let product = self.product(input)?;
-        let slopes = slopes(product.copy()?, &self.bias, activation)?;
+        let bias = self.bias_or_zeros()?;
+        let slopes = slopes(product.copy()?, &bias, activation)?;
         let linear = self.clone();
         Ok(Traced {
-            value: finish_product(product, &self.bias, Some(activation))?,
+            value: finish_product(product, &bias, Some(activation))?,
             pull: Box::new(move |cotangent| linear.pull(&times_each(cotangent, &slopes)?)),
         })
     }

@@ -10,20 +10,20 @@ use super::kernel::scale;
 use super::storage::{on_cpu, read, rewrite};
 
 /// Maps a cotangent on the value to a cotangent on the input. It takes ownership of its argument and may overwrite it.
-pub type Pullback = Box<dyn Fn(Tensor) -> Result<Tensor> + Send + Sync>;
+pub type Pullback<T = Tensor> = Box<dyn Fn(T) -> Result<T> + Send + Sync>;
 
 /// A value with its pullback.
-pub struct Traced {
+pub struct Traced<T = Tensor> {
     /// The value.
-    pub value: Tensor,
+    pub value: T,
     /// The pullback.
-    pub pull: Pullback,
+    pub pull: Pullback<T>,
 }
 
-impl Traced {
+impl<T: Clone + 'static> Traced<T> {
     /// Returns the input itself as the value.
     #[must_use]
-    pub fn identity(input: &Tensor) -> Self {
+    pub fn identity(input: &T) -> Self {
         Self {
             value: input.clone(),
             pull: Box::new(Ok),
@@ -34,7 +34,7 @@ impl Traced {
     ///
     /// # Errors
     /// Returns the error of the step.
-    pub fn then(self, step: impl FnOnce(&Tensor) -> Result<Self>) -> Result<Self> {
+    pub fn then(self, step: impl FnOnce(&T) -> Result<Self>) -> Result<Self> {
         let (before, next) = (self.pull, step(&self.value)?);
         Ok(Self {
             value: next.value,
@@ -53,22 +53,6 @@ pub fn tanh(input: &Tensor) -> Result<Traced> {
     Ok(Traced {
         value,
         pull: Box::new(move |cotangent| times_each(cotangent, &slopes)),
-    })
-}
-
-/// Selects the first position of each row: `[rows, length, width]` to `[rows, width]`.
-///
-/// # Errors
-/// Returns an error if the input has no positions.
-pub fn first_position(input: &Tensor) -> Result<Traced> {
-    let (_, length, width) = input.dims3()?;
-    Ok(Traced {
-        value: input.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?,
-        pull: Box::new(move |cotangent| {
-            let rest = (cotangent.dims()[0], length - 1, width);
-            let rest = Tensor::zeros(rest, cotangent.dtype(), cotangent.device())?;
-            Tensor::cat(&[&cotangent.unsqueeze(1)?, &rest], 1)?.contiguous()
-        }),
     })
 }
 

@@ -32,7 +32,7 @@ pub fn on_request(
     scores: &Scores,
     watch: &dyn Watch,
 ) -> Result<Option<AuditReport>, Failure> {
-    let sketched = sketched(prepared.model.as_ref(), recipe);
+    let sketched = sketched(&prepared.model, recipe);
     match recipe.method.audit && sketched.contains(&true) {
         true => audit(prepared, recipe, limit, scores, watch).map(Some),
         false => Ok(None),
@@ -51,7 +51,7 @@ pub fn audit(
     scores: &Scores,
     watch: &dyn Watch,
 ) -> Result<AuditReport, Failure> {
-    let model = prepared.model.as_ref();
+    let model = &prepared.model;
     let sketched = sketched(model, recipe);
     if !sketched.contains(&true) {
         return Err(Failure::new(
@@ -72,7 +72,7 @@ pub fn audit(
     let groups = sampled.chunk_by(|a, b| a.group == b.group);
     let wanted: Vec<Wanted> = groups
         .map(|sampled| Wanted {
-            block: sampled[0].group,
+            group: sampled[0].group,
             units: sampled.iter().map(|sampled| sampled.unit).collect(),
         })
         .collect();
@@ -145,7 +145,7 @@ fn by_group(prepared: &Prepared, sampled: &[Sampled], pairs: &[Pair]) -> Vec<Gro
             let (here, later) = rest.split_at(of_group.len());
             rest = later;
             GroupAudit {
-                group: prepared.model.groups()[of_group[0].group].name.clone(),
+                group: prepared.model.groups[of_group[0].group].name.clone(),
                 units: here.len(),
                 spearman: gates::spearman(here),
                 median_ratio: gates::median_ratio(here),

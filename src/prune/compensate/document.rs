@@ -64,7 +64,8 @@ pub fn as_stored(linear: &Linear, dtype: Option<Dtype>) -> Result<Linear> {
         _ => return Ok(linear.clone()),
     };
     let round = |tensor: &Tensor| tensor.to_dtype(through)?.to_dtype(DType::F32);
-    Ok(Linear::new(round(linear.weight())?, round(linear.bias())?))
+    let bias = linear.bias().map(round).transpose()?;
+    Ok(Linear::new(round(linear.weight())?, bias))
 }
 
 /// Encodes the repairs as a document.
@@ -76,7 +77,8 @@ pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
     for (block, projection) in repairs.projections.iter().enumerate() {
         if let Some(linear) = projection {
             tensors.push((format!("{block}.weight"), linear.weight()));
-            tensors.push((format!("{block}.bias"), linear.bias()));
+            let bias = linear.bias().map(|bias| (format!("{block}.bias"), bias));
+            tensors.extend(bias);
         }
     }
     let bytes = tensors.iter().map(|(_, tensor)| {
@@ -135,7 +137,7 @@ pub fn decode(document: &[u8], blocks: usize, device: &Device) -> Option<Repairs
     let projection = |block: usize| {
         Some(Linear::new(
             tensor(format!("{block}.weight"))?,
-            tensor(format!("{block}.bias"))?,
+            tensor(format!("{block}.bias")),
         ))
     };
     Some(Repairs {

@@ -34,7 +34,7 @@ use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 use judge::relative_error;
 use moments::Moments;
-pub use walk::{AT_ONCE, BATCH_TOKENS, judged};
+pub use walk::{AT_ONCE, BATCH_POSITIONS, judged};
 use walk::{Problem, Walk};
 
 /// Returns the repairs from the journal, or computes and stores them. Returns no repairs if the recipe has no
@@ -50,12 +50,12 @@ pub fn compensate_once(
     watch: &dyn Watch,
 ) -> std::result::Result<Repairs, Failure> {
     if recipe.method.compensation == Compensation::None {
-        return Ok(Repairs::none(masks.groups()));
+        return Ok(Repairs::none(prepared.model.blocks.len()));
     }
     let digest = document::digest(prepared, masks, recipe);
     let known = journal
         .load(document::NAME, &digest)?
-        .and_then(|bytes| document::decode(&bytes, masks.groups(), &prepared.device));
+        .and_then(|bytes| document::decode(&bytes, prepared.model.blocks.len(), &prepared.device));
     if let Some(repairs) = known {
         return Ok(repairs);
     }
@@ -77,25 +77,25 @@ pub fn compensate(
     journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> std::result::Result<Repairs, Failure> {
-    let model = prepared.model.as_ref();
-    let blocks = model.groups().len();
+    let model = &prepared.model;
+    let blocks = model.blocks.len();
     let mut student = Student::new(model, masks.clone())?;
     let mut walks = walk::start(prepared, recipe.method.token_weights, journal)?;
     let mut repairs = Repairs::none(blocks);
     let mut pruned = false;
-    for (block, group) in model.groups().iter().enumerate() {
+    for (block, own) in model.blocks.iter().enumerate() {
         watch.proceed()?;
         watch.progress(block as u64, blocks as u64);
-        pruned |= !masks.is_full(block);
+        pruned |= !masks.are_full(&model.groups_at(block));
         let posed = pose(&mut walks, &student, block)?;
         // Before the first pruned block both models are equal, and there is nothing to repair.
         if pruned {
-            let dtype = prepared.weights.dtype(&group.projection_weight);
+            let dtype = prepared.weights.dtype(&own.projection.weight);
             let (repaired, report) = repair(&posed, student.projection(block), recipe, |linear| {
                 document::as_stored(linear, dtype)
             })?;
             repairs.reports.push(CompensationReport {
-                group: group.name.clone(),
+                group: model.block_name(block),
                 ..report
             });
             if let Some(linear) = repaired {
@@ -158,7 +158,7 @@ fn repair(
     let error_before = relative_error(judges, before)?;
     let solved = match recipe.method.compensation {
         Compensation::LeastSquares => solve::solve(moments, before, recipe.method.ridge)?,
-        Compensation::Bias => Some(solve::solve_bias(moments, before)?),
+        Compensation::Bias => solve::solve_bias(moments, before)?,
         Compensation::None => None,
     };
     let solved = solved.map(|linear| stored(&linear)).transpose()?;

@@ -14,12 +14,14 @@ use super::super::failure::Failure;
 use super::super::journal::Journal;
 use super::super::lanes;
 use super::super::prepare::Prepared;
-use super::super::score::sketch::TRACED_TOKENS;
+use super::super::score::sketch::TRACED_POSITIONS;
 use super::super::score::sketch::logits::Form;
-use super::super::score::sketch::trace::Trace;
 use crate::model::batch::Batch;
-use crate::model::differentiable::Differentiable;
-use crate::model::{PrunableModel, device};
+use crate::model::chain::Model;
+use crate::model::device;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
+use crate::model::trace::Trace;
 
 /// Weight of a token that the logits do not depend on.
 const FLOOR: f64 = 0.02;
@@ -36,7 +38,7 @@ pub fn token_weights_once(
     batches: &[Batch],
     journal: &dyn Journal,
 ) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
-    let model = prepared.model.as_ref();
+    let model = &prepared.model;
     let digest = Digest::new("token_weights/1")
         .part("device", device::kind(&prepared.device))
         .part("weights", prepared.weights.sha256())
@@ -44,10 +46,9 @@ pub fn token_weights_once(
         .part("config", &prepared.config_digest)
         .part("calibration", &prepared.calibration.sha256)
         .hex();
-    let blocks = model.groups().len();
     let known = journal
         .load(NAME, &digest)?
-        .and_then(|bytes| decode(&bytes, batches, blocks));
+        .and_then(|bytes| decode(&bytes, &sizes(model, batches)));
     if let Some(weights) = known {
         return Ok(Some(weights));
     }
@@ -62,37 +63,48 @@ pub fn token_weights_once(
 
 /// Decodes the weights. Returns `None` if the document does not match these batches, so that the weights are computed
 /// again.
-fn decode(bytes: &[u8], batches: &[Batch], blocks: usize) -> Option<Vec<Vec<Vec<f32>>>> {
+fn decode(bytes: &[u8], sizes: &[Vec<usize>]) -> Option<Vec<Vec<Vec<f32>>>> {
     let (values, rest) = bytes.as_chunks::<4>();
-    let tokens = |batch: &Batch| batch.len() * batch.length();
-    let all: usize = batches.iter().map(tokens).sum();
-    if !rest.is_empty() || values.len() != all * blocks {
+    let all: usize = sizes.iter().flatten().sum();
+    if !rest.is_empty() || values.len() != all {
         return None;
     }
     let mut values = values.iter().map(|bytes| f32::from_le_bytes(*bytes));
-    let weights = batches.iter().map(|batch| {
-        let of_blocks = (0..blocks).map(|_| values.by_ref().take(tokens(batch)).collect());
+    let weights = sizes.iter().map(|sizes| {
+        let of_blocks = sizes.iter();
+        let of_blocks = of_blocks.map(|&size| values.by_ref().take(size).collect());
         of_blocks.collect()
     });
     Some(weights.collect())
 }
 
-/// Computes weights `[batch][block][rows * length]`, with mean 1 over all tokens of a block. Returns `None` if the
+/// Returns the number of weights, `[batch][block]`: rows times positions of the block's sum.
+fn sizes(model: &Model, batches: &[Batch]) -> Vec<Vec<usize>> {
+    let of_batch = |batch: &Batch| {
+        let extents = model.extents(&batch.extent());
+        let blocks = model.blocks.iter().zip(&extents);
+        let positions = blocks.map(|(block, extent)| block.units.extent(extent).positions());
+        positions.collect()
+    };
+    batches.iter().map(of_batch).collect()
+}
+
+/// Computes weights `[batch][block][rows * positions]`, with mean 1 over all tokens of a block. Returns `None` if the
 /// architecture has no backward pass.
 ///
 /// # Errors
 /// Returns an error if the graph fails.
 pub fn token_weights(
-    model: &dyn PrunableModel,
+    model: &Model,
     batches: &[Batch],
 ) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
-    let Some(back) = model.differentiable() else {
+    if model.first_traceable() > 0 {
         return Ok(None);
-    };
+    }
     let mut weights = lanes::run(batches.len(), |index| {
-        Ok(derivatives(model, back, &batches[index])?)
+        Ok(derivatives(model, &batches[index])?)
     })?;
-    for block in 0..model.groups().len() {
+    for block in 0..model.blocks.len() {
         let all = || weights.iter().flat_map(|batch| &batch[block]);
         let mean = all().map(|&size| f64::from(size)).sum::<f64>() / all().count().max(1) as f64;
         for size in weights.iter_mut().flat_map(|batch| &mut batch[block]) {
@@ -108,16 +120,12 @@ pub fn token_weights(
 }
 
 /// Returns the length of the derivative of the logits' form with respect to each token's sum,
-/// `[block][rows * length]`.
-fn derivatives(
-    model: &dyn PrunableModel,
-    back: &dyn Differentiable,
-    batch: &Batch,
-) -> Result<Vec<Vec<f32>>> {
-    let mut lengths = vec![Vec::new(); model.groups().len()];
+/// `[block][rows * positions]`.
+fn derivatives(model: &Model, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+    let mut lengths = vec![Vec::new(); model.blocks.len()];
     // A backward pass keeps all activations of its rows in memory, so it runs on a few rows at a time.
-    for (_, some) in batch.parts(TRACED_TOKENS)? {
-        for (lengths, squares) in lengths.iter_mut().zip(squares(model, back, &some)?) {
+    for (_, some) in batch.parts(TRACED_POSITIONS)? {
+        for (lengths, squares) in lengths.iter_mut().zip(squares(model, &some)?) {
             lengths.extend(squares.into_iter().map(f32::sqrt));
         }
     }
@@ -125,24 +133,22 @@ fn derivatives(
 }
 
 /// Returns the squares of these lengths for a few rows.
-fn squares(
-    model: &dyn PrunableModel,
-    back: &dyn Differentiable,
-    batch: &Batch,
-) -> Result<Vec<Vec<f32>>> {
-    let trace = Trace::follow(model, back, batch)?;
+fn squares(model: &Model, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+    let trace = Trace::follow(model, batch, 0)?;
     let form = Form {
-        problem: model.problem(),
+        problem: &model.problem,
         temperature: 1.0,
         seed: 0,
     };
-    let directions = form.directions(&trace.logits().to_vec2::<f32>()?, &batch.rows);
-    let mut squares = vec![vec![0.0; batch.len() * batch.length()]; model.groups().len()];
+    let answers = &trace.answers().stream;
+    let directions = form.directions(&answers.flatten(1, 2)?.to_vec2()?, &batch.rows);
+    let mut squares: Vec<Vec<f32>> = vec![Vec::new(); model.blocks.len()];
     for values in directions {
-        let shape = (batch.len(), values.len() / batch.len());
-        let cotangent = Tensor::from_vec(values, shape, trace.logits().device())?;
-        trace.pull_logits(cotangent, 0, |block, sum, _| {
+        let shape = (batch.len(), 1, values.len() / batch.len());
+        let cotangent = Hidden::sequence(Tensor::from_vec(values, shape, answers.device())?);
+        trace.pull_answers(cotangent, |block, sum, _| {
             let of_tokens = sum.sqr()?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
+            squares[block].resize(of_tokens.len(), 0.0);
             for (total, square) in squares[block].iter_mut().zip(of_tokens) {
                 *total += square;
             }

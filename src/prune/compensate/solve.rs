@@ -14,7 +14,7 @@ const ATTEMPTS: i32 = 4;
 /// Minimizes `sum_t ||y_t - W x_t - b||^2 + rho ||W - W0||^2` with `rho = ridge * mean diag(X^T X)`.
 ///
 /// With centered inputs and targets, the solution is `W = (X^T X + rho I)^-1 (X^T Y + rho W0^T)` and
-/// `b = mean y - W mean x`. Returns `None` if the system cannot be solved with any of the tried ridges.
+/// `b = mean y - W mean x`. If the original has no bias, `b` is 0 and nothing is centered. Returns `None` if the system cannot be solved with any of the tried ridges.
 ///
 /// # Errors
 /// Does not fail in practice: all shapes come from the data.
@@ -23,11 +23,15 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
         inputs, outputs, ..
     } = *moments;
     if inputs == 0 {
-        return solve_bias(moments, original).map(Some);
+        return solve_bias(moments, original);
     }
     let count = moments.weight.max(f64::MIN_POSITIVE);
-    let input_mean = mean(&moments.input_sum, count);
-    let target_mean = mean(&moments.target_sum, count);
+    let centre = |sums: &[f64]| match original.bias() {
+        Some(_) => mean(sums, count),
+        None => vec![0.0; sums.len()],
+    };
+    let input_mean = centre(&moments.input_sum);
+    let target_mean = centre(&moments.target_sum);
     let centred = |row: usize, column: usize| {
         moments.gram[row * inputs + column] - count * input_mean[row] * input_mean[column]
     };
@@ -58,23 +62,29 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
                 .sum();
             (target_mean[output] - from_inputs) as f32
         });
-        let bias: Vec<f32> = bias.collect();
-        if weight.iter().chain(&bias).all(|value| value.is_finite()) {
+        let bias_values: Vec<f32> = bias.collect();
+        if weight
+            .iter()
+            .chain(&bias_values)
+            .all(|value| value.is_finite())
+        {
             let weight = Tensor::from_vec(weight, (outputs, inputs), device)?;
-            return Ok(Some(Linear::new(
-                weight,
-                Tensor::from_vec(bias, outputs, device)?,
-            )));
+            let bias = original.bias();
+            let bias = bias.map(|_| Tensor::from_vec(bias_values, outputs, device));
+            return Ok(Some(Linear::new(weight, bias.transpose()?)));
         }
     }
     Ok(None)
 }
 
-/// Fits only the bias: `b = mean y - W mean x`.
+/// Fits only the bias: `b = mean y - W mean x`. Returns `None` if the original has no bias.
 ///
 /// # Errors
 /// Does not fail in practice: all shapes come from the data.
-pub fn solve_bias(moments: &Moments, original: &Linear) -> Result<Linear, Failure> {
+pub fn solve_bias(moments: &Moments, original: &Linear) -> Result<Option<Linear>, Failure> {
+    if original.bias().is_none() {
+        return Ok(None);
+    }
     let count = moments.weight.max(f64::MIN_POSITIVE);
     let input_mean = mean(&moments.input_sum, count);
     let weight = original.weight().to_vec2::<f32>()?;
@@ -87,7 +97,7 @@ pub fn solve_bias(moments: &Moments, original: &Linear) -> Result<Linear, Failur
         })
         .collect();
     let bias = Tensor::from_vec(bias, moments.outputs, original.weight().device())?;
-    Ok(Linear::new(original.weight().clone(), bias))
+    Ok(Some(Linear::new(original.weight().clone(), bias)))
 }
 
 fn mean(sums: &[f64], weight: f64) -> Vec<f64> {

@@ -8,9 +8,11 @@ use super::super::prepare::Prepared;
 use super::super::recipe::TokenWeights;
 use super::super::student::Student;
 use super::sensitivity::token_weights_once;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
 
-/// Maximum number of tokens in one forward pass.
-pub const BATCH_TOKENS: usize = 2_048;
+/// Maximum number of positions in one forward pass.
+pub const BATCH_POSITIONS: usize = 2_048;
 
 /// Number of batches per lane whose activations are in memory at the same time.
 pub const AT_ONCE: usize = 4;
@@ -25,9 +27,9 @@ pub(super) struct Walk {
     /// Weight of each token in each block, `[block][tokens]`. `None` if all tokens have the same weight.
     weights: Option<Vec<Vec<f32>>>,
     /// Hidden state in the original model.
-    pub(super) teacher: Tensor,
+    pub(super) teacher: Hidden,
     /// Hidden state in the pruned model.
-    pub(super) student: Tensor,
+    pub(super) student: Hidden,
 }
 
 /// Use of some rows in a repair.
@@ -67,22 +69,26 @@ pub(super) fn start(
     tokens: TokenWeights,
     journal: &dyn Journal,
 ) -> std::result::Result<Vec<Walk>, Failure> {
-    let model = prepared.model.as_ref();
+    let model = &prepared.model;
     let rows = prepared.calibration.examples.len();
     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
         (0..rows).partition(|row| row % HOLD_OUT_INTERVAL == HOLD_OUT_INTERVAL - 1);
-    let mut batches = prepared.calibration.batches_of(&fitted, BATCH_TOKENS)?;
+    let mut batches = prepared.calibration.batches_of(&fitted, BATCH_POSITIONS)?;
     let of_fit = batches.len();
     // With too few rows to hold some out, the fit is evaluated on its own rows.
     let none_held_out = held_out.is_empty();
-    batches.extend(prepared.calibration.batches_of(&held_out, BATCH_TOKENS)?);
+    batches.extend(
+        prepared
+            .calibration
+            .batches_of(&held_out, BATCH_POSITIONS)?,
+    );
     let weights = match tokens {
         TokenWeights::Sensitivity => token_weights_once(prepared, &batches, journal)?,
         TokenWeights::Uniform => None,
     };
     let mut weights = weights.map(Vec::into_iter);
     let walks = batches.iter().enumerate().map(|(index, batch)| {
-        let hidden = model.stem(batch)?;
+        let hidden = model.stem.forward(batch)?;
         let fits = index < of_fit;
         Ok(Walk {
             part: Part {
@@ -99,26 +105,29 @@ pub(super) fn start(
 
 impl Walk {
     /// Returns the least-squares problem of the next block, and the teacher's output of that block.
-    pub(super) fn pose(&self, student: &Student<'_>, block: usize) -> Result<(Problem, Tensor)> {
-        let model = student.model;
-        let units = model.units(block, &self.teacher)?;
-        let sum = (model.project(block, &units)? + model.residual(block, &self.teacher)?)?;
-        let residual = model.residual(block, &self.student)?;
-        let target = (&sum - &residual)?.flatten(0, 1)?;
+    pub(super) fn pose(&self, student: &Student<'_>, block: usize) -> Result<(Problem, Hidden)> {
+        let own = &student.model.blocks[block];
+        let units = own.units.forward(&self.teacher)?;
+        let sum = own.sum(&units, &self.teacher)?;
+        let target = match own.residual(&self.student)? {
+            Some(residual) => (&sum.stream - &residual)?,
+            None => sum.stream.clone(),
+        };
+        let target = target.flatten(0, 1)?;
         let weights = self.weights.as_ref().map(|weights| {
             let shape = (weights[block].len(), 1);
             Tensor::from_slice(&weights[block], shape, target.device())
         });
         let problem = Problem {
-            inputs: student.units(block, &self.student)?.flatten(0, 1)?,
+            inputs: student.units(block, &self.student)?.stream.flatten(0, 1)?,
             target,
             weights: weights.transpose()?,
         };
-        Ok((problem, model.finish(block, &sum)?))
+        Ok((problem, own.finish.forward(&sum)?))
     }
 
     /// Returns the student's output of the next block.
-    pub(super) fn output(&self, student: &Student<'_>, block: usize) -> Result<Tensor> {
+    pub(super) fn output(&self, student: &Student<'_>, block: usize) -> Result<Hidden> {
         student.block(block, &self.student)
     }
 }

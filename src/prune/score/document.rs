@@ -1,4 +1,4 @@
-//! The scores of one block as a journal document.
+//! The scores of one group as a journal document.
 //!
 //! The document is a safetensors file with two f64 tensors: `manifold` `[units, features]` and `logits`
 //! `[units]`. For sketched scores, `manifold` has one column with the sum over the features.
@@ -15,9 +15,9 @@ use crate::prune::recipe::Recipe;
 /// Name of the document.
 pub const NAME: &str = "scores.safetensors";
 
-/// Returns the digest of everything that the scores of this block depend on.
+/// Returns the digest of everything that the scores of this group depend on.
 #[must_use]
-pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool) -> String {
+pub fn digest(prepared: &Prepared, recipe: &Recipe, group: usize, sketched: bool) -> String {
     let method = &recipe.method;
     Digest::new(if sketched { "sketch/4" } else { "scores/3" })
         .part("device", device::kind(&prepared.device))
@@ -29,7 +29,7 @@ pub fn digest(prepared: &Prepared, recipe: &Recipe, block: usize, sketched: bool
         .part("gram_tokens", method.gram_tokens)
         .part("temperature", method.temperature)
         .part("seed", recipe.calibration.seed)
-        .part("block", block)
+        .part("group", group)
         .hex()
 }
 

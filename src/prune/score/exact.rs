@@ -6,7 +6,7 @@
 //! - Removing unit `j` subtracts `units_j W_j` from the block's sum, so the block itself runs once per stack.
 //! - Many variants are stacked as the rows of one batch. Rows are never padded.
 //!
-//! The stacks of all blocks are distributed over the lanes together, because one block alone has too
+//! The stacks of all groups are distributed over the lanes together, because one group alone has too
 //! few stacks for all cores.
 
 use std::sync::Mutex;
@@ -19,28 +19,31 @@ use super::super::lanes;
 use super::divergence::divergence;
 use super::manifold::{gram_change, normalise};
 use super::scores::UnitScores;
-use super::teacher::{STACKED_TOKENS, Teacher, sampled_rows};
+use super::teacher::{STACKED_POSITIONS, Teacher, flat, sampled_rows};
+use crate::model::chain::Model;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::model::nn::meter;
 
 /// Maximum number of variants in one stack. It bounds the memory of the sampled features in a lane.
 pub const MAX_VARIANTS: usize = 32;
 
-/// Units of one block to score.
+/// Units of one group to score.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// The block.
-    pub block: usize,
+    /// The group.
+    pub group: usize,
     /// Its units.
     pub units: Vec<usize>,
 }
 
 /// The values of a block from which all removals start, for one batch.
 struct Start {
-    /// Activations, `[rows * length, width * span]`.
+    /// Activations, `[rows * positions, columns]`.
     units: Tensor,
-    /// Projection plus residual, `[rows, length, hidden]`.
-    sum: Tensor,
+    /// Projection plus residual, `[rows, positions, out]`.
+    sum: Hidden,
 }
 
 /// Scores of one unit: a manifold term for each later feature, and the logits term.
@@ -49,7 +52,7 @@ type Score = (Vec<f64>, f64);
 /// Scores the wanted units and returns one entry for each entry of `wanted`.
 ///
 /// `progress` receives the number of scored units and may stop the work. `finished` receives the scores of
-/// each block as soon as they are complete, with the block's index in `wanted`.
+/// each group as soon as they are complete, with the group's index in `wanted`.
 ///
 /// # Errors
 /// Returns the failure of `progress` or `finished`, or [`Internal`](crate::prune::failure::Code::Internal) if the
@@ -78,26 +81,31 @@ pub fn score(
     lanes::run(places.len(), |index| {
         progress(done.load(Ordering::Relaxed))?;
         let (place, stack) = places[index];
-        let (block, units) = (wanted[place].block, stacks[place][stack]);
-        let made = score_stack(teacher, temperature, block, units)?;
+        let (group, units) = (wanted[place].group, stacks[place][stack]);
+        let made = score_stack(teacher, temperature, group, units)?;
         done.fetch_add(units.len() as u64, Ordering::Relaxed);
-        let mut of_block = lanes::locked(&scores[place]);
-        of_block[stack] = Some(made);
-        match of_block.iter().all(Option::is_some) {
-            true => finished(place, &together(teacher.features_after(block), &of_block)),
+        let mut of_group = lanes::locked(&scores[place]);
+        of_group[stack] = Some(made);
+        match of_group.iter().all(Option::is_some) {
+            true => finished(place, &together(features_of(teacher, group), &of_group)),
             false => Ok(()),
         }
     })?;
-    let of_blocks = wanted.iter().zip(&scores);
-    Ok(of_blocks
+    let of_groups = wanted.iter().zip(&scores);
+    Ok(of_groups
         .map(|(wanted, scores)| {
-            let features = teacher.features_after(wanted.block);
+            let features = features_of(teacher, wanted.group);
             together(features, &lanes::locked(scores))
         })
         .collect())
 }
 
-/// Combines the scores of a block's stacks.
+/// Returns the number of features after a group's block.
+fn features_of(teacher: &Teacher<'_>, group: usize) -> usize {
+    teacher.features_after(teacher.model.groups[group].seat.block)
+}
+
+/// Combines the scores of a group's stacks.
 fn together(features: usize, stacks: &[Option<Vec<Score>>]) -> UnitScores {
     let scores = stacks.iter().flatten().flatten().cloned();
     let (manifold, logits): (Vec<_>, Vec<_>) = scores.unzip();
@@ -116,22 +124,21 @@ fn evenly(units: &[usize], most: usize) -> impl Iterator<Item = &[usize]> {
 
 /// Returns the number of variants that fill a batch. It does not depend on the machine, so that results do not either.
 fn variants_at_once(teacher: &Teacher<'_>) -> usize {
-    let tokens: usize = teacher
+    let positions: usize = teacher
         .batches
         .iter()
         .map(|batch| batch.len() * batch.length())
         .sum();
-    let mean = tokens.div_ceil(teacher.batches.len().max(1)).max(1);
-    (STACKED_TOKENS / mean).clamp(1, MAX_VARIANTS)
+    let mean = positions.div_ceil(teacher.batches.len().max(1)).max(1);
+    (STACKED_POSITIONS / mean).clamp(1, MAX_VARIANTS)
 }
 
 fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Start> {
-    let (model, hidden) = (teacher.model, &teacher.inputs[block][batch]);
-    let units = model.units(block, hidden)?;
-    let sum = (model.project(block, &units)? + model.residual(block, hidden)?)?;
+    let (block, input) = (&teacher.model.blocks[block], teacher.input(block, batch)?);
+    let units = block.units.forward(&input)?;
     Ok(Start {
-        units: units.flatten(0, 1)?,
-        sum,
+        sum: block.sum(&units, &input)?,
+        units: units.stream.flatten(0, 1)?,
     })
 }
 
@@ -139,27 +146,34 @@ fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Start> {
 fn score_stack(
     teacher: &Teacher<'_>,
     temperature: f64,
-    block: usize,
+    group: usize,
     units: &[usize],
 ) -> Result<Vec<Score>> {
     let model = teacher.model;
-    let full = Masks::full(model.groups());
+    let full = Masks::full(&model.groups);
     let count = units.len();
-    let stack = Stack::new(teacher, block, units)?;
+    let own = model.groups[group].seat.block;
+    let stack = Stack::new(model, group, units)?;
     let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
     let mut logits: Vec<Vec<f32>> = vec![Vec::new(); count];
-    for (batch, positions) in teacher.samples.iter().enumerate() {
-        let sum = stack.removed_from(&start(teacher, block, batch)?)?;
-        let mut hidden = model.finish(block, &sum)?;
-        for (current, rows) in features.iter_mut().enumerate().skip(block) {
-            if current > block {
+    for batch in 0..teacher.batches.len() {
+        let sum = stack.removed_from(&start(teacher, own, batch)?)?;
+        let mut hidden = model.blocks[own].finish.forward(&sum)?;
+        for (current, rows) in features.iter_mut().enumerate().skip(own) {
+            if current > own {
                 hidden = model.block(current, &hidden, &full)?;
             }
-            if let (true, Some(positions)) = (model.is_feature(current), positions) {
-                rows.push(sampled_rows(&hidden, positions, count)?);
+            let Some(feature) = &teacher.features[current] else {
+                continue;
+            };
+            if let (Some(layers), Some(positions)) =
+                (&model.blocks[current].feature, &feature.samples[batch])
+            {
+                let feature = layers.forward(&hidden)?;
+                rows.push(sampled_rows(&feature.stream, positions, count)?);
             }
         }
-        let stacked = model.head(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
+        let stacked = flat(&model.head.forward(&hidden)?)?;
         for (kept, new) in logits
             .iter_mut()
             .zip(stacked.chunks_exact(stacked.len() / count))
@@ -172,17 +186,17 @@ fn score_stack(
         if let (false, Some(reference)) = (parts.is_empty(), reference) {
             let changed = normalise(&Tensor::cat(parts, 1)?)?;
             for (variant, terms) in manifold.iter_mut().enumerate() {
-                terms.push(gram_change(reference, &changed.get(variant)?)?);
+                terms.push(gram_change(&reference.rows, &changed.get(variant)?)?);
             }
         }
     }
-    let reference = teacher.logits.concat();
+    let reference = teacher.answers.concat();
     let scored = manifold.into_iter().zip(logits);
     Ok(scored
         .map(|(terms, logits)| {
             (
                 terms,
-                divergence(model.problem(), &reference, &logits, temperature),
+                divergence(&model.problem, &reference, &logits, temperature),
             )
         })
         .collect())
@@ -194,16 +208,17 @@ struct Stack {
     span: usize,
     /// The units' columns of the activations, `[count * span]`.
     columns: Tensor,
-    /// The units' columns of the projection, `[count, span, hidden]`.
+    /// The units' columns of the projection, `[count, span, out]`.
     weights: Tensor,
 }
 
 impl Stack {
-    fn new(teacher: &Teacher<'_>, block: usize, units: &[usize]) -> Result<Self> {
-        let (count, span) = (units.len(), teacher.model.groups()[block].span);
-        let columns = units.iter().flat_map(|unit| unit * span..(unit + 1) * span);
+    fn new(model: &Model, group: usize, units: &[usize]) -> Result<Self> {
+        let group = &model.groups[group];
+        let (count, span) = (units.len(), group.seat.span);
+        let columns = units.iter().flat_map(|&unit| group.columns(unit));
         let columns: Vec<u32> = columns.map(|column| column as u32).collect();
-        let weight = teacher.model.projection(block).weight();
+        let weight = model.blocks[group.seat.block].projection.linear.weight();
         let columns = Tensor::new(columns, weight.device())?;
         let outputs = weight.dims()[0];
         let weights = weight.index_select(&columns, 1)?.t()?.contiguous()?;
@@ -215,19 +230,21 @@ impl Stack {
         })
     }
 
-    /// Returns the block's sum without each unit in turn, `[count * rows, length, hidden]`.
-    fn removed_from(&self, start: &Start) -> Result<Tensor> {
+    /// Returns the block's sum without each unit in turn, `[count * rows, positions, out]`.
+    fn removed_from(&self, start: &Start) -> Result<Hidden> {
         let Self { count, span, .. } = *self;
-        let (rows, length, hidden) = start.sum.dims3()?;
+        let (rows, positions, outputs) = start.sum.stream.dims3()?;
         let units = start.units.index_select(&self.columns, 1)?;
         let units = units
-            .reshape((rows * length, count, span))?
+            .reshape((rows * positions, count, span))?
             .transpose(0, 1)?
             .contiguous()?;
-        meter::count(count * rows * length * span * hidden);
+        meter::count(count * rows * positions * span * outputs);
         let contributions = units.matmul(&self.weights)?;
-        let sum = start.sum.reshape((1, rows * length, hidden))?;
-        sum.broadcast_sub(&contributions)?
-            .reshape((count * rows, length, hidden))
+        let sum = start.sum.stream.reshape((1, rows * positions, outputs))?;
+        let removed =
+            sum.broadcast_sub(&contributions)?
+                .reshape((count * rows, positions, outputs))?;
+        start.sum.with_copies(removed, count)
     }
 }

@@ -27,34 +27,42 @@ use super::journal::Journal;
 use super::prepare::Prepared;
 use super::recipe::{Estimator, Recipe};
 use super::watch::Watch;
-use crate::model::PrunableModel;
-use crate::model::differentiable::Differentiable;
-use crate::model::unit::UnitKind;
+use crate::model::chain::Model;
+use crate::model::unit::UnitGroup;
 use exact::Wanted;
 use scores::{Scores, UnitScores};
 use teacher::Teacher;
 
-/// Returns the estimator that is used. Sketches need a backward pass, so an architecture without one is scored exactly.
+/// Maximum number of units of a group that is always scored exactly. That costs less than the probes of a sketch.
+pub const FEW_UNITS: usize = 16;
+
+/// Minimum number of columns of a unit that is always scored exactly. The removal of a wide unit, such as an attention
+/// head, is too large a change for the linear estimate of a sketch.
+pub const WIDE_UNIT: usize = 32;
+
+/// Returns the estimator that is used. Sketches need a backward pass, so a model without one is scored exactly.
 #[must_use]
-pub fn estimator(model: &dyn PrunableModel, recipe: &Recipe) -> Estimator {
-    match model.differentiable() {
-        Some(_) => recipe.method.estimator,
-        None => Estimator::Exact,
+pub fn estimator(model: &Model, recipe: &Recipe) -> Estimator {
+    match model.first_traceable() < model.blocks.len() {
+        true => recipe.method.estimator,
+        false => Estimator::Exact,
     }
 }
 
-/// Returns which groups are sketched. Heads are scored exactly: they are few, and the removal of a head is
-/// a large change.
+/// Returns which groups are sketched: those with many narrow units, from whose block on every layer has a backward
+/// pass.
 #[must_use]
-pub fn sketched(model: &dyn PrunableModel, recipe: &Recipe) -> Vec<bool> {
-    let sketch = estimator(model, recipe) == Estimator::Sketch;
-    let groups = model.groups().iter();
-    groups
-        .map(|group| sketch && group.width > 0 && group.kind != UnitKind::Head)
-        .collect()
+pub fn sketched(model: &Model, recipe: &Recipe) -> Vec<bool> {
+    let sketch = recipe.method.estimator == Estimator::Sketch;
+    let first = model.first_traceable();
+    let suits = |group: &UnitGroup| {
+        group.width > FEW_UNITS && group.seat.span < WIDE_UNIT && group.seat.block >= first
+    };
+    let groups = model.groups.iter();
+    groups.map(|group| sketch && suits(group)).collect()
 }
 
-/// Scores every unit of every group. Completed blocks are loaded from the journal.
+/// Scores every unit of every group. Completed groups are loaded from the journal.
 ///
 /// # Errors
 /// Returns an error if the job must stop, or if the journal cannot be read or written.
@@ -64,36 +72,33 @@ pub fn score(
     journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> Result<Scores, Failure> {
-    let model = prepared.model.as_ref();
-    let total: u64 = model.groups().iter().map(|group| group.width as u64).sum();
+    let model = &prepared.model;
+    let total: u64 = model.groups.iter().map(|group| group.width as u64).sum();
     watch.progress(0, total);
     let teacher = Teacher::run(prepared, recipe)?;
     let sketched = sketched(model, recipe);
     let digests: Vec<String> = (0..sketched.len())
-        .map(|block| document::digest(prepared, recipe, block, sketched[block]))
+        .map(|group| document::digest(prepared, recipe, group, sketched[group]))
         .collect();
     let mut known = Vec::with_capacity(digests.len());
-    for (block, digest) in digests.iter().enumerate() {
-        let features = teacher.features_after(block);
-        let width = model.groups()[block].width;
+    for (group, digest) in model.groups.iter().zip(&digests) {
+        let features = teacher.features_after(group.seat.block);
+        let width = group.width;
         let document = journal.load(document::NAME, digest)?;
         known.push(document.and_then(|bytes| document::decode(&bytes, width, features)));
     }
     let missing =
-        |(block, scores): (usize, &Option<UnitScores>)| sketched[block] && scores.is_none();
-    if let (Some(back), true) = (
-        model.differentiable(),
-        known.iter().enumerate().any(missing),
-    ) {
-        let made = sketch_groups(&teacher, back, recipe, &sketched, total, watch)?;
-        for (block, scores) in made.into_iter().enumerate() {
+        |(group, scores): (usize, &Option<UnitScores>)| sketched[group] && scores.is_none();
+    if known.iter().enumerate().any(missing) {
+        let made = sketch_groups(&teacher, recipe, &sketched, total, watch)?;
+        for (group, scores) in made.into_iter().enumerate() {
             if let Some(scores) = scores {
-                journal.store(document::NAME, &digests[block], &document::encode(&scores)?)?;
-                known[block] = Some(scores);
+                journal.store(document::NAME, &digests[group], &document::encode(&scores)?)?;
+                known[group] = Some(scores);
             }
         }
     }
-    let ready = known.iter().zip(model.groups());
+    let ready = known.iter().zip(&model.groups);
     let done = ready
         .filter_map(|(scores, group)| scores.as_ref().map(|_| group.width as u64))
         .sum::<u64>();
@@ -103,9 +108,9 @@ pub fn score(
         .enumerate()
         .filter(|(_, scores)| scores.is_none());
     let missing: Vec<Wanted> = missing
-        .map(|(block, _)| Wanted {
-            block,
-            units: (0..model.groups()[block].width).collect(),
+        .map(|(group, _)| Wanted {
+            group,
+            units: (0..model.groups[group].width).collect(),
         })
         .collect();
     let progress = |units| {
@@ -114,7 +119,7 @@ pub fn score(
         Ok(())
     };
     let keep = |place: usize, scores: &UnitScores| {
-        let digest = &digests[missing[place].block];
+        let digest = &digests[missing[place].group];
         journal.store(document::NAME, digest, &document::encode(scores)?)
     };
     let made = exact::score(
@@ -130,7 +135,7 @@ pub fn score(
         .into_iter()
         .map(|scores| scores.or_else(|| made.next()));
     let groups: Vec<UnitScores> = groups.flatten().collect();
-    let local = (0..groups.len()).map(|block| local::energies(&teacher, block));
+    let local = (0..groups.len()).map(|group| local::energies(&teacher, group));
     Ok(Scores {
         local: local.collect::<Result<_, _>>()?,
         groups,
@@ -140,31 +145,22 @@ pub fn score(
 /// Sketches all wanted groups. Progress is reported in units: each probe counts as an equal share of them.
 fn sketch_groups(
     teacher: &Teacher<'_>,
-    back: &dyn Differentiable,
     recipe: &Recipe,
     wanted: &[bool],
     total: u64,
     watch: &dyn Watch,
 ) -> Result<Vec<Option<UnitScores>>, Failure> {
-    let groups = teacher.model.groups().iter().zip(wanted);
+    let groups = teacher.model.groups.iter().zip(wanted);
     let units: u64 = groups
         .filter_map(|(group, &wanted)| wanted.then_some(group.width as u64))
         .sum();
     let stop = sketch::Stop::default();
     let seed = recipe.calibration.seed;
-    let mut sketch = sketch::score(
-        teacher,
-        back,
-        &recipe.method,
-        seed,
-        wanted,
-        stop,
-        &|probes| {
-            watch.proceed()?;
-            watch.progress(units * probes as u64 / stop.most as u64, total);
-            Ok(())
-        },
-    )?;
+    let mut sketch = sketch::score(teacher, &recipe.method, seed, wanted, stop, &|probes| {
+        watch.proceed()?;
+        watch.progress(units * probes as u64 / stop.most as u64, total);
+        Ok(())
+    })?;
     let temperature = recipe.method.temperature;
     sketch::anchor::set_scale(teacher, temperature, seed, &mut sketch.groups, &|| {
         watch.proceed()

@@ -1,7 +1,8 @@
 //! The trajectory of the unpruned model on the scoring rows.
 //!
-//! It holds the input of every block (so that a run without a unit starts at the unit's own block), the
-//! sampled rows of every feature, and the logits.
+//! It holds the inputs of blocks (so that a run without a unit starts at the unit's own block), the sampled rows of
+//! every feature, and the answers. If the inputs of all blocks exceed a budget, only those of every second block are
+//! kept, then of every fourth, and so on. The others are computed again from the nearest kept block.
 
 use candle_core::{Result, Tensor};
 
@@ -10,28 +11,42 @@ use super::super::prepare::Prepared;
 use super::super::recipe::Recipe;
 use super::manifold::normalise;
 use super::sample;
-use crate::model::PrunableModel;
 use crate::model::batch::Batch;
+use crate::model::chain::Model;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 
-/// Maximum number of tokens (rows times positions) in one forward pass, over all masked variants together.
-pub const STACKED_TOKENS: usize = 2_048;
+/// Maximum number of positions (rows times positions) in one forward pass, over all masked variants together.
+pub const STACKED_POSITIONS: usize = 2_048;
+
+/// Maximum size of the kept inputs of blocks, in bytes.
+pub const TRAJECTORY_BYTES: usize = 1 << 30;
 
 /// The recorded trajectory of the unpruned model.
 pub struct Teacher<'a> {
     /// The model.
-    pub model: &'a dyn PrunableModel,
+    pub model: &'a Model,
     /// The scoring rows.
     pub batches: Vec<Batch>,
-    /// Input of each block, `[block][batch]`, each `[rows, length, hidden]`.
-    pub inputs: Vec<Vec<Tensor>>,
+    /// Kept inputs, `[batch][block / stride]`.
+    inputs: Vec<Vec<Hidden>>,
+    /// Distance between two blocks whose inputs are kept.
+    stride: usize,
+    /// The feature of each block. `None` for a block whose output is not a feature.
+    pub features: Vec<Option<Feature>>,
+    /// Answers of each batch, row-major.
+    pub answers: Vec<Vec<f32>>,
+}
+
+/// Sampled rows of a feature.
+pub struct Feature {
     /// Sampled positions of each batch, u32 `[k]` each, `K` in total. `None` for a batch without sampled positions.
     pub samples: Vec<Option<Tensor>>,
-    /// Sampled rows of each block's output, normalized, `[K, hidden]`. `None` for a block whose output is
-    /// not a feature.
-    pub features: Vec<Option<Tensor>>,
-    /// Logits of each batch, row-major.
-    pub logits: Vec<Vec<f32>>,
+    /// Number of positions per row of each batch.
+    pub positions: Vec<usize>,
+    /// The sampled rows, normalized, `[K, channels]`.
+    pub rows: Tensor,
 }
 
 impl<'a> Teacher<'a> {
@@ -42,64 +57,95 @@ impl<'a> Teacher<'a> {
     pub fn run(prepared: &'a Prepared, recipe: &Recipe) -> std::result::Result<Self, Failure> {
         let batches = prepared
             .calibration
-            .batches_of(&prepared.scoring_rows(recipe), STACKED_TOKENS)?;
+            .batches_of(&prepared.scoring_rows(recipe), STACKED_POSITIONS)?;
         Self::follow(
-            prepared.model.as_ref(),
+            &prepared.model,
             batches,
             recipe.method.gram_tokens,
             recipe.calibration.seed,
+            TRAJECTORY_BYTES,
         )
     }
 
-    /// Runs the unpruned model once over these batches.
+    /// Runs the unpruned model once over these batches and keeps at most `budget` bytes of block inputs, but at least
+    /// the inputs of the first block.
     ///
     /// # Errors
     /// Returns [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
     pub fn follow(
-        model: &'a dyn PrunableModel,
+        model: &'a Model,
         batches: Vec<Batch>,
-        gram_tokens: usize,
+        gram_positions: usize,
         seed: u64,
+        budget: usize,
     ) -> std::result::Result<Self, Failure> {
-        let drawn = sample::draw(&batches, gram_tokens, seed);
-        let device = model.projection(0).weight().device();
-        let samples = drawn
-            .into_iter()
-            .map(|positions| match positions.is_empty() {
-                true => Ok(None),
-                false => Tensor::new(positions, device).map(Some),
-            });
-        let samples: Vec<Option<Tensor>> = samples.collect::<Result<_>>()?;
-        let full = Masks::full(model.groups());
-        let mut inputs = Vec::new();
-        let mut features = Vec::new();
-        let mut hidden: Vec<Tensor> = batches
-            .iter()
-            .map(|batch| model.stem(batch))
-            .collect::<Result<_>>()?;
-        for block in 0..model.groups().len() {
-            let next = hidden
-                .iter()
-                .map(|hidden| model.block(block, hidden, &full));
-            let next = next.collect::<Result<Vec<_>>>()?;
-            features.push(match model.is_feature(block) {
-                true => Some(normalise(&sampled(&next, &samples, 1)?.squeeze(0)?)?),
-                false => None,
-            });
-            inputs.push(std::mem::replace(&mut hidden, next));
+        let mut samples = samples(model, &batches, gram_positions, seed)?;
+        let full = Masks::full(&model.groups);
+        let mut inputs: Vec<Vec<Hidden>> = Vec::new();
+        let mut answers = Vec::new();
+        let mut sampled = vec![Vec::new(); model.blocks.len()];
+        let (mut stride, mut bytes) = (1, 0);
+        for (index, batch) in batches.iter().enumerate() {
+            inputs.push(Vec::new());
+            let mut hidden = model.stem.forward(batch)?;
+            for (at, block) in model.blocks.iter().enumerate() {
+                let next = model.block(at, &hidden, &full)?;
+                if let (Some(feature), Some(positions)) = (&block.feature, &samples[at]) {
+                    if let Some(positions) = &positions.samples[index] {
+                        let feature = feature.forward(&next)?;
+                        sampled[at].push(sampled_rows(&feature.stream, positions, 1)?);
+                    }
+                }
+                if at % stride == 0 {
+                    bytes += hidden.bytes();
+                    inputs[index].push(hidden);
+                }
+                hidden = next;
+                while bytes > budget && stride < model.blocks.len() {
+                    stride *= 2;
+                    inputs.iter_mut().for_each(every_second);
+                    bytes = inputs.iter().flatten().map(Hidden::bytes).sum();
+                }
+            }
+            answers.push(flat(&model.head.forward(&hidden)?)?);
         }
-        let logits = hidden
-            .iter()
-            .map(|hidden| model.head(hidden)?.flatten_all()?.to_vec1::<f32>());
-        let logits = logits.collect::<Result<_>>()?;
+        let features = samples.drain(..).zip(&sampled).map(|(drawn, parts)| {
+            let rows = |drawn: Drawn| -> Result<Feature> {
+                Ok(Feature {
+                    samples: drawn.samples,
+                    positions: drawn.positions,
+                    rows: normalise(&Tensor::cat(parts, 1)?.squeeze(0)?)?,
+                })
+            };
+            drawn.map(rows).transpose()
+        });
         Ok(Self {
+            features: features.collect::<Result<_>>()?,
             model,
             batches,
             inputs,
-            samples,
-            features,
-            logits,
+            stride,
+            answers,
         })
+    }
+
+    /// Returns the input of a block for one batch.
+    ///
+    /// # Errors
+    /// Returns an error if the graph fails.
+    pub fn input(&self, block: usize, batch: usize) -> Result<Hidden> {
+        let kept = block / self.stride;
+        let start = self.inputs[batch][kept].clone();
+        let full = Masks::full(&self.model.groups);
+        (kept * self.stride..block).try_fold(start, |hidden, earlier| {
+            self.model.block(earlier, &hidden, &full)
+        })
+    }
+
+    /// Returns the size of the kept inputs in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.inputs.iter().flatten().map(Hidden::bytes).sum()
     }
 
     /// Returns the number of features after a block, including that of its own layer.
@@ -109,28 +155,74 @@ impl<'a> Teacher<'a> {
     }
 }
 
-/// Returns the sampled rows of a feature over all batches, `[variants, K, d]`. `hidden[b]` holds `variants` stacked
-/// runs of batch `b`, `[variants * rows, length, d]`.
-///
-/// # Errors
-/// Returns an error if shapes do not match.
-pub fn sampled(hidden: &[Tensor], samples: &[Option<Tensor>], variants: usize) -> Result<Tensor> {
-    let mut parts = Vec::new();
-    for (hidden, positions) in hidden.iter().zip(samples) {
-        if let Some(positions) = positions {
-            parts.push(sampled_rows(hidden, positions, variants)?);
-        }
-    }
-    Tensor::cat(&parts, 1)
+/// Removes every second element, beginning with the second.
+fn every_second(inputs: &mut Vec<Hidden>) {
+    let mut index = 0;
+    inputs.retain(|_| {
+        index += 1;
+        index % 2 == 1
+    });
 }
 
-/// Returns the sampled rows of one batch, `[variants, k, d]`.
+/// Sampled positions of one feature.
+struct Drawn {
+    samples: Vec<Option<Tensor>>,
+    positions: Vec<usize>,
+}
+
+/// Samples the positions of every feature.
+fn samples(
+    model: &Model,
+    batches: &[Batch],
+    wanted: usize,
+    seed: u64,
+) -> Result<Vec<Option<Drawn>>> {
+    let extents: Vec<_> = batches
+        .iter()
+        .map(|batch| model.extents(&batch.extent()))
+        .collect();
+    let blocks = model.blocks.iter().enumerate();
+    let drawn = blocks.map(|(at, block)| {
+        let Some(feature) = &block.feature else {
+            return Ok(None);
+        };
+        let positions = extents
+            .iter()
+            .map(|extents| feature.extent(&extents[at + 1]).longest());
+        let positions: Vec<usize> = positions.collect();
+        let sizes = batches.iter().zip(&positions);
+        let sizes: Vec<usize> = sizes
+            .map(|(batch, positions)| batch.len() * positions)
+            .collect();
+        let samples = sample::draw(&sizes, wanted, seed).into_iter();
+        let samples = samples.map(|positions| match positions.is_empty() {
+            true => Ok(None),
+            false => Tensor::new(positions, model.device()).map(Some),
+        });
+        Ok(Some(Drawn {
+            samples: samples.collect::<Result<_>>()?,
+            positions,
+        }))
+    });
+    drawn.collect()
+}
+
+/// Returns the sampled rows of one batch, `[variants, k, channels]`. `feature` holds `variants` stacked runs of the
+/// batch, `[variants * rows, positions, channels]`.
 ///
 /// # Errors
 /// Returns an error if shapes do not match.
-pub fn sampled_rows(hidden: &Tensor, positions: &Tensor, variants: usize) -> Result<Tensor> {
-    let (rows, length, width) = hidden.dims3()?;
-    hidden
+pub fn sampled_rows(feature: &Tensor, positions: &Tensor, variants: usize) -> Result<Tensor> {
+    let (rows, length, width) = feature.dims3()?;
+    feature
         .reshape((variants, rows / variants * length, width))?
         .index_select(positions, 1)
+}
+
+/// Returns the numbers of all answers, row-major.
+///
+/// # Errors
+/// Does not fail for f32 tensors.
+pub fn flat(answers: &Hidden) -> Result<Vec<f32>> {
+    answers.stream.flatten_all()?.to_vec1::<f32>()
 }

@@ -73,7 +73,7 @@ impl Constraints {
     /// Returns the step of the group's count: the group keeps a multiple of this number of units, or all units.
     #[must_use]
     pub fn step(&self, group: &UnitGroup) -> usize {
-        match group.span {
+        match group.seat.span {
             1 => self.round_to.max(1),
             _ => 1,
         }

@@ -95,16 +95,16 @@ pub fn frontier(
         Some(Point {
             percent,
             macs: macs.of(kept.iter().copied()),
-            parameters: parameters.macs(kept.iter().copied()),
+            parameters: parameters.of(kept.iter().copied()),
             importance: if total > 0.0 { worth / total } else { 1.0 },
             kept,
         })
     });
     Frontier {
         macs: whole,
-        parameters: parameters.macs(groups.iter().map(|group| group.width)),
+        parameters: parameters.of(groups.iter().map(|group| group.width)),
         smallest_macs: super::least(groups, macs, constraints),
-        smallest_parameters: parameters.macs(groups.iter().map(|group| constraints.least(group))),
+        smallest_parameters: parameters.of(groups.iter().map(|group| constraints.least(group))),
         points: points.collect(),
     }
 }

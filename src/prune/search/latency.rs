@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::price::Price;
 use crate::model::batch::Batch;
+use crate::model::chain::Model;
+use crate::model::device;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::unit::{UnitGroup, UnitKind};
-use crate::model::{PrunableModel, device};
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::Journal;
@@ -113,8 +114,8 @@ pub fn table(
 }
 
 fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<LatencyTable, Failure> {
-    let model = prepared.model.as_ref();
-    let mut shapes = shapes(model.groups());
+    let model = &prepared.model;
+    let mut shapes = shapes(&model.groups);
     let mut whole = Vec::new();
     let total: usize = shapes.iter().map(|shape| shape.points.len()).sum();
     let mut done = 0;
@@ -123,7 +124,7 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
             watch.proceed()?;
             watch.progress(done, total as u64);
             let narrow = narrowed(prepared, &shape.groups, point.kept)?;
-            let times = in_turns([model, narrow.as_ref()], batch, WARM_UP, ROUNDS)?;
+            let times = in_turns([model, &narrow], batch, WARM_UP, ROUNDS)?;
             let shares: Vec<f64> = times.iter().map(|[whole, narrow]| narrow / whole).collect();
             point.deviation = deviation(&shares);
             point.share = median(shares);
@@ -149,7 +150,7 @@ fn shapes(groups: &[UnitGroup]) -> Vec<ShapeTimes> {
         .filter(|(_, group)| group.width > 0)
     {
         let same = shapes.iter().zip(&spans).position(|(shape, &span)| {
-            (shape.kind, shape.width, span) == (group.kind, group.width, group.span)
+            (shape.kind, shape.width, span) == (group.kind, group.width, group.seat.span)
         });
         match same {
             Some(same) => shapes[same].groups.push(index),
@@ -160,7 +161,7 @@ fn shapes(groups: &[UnitGroup]) -> Vec<ShapeTimes> {
                     share: 0.0,
                     deviation: 0.0,
                 });
-                spans.push(group.span);
+                spans.push(group.seat.span);
                 shapes.push(ShapeTimes {
                     kind: group.kind,
                     width: group.width,
@@ -174,12 +175,8 @@ fn shapes(groups: &[UnitGroup]) -> Vec<ShapeTimes> {
 }
 
 /// Returns the model with `kept` units in each of the `narrow` groups.
-fn narrowed(
-    prepared: &Prepared,
-    narrow: &[usize],
-    kept: usize,
-) -> Result<Box<dyn PrunableModel>, Failure> {
-    let groups = prepared.model.groups();
+fn narrowed(prepared: &Prepared, narrow: &[usize], kept: usize) -> Result<Model, Failure> {
+    let groups = &prepared.model.groups;
     let keep = groups.iter().enumerate().map(|(index, group)| {
         let count = if narrow.contains(&index) {
             kept
@@ -189,7 +186,7 @@ fn narrowed(
         (0..count).collect()
     });
     let masks = Masks::keeping(groups, &keep.collect::<Vec<_>>());
-    let repairs = Repairs::none(groups.len());
+    let repairs = Repairs::none(prepared.model.blocks.len());
     let (_, _, model) = surgery::open(prepared, &masks, &repairs)?;
     Ok(model)
 }

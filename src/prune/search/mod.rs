@@ -56,14 +56,14 @@ impl Limit {
         journal: &dyn Journal,
         watch: &dyn Watch,
     ) -> Result<Self, Failure> {
-        recipe.constraints.check(prepared.model.groups())?;
+        recipe.constraints.check(&prepared.model.groups)?;
         let cost = match recipe.target.metric {
             Metric::Flops => macs(prepared),
             Metric::Params => parameters(prepared),
             Metric::LatencyMs => {
                 let table = latency::table(prepared, journal, watch)?;
                 return Ok(Self {
-                    price: table.price(prepared.model.groups()),
+                    price: table.price(&prepared.model.groups),
                     latency: Some(table),
                 });
             }
@@ -78,13 +78,13 @@ impl Limit {
 /// Returns the MACs of one row with the calibration set's mean length.
 #[must_use]
 pub fn macs(prepared: &Prepared) -> Cost {
-    prepared.model.cost(prepared.calibration.mean_length())
+    prepared.model.cost(&prepared.calibration.extent())
 }
 
 /// Returns the number of weights, including those of the embeddings.
 #[must_use]
 pub fn parameters(prepared: &Prepared) -> Cost {
-    surgery::parameters(&prepared.weights, prepared.model.groups())
+    surgery::parameters(&prepared.weights, &prepared.model.groups)
 }
 
 /// Selects the units to keep at a recipe's target.
@@ -98,7 +98,7 @@ pub fn choose(
     limit: &Limit,
 ) -> Result<Masks, Failure> {
     select(
-        prepared.model.groups(),
+        &prepared.model.groups,
         &limit.price,
         importance,
         &recipe.target,

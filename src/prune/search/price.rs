@@ -23,7 +23,7 @@ impl Price {
     #[must_use]
     pub fn of(&self, kept: impl IntoIterator<Item = usize>) -> u64 {
         match self {
-            Self::PerUnit(cost) => cost.macs(kept),
+            Self::PerUnit(cost) => cost.of(kept),
             Self::PerCount { fixed, groups } => {
                 let priced = groups.iter().zip(kept);
                 fixed + priced.map(|(prices, count)| prices[count]).sum::<u64>()

@@ -6,8 +6,10 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::model::PrunableModel;
 use crate::model::batch::Batch;
+use crate::model::chain::Model;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 use crate::prune::failure::{Code, Failure};
@@ -16,14 +18,14 @@ use crate::prune::student::Student;
 /// Maximum relative difference that a different order of summation can cause in f32.
 pub const TOLERANCE: f64 = 1e-4;
 
-/// Returns the largest difference of the logits between the masked original and the pruned model, relative to the
-/// largest logit.
+/// Returns the largest difference of the answers between the masked original and the pruned model, relative to the
+/// largest answer.
 ///
 /// # Errors
 /// Returns [`Code::Internal`] if the difference is above [`TOLERANCE`]. The result must not be published then.
 pub fn check(
     student: &Student<'_>,
-    cut: &dyn PrunableModel,
+    cut: &Model,
     batch: &Batch,
 ) -> std::result::Result<f64, Failure> {
     let difference = difference(student, cut, batch)?;
@@ -39,12 +41,11 @@ pub fn check(
     ))
 }
 
-fn difference(student: &Student<'_>, cut: &dyn PrunableModel, batch: &Batch) -> Result<f64> {
-    let full = Masks::full(cut.groups());
-    let masked = masked_logits(student, batch)?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
-    let smaller = cut.forward(batch, &full)?.flatten_all()?.to_vec1::<f32>()?;
+fn difference(student: &Student<'_>, cut: &Model, batch: &Batch) -> Result<f64> {
+    let full = Masks::full(&cut.groups);
+    let flat = |answers: Hidden| answers.stream.flatten_all()?.to_vec1::<f32>();
+    let masked = flat(masked_answers(student, batch)?)?;
+    let smaller = flat(cut.forward(batch, &full)?)?;
     let largest = masked
         .iter()
         .fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
@@ -62,32 +63,34 @@ fn difference(student: &Student<'_>, cut: &dyn PrunableModel, batch: &Batch) -> 
     }))
 }
 
-fn masked_logits(student: &Student<'_>, batch: &Batch) -> Result<Tensor> {
+fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
     let model = student.model;
-    let mut hidden = model.stem(batch)?;
-    for (block, group) in model.groups().iter().enumerate() {
-        let units = model.units(block, &hidden)?;
-        let masked = match student.masks.factor(block, group.span, units.device())? {
-            Some(factor) => units.broadcast_mul(&factor)?,
-            None => units,
+    let mut hidden = model.stem.forward(batch)?;
+    for (index, block) in model.blocks.iter().enumerate() {
+        let units = block.units.forward(&hidden)?;
+        let masked = match model.factor(index, &student.masks)? {
+            Some(factor) => units.stream.broadcast_mul(&factor)?,
+            None => units.stream.clone(),
         };
-        let projected = full_width(student, block)?.forward(&masked)?;
-        hidden = model.finish(block, &(projected + model.residual(block, &hidden)?)?)?;
+        let projected = full_width(student, index)?.forward(&masked)?;
+        let sum = match block.residual(&hidden)? {
+            Some(residual) => (projected + residual)?,
+            None => projected,
+        };
+        hidden = block.finish.forward(&units.with_stream(sum))?;
     }
-    model.head(&hidden)
+    model.head.forward(&hidden)
 }
 
 /// Returns the student's projection with a column for every unit of the original. The columns of removed units are
-/// filled with ones, so that the logits differ if the mask does not zero these units.
+/// filled with ones, so that the answers differ if the mask does not zero these units.
 fn full_width(student: &Student<'_>, block: usize) -> Result<Linear> {
-    let group = &student.model.groups()[block];
     let projection = student.projection(block);
-    if student.masks.is_full(block) {
+    let Some(columns) = student.model.kept_columns(block, &student.masks) else {
         return Ok(projection.clone());
-    }
+    };
     let (outputs, kept) = projection.weight().dims2()?;
-    let width = group.width * group.span;
-    let columns = student.masks.columns(block, group.span);
+    let width = student.model.blocks[block].projection.linear.inputs();
     let narrow = projection.weight().flatten_all()?.to_vec1::<f32>()?;
     let mut wide = vec![1.0f32; outputs * width];
     for output in 0..outputs {
@@ -97,6 +100,6 @@ fn full_width(student: &Student<'_>, block: usize) -> Result<Linear> {
     }
     Ok(Linear::new(
         Tensor::from_vec(wide, (outputs, width), projection.weight().device())?,
-        projection.bias().clone(),
+        projection.bias().cloned(),
     ))
 }

@@ -5,8 +5,8 @@ use candle_core::{D, Result};
 use super::metric::predicted;
 use super::run::features_and_logits;
 use crate::checkpoint::config::Problem;
-use crate::model::PrunableModel;
 use crate::model::batch::Batch;
+use crate::model::chain::Model;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::report::Fidelity;
@@ -28,8 +28,8 @@ struct Sums {
 /// # Errors
 /// Returns an error if the job must stop or if a graph fails.
 pub fn fidelity(
-    original: &dyn PrunableModel,
-    cut: &dyn PrunableModel,
+    original: &Model,
+    cut: &Model,
     batches: &[Batch],
     watch: &dyn Watch,
 ) -> std::result::Result<Fidelity, Failure> {
@@ -48,7 +48,7 @@ pub fn fidelity(
     let rows = total.rows.max(1) as f64;
     Ok(Fidelity {
         rows: total.rows,
-        agreement: match original.problem() {
+        agreement: match &original.problem {
             Problem::Classification { .. } => Some(total.agreeing as f64 / rows),
             Problem::Regression => None,
         },
@@ -57,7 +57,7 @@ pub fn fidelity(
     })
 }
 
-fn compare(original: &dyn PrunableModel, cut: &dyn PrunableModel, batch: &Batch) -> Result<Sums> {
+fn compare(original: &Model, cut: &Model, batch: &Batch) -> Result<Sums> {
     let (before, after) = (
         features_and_logits(original, batch)?,
         features_and_logits(cut, batch)?,
@@ -78,7 +78,7 @@ fn compare(original: &dyn PrunableModel, cut: &dyn PrunableModel, batch: &Batch)
         .zip(after.1.to_vec2::<f32>()?)
     {
         sums.agreeing += usize::from(predicted(before) == predicted(&after));
-        sums.divergence += divergence(original.problem(), before, &after, 1.0);
+        sums.divergence += divergence(&original.problem, before, &after, 1.0);
     }
     Ok(sums)
 }

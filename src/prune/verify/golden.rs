@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::tokenizer::{Encoding, Tokenizer};
 use crate::data::dataset::Dataset;
-use crate::model::PrunableModel;
 use crate::model::batch::{Batch, Input};
+use crate::model::chain::Model;
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
 
@@ -81,7 +81,7 @@ pub struct PaddedBatch {
 /// # Errors
 /// Returns an error if the tokenizer or the graph fails.
 pub fn golden(
-    cut: &dyn PrunableModel,
+    cut: &Model,
     tokenizer: &Tokenizer,
     data: &Dataset,
 ) -> std::result::Result<Golden, Failure> {
@@ -113,8 +113,8 @@ pub fn golden(
 }
 
 /// Whether the encoding is not empty and the model has embeddings for all of its tokens and segments.
-fn fits(model: &dyn PrunableModel, encoding: &Encoding) -> bool {
-    let reads = model.reads();
+fn fits(model: &Model, encoding: &Encoding) -> bool {
+    let reads = model.reads;
     let below = |values: &[u32], bound: usize| values.iter().all(|&value| (value as usize) < bound);
     !encoding.ids.is_empty()
         && below(&encoding.ids, reads.vocabulary)
@@ -122,7 +122,7 @@ fn fits(model: &dyn PrunableModel, encoding: &Encoding) -> bool {
 }
 
 fn row(
-    cut: &dyn PrunableModel,
+    cut: &Model,
     (text, text_pair): (Option<String>, Option<String>),
     encoding: Encoding,
 ) -> Result<GoldenRow> {
@@ -134,9 +134,10 @@ fn row(
             types: tensor(&encoding.types)?,
         },
     };
-    let full = Masks::full(cut.groups());
+    let full = Masks::full(&cut.groups);
     let logits = cut
         .forward(&batch, &full)?
+        .stream
         .flatten_all()?
         .to_vec1::<f32>()?;
     Ok(GoldenRow {

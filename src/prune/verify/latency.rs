@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use crate::data::dataset::Dataset;
-use crate::model::PrunableModel;
+use crate::model::chain::Model;
 use crate::prune::report::{BeforeAfter, Latency};
 use crate::prune::statistics::median;
 use crate::prune::timing::{in_turns, mean_batch};
@@ -18,11 +18,7 @@ const WARM_UP: usize = 2;
 ///
 /// # Errors
 /// Returns an error if a graph fails.
-pub fn measure(
-    original: &dyn PrunableModel,
-    cut: &dyn PrunableModel,
-    data: &Dataset,
-) -> Result<Latency> {
+pub fn measure(original: &Model, cut: &Model, data: &Dataset) -> Result<Latency> {
     let batch = mean_batch(data)?;
     let times = in_turns([original, cut], &batch, WARM_UP, ROUNDS)?;
     let median_of = |of: fn(&[f64; 2]) -> f64| median(times.iter().map(of));

@@ -19,8 +19,8 @@ use super::student::Student;
 use super::watch::Watch;
 use crate::data::dataset::Dataset;
 use crate::data::label::Label;
-use crate::model::PrunableModel;
 use crate::model::batch::Batch;
+use crate::model::chain::Model;
 use crate::model::mask::Masks;
 
 /// The results of the verification.
@@ -46,12 +46,12 @@ const PARTS: u64 = 4;
 /// Returns an error if the pruned model does not agree with the masked one, if the job must stop, or if a graph fails.
 pub fn verify(
     prepared: &Prepared,
-    cut: &dyn PrunableModel,
+    cut: &Model,
     masks: &Masks,
     student: &Student<'_>,
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
-    let original = prepared.model.as_ref();
+    let original = &prepared.model;
     let data = prepared
         .evaluation
         .as_ref()
@@ -85,16 +85,16 @@ pub fn verify(
 }
 
 fn evaluate(
-    original: &dyn PrunableModel,
-    cut: &dyn PrunableModel,
+    original: &Model,
+    cut: &Model,
     masks: &Masks,
     repaired: bool,
     data: &Dataset,
     batches: &[Batch],
     watch: &dyn Watch,
 ) -> Result<EvaluationReport, Failure> {
-    let full = Masks::full(original.groups());
-    let all = Masks::full(cut.groups());
+    let full = Masks::full(&original.groups);
+    let all = Masks::full(&cut.groups);
     let labels: Vec<Label> = data
         .examples
         .iter()
@@ -108,13 +108,7 @@ fn evaluate(
         })?),
         false => None,
     };
-    let mut report = quality::compare(
-        original.problem(),
-        &labels,
-        &before,
-        &after,
-        bare.as_deref(),
-    );
+    let mut report = quality::compare(&original.problem, &labels, &before, &after, bare.as_deref());
     report.unlabeled_rows = data.unlabelled;
     Ok(report)
 }

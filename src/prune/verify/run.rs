@@ -3,36 +3,34 @@
 use candle_core::{Result, Tensor};
 
 use crate::data::dataset::Dataset;
-use crate::model::PrunableModel;
 use crate::model::batch::Batch;
+use crate::model::chain::Model;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::watch::Watch;
 
-/// Maximum number of tokens in one forward pass.
-pub const BATCH_TOKENS: usize = 1_024;
+/// Maximum number of positions in one forward pass.
+pub const BATCH_POSITIONS: usize = 1_024;
 
 /// Returns batches of all rows of a data set.
 ///
 /// # Errors
 /// Does not fail in practice: the data already fits into memory.
 pub fn batches(data: &Dataset) -> std::result::Result<Vec<Batch>, Failure> {
-    Ok(data.batches(BATCH_TOKENS)?)
+    Ok(data.batches(BATCH_POSITIONS)?)
 }
 
 /// Returns the last features `[rows, length, hidden]` and the logits of a batch.
 ///
 /// # Errors
 /// Returns an error if the batch does not match the graph.
-pub fn features_and_logits(model: &dyn PrunableModel, batch: &Batch) -> Result<(Tensor, Tensor)> {
-    let full = Masks::full(model.groups());
-    let mut hidden = model.stem(batch)?;
-    for block in 0..model.groups().len() {
-        hidden = model.block(block, &hidden, &full)?;
-    }
-    let logits = model.head(&hidden)?;
-    Ok((hidden, logits))
+pub fn features_and_logits(model: &Model, batch: &Batch) -> Result<(Tensor, Tensor)> {
+    let features = model.features(batch, &Masks::full(&model.groups))?;
+    let answers = model.head.forward(&features)?;
+    Ok((features.stream, answers.stream.flatten(1, 2)?))
 }
 
 /// Runs `forward` on all batches and returns the logits of every row, in the order of the rows.
@@ -42,12 +40,12 @@ pub fn features_and_logits(model: &dyn PrunableModel, batch: &Batch) -> Result<(
 pub fn logits(
     batches: &[Batch],
     watch: &dyn Watch,
-    forward: impl Fn(&Batch) -> Result<Tensor> + Sync,
+    forward: impl Fn(&Batch) -> Result<Hidden> + Sync,
 ) -> std::result::Result<Vec<Vec<f32>>, Failure> {
     let answers = lanes::run(batches.len(), |index| {
         watch.proceed()?;
         let batch = &batches[index];
-        let logits = forward(batch)?.to_vec2::<f32>()?;
+        let logits = forward(batch)?.stream.flatten(1, 2)?.to_vec2::<f32>()?;
         Ok(batch.rows.iter().copied().zip(logits).collect::<Vec<_>>())
     })?;
     let mut rows = answers.concat();

@@ -1,7 +1,7 @@
 //! The audit: its sample, its metrics with their limits, and a complete run.
 
 use optin::model::mask::Masks;
-use optin::model::unit::{UnitGroup, UnitKind};
+use optin::model::unit::{Seat, UnitGroup, UnitKind};
 use optin::prune::audit;
 use optin::prune::audit::gates::{self, Pair};
 use optin::prune::audit::sample;
@@ -70,10 +70,12 @@ fn group(width: usize) -> UnitGroup {
         name: "neurons".to_owned(),
         kind: UnitKind::Neuron,
         width,
-        span: 1,
+        seat: Seat {
+            block: 0,
+            first: 0,
+            span: 1,
+        },
         slices: Vec::new(),
-        projection_weight: String::new(),
-        projection_bias: String::new(),
     }
 }
 

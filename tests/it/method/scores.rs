@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use candle_core::Tensor;
 use optin::model::batch::{Batch, Input};
+use optin::model::layer::Layer;
 use optin::model::mask::Masks;
 use optin::prune::recipe::{Importance, Method, Trajectory};
 use optin::prune::score::combine::combine;
@@ -12,7 +13,7 @@ use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::local;
 use optin::prune::score::sample;
 use optin::prune::score::scores::{Scores, UnitScores};
-use optin::prune::score::teacher::Teacher;
+use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 
 use super::reference::{Dropped, Reference, Rows};
 use crate::fixture::bert::Tiny;
@@ -27,7 +28,11 @@ fn trajectory(
     batches: &[Batch],
     dropped: Dropped,
 ) -> (Vec<Rows>, Vec<Vec<f64>>) {
-    let samples = sample::draw(batches, GRAM_TOKENS, SEED);
+    let sizes: Vec<usize> = batches
+        .iter()
+        .map(|batch| batch.len() * batch.length())
+        .collect();
+    let samples = sample::draw(&sizes, GRAM_TOKENS, SEED);
     let mut features = vec![Rows::new(); reference.tiny.layers];
     let mut logits = Vec::new();
     for (batch, sample) in batches.iter().zip(samples) {
@@ -113,13 +118,14 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
         tiny.batch(1, 5, 2),
         tiny.batch(3, 4, 3),
     ];
-    let teacher = Teacher::follow(model.as_ref(), batches.clone(), GRAM_TOKENS, SEED).unwrap();
+    let teacher =
+        Teacher::follow(&model, batches.clone(), GRAM_TOKENS, SEED, TRAJECTORY_BYTES).unwrap();
     let recipe = folder.recipe(0.5);
     let temperature = recipe.method.temperature;
     let (features, logits) = trajectory(&reference, &batches, None);
-    let groups = model.groups().iter().enumerate();
-    let wanted = groups.map(|(block, group)| Wanted {
-        block,
+    let groups = model.groups.iter().enumerate();
+    let wanted = groups.map(|(index, group)| Wanted {
+        group: index,
         units: (0..group.width).collect(),
     });
     let wanted: Vec<Wanted> = wanted.collect();
@@ -134,9 +140,9 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
     let in_order: Vec<(usize, UnitScores)> = scores.iter().cloned().enumerate().collect();
     assert_eq!(
         finished, in_order,
-        "each block must be reported once, with all its units"
+        "each group must be reported once, with all its units"
     );
-    for (block, (group, scores)) in model.groups().iter().zip(&scores).enumerate() {
+    for (block, (group, scores)) in model.groups.iter().zip(&scores).enumerate() {
         let layer = block / 2;
         assert_eq!(scores.features, tiny.layers - layer);
         for unit in 0..group.width {
@@ -164,17 +170,12 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
 
 #[test]
 fn the_sample_depends_on_the_seed_and_contains_each_position_once() {
-    let tiny = Tiny::default();
-    let batches = [
-        tiny.batch(2, 9, 1),
-        tiny.batch(1, 5, 2),
-        tiny.batch(3, 4, 3),
-    ];
+    let batches = [18, 5, 12];
     let drawn = sample::draw(&batches, 20, 1);
     assert_eq!(drawn.iter().map(Vec::len).sum::<usize>(), 20);
-    for (positions, size) in drawn.iter().zip([18, 5, 12]) {
+    for (positions, size) in drawn.iter().zip(batches) {
         assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(positions.iter().all(|&position| position < size));
+        assert!(positions.iter().all(|&position| (position as usize) < size));
     }
     assert_eq!(drawn, sample::draw(&batches, 20, 1));
     assert_ne!(drawn, sample::draw(&batches, 20, 2));
@@ -256,24 +257,24 @@ fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
     let folder = Folder::new(Tiny::default());
     let (_weights, model) = open(&folder.model());
     let batches = vec![folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 3)];
-    let teacher = Teacher::follow(model.as_ref(), batches, GRAM_TOKENS, SEED).unwrap();
-    for (block, group) in model.groups().iter().enumerate() {
+    let teacher = Teacher::follow(&model, batches, GRAM_TOKENS, SEED, TRAJECTORY_BYTES).unwrap();
+    for (block, group) in model.groups.iter().enumerate() {
         let energies = local::energies(&teacher, block).unwrap();
         let sums = |masks: &Masks| {
-            let inputs = teacher.inputs[block].iter();
-            let sums = inputs.map(|hidden| {
-                let units = model.units(block, hidden).unwrap();
-                let units = match masks.factor(block, group.span, units.device()).unwrap() {
-                    Some(factor) => units.broadcast_mul(&factor).unwrap(),
+            let own = &model.blocks[block];
+            let sums = (0..teacher.batches.len()).map(|batch| {
+                let input = teacher.input(block, batch).unwrap();
+                let units = own.units.forward(&input).unwrap();
+                let units = match model.factor(block, masks).unwrap() {
+                    Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor).unwrap()),
                     None => units,
                 };
-                let sum = model.project(block, &units).unwrap();
-                let sum = (sum + model.residual(block, hidden).unwrap()).unwrap();
-                sum.flatten(0, 1).unwrap()
+                let sum = own.sum(&units, &input).unwrap();
+                sum.stream.flatten(0, 1).unwrap()
             });
             Tensor::cat(&sums.collect::<Vec<_>>(), 0).unwrap()
         };
-        let whole = sums(&Masks::full(model.groups()));
+        let whole = sums(&Masks::full(&model.groups));
         let squared = |tensor: Tensor| {
             tensor
                 .sqr()
@@ -287,7 +288,7 @@ fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
         let variation = squared(whole.broadcast_sub(&mean).unwrap());
         assert_eq!(energies.len(), group.width);
         for (unit, &energy) in energies.iter().enumerate() {
-            let mut masks = Masks::full(model.groups());
+            let mut masks = Masks::full(&model.groups);
             masks.drop_unit(block, unit);
             let expected = squared((&whole - sums(&masks)).unwrap()) / variation;
             assert!(

@@ -1,7 +1,7 @@
 //! The search, compared with trying every set of units.
 
 use optin::model::cost::Cost;
-use optin::model::unit::{UnitGroup, UnitKind};
+use optin::model::unit::{Seat, UnitGroup, UnitKind};
 use optin::prune::failure::Code;
 use optin::prune::recipe::{Constraints, Metric, Target};
 use optin::prune::score::combine::UnitImportance;
@@ -14,15 +14,16 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 fn group(name: &str, kind: UnitKind, width: usize) -> UnitGroup {
-    let tensor = String::new;
     UnitGroup {
         name: name.to_owned(),
         kind,
         width,
-        span: 1,
+        seat: Seat {
+            block: 0,
+            first: 0,
+            span: 1,
+        },
         slices: Vec::new(),
-        projection_weight: tensor(),
-        projection_bias: tensor(),
     }
 }
 
@@ -119,7 +120,7 @@ fn the_selection_is_the_best_of_all_sets() {
                     (value - best.unwrap()).abs() < 1e-12,
                     "{value}, expected {best:?}"
                 );
-                let macs = cost.macs((0..4).map(|group| masks.count(group)));
+                let macs = cost.of((0..4).map(|group| masks.count(group)));
                 assert!(macs <= budget && macs as f64 >= budget as f64 * 0.8);
                 solved += 1;
             }
@@ -219,7 +220,7 @@ fn layers() -> (Vec<UnitGroup>, Cost, UnitImportance) {
     let mut groups = Vec::new();
     for layer in 0..3 {
         let mut heads = group(&format!("layer.{layer}.heads"), UnitKind::Head, 12);
-        heads.span = 8;
+        heads.seat.span = 8;
         groups.push(heads);
         let name = format!("layer.{layer}.neurons");
         groups.push(group(&name, UnitKind::Neuron, 100));

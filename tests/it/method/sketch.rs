@@ -1,7 +1,12 @@
 //! Sketched scores, compared with central differences of each mask, and pullbacks, compared with finite differences.
 
 use candle_core::{D, Device, Tensor};
-use optin::model::PrunableModel;
+use optin::model::chain::Model;
+use optin::model::hidden::Hidden;
+use optin::model::layer::Layer;
+use optin::model::layer::dense::Dense;
+use optin::model::layer::first_position::FirstPosition;
+use optin::model::layer::sequence::Sequence;
 use optin::model::nn::activation::Activation;
 use optin::model::nn::attention::attend;
 use optin::model::nn::attention_back;
@@ -13,7 +18,7 @@ use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::manifold::normalise;
 use optin::prune::score::scores::UnitScores;
 use optin::prune::score::sketch::{self, Sketch, Stop, anchor};
-use optin::prune::score::teacher::{Teacher, sampled};
+use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher, sampled_rows};
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::{Folder, open};
@@ -79,19 +84,19 @@ fn each_pullback_is_the_derivative() {
     check_pullback("tanh", &input, &|x| x.tanh().unwrap(), &|x| {
         traced::tanh(x).unwrap()
     });
+    let first = Sequence::identity()
+        .then(FirstPosition)
+        .then(Dense::new("weight".to_owned(), linear.clone()));
     check_pullback(
         "first position, then a linear map",
         &input,
+        &|x| linear.forward(&x.narrow(1, 0, 1).unwrap()).unwrap(),
         &|x| {
-            linear
-                .forward(&x.narrow(1, 0, 1).unwrap().squeeze(1).unwrap())
-                .unwrap()
-        },
-        &|x| {
-            traced::first_position(x)
-                .unwrap()
-                .then(|x| linear.traced(x))
-                .unwrap()
+            let Traced { value, pull } = first.traced(&Hidden::sequence(x.clone())).unwrap();
+            Traced {
+                value: value.stream,
+                pull: Box::new(move |c| Ok(pull(Hidden::sequence(c))?.stream)),
+            }
         },
     );
     let parts = [6, 7, 8].map(|seed| tensor(&[2, 5, 6], seed, 1.0));
@@ -139,7 +144,7 @@ fn the_pullback_of_relu_is_zero_where_relu_is_zero() {
 
 struct Case {
     _folder: Folder,
-    model: Box<dyn PrunableModel>,
+    model: Model,
     tiny: Tiny,
 }
 
@@ -160,7 +165,7 @@ impl Case {
     fn teacher(&self) -> Teacher<'_> {
         let batches = [(2, 9, 1), (1, 5, 2), (3, 4, 3)];
         let batches = batches.map(|(rows, length, seed)| self.tiny.batch(rows, length, seed));
-        Teacher::follow(self.model.as_ref(), batches.to_vec(), 20, SEED).unwrap()
+        Teacher::follow(&self.model, batches.to_vec(), 20, SEED, TRAJECTORY_BYTES).unwrap()
     }
 
     fn sketch(&self, seed: u64, probes: usize) -> Sketch {
@@ -169,11 +174,10 @@ impl Case {
             most: probes,
             reliability: 0.0,
         };
-        let wanted = vec![true; self.model.groups().len()];
-        let back = self.model.differentiable().unwrap();
+        let wanted = vec![true; self.model.groups.len()];
         let method = Method::default();
         let teacher = self.teacher();
-        sketch::score(&teacher, back, &method, seed, &wanted, stop, &|_| Ok(())).unwrap()
+        sketch::score(&teacher, &method, seed, &wanted, stop, &|_| Ok(())).unwrap()
     }
 
     /// Returns the Gram matrices of the features from `block` on, and all logits, with the mask of one unit at `mask`.
@@ -184,48 +188,53 @@ impl Case {
         unit: usize,
         mask: f32,
     ) -> (Vec<Tensor>, Tensor) {
-        let model = self.model.as_ref();
-        let group = &model.groups()[block];
-        let factor: Vec<f32> = (0..group.width * group.span)
-            .map(|column| {
-                if column / group.span == unit {
-                    mask
-                } else {
-                    1.0
-                }
-            })
+        let model = &self.model;
+        let group = &model.groups[block];
+        let span = group.seat.span;
+        let factor: Vec<f32> = (0..group.width * span)
+            .map(|column| if column / span == unit { mask } else { 1.0 })
             .collect();
         let factor = Tensor::new(factor, &Device::Cpu).unwrap();
-        let full = optin::model::mask::Masks::full(model.groups());
-        let mut hidden: Vec<Tensor> = teacher.inputs[block].clone();
+        let full = optin::model::mask::Masks::full(&model.groups);
+        let mut hidden: Vec<Hidden> = (0..teacher.batches.len())
+            .map(|batch| teacher.input(block, batch).unwrap())
+            .collect();
         let mut grams = Vec::new();
-        for current in block..model.groups().len() {
+        for current in block..model.groups.len() {
             for hidden in &mut hidden {
                 *hidden = if current == block {
-                    let units = model
-                        .units(block, hidden)
-                        .unwrap()
-                        .broadcast_mul(&factor)
-                        .unwrap();
-                    model
-                        .close(block, model.projection(block), &units, hidden)
-                        .unwrap()
+                    let own = &model.blocks[block];
+                    let units = own.units.forward(hidden).unwrap();
+                    let units = units.with_stream(units.stream.broadcast_mul(&factor).unwrap());
+                    own.close(&own.projection.linear, &units, hidden).unwrap()
                 } else {
                     model.block(current, hidden, &full).unwrap()
                 };
             }
-            if model.is_feature(current) {
-                let rows = sampled(&hidden, &teacher.samples, 1)
-                    .unwrap()
-                    .squeeze(0)
-                    .unwrap();
+            if let Some(feature) = &teacher.features[current] {
+                let parts = hidden.iter().zip(&feature.samples);
+                let parts: Vec<Tensor> = parts
+                    .filter_map(|(hidden, positions)| {
+                        let positions = positions.as_ref()?;
+                        Some(sampled_rows(&hidden.stream, positions, 1).unwrap())
+                    })
+                    .collect();
+                let rows = Tensor::cat(&parts, 1).unwrap().squeeze(0).unwrap();
                 let rows = normalise(&rows).unwrap();
                 grams.push(rows.matmul(&rows.t().unwrap()).unwrap());
             }
         }
         let logits: Vec<Tensor> = hidden
             .iter()
-            .map(|hidden| model.head(hidden).unwrap())
+            .map(|hidden| {
+                model
+                    .head
+                    .forward(hidden)
+                    .unwrap()
+                    .stream
+                    .squeeze(1)
+                    .unwrap()
+            })
             .collect();
         (grams, Tensor::cat(&logits, 0).unwrap())
     }
@@ -260,7 +269,7 @@ fn both_terms_are_unbiased_estimates_of_the_squared_derivatives() {
     assert_eq!(sketch.probes, probes);
     assert!(sketch.reliability > 0.98, "{}", sketch.reliability);
     let mut ratios = Vec::new();
-    for (block, group) in case.model.groups().iter().enumerate() {
+    for (block, group) in case.model.groups.iter().enumerate() {
         let scores = sketch.groups[block].as_ref().unwrap();
         for unit in 0..group.width {
             let (manifold, form) = case.differences(&teacher, block, unit);
@@ -291,7 +300,7 @@ fn many_classes_are_sampled_without_bias() {
     let teacher = case.teacher();
     let sketch = case.sketch(SEED, 2);
     let mut ratios = Vec::new();
-    for (block, group) in case.model.groups().iter().enumerate() {
+    for (block, group) in case.model.groups.iter().enumerate() {
         let scores = sketch.groups[block].as_ref().unwrap();
         for unit in 0..group.width {
             let (_, form) = case.differences(&teacher, block, unit);
@@ -314,13 +323,16 @@ fn anchors_correct_the_scale_of_a_group() {
     let case = case(3);
     let teacher = case.teacher();
     let block = 1;
-    let units: Vec<usize> = (0..case.model.groups()[block].width).collect();
-    let wanted = [Wanted { block, units }];
+    let units: Vec<usize> = (0..case.model.groups[block].width).collect();
+    let wanted = [Wanted {
+        group: block,
+        units,
+    }];
     let exact = exact::score(&teacher, 4.0, &wanted, &|_| Ok(()), &|_, _| Ok(())).unwrap();
     let exact = &exact[0];
     let sums: Vec<f64> = exact.manifold_sums().collect();
     let scaled = |factor: f64| {
-        let mut groups = vec![None; case.model.groups().len()];
+        let mut groups = vec![None; case.model.groups.len()];
         groups[block] = Some(UnitScores {
             features: exact.features,
             manifold: sums.iter().map(|sum| factor * sum).collect(),

@@ -35,9 +35,9 @@ pub fn set_scale(
 ) -> Result<(), Failure> {
     let sketched = groups.iter().enumerate();
     let wanted: Vec<Wanted> = sketched
-        .filter_map(|(block, scores)| {
-            let units = draw(&scores.as_ref()?.manifold, block, seed);
-            Some(Wanted { block, units })
+        .filter_map(|(group, scores)| {
+            let units = draw(&scores.as_ref()?.manifold, group, seed);
+            Some(Wanted { group, units })
         })
         .collect();
     let progress = |_| progress();

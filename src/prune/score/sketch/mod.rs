@@ -20,18 +20,16 @@ mod per_unit;
 mod piece;
 mod probe;
 mod tally;
-pub(in crate::prune) mod trace;
 
 use super::super::failure::Failure;
 use super::super::lanes;
 use super::super::recipe::Method;
 use super::scores::UnitScores;
 use super::teacher::Teacher;
-use crate::model::differentiable::Differentiable;
 use crate::prune::statistics::spearman;
 use per_unit::{PerUnit, add, zeros};
 use piece::Piece;
-pub use piece::TRACED_TOKENS;
+pub use piece::TRACED_POSITIONS;
 pub use probe::MAX_TERMS;
 use tally::Tally;
 
@@ -77,7 +75,6 @@ pub struct Sketch {
 /// Returns the failure of `progress`, or [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
 pub fn score(
     teacher: &Teacher<'_>,
-    back: &dyn Differentiable,
     method: &Method,
     seed: u64,
     wanted: &[bool],
@@ -85,7 +82,7 @@ pub fn score(
     progress: &(dyn Fn(usize) -> std::result::Result<(), Failure> + Sync),
 ) -> std::result::Result<Sketch, Failure> {
     let pieces = piece::pieces(teacher)?;
-    let logits = logits_terms(teacher, back, method, seed, wanted, &pieces, progress)?;
+    let logits = logits_terms(teacher, method, seed, wanted, &pieces, progress)?;
     let source = probe::Source::new(teacher, seed)?;
     let mut tally = Tally::new(&zeros(teacher, wanted));
     let (mut probes, mut reliability) = (0, 0.0);
@@ -94,7 +91,7 @@ pub fn score(
         let drawn = source.draw(probes, count)?;
         let parts = lanes::run(pieces.len(), |index| {
             progress(probes)?;
-            Ok(pieces[index].derivatives(teacher, back, &drawn, wanted)?)
+            Ok(pieces[index].derivatives(teacher, &drawn, wanted)?)
         })?;
         for probe in 0..count {
             let (mut whole, mut apart) = (zeros(teacher, wanted), zeros(teacher, wanted));
@@ -111,10 +108,10 @@ pub fn score(
         }
     }
     progress(probes)?;
-    let groups = logits.into_iter().enumerate().map(|(block, logits)| {
-        wanted[block].then(|| UnitScores {
-            features: teacher.features_after(block),
-            manifold: tally.estimate(block).units,
+    let groups = logits.into_iter().enumerate().map(|(group, logits)| {
+        wanted[group].then(|| UnitScores {
+            features: teacher.features_after(teacher.model.groups[group].seat.block),
+            manifold: tally.estimate(group).units,
             logits,
         })
     });
@@ -128,9 +125,9 @@ pub fn score(
 /// Returns the reliability: the expected correlation with the estimates from as many other probes.
 fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
     let (mut even, mut odd) = (Vec::new(), Vec::new());
-    for block in 0..teacher.features.len() {
-        let features = teacher.features_after(block).max(1) as f64;
-        let [even_half, odd_half] = tally.estimate(block).halves;
+    for (index, group) in teacher.model.groups.iter().enumerate() {
+        let features = teacher.features_after(group.seat.block).max(1) as f64;
+        let [even_half, odd_half] = tally.estimate(index).halves;
         even.extend(even_half.into_iter().map(|unit| unit / features));
         odd.extend(odd_half.into_iter().map(|unit| unit / features));
     }
@@ -145,7 +142,6 @@ fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
 /// Returns the logits term of every unit, as the mean over the rows.
 fn logits_terms(
     teacher: &Teacher<'_>,
-    back: &dyn Differentiable,
     method: &Method,
     seed: u64,
     wanted: &[bool],
@@ -155,11 +151,11 @@ fn logits_terms(
     let parts = lanes::run(pieces.len(), |index| {
         progress(0)?;
         let form = logits::Form {
-            problem: teacher.model.problem(),
+            problem: &teacher.model.problem,
             temperature: method.temperature,
             seed,
         };
-        Ok(pieces[index].logits(teacher, back, &form, wanted)?)
+        Ok(pieces[index].logits(teacher, &form, wanted)?)
     })?;
     let rows: usize = pieces.iter().map(Piece::rows).sum();
     let mut totals = zeros(teacher, wanted);

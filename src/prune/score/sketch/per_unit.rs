@@ -2,13 +2,14 @@
 
 use candle_core::Result;
 
+use crate::model::chain::Model;
 use crate::prune::score::teacher::Teacher;
 
 /// One number per unit, one list per group. The list of a group that is not wanted is empty.
 pub(super) type PerUnit = Vec<Vec<f64>>;
 
 pub(super) fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
-    let groups = teacher.model.groups().iter().zip(wanted);
+    let groups = teacher.model.groups.iter().zip(wanted);
     groups
         .map(|(group, &wanted)| vec![0.0; if wanted { group.width } else { 0 }])
         .collect()
@@ -32,9 +33,11 @@ pub(super) fn add_rows(totals: &mut [f64], rows: &[f32], each: impl Fn(f64) -> f
     }
 }
 
-/// Returns the lowest block that the backward pass must reach: the first wanted one.
-pub(super) fn lowest(wanted: &[bool]) -> Result<usize> {
-    match wanted.iter().position(|&wanted| wanted) {
+/// Returns the lowest block that the backward pass must reach: the first one with a wanted group.
+pub(super) fn lowest(model: &Model, wanted: &[bool]) -> Result<usize> {
+    let groups = model.groups.iter().zip(wanted);
+    let blocks = groups.filter_map(|(group, &wanted)| wanted.then_some(group.seat.block));
+    match blocks.min() {
         Some(block) => Ok(block),
         None => candle_core::bail!("no group of units to score"),
     }

@@ -1,52 +1,92 @@
 //! A few scoring rows of one length, and the derivatives of the probes on these rows.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 
 use super::logits::Form;
 use super::per_unit::{PerUnit, add_rows, lowest, zeros};
 use super::probe::Probes;
-use super::trace::Trace;
 use crate::model::batch::Batch;
-use crate::model::differentiable::Differentiable;
-use crate::prune::score::teacher::{STACKED_TOKENS, Teacher};
+use crate::model::chain::Model;
+use crate::model::hidden::Hidden;
+use crate::model::trace::Trace;
+use crate::prune::score::teacher::{Feature, STACKED_POSITIONS, Teacher};
 
-/// Maximum number of tokens whose activations a lane keeps for a backward pass.
-pub const TRACED_TOKENS: usize = 512;
+/// Maximum number of positions whose activations a lane keeps for a backward pass.
+pub const TRACED_POSITIONS: usize = 512;
 
 /// A few scoring rows of one length.
 pub(super) struct Piece {
     batch: Batch,
-    /// Positions of the sampled tokens, in `[rows * length]`.
+    /// Sampled rows of each block's feature. `None` for a block whose output is not a feature.
+    samples: Vec<Option<Samples>>,
+}
+
+/// Sampled rows of a feature within a piece.
+struct Samples {
+    /// Their indices in `[rows * positions]` of the piece.
     positions: Vec<usize>,
-    /// Index of the first of them among all sampled tokens.
-    first_sample: usize,
+    /// Index of the first of them among all sampled rows of the feature.
+    first: usize,
 }
 
 /// Splits all scoring rows into pieces.
 pub(super) fn pieces(teacher: &Teacher<'_>) -> Result<Vec<Piece>> {
     let mut pieces = Vec::new();
-    let mut first_sample = 0;
-    for (batch, sample) in teacher.batches.iter().zip(&teacher.samples) {
-        let sample = match sample {
-            Some(positions) => positions.to_vec1::<u32>()?,
-            None => Vec::new(),
-        };
-        for (first, part) in batch.parts(TRACED_TOKENS)? {
-            let own = first * batch.length()..(first + part.len()) * batch.length();
-            let positions = sample.iter().map(|&position| position as usize);
-            let positions: Vec<usize> = positions
-                .filter(|position| own.contains(position))
-                .map(|position| position - own.start)
-                .collect();
-            first_sample += positions.len();
+    let mut firsts = vec![0; teacher.features.len()];
+    for (index, batch) in teacher.batches.iter().enumerate() {
+        for (first, part) in batch.parts(TRACED_POSITIONS)? {
+            let rows = first..first + part.len();
+            let features = teacher.features.iter().zip(&mut firsts);
+            let samples = features.map(|(feature, first)| match feature {
+                Some(feature) => samples(feature, index, &rows, first).map(Some),
+                None => Ok(None),
+            });
             pieces.push(Piece {
+                samples: samples.collect::<Result<_>>()?,
                 batch: part,
-                first_sample: first_sample - positions.len(),
-                positions,
             });
         }
     }
     Ok(pieces)
+}
+
+/// Returns the sampled rows of a feature within some rows of a batch, and advances `first` past them.
+fn samples(
+    feature: &Feature,
+    batch: usize,
+    rows: &Range<usize>,
+    first: &mut usize,
+) -> Result<Samples> {
+    let length = feature.positions[batch];
+    let own = rows.start * length..rows.end * length;
+    let sampled = match &feature.samples[batch] {
+        Some(positions) => positions.to_vec1::<u32>()?,
+        None => Vec::new(),
+    };
+    let positions = sampled.iter().map(|&position| position as usize);
+    let positions: Vec<usize> = positions
+        .filter(|position| own.contains(position))
+        .map(|position| position - own.start)
+        .collect();
+    *first += positions.len();
+    Ok(Samples {
+        first: *first - positions.len(),
+        positions,
+    })
+}
+
+/// Returns the wanted groups of a block.
+fn wanted_at<'a>(
+    model: &'a Model,
+    block: usize,
+    wanted: &'a [bool],
+) -> impl Iterator<Item = usize> + 'a {
+    let groups = model.groups.iter().zip(wanted).enumerate();
+    groups.filter_map(move |(index, (group, &wanted))| {
+        (wanted && group.seat.block == block).then_some(index)
+    })
 }
 
 /// The derivatives of one probe with respect to the masks.
@@ -63,16 +103,21 @@ impl Piece {
         self.batch.len()
     }
 
+    /// Whether no sampled row of any feature is in the piece.
+    fn is_unsampled(&self) -> bool {
+        let mut samples = self.samples.iter().flatten();
+        samples.all(|samples| samples.positions.is_empty())
+    }
+
     /// Returns the number of copies of these rows that fit into one stack.
     fn copies(&self) -> usize {
-        (STACKED_TOKENS / (self.batch.len() * self.batch.length()).max(1)).max(1)
+        (STACKED_POSITIONS / (self.batch.len() * self.batch.length()).max(1)).max(1)
     }
 
     /// Returns the contribution of these rows to the derivative of each probe with respect to each wanted mask.
     pub(super) fn derivatives(
         &self,
         teacher: &Teacher<'_>,
-        back: &dyn Differentiable,
         probes: &Probes<'_>,
         wanted: &[bool],
     ) -> Result<Vec<Derivatives>> {
@@ -81,24 +126,23 @@ impl Piece {
             apart: zeros(teacher, wanted),
         };
         let mut totals = vec![nothing; probes.count];
-        if self.positions.is_empty() {
+        if self.is_unsampled() {
             return Ok(totals);
         }
-        let trace = Trace::follow(teacher.model, back, &self.batch)?;
+        let model = teacher.model;
+        let trace = Trace::follow(model, &self.batch, lowest(model, wanted)?)?;
         for first in (0..probes.count).step_by(self.copies()) {
             let count = self.copies().min(probes.count - first);
             trace.pull(
-                lowest(wanted)?,
                 |block| self.enter(teacher, &trace, probes, block, (first, count)),
                 |block, _, units| {
-                    if !wanted[block] {
-                        return Ok(());
-                    }
-                    let derivatives = trace.derivatives(block, units)?;
-                    let copies = derivatives.chunks_exact(derivatives.len() / count);
-                    for (totals, rows) in totals[first..].iter_mut().zip(copies) {
-                        add_rows(&mut totals.whole[block], rows, |value| value);
-                        add_rows(&mut totals.apart[block], rows, |value| value * value);
+                    for group in wanted_at(model, block, wanted) {
+                        let derivatives = trace.derivatives(group, units)?;
+                        let copies = derivatives.chunks_exact(derivatives.len() / count);
+                        for (totals, rows) in totals[first..].iter_mut().zip(copies) {
+                            add_rows(&mut totals.whole[group], rows, |value| value);
+                            add_rows(&mut totals.apart[group], rows, |value| value * value);
+                        }
                     }
                     Ok(())
                 },
@@ -107,7 +151,7 @@ impl Piece {
         Ok(totals)
     }
 
-    /// Returns the cotangents of some probes on a block's output. Each cotangent `c` goes back through the
+    /// Returns the cotangents of some probes on a block's feature. Each cotangent `c` goes back through the
     /// normalization of its sampled row: `(c - <c, f> f) / ||F||`.
     fn enter(
         &self,
@@ -117,13 +161,20 @@ impl Piece {
         block: usize,
         some: (usize, usize),
     ) -> Result<Option<Tensor>> {
-        let rows = (self.first_sample, self.positions.len());
-        let Some(feature) = &teacher.features[block] else {
+        let (Some(feature), Some(samples), Some(own)) = (
+            &teacher.features[block],
+            &self.samples[block],
+            trace.feature(block),
+        ) else {
             return Ok(None);
         };
-        let unit = feature.narrow(0, rows.0, rows.1)?.to_vec2::<f32>()?;
-        let hidden = trace.output(block).flatten(0, 1)?.to_vec2::<f32>()?;
-        let width = hidden[0].len();
+        if samples.positions.is_empty() {
+            return Ok(None);
+        }
+        let rows = (samples.first, samples.positions.len());
+        let unit = feature.rows.narrow(0, rows.0, rows.1)?.to_vec2::<f32>()?;
+        let (count, length, width) = own.dims3()?;
+        let hidden = own.flatten(0, 1)?.to_vec2::<f32>()?;
         let copy_size = hidden.len() * width;
         let mut entering = vec![0.0f32; some.1 * copy_size];
         for copy in 0..some.1 {
@@ -131,7 +182,7 @@ impl Piece {
                 return Ok(None);
             };
             let sampled = cotangent.chunks_exact(width).zip(&unit);
-            for ((cotangent, unit), &position) in sampled.zip(&self.positions) {
+            for ((cotangent, unit), &position) in sampled.zip(&samples.positions) {
                 let norm: f32 = hidden[position].iter().map(|value| value * value).sum();
                 let along: f32 = cotangent.iter().zip(unit).map(|(c, f)| c * f).sum();
                 let share = 1.0 / norm.sqrt().max(f32::MIN_POSITIVE);
@@ -141,32 +192,33 @@ impl Piece {
                 }
             }
         }
-        let shape = (some.1 * self.batch.len(), self.batch.length(), width);
-        Tensor::from_vec(entering, shape, feature.device()).map(Some)
+        let shape = (some.1 * count, length, width);
+        Tensor::from_vec(entering, shape, own.device()).map(Some)
     }
 
     /// Returns the sum of the quadratic forms of these rows for each wanted unit.
     pub(super) fn logits(
         &self,
         teacher: &Teacher<'_>,
-        back: &dyn Differentiable,
         form: &Form<'_>,
         wanted: &[bool],
     ) -> Result<PerUnit> {
         let mut totals = zeros(teacher, wanted);
-        let trace = Trace::follow(teacher.model, back, &self.batch)?;
-        let directions = form.directions(&trace.logits().to_vec2::<f32>()?, &self.batch.rows);
+        let model = teacher.model;
+        let trace = Trace::follow(model, &self.batch, lowest(model, wanted)?)?;
+        let answers = &trace.answers().stream;
+        let directions = form.directions(&answers.flatten(1, 2)?.to_vec2()?, &self.batch.rows);
         let scale = form.scale(directions.len());
         for some in directions.chunks(self.copies()) {
             let values = some.concat();
             let classes = values.len() / (some.len() * self.batch.len());
-            let shape = (some.len() * self.batch.len(), classes);
-            let cotangent = Tensor::from_vec(values, shape, trace.logits().device())?;
-            trace.pull_logits(cotangent, lowest(wanted)?, |block, _, units| {
-                if wanted[block] {
+            let shape = (some.len() * self.batch.len(), 1, classes);
+            let cotangent = Hidden::sequence(Tensor::from_vec(values, shape, answers.device())?);
+            trace.pull_answers(cotangent, |block, _, units| {
+                for group in wanted_at(model, block, wanted) {
                     // Rows are independent of each other, so each derivative belongs to one row.
-                    let derivatives = trace.derivatives(block, units)?;
-                    add_rows(&mut totals[block], &derivatives, |value| {
+                    let derivatives = trace.derivatives(group, units)?;
+                    add_rows(&mut totals[group], &derivatives, |value| {
                         scale * value * value
                     });
                 }

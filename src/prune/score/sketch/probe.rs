@@ -12,8 +12,9 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::super::super::failure::Failure;
 use super::super::super::lanes;
+use crate::model::batch::Batch;
 use crate::model::nn::meter;
-use crate::prune::score::teacher::Teacher;
+use crate::prune::score::teacher::{Feature, Teacher};
 
 /// Maximum number of terms per example.
 const RANK: usize = 8;
@@ -21,15 +22,15 @@ const RANK: usize = 8;
 /// Maximum number of terms of all examples together. It bounds the cost if there are many examples.
 pub const MAX_TERMS: usize = 256;
 
-/// First random stream of the probes, so that they are independent of the samples of examples and token rows, which use
+/// First random stream of the probes, so that they are independent of the samples of examples and positions, which use
 /// the same seed.
 const FIRST_STREAM: u64 = 1 << 32;
 
 /// Generator of probes for the features of a teacher.
 pub(super) struct Source<'a> {
     teacher: &'a Teacher<'a>,
-    /// The example of each sampled token.
-    examples: Vec<usize>,
+    /// The example of each sampled row of each block's feature.
+    examples: Vec<Vec<usize>>,
     /// Number of terms per example.
     rank: usize,
     /// Number of terms of all examples.
@@ -39,26 +40,23 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(teacher: &'a Teacher<'a>, seed: u64) -> Result<Self> {
-        let mut examples = Vec::new();
-        let mut first = 0;
-        for (batch, sample) in teacher.batches.iter().zip(&teacher.samples) {
-            if let Some(positions) = sample {
-                let positions = positions.to_vec1::<u32>()?.into_iter();
-                examples.extend(positions.map(|at| first + at as usize / batch.length()));
-            }
-            first += batch.len();
-        }
-        let rank = (MAX_TERMS / first.max(1)).clamp(1, RANK);
+        let features = teacher.features.iter();
+        let examples = features.map(|feature| match feature {
+            Some(feature) => examples(teacher, feature),
+            None => Ok(Vec::new()),
+        });
+        let count: usize = teacher.batches.iter().map(Batch::len).sum();
+        let rank = (MAX_TERMS / count.max(1)).clamp(1, RANK);
         Ok(Self {
+            examples: examples.collect::<Result<_>>()?,
             teacher,
-            examples,
             rank,
-            terms: rank * first,
+            terms: rank * count,
             seed,
         })
     }
 
-    /// Returns the signs of one probe at the sampled tokens `first .. first + count`: `r` `[count, rank]` and `s`
+    /// Returns the signs of one probe at the sampled rows `first .. first + count`: `r` `[count, rank]` and `s`
     /// `[count, terms]`.
     fn signs(
         &self,
@@ -95,7 +93,7 @@ impl<'a> Source<'a> {
         let sums = lanes::run(blocks * count, |index| {
             let (block, probe) = (index / count, first + index % count);
             match &self.teacher.features[block] {
-                Some(feature) => Ok(Some(self.sums(probe, block, feature)?)),
+                Some(feature) => Ok(Some(self.sums(probe, block, &feature.rows)?)),
                 None => Ok(None),
             }
         })?;
@@ -117,7 +115,10 @@ impl<'a> Source<'a> {
         let mut along = vec![0.0f32; self.terms * width];
         let values = feature.flatten_all()?.to_vec1::<f32>()?;
         let signs = own.chunks_exact(self.rank);
-        for ((values, signs), &example) in values.chunks_exact(width).zip(signs).zip(&self.examples)
+        for ((values, signs), &example) in values
+            .chunks_exact(width)
+            .zip(signs)
+            .zip(&self.examples[block])
         {
             let terms = &mut along[example * self.rank * width..][..self.rank * width];
             for (term, &sign) in terms.chunks_exact_mut(width).zip(signs) {
@@ -131,6 +132,20 @@ impl<'a> Source<'a> {
             along: Tensor::from_vec(along, (self.terms, width), feature.device())?,
         })
     }
+}
+
+/// Returns the example of each sampled row of a feature.
+fn examples(teacher: &Teacher<'_>, feature: &Feature) -> Result<Vec<usize>> {
+    let mut examples = Vec::new();
+    let mut first = 0;
+    for (index, batch) in teacher.batches.iter().enumerate() {
+        if let Some(sampled) = &feature.samples[index] {
+            let sampled = sampled.to_vec1::<u32>()?.into_iter();
+            examples.extend(sampled.map(|at| first + at as usize / feature.positions[index]));
+        }
+        first += batch.len();
+    }
+    Ok(examples)
 }
 
 /// The products of one probe with one feature `F` `[K, d]`.
@@ -177,7 +192,7 @@ impl Probes<'_> {
             .matmul(&sums.along)?
             .flatten_all()?
             .to_vec1::<f32>()?;
-        let examples = &self.source.examples[first..first + count];
+        let examples = &self.source.examples[block][first..first + count];
         let rows = cotangent.chunks_exact_mut(width).zip(examples);
         for ((row, &example), signs) in rows.zip(own.chunks_exact(rank)) {
             let own_terms = &sums.across[example * rank * width..][..rank * width];

@@ -1,0 +1,165 @@
+//! Blocks: sublayers with units between two linear maps.
+//!
+//! ```text
+//! hidden -> units [rows, positions, columns] -> (mask) -> projection -> + skip -> finish -> hidden'
+//! ```
+//!
+//! Access to the units between the two maps makes pruning cheap and exact. Removing unit `j` changes the
+//! output of the projection by `- units_j W_j` (rank one for a neuron). Fitting the projection again is a
+//! linear least-squares problem whose inputs are the units. If an architecture has steps without units
+//! (merging patches, pooling), they belong to the `finish` of the block before them.
+
+use candle_core::{Result, Tensor};
+
+use super::extent::Extent;
+use super::hidden::Hidden;
+use super::layer::Layer;
+use super::layer::sequence::Sequence;
+use super::nn::linear::Linear;
+use super::nn::traced::Traced;
+use super::projection::Projection;
+use super::width::Widths;
+use super::work::Work;
+
+/// A block of a model, composed of layers.
+pub struct Block {
+    /// From the block's input to the activations of its units.
+    pub units: Sequence,
+    /// The linear map that consumes the units.
+    pub projection: Projection,
+    /// From the block's input to the tensor that is added to the projection's output. An empty sequence adds the
+    /// input itself. `None` adds nothing.
+    pub skip: Option<Sequence>,
+    /// From the sum to the block's output.
+    pub finish: Sequence,
+    /// From the block's output to a feature of the trajectory, `[rows, positions, channels]`. An empty sequence is the
+    /// output itself. `None` if the output is not a feature.
+    pub feature: Option<Sequence>,
+}
+
+impl Block {
+    /// Returns the tensor that is added to the projection's output, or `None` if there is none.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn residual(&self, input: &Hidden) -> Result<Option<Tensor>> {
+        let skip = self.skip.as_ref();
+        skip.map(|skip| Ok(skip.forward(input)?.stream)).transpose()
+    }
+
+    /// Returns the sum of the projected units and the residual, `[rows, positions, out]`. The carried tensors are those
+    /// of `units`.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn sum(&self, units: &Hidden, input: &Hidden) -> Result<Hidden> {
+        let projected = self.projection.linear.forward(&units.stream)?;
+        let sum = match self.residual(input)? {
+            Some(residual) => (projected + residual)?,
+            None => projected,
+        };
+        Ok(units.with_stream(sum))
+    }
+
+    /// Computes the block's output from (masked) units and the block's input, with this projection: the block's own
+    /// one, or one that was pruned or repaired.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn close(&self, projection: &Linear, units: &Hidden, input: &Hidden) -> Result<Hidden> {
+        let residual = self.residual(input)?;
+        self.finish.close(projection, units, residual.as_ref())
+    }
+
+    /// Whether the block's output is a feature of the trajectory.
+    #[must_use]
+    pub fn is_feature(&self) -> bool {
+        self.feature.is_some()
+    }
+
+    /// Whether a cotangent on the block's output can be pulled back to its units.
+    #[must_use]
+    pub fn reaches_units(&self) -> bool {
+        let feature = self.feature.as_ref();
+        self.finish.is_differentiable() && feature.is_none_or(Layer::is_differentiable)
+    }
+
+    /// Whether a cotangent on the block's output can be pulled back to its input.
+    #[must_use]
+    pub fn reaches_input(&self) -> bool {
+        let skip = self.skip.as_ref();
+        self.reaches_units()
+            && self.units.is_differentiable()
+            && skip.is_none_or(Layer::is_differentiable)
+    }
+
+    /// Returns the shapes of the rows after the block.
+    #[must_use]
+    pub fn extent(&self, extent: &Extent) -> Extent {
+        self.finish.extent(&self.units.extent(extent))
+    }
+
+    /// Returns the mean work per row, for rows of these shapes.
+    #[must_use]
+    pub fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
+        let mut work = self.units.work(extent, widths);
+        if let Some(skip) = &self.skip {
+            work += skip.work(extent, widths);
+        }
+        let at = self.units.extent(extent);
+        let Projection { linear, weight, .. } = &self.projection;
+        let inputs = widths.of(weight, 1, linear.inputs());
+        let outputs = widths.of(weight, 0, linear.outputs());
+        let written = at.mean() * outputs.full;
+        work += Work {
+            macs: &inputs * &outputs * at.mean(),
+            // The projection's output, and the sum with the residual.
+            written: 2.0 * written,
+            remembered: written,
+        };
+        work += self.finish.work(&at, widths);
+        work
+    }
+}
+
+/// A block that ran, with the pullbacks of its parts.
+pub struct TracedBlock {
+    /// The activations of the units, before any mask.
+    pub units: Traced<Hidden>,
+    /// The residual, if the block has one.
+    pub residual: Option<Traced<Hidden>>,
+    /// The block's output.
+    pub finish: Traced<Hidden>,
+    /// The feature, if the output is one.
+    pub feature: Option<Traced<Hidden>>,
+}
+
+impl Block {
+    /// Runs the whole block and records it. If `whole` is false, only the way from the output to the units is
+    /// recorded, and a cotangent cannot be pulled back to the input.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match or a recorded layer has no backward pass.
+    pub fn traced(&self, input: &Hidden, whole: bool) -> Result<TracedBlock> {
+        let run = |layers: &Sequence| match whole {
+            true => layers.traced(input),
+            false => Ok(Traced::identity(&layers.forward(input)?)),
+        };
+        let units = run(&self.units)?;
+        let residual = self.skip.as_ref().map(run).transpose()?;
+        let projected = self.projection.linear.forward(&units.value.stream)?;
+        let sum = match &residual {
+            Some(residual) => (projected + &residual.value.stream)?,
+            None => projected,
+        };
+        let finish = self.finish.traced(&units.value.with_stream(sum))?;
+        let feature = self.feature.as_ref();
+        let feature = feature.map(|feature| feature.traced(&finish.value));
+        Ok(TracedBlock {
+            feature: feature.transpose()?,
+            units,
+            residual,
+            finish,
+        })
+    }
+}

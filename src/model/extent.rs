@@ -1,0 +1,95 @@
+//! Shapes of the rows that a model reads: how many rows have how many positions.
+//!
+//! Costs are means over rows. A map costs the mean number of positions, attention the mean of their square, and layers
+//! such as patch merging change the number of positions. A distribution covers all of these exactly.
+
+use super::hidden::Layout;
+
+/// The rows of a data set by their shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    shapes: Vec<Shape>,
+}
+
+/// Rows of one shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Arrangement of the positions.
+    pub layout: Layout,
+    /// Number of positions per row.
+    pub positions: usize,
+    /// Number of rows.
+    pub rows: usize,
+}
+
+impl Extent {
+    /// Creates the distribution of these rows, given by layout and number of positions. Equal rows are counted together.
+    #[must_use]
+    pub fn of(rows: impl IntoIterator<Item = (Layout, usize)>) -> Self {
+        let mut shapes: Vec<Shape> = Vec::new();
+        for (layout, positions) in rows {
+            let same = |shape: &&mut Shape| (shape.layout, shape.positions) == (layout, positions);
+            match shapes.iter_mut().find(same) {
+                Some(shape) => shape.rows += 1,
+                None => shapes.push(Shape {
+                    layout,
+                    positions,
+                    rows: 1,
+                }),
+            }
+        }
+        Self { shapes }
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.shapes.iter().map(|shape| shape.rows).sum()
+    }
+
+    /// Returns the number of positions of all rows.
+    #[must_use]
+    pub fn positions(&self) -> usize {
+        let positions = self.shapes.iter().map(|shape| shape.positions * shape.rows);
+        positions.sum()
+    }
+
+    /// Returns the mean number of positions per row.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.positions() as f64 / self.rows().max(1) as f64
+    }
+
+    /// Returns the mean over the rows of the squared number of positions.
+    #[must_use]
+    pub fn mean_square(&self) -> f64 {
+        let squares = self.shapes.iter();
+        let squares: usize = squares
+            .map(|shape| shape.positions * shape.positions * shape.rows)
+            .sum();
+        squares as f64 / self.rows().max(1) as f64
+    }
+
+    /// Returns the largest number of positions of a row.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        let positions = self.shapes.iter().map(|shape| shape.positions);
+        positions.max().unwrap_or(0)
+    }
+
+    /// Returns the rows after a step that changes the layout and the number of positions.
+    #[must_use]
+    pub fn map(&self, step: impl Fn(Layout, usize) -> (Layout, usize)) -> Self {
+        let shapes = self.shapes.iter().map(|shape| {
+            let (layout, positions) = step(shape.layout, shape.positions);
+            Shape {
+                layout,
+                positions,
+                rows: shape.rows,
+            }
+        });
+        Self {
+            shapes: shapes.collect(),
+        }
+    }
+}

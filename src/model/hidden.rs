@@ -1,0 +1,178 @@
+//! What flows through a graph: the stream, and what is carried beside it for later blocks and the head.
+//!
+//! Channels are always the last dimension and positions always dimension 1. A feature map is its pixels in raster
+//! order. The pruning method stacks, narrows and repeats hidden states without knowing what they hold.
+
+use candle_core::{Result, Tensor};
+
+use super::nn::traced::Traced;
+
+/// A hidden state of several rows. A cotangent on a hidden state is a hidden state as well: one with several copies of
+/// the rows, in which a slot that is missing is zero.
+#[derive(Clone, Debug)]
+pub struct Hidden {
+    /// The stream, `[rows, positions, channels]`.
+    pub stream: Tensor,
+    /// How the positions are arranged.
+    pub layout: Layout,
+    /// Other tensors, each `[rows, ..]`, at most one per slot.
+    carried: Vec<(Slot, Tensor)>,
+}
+
+/// Arrangement of the positions of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Positions in a sequence.
+    Sequence,
+    /// The pixels of an image or feature map in raster order, after `lead` other positions.
+    Map {
+        /// Number of rows of pixels.
+        height: usize,
+        /// Number of columns of pixels.
+        width: usize,
+        /// Number of positions before the pixels, for example class tokens.
+        lead: usize,
+    },
+}
+
+/// Purpose of a carried tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// The shortcut of a residual unit that spans several blocks, `[rows, positions, channels]`.
+    Skip,
+}
+
+impl Hidden {
+    /// Creates a state that carries nothing.
+    #[must_use]
+    pub fn new(stream: Tensor, layout: Layout) -> Self {
+        Self {
+            stream,
+            layout,
+            carried: Vec::new(),
+        }
+    }
+
+    /// Creates a sequence that carries nothing, from `[rows, positions, channels]`.
+    #[must_use]
+    pub fn sequence(stream: Tensor) -> Self {
+        Self::new(stream, Layout::Sequence)
+    }
+
+    /// Returns the same state with another stream.
+    #[must_use]
+    pub fn with_stream(&self, stream: Tensor) -> Self {
+        Self {
+            stream,
+            layout: self.layout,
+            carried: self.carried.clone(),
+        }
+    }
+
+    /// Returns the size of all tensors in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let carried = self.carried.iter().map(|(_, tensor)| tensor);
+        let tensors = std::iter::once(&self.stream).chain(carried);
+        tensors
+            .map(|tensor| tensor.elem_count() * tensor.dtype().size_in_bytes())
+            .sum()
+    }
+
+    /// Returns the number of rows.
+    ///
+    /// # Errors
+    /// Returns an error if the stream has no dimensions.
+    pub fn rows(&self) -> Result<usize> {
+        self.stream.dim(0)
+    }
+
+    /// Returns the number of positions per row.
+    ///
+    /// # Errors
+    /// Returns an error if the stream has fewer than two dimensions.
+    pub fn positions(&self) -> Result<usize> {
+        self.stream.dim(1)
+    }
+
+    /// Returns the tensor in a slot, or `None` if the slot is empty.
+    #[must_use]
+    pub fn carried(&self, slot: Slot) -> Option<&Tensor> {
+        let found = self.carried.iter().find(|(own, _)| *own == slot);
+        found.map(|(_, tensor)| tensor)
+    }
+
+    /// Puts a tensor into a slot.
+    #[must_use]
+    pub fn carrying(mut self, slot: Slot, tensor: Tensor) -> Self {
+        self.carried.retain(|(own, _)| *own != slot);
+        self.carried.push((slot, tensor));
+        self
+    }
+
+    /// Empties a slot.
+    #[must_use]
+    pub fn without(mut self, slot: Slot) -> Self {
+        self.carried.retain(|(own, _)| *own != slot);
+        self
+    }
+
+    /// Returns a state with another stream, which holds `copies` copies of the rows one after another, and with as many
+    /// copies of what is carried.
+    ///
+    /// # Errors
+    /// Does not fail for carried tensors with at least one dimension.
+    pub fn with_copies(&self, stream: Tensor, copies: usize) -> Result<Self> {
+        let repeated = |tensor: &Tensor| {
+            let mut repeats = vec![1; tensor.rank()];
+            repeats[0] = copies;
+            tensor.repeat(repeats)
+        };
+        let carried = self.carried.iter();
+        let carried = carried.map(|(slot, tensor)| Ok((*slot, repeated(tensor)?)));
+        Ok(Self {
+            stream,
+            layout: self.layout,
+            carried: carried.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Adds another cotangent of the same state.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn plus(self, other: Self) -> Result<Self> {
+        let stream = (self.stream + other.stream)?;
+        let mut carried = self.carried;
+        for (slot, tensor) in other.carried {
+            match carried.iter_mut().find(|(own, _)| *own == slot) {
+                Some((_, sum)) => *sum = (&*sum + tensor)?,
+                None => carried.push((slot, tensor)),
+            }
+        }
+        Ok(Self {
+            stream,
+            layout: self.layout,
+            carried,
+        })
+    }
+
+    /// Applies a step to the stream only, and returns its pullback on the whole state.
+    ///
+    /// # Errors
+    /// Returns the error of the step.
+    pub fn traced(&self, step: impl FnOnce(&Tensor) -> Result<Traced>) -> Result<Traced<Self>> {
+        let Traced { value, pull } = step(&self.stream)?;
+        Ok(Traced {
+            value: self.with_stream(value),
+            pull: Box::new(move |cotangent: Self| {
+                let stream = pull(cotangent.stream)?;
+                Ok(Self {
+                    stream,
+                    layout: cotangent.layout,
+                    carried: cotangent.carried,
+                })
+            }),
+        })
+    }
+}

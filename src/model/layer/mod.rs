@@ -1,0 +1,101 @@
+//! Layers: the parts of which blocks and heads are composed.
+//!
+//! A layer describes itself once: its forward pass, its backward pass, its effect on the shape of rows, and its work.
+//! Costs, memory estimates and scores of an architecture follow from the layers that it composes.
+
+pub mod dense;
+pub mod first_position;
+pub mod norm;
+pub mod self_attention;
+pub mod sequence;
+pub mod tanh;
+
+use candle_core::{Result, Tensor};
+
+use super::extent::Extent;
+use super::hidden::Hidden;
+use super::nn::linear::Linear;
+use super::nn::traced::Traced;
+use super::width::Widths;
+use super::work::Work;
+
+/// A step from one hidden state to the next.
+pub trait Layer: Send + Sync {
+    /// Runs the layer.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    fn forward(&self, input: &Hidden) -> Result<Hidden>;
+
+    /// Runs the layer and returns the same value with its pullback.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match, or if the layer is not [differentiable](Self::is_differentiable).
+    fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>>;
+
+    /// Whether the layer has a backward pass.
+    fn is_differentiable(&self) -> bool {
+        true
+    }
+
+    /// Returns the shapes of the rows after the layer.
+    fn extent(&self, extent: &Extent) -> Extent {
+        extent.clone()
+    }
+
+    /// Returns the mean work per row, for rows of these shapes.
+    fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work;
+
+    /// Runs the layer on `projection(units) + skip` in a fused step, if the layer has one. `units` and `skip` are
+    /// streams.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    fn after(&self, _: &Linear, _units: &Tensor, _skip: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+}
+
+/// A layer that reads and writes the stream only and keeps the shape of rows.
+pub trait StreamLayer: Send + Sync {
+    /// Runs the layer on a stream `[rows, positions, channels]`.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    fn forward(&self, stream: &Tensor) -> Result<Tensor>;
+
+    /// Runs the layer and returns the same value with its pullback.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    fn traced(&self, stream: &Tensor) -> Result<Traced>;
+
+    /// See [`Layer::work`].
+    fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work;
+
+    /// See [`Layer::after`].
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    fn after(&self, _: &Linear, _units: &Tensor, _skip: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+}
+
+impl<L: StreamLayer> Layer for L {
+    fn forward(&self, input: &Hidden) -> Result<Hidden> {
+        Ok(input.with_stream(StreamLayer::forward(self, &input.stream)?))
+    }
+
+    fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
+        input.traced(|stream| StreamLayer::traced(self, stream))
+    }
+
+    fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
+        StreamLayer::work(self, extent, widths)
+    }
+
+    fn after(&self, projection: &Linear, units: &Tensor, skip: &Tensor) -> Result<Option<Tensor>> {
+        StreamLayer::after(self, projection, units, skip)
+    }
+}

@@ -1,0 +1,146 @@
+//! A forward pass over some rows, recorded for backward passes.
+
+use candle_core::{Result, Tensor};
+
+use super::batch::Batch;
+use super::block::TracedBlock;
+use super::chain::Model;
+use super::hidden::Hidden;
+use super::layer::Layer;
+use super::mask::Masks;
+use super::nn::traced::Traced;
+use super::nn::units::mask_derivative;
+
+/// The values and pullbacks of a forward pass.
+pub struct Trace<'a> {
+    model: &'a Model,
+    /// First recorded block.
+    lowest: usize,
+    blocks: Vec<TracedBlock>,
+    head: Traced<Hidden>,
+}
+
+impl<'a> Trace<'a> {
+    /// Runs the unpruned model and records the pass from the block `lowest` on.
+    ///
+    /// # Errors
+    /// Returns an error if the batch does not match the graph, or if `lowest` is below
+    /// [`Model::first_traceable`].
+    pub fn follow(model: &'a Model, batch: &Batch, lowest: usize) -> Result<Self> {
+        let full = Masks::full(&model.groups);
+        let mut hidden = model.stem.forward(batch)?;
+        for block in 0..lowest {
+            hidden = model.block(block, &hidden, &full)?;
+        }
+        let mut blocks = Vec::with_capacity(model.blocks.len() - lowest);
+        for block in &model.blocks[lowest..] {
+            let traced = block.traced(&hidden, !blocks.is_empty())?;
+            hidden = traced.finish.value.clone();
+            blocks.push(traced);
+        }
+        Ok(Self {
+            model,
+            lowest,
+            blocks,
+            head: model.head.traced(&hidden)?,
+        })
+    }
+
+    /// Returns the feature of a recorded block, `[rows, positions, channels]`. `None` if its output is not a feature.
+    #[must_use]
+    pub fn feature(&self, block: usize) -> Option<&Tensor> {
+        let feature = self.blocks[block - self.lowest].feature.as_ref();
+        feature.map(|feature| &feature.value.stream)
+    }
+
+    /// Returns the answers, `[rows, positions, outputs]`.
+    #[must_use]
+    pub fn answers(&self) -> &Hidden {
+        &self.head.value
+    }
+
+    /// Runs the backward pass from the last block to the first recorded one.
+    ///
+    /// `enter` returns the cotangent that enters at the feature of a block, `[copies * rows, positions, channels]`.
+    /// `visit` receives, for each block, the cotangents on its sum, `[copies * rows, positions, out]`, and on its units,
+    /// `[copies * rows, positions, columns]`.
+    ///
+    /// # Errors
+    /// Returns the error of `enter` or `visit`, or an error if shapes do not match.
+    pub fn pull(
+        &self,
+        enter: impl Fn(usize) -> Result<Option<Tensor>>,
+        visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        self.pull_from(None, enter, visit)
+    }
+
+    /// Runs the backward pass from a cotangent on the answers.
+    ///
+    /// # Errors
+    /// See [`pull`](Self::pull).
+    pub fn pull_answers(
+        &self,
+        cotangent: Hidden,
+        visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        let start = (self.head.pull)(cotangent)?;
+        self.pull_from(Some(start), |_| Ok(None), visit)
+    }
+
+    fn pull_from(
+        &self,
+        mut below: Option<Hidden>,
+        enter: impl Fn(usize) -> Result<Option<Tensor>>,
+        mut visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        for (place, block) in self.blocks.iter().enumerate().rev() {
+            let index = self.lowest + place;
+            let entering = match (&block.feature, enter(index)?) {
+                (Some(feature), Some(stream)) => {
+                    let cotangent = Hidden::new(stream, feature.value.layout);
+                    Some((feature.pull)(cotangent)?)
+                }
+                _ => None,
+            };
+            let here = match (below.take(), entering) {
+                (Some(below), Some(entering)) => below.plus(entering)?,
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => continue,
+            };
+            let mut on_sum = (block.finish.pull)(here)?;
+            let projection = &self.model.blocks[index].projection.linear;
+            let units = projection.pull(&on_sum.stream)?;
+            visit(index, &on_sum.stream, &units)?;
+            if place > 0 {
+                let sum = std::mem::replace(&mut on_sum.stream, units);
+                let through = (block.units.pull)(on_sum)?;
+                below = Some(match &block.residual {
+                    Some(residual) => {
+                        let cotangent = Hidden::new(sum, residual.value.layout);
+                        through.plus((residual.pull)(cotangent)?)?
+                    }
+                    None => through,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the derivatives with respect to the masks of a group, `[copies * rows, width]`, row-major, from a
+    /// cotangent on the units of its block.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn derivatives(&self, group: usize, units: &Tensor) -> Result<Vec<f32>> {
+        let group = &self.model.groups[group];
+        let place = group.seat.block - self.lowest;
+        let activations = &self.blocks[place].units.value.stream;
+        let own = group.all_columns();
+        if own.len() == activations.dim(2)? {
+            return mask_derivative(activations, units, group.seat.span);
+        }
+        let narrow = |tensor: &Tensor| tensor.narrow(2, own.start, own.len())?.contiguous();
+        mask_derivative(&narrow(activations)?, &narrow(units)?, group.seat.span)
+    }
+}

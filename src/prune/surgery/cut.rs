@@ -1,0 +1,126 @@
+//! The tensors of the pruned model.
+//!
+//! First the repaired values overwrite those columns of the stored tensors that the repair fitted. Then the slices of
+//! all removed units are cut from every tensor, repaired or not. A tensor may therefore lose slices of several groups
+//! in several dimensions, and several slices of one dimension, such as the rows of a fused query, key and value map.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::axis::Axis;
+use crate::checkpoint::weights::Weights;
+use crate::checkpoint::write::{OutTensor, encode};
+use crate::model::chain::Model;
+use crate::model::mask::Masks;
+use crate::prune::failure::Failure;
+use crate::prune::repairs::Repairs;
+
+/// Returns the tensors of the pruned model in the order of the original file. Values that are not repaired are copied
+/// as bytes and never converted.
+///
+/// # Errors
+/// Does not fail in practice: the graph was built from these weights.
+pub fn cut<'a>(
+    weights: &'a Weights,
+    model: &Model,
+    masks: &Masks,
+    repairs: &Repairs,
+) -> Result<Vec<OutTensor<'a>>, Failure> {
+    let axes = axes(weights, model, masks);
+    let mut repaired = repaired(model, masks, repairs)?;
+    let cut = weights.entries().map(|entry| {
+        let mut tensor = OutTensor::from(entry);
+        let element = tensor.dtype.bitsize() / 8;
+        if let Some(Repaired { values, columns }) = repaired.remove(tensor.name.as_str()) {
+            let encoded = encode(&values, tensor.dtype);
+            tensor.bytes = match columns {
+                Some(columns) => overwritten(&tensor, &encoded, &columns, element).into(),
+                None => Cow::Owned(encoded),
+            };
+        }
+        for axis in axes.get(tensor.name.as_str()).into_iter().flatten() {
+            tensor.bytes = Cow::Owned(axis.apply(&tensor.bytes, &mut tensor.shape, element));
+        }
+        Ok(tensor)
+    });
+    cut.collect()
+}
+
+/// Returns the dimensions from which units are removed, by tensor name.
+fn axes<'a>(weights: &Weights, model: &'a Model, masks: &Masks) -> HashMap<&'a str, Vec<Axis>> {
+    let mut axes: HashMap<&str, Vec<Axis>> = HashMap::new();
+    for (index, group) in model.groups.iter().enumerate() {
+        let removed: Vec<usize> = (0..group.width)
+            .filter(|&unit| !masks.keeps(index, unit))
+            .collect();
+        if removed.is_empty() {
+            continue;
+        }
+        for slice in &group.slices {
+            let Some(shape) = weights.shape(&slice.tensor) else {
+                continue;
+            };
+            let of_tensor = axes.entry(slice.tensor.as_str()).or_default();
+            let place = of_tensor.iter().position(|axis| axis.dim() == slice.dim);
+            let place = place.unwrap_or_else(|| {
+                of_tensor.push(Axis::whole(slice.dim, shape[slice.dim]));
+                of_tensor.len() - 1
+            });
+            for &unit in &removed {
+                of_tensor[place].remove(slice.indices(unit));
+            }
+        }
+    }
+    axes
+}
+
+/// Repaired values of one tensor.
+struct Repaired {
+    /// The values, row-major.
+    values: Vec<f32>,
+    /// The columns of the stored tensor to which they belong. `None` if they are the whole tensor.
+    columns: Option<Vec<u32>>,
+}
+
+/// Returns the repaired values by tensor name.
+fn repaired<'a>(
+    model: &'a Model,
+    masks: &Masks,
+    repairs: &Repairs,
+) -> Result<HashMap<&'a str, Repaired>, Failure> {
+    let mut repaired = HashMap::new();
+    let blocks = model.blocks.iter().zip(&repairs.projections).enumerate();
+    for (index, (block, linear)) in blocks {
+        let Some(linear) = linear else { continue };
+        let weight = Repaired {
+            values: linear.weight().flatten_all()?.to_vec1()?,
+            columns: model.kept_columns(index, masks),
+        };
+        repaired.insert(block.projection.weight.as_str(), weight);
+        if let (Some(name), Some(bias)) = (&block.projection.bias, linear.bias()) {
+            let bias = Repaired {
+                values: bias.to_vec1()?,
+                columns: None,
+            };
+            repaired.insert(name, bias);
+        }
+    }
+    Ok(repaired)
+}
+
+/// Returns the tensor's bytes with some columns of the matrix `[shape[0], ..]` replaced by encoded values.
+fn overwritten(tensor: &OutTensor<'_>, encoded: &[u8], columns: &[u32], element: usize) -> Vec<u8> {
+    let mut bytes = tensor.bytes.to_vec();
+    if columns.is_empty() {
+        return bytes;
+    }
+    let row_bytes = bytes.len() / tensor.shape[0].max(1);
+    let rows = bytes.chunks_exact_mut(row_bytes.max(1));
+    for (row, values) in rows.zip(encoded.chunks_exact(columns.len() * element)) {
+        for (&column, value) in columns.iter().zip(values.chunks_exact(element)) {
+            let start = column as usize * element;
+            row[start..start + element].copy_from_slice(value);
+        }
+    }
+    bytes
+}

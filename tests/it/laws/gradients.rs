@@ -1,0 +1,106 @@
+//! Law of the backward pass: derivatives with respect to masks equal finite differences.
+
+use candle_core::Tensor;
+use optin::model::chain::Model;
+use optin::model::hidden::Hidden;
+use optin::model::layer::Layer;
+use optin::model::trace::Trace;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use safetensors::Dtype;
+
+use super::{Family, case};
+
+/// Half of the distance between the masks of a central difference.
+const STEP: f32 = 0.01;
+
+fn random(like: &Tensor, seed: u64) -> Tensor {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let values = (0..like.elem_count()).map(|_| random.random_range(-1.0f32..1.0));
+    let values: Vec<f32> = values.collect();
+    Tensor::from_vec(values, like.shape(), like.device()).unwrap()
+}
+
+fn inner(left: &Tensor, right: &Tensor) -> f64 {
+    let product = (left * right).unwrap();
+    let values = product.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    values.into_iter().map(f64::from).sum()
+}
+
+/// Returns the weighted sum of all features and the answers, with the mask of one unit at `mask`.
+fn value(model: &Model, input: &Hidden, group: usize, unit: usize, mask: f32) -> f64 {
+    let own = model.groups[group].seat.block;
+    let mut factors = vec![1.0f32; model.blocks[own].projection.linear.inputs()];
+    factors[model.groups[group].columns(unit)].fill(mask);
+    let factors = Tensor::new(factors, model.device()).unwrap();
+    let mut hidden = input.clone();
+    let mut total = 0.0;
+    for (index, block) in model.blocks.iter().enumerate() {
+        let mut units = block.units.forward(&hidden).unwrap();
+        if index == own {
+            units = units.with_stream(units.stream.broadcast_mul(&factors).unwrap());
+        }
+        hidden = block
+            .close(&block.projection.linear, &units, &hidden)
+            .unwrap();
+        if let Some(feature) = &block.feature {
+            let feature = feature.forward(&hidden).unwrap().stream;
+            total += inner(&feature, &random(&feature, index as u64));
+        }
+    }
+    let answers = model.head.forward(&hidden).unwrap().stream;
+    total + inner(&answers, &random(&answers, 99))
+}
+
+pub fn the_backward_pass_equals_finite_differences<F: Family>() {
+    let model = case::<F>(Dtype::F32).model;
+    assert_eq!(model.first_traceable(), 0);
+    let batch = F::batch(2, 7, 4);
+    let input = model.stem.forward(&batch).unwrap();
+    // Two copies of the rows: the probes are the same cotangents, and twice these.
+    let twice = |tensor: Tensor| Tensor::cat(&[&tensor, &(&tensor * 2.0).unwrap()], 0).unwrap();
+    let trace = Trace::follow(&model, &batch, 0).unwrap();
+    let mut derivatives: Vec<Vec<f64>> = vec![Vec::new(); model.groups.len()];
+    let mut add = |group: usize, values: Vec<f32>| {
+        let width = model.groups[group].width;
+        let rows = values.chunks_exact(width).map(<[f32]>::to_vec);
+        let rows: Vec<Vec<f32>> = rows.collect();
+        let (first, second) = rows.split_at(rows.len() / 2);
+        derivatives[group].resize(width, 0.0);
+        for (first, second) in first.iter().zip(second) {
+            for (unit, (a, b)) in first.iter().zip(second).enumerate() {
+                assert!((2.0 * a - b).abs() <= 1e-3 * b.abs().max(0.1), "{a} {b}");
+                derivatives[group][unit] += f64::from(*a);
+            }
+        }
+    };
+    let mut visit = |block: usize, _: &Tensor, units: &Tensor| {
+        for group in model.groups_at(block) {
+            add(group, trace.derivatives(group, units)?);
+        }
+        Ok(())
+    };
+    let enter = |block: usize| {
+        let feature = trace.feature(block);
+        Ok(feature.map(|feature| twice(random(feature, block as u64))))
+    };
+    trace.pull(enter, &mut visit).unwrap();
+    let answers = &trace.answers().stream;
+    let cotangent = Hidden::sequence(twice(random(answers, 99)));
+    trace.pull_answers(cotangent, &mut visit).unwrap();
+    for (group, derivatives) in derivatives.iter().enumerate() {
+        let largest = derivatives.iter().fold(0.0f64, |most, d| most.max(d.abs()));
+        for unit in 0..model.groups[group].width {
+            let up = value(&model, &input, group, unit, 1.0 + STEP);
+            let down = value(&model, &input, group, unit, 1.0 - STEP);
+            let expected = (up - down) / f64::from(2.0 * STEP);
+            assert!(
+                (derivatives[unit] - expected).abs() <= 2e-2 * largest,
+                "{} {unit}: {}, expected {expected}",
+                model.groups[group].name,
+                derivatives[unit]
+            );
+        }
+    }
+}

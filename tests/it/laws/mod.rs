@@ -1,0 +1,246 @@
+//! Laws that every family must obey, tested on tiny random models: one module per family, each with all laws.
+
+mod costs;
+mod gradients;
+mod masks;
+mod restarts;
+mod round_trips;
+mod scores;
+
+use std::path::Path;
+
+use optin::checkpoint::config::Config;
+use optin::checkpoint::limits::Limits;
+use optin::checkpoint::weights::Weights;
+use optin::checkpoint::write::write;
+use optin::model::batch::Batch;
+use optin::model::chain::Model;
+use optin::model::mask::Masks;
+use optin::prune::repairs::Repairs;
+use optin::prune::surgery;
+use safetensors::Dtype;
+use tempfile::TempDir;
+
+use crate::fixture::bert::Tiny;
+use crate::fixture::scratch::{self, Scratch};
+
+/// A family of models.
+trait Family {
+    /// Writes a tiny model with random weights.
+    fn write(folder: &Path, dtype: Dtype);
+
+    /// Opens a model folder.
+    fn open(folder: &Path) -> (Weights, Model);
+
+    /// Returns a batch of `rows` rows with `length` random positions each.
+    fn batch(rows: usize, length: usize, seed: u64) -> Batch;
+}
+
+/// BERT.
+struct Bert;
+
+impl Family for Bert {
+    fn write(folder: &Path, dtype: Dtype) {
+        let tiny = Tiny {
+            dtype,
+            ..Tiny::default()
+        };
+        tiny.write(folder);
+    }
+
+    fn open(folder: &Path) -> (Weights, Model) {
+        crate::fixture::folder::open(folder)
+    }
+
+    fn batch(rows: usize, length: usize, seed: u64) -> Batch {
+        Tiny::default().batch(rows, length, seed)
+    }
+}
+
+impl Family for Scratch {
+    fn write(folder: &Path, dtype: Dtype) {
+        Self::default().write(folder, dtype);
+    }
+
+    fn open(folder: &Path) -> (Weights, Model) {
+        let limits = Limits::default();
+        let weights = Weights::open(folder, &limits).unwrap();
+        let config = Config::open(folder, &limits).unwrap();
+        let model = scratch::open(&config, &weights).unwrap();
+        (weights, model)
+    }
+
+    fn batch(rows: usize, length: usize, seed: u64) -> Batch {
+        Self::batch(rows, length, seed)
+    }
+}
+
+/// A tiny model of a family, in a temporary folder.
+struct Case {
+    folder: TempDir,
+    weights: Weights,
+    model: Model,
+}
+
+fn case<F: Family>(dtype: Dtype) -> Case {
+    let folder = tempfile::tempdir().unwrap();
+    F::write(folder.path(), dtype);
+    let (weights, model) = F::open(folder.path());
+    Case {
+        folder,
+        weights,
+        model,
+    }
+}
+
+/// Returns masks that keep all units of the first group, no unit of two groups, and some units of the others.
+fn uneven(model: &Model) -> Masks {
+    let kept: Vec<Vec<usize>> = model
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(index, group)| match index {
+            0 => (0..group.width).collect(),
+            3 => Vec::new(),
+            4 => Vec::new(),
+            _ => (0..group.width)
+                .filter(|unit| (unit * 7 + index) % 3 != 0)
+                .collect(),
+        })
+        .collect();
+    Masks::keeping(&model.groups, &kept)
+}
+
+/// Returns masks that keep about two thirds of the units of each group, and at least one.
+fn thinned(model: &Model) -> Masks {
+    let groups = model.groups.iter().enumerate();
+    let kept: Vec<Vec<usize>> = groups
+        .map(|(index, group)| {
+            (0..group.width)
+                .filter(|unit| (unit + index) % 3 != 1)
+                .collect()
+        })
+        .collect();
+    Masks::keeping(&model.groups, &kept)
+}
+
+/// Prunes and repairs, writes the pruned model and opens it from disk.
+fn prune<F: Family>(
+    weights: &Weights,
+    model: &Model,
+    masks: &Masks,
+    repairs: &Repairs,
+    folder: &Path,
+) -> Model {
+    let tensors = surgery::cut::cut(weights, model, masks, repairs).unwrap();
+    write(
+        &folder.join("model.safetensors"),
+        &tensors,
+        weights.metadata(),
+    )
+    .unwrap();
+    let config = serde_json::to_string(&(model.export)(masks).config).unwrap();
+    std::fs::write(folder.join("config.json"), config).unwrap();
+    F::open(folder).1
+}
+
+/// Returns no repairs for a model.
+fn unrepaired(model: &Model) -> Repairs {
+    Repairs::none(model.blocks.len())
+}
+
+/// Declares a test per law for each family.
+macro_rules! laws {
+    ($($module:ident: $family:ty;)+) => {
+        $(
+            mod $module {
+                use super::*;
+
+                #[test]
+                fn full_masks_change_nothing() {
+                    masks::full_masks_change_nothing::<$family>();
+                }
+
+                #[test]
+                fn a_mask_removes_exactly_the_contribution_of_the_unit() {
+                    masks::a_mask_removes_exactly_the_contribution_of_the_unit::<$family>();
+                }
+
+                #[test]
+                fn a_masked_model_equals_the_pruned_model() {
+                    masks::a_masked_model_equals_the_pruned_model::<$family>();
+                }
+
+                #[test]
+                fn a_repaired_and_masked_model_equals_the_pruned_model() {
+                    masks::a_repaired_and_masked_model_equals_the_pruned_model::<$family>();
+                }
+
+                #[test]
+                fn costs_equal_the_operations_that_the_pruned_model_executes() {
+                    costs::costs_equal_the_operations_that_the_pruned_model_executes::<$family>();
+                }
+
+                #[test]
+                fn costs_are_means_over_rows_of_different_lengths() {
+                    costs::costs_are_means_over_rows_of_different_lengths::<$family>();
+                }
+
+                #[test]
+                fn extents_equal_the_positions_of_a_run() {
+                    costs::extents_equal_the_positions_of_a_run::<$family>();
+                }
+
+                #[test]
+                fn parameters_equal_those_of_the_pruned_model() {
+                    costs::parameters_equal_those_of_the_pruned_model::<$family>();
+                }
+
+                #[test]
+                fn a_run_that_resumes_at_a_block_equals_the_whole_run() {
+                    restarts::a_run_that_resumes_at_a_block_equals_the_whole_run::<$family>();
+                }
+
+                #[test]
+                fn rows_do_not_depend_on_their_batch() {
+                    restarts::rows_do_not_depend_on_their_batch::<$family>();
+                }
+
+                #[test]
+                fn inputs_that_are_not_kept_are_computed_again_to_the_bit() {
+                    restarts::inputs_that_are_not_kept_are_computed_again_to_the_bit::<$family>();
+                }
+
+                #[test]
+                fn a_pruned_model_can_be_loaded_and_pruned_again() {
+                    round_trips::a_pruned_model_can_be_loaded_and_pruned_again::<$family>();
+                }
+
+                #[test]
+                fn pruning_nothing_reproduces_the_bytes() {
+                    round_trips::pruning_nothing_reproduces_the_bytes::<$family>();
+                }
+
+                #[test]
+                fn the_backward_pass_equals_finite_differences() {
+                    gradients::the_backward_pass_equals_finite_differences::<$family>();
+                }
+
+                #[test]
+                fn exact_scores_equal_those_of_one_masked_run_per_unit() {
+                    scores::exact_scores_equal_those_of_one_masked_run_per_unit::<$family>();
+                }
+
+                #[test]
+                fn sketched_scores_agree_with_exact_scores() {
+                    scores::sketched_scores_agree_with_exact_scores::<$family>();
+                }
+            }
+        )+
+    };
+}
+
+laws! {
+    bert: Bert;
+    scratch_family: Scratch;
+}

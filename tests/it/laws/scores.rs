@@ -1,0 +1,114 @@
+//! Laws of scores: exact scores equal those of masked runs, and sketched scores agree with them.
+
+use candle_core::Tensor;
+use optin::model::layer::Layer;
+use optin::model::mask::Masks;
+use optin::prune::recipe::Method;
+use optin::prune::score::divergence::divergence;
+use optin::prune::score::exact::{self, Wanted};
+use optin::prune::score::manifold::normalise;
+use optin::prune::score::scores::UnitScores;
+use optin::prune::score::sketch::{self, Stop};
+use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher, flat, sampled_rows};
+use optin::prune::statistics::spearman;
+use safetensors::Dtype;
+
+use super::{Case, Family, case};
+
+const SEED: u64 = 5;
+
+fn teacher<F: Family>(case: &Case) -> Teacher<'_> {
+    let batches = [(2, 9, 1), (1, 5, 2), (3, 4, 3)];
+    let batches = batches.map(|(rows, length, seed)| F::batch(rows, length, seed));
+    Teacher::follow(&case.model, batches.to_vec(), 20, SEED, TRAJECTORY_BYTES).unwrap()
+}
+
+fn exactly(case: &Case, teacher: &Teacher<'_>, temperature: f64) -> Vec<UnitScores> {
+    let groups = case.model.groups.iter().enumerate();
+    let wanted = groups.map(|(index, group)| Wanted {
+        group: index,
+        units: (0..group.width).collect(),
+    });
+    let wanted: Vec<Wanted> = wanted.collect();
+    exact::score(teacher, temperature, &wanted, &|_| Ok(()), &|_, _| Ok(())).unwrap()
+}
+
+pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
+    let case = case::<F>(Dtype::F32);
+    let model = &case.model;
+    let teacher = teacher::<F>(&case);
+    let scores = exactly(&case, &teacher, 4.0);
+    for (index, group) in model.groups.iter().enumerate() {
+        for unit in 0..group.width {
+            let mut masks = Masks::full(&model.groups);
+            masks.drop_unit(index, unit);
+            let mut sampled: Vec<Vec<Tensor>> = vec![Vec::new(); model.blocks.len()];
+            let mut answers = Vec::new();
+            for (at, batch) in teacher.batches.iter().enumerate() {
+                let mut hidden = model.stem.forward(batch).unwrap();
+                for (block, sampled) in sampled.iter_mut().enumerate() {
+                    hidden = model.block(block, &hidden, &masks).unwrap();
+                    let layers = model.blocks[block].feature.as_ref();
+                    if let (Some(layers), Some(feature)) = (layers, &teacher.features[block])
+                        && let Some(positions) = &feature.samples[at]
+                    {
+                        let stream = layers.forward(&hidden).unwrap().stream;
+                        sampled.push(sampled_rows(&stream, positions, 1).unwrap());
+                    }
+                }
+                answers.extend(flat(&model.head.forward(&hidden).unwrap()).unwrap());
+            }
+            let gram = |rows: &Tensor| rows.matmul(&rows.t().unwrap()).unwrap();
+            let mut expected = 0.0;
+            for (block, feature) in teacher.features.iter().enumerate().skip(group.seat.block) {
+                if let Some(feature) = feature {
+                    let rows = Tensor::cat(&sampled[block], 1).unwrap().squeeze(0).unwrap();
+                    let changed = gram(&normalise(&rows).unwrap());
+                    let change = (changed - gram(&feature.rows)).unwrap();
+                    let squares = change.sqr().unwrap().sum_all().unwrap();
+                    expected += f64::from(squares.to_scalar::<f32>().unwrap());
+                }
+            }
+            let ours = scores[index].manifold_sums().nth(unit).unwrap();
+            let name = &group.name;
+            assert!(
+                (ours - expected).abs() <= 1e-2 * expected + 1e-7,
+                "{name} {unit}: {ours}, expected {expected}"
+            );
+            let reference = teacher.answers.concat();
+            let expected = divergence(&model.problem, &reference, &answers, 4.0);
+            let ours = scores[index].logits[unit];
+            assert!(
+                (ours - expected).abs() <= 1e-2 * expected + 1e-8,
+                "{name} {unit}: {ours}, expected {expected}"
+            );
+        }
+    }
+}
+
+pub fn sketched_scores_agree_with_exact_scores<F: Family>() {
+    let case = case::<F>(Dtype::F32);
+    let teacher = teacher::<F>(&case);
+    let method = Method::default();
+    let stop = Stop {
+        least: 256,
+        most: 256,
+        reliability: 0.0,
+    };
+    // Wide or few units are never sketched, because their removal is too large a change for a linear estimate.
+    let groups = case.model.groups.iter();
+    let wanted: Vec<bool> = groups.map(|group| group.seat.span == 1).collect();
+    let sketch = sketch::score(&teacher, &method, SEED, &wanted, stop, &|_| Ok(())).unwrap();
+    let exact = exactly(&case, &teacher, method.temperature);
+    for (group, (sketched, exact)) in sketch.groups.iter().zip(&exact).enumerate() {
+        assert_eq!(sketched.is_some(), wanted[group]);
+        if let Some(sketched) = sketched {
+            let sums = |scores: &UnitScores| scores.manifold_sums().collect::<Vec<f64>>();
+            let alike = spearman(&sums(sketched), &sums(exact));
+            let name = &case.model.groups[group].name;
+            assert!(alike > 0.6, "{name}: {alike}");
+            let alike = spearman(&sketched.logits, &exact.logits);
+            assert!(alike > 0.6, "{name}: logits {alike}");
+        }
+    }
+}
