@@ -53,7 +53,7 @@ impl StreamLayer for SelfAttention {
             work += map.work(extent, widths);
         }
         let channels = self.incoming[0].outputs(widths);
-        work.macs += Terms::from(&channels) * (2.0 * extent.mean().powi(2));
+        work.macs += Terms::from(&channels) * (2.0 * extent.mean_square());
         work.written += extent.mean() * channels.full;
         work.remembered += extent.mean() * channels.full;
         work
