@@ -26,7 +26,7 @@ pub(crate) struct FrontierBody {
     /// Type of this object: `frontier`.
     #[schema(example = "frontier")]
     object: &'static str,
-    /// MACs of the original model for one row of the mean length of the calibration rows (1 MAC = 2 FLOPs).
+    /// MACs of the original model per row, on average over the calibration rows (1 MAC = 2 FLOPs).
     macs: u64,
     /// Number of parameters of the original model.
     parameters: u64,

@@ -24,7 +24,7 @@ pub(super) struct InspectCommand {
     model: PathBuf,
     /// Sequence length at which costs are counted, in tokens per row
     ///
-    /// A pruning job counts costs at the mean length of its calibration rows, so its reachable targets
+    /// A pruning job counts mean costs over its calibration rows, so its reachable targets
     /// differ from these.
     #[arg(
         long,

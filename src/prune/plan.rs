@@ -62,7 +62,7 @@ pub struct GroupPlan {
     pub kind: String,
     /// Number of units.
     pub width: usize,
-    /// MACs of one unit at the calibration set's mean length.
+    /// MACs of one unit per row, on average over the calibration rows.
     pub macs_per_unit: u64,
 }
 

@@ -81,7 +81,7 @@ pub struct BeforeAfter<T> {
 /// Size of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Size {
-    /// MACs of one row of the mean length of the calibration rows (1 MAC = 2 FLOPs).
+    /// MACs per row, on average over the calibration rows (1 MAC = 2 FLOPs).
     pub macs: u64,
     /// Number of parameters.
     pub parameters: u64,
@@ -98,7 +98,7 @@ pub struct CalibrationUse {
     pub scoring_rows: usize,
     /// Number of tokens in the sampled rows, without padding.
     pub tokens: usize,
-    /// Mean number of tokens per row. Costs are computed for a row of this length.
+    /// Mean number of tokens per row. Costs are means over the rows, because attention is quadratic in the length.
     pub mean_length: f64,
     /// Number of sampled tokens in the Gram matrices.
     pub gram_tokens: usize,

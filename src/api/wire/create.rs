@@ -225,7 +225,7 @@ mirror!(
     /// The quantity that a target limits.
     #[derive(Default)]
     MetricBody of Metric as "Metric" {
-        /// Floating-point operations of one forward pass of a row of the mean length of the calibration rows.
+        /// Floating-point operations of one forward pass of a row, on average over the calibration rows.
         #[default]
         Flops,
         /// Number of parameters, including those of the embeddings.

@@ -12,7 +12,7 @@ pub(crate) struct EstimateBody {
     /// Architecture of the model.
     #[schema(example = "bert")]
     architecture: String,
-    /// MACs of the original model for one row of the mean length of the calibration rows (1 MAC = 2 FLOPs).
+    /// MACs of the original model per row, on average over the calibration rows (1 MAC = 2 FLOPs).
     macs: u64,
     /// Number of parameters of the original model.
     parameters: u64,
@@ -51,7 +51,7 @@ pub(crate) struct GroupBody {
     kind: String,
     /// Number of units of the original model.
     width: usize,
-    /// MACs of one unit for one row of the mean length of the calibration rows.
+    /// MACs of one unit per row, on average over the calibration rows.
     macs_per_unit: u64,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct CalibrationUseBody {
     scoring_rows: usize,
     /// Number of tokens in the sampled rows, without padding.
     tokens: usize,
-    /// Mean number of tokens per row. Costs are computed for a row of this length.
+    /// Mean number of tokens per row. Costs are means over the rows, because attention is quadratic in the length.
     mean_length: f64,
     /// Number of sampled tokens in the Gram matrices.
     gram_tokens: usize,

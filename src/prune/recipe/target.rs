@@ -34,7 +34,7 @@ pub struct Target {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Floating-point operations of one forward pass at the calibration set's mean length.
+    /// Floating-point operations of one forward pass, on average over the calibration rows.
     Flops,
     /// Number of weights, including those of the embeddings.
     Params,

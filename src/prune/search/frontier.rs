@@ -21,7 +21,7 @@ const STEP: u64 = 1;
 /// `frontier.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frontier {
-    /// MACs of the unpruned model, at the calibration set's mean length.
+    /// MACs of the unpruned model per row, on average over the calibration rows.
     pub macs: u64,
     /// Parameters of the unpruned model.
     pub parameters: u64,

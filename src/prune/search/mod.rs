@@ -75,7 +75,7 @@ impl Limit {
     }
 }
 
-/// Returns the MACs of one row with the calibration set's mean length.
+/// Returns the MACs per row, on average over the calibration rows.
 #[must_use]
 pub fn macs(prepared: &Prepared) -> Cost {
     prepared.model.cost(&prepared.calibration.extent())

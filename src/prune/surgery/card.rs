@@ -51,7 +51,7 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     };
     writeln!(
         text,
-        "| MACs per row of {:.1} tokens {}",
+        "| MACs per row (on average {:.1} tokens) {}",
         report.calibration.mean_length,
         counts(field(|size| size.macs))
     )?;
