@@ -27,7 +27,9 @@
 //! | [`checkpoint`] | reads and writes Hugging Face folders | no other module |
 //! | [`model`] | the graphs, with their prunable units as data | `checkpoint` |
 //! | [`data`] | calibration and evaluation batches | `model::batch`, `checkpoint::tokenizer` |
-//! | [`prune`] | the method, one folder per arrow | `model`, `data`, `checkpoint` |
+//! | [`answer`] | what models answer, one file per task: divergence, truth, metrics | `data`, `checkpoint`, `statistics` |
+//! | [`statistics`] | means, deviations and ranks of numbers | no other module |
+//! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `statistics` |
 //! | [`artifact`] | storage of files; the only module that uses `object_store` | `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
 //! | [`worker`] | runs jobs | `job`, `artifact`, the core, `telemetry` |
@@ -36,7 +38,7 @@
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
 //!
-//! `checkpoint`, `model`, `data` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
+//! `checkpoint`, `model`, `data`, `answer`, `statistics` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
 //! environment or the time of day, and prints nothing. Further rules:
 //!
 //! - `model` never uses `prune`: a graph does not know why it is masked.
@@ -50,9 +52,11 @@
 //! Each of these needs one new file or folder and one line of registration:
 //!
 //! - An architecture: `model/<name>/` and [`model::registry`].
+//! - A task: `answer/<name>.rs` and [`answer::TASKS`].
 //! - A job store: `job/store/<name>.rs` and `migrations/<name>/`.
 //! - An endpoint: a handler and one `routes!` line in `api/router.rs`.
 
+pub mod answer;
 pub mod api;
 pub mod artifact;
 pub mod checkpoint;
@@ -63,5 +67,6 @@ pub mod guide;
 pub mod job;
 pub mod model;
 pub mod prune;
+pub mod statistics;
 pub mod telemetry;
 pub mod worker;

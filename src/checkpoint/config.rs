@@ -19,18 +19,6 @@ pub struct Config {
     map: Map<String, Value>,
 }
 
-/// Kind of prediction of a model's head.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// The head predicts one of several classes.
-    Classification {
-        /// Class names from `id2label`, in the order of the logits.
-        labels: Vec<String>,
-    },
-    /// The head predicts one number.
-    Regression,
-}
-
 impl Config {
     /// Reads `config.json` of a folder.
     ///
@@ -146,32 +134,6 @@ impl Config {
         })
     }
 
-    /// Returns the kind of prediction. It is a regression if there is one label and `problem_type` is `regression` or
-    /// missing.
-    ///
-    /// # Errors
-    /// Returns [`CheckpointError::Invalid`] if the labels are not numbered from 0 without gaps, and
-    /// [`CheckpointError::UnsupportedModel`] if the kind of prediction is not supported.
-    pub fn problem(&self) -> Result<Problem, CheckpointError> {
-        let kind = self.str_or("problem_type", "")?;
-        let labels = self.labels()?;
-        match (kind, labels.len()) {
-            ("regression", 1) | ("", 1) => Ok(Problem::Regression),
-            ("regression", count) => Err(CheckpointError::UnsupportedModel(format!(
-                "config.json describes a regression of {count} values; only one value is supported"
-            ))),
-            ("single_label_classification", 1) => Err(CheckpointError::UnsupportedModel(
-                "config.json describes a classification with one label, but a classification needs at least two; \
-                 write problem_type \"regression\" if the head predicts a number"
-                    .to_owned(),
-            )),
-            ("" | "single_label_classification", _) => Ok(Problem::Classification { labels }),
-            (other, _) => Err(CheckpointError::UnsupportedModel(format!(
-                "config.json has problem_type \"{other}\"; supported are single_label_classification and regression"
-            ))),
-        }
-    }
-
     /// Returns whether the configuration specifies the number of labels, by `num_labels` or by their names.
     #[must_use]
     pub fn counts_labels(&self) -> bool {
@@ -185,7 +147,11 @@ impl Config {
 
     /// Returns the label names in the order of the logits. They come from `id2label`. If it is missing, they are
     /// `LABEL_0`, `LABEL_1` and so on, as many as `num_labels` says (2 by default, as in transformers).
-    fn labels(&self) -> Result<Vec<String>, CheckpointError> {
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Invalid`] if the labels are not numbered from 0 without gaps, or if `num_labels` is
+    /// another number.
+    pub fn labels(&self) -> Result<Vec<String>, CheckpointError> {
         let named = self.optional("id2label", "a map from index to name", Value::as_object)?;
         let count = self.optional("num_labels", "a whole number", Value::as_u64)?;
         let Some(named) = named else {

@@ -15,26 +15,22 @@ pub(super) fn before_after(report: &Report) -> String {
         counted("parameters", size(|size| size.parameters)),
         counted("bytes of weights", size(|size| size.bytes)),
     ];
-    if let Some(evaluation) = &report.evaluation {
+    let evaluation = report.evaluation.iter();
+    for (metric, of) in
+        evaluation.flat_map(|own| own.metrics().map(move |metric| (metric, own.rows)))
+    {
+        let score = |score: f64, error: f64| format!("{score:.4} ± {:.4}", 1.96 * error);
         rows.push([
-            format!("{} ({} rows)", evaluation.metric, evaluation.rows),
-            format!(
-                "{:.4} ± {:.4}",
-                evaluation.score.before,
-                1.96 * evaluation.standard_error.before
-            ),
-            format!(
-                "{:.4} ± {:.4}",
-                evaluation.score.after,
-                1.96 * evaluation.standard_error.after
-            ),
+            format!("{} ({of} rows)", metric.metric),
+            score(metric.score.before, metric.standard_error.before),
+            score(metric.score.after, metric.standard_error.after),
             format!(
                 "{:+.4} ± {:.4}",
-                evaluation.score.after - evaluation.score.before,
-                evaluation.difference_interval
+                metric.score.after - metric.score.before,
+                metric.difference_interval
             ),
         ]);
-        if let Some(bare) = evaluation.without_compensation {
+        if let Some(bare) = metric.without_compensation {
             rows.push([
                 "  without repair".to_owned(),
                 String::new(),
@@ -42,7 +38,7 @@ pub(super) fn before_after(report: &Report) -> String {
                 String::new(),
             ]);
         }
-        if let Some(constant) = evaluation.constant {
+        if let Some(constant) = metric.constant {
             rows.push([
                 "  majority class".to_owned(),
                 format!("{constant:.4}"),

@@ -8,11 +8,10 @@ use sha2::{Digest, Sha256};
 use super::draw::draw;
 use super::error::DataError;
 use super::example::Example;
-use super::label::{self, Label};
 use super::limits::Limits;
 use super::mapping::{Columns, Mapping};
 use super::table::Table;
-use crate::checkpoint::config::Problem;
+use super::truth::{ReadTruth, Truth};
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::model::batch::{Batch, Input};
@@ -67,7 +66,7 @@ impl Dataset {
         path: &Path,
         mapping: &Mapping,
         tokenizer: &Tokenizer,
-        problem: &Problem,
+        truths: &dyn ReadTruth,
         max_samples: Option<usize>,
         limits: &Limits,
     ) -> Result<Self, DataError> {
@@ -76,7 +75,7 @@ impl Dataset {
             (0..table.rows.len().min(max_samples.unwrap_or(usize::MAX))).collect();
         let columns = mapping.resolve(&table, true)?;
         let labels = match columns.label {
-            Some(column) => label::read(&table, &rows, column, problem, mapping.labels)?,
+            Some(column) => truths.read(&table, &rows, column, mapping.labels)?,
             None => vec![None; rows.len()],
         };
         let (rows, labels): (Vec<usize>, Vec<_>) = rows
@@ -94,7 +93,7 @@ impl Dataset {
     fn tokenize(
         table: &Table,
         rows: &[usize],
-        labels: Vec<Option<Label>>,
+        truths: Vec<Option<Truth>>,
         columns: Columns,
         tokenizer: &Tokenizer,
         max_tokens: usize,
@@ -102,7 +101,7 @@ impl Dataset {
         let mut digest = Sha256::new();
         let mut examples = Vec::new();
         let (mut tokens, mut read_otherwise) = (0, 0);
-        for (&row, label) in rows.iter().zip(labels) {
+        for (&row, truth) in rows.iter().zip(truths) {
             if tokens >= max_tokens {
                 break;
             }
@@ -119,7 +118,7 @@ impl Dataset {
                 .iter()
                 .chain(&encoding.types)
                 .for_each(|value| digest.update(value.to_le_bytes()));
-            digest.update(format!("{label:?}"));
+            digest.update(format!("{truth:?}"));
             if encoding.ids.is_empty() {
                 return Err(DataError::Invalid(format!(
                     "{}: the text has no tokens",
@@ -130,7 +129,7 @@ impl Dataset {
             examples.push(Example {
                 ids: encoding.ids,
                 types: encoding.types,
-                label,
+                truth,
             });
         }
         Ok(Self {

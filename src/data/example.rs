@@ -1,6 +1,6 @@
 //! An example: the tokens of a row, and its label if labels were read.
 
-use super::label::Label;
+use super::truth::Truth;
 
 /// The tokens and the label of one row of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,6 +9,6 @@ pub struct Example {
     pub ids: Vec<u32>,
     /// Segment ids.
     pub types: Vec<u32>,
-    /// The true label. `None` if labels are not read.
-    pub label: Option<Label>,
+    /// The true answer. `None` if labels are not read.
+    pub truth: Option<Truth>,
 }

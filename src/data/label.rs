@@ -9,16 +9,6 @@ use strum::{IntoStaticStr, VariantArray};
 use super::error::DataError;
 use super::table::Table;
 use super::table::cell::Cell;
-use crate::checkpoint::config::Problem;
-
-/// The true label of an example.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Label {
-    /// Index of the class.
-    Class(usize),
-    /// The number to predict.
-    Value(f32),
-}
 
 /// How a label column identifies classes.
 #[derive(
@@ -57,25 +47,12 @@ const UNLABELED: &str = "-1";
 /// Maximum number of labels that a message lists.
 const MAX_LISTED: usize = 20;
 
-/// Reads the labels of these rows. A row without a label gives `None`.
-///
-/// # Errors
-/// Returns [`DataError::Invalid`] in these cases:
-///
-/// - No row has a label.
-/// - A label cannot be read. The message names the row, the column and the known labels.
-/// - The labels can be read both as names and as indices, and the results differ. The message names both.
-pub fn read(
+/// Returns the labels, unless no row has one.
+fn any_labeled<T>(
+    labels: Vec<Option<T>>,
     table: &Table,
-    rows: &[usize],
     column: usize,
-    problem: &Problem,
-    wanted: Option<LabelReading>,
-) -> Result<Vec<Option<Label>>, DataError> {
-    let labels = match problem {
-        Problem::Regression => numbers(table, rows, column)?,
-        Problem::Classification { labels } => classes(table, rows, column, labels, wanted)?,
-    };
+) -> Result<Vec<Option<T>>, DataError> {
     if labels.iter().all(Option::is_none) {
         return Err(DataError::Invalid(format!(
             "{}, column \"{}\" has no label in any row that was read: all values are empty, null or {UNLABELED}, as in the \
@@ -111,35 +88,52 @@ fn texts<'a>(
     texts.collect()
 }
 
-fn numbers(table: &Table, rows: &[usize], column: usize) -> Result<Vec<Option<Label>>, DataError> {
+/// Reads the numbers of these rows. A row without a number gives `None`.
+///
+/// # Errors
+/// Returns [`DataError::Invalid`] if no row has a number, or if a value is not a number. The message names the row and
+/// the column.
+pub fn numbers(
+    table: &Table,
+    rows: &[usize],
+    column: usize,
+) -> Result<Vec<Option<f32>>, DataError> {
     let texts = texts(table, rows, column)?;
     if texts
         .iter()
         .flatten()
         .all(|text| text.parse() == Ok(-1.0f32))
     {
-        return Ok(vec![None; rows.len()]);
+        return any_labeled(vec![None; rows.len()], table, column);
     }
     let values = texts.iter().zip(rows).map(|(text, &row)| match text {
         None => Ok(None),
         Some(text) => match text.parse::<f32>() {
-            Ok(value) if value.is_finite() => Ok(Some(Label::Value(value))),
+            Ok(value) if value.is_finite() => Ok(Some(value)),
             _ => Err(DataError::Invalid(format!(
                 "{}: \"{text}\" is not a number; this model predicts a number, so labels must be numbers such as 2.5",
                 at(table, row, column)
             ))),
         },
     });
-    values.collect()
+    any_labeled(values.collect::<Result<_, _>>()?, table, column)
 }
 
-fn classes(
+/// Reads the classes of these rows, as indices into `labels`. A row without a label gives `None`.
+///
+/// # Errors
+/// Returns [`DataError::Invalid`] in these cases:
+///
+/// - No row has a label.
+/// - A label cannot be read. The message names the row, the column and the known labels.
+/// - The labels can be read both as names and as indices, and the results differ. The message names both.
+pub fn classes(
     table: &Table,
     rows: &[usize],
     column: usize,
     labels: &[String],
     wanted: Option<LabelReading>,
-) -> Result<Vec<Option<Label>>, DataError> {
+) -> Result<Vec<Option<usize>>, DataError> {
     let mut texts = texts(table, rows, column)?;
     let is_class = labels.iter().any(|label| label == UNLABELED);
     if !is_class || wanted == Some(LabelReading::Indices) {
@@ -194,10 +188,10 @@ fn classes(
     let read = texts.iter().zip(rows).map(|(text, &row)| match text {
         None => Ok(None),
         Some(text) => class(text)
-            .map(|class| Some(Label::Class(class)))
+            .map(Some)
             .ok_or_else(|| unknown(table, row, column, labels, text, reading, &by_name)),
     });
-    read.collect()
+    any_labeled(read.collect::<Result<_, _>>()?, table, column)
 }
 
 /// Returns the interpretation that fits more rows. The error message names the first row that it does not fit.

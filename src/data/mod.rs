@@ -9,3 +9,4 @@ pub mod label;
 pub mod limits;
 pub mod mapping;
 pub mod table;
+pub mod truth;

@@ -14,14 +14,11 @@ use super::mask::Masks;
 use super::unit::UnitGroup;
 use super::width::Widths;
 use super::work::Work;
-use crate::checkpoint::config::Problem;
 
 /// A graph whose units can be removed. Architectures build it from layers.
 pub struct Model {
     /// Limits of the rows that the model can read.
     pub reads: Reads,
-    /// Kind of problem that the head solves.
-    pub problem: Problem,
     /// From a batch to the input of the first block.
     pub stem: Box<dyn Stem>,
     /// The blocks, in order of execution.

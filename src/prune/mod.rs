@@ -24,7 +24,6 @@ pub mod score;
 pub mod search;
 pub mod sources;
 pub mod stage;
-pub mod statistics;
 pub mod stopwatch;
 pub mod student;
 pub mod surgery;

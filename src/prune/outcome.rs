@@ -90,7 +90,7 @@ pub fn verify(
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
     let student = Student::repaired(&prepared.model, masks.clone(), repairs)?;
-    verify::verify(prepared, &cut.model, masks, &student, watch)
+    verify::verify(prepared, &cut.model, &student, watch)
 }
 
 /// Builds the report.

@@ -10,6 +10,7 @@ use super::inputs::{self, Input, Role};
 use super::places::Places;
 use super::recipe::Recipe;
 use super::report::CalibrationUse;
+use crate::answer::{self, Answer};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::read_file::ReadFile;
@@ -34,6 +35,8 @@ pub struct Prepared {
     pub config_digest: String,
     /// The architecture's name in the registry.
     pub architecture: &'static str,
+    /// The task of the model.
+    pub answer: Arc<dyn Answer>,
     /// The model's graph.
     pub model: Model,
     /// The model's tokenizer.
@@ -56,6 +59,7 @@ impl Prepared {
         let config = Config::open(&places.model, &limits)?;
         let weights = Weights::open(&places.model, &limits)?.on(&places.device);
         let config_digest = config_digest(&config);
+        let answer = answer::of(&config)?;
         let beside_the_weights = inputs::beside_the_weights(&places.model)?;
         let Opened {
             architecture,
@@ -87,7 +91,7 @@ impl Prepared {
                 path,
                 &wanted.mapping,
                 &tokenizer,
-                &model.problem,
+                answer.as_ref(),
                 wanted.max_samples,
                 &data_limits,
             )?),
@@ -109,6 +113,7 @@ impl Prepared {
             device: places.device.clone(),
             config_digest,
             architecture,
+            answer,
             model,
             tokenizer,
             notes,

@@ -137,7 +137,7 @@ pub struct CompensationReport {
 pub struct Fidelity {
     /// Number of compared rows.
     pub rows: usize,
-    /// Fraction of the rows for which both models predict the same class (0 to 1). Null for regression.
+    /// Fraction of equal predictions of both models, averaged over the rows (0 to 1). Null for regression.
     pub agreement: Option<f64>,
     /// Mean Kullback-Leibler divergence from the original to the pruned model, in nats at temperature 1. For
     /// regression, the mean squared difference of the predictions.
@@ -150,10 +150,37 @@ pub struct Fidelity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "EvaluationResult")]
 pub struct EvaluationReport {
-    /// Metric of the scores: `accuracy` (0 to 1), or `spearman` for regression (-1 to 1).
-    pub metric: String,
+    /// The main metric of the task: `accuracy` (0 to 1) for classification, `spearman` (-1 to 1) for regression,
+    /// `micro_f1` (0 to 1) for several labels per row, `entity_f1` or `token_accuracy` (0 to 1) for labels per token.
+    #[serde(flatten)]
+    pub main: MetricReport,
     /// Number of evaluated rows, which are the same for both models.
     pub rows: usize,
+    /// Further metrics of the task. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<MetricReport>,
+    /// Number of rows that were skipped because they have no label.
+    #[serde(default, alias = "unlabelled_rows")]
+    pub unlabeled_rows: usize,
+    /// Possible reason for a low score of the original model, as a sentence: its accuracy suggests that the labels are
+    /// in another order. Absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl EvaluationReport {
+    /// Returns all metrics, the main one first.
+    pub fn metrics(&self) -> impl Iterator<Item = &MetricReport> {
+        std::iter::once(&self.main).chain(&self.others)
+    }
+}
+
+/// Scores of both models in one metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MetricResult")]
+pub struct MetricReport {
+    /// Name of the metric.
+    pub metric: String,
     /// Scores of both models.
     pub score: BeforeAfter<f64>,
     /// Standard error of each score.
@@ -162,15 +189,8 @@ pub struct EvaluationReport {
     pub difference_interval: f64,
     /// Score of the pruned model without repair. Null if nothing was repaired.
     pub without_compensation: Option<f64>,
-    /// Score of a model that always predicts the most frequent class. Null for regression.
+    /// Score of a model that always gives the most frequent answer. Null if the task has no such answer.
     pub constant: Option<f64>,
-    /// Number of rows that were skipped because they have no label.
-    #[serde(default, alias = "unlabelled_rows")]
-    pub unlabeled_rows: usize,
-    /// Possible reason for a low score of the original model, as a sentence: its accuracy suggests that the labels are
-    /// in another order. Absent if there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
 }
 
 /// Time of a forward pass of one batch, measured alternately for both models.

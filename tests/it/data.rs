@@ -1,20 +1,22 @@
 //! Valid and broken data files.
 
-use optin::checkpoint::config::Problem;
+use optin::answer::Answer;
 use optin::checkpoint::limits::Limits as CheckpointLimits;
 use optin::checkpoint::tokenizer::Tokenizer;
 use optin::data::dataset::Dataset;
 use optin::data::draw::draw;
-use optin::data::label::Label;
 use optin::data::limits::Limits;
 use optin::data::mapping::Mapping;
 use optin::data::table::Table;
+use optin::data::truth::Truth;
 use optin::prune::failure::{Code, Failure};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::fixture::refusal::assert_says;
 use crate::fixture::sentences::write_tokenizer;
+use crate::fixture::task;
 
 /// A folder with a tokenizer, to which tests write data files.
 struct Setup {
@@ -61,13 +63,13 @@ impl Setup {
         &self,
         path: &std::path::Path,
         mapping: &Mapping,
-        problem: &Problem,
+        task: &Arc<dyn Answer>,
     ) -> Result<Dataset, Failure> {
         Ok(Dataset::evaluation(
             path,
             mapping,
             &self.tokenizer,
-            problem,
+            task.as_ref(),
             None,
             &Limits::default(),
         )?)
@@ -84,10 +86,8 @@ fn columns(text: Option<&str>, text_pair: Option<&str>, label: Option<&str>) -> 
     }
 }
 
-fn classes() -> Problem {
-    Problem::Classification {
-        labels: vec!["Negative".into(), "positive".into(), "7".into()],
-    }
+fn classes() -> Arc<dyn Answer> {
+    task::classes(&["Negative", "positive", "7"])
 }
 
 fn assert_rejected(outcome: Result<Dataset, Failure>, code: Code, words: &[&str]) {
@@ -209,13 +209,13 @@ fn labels_are_matched_by_name_with_and_without_case() {
     let data = setup
         .evaluation(&path, &Mapping::default(), &classes())
         .unwrap();
-    let labels: Vec<Label> = data
+    let labels: Vec<Truth> = data
         .examples
         .iter()
-        .map(|example| example.label.clone().unwrap())
+        .map(|example| example.truth.clone().unwrap())
         .collect();
     // "7" is the name of a class here, not an index.
-    assert_eq!(labels, [0, 1, 1, 2].map(Label::Class));
+    assert_eq!(labels, [0.0, 1.0, 1.0, 2.0].map(|class| Truth(vec![class])));
     for wrong in ["neutral", "3"] {
         let path = setup.file("b.tsv", format!("text\tlabel\nw1\t0\nw2\t{wrong}\n"));
         assert_rejected(
@@ -236,14 +236,14 @@ fn labels_of_a_regression_must_be_numbers() {
     let setup = Setup::new();
     let path = setup.file("a.csv", "text,score\nw1,2.5\nw2,-1\n");
     let data = setup
-        .evaluation(&path, &Mapping::default(), &Problem::Regression)
+        .evaluation(&path, &Mapping::default(), &task::number())
         .unwrap();
-    assert_eq!(data.examples[1].label, Some(Label::Value(-1.0)));
+    assert_eq!(data.examples[1].truth, Some(Truth(vec![-1.0])));
     for wrong in ["high", "NaN", "inf", "4,5"] {
         let wrong = format!("\"{wrong}\"");
         let path = setup.file("b.csv", format!("text,score\nw1,{wrong}\n"));
         assert_rejected(
-            setup.evaluation(&path, &Mapping::default(), &Problem::Regression),
+            setup.evaluation(&path, &Mapping::default(), &task::number()),
             Code::InvalidData,
             &["line 2", "\"score\"", "number"],
         );
@@ -255,7 +255,7 @@ fn calibration_reads_no_labels() {
     let setup = Setup::new();
     let path = setup.file("a.tsv", "text\tlabel\nw1\tno such label\nw2\t\n");
     let data = setup.calibration(&path, &Mapping::default()).unwrap();
-    assert!(data.examples.iter().all(|example| example.label.is_none()));
+    assert!(data.examples.iter().all(|example| example.truth.is_none()));
     assert_eq!(data.mapping, columns(Some("text"), None, None));
 }
 
@@ -268,9 +268,7 @@ fn quotes_byte_order_marks_line_endings_and_pairs_are_supported() {
         .evaluation(
             &setup.file("mrpc.tsv", tsv),
             &Mapping::default(),
-            &Problem::Classification {
-                labels: vec!["0".into(), "1".into()],
-            },
+            &task::classes(&["0", "1"]),
         )
         .unwrap();
     assert_eq!(
@@ -305,7 +303,7 @@ fn columns_of_a_file_without_a_header_are_selected_by_number() {
         .evaluation(&path, &columns(Some("0"), Some("1"), Some("2")), &classes())
         .unwrap();
     assert_eq!(data.examples.len(), 2);
-    assert_eq!(data.examples[1].label, Some(Label::Class(1)));
+    assert_eq!(data.examples[1].truth, Some(Truth(vec![1.0])));
 }
 
 #[test]

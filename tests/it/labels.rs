@@ -1,45 +1,45 @@
 //! The label column. All rows are read in the same way: as class names, class indices or numbers.
 
-use optin::checkpoint::config::Problem;
-use optin::data::label::{Label, LabelReading, read};
+use optin::answer::order::hint;
+use optin::data::label::{self, LabelReading};
 use optin::data::limits::Limits;
 use optin::data::table::Table;
 use optin::prune::failure::{Code, Failure};
-use optin::prune::verify::order::hint;
 
 use crate::fixture::refusal::assert_says;
 
-fn classes(labels: &[&str]) -> Problem {
-    Problem::Classification {
-        labels: labels.iter().map(|&label| label.to_owned()).collect(),
-    }
-}
-
-fn column(
-    cells: &[&str],
-    problem: &Problem,
-    wanted: Option<LabelReading>,
-) -> Result<Vec<Option<Label>>, Failure> {
+/// Returns a table with these cells in column 1, and its rows.
+fn table(cells: &[&str]) -> (Table, Vec<usize>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tsv");
     std::fs::write(&path, format!("text\tlabel\nw\t{}\n", cells.join("\nw\t"))).unwrap();
     let table = Table::read(&path, true, &Limits::default()).unwrap();
     let rows: Vec<usize> = (0..table.rows.len()).collect();
-    Ok(read(&table, &rows, 1, problem, wanted)?)
+    (table, rows)
+}
+
+fn column(
+    cells: &[&str],
+    labels: &[&str],
+    wanted: Option<LabelReading>,
+) -> Result<Vec<Option<usize>>, Failure> {
+    let (table, rows) = table(cells);
+    let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+    Ok(label::classes(&table, &rows, 1, &labels, wanted)?)
+}
+
+fn numbers(cells: &[&str]) -> Result<Vec<Option<f32>>, Failure> {
+    let (table, rows) = table(cells);
+    Ok(label::numbers(&table, &rows, 1)?)
 }
 
 /// Returns the class index of each row, or `None` for a row without a label.
 fn indices(cells: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
-    let read = column(cells, &classes(labels), None).unwrap().into_iter();
-    read.map(|label| match label {
-        Some(Label::Class(class)) => Some(class),
-        _ => None,
-    })
-    .collect()
+    column(cells, labels, None).unwrap()
 }
 
 fn assert_rejected(cells: &[&str], labels: &[&str], words: &[&str]) {
-    let failure = column(cells, &classes(labels), None).unwrap_err();
+    let failure = column(cells, labels, None).unwrap_err();
     assert_says(&failure, Code::InvalidData, words);
 }
 
@@ -64,9 +64,9 @@ fn an_ambiguous_column_is_rejected_unless_the_mapping_decides() {
             "mapping \"labels\" (--label-encoding) to \"names\" or \"indices\"",
         ],
     );
-    let by = |reading| column(&["1"], &classes(&["1", "2"]), Some(reading)).unwrap();
-    assert_eq!(by(LabelReading::Names), [Some(Label::Class(0))]);
-    assert_eq!(by(LabelReading::Indices), [Some(Label::Class(1))]);
+    let by = |reading| column(&["1"], &["1", "2"], Some(reading)).unwrap();
+    assert_eq!(by(LabelReading::Names), [Some(0)]);
+    assert_eq!(by(LabelReading::Indices), [Some(1)]);
     // A column is not ambiguous if both interpretations give the same classes.
     assert_eq!(indices(&["1", "0"], &["0", "1"]), [1, 0].map(Some));
 }
@@ -131,14 +131,11 @@ fn rows_without_a_label_have_no_class() {
             &["a", "b"],
             &["column \"label\"", "no label in any row"],
         );
-        let numbers = column(cells, &Problem::Regression, None).unwrap_err();
-        assert_says(&numbers, Code::InvalidData, &["no label in any row"]);
+        let refused = numbers(cells).unwrap_err();
+        assert_says(&refused, Code::InvalidData, &["no label in any row"]);
     }
-    let numbers = column(&["-1", "2.5", ""], &Problem::Regression, None).unwrap();
-    assert_eq!(
-        numbers,
-        [Some(Label::Value(-1.0)), Some(Label::Value(2.5)), None]
-    );
+    let read = numbers(&["-1", "2.5", ""]).unwrap();
+    assert_eq!(read, [Some(-1.0), Some(2.5), None]);
 }
 
 #[test]

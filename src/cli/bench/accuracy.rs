@@ -15,7 +15,9 @@ use super::super::recipe::{
 };
 use super::super::{interrupt, output, table};
 use super::half;
-use crate::data::label::Label;
+use crate::answer::metric::Records;
+use crate::data::dataset::Dataset;
+use crate::data::truth::Truth;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
 use crate::prune::compensate;
@@ -25,14 +27,15 @@ use crate::prune::prepare::Prepared;
 use crate::prune::recipe::{
     Compensation, Importance, Method, Recipe, Target, TokenWeights, Trajectory,
 };
+use crate::prune::report::EvaluationReport;
 use crate::prune::rounds;
 use crate::prune::score;
 use crate::prune::score::scores::Scores;
 use crate::prune::search::Limit;
-use crate::prune::statistics::{deviation, mean};
 use crate::prune::student::Student;
 use crate::prune::verify::{quality, run as forward};
 use crate::prune::watch::Watch;
+use crate::statistics::{deviation, mean};
 
 /// Flags of `optin bench accuracy`.
 #[derive(Args)]
@@ -171,11 +174,12 @@ struct Answer {
     variants: Vec<Row>,
 }
 
-/// Labeled rows and the logits of the original model for them.
-struct Judge {
+/// Labeled rows and the records of the original model for them.
+struct Judge<'a> {
+    answer: &'a dyn crate::answer::Answer,
+    data: &'a Dataset,
     batches: Vec<Batch>,
-    labels: Vec<Label>,
-    dense: Vec<Vec<f32>>,
+    dense: Vec<Vec<f64>>,
 }
 
 /// Measures the quality and prints a table.
@@ -209,10 +213,10 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
                 recipe.method = variant.of(recipe.method);
                 recipe.target.keep = keep;
                 let student = student(&prepared, &scores, &recipe, &journal, &bar)?;
-                scored.push(judge.score(&prepared, &student, &bar)?);
+                scored.push(judge.score(&student, &bar)?);
             }
         }
-        dense = Some(judge.dense_quality(&prepared));
+        dense = Some(judge.dense_quality());
     }
     bar.clear();
     let Some((metric, rows, score, standard_error)) = dense else {
@@ -262,8 +266,8 @@ fn student<'a>(
     Ok(Student::repaired(&prepared.model, masks, &repairs)?)
 }
 
-impl Judge {
-    fn new(prepared: &Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
+impl<'a> Judge<'a> {
+    fn new(prepared: &'a Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
         let model = &prepared.model;
         let data = prepared
             .evaluation
@@ -271,36 +275,47 @@ impl Judge {
             .unwrap_or(&prepared.calibration);
         let batches = forward::batches(data)?;
         let full = Masks::full(&model.groups);
-        let dense = forward::logits(&batches, watch, |batch| model.forward(batch, &full))?;
-        let labels = data.examples.iter();
+        let answer = prepared.answer.as_ref();
+        let dense = forward::records(answer, data, &batches, watch, |batch| {
+            model.forward(batch, &full)
+        })?;
         Ok(Self {
-            labels: labels.filter_map(|example| example.label.clone()).collect(),
+            answer,
+            data,
             batches,
             dense,
         })
     }
 
-    fn score(
-        &self,
-        prepared: &Prepared,
-        student: &Student<'_>,
-        watch: &dyn Watch,
-    ) -> Result<f64, Failure> {
-        let logits = forward::logits(&self.batches, watch, |batch| student.forward(batch))?;
-        let problem = &prepared.model.problem;
-        let compared = quality::compare(problem, &self.labels, &self.dense, &logits, None);
-        Ok(compared.score.after)
+    fn score(&self, student: &Student<'_>, watch: &dyn Watch) -> Result<f64, Failure> {
+        let Self { answer, data, .. } = *self;
+        let records = forward::records(answer, data, &self.batches, watch, |batch| {
+            student.forward(batch)
+        })?;
+        Ok(self.compare(&records).main.score.after)
     }
 
-    fn dense_quality(&self, prepared: &Prepared) -> (String, usize, f64, f64) {
-        let problem = &prepared.model.problem;
-        let own = quality::compare(problem, &self.labels, &self.dense, &self.dense, None);
+    fn dense_quality(&self) -> (String, usize, f64, f64) {
+        let own = self.compare(&self.dense);
         (
-            own.metric,
+            own.main.metric,
             own.rows,
-            own.score.before,
-            own.standard_error.before,
+            own.main.score.before,
+            own.main.standard_error.before,
         )
+    }
+
+    fn compare(&self, after: &[Vec<f64>]) -> EvaluationReport {
+        let examples = self.data.examples.iter();
+        let truths: Vec<&Truth> = examples
+            .filter_map(|example| example.truth.as_ref())
+            .collect();
+        let records = Records {
+            before: &self.dense,
+            after,
+            bare: None,
+        };
+        quality::compare(self.answer, &truths, records)
     }
 }
 

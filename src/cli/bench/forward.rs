@@ -19,7 +19,7 @@ use crate::model::nn::kernel::instruction_set;
 use crate::model::registry;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
-use crate::prune::statistics::median;
+use crate::statistics::median;
 
 /// Flags of `optin bench forward`.
 #[derive(Args)]

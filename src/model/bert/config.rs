@@ -1,7 +1,7 @@
 //! The configuration of a BERT, whole (`bert`) or pruned (`optin_bert`), from `config.json`.
 
 use super::pruned;
-use crate::checkpoint::config::{Config, Problem};
+use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::nn::activation::Activation;
@@ -25,7 +25,8 @@ pub(super) struct BertConfig {
     pub(super) segments: usize,
     pub(super) activation: Activation,
     pub(super) norm_epsilon: f64,
-    pub(super) problem: Problem,
+    /// Names of the outputs.
+    pub(super) labels: Vec<String>,
     /// Whether `config.json` specifies the number of labels.
     pub(super) counts_labels: bool,
 }
@@ -60,7 +61,7 @@ impl BertConfig {
             segments: config.usize_or("type_vocab_size", 2)?,
             activation,
             norm_epsilon: norm_epsilon(config)?,
-            problem: config.problem()?,
+            labels: config.labels()?,
             counts_labels: config.counts_labels(),
         })
     }

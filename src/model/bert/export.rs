@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::config::BertConfig;
-use crate::checkpoint::config::{Config, Problem};
+use crate::checkpoint::config::Config;
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 
@@ -78,13 +78,13 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
             .map(|layer| masks.count(2 * layer + first))
             .collect()
     };
-    let labels = labels(&config.problem);
+    let labels = &config.labels;
     let by_index: Map<String, Value> = (0..)
-        .zip(&labels)
+        .zip(labels)
         .map(|(index, label): (usize, _)| (index.to_string(), json!(label)))
         .collect();
     let by_label: Map<String, Value> = (0..)
-        .zip(&labels)
+        .zip(labels)
         .map(|(index, label): (usize, _)| (label.clone(), json!(index)))
         .collect();
     let source = source.map();
@@ -124,13 +124,5 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
         config: map,
         companions: vec![("modeling_optin_bert.py", MODELING)],
         left_out,
-    }
-}
-
-/// Returns the names of the outputs. The output of a regression has the default name of transformers.
-fn labels(problem: &Problem) -> Vec<String> {
-    match problem {
-        Problem::Classification { labels } => labels.clone(),
-        Problem::Regression => vec!["LABEL_0".to_owned()],
     }
 }

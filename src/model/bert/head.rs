@@ -2,19 +2,11 @@
 
 use super::config::BertConfig;
 use super::load;
-use crate::checkpoint::config::Problem;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::layer::first_position::FirstPosition;
 use crate::model::layer::sequence::Sequence;
 use crate::model::layer::tanh::Tanh;
-
-fn classes(config: &BertConfig) -> usize {
-    match &config.problem {
-        Problem::Classification { labels } => labels.len(),
-        Problem::Regression => 1,
-    }
-}
 
 /// Builds the head: `[rows, length, hidden]` to `[rows, 1, classes]`.
 pub(super) fn head(config: &BertConfig, weights: &Weights) -> Result<Sequence, CheckpointError> {
@@ -27,7 +19,7 @@ pub(super) fn head(config: &BertConfig, weights: &Weights) -> Result<Sequence, C
     }
     if let Some(&[outputs, _]) = weights.shape("classifier.weight")
         && !config.counts_labels
-        && outputs != classes(config)
+        && outputs != config.labels.len()
     {
         return Err(CheckpointError::Invalid(format!(
             "tensor \"classifier.weight\" has {outputs} outputs, but config.json has no labels, and transformers then \
@@ -35,7 +27,7 @@ pub(super) fn head(config: &BertConfig, weights: &Weights) -> Result<Sequence, C
         )));
     }
     let pooler = load::dense(weights, "bert.pooler.dense", config.hidden, config.hidden)?;
-    let classifier = load::dense(weights, "classifier", config.hidden, classes(config))?;
+    let classifier = load::dense(weights, "classifier", config.hidden, config.labels.len())?;
     Ok(Sequence::identity()
         .then(FirstPosition)
         .then(pooler)

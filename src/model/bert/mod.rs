@@ -47,7 +47,6 @@ pub fn open(source: &Config, weights: &Weights) -> Result<Model, CheckpointError
             vocabulary: config.vocabulary,
             segments: config.segments,
         },
-        problem: config.problem.clone(),
         stem: Box::new(Embeddings::load(&config, weights)?),
         head: head::head(&config, weights)?,
         blocks,

@@ -103,8 +103,8 @@ pub fn audit(
         })
         .collect()
     };
-    let weighed = |group: usize, [manifold, logits]: [f64; 2]| {
-        scale.importance(scores.groups[group].features, manifold, logits)
+    let weighed = |group: usize, [manifold, answers]: [f64; 2]| {
+        scale.importance(scores.groups[group].features, manifold, answers)
     };
     let term = |index: usize| {
         let pairs = pairs(&|group, terms| match index {
@@ -128,13 +128,13 @@ pub fn audit(
     })
 }
 
-/// Returns for each unit the sum of its manifold terms, and its logits term.
+/// Returns for each unit the sum of its manifold terms, and its answer term.
 fn terms(scores: &UnitScores) -> impl Iterator<Item = [f64; 2]> {
-    let logits = scores.logits.iter();
+    let answers = scores.answers.iter();
     scores
         .manifold_sums()
-        .zip(logits)
-        .map(|(manifold, &logits)| [manifold, logits])
+        .zip(answers)
+        .map(|(manifold, &answers)| [manifold, answers])
 }
 
 fn by_group(prepared: &Prepared, sampled: &[Sampled], pairs: &[Pair]) -> Vec<GroupAudit> {

@@ -7,19 +7,19 @@
 //! of the quadratic form. The form itself would concentrate the weight on so few tokens that the fit would
 //! not generalize.
 
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 
 use super::super::digest::Digest;
 use super::super::failure::Failure;
 use super::super::journal::Journal;
 use super::super::lanes;
 use super::super::prepare::Prepared;
+use super::super::score::directions::Directions;
 use super::super::score::sketch::TRACED_POSITIONS;
-use super::super::score::sketch::logits::Form;
+use crate::answer::{Answer, Form};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::device;
-use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 use crate::model::trace::Trace;
 
@@ -52,7 +52,7 @@ pub fn token_weights_once(
     if let Some(weights) = known {
         return Ok(Some(weights));
     }
-    let weights = token_weights(model, batches)?;
+    let weights = token_weights(model, prepared.answer.as_ref(), batches)?;
     if let Some(weights) = &weights {
         let values = weights.iter().flatten().flatten();
         let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
@@ -96,13 +96,14 @@ fn sizes(model: &Model, batches: &[Batch]) -> Vec<Vec<usize>> {
 /// Returns an error if the graph fails.
 pub fn token_weights(
     model: &Model,
+    answer: &dyn Answer,
     batches: &[Batch],
 ) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
     if model.first_traceable() > 0 {
         return Ok(None);
     }
     let mut weights = lanes::run(batches.len(), |index| {
-        Ok(derivatives(model, &batches[index])?)
+        Ok(derivatives(model, answer, &batches[index])?)
     })?;
     for block in 0..model.blocks.len() {
         let all = || weights.iter().flat_map(|batch| &batch[block]);
@@ -121,11 +122,11 @@ pub fn token_weights(
 
 /// Returns the length of the derivative of the logits' form with respect to each token's sum,
 /// `[block][rows * positions]`.
-fn derivatives(model: &Model, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+fn derivatives(model: &Model, answer: &dyn Answer, batch: &Batch) -> Result<Vec<Vec<f32>>> {
     let mut lengths = vec![Vec::new(); model.blocks.len()];
     // A backward pass keeps all activations of its rows in memory, so it runs on a few rows at a time.
     for (_, some) in batch.parts(TRACED_POSITIONS)? {
-        for (lengths, squares) in lengths.iter_mut().zip(squares(model, &some)?) {
+        for (lengths, squares) in lengths.iter_mut().zip(squares(model, answer, &some)?) {
             lengths.extend(squares.into_iter().map(f32::sqrt));
         }
     }
@@ -133,20 +134,16 @@ fn derivatives(model: &Model, batch: &Batch) -> Result<Vec<Vec<f32>>> {
 }
 
 /// Returns the squares of these lengths for a few rows.
-fn squares(model: &Model, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+fn squares(model: &Model, answer: &dyn Answer, batch: &Batch) -> Result<Vec<Vec<f32>>> {
     let trace = Trace::follow(model, batch, 0)?;
     let form = Form {
-        problem: &model.problem,
         temperature: 1.0,
         seed: 0,
     };
-    let answers = &trace.answers().stream;
-    let directions = form.directions(&answers.flatten(1, 2)?.to_vec2()?, &batch.rows);
+    let directions = Directions::at(answer, trace.answers(), &batch.rows, form)?;
     let mut squares: Vec<Vec<f32>> = vec![Vec::new(); model.blocks.len()];
-    for values in directions {
-        let shape = (batch.len(), 1, values.len() / batch.len());
-        let cotangent = Hidden::sequence(Tensor::from_vec(values, shape, answers.device())?);
-        trace.pull_answers(cotangent, |block, sum, _| {
+    for index in 0..directions.count() {
+        trace.pull_answers(directions.cotangent(index, 1)?, |block, sum, _| {
             let of_tokens = sum.sqr()?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
             squares[block].resize(of_tokens.len(), 0.0);
             for (total, square) in squares[block].iter_mut().zip(of_tokens) {

@@ -3,7 +3,7 @@
 use super::scores::Scores;
 use crate::prune::recipe::{Importance, Method, Trajectory};
 
-/// Weight of the logits term in the paper.
+/// Weight of the answers term in the paper.
 const PAPER_LOGIT_WEIGHT: f64 = 0.1;
 
 /// The importance of every unit. Only the order and the ratios of the values are meaningful.
@@ -19,17 +19,17 @@ pub struct UnitImportance {
 pub struct Scale {
     trajectory: Trajectory,
     manifold_weight: f64,
-    logit_weight: f64,
+    answer_weight: f64,
     local_weight: f64,
     manifold_mean: f64,
-    logits_mean: f64,
+    answers_mean: f64,
 }
 
 impl Scale {
     /// Computes the scaling from the scores of all units.
     #[must_use]
     pub fn of(scores: &Scores, method: &Method) -> Self {
-        let (trajectory, [manifold_weight, logit_weight, local_weight]) = match method.importance {
+        let (trajectory, [manifold_weight, answer_weight, local_weight]) = match method.importance {
             Importance::Optin => (
                 method.trajectory,
                 [1.0, method.logit_weight, method.local_weight],
@@ -40,10 +40,10 @@ impl Scale {
         let mut scale = Self {
             trajectory,
             manifold_weight,
-            logit_weight,
+            answer_weight,
             local_weight,
             manifold_mean: 1.0,
-            logits_mean: 1.0,
+            answers_mean: 1.0,
         };
         let groups = || scores.groups.iter();
         let manifold = groups().flat_map(|group| {
@@ -51,8 +51,8 @@ impl Scale {
                 .manifold_sums()
                 .map(move |sum| scale.manifold(group.features, sum))
         });
-        let logits = groups().flat_map(|group| group.logits.iter().copied());
-        (scale.manifold_mean, scale.logits_mean) = (mean_or_one(manifold), mean_or_one(logits));
+        let answers = groups().flat_map(|group| group.answers.iter().copied());
+        (scale.manifold_mean, scale.answers_mean) = (mean_or_one(manifold), mean_or_one(answers));
         scale
     }
 
@@ -66,11 +66,11 @@ impl Scale {
         term / self.manifold_mean
     }
 
-    /// Returns `manifold + lambda * logits`, with scaled terms.
+    /// Returns `manifold + lambda * answers`, with scaled terms.
     #[must_use]
-    pub fn importance(&self, features: usize, manifold: f64, logits: f64) -> f64 {
+    pub fn importance(&self, features: usize, manifold: f64, answers: f64) -> f64 {
         self.manifold_weight * self.manifold(features, manifold)
-            + self.logit_weight * logits / self.logits_mean
+            + self.answer_weight * answers / self.answers_mean
     }
 }
 
@@ -80,10 +80,10 @@ pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
     let scale = Scale::of(scores, method);
     let groups = scores.groups.iter().zip(&scores.local);
     let groups = groups.map(|(group, local)| {
-        let units = group.manifold_sums().zip(&group.logits).zip(local);
+        let units = group.manifold_sums().zip(&group.answers).zip(local);
         units
-            .map(|((manifold, &logits), &local)| {
-                let trajectory = scale.importance(group.features, manifold, logits);
+            .map(|((manifold, &answers), &local)| {
+                let trajectory = scale.importance(group.features, manifold, answers);
                 trajectory.powf(1.0 - scale.local_weight) * local.powf(scale.local_weight)
             })
             .collect()

@@ -1,6 +1,6 @@
 //! The scores of one group as a journal document.
 //!
-//! The document is a safetensors file with two f64 tensors: `manifold` `[units, features]` and `logits`
+//! The document is a safetensors file with two f64 tensors: `manifold` `[units, features]` and `answers`
 //! `[units]`. For sketched scores, `manifold` has one column with the sum over the features.
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -19,7 +19,7 @@ pub const NAME: &str = "scores.safetensors";
 #[must_use]
 pub fn digest(prepared: &Prepared, recipe: &Recipe, group: usize, sketched: bool) -> String {
     let method = &recipe.method;
-    Digest::new(if sketched { "sketch/4" } else { "scores/3" })
+    Digest::new(if sketched { "sketch/5" } else { "scores/4" })
         .part("device", device::kind(&prepared.device))
         .part("weights", prepared.weights.sha256())
         .part("architecture", prepared.architecture)
@@ -44,15 +44,15 @@ pub fn encode(scores: &UnitScores) -> Result<Vec<u8>, Failure> {
             .flat_map(|value| value.to_le_bytes())
             .collect()
     };
-    let (manifold, logits) = (bytes(&scores.manifold), bytes(&scores.logits));
-    let units = scores.logits.len();
+    let (manifold, answers) = (bytes(&scores.manifold), bytes(&scores.answers));
+    let units = scores.answers.len();
     let views = [
         (
             "manifold",
             vec![units, scores.manifold.len() / units.max(1)],
             &manifold,
         ),
-        ("logits", vec![units], &logits),
+        ("answers", vec![units], &answers),
     ];
     let views = views
         .into_iter()
@@ -85,8 +85,8 @@ pub fn decode(document: &[u8], units: usize, features: usize) -> Option<UnitScor
     let scores = UnitScores {
         features,
         manifold: values("manifold")?,
-        logits: values("logits")?,
+        answers: values("answers")?,
     };
-    let fits = scores.logits.len() == units && scores.manifold.len() == units * columns;
+    let fits = scores.answers.len() == units && scores.manifold.len() == units * columns;
     fits.then_some(scores)
 }

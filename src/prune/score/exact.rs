@@ -16,15 +16,16 @@ use candle_core::{Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::lanes;
-use super::divergence::divergence;
 use super::manifold::{gram_change, normalise};
 use super::scores::UnitScores;
 use super::teacher::{STACKED_POSITIONS, Teacher, flat, sampled_rows};
+use crate::answer::Outputs;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::model::nn::meter;
+use crate::statistics::mean;
 
 /// Maximum number of variants in one stack. It bounds the memory of the sampled features in a lane.
 pub const MAX_VARIANTS: usize = 32;
@@ -46,7 +47,7 @@ struct Start {
     sum: Hidden,
 }
 
-/// Scores of one unit: a manifold term for each later feature, and the logits term.
+/// Scores of one unit: a manifold term for each later feature, and the answer term.
 type Score = (Vec<f64>, f64);
 
 /// Scores the wanted units and returns one entry for each entry of `wanted`.
@@ -108,11 +109,11 @@ fn features_of(teacher: &Teacher<'_>, group: usize) -> usize {
 /// Combines the scores of a group's stacks.
 fn together(features: usize, stacks: &[Option<Vec<Score>>]) -> UnitScores {
     let scores = stacks.iter().flatten().flatten().cloned();
-    let (manifold, logits): (Vec<_>, Vec<_>) = scores.unzip();
+    let (manifold, answers): (Vec<_>, Vec<_>) = scores.unzip();
     UnitScores {
         features,
         manifold: manifold.concat(),
-        logits,
+        answers,
     }
 }
 
@@ -155,7 +156,7 @@ fn score_stack(
     let own = model.groups[group].seat.block;
     let stack = Stack::new(model, group, units)?;
     let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
-    let mut logits: Vec<Vec<f32>> = vec![Vec::new(); count];
+    let mut divergences: Vec<Vec<f64>> = vec![Vec::new(); count];
     for batch in 0..teacher.batches.len() {
         let sum = stack.removed_from(&start(teacher, own, batch)?)?;
         let mut hidden = model.blocks[own].finish.forward(&sum)?;
@@ -173,12 +174,19 @@ fn score_stack(
                 rows.push(sampled_rows(&feature.stream, positions, count)?);
             }
         }
-        let stacked = flat(&model.head.forward(&hidden)?)?;
-        for (kept, new) in logits
-            .iter_mut()
-            .zip(stacked.chunks_exact(stacked.len() / count))
-        {
-            kept.extend_from_slice(new);
+        let stacked = model.head.forward(&hidden)?;
+        let positions = stacked.positions()?;
+        let stacked = flat(&stacked)?;
+        let size = stacked.len() / (count * teacher.batches[batch].len());
+        let variants = stacked.chunks_exact(stacked.len() / count);
+        for (divergences, variant) in divergences.iter_mut().zip(variants) {
+            let original = teacher.answers[batch].chunks_exact(size);
+            let examples = original.zip(variant.chunks_exact(size));
+            divergences.extend(examples.map(|(original, changed)| {
+                let [original, changed] =
+                    [original, changed].map(|values| Outputs { values, positions });
+                teacher.answer.divergence(original, changed, temperature)
+            }));
         }
     }
     let mut manifold: Vec<Vec<f64>> = vec![Vec::new(); count];
@@ -190,15 +198,9 @@ fn score_stack(
             }
         }
     }
-    let reference = teacher.answers.concat();
-    let scored = manifold.into_iter().zip(logits);
+    let scored = manifold.into_iter().zip(&divergences);
     Ok(scored
-        .map(|(terms, logits)| {
-            (
-                terms,
-                divergence(&model.problem, &reference, &logits, temperature),
-            )
-        })
+        .map(|(terms, divergences)| (terms, mean(divergences)))
         .collect())
 }
 

@@ -3,7 +3,7 @@
 //! Input: the model and the scoring rows. Output ([`Scores`](scores::Scores)), for each unit:
 //!
 //! - the manifold term of every later feature;
-//! - the divergence of the logits;
+//! - the divergence of the answers;
 //! - the local term, which is the unit's contribution to its own block.
 //!
 //! The terms are stored separately, so that their weights can change without scoring again.
@@ -12,7 +12,7 @@
 //! the units. None of these is part of the method, and this module has none of them.
 
 pub mod combine;
-pub mod divergence;
+pub mod directions;
 pub mod document;
 pub mod exact;
 pub mod local;

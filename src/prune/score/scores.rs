@@ -17,14 +17,14 @@ pub struct UnitScores {
     /// Squared change of the Gram matrix, `[units, features]`, row-major. For sketched scores, the sum over the
     /// features, `[units]`.
     pub manifold: Vec<f64>,
-    /// Divergence of the logits, `[units]`.
-    pub logits: Vec<f64>,
+    /// Divergence of the answers, `[units]`.
+    pub answers: Vec<f64>,
 }
 
 impl UnitScores {
     /// Returns the sum of each unit's manifold terms over the features.
     pub fn manifold_sums(&self) -> impl Iterator<Item = f64> {
-        let columns = self.manifold.len() / self.logits.len().max(1);
+        let columns = self.manifold.len() / self.answers.len().max(1);
         let terms = self.manifold.chunks_exact(columns.max(1));
         terms.map(|terms| terms.iter().sum())
     }

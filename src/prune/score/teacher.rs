@@ -11,6 +11,7 @@ use super::super::prepare::Prepared;
 use super::super::recipe::Recipe;
 use super::manifold::normalise;
 use super::sample;
+use crate::answer::Answer;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
@@ -27,6 +28,8 @@ pub const TRAJECTORY_BYTES: usize = 1 << 30;
 pub struct Teacher<'a> {
     /// The model.
     pub model: &'a Model,
+    /// The task of the model.
+    pub answer: &'a dyn Answer,
     /// The scoring rows.
     pub batches: Vec<Batch>,
     /// Kept inputs, `[batch][block / stride]`.
@@ -60,6 +63,7 @@ impl<'a> Teacher<'a> {
             .batches_of(&prepared.scoring_rows(recipe), STACKED_POSITIONS)?;
         Self::follow(
             &prepared.model,
+            prepared.answer.as_ref(),
             batches,
             recipe.method.gram_tokens,
             recipe.calibration.seed,
@@ -74,6 +78,7 @@ impl<'a> Teacher<'a> {
     /// Returns [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
     pub fn follow(
         model: &'a Model,
+        answer: &'a dyn Answer,
         batches: Vec<Batch>,
         gram_positions: usize,
         seed: u64,
@@ -122,6 +127,7 @@ impl<'a> Teacher<'a> {
         Ok(Self {
             features: features.collect::<Result<_>>()?,
             model,
+            answer,
             batches,
             inputs,
             stride,

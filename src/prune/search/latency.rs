@@ -22,10 +22,10 @@ use crate::prune::journal::Journal;
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
 use crate::prune::repairs::Repairs;
-use crate::prune::statistics::{deviation, median};
 use crate::prune::surgery;
 use crate::prune::timing::{ROWS, in_turns, mean_batch};
 use crate::prune::watch::Watch;
+use crate::statistics::{deviation, median};
 
 /// Name of the document, in the journal and in the result folder.
 pub const NAME: &str = "latency_table.json";

@@ -65,17 +65,19 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
         "| bytes of weights {}",
         counts(field(|size| size.bytes))
     )?;
-    if let Some(evaluation) = &report.evaluation {
+    let evaluation = report.evaluation.iter();
+    let metrics = evaluation.flat_map(|own| own.metrics().map(move |metric| (metric, own.rows)));
+    for (metric, rows) in metrics {
         writeln!(
             text,
             "| {} on {} held-out rows | {:.4} ± {:.4} | {:.4} ± {:.4} | {:+.4} |",
-            evaluation.metric,
-            evaluation.rows,
-            evaluation.score.before,
-            evaluation.standard_error.before,
-            evaluation.score.after,
-            evaluation.standard_error.after,
-            evaluation.score.after - evaluation.score.before,
+            metric.metric,
+            rows,
+            metric.score.before,
+            metric.standard_error.before,
+            metric.score.after,
+            metric.standard_error.after,
+            metric.score.after - metric.score.before,
         )?;
     }
     let latency = &report.latency;

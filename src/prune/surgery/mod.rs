@@ -80,6 +80,7 @@ pub fn narrowed(
         device: prepared.device.clone(),
         config_digest: config_digest(&config),
         architecture: prepared.architecture,
+        answer: prepared.answer.clone(),
         model,
         tokenizer: prepared.tokenizer.clone(),
         notes: Vec::new(),

@@ -2,24 +2,23 @@
 
 use candle_core::{D, Result};
 
-use super::metric::predicted;
-use super::run::features_and_logits;
-use crate::checkpoint::config::Problem;
+use super::run::features_and_answers;
+use crate::answer::{Answer, Outputs};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::report::Fidelity;
-use crate::prune::score::divergence::divergence;
+use crate::prune::score::teacher::flat;
 use crate::prune::watch::Watch;
 
 /// Sums over one batch.
 #[derive(Default)]
 struct Sums {
     rows: usize,
-    agreeing: usize,
+    agreement: Option<f64>,
     divergence: f64,
-    tokens: usize,
+    positions: usize,
     cosine: f64,
 }
 
@@ -28,6 +27,7 @@ struct Sums {
 /// # Errors
 /// Returns an error if the job must stop or if a graph fails.
 pub fn fidelity(
+    answer: &dyn Answer,
     original: &Model,
     cut: &Model,
     batches: &[Batch],
@@ -35,50 +35,55 @@ pub fn fidelity(
 ) -> std::result::Result<Fidelity, Failure> {
     let parts = lanes::run(batches.len(), |index| {
         watch.proceed()?;
-        Ok(compare(original, cut, &batches[index])?)
+        Ok(compare(answer, original, cut, &batches[index])?)
     })?;
     let mut total = Sums::default();
     for part in parts {
         total.rows += part.rows;
-        total.agreeing += part.agreeing;
+        total.agreement = sum(total.agreement, part.agreement);
         total.divergence += part.divergence;
-        total.tokens += part.tokens;
+        total.positions += part.positions;
         total.cosine += part.cosine;
     }
     let rows = total.rows.max(1) as f64;
     Ok(Fidelity {
         rows: total.rows,
-        agreement: match &original.problem {
-            Problem::Classification { .. } => Some(total.agreeing as f64 / rows),
-            Problem::Regression => None,
-        },
+        agreement: total.agreement.map(|agreement| agreement / rows),
         divergence: total.divergence / rows,
-        feature_cosine: total.cosine / total.tokens.max(1) as f64,
+        feature_cosine: total.cosine / total.positions.max(1) as f64,
     })
 }
 
-fn compare(original: &Model, cut: &Model, batch: &Batch) -> Result<Sums> {
+fn compare(answer: &dyn Answer, original: &Model, cut: &Model, batch: &Batch) -> Result<Sums> {
     let (before, after) = (
-        features_and_logits(original, batch)?,
-        features_and_logits(cut, batch)?,
+        features_and_answers(original, batch)?,
+        features_and_answers(cut, batch)?,
     );
     let product = (&before.0 * &after.0)?.sum(D::Minus1)?;
     let norms = (before.0.sqr()?.sum(D::Minus1)? * after.0.sqr()?.sum(D::Minus1)?)?.sqrt()?;
-    let cosine = (product / norms)?.sum_all()?.to_scalar::<f32>()?;
+    let cosines = (product / norms)?;
     let mut sums = Sums {
         rows: batch.len(),
-        tokens: batch.len() * batch.length(),
-        cosine: f64::from(cosine),
+        positions: cosines.elem_count(),
+        cosine: f64::from(cosines.sum_all()?.to_scalar::<f32>()?),
         ..Sums::default()
     };
-    for (before, after) in before
-        .1
-        .to_vec2::<f32>()?
-        .iter()
-        .zip(after.1.to_vec2::<f32>()?)
-    {
-        sums.agreeing += usize::from(predicted(before) == predicted(&after));
-        sums.divergence += divergence(&original.problem, before, &after, 1.0);
+    let positions = before.1.positions()?;
+    let (before, after) = (flat(&before.1)?, flat(&after.1)?);
+    let size = before.len() / batch.len();
+    let examples = before.chunks_exact(size).zip(after.chunks_exact(size));
+    for (before, after) in examples {
+        let [before, after] = [before, after].map(|values| Outputs { values, positions });
+        sums.agreement = sum(sums.agreement, answer.agreement(before, after));
+        sums.divergence += answer.divergence(before, after, 1.0);
     }
     Ok(sums)
+}
+
+/// Returns the sum of the numbers that exist.
+fn sum(left: Option<f64>, right: Option<f64>) -> Option<f64> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left + right),
+        (one, other) => one.or(other),
+    }
 }

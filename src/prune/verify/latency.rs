@@ -5,8 +5,8 @@ use candle_core::Result;
 use crate::data::dataset::Dataset;
 use crate::model::chain::Model;
 use crate::prune::report::{BeforeAfter, Latency};
-use crate::prune::statistics::median;
 use crate::prune::timing::{in_turns, mean_batch};
+use crate::statistics::median;
 
 /// Number of timed pairs of forward passes.
 const ROUNDS: usize = 15;

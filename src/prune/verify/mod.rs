@@ -7,8 +7,6 @@ pub mod consistency;
 pub mod fidelity;
 pub mod golden;
 pub mod latency;
-pub mod metric;
-pub mod order;
 pub mod quality;
 pub mod run;
 
@@ -17,8 +15,9 @@ use super::prepare::Prepared;
 use super::report::{EvaluationReport, Fidelity, Latency};
 use super::student::Student;
 use super::watch::Watch;
+use crate::answer::metric::Records;
 use crate::data::dataset::Dataset;
-use crate::data::label::Label;
+use crate::data::truth::Truth;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::mask::Masks;
@@ -47,7 +46,6 @@ const PARTS: u64 = 4;
 pub fn verify(
     prepared: &Prepared,
     cut: &Model,
-    masks: &Masks,
     student: &Student<'_>,
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
@@ -59,18 +57,10 @@ pub fn verify(
     let batches = run::batches(data)?;
     let consistency = consistency::check(student, cut, &batches[batches.len() / 2])?;
     watch.progress(1, PARTS);
-    let fidelity = fidelity::fidelity(original, cut, &batches, watch)?;
+    let fidelity = fidelity::fidelity(prepared.answer.as_ref(), original, cut, &batches, watch)?;
     watch.progress(2, PARTS);
     let evaluation = match &prepared.evaluation {
-        Some(data) => Some(evaluate(
-            original,
-            cut,
-            masks,
-            student.is_repaired(),
-            data,
-            &batches,
-            watch,
-        )?),
+        Some(data) => Some(evaluate(prepared, cut, student, data, &batches, watch)?),
         None => None,
     };
     watch.progress(3, PARTS);
@@ -85,30 +75,36 @@ pub fn verify(
 }
 
 fn evaluate(
-    original: &Model,
+    prepared: &Prepared,
     cut: &Model,
-    masks: &Masks,
-    repaired: bool,
+    student: &Student<'_>,
     data: &Dataset,
     batches: &[Batch],
     watch: &dyn Watch,
 ) -> Result<EvaluationReport, Failure> {
+    let (answer, original) = (prepared.answer.as_ref(), &prepared.model);
     let full = Masks::full(&original.groups);
     let all = Masks::full(&cut.groups);
-    let labels: Vec<Label> = data
-        .examples
-        .iter()
-        .filter_map(|example| example.label.clone())
+    let examples = data.examples.iter();
+    let truths: Vec<&Truth> = examples
+        .filter_map(|example| example.truth.as_ref())
         .collect();
-    let before = run::logits(batches, watch, |batch| original.forward(batch, &full))?;
-    let after = run::logits(batches, watch, |batch| cut.forward(batch, &all))?;
-    let bare = match repaired {
-        true => Some(run::logits(batches, watch, |batch| {
-            original.forward(batch, masks)
-        })?),
+    let records = |model: &Model, masks: &Masks| {
+        run::records(answer, data, batches, watch, |batch| {
+            model.forward(batch, masks)
+        })
+    };
+    let (before, after) = (records(original, &full)?, records(cut, &all)?);
+    let bare = match student.is_repaired() {
+        true => Some(records(original, &student.masks)?),
         false => None,
     };
-    let mut report = quality::compare(&original.problem, &labels, &before, &after, bare.as_deref());
+    let records = Records {
+        before: &before,
+        after: &after,
+        bare: bare.as_deref(),
+    };
+    let mut report = quality::compare(answer, &truths, records);
     report.unlabeled_rows = data.unlabelled;
     Ok(report)
 }

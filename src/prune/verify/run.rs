@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::answer::{Answer, Outputs};
 use crate::data::dataset::Dataset;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
@@ -10,6 +11,7 @@ use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
+use crate::prune::score::teacher::flat;
 use crate::prune::watch::Watch;
 
 /// Maximum number of positions in one forward pass.
@@ -23,32 +25,42 @@ pub fn batches(data: &Dataset) -> std::result::Result<Vec<Batch>, Failure> {
     Ok(data.batches(BATCH_POSITIONS)?)
 }
 
-/// Returns the last features `[rows, length, hidden]` and the logits of a batch.
+/// Returns the last features `[rows, positions, channels]` and the answers of a batch.
 ///
 /// # Errors
 /// Returns an error if the batch does not match the graph.
-pub fn features_and_logits(model: &Model, batch: &Batch) -> Result<(Tensor, Tensor)> {
+pub fn features_and_answers(model: &Model, batch: &Batch) -> Result<(Tensor, Hidden)> {
     let features = model.features(batch, &Masks::full(&model.groups))?;
     let answers = model.head.forward(&features)?;
-    Ok((features.stream, answers.stream.flatten(1, 2)?))
+    Ok((features.stream, answers))
 }
 
-/// Runs `forward` on all batches and returns the logits of every row, in the order of the rows.
+/// Runs `forward` on all batches and returns what the metrics need of the answers to every row, in the order of the
+/// rows.
 ///
 /// # Errors
 /// Returns an error if the job must stop or if the graph fails.
-pub fn logits(
+pub fn records(
+    answer: &dyn Answer,
+    data: &Dataset,
     batches: &[Batch],
     watch: &dyn Watch,
     forward: impl Fn(&Batch) -> Result<Hidden> + Sync,
-) -> std::result::Result<Vec<Vec<f32>>, Failure> {
-    let answers = lanes::run(batches.len(), |index| {
+) -> std::result::Result<Vec<Vec<f64>>, Failure> {
+    let records = lanes::run(batches.len(), |index| {
         watch.proceed()?;
         let batch = &batches[index];
-        let logits = forward(batch)?.stream.flatten(1, 2)?.to_vec2::<f32>()?;
-        Ok(batch.rows.iter().copied().zip(logits).collect::<Vec<_>>())
+        let answers = forward(batch)?;
+        let positions = answers.positions()?;
+        let values = flat(&answers)?;
+        let examples = values.chunks_exact(values.len() / batch.len());
+        let records = examples.zip(&batch.rows).filter_map(|(values, &row)| {
+            let truth = data.examples[row].truth.as_ref()?;
+            Some((row, answer.record(Outputs { values, positions }, truth)))
+        });
+        Ok(records.collect::<Vec<_>>())
     })?;
-    let mut rows = answers.concat();
+    let mut rows = records.concat();
     rows.sort_by_key(|(row, _)| *row);
-    Ok(rows.into_iter().map(|(_, logits)| logits).collect())
+    Ok(rows.into_iter().map(|(_, record)| record).collect())
 }

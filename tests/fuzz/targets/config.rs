@@ -13,7 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let _ = (
         config.model_type(),
-        config.problem(),
+        optin::answer::of(&config).is_ok(),
+        config.labels(),
         config.usize("hidden_size"),
     );
     let _ = (

@@ -1,6 +1,8 @@
 //! Valid and invalid values of `config.json`.
 
-use optin::checkpoint::config::{Config, Problem};
+use optin::answer;
+use optin::checkpoint::config::Config;
+use optin::checkpoint::error::CheckpointError;
 use optin::checkpoint::limits::Limits;
 use optin::prune::failure::{Code, Failure};
 use serde_json::{Value, json};
@@ -125,39 +127,66 @@ fn a_config_that_does_not_match_the_weights_is_rejected() {
 }
 
 #[test]
-fn the_problem_and_the_labels_are_read_from_the_config() {
-    let problem = |config: Value| {
+fn the_task_and_the_labels_are_read_from_the_config() {
+    let read = |config: Value| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        Config::open(folder.path(), &Limits::default())
-            .unwrap()
-            .problem()
+        let config = Config::open(folder.path(), &Limits::default()).unwrap();
+        let task = answer::of(&config)?;
+        Ok::<_, CheckpointError>((task.task().name, config.labels()?))
     };
-    let classes = |labels: &[&str]| Problem::Classification {
-        labels: labels.iter().map(|&label| label.to_owned()).collect(),
+    let class = "single_label_classification";
+    let described = |name: &'static str, labels: &[&str]| {
+        let labels = labels.iter().map(|&label| label.to_owned()).collect();
+        (name, labels)
     };
-    assert_eq!(
-        problem(json!({"id2label": {"1": "no", "0": "yes"}})).unwrap(),
-        classes(&["yes", "no"])
-    );
-    assert_eq!(
-        problem(json!({})).unwrap(),
-        classes(&["LABEL_0", "LABEL_1"])
-    );
-    assert_eq!(
-        problem(json!({"num_labels": 3})).unwrap(),
-        classes(&["LABEL_0", "LABEL_1", "LABEL_2"])
-    );
-    assert_eq!(
-        problem(json!({"id2label": {"0": "LABEL_0"}})).unwrap(),
-        Problem::Regression
-    );
-    assert_eq!(
-        problem(json!({"num_labels": 1, "problem_type": "regression"})).unwrap(),
-        Problem::Regression
-    );
-    assert!(problem(json!({"num_labels": 2, "problem_type": "regression"})).is_err());
-    assert!(problem(json!({"id2label": {}})).is_err());
+    for (config, expected) in [
+        (
+            json!({"id2label": {"1": "no", "0": "yes"}}),
+            described(class, &["yes", "no"]),
+        ),
+        (json!({}), described(class, &["LABEL_0", "LABEL_1"])),
+        (
+            json!({"num_labels": 3}),
+            described(class, &["LABEL_0", "LABEL_1", "LABEL_2"]),
+        ),
+        (
+            json!({"id2label": {"0": "LABEL_0"}}),
+            described("regression", &["LABEL_0"]),
+        ),
+        (
+            json!({"num_labels": 1, "problem_type": "regression"}),
+            described("regression", &["LABEL_0"]),
+        ),
+    ] {
+        assert_eq!(read(config).unwrap(), expected);
+    }
+    let refused = |config: Value| read(config).unwrap_err().to_string();
+    for (config, words) in [
+        (
+            json!({"num_labels": 2, "problem_type": "regression"}),
+            "regression of 2 values",
+        ),
+        (json!({"id2label": {}}), "id2label is empty"),
+        (
+            json!({"num_labels": 1, "problem_type": "single_label_classification"}),
+            "at least two",
+        ),
+        (
+            json!({"problem_type": "ranking"}),
+            "problem_type \"ranking\"; supported are single_label_classification",
+        ),
+        (
+            json!({"architectures": ["BertForMultipleChoice"]}),
+            "ForSequenceClassification",
+        ),
+    ] {
+        assert!(
+            refused(config.clone()).contains(words),
+            "{}",
+            refused(config)
+        );
+    }
 }
 
 /// Without labels in the configuration, two are assumed, as in transformers.

@@ -8,7 +8,9 @@ mod round_trips;
 mod scores;
 
 use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
+use optin::answer::{self, Answer};
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
@@ -147,6 +149,15 @@ fn prune<F: Family>(
 /// Returns no repairs for a model.
 fn unrepaired(model: &Model) -> Repairs {
     Repairs::none(model.blocks.len())
+}
+
+/// Returns a classification with three classes, as all tiny models have them.
+fn task() -> &'static dyn Answer {
+    static TASK: LazyLock<Arc<dyn Answer>> = LazyLock::new(|| {
+        let labels = serde_json::json!({"num_labels": 3});
+        answer::of(&Config::new(labels.as_object().unwrap().clone())).unwrap()
+    });
+    TASK.as_ref()
 }
 
 /// Declares a test per law for each family.

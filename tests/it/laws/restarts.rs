@@ -5,7 +5,7 @@ use optin::model::mask::Masks;
 use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 use safetensors::Dtype;
 
-use super::{Family, case};
+use super::{Family, case, task};
 use crate::fixture::difference::relative_difference;
 
 pub fn a_run_that_resumes_at_a_block_equals_the_whole_run<F: Family>() {
@@ -43,9 +43,9 @@ pub fn rows_do_not_depend_on_their_batch<F: Family>() {
 pub fn inputs_that_are_not_kept_are_computed_again_to_the_bit<F: Family>() {
     let model = case::<F>(Dtype::F32).model;
     let batches = || vec![F::batch(2, 9, 1), F::batch(3, 4, 2)];
-    let whole = Teacher::follow(&model, batches(), 20, 5, TRAJECTORY_BYTES).unwrap();
+    let whole = Teacher::follow(&model, task(), batches(), 20, 5, TRAJECTORY_BYTES).unwrap();
     for budget in [0, 4_000, 8_000] {
-        let teacher = Teacher::follow(&model, batches(), 20, 5, budget).unwrap();
+        let teacher = Teacher::follow(&model, task(), batches(), 20, 5, budget).unwrap();
         for block in 0..model.blocks.len() {
             for batch in 0..2 {
                 let (ours, expected) = (

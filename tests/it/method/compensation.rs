@@ -11,6 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::{Folder, open};
+use crate::fixture::task;
 
 const INPUTS: usize = 5;
 const OUTPUTS: usize = 3;
@@ -189,7 +190,10 @@ fn tokens_are_weighted_by_their_effect_on_the_logits() {
     let folder = Folder::new(Tiny::default());
     let (_weights, model) = open(&folder.model());
     let batches = [folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 2)];
-    let counts = token_weights(&model, &batches).unwrap().unwrap();
+    let task = task::classes(&["a", "b", "c"]);
+    let counts = token_weights(&model, task.as_ref(), &batches)
+        .unwrap()
+        .unwrap();
     let last = model.groups.len() - 1;
     for block in 0..=last {
         let all = || counts.iter().flat_map(|batch| &batch[block]);

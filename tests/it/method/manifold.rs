@@ -1,8 +1,10 @@
 //! The difference form of the manifold term, compared with the direct formula, and properties of the divergence.
 
 use candle_core::{DType, Device, Tensor};
-use optin::checkpoint::config::Problem;
-use optin::prune::score::divergence::divergence;
+use optin::answer::{Answer, Outputs};
+use optin::statistics::mean;
+
+use crate::fixture::task;
 use optin::prune::score::manifold::{gram_change, normalise};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -80,16 +82,33 @@ fn the_term_is_zero_without_a_change_even_for_a_row_of_zeros() {
     assert_eq!(gram_change(&features, &features).unwrap(), 0.0);
 }
 
+/// Returns the mean divergence of rows with this number of outputs.
+fn divergence(
+    task: &dyn Answer,
+    outputs: usize,
+    left: &[f32],
+    right: &[f32],
+    temperature: f64,
+) -> f64 {
+    let rows = left.chunks(outputs).zip(right.chunks(outputs));
+    let divergences = rows.map(|(left, right)| {
+        let [left, right] = [left, right].map(|values| Outputs {
+            values,
+            positions: 1,
+        });
+        task.divergence(left, right, temperature)
+    });
+    mean(&divergences.collect::<Vec<_>>())
+}
+
 #[test]
 fn the_divergence_is_zero_without_a_change_and_uses_its_temperature() {
-    let problem = Problem::Classification {
-        labels: vec!["a".into(), "b".into(), "c".into()],
-    };
+    let (problem, number) = (task::classes(&["a", "b", "c"]), task::number());
     let (left, right) = (
         [1.0f32, -2.0, 0.5, 3.0, 0.0, 0.0],
         [0.5f32, -1.0, 0.5, 3.0, 0.1, 0.0],
     );
-    assert_eq!(divergence(&problem, &left, &left, 4.0), 0.0);
+    assert_eq!(divergence(problem.as_ref(), 3, &left, &left, 4.0), 0.0);
     // Expected at temperature 2: the mean over two rows of 4 * KL.
     let softmax = |row: &[f32]| -> Vec<f64> {
         let powers: Vec<f64> = row
@@ -113,12 +132,12 @@ fn the_divergence_is_zero_without_a_change_and_uses_its_temperature() {
         })
         .sum::<f64>()
         / 2.0;
-    assert!((divergence(&problem, &left, &right, 2.0) - expected).abs() < 1e-12);
+    assert!((divergence(problem.as_ref(), 3, &left, &right, 2.0) - expected).abs() < 1e-12);
     // A constant added to a row's logits changes nothing.
     let shifted: Vec<f32> = left.iter().map(|logit| logit + 8.0).collect();
-    assert!(divergence(&problem, &left, &shifted, 4.0).abs() < 1e-9);
+    assert!(divergence(problem.as_ref(), 3, &left, &shifted, 4.0).abs() < 1e-9);
     assert_eq!(
-        divergence(&Problem::Regression, &[1.0, 2.0], &[1.5, 0.0], 4.0),
+        divergence(number.as_ref(), 1, &[1.0, 2.0], &[1.5, 0.0], 4.0),
         2.125
     );
 }

@@ -18,6 +18,7 @@ use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 use super::reference::{Dropped, Reference, Rows};
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::{Folder, open};
+use crate::fixture::task;
 
 const GRAM_TOKENS: usize = 20;
 const SEED: u64 = 5;
@@ -118,8 +119,16 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
         tiny.batch(1, 5, 2),
         tiny.batch(3, 4, 3),
     ];
-    let teacher =
-        Teacher::follow(&model, batches.clone(), GRAM_TOKENS, SEED, TRAJECTORY_BYTES).unwrap();
+    let task = task::classes(&["a", "b", "c"]);
+    let teacher = Teacher::follow(
+        &model,
+        task.as_ref(),
+        batches.clone(),
+        GRAM_TOKENS,
+        SEED,
+        TRAJECTORY_BYTES,
+    )
+    .unwrap();
     let recipe = folder.recipe(0.5);
     let temperature = recipe.method.temperature;
     let (features, logits) = trajectory(&reference, &batches, None);
@@ -159,10 +168,10 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
             }
             let expected = divergence(&logits, &moved, temperature);
             assert!(
-                (scores.logits[unit] - expected).abs() < 1e-3 * expected + 1e-9,
+                (scores.answers[unit] - expected).abs() < 1e-3 * expected + 1e-9,
                 "{} {unit}: {}, expected {expected}",
                 group.name,
-                scores.logits[unit]
+                scores.answers[unit]
             );
         }
     }
@@ -195,12 +204,12 @@ fn terms_are_normalized_over_all_units_before_they_are_weighted() {
             UnitScores {
                 features: 2,
                 manifold: vec![2.0, 4.0, 0.0, 2.0],
-                logits: vec![3.0, 0.0],
+                answers: vec![3.0, 0.0],
             },
             UnitScores {
                 features: 1,
                 manifold: vec![8.0, 0.0],
-                logits: vec![1.0, 0.0],
+                answers: vec![1.0, 0.0],
             },
         ],
         local: vec![vec![4.0, 1.0], vec![9.0, 1.0]],
@@ -257,7 +266,16 @@ fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
     let folder = Folder::new(Tiny::default());
     let (_weights, model) = open(&folder.model());
     let batches = vec![folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 3)];
-    let teacher = Teacher::follow(&model, batches, GRAM_TOKENS, SEED, TRAJECTORY_BYTES).unwrap();
+    let task = task::classes(&["a", "b", "c"]);
+    let teacher = Teacher::follow(
+        &model,
+        task.as_ref(),
+        batches,
+        GRAM_TOKENS,
+        SEED,
+        TRAJECTORY_BYTES,
+    )
+    .unwrap();
     for (block, group) in model.groups.iter().enumerate() {
         let energies = local::energies(&teacher, block).unwrap();
         let sums = |masks: &Masks| {

@@ -1,6 +1,9 @@
 //! Sketched scores, compared with central differences of each mask, and pullbacks, compared with finite differences.
 
+use std::sync::Arc;
+
 use candle_core::{D, Device, Tensor};
+use optin::answer::Answer;
 use optin::model::chain::Model;
 use optin::model::hidden::Hidden;
 use optin::model::layer::Layer;
@@ -22,6 +25,7 @@ use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher, sampled_rows};
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::{Folder, open};
+use crate::fixture::task;
 use crate::kernels::tensor;
 
 const SEED: u64 = 5;
@@ -145,6 +149,7 @@ fn the_pullback_of_relu_is_zero_where_relu_is_zero() {
 struct Case {
     _folder: Folder,
     model: Model,
+    task: Arc<dyn Answer>,
     tiny: Tiny,
 }
 
@@ -158,6 +163,7 @@ fn case(labels: usize) -> Case {
         tiny: folder.tiny.clone(),
         _folder: folder,
         model,
+        task: task::task(serde_json::json!({"num_labels": labels})),
     }
 }
 
@@ -165,7 +171,15 @@ impl Case {
     fn teacher(&self) -> Teacher<'_> {
         let batches = [(2, 9, 1), (1, 5, 2), (3, 4, 3)];
         let batches = batches.map(|(rows, length, seed)| self.tiny.batch(rows, length, seed));
-        Teacher::follow(&self.model, batches.to_vec(), 20, SEED, TRAJECTORY_BYTES).unwrap()
+        Teacher::follow(
+            &self.model,
+            self.task.as_ref(),
+            batches.to_vec(),
+            20,
+            SEED,
+            TRAJECTORY_BYTES,
+        )
+        .unwrap()
     }
 
     fn sketch(&self, seed: u64, probes: usize) -> Sketch {
@@ -282,7 +296,7 @@ fn both_terms_are_unbiased_estimates_of_the_squared_derivatives() {
                 group.name
             );
             ratios.push(ratio);
-            let ratio = scores.logits[unit] / form;
+            let ratio = scores.answers[unit] / form;
             assert!(
                 (ratio - 1.0).abs() < 0.02,
                 "{} {unit}: logits {ratio}",
@@ -304,7 +318,7 @@ fn many_classes_are_sampled_without_bias() {
         let scores = sketch.groups[block].as_ref().unwrap();
         for unit in 0..group.width {
             let (_, form) = case.differences(&teacher, block, unit);
-            ratios.push(scores.logits[unit] / form);
+            ratios.push(scores.answers[unit] / form);
         }
     }
     let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
@@ -336,7 +350,7 @@ fn anchors_correct_the_scale_of_a_group() {
         groups[block] = Some(UnitScores {
             features: exact.features,
             manifold: sums.iter().map(|sum| factor * sum).collect(),
-            logits: exact.logits.clone(),
+            answers: exact.answers.clone(),
         });
         let mut sketch = Sketch {
             groups,
@@ -348,7 +362,7 @@ fn anchors_correct_the_scale_of_a_group() {
     };
     for factor in [0.25, 1.0, 3.0] {
         let anchored = scaled(factor);
-        assert_eq!(anchored.logits, exact.logits);
+        assert_eq!(anchored.answers, exact.answers);
         for (ours, exact) in anchored.manifold.iter().zip(&sums) {
             assert!((ours / exact - 1.0).abs() < 1e-6, "{ours} {exact}");
         }

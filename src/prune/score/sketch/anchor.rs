@@ -13,7 +13,7 @@ use crate::prune::failure::Failure;
 use crate::prune::score::exact::{self, Wanted};
 use crate::prune::score::scores::UnitScores;
 use crate::prune::score::teacher::Teacher;
-use crate::prune::statistics::mean;
+use crate::statistics::mean;
 
 /// Number of units per group that are scored exactly: one from each quantile of the sketched terms.
 pub const ANCHORS: usize = 8;

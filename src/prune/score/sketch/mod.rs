@@ -2,20 +2,19 @@
 //!
 //! Near the unpruned model, the change of a Gram matrix `G_z` and of the logits is linear in the masks.
 //! A unit's manifold term over the later features `z` is therefore `sum_z ||dG_z/dm_i||^2`, and its
-//! logits term is a quadratic form.
+//! answer term is a quadratic form.
 //!
 //! Let `R_z` be a probe with `E <R_z, X>^2 = ||X||^2`, sampled independently for each feature. Then
 //! `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`. This is the sum of the manifold
 //! terms on the scale of the exact ones (the trajectory `mean` divides by their number later).
 //! `tally.rs` combines the probes to one estimate, and `anchor.rs` sets the scale of each group. The
-//! form of the logits is decomposed (`logits.rs`) rather than sampled.
+//! form of the answers is decomposed by the task rather than sampled.
 //!
 //! Input: the teacher. Output: [`UnitScores`](super::scores::UnitScores) with one column per unit. The module uses the chain of
 //! blocks and does not depend on an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
 pub mod anchor;
-pub(in crate::prune) mod logits;
 mod per_unit;
 mod piece;
 mod probe;
@@ -26,7 +25,8 @@ use super::super::lanes;
 use super::super::recipe::Method;
 use super::scores::UnitScores;
 use super::teacher::Teacher;
-use crate::prune::statistics::spearman;
+use crate::answer::Form;
+use crate::statistics::spearman;
 use per_unit::{PerUnit, add, zeros};
 use piece::Piece;
 pub use piece::TRACED_POSITIONS;
@@ -82,7 +82,7 @@ pub fn score(
     progress: &(dyn Fn(usize) -> std::result::Result<(), Failure> + Sync),
 ) -> std::result::Result<Sketch, Failure> {
     let pieces = piece::pieces(teacher)?;
-    let logits = logits_terms(teacher, method, seed, wanted, &pieces, progress)?;
+    let answers = answer_terms(teacher, method, seed, wanted, &pieces, progress)?;
     let source = probe::Source::new(teacher, seed)?;
     let mut tally = Tally::new(&zeros(teacher, wanted));
     let (mut probes, mut reliability) = (0, 0.0);
@@ -108,11 +108,11 @@ pub fn score(
         }
     }
     progress(probes)?;
-    let groups = logits.into_iter().enumerate().map(|(group, logits)| {
+    let groups = answers.into_iter().enumerate().map(|(group, answers)| {
         wanted[group].then(|| UnitScores {
             features: teacher.features_after(teacher.model.groups[group].seat.block),
             manifold: tally.estimate(group).units,
-            logits,
+            answers,
         })
     });
     Ok(Sketch {
@@ -139,8 +139,8 @@ fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
     }
 }
 
-/// Returns the logits term of every unit, as the mean over the rows.
-fn logits_terms(
+/// Returns the answer term of every unit, as the mean over the rows.
+fn answer_terms(
     teacher: &Teacher<'_>,
     method: &Method,
     seed: u64,
@@ -150,12 +150,11 @@ fn logits_terms(
 ) -> std::result::Result<PerUnit, Failure> {
     let parts = lanes::run(pieces.len(), |index| {
         progress(0)?;
-        let form = logits::Form {
-            problem: &teacher.model.problem,
+        let form = Form {
             temperature: method.temperature,
             seed,
         };
-        Ok(pieces[index].logits(teacher, &form, wanted)?)
+        Ok(pieces[index].answers(teacher, form, wanted)?)
     })?;
     let rows: usize = pieces.iter().map(Piece::rows).sum();
     let mut totals = zeros(teacher, wanted);

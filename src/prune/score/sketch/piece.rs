@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
-use super::logits::Form;
 use super::per_unit::{PerUnit, add_rows, lowest, zeros};
 use super::probe::Probes;
+use crate::answer::Form;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
-use crate::model::hidden::Hidden;
 use crate::model::trace::Trace;
+use crate::prune::score::directions::Directions;
 use crate::prune::score::teacher::{Feature, STACKED_POSITIONS, Teacher};
 
 /// Maximum number of positions whose activations a lane keeps for a backward pass.
@@ -197,29 +197,25 @@ impl Piece {
     }
 
     /// Returns the sum of the quadratic forms of these rows for each wanted unit.
-    pub(super) fn logits(
+    pub(super) fn answers(
         &self,
         teacher: &Teacher<'_>,
-        form: &Form<'_>,
+        form: Form,
         wanted: &[bool],
     ) -> Result<PerUnit> {
         let mut totals = zeros(teacher, wanted);
         let model = teacher.model;
         let trace = Trace::follow(model, &self.batch, lowest(model, wanted)?)?;
-        let answers = &trace.answers().stream;
-        let directions = form.directions(&answers.flatten(1, 2)?.to_vec2()?, &self.batch.rows);
-        let scale = form.scale(directions.len());
-        for some in directions.chunks(self.copies()) {
-            let values = some.concat();
-            let classes = values.len() / (some.len() * self.batch.len());
-            let shape = (some.len() * self.batch.len(), 1, classes);
-            let cotangent = Hidden::sequence(Tensor::from_vec(values, shape, answers.device())?);
+        let directions = Directions::at(teacher.answer, trace.answers(), &self.batch.rows, form)?;
+        for first in (0..directions.count()).step_by(self.copies()) {
+            let count = self.copies().min(directions.count() - first);
+            let cotangent = directions.cotangent(first, count)?;
             trace.pull_answers(cotangent, |block, _, units| {
                 for group in wanted_at(model, block, wanted) {
                     // Rows are independent of each other, so each derivative belongs to one row.
                     let derivatives = trace.derivatives(group, units)?;
                     add_rows(&mut totals[group], &derivatives, |value| {
-                        scale * value * value
+                        directions.scale * value * value
                     });
                 }
                 Ok(())

@@ -11,7 +11,7 @@
 //! 1956 and James and Stein 1961).
 
 use super::per_unit::{PerUnit, add};
-use crate::prune::statistics::mean;
+use crate::statistics::mean;
 
 /// Sums over the even and over the odd probes.
 pub(super) struct Tally {

@@ -1,0 +1,39 @@
+//! True answers of examples, as tasks read them from a table.
+
+use super::error::DataError;
+use super::label::LabelReading;
+use super::mapping;
+use super::table::Table;
+
+/// The true answer of an example, as numbers whose meaning the task defines: the index of a class, a number, and so on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truth(pub Vec<f32>);
+
+impl Truth {
+    /// Returns the first number as the index of a class.
+    #[must_use]
+    pub fn class(&self) -> usize {
+        self.0.first().copied().unwrap_or_default() as usize
+    }
+}
+
+/// Reader of true answers.
+pub trait ReadTruth {
+    /// Returns common names of columns with true answers.
+    fn columns(&self) -> &'static [&'static str] {
+        mapping::LABELS
+    }
+
+    /// Reads the true answers of these rows. A row without one gives `None`. All rows are read in the same way.
+    ///
+    /// # Errors
+    /// Returns [`DataError::Invalid`] if a value cannot be read. The message names the row, the column and the known
+    /// values.
+    fn read(
+        &self,
+        table: &Table,
+        rows: &[usize],
+        column: usize,
+        wanted: Option<LabelReading>,
+    ) -> Result<Vec<Option<Truth>>, DataError>;
+}

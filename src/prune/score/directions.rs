@@ -1,0 +1,61 @@
+//! Directions of the answers of a batch, as cotangents for backward passes.
+
+use candle_core::{Result, Tensor};
+
+use super::teacher::flat;
+use crate::answer::{Answer, Form, Outputs};
+use crate::model::hidden::Hidden;
+
+/// Directions for all rows of a batch. Near the original answers, the divergence of a row is [`scale`](Self::scale) times
+/// the sum of the squared derivatives along its directions.
+pub struct Directions<'a> {
+    answers: &'a Hidden,
+    /// `[direction]`, each over all rows, row-major.
+    values: Vec<Vec<f32>>,
+    /// Factor of the squared derivatives.
+    pub scale: f64,
+}
+
+impl<'a> Directions<'a> {
+    /// Returns the directions at these answers. `rows` holds the index of the example of each row.
+    ///
+    /// # Errors
+    /// Does not fail for f32 tensors.
+    pub fn at(task: &dyn Answer, answers: &'a Hidden, rows: &[usize], form: Form) -> Result<Self> {
+        let positions = answers.positions()?;
+        let values = flat(answers)?;
+        let mut directions: Vec<Vec<f32>> = Vec::new();
+        let examples = values.chunks_exact(values.len() / rows.len().max(1));
+        for (values, &row) in examples.zip(rows) {
+            let of_row = task.directions(Outputs { values, positions }, row, form);
+            directions.resize(of_row.len(), Vec::new());
+            for (all, own) in directions.iter_mut().zip(of_row) {
+                all.extend(own);
+            }
+        }
+        Ok(Self {
+            scale: task.scale(directions.len(), positions),
+            answers,
+            values: directions,
+        })
+    }
+
+    /// Returns the number of directions.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Returns the directions `first .. first + count` as a cotangent on the answers, with one copy of the rows per
+    /// direction.
+    ///
+    /// # Errors
+    /// Does not fail in practice: all shapes come from the answers.
+    pub fn cotangent(&self, first: usize, count: usize) -> Result<Hidden> {
+        let (rows, positions, outputs) = self.answers.stream.dims3()?;
+        let values = self.values[first..first + count].concat();
+        let shape = (count * rows, positions, outputs);
+        let stream = Tensor::from_vec(values, shape, self.answers.stream.device())?;
+        Ok(Hidden::new(stream, self.answers.layout))
+    }
+}
