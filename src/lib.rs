@@ -33,7 +33,7 @@
 //! | [`artifact`] | storage of files; the only module that uses `object_store` | `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
 //! | [`worker`] | runs jobs | `job`, `artifact`, the core, `telemetry` |
-//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `prune`'s documents, `telemetry` |
+//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `answer::TASKS`, `prune`'s documents, `telemetry` |
 //! | [`telemetry`] | tracing, metrics and health of background loops | no other module |
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |

@@ -5,10 +5,13 @@
 //! and a line in [`TASKS`].
 
 pub mod class;
+pub mod labels;
 pub mod metric;
 pub mod number;
 pub mod order;
 pub mod softmax;
+pub mod spans;
+pub mod tokens;
 
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use crate::data::truth::{ReadTruth, Truth};
 use metric::{Metric, Records};
 
 /// The supported tasks.
-pub const TASKS: &[&Task] = &[&class::TASK, &number::TASK];
+pub const TASKS: &[&Task] = &[&class::TASK, &number::TASK, &labels::TASK, &tokens::TASK];
 
 /// A task, and how a configuration names it.
 pub struct Task {
@@ -50,6 +53,14 @@ pub struct Form {
     pub temperature: f64,
     /// Seed of random directions.
     pub seed: u64,
+}
+
+impl<'a> Outputs<'a> {
+    /// Returns the channels of each position.
+    pub fn rows(&self) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+        self.values
+            .chunks_exact((self.values.len() / self.positions.max(1)).max(1))
+    }
 }
 
 /// The answers of a task.

@@ -11,6 +11,7 @@ use super::wire::create::MetricBody;
 use super::wire::method::{
     CompensationBody, DeviceBody, EstimatorBody, ImportanceBody, TokenWeightsBody, TrajectoryBody,
 };
+use crate::answer::TASKS;
 use crate::prune::recipe::data_format;
 use crate::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
 
@@ -28,6 +29,9 @@ pub(crate) struct CapabilitiesBody {
     metrics: Vec<MetricBody>,
     /// Supported values of `method.estimator`.
     estimators: Vec<EstimatorBody>,
+    /// Tasks of the models that can be pruned.
+    #[schema(example = json!(["single_label_classification", "regression"]))]
+    tasks: Vec<&'static str>,
     /// Supported values of `method.trajectory`.
     trajectories: Vec<TrajectoryBody>,
     /// Supported values of `method.compensation`.
@@ -65,6 +69,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
     Json(CapabilitiesBody {
         version: env!("CARGO_PKG_VERSION"),
         model_types: state.capabilities.model_types.clone(),
+        tasks: TASKS.iter().map(|task| task.name).collect(),
         metrics: all::<Metric, _>(),
         estimators: all::<Estimator, _>(),
         trajectories: all::<Trajectory, _>(),

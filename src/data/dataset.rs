@@ -36,8 +36,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Samples at most `max_samples` examples without labels, and stops when they have `max_tokens` tokens or more.
-    /// Label columns are never read.
+    /// Samples examples without labels. Label columns are never read.
     ///
     /// # Errors
     /// Returns [`DataError`] if the file, a column or a row cannot be used.
@@ -45,16 +44,21 @@ impl Dataset {
         path: &Path,
         mapping: &Mapping,
         tokenizer: &Tokenizer,
-        max_samples: usize,
-        max_tokens: usize,
-        seed: u64,
+        truths: &dyn ReadTruth,
+        sample: Sample,
         limits: &Limits,
     ) -> Result<Self, DataError> {
-        let table = Table::read(path, !mapping.is_numbered(), limits)?;
-        let rows = draw(table.rows.len(), max_samples, seed);
-        let columns = mapping.resolve(&table, false)?;
+        let reads_list = |column: &str| mapping.reads_list(column, truths);
+        let table = Table::read(path, !mapping.is_numbered(), &reads_list, limits)?;
+        let rows = draw(table.rows.len(), sample.max_rows, sample.seed);
+        let source = Source {
+            columns: mapping.resolve(&table, truths, false)?,
+            table: &table,
+            tokenizer,
+            truths,
+        };
         let unlabelled = vec![None; rows.len()];
-        Self::tokenize(&table, &rows, unlabelled, columns, tokenizer, max_tokens)
+        source.encode_all(&rows, unlabelled, sample.max_positions)
     }
 
     /// Reads labeled examples from the first `max_samples` rows, or from all rows. Rows without a label are left out
@@ -70,10 +74,11 @@ impl Dataset {
         max_samples: Option<usize>,
         limits: &Limits,
     ) -> Result<Self, DataError> {
-        let table = Table::read(path, !mapping.is_numbered(), limits)?;
+        let reads_list = |column: &str| mapping.reads_list(column, truths);
+        let table = Table::read(path, !mapping.is_numbered(), &reads_list, limits)?;
         let rows: Vec<usize> =
             (0..table.rows.len().min(max_samples.unwrap_or(usize::MAX))).collect();
-        let columns = mapping.resolve(&table, true)?;
+        let columns = mapping.resolve(&table, truths, true)?;
         let labels = match columns.label {
             Some(column) => truths.read(&table, &rows, column, mapping.labels)?,
             None => vec![None; rows.len()],
@@ -84,62 +89,16 @@ impl Dataset {
             .filter(|(_, label)| label.is_some())
             .unzip();
         let unlabelled = table.rows.len().min(max_samples.unwrap_or(usize::MAX)) - rows.len();
-        let mut data = Self::tokenize(&table, &rows, labels, columns, tokenizer, usize::MAX)?;
+        let source = Source {
+            table: &table,
+            columns,
+            tokenizer,
+            truths,
+        };
+        let mut data = source.encode_all(&rows, labels, usize::MAX)?;
         data.unlabelled = unlabelled;
         data.mapping.labels = mapping.labels;
         Ok(data)
-    }
-
-    fn tokenize(
-        table: &Table,
-        rows: &[usize],
-        truths: Vec<Option<Truth>>,
-        columns: Columns,
-        tokenizer: &Tokenizer,
-        max_tokens: usize,
-    ) -> Result<Self, DataError> {
-        let mut digest = Sha256::new();
-        let mut examples = Vec::new();
-        let (mut tokens, mut read_otherwise) = (0, 0);
-        for (&row, truth) in rows.iter().zip(truths) {
-            if tokens >= max_tokens {
-                break;
-            }
-            let text = table.text(row, columns.text)?;
-            let pair = columns.text_pair.map(|column| table.text(row, column));
-            let pair = pair.transpose()?;
-            let encoding = tokenizer.encode(text, pair)?;
-            if !tokenizer.agrees_with_4(text, pair, &encoding)? {
-                read_otherwise += 1;
-            }
-            digest.update((encoding.ids.len() as u64).to_le_bytes());
-            encoding
-                .ids
-                .iter()
-                .chain(&encoding.types)
-                .for_each(|value| digest.update(value.to_le_bytes()));
-            digest.update(format!("{truth:?}"));
-            if encoding.ids.is_empty() {
-                return Err(DataError::Invalid(format!(
-                    "{}: the text has no tokens",
-                    table.place(row)
-                )));
-            }
-            tokens += encoding.ids.len();
-            examples.push(Example {
-                ids: encoding.ids,
-                types: encoding.types,
-                truth,
-            });
-        }
-        Ok(Self {
-            examples,
-            mapping: Mapping::named(columns, table, None),
-            files: table.files.clone(),
-            sha256: hex::encode(digest.finalize()),
-            read_otherwise,
-            unlabelled: 0,
-        })
     }
 
     /// Returns the number of tokens of all examples.
@@ -212,5 +171,113 @@ impl Dataset {
             rows: rows.to_vec(),
             input,
         })
+    }
+}
+
+/// A random sample of rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Maximum number of rows.
+    pub max_rows: usize,
+    /// Sampling stops when the rows have this number of positions or more.
+    pub max_positions: usize,
+    /// Seed of the sample.
+    pub seed: u64,
+}
+
+/// A table, and how its rows become examples.
+struct Source<'a> {
+    table: &'a Table,
+    columns: Columns,
+    tokenizer: &'a Tokenizer,
+    truths: &'a dyn ReadTruth,
+}
+
+impl Source<'_> {
+    fn encode_all(
+        &self,
+        rows: &[usize],
+        truths: Vec<Option<Truth>>,
+        max_positions: usize,
+    ) -> Result<Dataset, DataError> {
+        let mut digest = Sha256::new();
+        let mut examples = Vec::new();
+        let (mut positions, mut read_otherwise) = (0, 0);
+        for (&row, truth) in rows.iter().zip(truths) {
+            if positions >= max_positions {
+                break;
+            }
+            let (example, agrees) = match self.truths.reads_words() {
+                true => self.encode_words(row, truth)?,
+                false => self.encode(row, truth)?,
+            };
+            if !agrees {
+                read_otherwise += 1;
+            }
+            digest.update((example.ids.len() as u64).to_le_bytes());
+            example
+                .ids
+                .iter()
+                .chain(&example.types)
+                .for_each(|value| digest.update(value.to_le_bytes()));
+            digest.update(format!("{:?}", example.truth));
+            if example.ids.is_empty() {
+                return Err(DataError::Invalid(format!(
+                    "{}: the text has no tokens",
+                    self.table.place(row)
+                )));
+            }
+            positions += example.ids.len();
+            examples.push(example);
+        }
+        Ok(Dataset {
+            examples,
+            mapping: Mapping::named(self.columns, self.table, None),
+            files: self.table.files.clone(),
+            sha256: hex::encode(digest.finalize()),
+            read_otherwise,
+            unlabelled: 0,
+        })
+    }
+
+    /// Encodes a text or a pair of texts. Also returns whether transformers 4 gives the same tokens.
+    fn encode(&self, row: usize, truth: Option<Truth>) -> Result<(Example, bool), DataError> {
+        let text = self.table.text(row, self.columns.text)?;
+        let pair = self.columns.text_pair;
+        let pair = pair
+            .map(|column| self.table.text(row, column))
+            .transpose()?;
+        let encoding = self.tokenizer.encode(text, pair)?;
+        let agrees = self.tokenizer.agrees_with_4(text, pair, &encoding)?;
+        let example = Example {
+            ids: encoding.ids,
+            types: encoding.types,
+            truth,
+        };
+        Ok((example, agrees))
+    }
+
+    /// Encodes a list of words. Also returns whether transformers 4 gives the same tokens.
+    fn encode_words(&self, row: usize, truth: Option<Truth>) -> Result<(Example, bool), DataError> {
+        let list = self.table.list(row, self.columns.text)?;
+        let words: Vec<&str> = list.iter().map(Option::unwrap_or_default).collect();
+        if let Some(labels) = truth.as_ref().map(|truth| truth.0.len())
+            && labels != words.len()
+        {
+            return Err(DataError::Invalid(format!(
+                "{}: {} words, but {labels} labels; each word needs one label",
+                self.table.place(row),
+                words.len()
+            )));
+        }
+        let encoded = self.tokenizer.encode_words(&words)?;
+        let agrees = self.tokenizer.agrees_with_4_on_words(&words, &encoded)?;
+        let truth = truth.map(|truth| self.truths.align(truth, &encoded.words));
+        let example = Example {
+            ids: encoded.encoding.ids,
+            types: encoded.encoding.types,
+            truth,
+        };
+        Ok((example, agrees))
     }
 }

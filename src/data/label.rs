@@ -9,6 +9,7 @@ use strum::{IntoStaticStr, VariantArray};
 use super::error::DataError;
 use super::table::Table;
 use super::table::cell::Cell;
+use super::table::list::List;
 
 /// How a label column identifies classes.
 #[derive(
@@ -46,6 +47,23 @@ const UNLABELED: &str = "-1";
 
 /// Maximum number of labels that a message lists.
 const MAX_LISTED: usize = 20;
+
+/// Returns the lists of a column. A field without a value gives `None`.
+///
+/// # Errors
+/// Returns [`DataError::Invalid`] if no row has a list, or if a field has another value. The message names the row and
+/// the column.
+pub fn lists<'a>(
+    table: &'a Table,
+    rows: &[usize],
+    column: usize,
+) -> Result<Vec<Option<&'a List>>, DataError> {
+    let lists = rows.iter().map(|&row| match table.rows[row].cells[column] {
+        Cell::Null => Ok(None),
+        _ => table.list(row, column).map(Some),
+    });
+    any_labeled(lists.collect::<Result<_, _>>()?, table, column)
+}
 
 /// Returns the labels, unless no row has one.
 fn any_labeled<T>(
@@ -141,57 +159,134 @@ pub fn classes(
             *text = text.filter(|text| whole(text) != Some(-1));
         }
     }
-    let named = table.classes.get(&table.names[column]);
-    let by_name = Names::new(labels);
-    let name = |text: &str| {
-        let own = named.and_then(|names| name_of_index(text, names));
-        by_name.class(own.unwrap_or(text))
-    };
-    // If a class is named "true" or "false", the text means that name.
-    let has_flags = labels.len() == 2
-        && ["true", "false"]
-            .iter()
-            .all(|flag| by_name.class(flag).is_none());
-    let indexed = |text: &str| {
-        let flag = has_flags.then(|| flag(text)).flatten();
-        let class = usize::try_from(flag.or_else(|| whole(text))?).ok()?;
-        (class < labels.len()).then_some(class)
-    };
     let present: Vec<&str> = texts.iter().flatten().copied().collect();
-    let by_names = present.iter().all(|text| name(text).is_some());
-    let by_indices = present.iter().all(|text| indexed(text).is_some());
-    let reading = match (wanted, by_names, by_indices) {
-        (Some(reading), ..) => reading,
-        (None, true, true) => {
-            let differs = present.iter().find(|text| indexed(text) != name(text));
-            // If the file itself names its class indices, the meaning is clear.
-            if let Some(text) = differs.filter(|_| named.is_none()) {
-                return Err(ambiguous(
-                    table,
-                    column,
-                    labels,
-                    text,
-                    name(text),
-                    indexed(text),
-                ));
-            }
-            LabelReading::Names
-        }
-        (None, true, false) => LabelReading::Names,
-        (None, false, true) => LabelReading::Indices,
-        (None, false, false) => best_reading(&present, &name, &indexed),
-    };
-    let class = |text: &str| match reading {
-        LabelReading::Names => name(text),
-        LabelReading::Indices => indexed(text),
-    };
-    let read = texts.iter().zip(rows).map(|(text, &row)| match text {
-        None => Ok(None),
-        Some(text) => class(text)
-            .map(Some)
-            .ok_or_else(|| unknown(table, row, column, labels, text, reading, &by_name)),
-    });
+    let classes = Classes::decide(table, column, labels, wanted, &present)?;
+    let read = texts.iter().zip(rows);
+    let read = read.map(|(text, &row)| text.map(|text| classes.class(text, row)).transpose());
     any_labeled(read.collect::<Result<_, _>>()?, table, column)
+}
+
+/// The classes of a column. All values are read in the same way: as names, or as indices.
+pub struct Classes<'a> {
+    table: &'a Table,
+    column: usize,
+    labels: &'a [String],
+    by_name: Names<'a>,
+    /// Names that the file gives to class indices.
+    named: Option<&'a [String]>,
+    /// Whether `true` and `false` are the indices of two classes.
+    has_flags: bool,
+    reading: LabelReading,
+}
+
+impl<'a> Classes<'a> {
+    /// Decides how the values of a column are read. `present` holds all of them.
+    ///
+    /// # Errors
+    /// Returns [`DataError::Invalid`] if the values can be read both as names and as indices, and the results differ.
+    pub fn decide(
+        table: &'a Table,
+        column: usize,
+        labels: &'a [String],
+        wanted: Option<LabelReading>,
+        present: &[&str],
+    ) -> Result<Self, DataError> {
+        let by_name = Names::new(labels);
+        // If a class is named "true" or "false", the text means that name.
+        let has_flags = labels.len() == 2
+            && ["true", "false"]
+                .iter()
+                .all(|flag| by_name.class(flag).is_none());
+        let mut classes = Self {
+            table,
+            column,
+            labels,
+            by_name,
+            named: table.classes.get(&table.names[column]).map(Vec::as_slice),
+            has_flags,
+            reading: LabelReading::Names,
+        };
+        let (name, index) = (
+            |text: &str| classes.of_name(text),
+            |text: &str| classes.of_index(text),
+        );
+        let by_names = present.iter().all(|text| name(text).is_some());
+        let by_indices = present.iter().all(|text| index(text).is_some());
+        let reading = match (wanted, by_names, by_indices) {
+            (Some(reading), ..) => reading,
+            (None, true, true) => {
+                let differs = present.iter().find(|text| index(text) != name(text));
+                // If the file itself names its class indices, the meaning is clear.
+                if let Some(text) = differs.filter(|_| classes.named.is_none()) {
+                    return Err(classes.ambiguous(text));
+                }
+                LabelReading::Names
+            }
+            (None, true, false) => LabelReading::Names,
+            (None, false, true) => LabelReading::Indices,
+            (None, false, false) => best_reading(present, &name, &index),
+        };
+        classes.reading = reading;
+        Ok(classes)
+    }
+
+    /// Returns the class of a value in a row.
+    ///
+    /// # Errors
+    /// Returns [`DataError::Invalid`] if the value is not a class. The message names the row, the column and the known
+    /// labels.
+    pub fn class(&self, text: &str, row: usize) -> Result<usize, DataError> {
+        let class = match self.reading {
+            LabelReading::Names => self.of_name(text),
+            LabelReading::Indices => self.of_index(text),
+        };
+        class.ok_or_else(|| self.unknown(text, row))
+    }
+
+    fn of_name(&self, text: &str) -> Option<usize> {
+        let own = self.named.and_then(|names| name_of_index(text, names));
+        self.by_name.class(own.unwrap_or(text))
+    }
+
+    fn of_index(&self, text: &str) -> Option<usize> {
+        let flag = self.has_flags.then(|| flag(text)).flatten();
+        let class = usize::try_from(flag.or_else(|| whole(text))?).ok()?;
+        (class < self.labels.len()).then_some(class)
+    }
+
+    fn unknown(&self, text: &str, row: usize) -> DataError {
+        let place = at(self.table, row, self.column);
+        let known = listed(self.labels);
+        let last = self.labels.len().saturating_sub(1);
+        DataError::Invalid(match (self.reading, self.by_name.shared.contains(text)) {
+            (LabelReading::Indices, _) => format!(
+                "{place}: \"{text}\" is not a class index, but the column is read as class indices; valid indices are 0 to {last} for {known} (config.json, id2label)"
+            ),
+            (LabelReading::Names, true) => format!(
+                "{place}: \"{text}\" is ambiguous, because several classes of id2label have this name; rename them, or write indices from 0 to {last}"
+            ),
+            (LabelReading::Names, false) => format!(
+                "{place}: \"{text}\" is not a label of this model; its labels are {known} (config.json, id2label), or the indices 0 to {last}"
+            ),
+        })
+    }
+
+    fn ambiguous(&self, text: &str) -> DataError {
+        let label = |class: Option<usize>| {
+            let class = class.unwrap_or_default();
+            let name = self.labels.get(class).map_or("", String::as_str);
+            format!("class {class} (\"{name}\")")
+        };
+        DataError::Invalid(format!(
+            "{}, column \"{}\": \"{text}\" can be the name of {} or the index of {}; set mapping \"labels\" (--label-encoding) to \"{}\" or \"{}\"",
+            self.table.file,
+            self.table.names[self.column],
+            label(self.of_name(text)),
+            label(self.of_index(text)),
+            LabelReading::Names.as_str(),
+            LabelReading::Indices.as_str(),
+        ))
+    }
 }
 
 /// Returns the interpretation that fits more rows. The error message names the first row that it does not fit.
@@ -286,55 +381,4 @@ fn listed(labels: &[String]) -> String {
         ""
     };
     names.collect::<Vec<_>>().join(", ") + more
-}
-
-fn unknown(
-    table: &Table,
-    row: usize,
-    column: usize,
-    labels: &[String],
-    text: &str,
-    reading: LabelReading,
-    names: &Names<'_>,
-) -> DataError {
-    let place = at(table, row, column);
-    let known = listed(labels);
-    let last = labels.len().saturating_sub(1);
-    DataError::Invalid(match (reading, names.shared.contains(text)) {
-        (LabelReading::Indices, _) => format!(
-            "{place}: \"{text}\" is not a class index, but the column is read as class indices; valid indices are 0 to {last} for {known} (config.json, id2label)"
-        ),
-        (LabelReading::Names, true) => format!(
-            "{place}: \"{text}\" is ambiguous, because several classes of id2label have this name; rename them, or write indices from 0 to {last}"
-        ),
-        (LabelReading::Names, false) => format!(
-            "{place}: \"{text}\" is not a label of this model; its labels are {known} (config.json, id2label), or the indices 0 to {last}"
-        ),
-    })
-}
-
-fn ambiguous(
-    table: &Table,
-    column: usize,
-    labels: &[String],
-    text: &str,
-    by_name: Option<usize>,
-    by_index: Option<usize>,
-) -> DataError {
-    let label = |class: Option<usize>| {
-        let class = class.unwrap_or_default();
-        format!(
-            "class {class} (\"{}\")",
-            labels.get(class).map_or("", String::as_str)
-        )
-    };
-    DataError::Invalid(format!(
-        "{}, column \"{}\": \"{text}\" can be the name of {} or the index of {}; set mapping \"labels\" (--label-encoding) to \"{}\" or \"{}\"",
-        table.file,
-        table.names[column],
-        label(by_name),
-        label(by_index),
-        LabelReading::Names.as_str(),
-        LabelReading::Indices.as_str(),
-    ))
 }

@@ -6,18 +6,19 @@ use serde::{Deserialize, Serialize};
 use super::error::DataError;
 use super::label::LabelReading;
 use super::table::Table;
+use super::truth::ReadTruth;
 
 /// Columns of a dataset. A column is given by its name, or by its number from 0. If all given columns are numbers, the
 /// file has no header. Other columns are detected by common names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
-    /// Column of the text, or of the first text of a pair. Null if it is detected by name.
+    /// Column of the text, of the first text of a pair, or of the list of words. Null if it is detected by name.
     pub text: Option<String>,
     /// Column of the second text of a pair. Null if there is none or it is detected by name.
     pub text_pair: Option<String>,
-    /// Column of the label: a class name in `id2label` of the model, a class index, or a number for regression. Null if
-    /// it is detected by name.
+    /// Column of the label: a class name in `id2label` of the model, a class index, a number for regression, or a list
+    /// of names or indices for several labels per row or a label per word. Null if it is detected by name.
     pub label: Option<String>,
     /// How the label column identifies classes. Absent if it is detected from its values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +38,9 @@ pub const TEXTS: &[(&str, Option<&str>)] = &[
     ("content", None),
     ("description", None),
 ];
+/// Common names of columns with a list of words in public data sets.
+pub const WORDS: &[&str] = &["tokens", "words"];
+
 /// Common names of label columns in public data sets.
 pub const LABELS: &[&str] = &[
     "label",
@@ -71,15 +75,32 @@ impl Mapping {
         named.peek().is_some() && named.all(|name| name.parse::<usize>().is_ok())
     }
 
+    /// Whether a column may hold lists: the words of the examples, or lists as true answers.
+    #[must_use]
+    pub fn reads_list(&self, column: &str, truths: &dyn ReadTruth) -> bool {
+        let named = |given: &Option<String>, common: &[&str]| match given {
+            Some(name) => name == column,
+            None => common.contains(&column),
+        };
+        (truths.reads_words() && named(&self.text, WORDS))
+            || (truths.reads_lists() && named(&self.label, truths.columns()))
+    }
+
     /// Finds the columns in a table.
     ///
     /// # Errors
     /// Returns [`DataError::Invalid`] if a named column does not exist or exists twice, or if no column has a common
     /// name.
-    pub fn resolve(&self, table: &Table, with_label: bool) -> Result<Columns, DataError> {
-        let common = match self.text {
-            Some(_) => None,
-            None => common_texts(table)?,
+    pub fn resolve(
+        &self,
+        table: &Table,
+        truths: &dyn ReadTruth,
+        with_label: bool,
+    ) -> Result<Columns, DataError> {
+        let common = match (&self.text, truths.reads_words()) {
+            (Some(_), _) => None,
+            (None, true) => first_of(table, WORDS)?.map(|words| (words, None)),
+            (None, false) => common_texts(table)?,
         };
         let (text, text_pair) = match (&self.text, common) {
             (Some(name), _) => {
@@ -94,13 +115,19 @@ impl Mapping {
                 Some(pair) => (text, Some(table.column(pair)?)),
                 None => (text, found),
             },
-            (None, None) => return Err(table.missing("a text column", "text")),
+            (None, None) => {
+                let what = match truths.reads_words() {
+                    true => "a column of lists of words",
+                    false => "a text column",
+                };
+                return Err(table.missing(what, "text"));
+            }
         };
         let label = match (with_label, &self.label) {
             (false, _) => None,
             (true, Some(name)) => Some(table.column(name)?),
             (true, None) => {
-                let common = first_of(table, LABELS)?;
+                let common = first_of(table, truths.columns())?;
                 Some(common.ok_or_else(|| table.missing("a label column", "label"))?)
             }
         };

@@ -24,6 +24,22 @@ pub trait ReadTruth {
         mapping::LABELS
     }
 
+    /// Whether an example is a list of words instead of a text.
+    fn reads_words(&self) -> bool {
+        false
+    }
+
+    /// Whether the true answer of an example is a list.
+    fn reads_lists(&self) -> bool {
+        self.reads_words()
+    }
+
+    /// Maps the true answers of the words of an example to its positions. `words` holds the word of each position. It
+    /// is called only if the task reads words.
+    fn align(&self, truth: Truth, _words: &[Option<usize>]) -> Truth {
+        truth
+    }
+
     /// Reads the true answers of these rows. A row without one gives `None`. All rows are read in the same way.
     ///
     /// # Errors

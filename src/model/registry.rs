@@ -42,6 +42,7 @@ pub const ARCHITECTURES: &[Architecture] = &[Architecture {
     model_types: &["bert", "optin_bert"],
     classes: &[
         "BertForSequenceClassification",
+        "BertForTokenClassification",
         "OptinBertForSequenceClassification",
     ],
     names: bert::todays_names,

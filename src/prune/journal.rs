@@ -51,6 +51,27 @@ pub trait Journal: Sync {
     fn store(&self, name: &str, digest: &str, document: &[u8]) -> Result<(), Failure>;
 }
 
+/// Returns the result of a stage from the journal, or computes and stores it. A document that cannot be decoded is
+/// computed again.
+///
+/// # Errors
+/// Returns the failure of `make` or `encode`, or an error if the journal cannot be read or written.
+pub fn remember<T>(
+    journal: &dyn Journal,
+    name: &str,
+    digest: &str,
+    decode: impl FnOnce(&[u8]) -> Option<T>,
+    encode: impl FnOnce(&T) -> Result<Vec<u8>, Failure>,
+    make: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if let Some(known) = journal.load(name, digest)?.as_deref().and_then(decode) {
+        return Ok(known);
+    }
+    let made = make()?;
+    journal.store(name, digest, &encode(&made)?)?;
+    Ok(made)
+}
+
 /// A journal in a local folder. Several processes may share the folder.
 pub struct FolderJournal {
     folder: PathBuf,

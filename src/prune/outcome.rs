@@ -138,6 +138,7 @@ pub fn report(
         recipe: recipe.clone(),
         inputs: prepared.inputs(),
         architecture: prepared.architecture.to_owned(),
+        task: prepared.answer.task().name.to_owned(),
         device: kind(&prepared.device).to_owned(),
         estimator: score::estimator(&prepared.model, recipe),
         audit,
@@ -226,6 +227,9 @@ pub fn close(
     }
     draft.write_json("report.json", report)?;
     let companions: Vec<&str> = export.companions.iter().map(|(name, _)| *name).collect();
-    draft.write("README.md", card(report, &companions).as_bytes())?;
+    draft.write(
+        "README.md",
+        card(report, prepared.answer.as_ref(), &companions).as_bytes(),
+    )?;
     draft.finish()
 }

@@ -16,11 +16,11 @@ use crate::checkpoint::limits::Limits;
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::weights::Weights;
-use crate::data::dataset::Dataset;
+use crate::data::dataset::{Dataset, Sample};
 use crate::data::example::Example;
 use crate::model::batch::Reads;
 use crate::model::chain::Model;
-use crate::model::device::Device;
+use crate::model::device::{self, Device};
 use crate::model::registry::{self, Opened};
 
 /// The sources of a run, checked and in memory.
@@ -81,9 +81,12 @@ impl Prepared {
             &places.calibration,
             &wanted.mapping,
             &tokenizer,
-            wanted.max_samples,
-            wanted.max_tokens,
-            wanted.seed,
+            answer.as_ref(),
+            Sample {
+                max_rows: wanted.max_samples,
+                max_positions: wanted.max_tokens,
+                seed: wanted.seed,
+            },
             &data_limits,
         )?;
         let evaluation = match (&places.evaluation, &recipe.evaluation) {
@@ -120,6 +123,18 @@ impl Prepared {
             calibration,
             evaluation,
         })
+    }
+
+    /// Starts the digest of a document that depends on the model, the calibration rows and the device. `kind` names the
+    /// document and the version of the code that produces it.
+    #[must_use]
+    pub fn digest(&self, kind: &str) -> Digest {
+        Digest::new(kind)
+            .part("device", device::kind(&self.device))
+            .part("weights", self.weights.sha256())
+            .part("architecture", self.architecture)
+            .part("config", &self.config_digest)
+            .part("calibration", &self.calibration.sha256)
     }
 
     /// Returns the calibration rows that scoring reads: the first ones of the sample.

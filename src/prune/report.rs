@@ -22,6 +22,10 @@ pub struct Report {
     pub inputs: Vec<Input>,
     /// Architecture of the model, for example `bert`.
     pub architecture: String,
+    /// Task of the model: `single_label_classification`, `multi_label_classification`, `regression` or
+    /// `token_classification`. Empty in reports of older releases.
+    #[serde(default)]
+    pub task: String,
     /// Device on which the model was pruned and measured: `cpu` or `cuda`.
     #[serde(default = "Report::default_device")]
     pub device: String,

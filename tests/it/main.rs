@@ -9,6 +9,7 @@
 )]
 
 mod activations;
+mod answers;
 mod api;
 mod architecture;
 mod archive;

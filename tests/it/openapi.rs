@@ -1,7 +1,10 @@
 //! Tests of the OpenAPI document. `UPDATE_OPENAPI=1` rewrites `openapi.yaml`.
 
 use optin::data::mapping;
+use serde_json::json;
 use std::path::Path;
+
+use crate::fixture::task;
 
 #[test]
 fn the_committed_document_equals_the_served_one() {
@@ -147,7 +150,9 @@ fn the_description_of_the_columns_lists_all_detected_names() {
     let texts = texts
         .flat_map(|(text, pair)| [Some(*text), *pair])
         .flatten();
-    for name in texts.chain(mapping::LABELS.iter().copied()) {
+    let tokens = task::task(json!({"architectures": ["BertForTokenClassification"]}));
+    let lists = [mapping::WORDS, mapping::LABELS, tokens.columns()].concat();
+    for name in texts.chain(lists) {
         assert!(
             description.contains(&format!("`{name}`")),
             "{name}: {description}"

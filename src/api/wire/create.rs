@@ -174,11 +174,16 @@ pub(crate) struct EvaluationBody {
 /// (`sentence2`), `question1` (`question2`), `premise` (`hypothesis`), `question` (`sentence`), `#1 String` (`#2
 /// String`), `sentence`, `review`, `content`, `description`. Without `label`, the first of these names is used:
 /// `label`, `labels`, `class`, `category`, `target`, `score`, `Quality`, `gold_label`.
+///
+/// For token classification, a row is a list of words and a list with the label of each word, in JSON or Parquet.
+/// Without `text`, the words are in `tokens` or `words`. Without `label`, the labels are in the first of `ner_tags`,
+/// `tags`, `labels`, `pos_tags`, `chunk_tags`, `label`. For multi-label classification, the label is a list of names or
+/// indices, or a list with a 0 or 1 for each label of the model.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = ColumnMapping)]
 pub(crate) struct MappingBody {
-    /// Column of the text, or of the first text of a pair. Detected by name by default.
+    /// Column of the text, of the first text of a pair, or of the list of words. Detected by name by default.
     pub(crate) text: Option<String>,
     /// Column of the second text of a pair. If `text` is given, the default is that there is none. Otherwise it is
     /// detected by name.

@@ -90,7 +90,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
     let source = source.map();
     let original = |key: &str, otherwise: Value| source.get(key).cloned().unwrap_or(otherwise);
     let written = json!({
-        "architectures": ["BertForSequenceClassification"],
+        "architectures": [config.class],
         "auto_map": {"AutoModelForSequenceClassification": "modeling_optin_bert.BertForSequenceClassification"},
         "model_type": "bert",
         "vocab_size": config.vocabulary,

@@ -1,6 +1,6 @@
 //! BERT with a classifier on top (Devlin et al. 2019).
 //!
-//! The tensor names are those of Hugging Face's `BertForSequenceClassification`.
+//! The tensor names are those of Hugging Face's `BertForSequenceClassification` and `BertForTokenClassification`.
 //!
 //! Each layer is two blocks of the chain: attention with its heads, then the feed-forward layer with
 //! its neurons. Layers may have different numbers of both, so a pruned model is the same kind of graph.

@@ -9,10 +9,8 @@ use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::model::device;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
-use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
@@ -36,12 +34,8 @@ struct Summary<'a> {
 #[must_use]
 pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
     let kept = (0..masks.groups()).map(|group| masks.kept(group));
-    Digest::new("compensation/2")
-        .part("device", device::kind(&prepared.device))
-        .part("weights", prepared.weights.sha256())
-        .part("architecture", prepared.architecture)
-        .part("config", &prepared.config_digest)
-        .part("calibration", &prepared.calibration.sha256)
+    prepared
+        .digest("compensation/3")
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
         .part("compensation", format!("{:?}", recipe.method.compensation))
         .part(

@@ -22,7 +22,7 @@ mod walk;
 use candle_core::Result;
 
 use super::failure::Failure;
-use super::journal::Journal;
+use super::journal::{self, Journal};
 use super::lanes;
 use super::prepare::Prepared;
 use super::recipe::{Compensation, Recipe};
@@ -52,16 +52,15 @@ pub fn compensate_once(
     if recipe.method.compensation == Compensation::None {
         return Ok(Repairs::none(prepared.model.blocks.len()));
     }
-    let digest = document::digest(prepared, masks, recipe);
-    let known = journal
-        .load(document::NAME, &digest)?
-        .and_then(|bytes| document::decode(&bytes, prepared.model.blocks.len(), &prepared.device));
-    if let Some(repairs) = known {
-        return Ok(repairs);
-    }
-    let repairs = compensate(prepared, masks, recipe, journal, watch)?;
-    journal.store(document::NAME, &digest, &document::encode(&repairs)?)?;
-    Ok(repairs)
+    let blocks = prepared.model.blocks.len();
+    journal::remember(
+        journal,
+        document::NAME,
+        &document::digest(prepared, masks, recipe),
+        |bytes| document::decode(bytes, blocks, &prepared.device),
+        document::encode,
+        || compensate(prepared, masks, recipe, journal, watch),
+    )
 }
 
 /// Repairs every projection that lost inputs or whose inputs changed.

@@ -9,9 +9,8 @@
 
 use candle_core::Result;
 
-use super::super::digest::Digest;
 use super::super::failure::Failure;
-use super::super::journal::Journal;
+use super::super::journal::{self, Journal};
 use super::super::lanes;
 use super::super::prepare::Prepared;
 use super::super::score::directions::Directions;
@@ -19,7 +18,6 @@ use super::super::score::sketch::TRACED_POSITIONS;
 use crate::answer::{Answer, Form};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
-use crate::model::device;
 use crate::model::layer::Layer;
 use crate::model::trace::Trace;
 
@@ -29,7 +27,8 @@ const FLOOR: f64 = 0.02;
 /// Name of the document. It holds the weights as consecutive little-endian f32 values.
 const NAME: &str = "token_weights.f32";
 
-/// Returns the weights from the journal, or computes and stores them. They do not depend on the target.
+/// Returns the weights from the journal, or computes and stores them. They do not depend on the target. Returns `None` if
+/// the model has no backward pass.
 ///
 /// # Errors
 /// Returns an error if the graph fails or if the journal cannot be read or written.
@@ -38,27 +37,22 @@ pub fn token_weights_once(
     batches: &[Batch],
     journal: &dyn Journal,
 ) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
-    let model = &prepared.model;
-    let digest = Digest::new("token_weights/1")
-        .part("device", device::kind(&prepared.device))
-        .part("weights", prepared.weights.sha256())
-        .part("architecture", prepared.architecture)
-        .part("config", &prepared.config_digest)
-        .part("calibration", &prepared.calibration.sha256)
-        .hex();
-    let known = journal
-        .load(NAME, &digest)?
-        .and_then(|bytes| decode(&bytes, &sizes(model, batches)));
-    if let Some(weights) = known {
-        return Ok(Some(weights));
+    let (model, answer) = (&prepared.model, prepared.answer.as_ref());
+    if model.first_traceable() > 0 {
+        return Ok(None);
     }
-    let weights = token_weights(model, prepared.answer.as_ref(), batches)?;
-    if let Some(weights) = &weights {
-        let values = weights.iter().flatten().flatten();
-        let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
-        journal.store(NAME, &digest, &bytes)?;
-    }
-    Ok(weights)
+    journal::remember(
+        journal,
+        NAME,
+        &prepared.digest("token_weights/2").hex(),
+        |bytes| decode(bytes, &sizes(model, batches)),
+        |weights| {
+            let values = weights.iter().flatten().flatten();
+            Ok(values.flat_map(|value| value.to_le_bytes()).collect())
+        },
+        || token_weights(model, answer, batches),
+    )
+    .map(Some)
 }
 
 /// Decodes the weights. Returns `None` if the document does not match these batches, so that the weights are computed
@@ -89,19 +83,15 @@ fn sizes(model: &Model, batches: &[Batch]) -> Vec<Vec<usize>> {
     batches.iter().map(of_batch).collect()
 }
 
-/// Computes weights `[batch][block][rows * positions]`, with mean 1 over all tokens of a block. Returns `None` if the
-/// architecture has no backward pass.
+/// Computes weights `[batch][block][rows * positions]`, with mean 1 over all positions of a block.
 ///
 /// # Errors
-/// Returns an error if the graph fails.
+/// Returns an error if the graph fails or has no backward pass.
 pub fn token_weights(
     model: &Model,
     answer: &dyn Answer,
     batches: &[Batch],
-) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
-    if model.first_traceable() > 0 {
-        return Ok(None);
-    }
+) -> std::result::Result<Vec<Vec<Vec<f32>>>, Failure> {
     let mut weights = lanes::run(batches.len(), |index| {
         Ok(derivatives(model, answer, &batches[index])?)
     })?;
@@ -117,7 +107,7 @@ pub fn token_weights(
             *size = (FLOOR + (1.0 - FLOOR) * share) as f32;
         }
     }
-    Ok(Some(weights))
+    Ok(weights)
 }
 
 /// Returns the length of the derivative of the logits' form with respect to each token's sum,

@@ -6,8 +6,6 @@
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::scores::UnitScores;
-use crate::model::device;
-use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
@@ -19,12 +17,8 @@ pub const NAME: &str = "scores.safetensors";
 #[must_use]
 pub fn digest(prepared: &Prepared, recipe: &Recipe, group: usize, sketched: bool) -> String {
     let method = &recipe.method;
-    Digest::new(if sketched { "sketch/5" } else { "scores/4" })
-        .part("device", device::kind(&prepared.device))
-        .part("weights", prepared.weights.sha256())
-        .part("architecture", prepared.architecture)
-        .part("config", &prepared.config_digest)
-        .part("calibration", &prepared.calibration.sha256)
+    prepared
+        .digest(if sketched { "sketch/5" } else { "scores/4" })
         .part("scoring_samples", method.scoring_samples)
         .part("gram_tokens", method.gram_tokens)
         .part("temperature", method.temperature)

@@ -2,22 +2,30 @@
 
 use std::fmt::Write;
 
+use crate::answer::Answer;
 use crate::prune::report::{BeforeAfter, Report};
 
 /// Returns the model card as Markdown.
 #[must_use]
-pub fn card(report: &Report, companions: &[&str]) -> String {
+pub fn card(report: &Report, answer: &dyn Answer, companions: &[&str]) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_card(&mut text, report, companions);
+    let _ = write_card(&mut text, report, answer, companions);
     text
 }
 
-fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::fmt::Result {
+fn write_card(
+    text: &mut String,
+    report: &Report,
+    answer: &dyn Answer,
+    companions: &[&str],
+) -> std::fmt::Result {
+    let class = answer.task().class;
     let size = &report.size;
     writeln!(
         text,
-        "---\nlibrary_name: transformers\npipeline_tag: text-classification\ntags: [pruned, optin]\n---\n"
+        "---\nlibrary_name: transformers\npipeline_tag: {}\ntags: [pruned, optin]\n---\n",
+        answer.pipeline()
     )?;
     writeln!(
         text,
@@ -96,11 +104,11 @@ fn write_card(text: &mut String, report: &Report, companions: &[&str]) -> std::f
     )?;
     writeln!(
         text,
-        "## Use\n\n```python\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n"
+        "## Use\n\n```python\nfrom transformers import AutoModel{class}, AutoTokenizer\n"
     )?;
     writeln!(
         text,
-        "model = AutoModelForSequenceClassification.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
+        "model = AutoModel{class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
     )?;
     writeln!(
         text,

@@ -12,6 +12,9 @@ use crate::checkpoint::tokenizer::{Encoding, Tokenizer};
 use crate::data::dataset::Dataset;
 use crate::model::batch::{Batch, Input};
 use crate::model::chain::Model;
+use crate::model::extent::Extent;
+use crate::model::hidden::Layout;
+use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
 
@@ -60,7 +63,17 @@ pub struct GoldenRow {
     /// Segment ids.
     pub token_type_ids: Vec<u32>,
     /// The model's logits.
-    pub logits: Vec<f32>,
+    pub logits: Logits,
+}
+
+/// The logits of one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Logits {
+    /// One list, if the head answers once per row.
+    Row(Vec<f32>),
+    /// One list per token, if the head answers for every token.
+    Tokens(Vec<Vec<f32>>),
 }
 
 /// Rows padded to one length. Their logits are those of the single rows, because padding must not change them.
@@ -72,8 +85,8 @@ pub struct PaddedBatch {
     pub token_type_ids: Vec<Vec<u32>>,
     /// 1 for a token and 0 for padding, `[rows, length]`.
     pub attention_mask: Vec<Vec<u32>>,
-    /// The model's logits, `[rows, classes]`.
-    pub logits: Vec<Vec<f32>>,
+    /// The model's logits for each row, without those of padding.
+    pub logits: Vec<Logits>,
 }
 
 /// Runs the pruned model on the first rows of the data, and on the fixed texts for which it has embeddings.
@@ -121,6 +134,14 @@ fn fits(model: &Model, encoding: &Encoding) -> bool {
         && below(&encoding.types, reads.segments)
 }
 
+/// Whether the head answers for every position.
+fn answers_every_token(model: &Model) -> bool {
+    let two = Extent::of([(Layout::Sequence, 2)]);
+    let after = model.extents(&two);
+    let last = after.last().unwrap_or(&two);
+    model.head.extent(last).longest() == last.longest()
+}
+
 fn row(
     cut: &Model,
     (text, text_pair): (Option<String>, Option<String>),
@@ -135,11 +156,11 @@ fn row(
         },
     };
     let full = Masks::full(&cut.groups);
-    let logits = cut
-        .forward(&batch, &full)?
-        .stream
-        .flatten_all()?
-        .to_vec1::<f32>()?;
+    let answers = cut.forward(&batch, &full)?.stream.squeeze(0)?;
+    let logits = match answers_every_token(cut) {
+        true => Logits::Tokens(answers.to_vec2()?),
+        false => Logits::Row(answers.flatten_all()?.to_vec1()?),
+    };
     Ok(GoldenRow {
         text,
         text_pair,

@@ -1,0 +1,214 @@
+//! Multi-label classification: any number of several labels per example.
+
+use std::sync::Arc;
+
+use super::metric::{Metric, Records, ratio};
+use super::softmax::{MAX_DIRECTIONS, signs};
+use super::{Answer, Form, Outputs, Task};
+use crate::checkpoint::error::CheckpointError;
+use crate::data::error::DataError;
+use crate::data::label::{self, Classes, LabelReading};
+use crate::data::table::Table;
+use crate::data::table::list::List;
+use crate::data::truth::{ReadTruth, Truth};
+use crate::statistics::mean;
+
+/// The task.
+pub const TASK: Task = Task {
+    name: "multi_label_classification",
+    class: "ForSequenceClassification",
+    open,
+};
+
+/// Labels by name. The truth of an example is 1 or 0 for each label.
+struct Labels(Vec<String>);
+
+fn open(problem_type: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>, CheckpointError>> {
+    (problem_type == TASK.name).then(|| Ok(Arc::new(Labels(labels.to_vec())) as Arc<dyn Answer>))
+}
+
+/// Returns the probability of a label from its logit.
+fn probability(logit: f32, temperature: f64) -> f64 {
+    1.0 / (1.0 + (-f64::from(logit) / temperature).exp())
+}
+
+/// Returns `p log(p / q)`, or 0 if `p` is 0.
+fn entropy(p: f64, q: f64) -> f64 {
+    if p > 0.0 { p * (p / q).ln() } else { 0.0 }
+}
+
+impl Labels {
+    /// Whether each list has a 0 or 1 for each label, as the tables have them from which transformers trains. Lists of
+    /// indices have this form only if they repeat an index, or if there are two labels.
+    fn are_flags(&self, lists: &[Option<&List>], wanted: Option<LabelReading>) -> bool {
+        let flag = |item: Option<&str>| item.is_some_and(|item| flag(item).is_some());
+        wanted.is_none()
+            && lists
+                .iter()
+                .flatten()
+                .all(|list| list.len() == self.0.len() && list.iter().all(flag))
+    }
+}
+
+/// Parses a number that is 0 or 1, or a boolean.
+fn flag(item: &str) -> Option<f32> {
+    match item {
+        "true" => Some(1.0),
+        "false" => Some(0.0),
+        number => number
+            .parse()
+            .ok()
+            .filter(|&number| number == 0.0 || number == 1.0),
+    }
+}
+
+impl ReadTruth for Labels {
+    fn reads_lists(&self) -> bool {
+        true
+    }
+
+    /// Reads lists of labels, by name or by index, or lists of a 0 or 1 per label.
+    fn read(
+        &self,
+        table: &Table,
+        rows: &[usize],
+        column: usize,
+        wanted: Option<LabelReading>,
+    ) -> Result<Vec<Option<Truth>>, DataError> {
+        let lists = label::lists(table, rows, column)?;
+        if self.are_flags(&lists, wanted) {
+            let flags = |list: &List| list.iter().filter_map(|item| flag(item?)).collect();
+            let truths = lists.into_iter();
+            return Ok(truths
+                .map(|list| list.map(|list| Truth(flags(list))))
+                .collect());
+        }
+        let present: Vec<&str> = lists
+            .iter()
+            .flatten()
+            .flat_map(|list| list.iter().flatten())
+            .collect();
+        let classes = Classes::decide(table, column, &self.0, wanted, &present)?;
+        let truths = lists.iter().zip(rows).map(|(list, &row)| {
+            let Some(list) = list else { return Ok(None) };
+            let mut truth = vec![0.0; self.0.len()];
+            for item in list.iter().flatten() {
+                truth[classes.class(item, row)?] = 1.0;
+            }
+            Ok(Some(Truth(truth)))
+        });
+        truths.collect()
+    }
+}
+
+impl Answer for Labels {
+    fn task(&self) -> &'static Task {
+        &TASK
+    }
+
+    /// Returns the sum over the labels of `T^2 KL(p || q)` of the Bernoulli distributions with `p = sigmoid(z / T)`.
+    fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
+        let labels = original.values.iter().zip(changed.values);
+        let sum: f64 = labels
+            .map(|(&original, &changed)| {
+                let (p, q) = (
+                    probability(original, temperature),
+                    probability(changed, temperature),
+                );
+                // The complements are computed from the negated logits, so that they do not cancel.
+                let (not_p, not_q) = (
+                    probability(-original, temperature),
+                    probability(-changed, temperature),
+                );
+                entropy(p, q) + entropy(not_p, not_q)
+            })
+            .sum();
+        temperature * temperature * sum
+    }
+
+    /// Returns `sqrt(p (1 - p))` along each label: near `d = 0` the divergence is `sum p (1 - p) d^2 / 2`. With too many
+    /// labels, random sums of these directions are returned.
+    fn directions(&self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
+        let sizes = at.values.iter().map(|&logit| {
+            let temperature = form.temperature;
+            (probability(logit, temperature) * probability(-logit, temperature)).sqrt() as f32
+        });
+        let sizes: Vec<f32> = sizes.collect();
+        if sizes.len() > MAX_DIRECTIONS {
+            let random = (0..MAX_DIRECTIONS).map(|index| {
+                let mut sign = signs(row, index, form.seed);
+                sizes.iter().map(|size| sign() as f32 * size).collect()
+            });
+            return random.collect();
+        }
+        let along = (0..sizes.len()).map(|label| {
+            let mut direction = vec![0.0; sizes.len()];
+            direction[label] = sizes[label];
+            direction
+        });
+        along.collect()
+    }
+
+    fn scale(&self, directions: usize, _: usize) -> f64 {
+        match self.0.len() > MAX_DIRECTIONS {
+            true => 0.5 / directions as f64,
+            false => 0.5,
+        }
+    }
+
+    fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {
+        let same = left.values.iter().zip(right.values);
+        let same = same.filter(|(left, right)| (**left > 0.0) == (**right > 0.0));
+        Some(same.count() as f64 / left.values.len() as f64)
+    }
+
+    /// Returns for each label whether it is predicted rightly, predicted, and true. A label is predicted if its
+    /// probability is above one half.
+    fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
+        let labels = outputs.values.iter().zip(&truth.0);
+        labels
+            .flat_map(|(&logit, &truth)| {
+                let (predicted, truth) = (f64::from(u8::from(logit > 0.0)), f64::from(truth));
+                [predicted * truth, predicted, truth]
+            })
+            .collect()
+    }
+
+    /// Returns the F1 score over all labels together, and the mean of the F1 scores of the labels. The F1 score of a
+    /// label that is neither predicted nor true is 0, as in scikit-learn.
+    fn metrics(&self, _: &[&Truth], records: Records<'_>) -> Vec<Metric> {
+        let parts = |label: &[f64]| (2.0 * label[0], label[1] + label[2]);
+        let micro = |records: &[Vec<f64>]| {
+            let examples = records.iter().map(|record| {
+                let labels = record.chunks_exact(3).map(parts);
+                labels.fold((0.0, 0.0), |sum, label| (sum.0 + label.0, sum.1 + label.1))
+            });
+            ratio(&examples.collect::<Vec<_>>())
+        };
+        let of_macro = |records: &[Vec<f64>]| {
+            let labels = (0..self.0.len()).map(|label| {
+                let examples = records.iter();
+                let examples = examples.map(|record| parts(&record[3 * label..3 * label + 3]));
+                ratio(&examples.collect::<Vec<_>>())
+            });
+            let labels: Vec<Vec<f64>> = labels.collect();
+            let of_example = |example: usize| {
+                mean(
+                    &labels
+                        .iter()
+                        .map(|label| label[example])
+                        .collect::<Vec<_>>(),
+                )
+            };
+            (0..records.len()).map(of_example).collect()
+        };
+        vec![
+            Metric::of_contributions("micro_f1", records, None, micro),
+            Metric::of_contributions("macro_f1", records, None, of_macro),
+        ]
+    }
+
+    fn pipeline(&self) -> &'static str {
+        "text-classification"
+    }
+}

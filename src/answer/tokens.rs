@@ -1,0 +1,219 @@
+//! Token classification: one of several classes per word of a text.
+//!
+//! A word may be several tokens. As in the examples of transformers, the label of a word belongs to its first token, and
+//! other tokens are ignored in the metrics. The divergence and its directions cover all positions, because pruning reads
+//! no labels.
+
+use std::sync::Arc;
+
+use super::metric::{Metric, Records, ratio};
+use super::softmax::{self, predicted};
+use super::spans::{Span, Tag, spans};
+use super::{Answer, Form, Outputs, Task};
+use crate::checkpoint::error::CheckpointError;
+use crate::data::error::DataError;
+use crate::data::label::{self, Classes, LabelReading};
+use crate::data::table::Table;
+use crate::data::truth::{ReadTruth, Truth};
+
+/// The task.
+pub const TASK: Task = Task {
+    name: "token_classification",
+    class: "ForTokenClassification",
+    open,
+};
+
+/// Minimum number of directions. Random signs over the positions are drawn several times if there are few classes.
+const MIN_DIRECTIONS: usize = 16;
+
+/// The number that marks a position without a label. Data sets of transformers use it as well.
+const IGNORED: f32 = -100.0;
+
+/// Common names of columns with a label per word.
+const COLUMNS: &[&str] = &[
+    "ner_tags",
+    "tags",
+    "labels",
+    "pos_tags",
+    "chunk_tags",
+    "label",
+];
+
+/// Classes of words, by name. The truth of an example is the class of each position, or [`IGNORED`].
+struct Tokens {
+    labels: Vec<String>,
+}
+
+fn open(_: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>, CheckpointError>> {
+    let labels = labels.to_vec();
+    Some(Ok(Arc::new(Tokens { labels })))
+}
+
+impl Tokens {
+    /// Returns how often the signs of each direction are drawn.
+    fn repeats(&self) -> usize {
+        MIN_DIRECTIONS.div_ceil(softmax::count(self.labels.len()).max(1))
+    }
+
+    /// Returns the entities of a sequence of classes. `None` if a label has no prefix, so that there are no entities.
+    fn entities(&self, classes: impl Iterator<Item = usize>) -> Option<Vec<Span<'_>>> {
+        let tags = classes.map(|class| Tag::parse(&self.labels[class]));
+        Some(spans(&tags.collect::<Option<Vec<_>>>()?))
+    }
+
+    /// Whether every label has a prefix, and one of them begins or continues an entity.
+    fn has_entities(&self) -> bool {
+        let tags = self.labels.iter().map(|label| Tag::parse(label));
+        tags.collect::<Option<Vec<_>>>().is_some() && self.labels.iter().any(|label| label != "O")
+    }
+}
+
+impl ReadTruth for Tokens {
+    fn columns(&self) -> &'static [&'static str] {
+        COLUMNS
+    }
+
+    fn reads_words(&self) -> bool {
+        true
+    }
+
+    fn read(
+        &self,
+        table: &Table,
+        rows: &[usize],
+        column: usize,
+        wanted: Option<LabelReading>,
+    ) -> Result<Vec<Option<Truth>>, DataError> {
+        let lists = label::lists(table, rows, column)?;
+        let ignored = |item: &str| item.parse::<f32>() == Ok(IGNORED);
+        let present: Vec<&str> = lists
+            .iter()
+            .flatten()
+            .flat_map(|list| list.iter().flatten())
+            .filter(|item| !ignored(item))
+            .collect();
+        let classes = Classes::decide(table, column, &self.labels, wanted, &present)?;
+        let truths = lists.iter().zip(rows).map(|(list, &row)| {
+            let Some(list) = list else { return Ok(None) };
+            let words = list.iter().map(|item| match item {
+                Some(item) if !ignored(item) => Ok(classes.class(item, row)? as f32),
+                _ => Ok(IGNORED),
+            });
+            Ok(Some(Truth(words.collect::<Result<_, DataError>>()?)))
+        });
+        truths.collect()
+    }
+
+    /// Gives the label of each word to its first token.
+    fn align(&self, truth: Truth, words: &[Option<usize>]) -> Truth {
+        let mut before = None;
+        let positions = words.iter().map(|&word| {
+            let first = word.filter(|_| word != before);
+            before = word;
+            first.map_or(IGNORED, |word| truth.0[word])
+        });
+        Truth(positions.collect())
+    }
+}
+
+impl Answer for Tokens {
+    fn task(&self) -> &'static Task {
+        &TASK
+    }
+
+    /// Returns the mean over the positions of `T^2 KL(softmax(original / T) || softmax(changed / T))`.
+    fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
+        let positions = original.rows().zip(changed.rows());
+        let sum: f64 = positions
+            .map(|(original, changed)| softmax::divergence(original, changed, temperature))
+            .sum();
+        temperature * temperature * sum / original.positions as f64
+    }
+
+    /// Returns the directions of each position, added with random signs. In expectation, the squares of different
+    /// positions add up.
+    fn directions(&self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
+        let of_positions = at.rows();
+        let of_positions = of_positions
+            .map(|row_values| softmax::directions(row_values, form.temperature, row, form.seed));
+        let of_positions: Vec<Vec<Vec<f32>>> = of_positions.collect();
+        let count = softmax::count(self.labels.len());
+        let drawn = (0..count * self.repeats()).map(|index| {
+            // Beyond the streams of random directions.
+            let mut sign = softmax::signs(row, softmax::MAX_DIRECTIONS + index, form.seed);
+            let signed = of_positions.iter().flat_map(|directions| {
+                let sign = sign() as f32;
+                let direction = directions[index % count].iter();
+                direction.map(move |value| sign * value)
+            });
+            signed.collect()
+        });
+        drawn.collect()
+    }
+
+    fn scale(&self, _: usize, positions: usize) -> f64 {
+        softmax::scale(self.labels.len()) / (self.repeats() * positions) as f64
+    }
+
+    fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {
+        let same = left.rows().zip(right.rows());
+        let same = same.filter(|(left, right)| predicted(left) == predicted(right));
+        Some(same.count() as f64 / left.positions as f64)
+    }
+
+    /// Returns the number of right labels, the number of labels, and the numbers of entities that are right, predicted
+    /// and true.
+    fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
+        let labeled = outputs.rows().zip(&truth.0);
+        let labeled = labeled.filter(|(_, class)| **class != IGNORED);
+        let pairs: Vec<(usize, usize)> = labeled
+            .map(|(values, &class)| (predicted(values), class as usize))
+            .collect();
+        let right = pairs.iter().filter(|(predicted, class)| predicted == class);
+        let mut record = vec![right.count() as f64, pairs.len() as f64];
+        let predicted = self.entities(pairs.iter().map(|(predicted, _)| *predicted));
+        let actual = self.entities(pairs.iter().map(|(_, class)| *class));
+        if let (Some(predicted), Some(actual)) = (predicted, actual) {
+            let right = predicted.iter().filter(|span| actual.contains(span));
+            let counts = [right.count(), predicted.len(), actual.len()];
+            record.extend(counts.map(|count| count as f64));
+        }
+        record
+    }
+
+    /// Returns the F1 score of entities (only exact spans of the right type count), if the labels have prefixes, and the
+    /// accuracy of all labels.
+    fn metrics(&self, truths: &[&Truth], records: Records<'_>) -> Vec<Metric> {
+        let mut counts = vec![0usize; self.labels.len()];
+        let classes = truths.iter().flat_map(|truth| &truth.0);
+        for class in classes.filter(|class| **class != IGNORED) {
+            counts[*class as usize] += 1;
+        }
+        let (most, all) = (counts.iter().max(), counts.iter().sum::<usize>());
+        let constant = most.map(|&most| most as f64 / all.max(1) as f64);
+        let of = |name, constant, parts: fn(&[f64]) -> (f64, f64)| {
+            Metric::of_contributions(name, records, constant, |records| {
+                ratio(
+                    &records
+                        .iter()
+                        .map(|record| parts(record))
+                        .collect::<Vec<_>>(),
+                )
+            })
+        };
+        let accuracy = of("token_accuracy", constant, |record| (record[0], record[1]));
+        match self.has_entities() {
+            true => vec![
+                of("entity_f1", None, |record| {
+                    (2.0 * record[2], record[3] + record[4])
+                }),
+                accuracy,
+            ],
+            false => vec![accuracy],
+        }
+    }
+
+    fn pipeline(&self) -> &'static str {
+        "token-classification"
+    }
+}
