@@ -133,7 +133,16 @@ fn unused_settings_and_tensors_of_the_source_are_not_copied_and_are_noted() {
     }
     assert_eq!(
         config["auto_map"],
-        json!({"AutoModelForSequenceClassification": "modeling_optin_bert.BertForSequenceClassification"})
+        json!({
+            "AutoModel": "modeling_optin_bert.BertModel",
+            "AutoModelForPreTraining": "modeling_optin_bert.BertForPreTraining",
+            "AutoModelForMaskedLM": "modeling_optin_bert.BertForMaskedLM",
+            "AutoModelForNextSentencePrediction": "modeling_optin_bert.BertForNextSentencePrediction",
+            "AutoModelForSequenceClassification": "modeling_optin_bert.BertForSequenceClassification",
+            "AutoModelForMultipleChoice": "modeling_optin_bert.BertForMultipleChoice",
+            "AutoModelForTokenClassification": "modeling_optin_bert.BertForTokenClassification",
+            "AutoModelForQuestionAnswering": "modeling_optin_bert.BertForQuestionAnswering",
+        })
     );
     assert_eq!(config["model_type"], "bert");
     assert_eq!(config["hidden_dropout_prob"], 0.25);

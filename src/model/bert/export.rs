@@ -91,7 +91,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
     let original = |key: &str, otherwise: Value| source.get(key).cloned().unwrap_or(otherwise);
     let written = json!({
         "architectures": [config.class],
-        "auto_map": {"AutoModelForSequenceClassification": "modeling_optin_bert.BertForSequenceClassification"},
+        "auto_map": auto_map(),
         "model_type": "bert",
         "vocab_size": config.vocabulary,
         "max_position_embeddings": config.positions,
@@ -125,4 +125,19 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
         companions: vec![("modeling_optin_bert.py", MODELING)],
         left_out,
     }
+}
+
+/// Returns the classes of the modeling file by the auto classes of `transformers` for which the file registers them.
+fn auto_map() -> Map<String, Value> {
+    MODELING
+        .lines()
+        .filter_map(|line| {
+            let (class, auto) = line.split_once(".register_for_auto_class(\"")?;
+            let auto = auto.strip_suffix("\")")?;
+            Some((
+                auto.to_owned(),
+                json!(format!("modeling_optin_bert.{class}")),
+            ))
+        })
+        .collect()
 }
