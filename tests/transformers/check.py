@@ -5,8 +5,9 @@
 Each folder contains `config.json`, `model.safetensors`, the tokenizer, `SHA256SUMS` and `verify.json`:
 {"dtype": "float32", "tolerance": 1e-4, "rows": [{"text", "text_pair", "input_ids", "token_type_ids", "logits"}],
 "padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `tolerance` is relative to max(1, |logit|). `text`
-may be null. `padded` is one batch of the rows with a text, or null. Tokenizer and configuration must open without
-permission to run code. If a folder fails, prints one line with its first fault and exits with 1.
+may be null. `logits` of a row is one list, or one per token for a token classification. `padded` is one batch of the rows
+with a text, or null. Tokenizer and configuration must open without permission to run code. If a folder fails, prints one
+line with its first fault and exits with 1.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from transformers import AutoConfig, AutoTokenizer, pipeline
 
 TRUSTED = {"trust_remote_code": True}
 
@@ -45,7 +46,9 @@ def check_sums(folder):
 
 def open_model(folder, dtype):
     """Opens the model. Requires that each of its tensors is in the file and each tensor of the file is used."""
-    model, loading = AutoModelForSequenceClassification.from_pretrained(
+    class_name = json.loads((folder / "config.json").read_text())["architectures"][0]
+    auto_class = getattr(transformers, "AutoModel" + class_name[class_name.index("For"):])
+    model, loading = auto_class.from_pretrained(
         folder, dtype=getattr(torch, dtype), output_loading_info=True, **TRUSTED
     )
     faults = {kind: sorted(map(str, names)) for kind, names in loading.items() if names}
@@ -78,6 +81,11 @@ def check_rows_alone(model, rows, tolerance):
     return max(errors)
 
 
+def unpadded(logits, row):
+    """Returns the logits of a row of a padded batch, without those of the padding."""
+    return logits[: len(row["input_ids"])] if logits.dim() == 2 else logits
+
+
 @torch.inference_mode()
 def check_rows_padded(model, rows, tolerance):
     longest = max(len(row["input_ids"]) for row in rows)
@@ -91,7 +99,7 @@ def check_rows_padded(model, rows, tolerance):
         token_type_ids=padded([row["token_type_ids"] for row in rows], 0),
         attention_mask=padded([[1] * len(row["input_ids"]) for row in rows], 0),
     ).logits
-    return max(check_logits(logits[at], row, at, tolerance, "in a padded batch") for at, row in enumerate(rows))
+    return max(check_logits(unpadded(logits[at], row), row, at, tolerance, "in a padded batch") for at, row in enumerate(rows))
 
 
 def open_tokenizer(folder):
@@ -115,20 +123,46 @@ def segments(encoded):
 def check_texts(folder, model, rows, tolerance):
     """Checks that the tokenizer returns the expected IDs, and the standard pipeline the expected labels and scores."""
     tokenizer = open_tokenizer(folder)
-    classify = pipeline("text-classification", model=str(folder), dtype=torch.float32, **TRUSTED)
+    per_token = "ForTokenClassification" in type(model).__name__
+    task = "token-classification" if per_token else "text-classification"
+    answer = pipeline(task, model=str(folder), dtype=torch.float32, **TRUSTED)
     for at, row in rows:
         encoded = tokenizer([row["text"]], None if row["text_pair"] is None else [row["text_pair"]], truncation=True)
         found = {"input_ids": encoded["input_ids"][0], "token_type_ids": segments(encoded)[0]}
         for key, ids in found.items():
             require(ids == row[key], f"row {at}: the tokenizer returns {key} {ids}, expected {row[key]}")
-        if len(row["logits"]) > 1:
-            expected = torch.tensor(row["logits"]).softmax(0)
-            text = {"text": row["text"]} if row["text_pair"] is None else {"text": row["text"], "text_pair": row["text_pair"]}
-            answer = classify(text, truncation=True, top_k=None)
-            scores = {one["label"]: one["score"] for one in (answer[0] if isinstance(answer[0], list) else answer)}
-            for index, score in enumerate(expected.tolist()):
-                label = model.config.id2label[index]
-                require(abs(scores[label] - score) <= tolerance, f"row {at}: the pipeline returns {label} {scores[label]}, expected {score}")
+        if per_token:
+            check_token_scores(answer, tokenizer, model, at, row, tolerance)
+        elif len(row["logits"]) > 1:
+            check_scores(answer, model, at, row, tolerance)
+
+
+def check_scores(classify, model, at, row, tolerance):
+    """Checks the score of each label in the standard pipeline."""
+    logits = torch.tensor(row["logits"])
+    several = model.config.problem_type == "multi_label_classification"
+    expected = logits.sigmoid() if several else logits.softmax(0)
+    text = {"text": row["text"]} if row["text_pair"] is None else {"text": row["text"], "text_pair": row["text_pair"]}
+    answer = classify(text, truncation=True, top_k=None)
+    scores = {one["label"]: one["score"] for one in (answer[0] if isinstance(answer[0], list) else answer)}
+    for index, score in enumerate(expected.tolist()):
+        label = model.config.id2label[index]
+        require(abs(scores[label] - score) <= tolerance, f"row {at}: the pipeline returns {label} {scores[label]}, expected {score}")
+
+
+def check_token_scores(classify, tokenizer, model, at, row, tolerance):
+    """Checks the label and the score of each token in the standard pipeline, which reads single texts only."""
+    if row["text_pair"] is not None or not row["text"]:
+        return
+    special = tokenizer(row["text"], truncation=True, return_special_tokens_mask=True)["special_tokens_mask"]
+    expected = torch.tensor(row["logits"]).softmax(-1)
+    expected = [scores.max(0) for scores, hidden in zip(expected, special) if not hidden]
+    found = classify(row["text"], ignore_labels=[])
+    require(len(found) == len(expected), f"row {at}: the pipeline returns {len(found)} tokens, expected {len(expected)}")
+    for token, (score, index) in zip(found, expected):
+        label = model.config.id2label[index.item()]
+        agrees = token["entity"] == label and abs(token["score"] - score.item()) <= tolerance
+        require(agrees, f"row {at}: the pipeline returns {token}, expected {label} {score.item()}")
 
 
 @torch.inference_mode()
@@ -148,8 +182,8 @@ def check_padded_batch(folder, model, rows, padded, tolerance):
             expected = [padded[key][at] for at in chosen]
             require(batch == expected, f"padded batch: the tokenizer returns {key} {batch}, expected {expected}")
     logits = model(**{key: torch.tensor(padded[key]) for key in ("input_ids", "token_type_ids", "attention_mask")}).logits
-    for at, expected in enumerate(padded["logits"]):
-        check_logits(logits[at], {"logits": expected}, at, tolerance, "of the padded batch")
+    for at, (expected, (_, row)) in enumerate(zip(padded["logits"], rows)):
+        check_logits(unpadded(logits[at], row), {"logits": expected}, at, tolerance, "of the padded batch")
 
 
 def check(folder):
