@@ -5,6 +5,7 @@ use optin::prune::surgery::card::card;
 use serde_json::Value;
 
 use crate::fixture::job::report;
+use crate::fixture::task::classes;
 
 #[test]
 fn the_card_names_the_device_of_the_measurement() {
@@ -13,7 +14,7 @@ fn the_card_names_the_device_of_the_measurement() {
             device: device.to_owned(),
             ..report()
         };
-        let text = card(&report, &["modeling.py"]);
+        let text = card(&report, classes(&["a", "b"]).as_ref(), &["modeling.py"]);
         assert!(text.contains(words), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use optin::answer::Answer;
 use optin::checkpoint::limits::Limits as CheckpointLimits;
 use optin::checkpoint::tokenizer::Tokenizer;
-use optin::data::dataset::Dataset;
+use optin::data::dataset::{Dataset, Sample};
 use optin::data::draw::draw;
 use optin::data::limits::Limits;
 use optin::data::mapping::Mapping;
@@ -52,9 +52,12 @@ impl Setup {
             path,
             mapping,
             &self.tokenizer,
-            512,
-            max_tokens,
-            0,
+            classes().as_ref(),
+            Sample {
+                max_rows: 512,
+                max_positions: max_tokens,
+                seed: 0,
+            },
             &Limits::default(),
         )?)
     }

@@ -81,11 +81,7 @@ fn invalid_values_are_rejected() {
         ("hidden_act", json!("prelu"), "learned weights"),
         ("position_embedding_type", json!("relative_key"), "absolute"),
         ("is_decoder", json!(true), "encoders"),
-        (
-            "problem_type",
-            json!("multi_label_classification"),
-            "supported are",
-        ),
+        ("problem_type", json!("ranking"), "supported are"),
     ] {
         let folder = tiny();
         set_config(folder.path(), key, value);

@@ -10,6 +10,7 @@ mod write;
 mod wrong_content;
 mod wrong_folder;
 
+use optin::answer;
 use optin::checkpoint::config::Config;
 use optin::checkpoint::error::CheckpointError;
 use optin::checkpoint::limits::Limits;
@@ -32,6 +33,7 @@ fn tiny() -> TempDir {
 /// Opens the configuration, the weights and the graph, as a job does.
 fn open(folder: &Path, limits: &Limits) -> Result<(), CheckpointError> {
     let config = Config::open(folder, limits)?;
+    answer::of(&config)?;
     let weights = Weights::open(folder, limits)?;
     registry::open(&config, weights).map(|_| ())
 }

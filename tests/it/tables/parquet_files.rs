@@ -115,20 +115,16 @@ fn parquet_files_with_any_codec_are_read() {
 
 #[test]
 fn class_names_in_the_parquet_metadata_determine_the_label_mapping() {
-    use optin::checkpoint::config::Problem;
-    use optin::data::label::{Label, read as labels};
+    use optin::data::label::classes;
     let data = DataFolder::new();
     let path = data.0.path().join("a.parquet");
     let rows = [(Some("a"), 0), (Some("b"), 1)];
-    let read_as = |names: &str, model: [&str; 2]| -> Vec<Option<Label>> {
+    let read_as = |names: &str, model: [&str; 2]| -> Vec<Option<usize>> {
         parquet(&path, &rows, Compression::SNAPPY, Some(names));
         let table = read(&path).unwrap();
-        let model = Problem::Classification {
-            labels: model.map(str::to_owned).to_vec(),
-        };
-        labels(&table, &[0, 1], 1, &model, None).unwrap()
+        classes(&table, &[0, 1], 1, &model.map(str::to_owned), None).unwrap()
     };
-    let class = |index| Some(Label::Class(index));
+    let class = Some;
     assert_eq!(
         read_as(r#"["neg", "pos"]"#, ["pos", "neg"]),
         [class(1), class(0)]
