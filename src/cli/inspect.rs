@@ -88,17 +88,18 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
     } = registry::open(&config, weights)?;
     let row = Extent::of([(Layout::Sequence, command.length)]);
     let cost = model.cost(&row);
-    let macs = cost.of(model.groups.iter().map(|group| group.width));
-    let groups = model
-        .groups
-        .iter()
-        .zip(&cost.per_unit)
-        .map(|(group, &macs_per_unit)| Group {
-            group: group.name.clone(),
-            kind: group.kind,
-            width: group.width,
-            macs_per_unit,
-        });
+    let macs = cost.whole(&model.groups);
+    let groups =
+        model
+            .groups
+            .iter()
+            .zip(cost.per_unit(&model.groups))
+            .map(|(group, macs_per_unit)| Group {
+                group: group.name.clone(),
+                kind: group.kind,
+                width: group.width,
+                macs_per_unit,
+            });
     Ok(Inspection {
         architecture,
         sha256: weights.sha256().to_owned(),

@@ -190,6 +190,9 @@ impl Model {
     }
 
     /// Returns the mean MACs per row, for rows of these shapes.
+    ///
+    /// # Panics
+    /// Panics if the architecture declares units of groups that are not neighbors but share operations.
     #[must_use]
     pub fn cost(&self, extent: &Extent) -> Cost {
         let works = self.work(extent);
@@ -198,6 +201,7 @@ impl Model {
             terms += work.macs;
         }
         Cost::of_terms(&terms, self.groups.len())
+            .expect("units that share operations are in neighboring groups")
     }
 }
 

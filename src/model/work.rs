@@ -33,6 +33,21 @@ pub struct Terms {
     pub pairs: BTreeMap<(usize, usize), f64>,
 }
 
+impl Terms {
+    /// Returns the value for these numbers of units.
+    #[must_use]
+    pub fn at(&self, units: impl Fn(usize) -> usize) -> f64 {
+        let units = |group: usize| units(group) as f64;
+        let linear = self
+            .linear
+            .iter()
+            .map(|(&group, value)| value * units(group));
+        let pairs = self.pairs.iter();
+        let pairs = pairs.map(|(&(group, other), value)| value * units(group) * units(other));
+        self.fixed + linear.sum::<f64>() + pairs.sum::<f64>()
+    }
+}
+
 impl AddAssign for Terms {
     fn add_assign(&mut self, other: Self) {
         self.fixed += other.fixed;

@@ -121,11 +121,8 @@ pub fn report(
             width: group.width,
             kept: masks.count(index),
         });
-    let macs = cut.model.cost(&prepared.calibration.extent()).of(cut
-        .model
-        .groups
-        .iter()
-        .map(|group| group.width));
+    let macs = cut.model.cost(&prepared.calibration.extent());
+    let macs = macs.whole(&cut.model.groups);
     let after = Size {
         macs,
         parameters: cut.parameters,

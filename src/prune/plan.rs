@@ -12,7 +12,7 @@ use super::recipe::{Metric, Recipe};
 use super::report::{CalibrationUse, Size};
 use super::score::teacher::STACKED_POSITIONS;
 use super::score::{self, sketch};
-use super::search::{self, price::Price};
+use super::search;
 use crate::model::chain::Model;
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
@@ -62,7 +62,7 @@ pub struct GroupPlan {
     pub kind: String,
     /// Number of units.
     pub width: usize,
-    /// MACs of one unit per row, on average over the calibration rows.
+    /// MACs of one unit per row, on average over the calibration rows, while all other units are kept.
     pub macs_per_unit: u64,
 }
 
@@ -71,16 +71,16 @@ pub struct GroupPlan {
 /// # Errors
 /// Returns [`TargetUnreachable`](super::failure::Code::TargetUnreachable) if the target cannot be reached, and
 /// [`Internal`](super::failure::Code::Internal) if the timed forward pass fails.
-pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Plan, Failure> {
+pub fn draw_up(prepared: &Prepared, recipe: &Recipe, limit: &Cost) -> Result<Plan, Failure> {
     let groups = &prepared.model.groups;
     let calibration = prepared.calibration_use(recipe);
-    let cost = search::macs(prepared);
-    let target_cost = search::reachable_budget(groups, price, &recipe.target, &recipe.constraints)?;
+    let macs = search::macs(prepared);
+    let target_cost = search::reachable_budget(groups, limit, &recipe.target, &recipe.constraints)?;
     let scoring_macs = scoring_macs(prepared, recipe);
     let group_plans = groups
         .iter()
-        .zip(&cost.per_unit)
-        .map(|(group, &macs_per_unit)| GroupPlan {
+        .zip(macs.per_unit(groups))
+        .map(|(group, macs_per_unit)| GroupPlan {
             group: group.name.clone(),
             kind: group.kind.as_str().to_owned(),
             width: group.width,
@@ -88,11 +88,11 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Pl
         });
     Ok(Plan {
         architecture: prepared.architecture.to_owned(),
-        size: size(prepared, &cost),
+        size: size(prepared, &macs),
         metric: recipe.target.metric,
-        whole_cost: price.whole(groups),
+        whole_cost: limit.whole(groups),
         target_cost,
-        reachable_cost: search::least(groups, price, &recipe.constraints),
+        reachable_cost: search::least(groups, limit, &recipe.constraints),
         groups: group_plans.collect(),
         calibration,
         scoring_macs,
@@ -101,9 +101,9 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Pl
     })
 }
 
-fn size(prepared: &Prepared, cost: &Cost) -> Size {
+fn size(prepared: &Prepared, macs: &Cost) -> Size {
     Size {
-        macs: cost.of(prepared.model.groups.iter().map(|group| group.width)),
+        macs: macs.whole(&prepared.model.groups),
         parameters: prepared.weights.parameters(),
         bytes: prepared.weights.total_bytes(),
     }
@@ -143,8 +143,7 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
 
 /// Returns the MACs of a part of the unpruned model.
 fn full(model: &Model, work: &Work) -> u64 {
-    let widths = model.groups.iter().map(|group| group.width);
-    Cost::of_terms(&work.macs, model.groups.len()).of(widths)
+    work.macs.at(|group| model.groups[group].width).round() as u64
 }
 
 /// Returns the milliseconds per MAC of one timed forward pass of the scoring rows, run in as many lanes as scoring.
@@ -159,7 +158,7 @@ fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     })?;
     let macs = model
         .cost(&prepared.calibration.extent_of(&rows))
-        .of(model.groups.iter().map(|group| group.width))
+        .whole(&model.groups)
         * rows.len() as u64;
     Ok(start.elapsed().as_secs_f64() * 1e3 / macs.max(1) as f64)
 }
