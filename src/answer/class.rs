@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records};
+use super::order;
 use super::softmax::{self, predicted};
-use super::{Answer, Form, Outputs, Task, order};
+use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::metric::{Metric, Records, ratio};
 use super::softmax::{MAX_DIRECTIONS, signs};
-use super::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, Classes, LabelReading};

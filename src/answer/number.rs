@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records};
-use super::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};

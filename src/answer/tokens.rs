@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::metric::{Metric, Records, ratio};
 use super::softmax::{self, predicted};
 use super::spans::{Span, Tag, spans};
-use super::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, Classes, LabelReading};

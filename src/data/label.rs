@@ -42,6 +42,18 @@ impl LabelReading {
     }
 }
 
+/// Common names of label columns in public data sets.
+pub const COLUMNS: &[&str] = &[
+    "label",
+    "labels",
+    "class",
+    "category",
+    "target",
+    "score",
+    "Quality",
+    "gold_label",
+];
+
 /// The value that means "no label" in test sets of the GLUE benchmark.
 const UNLABELED: &str = "-1";
 

@@ -41,18 +41,6 @@ pub const TEXTS: &[(&str, Option<&str>)] = &[
 /// Common names of columns with a list of words in public data sets.
 pub const WORDS: &[&str] = &["tokens", "words"];
 
-/// Common names of label columns in public data sets.
-pub const LABELS: &[&str] = &[
-    "label",
-    "labels",
-    "class",
-    "category",
-    "target",
-    "score",
-    "Quality",
-    "gold_label",
-];
-
 /// The columns as positions in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns {

@@ -1,8 +1,7 @@
 //! True answers of examples, as tasks read them from a table.
 
 use super::error::DataError;
-use super::label::LabelReading;
-use super::mapping;
+use super::label::{self, LabelReading};
 use super::table::Table;
 
 /// The true answer of an example, as numbers whose meaning the task defines: the index of a class, a number, and so on.
@@ -21,7 +20,7 @@ impl Truth {
 pub trait ReadTruth {
     /// Returns common names of columns with true answers.
     fn columns(&self) -> &'static [&'static str] {
-        mapping::LABELS
+        label::COLUMNS
     }
 
     /// Whether an example is a list of words instead of a text.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use optin::answer::TASKS;
 use optin::answer::metric::{Records, ratio};
 use optin::answer::spans::{Span, Tag, spans};
-use optin::answer::{Answer, Form, Outputs, TASKS};
+use optin::answer::task::{Answer, Form, Outputs};
 use optin::data::limits::Limits;
 use optin::data::table::Table;
 use optin::data::truth::Truth;

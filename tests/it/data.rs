@@ -1,6 +1,6 @@
 //! Valid and broken data files.
 
-use optin::answer::Answer;
+use optin::answer::task::Answer;
 use optin::checkpoint::limits::Limits as CheckpointLimits;
 use optin::checkpoint::tokenizer::Tokenizer;
 use optin::data::dataset::{Dataset, Sample};

@@ -1,6 +1,6 @@
 //! Tests of the OpenAPI document. `UPDATE_OPENAPI=1` rewrites `openapi.yaml`.
 
-use optin::data::mapping;
+use optin::data::{label, mapping};
 use serde_json::json;
 use std::path::Path;
 
@@ -151,7 +151,7 @@ fn the_description_of_the_columns_lists_all_detected_names() {
         .flat_map(|(text, pair)| [Some(*text), *pair])
         .flatten();
     let tokens = task::task(json!({"architectures": ["BertForTokenClassification"]}));
-    let lists = [mapping::WORDS, mapping::LABELS, tokens.columns()].concat();
+    let lists = [mapping::WORDS, label::COLUMNS, tokens.columns()].concat();
     for name in texts.chain(lists) {
         assert!(
             description.contains(&format!("`{name}`")),

@@ -11,3 +11,4 @@ mod log;
 mod process;
 mod resolve;
 mod sources;
+mod tasks;

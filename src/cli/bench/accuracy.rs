@@ -176,7 +176,7 @@ struct Answer {
 
 /// Labeled rows and the records of the original model for them.
 struct Judge<'a> {
-    answer: &'a dyn crate::answer::Answer,
+    answer: &'a dyn crate::answer::task::Answer,
     data: &'a Dataset,
     batches: Vec<Batch>,
     dense: Vec<Vec<f64>>,

@@ -1,6 +1,7 @@
 //! The configuration of a BERT, whole (`bert`) or pruned (`optin_bert`), from `config.json`.
 
-use super::{head, pruned};
+use super::class::Class;
+use super::pruned;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -26,7 +27,7 @@ pub(super) struct BertConfig {
     pub(super) activation: Activation,
     pub(super) norm_epsilon: f64,
     /// The class of transformers with this head.
-    pub(super) class: &'static str,
+    pub(super) class: Class,
     /// Names of the outputs.
     pub(super) labels: Vec<String>,
     /// Whether `config.json` specifies the number of labels.
@@ -63,7 +64,7 @@ impl BertConfig {
             segments: config.usize_or("type_vocab_size", 2)?,
             activation,
             norm_epsilon: norm_epsilon(config)?,
-            class: head::class(config.class()?),
+            class: Class::of(config.class()?),
             labels: config.labels()?,
             counts_labels: config.counts_labels(),
         })

@@ -90,7 +90,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
     let source = source.map();
     let original = |key: &str, otherwise: Value| source.get(key).cloned().unwrap_or(otherwise);
     let written = json!({
-        "architectures": [config.class],
+        "architectures": [config.class.name()],
         "auto_map": auto_map(),
         "model_type": "bert",
         "vocab_size": config.vocabulary,

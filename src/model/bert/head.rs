@@ -1,5 +1,6 @@
 //! The heads: a classifier that reads only the first token, or one that reads every token.
 
+use super::class::Class;
 use super::config::BertConfig;
 use super::load;
 use crate::checkpoint::error::CheckpointError;
@@ -9,27 +10,12 @@ use crate::model::layer::first_position::FirstPosition;
 use crate::model::layer::sequence::Sequence;
 use crate::model::layer::tanh::Tanh;
 
-/// Builds a head from the configuration and the weights.
-type Build = fn(&BertConfig, &Weights) -> Result<Sequence, CheckpointError>;
-
-/// The classes of transformers whose heads are supported, the default one first.
-const HEADS: &[(&str, Build)] = &[
-    ("BertForSequenceClassification", of_first_token),
-    ("BertForTokenClassification", of_every_token),
-];
-
-/// Returns the supported class whose head the class that wrote a checkpoint has. Without a class, the default one is
-/// returned.
-pub(super) fn class(written: Option<&str>) -> &'static str {
-    let known = HEADS.iter().map(|(class, _)| *class);
-    let mut known = known.filter(|class| written.is_some_and(|written| written.ends_with(class)));
-    known.next().unwrap_or(HEADS[0].0)
-}
-
 /// Builds the head of the configuration's class.
 pub(super) fn head(config: &BertConfig, weights: &Weights) -> Result<Sequence, CheckpointError> {
-    let head = HEADS.iter().find(|(class, _)| *class == config.class);
-    head.map_or(HEADS[0].1, |(_, build)| *build)(config, weights)
+    match config.class {
+        Class::SequenceClassification => of_first_token(config, weights),
+        Class::TokenClassification => of_every_token(config, weights),
+    }
 }
 
 /// Builds pooler and classifier: `[rows, length, hidden]` to `[rows, 1, outputs]`.
@@ -53,7 +39,7 @@ fn classifier(config: &BertConfig, weights: &Weights) -> Result<Dense, Checkpoin
         return Err(CheckpointError::UnsupportedModel(format!(
             "the checkpoint has no classifier.weight, so it is not a {}; \
              fine-tune it with a head for its task first",
-            config.class
+            config.class.name()
         )));
     }
     if let Some(&[outputs, _]) = weights.shape("classifier.weight")

@@ -6,6 +6,7 @@
 //! its neurons. Layers may have different numbers of both, so a pruned model is the same kind of graph.
 
 mod blocks;
+mod class;
 mod config;
 mod embeddings;
 mod export;

@@ -15,7 +15,7 @@ use super::super::lanes;
 use super::super::prepare::Prepared;
 use super::super::score::directions::Directions;
 use super::super::score::sketch::TRACED_POSITIONS;
-use crate::answer::{Answer, Form};
+use crate::answer::task::{Answer, Form};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::layer::Layer;

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::teacher::flat;
-use crate::answer::{Answer, Form, Outputs};
+use crate::answer::task::{Answer, Form, Outputs};
 use crate::model::hidden::Hidden;
 
 /// Directions for all rows of a batch. Near the original answers, the divergence of a row is [`scale`](Self::scale) times

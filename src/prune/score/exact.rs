@@ -19,7 +19,7 @@ use super::super::lanes;
 use super::manifold::{gram_change, normalise};
 use super::scores::UnitScores;
 use super::teacher::{STACKED_POSITIONS, Teacher, flat, sampled_rows};
-use crate::answer::Outputs;
+use crate::answer::task::Outputs;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;

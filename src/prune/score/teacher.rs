@@ -11,7 +11,7 @@ use super::super::prepare::Prepared;
 use super::super::recipe::Recipe;
 use super::manifold::normalise;
 use super::sample;
-use crate::answer::Answer;
+use crate::answer::task::Answer;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;

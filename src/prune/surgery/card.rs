@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::answer::Answer;
+use crate::answer::task::Answer;
 use crate::prune::report::{BeforeAfter, Report};
 
 /// Returns the model card as Markdown.

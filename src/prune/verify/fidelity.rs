@@ -3,7 +3,7 @@
 use candle_core::{D, Result};
 
 use super::run::features_and_answers;
-use crate::answer::{Answer, Outputs};
+use crate::answer::task::{Answer, Outputs};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::prune::failure::Failure;

@@ -1,7 +1,7 @@
 //! Quality of both models on the same labeled rows, with standard errors.
 
-use crate::answer::Answer;
 use crate::answer::metric::{Metric, Records};
+use crate::answer::task::Answer;
 use crate::data::truth::Truth;
 use crate::prune::report::{BeforeAfter, EvaluationReport, MetricReport};
 

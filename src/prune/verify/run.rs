@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::answer::{Answer, Outputs};
+use crate::answer::task::{Answer, Outputs};
 use crate::data::dataset::Dataset;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;

@@ -10,7 +10,8 @@ mod scores;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use optin::answer::{self, Answer};
+use optin::answer;
+use optin::answer::task::Answer;
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;

@@ -1,7 +1,7 @@
 //! Laws of scores: exact scores equal those of masked runs, and sketched scores agree with them.
 
 use candle_core::Tensor;
-use optin::answer::Outputs;
+use optin::answer::task::Outputs;
 use optin::model::layer::Layer;
 use optin::model::mask::Masks;
 use optin::prune::recipe::Method;

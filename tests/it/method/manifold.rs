@@ -1,7 +1,7 @@
 //! The difference form of the manifold term, compared with the direct formula, and properties of the divergence.
 
 use candle_core::{DType, Device, Tensor};
-use optin::answer::{Answer, Outputs};
+use optin::answer::task::{Answer, Outputs};
 use optin::statistics::mean;
 
 use crate::fixture::task;

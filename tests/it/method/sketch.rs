@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{D, Device, Tensor};
-use optin::answer::Answer;
+use optin::answer::task::Answer;
 use optin::model::chain::Model;
 use optin::model::hidden::Hidden;
 use optin::model::layer::Layer;

@@ -25,7 +25,7 @@ use super::super::lanes;
 use super::super::recipe::Method;
 use super::scores::UnitScores;
 use super::teacher::Teacher;
-use crate::answer::Form;
+use crate::answer::task::Form;
 use crate::statistics::spearman;
 use per_unit::{PerUnit, add, zeros};
 use piece::Piece;

@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor};
 
 use super::per_unit::{PerUnit, add_rows, lowest, zeros};
 use super::probe::Probes;
-use crate::answer::Form;
+use crate::answer::task::Form;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::trace::Trace;
