@@ -24,14 +24,15 @@
 //!
 //! | module | contents | may import |
 //! |---|---|---|
+//! | [`file_name`] | the names of a result's files | no other module |
 //! | [`checkpoint`] | reads and writes Hugging Face folders | no other module |
 //! | [`model`] | the graphs, with their prunable units as data | `checkpoint` |
 //! | [`data`] | calibration and evaluation batches | `model::batch`, `checkpoint::tokenizer` |
-//! | [`prune`] | the method, one folder per arrow | `model`, `data`, `checkpoint` |
-//! | [`artifact`] | storage of files; the only module that uses `object_store` | `telemetry` |
+//! | [`prune`] | the method, one folder per arrow | `model`, `data`, `checkpoint`, `file_name` |
+//! | [`artifact`] | storage of files; the only module that uses `object_store` | `file_name`, `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
-//! | [`worker`] | runs jobs | `job`, `artifact`, the core, `telemetry` |
-//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `prune`'s documents, `telemetry` |
+//! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `telemetry` |
+//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `prune`'s documents, `file_name`, `telemetry` |
 //! | [`telemetry`] | tracing, metrics and health of background loops | no other module |
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
@@ -59,6 +60,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod file_name;
 pub mod guide;
 pub mod job;
 pub mod model;

@@ -19,6 +19,7 @@ use super::problem::{Problem, ProblemCode};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::Key;
 use crate::artifact::sign::Refused;
+use crate::file_name::FileName;
 
 #[derive(Deserialize)]
 pub(crate) struct BlobPath {
@@ -57,7 +58,7 @@ pub(crate) struct Signature {
 #[utoipa::path(
     get, path = "/v1/blobs/jobs/{job}/{attempt}/{name}", tag = "artifacts", operation_id = "getBlob",
     params(("job" = String, Path, description = "Id of the job"), ("attempt" = String, Path, description = "Number of the attempt that wrote the file"),
-           ("name" = String, Path, description = "Name of the artifact"), Signature,
+           ("name" = String, Path, description = "Name of the artifact, in which each `/` is sent as `%2F` or as it is"), Signature,
            ("Range" = Option<String>, Header, description = "A byte range, for example `bytes=0-1023`"),
            ("If-None-Match" = Option<String>, Header, description = "ETag of the content that the client has"),
            ("If-Match" = Option<String>, Header, description = "ETag that the content must have")),
@@ -74,8 +75,9 @@ pub(crate) async fn get(
     Params(query): Params<Signature>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key =
-        Key::named(&path.job, &path.attempt, &path.name).map_err(|_| refused(Refused::Forged))?;
+    let forged = || refused(Refused::Forged);
+    let name: FileName = path.name.parse().map_err(|_| forged())?;
+    let key = Key::named(&path.job, &path.attempt, &name).map_err(|_| forged())?;
     state
         .signing
         .verify(
@@ -109,18 +111,18 @@ pub(crate) async fn get(
         None => (StatusCode::OK, size),
     };
     let mut answered = HeaderMap::new();
-    let mut set = |name: header::HeaderName, value: String| {
+    let mut set = |header: header::HeaderName, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {
-            answered.insert(name, value);
+            answered.insert(header, value);
         }
     };
     set(header::ETAG, etag);
     set(header::ACCEPT_RANGES, "bytes".to_owned());
     set(header::CONTENT_LENGTH, length.to_string());
-    set(header::CONTENT_TYPE, media_type(&path.name).to_owned());
+    set(header::CONTENT_TYPE, media_type(name.as_str()).to_owned());
     set(
         header::CONTENT_DISPOSITION,
-        format!("attachment; filename=\"{}\"", path.name),
+        format!("attachment; filename=\"{}\"", name.last()),
     );
     set(header::CACHE_CONTROL, "private, no-transform".to_owned());
     if let Some(range) = &range {

@@ -6,6 +6,7 @@
 mod accept;
 mod access;
 mod address;
+mod artifact_path;
 mod artifacts;
 mod audit;
 mod blobs;

@@ -8,6 +8,8 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
+use tower::Layer;
+use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,6 +17,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::access::Operations;
+use super::artifact_path::encode_name;
 use super::guard::{Guard, guard};
 use super::limits::Meter;
 use super::problem::{Logged, Problem, ProblemCode};
@@ -109,7 +112,7 @@ pub fn router(state: AppState) -> Router {
         operations: Arc::new(Operations::of(&document)),
         meter: Arc::clone(&meter),
     };
-    routes
+    let routed = routes
         .route_layer(middleware::from_fn_with_state(guarding, guard))
         .route_layer(middleware::from_fn_with_state(meter, timeout))
         .route(
@@ -146,7 +149,9 @@ pub fn router(state: AppState) -> Router {
                 .on_response(log),
         )
         .layer(middleware::from_fn(identify))
-        .with_state(state)
+        .with_state(state);
+    // The layers of a router run after it has matched the path, so the path is rewritten around it.
+    Router::new().fallback_service(MapRequestLayer::new(encode_name).layer(routed))
 }
 
 /// Gives every request an id: the one in its header if that is well-formed, or a new one.

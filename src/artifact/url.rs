@@ -48,7 +48,8 @@ pub struct SignedUpload {
 }
 
 impl ArtifactStore {
-    /// Returns a URL that serves a stored file as an attachment with its name and media type.
+    /// Returns a URL that serves a stored file as an attachment with its media type, and with the last part of its
+    /// name: a browser has no folders to save it in.
     ///
     /// # Errors
     /// Returns [`ArtifactError`] if the file's key is invalid or the store cannot sign URLs.
@@ -70,7 +71,7 @@ impl ArtifactStore {
                 )
             }
             Backend::S3(bucket) => {
-                let disposition = format!("attachment; filename=\"{}\"", file.name);
+                let disposition = format!("attachment; filename=\"{}\"", file.name.last());
                 let options = SignedUrlOptions::new().with_query([
                     ("response-content-disposition", disposition.as_str()),
                     ("response-content-type", media_type),

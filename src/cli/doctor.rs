@@ -182,7 +182,7 @@ async fn clock(database: &Database) -> Finding {
 /// Checks whether a client can download an object through a signed URL.
 async fn downloads(artifacts: &ArtifactStore) -> Finding {
     let file = StoredFile {
-        name: "readiness".to_owned(),
+        name: "readiness".parse().expect("the name is valid"),
         key: Key::probe().to_string(),
         bytes: 5,
         sha256: String::new(),
