@@ -150,11 +150,8 @@ async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
     let id = job.id.clone();
     let report = job.into_report()?;
     let folder = command.data_dir.join("demo").join(&id);
-    tokio::fs::create_dir_all(&folder).await?;
     for artifact in client.artifacts(&id).await? {
-        client
-            .download(&artifact, &folder.join(&artifact.name))
-            .await?;
+        client.download(&artifact, &folder).await?;
     }
     match command.json {
         true => output::print_json(&whole)?,

@@ -144,11 +144,8 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
                 job.state.as_str()
             )));
         }
-        std::fs::create_dir_all(&command.out)?;
         for artifact in artifacts {
-            client
-                .download(&artifact, &command.out.join(&artifact.name))
-                .await?;
+            client.download(&artifact, &command.out).await?;
             output::note(&format!(
                 "{} ({} bytes, SHA-256 verified)",
                 artifact.name,
