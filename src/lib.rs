@@ -44,7 +44,10 @@
 //! - `prune` never names an architecture.
 //! - `api` and `worker` never use each other. They communicate through `job` (rows) and `artifact` (bytes).
 //!
-//! `tests/it/architecture.rs` enforces all of these rules.
+//! - Files do not import each other in circles. A file imports an item from the file that defines it, and not from a
+//!   parent module that imports the file.
+//!
+//! `tests/it/architecture.rs` and `tests/it/imports.rs` enforce all of these rules.
 //!
 //! # Where to add things
 //!
@@ -52,7 +55,7 @@
 //!
 //! - An architecture: `model/<name>/` and [`model::registry`].
 //! - A job store: `job/store/<name>.rs` and `migrations/<name>/`.
-//! - An endpoint: a handler and one `routes!` line in `api/router.rs`.
+//! - An endpoint: a handler and one `routes!` line in `api/routes.rs`.
 
 pub mod api;
 pub mod artifact;

@@ -9,15 +9,15 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::AppState;
 use super::accept::prefers;
 use super::artifact_path::href;
 use super::caller::Caller;
 use super::document::schema::Bytes;
 use super::extract::{Id, Named};
-use super::jobs::now_ms;
+use super::media_type::media_type;
 use super::problem::Problem;
-use super::wire::time::rfc3339;
+use super::state::AppState;
+use super::wire::time::{now_ms, rfc3339};
 use crate::artifact::manifest::Manifest;
 use crate::job::{Job, JobId, State, UnixMs};
 
@@ -222,16 +222,4 @@ pub(super) async fn kept(
     }
     let manifest = state.jobs.manifest(&caller.scope(), job.id).await?;
     Ok((manifest.unwrap_or_default(), expires_at))
-}
-
-/// The media type of a file, from the extension of its name.
-pub(crate) fn media_type(name: &str) -> &'static str {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    match last.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("json") => "application/json",
-        Some("md") => "text/markdown; charset=utf-8",
-        Some("py" | "txt") => "text/plain; charset=utf-8",
-        _ if last == "SHA256SUMS" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
 }

@@ -9,13 +9,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::AppState;
-use super::artifacts::media_type;
 use super::document::schema::Bytes;
 use super::extract::{Named, Params};
-use super::jobs::now_ms;
+use super::media_type::media_type;
 use super::precondition::{check_match, is_known};
 use super::problem::{Problem, ProblemCode};
+use super::state::AppState;
+use super::wire::time::now_ms;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::Key;
 use crate::artifact::sign::Refused;
@@ -75,19 +75,15 @@ pub(crate) async fn get(
     Params(query): Params<Signature>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let forged = || refused(Refused::Forged);
-    let name: FileName = path.name.parse().map_err(|_| forged())?;
-    let key = Key::named(&path.job, &path.attempt, &name).map_err(|_| forged())?;
-    state
-        .signing
-        .verify(
-            &key,
-            &query.sha256,
-            query.expires,
-            &query.signature,
-            now_ms() / 1_000,
-        )
-        .map_err(refused)?;
+    let name: FileName = path.name.parse().map_err(|_| Refused::Forged)?;
+    let key = Key::named(&path.job, &path.attempt, &name).map_err(|_| Refused::Forged)?;
+    state.signing.verify(
+        &key,
+        &query.sha256,
+        query.expires,
+        &query.signature,
+        now_ms() / 1_000,
+    )?;
     let etag = format!("\"{}\"", query.sha256);
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     check_match(&headers, &etag)?;
@@ -149,21 +145,6 @@ fn requested(header: &str, size: u64) -> Result<Option<Range<u64>>, Problem> {
             ProblemCode::RangeNotSatisfiable,
             format!("the range is not within the file, which has {size} bytes"),
         )),
-    }
-}
-
-pub(super) fn refused(why: Refused) -> Problem {
-    match why {
-        Refused::Forged => Problem::new(
-            StatusCode::FORBIDDEN,
-            ProblemCode::UrlInvalid,
-            why.to_string(),
-        ),
-        Refused::Expired => Problem::new(
-            StatusCode::FORBIDDEN,
-            ProblemCode::UrlExpired,
-            why.to_string(),
-        ),
     }
 }
 
