@@ -4,7 +4,6 @@
 //! For a local store, the URLs point to this service and are signed with a [`SigningKey`]. For a bucket, they are
 //! signed by SigV4 for the bucket's public endpoint, and the bytes never pass through this service.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -13,19 +12,10 @@ use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Si
 use super::error::ArtifactError;
 use super::key::Key;
 use super::manifest::StoredFile;
-use super::sign::SigningKey;
 use super::store::{ArtifactStore, Backend};
 
 /// Maximum lifetime of a signed URL: the limit of SigV4.
 const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// The signing key and base URL of a local store's URLs.
-#[derive(Clone)]
-pub(super) struct LocalUrls {
-    pub(super) signing: Arc<SigningKey>,
-    /// URL at which clients reach this service, without a trailing slash.
-    pub(super) base: Arc<str>,
-}
 
 /// A signed URL to read one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
