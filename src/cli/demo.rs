@@ -11,6 +11,7 @@ use url::Url;
 use super::client::Client;
 use super::exit::Exit;
 use super::progress::Bar;
+use super::runtime::runtime;
 use super::service::{Service, ServiceFlags, interrupted};
 use super::{output, table};
 use crate::config::device::DeviceFlag;
@@ -65,7 +66,7 @@ pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
             command.example.display()
         )));
     }
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let service = serve(command).await?;
         let demo = async {
             show(command, &service.url).await?;

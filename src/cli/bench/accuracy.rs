@@ -14,7 +14,7 @@ use super::super::recipe::{
     DataFlags, INPUT_HEADING, LabelFlags, LocalFlags, MethodFlags, RoundFlags,
 };
 use super::super::{interrupt, output, table};
-use super::half;
+use super::recipe::half;
 use crate::data::label::Label;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
