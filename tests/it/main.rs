@@ -24,6 +24,7 @@ mod faults;
 mod file_name;
 mod fixture;
 mod ids;
+mod imports;
 mod job_state;
 mod job_store;
 mod kernels;
