@@ -24,16 +24,17 @@
 //!
 //! | module | contents | may import |
 //! |---|---|---|
+//! | [`file_name`] | the names of a result's files | no other module |
 //! | [`checkpoint`] | reads and writes Hugging Face folders | no other module |
 //! | [`model`] | the graphs, with their prunable units as data | `checkpoint` |
 //! | [`data`] | calibration and evaluation batches | `model::batch`, `checkpoint::tokenizer` |
 //! | [`answer`] | what models answer, one file per task: divergence, truth, metrics | `data`, `checkpoint`, `statistics` |
 //! | [`statistics`] | means, deviations and ranks of numbers | no other module |
-//! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `statistics` |
-//! | [`artifact`] | storage of files; the only module that uses `object_store` | `telemetry` |
+//! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `statistics`, `file_name` |
+//! | [`artifact`] | storage of files; the only module that uses `object_store` | `file_name`, `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
-//! | [`worker`] | runs jobs | `job`, `artifact`, the core, `telemetry` |
-//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `answer::TASKS`, `prune`'s documents, `telemetry` |
+//! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `telemetry` |
+//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `answer::TASKS`, `prune`'s documents, `file_name`, `telemetry` |
 //! | [`telemetry`] | tracing, metrics and health of background loops | no other module |
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
@@ -45,7 +46,10 @@
 //! - `prune` never names an architecture.
 //! - `api` and `worker` never use each other. They communicate through `job` (rows) and `artifact` (bytes).
 //!
-//! `tests/it/architecture.rs` enforces all of these rules.
+//! - Files do not import each other in circles. A file imports an item from the file that defines it, and not from a
+//!   parent module that imports the file.
+//!
+//! `tests/it/architecture.rs` and `tests/it/imports.rs` enforce all of these rules.
 //!
 //! # Where to add things
 //!
@@ -54,7 +58,7 @@
 //! - An architecture: `model/<name>/` and [`model::registry`].
 //! - A task: `answer/<name>.rs` and [`answer::TASKS`].
 //! - A job store: `job/store/<name>.rs` and `migrations/<name>/`.
-//! - An endpoint: a handler and one `routes!` line in `api/router.rs`.
+//! - An endpoint: a handler and one `routes!` line in `api/routes.rs`.
 
 pub mod answer;
 pub mod api;
@@ -63,6 +67,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod file_name;
 pub mod guide;
 pub mod job;
 pub mod model;

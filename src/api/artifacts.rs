@@ -9,14 +9,15 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::AppState;
 use super::accept::prefers;
+use super::artifact_path::href;
 use super::caller::Caller;
 use super::document::schema::Bytes;
 use super::extract::{Id, Named};
-use super::jobs::now_ms;
+use super::media_type::media_type;
 use super::problem::Problem;
-use super::wire::time::rfc3339;
+use super::state::AppState;
+use super::wire::time::{now_ms, rfc3339};
 use crate::artifact::manifest::Manifest;
 use crate::job::{Job, JobId, State, UnixMs};
 
@@ -41,8 +42,13 @@ pub(crate) struct ArtifactList {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Artifact)]
 pub(crate) struct ArtifactBody {
-    /// File name.
-    #[schema(example = "model.safetensors")]
+    /// Path of the file within the result: one name, or several that are separated by `/`. Each begins with a letter or
+    /// a digit, so the path is safe to use on disk.
+    #[schema(
+        example = "model.safetensors",
+        max_length = 512,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(/[A-Za-z0-9][A-Za-z0-9._-]{0,127}){0,7}$"
+    )]
     name: String,
     /// Size in bytes.
     bytes: u64,
@@ -85,9 +91,9 @@ pub(crate) async fn list(
     let job = state.jobs.get(&caller.scope(), id).await?;
     let (manifest, expires_at) = kept(&state, &caller, &job).await?;
     let data = manifest.files.into_iter().map(|file| ArtifactBody {
-        href: format!("/v1/jobs/{id}/artifacts/{}", file.name),
-        media_type: media_type(&file.name),
-        name: file.name,
+        href: href(id, &file.name),
+        media_type: media_type(file.name.as_str()),
+        name: file.name.into(),
         bytes: file.bytes,
         sha256: file.sha256,
     });
@@ -115,7 +121,7 @@ pub(crate) struct FilePath {
 /// - `gone`: The artifacts were removed after their retention period.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
-    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact")),
+    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact, in which each `/` is sent as `%2F` or as it is")),
     security(("api_key" = ["read"])),
     responses(
         (status = 307, description = "Redirect to the signed URL", headers(("Location" = String, description = "The signed URL"))),
@@ -150,7 +156,7 @@ pub(crate) async fn get(
 /// - `gone`: The artifacts were removed after their retention period.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}/url", tag = "artifacts", operation_id = "getArtifactUrl",
-    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact")),
+    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact, in which each `/` is sent as `%2F` or as it is")),
     security(("api_key" = ["read"])),
     responses((status = 200, description = "The signed URL", body = SignedUrl))
 )]
@@ -187,7 +193,7 @@ async fn signed_url(
     let lifetime = left.map_or(LIFETIME, |left| left.min(LIFETIME));
     let signed = state
         .artifacts
-        .signed_url(file, media_type(&file.name), lifetime)
+        .signed_url(file, media_type(file.name.as_str()), lifetime)
         .await
         .map_err(|error| Problem::internal(&error))?;
     Ok(SignedUrl {
@@ -216,15 +222,4 @@ pub(super) async fn kept(
     }
     let manifest = state.jobs.manifest(&caller.scope(), job.id).await?;
     Ok((manifest.unwrap_or_default(), expires_at))
-}
-
-/// The media type of a file, from its extension.
-pub(crate) fn media_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("json") => "application/json",
-        Some("md") => "text/markdown; charset=utf-8",
-        Some("py" | "txt") => "text/plain; charset=utf-8",
-        _ if name == "SHA256SUMS" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
 }

@@ -7,11 +7,11 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::AppState;
 use super::caller::Caller;
 use super::extract::Params;
 use super::page::{check_limit, cursor, hundred, next_cursor};
 use super::problem::Problem;
+use super::state::AppState;
 use super::wire::time::rfc3339;
 use crate::job::audit::Entry;
 

@@ -9,16 +9,17 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::AppState;
-use super::artifacts::media_type;
 use super::document::schema::Bytes;
 use super::extract::{Named, Params};
-use super::jobs::now_ms;
+use super::media_type::media_type;
 use super::precondition::{check_match, is_known};
 use super::problem::{Problem, ProblemCode};
+use super::state::AppState;
+use super::wire::time::now_ms;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::Key;
 use crate::artifact::sign::Refused;
+use crate::file_name::FileName;
 
 #[derive(Deserialize)]
 pub(crate) struct BlobPath {
@@ -57,7 +58,7 @@ pub(crate) struct Signature {
 #[utoipa::path(
     get, path = "/v1/blobs/jobs/{job}/{attempt}/{name}", tag = "artifacts", operation_id = "getBlob",
     params(("job" = String, Path, description = "Id of the job"), ("attempt" = String, Path, description = "Number of the attempt that wrote the file"),
-           ("name" = String, Path, description = "Name of the artifact"), Signature,
+           ("name" = String, Path, description = "Name of the artifact, in which each `/` is sent as `%2F` or as it is"), Signature,
            ("Range" = Option<String>, Header, description = "A byte range, for example `bytes=0-1023`"),
            ("If-None-Match" = Option<String>, Header, description = "ETag of the content that the client has"),
            ("If-Match" = Option<String>, Header, description = "ETag that the content must have")),
@@ -74,18 +75,15 @@ pub(crate) async fn get(
     Params(query): Params<Signature>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key =
-        Key::named(&path.job, &path.attempt, &path.name).map_err(|_| refused(Refused::Forged))?;
-    state
-        .signing
-        .verify(
-            &key,
-            &query.sha256,
-            query.expires,
-            &query.signature,
-            now_ms() / 1_000,
-        )
-        .map_err(refused)?;
+    let name: FileName = path.name.parse().map_err(|_| Refused::Forged)?;
+    let key = Key::named(&path.job, &path.attempt, &name).map_err(|_| Refused::Forged)?;
+    state.signing.verify(
+        &key,
+        &query.sha256,
+        query.expires,
+        &query.signature,
+        now_ms() / 1_000,
+    )?;
     let etag = format!("\"{}\"", query.sha256);
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     check_match(&headers, &etag)?;
@@ -109,18 +107,18 @@ pub(crate) async fn get(
         None => (StatusCode::OK, size),
     };
     let mut answered = HeaderMap::new();
-    let mut set = |name: header::HeaderName, value: String| {
+    let mut set = |header: header::HeaderName, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {
-            answered.insert(name, value);
+            answered.insert(header, value);
         }
     };
     set(header::ETAG, etag);
     set(header::ACCEPT_RANGES, "bytes".to_owned());
     set(header::CONTENT_LENGTH, length.to_string());
-    set(header::CONTENT_TYPE, media_type(&path.name).to_owned());
+    set(header::CONTENT_TYPE, media_type(name.as_str()).to_owned());
     set(
         header::CONTENT_DISPOSITION,
-        format!("attachment; filename=\"{}\"", path.name),
+        format!("attachment; filename=\"{}\"", name.last()),
     );
     set(header::CACHE_CONTROL, "private, no-transform".to_owned());
     if let Some(range) = &range {
@@ -147,21 +145,6 @@ fn requested(header: &str, size: u64) -> Result<Option<Range<u64>>, Problem> {
             ProblemCode::RangeNotSatisfiable,
             format!("the range is not within the file, which has {size} bytes"),
         )),
-    }
-}
-
-pub(super) fn refused(why: Refused) -> Problem {
-    match why {
-        Refused::Forged => Problem::new(
-            StatusCode::FORBIDDEN,
-            ProblemCode::UrlInvalid,
-            why.to_string(),
-        ),
-        Refused::Expired => Problem::new(
-            StatusCode::FORBIDDEN,
-            ProblemCode::UrlExpired,
-            why.to_string(),
-        ),
     }
 }
 

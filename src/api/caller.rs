@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::AppState;
 use super::limits::{Meter, Reading, Who};
 use super::problem::Problem;
+use super::state::AppState;
 use crate::job::key::{ApiKey, KeyId};
 use crate::job::{Scope, TenantId};
 

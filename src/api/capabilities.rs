@@ -6,7 +6,7 @@ use serde::Serialize;
 use strum::VariantArray;
 use utoipa::ToSchema;
 
-use super::AppState;
+use super::state::AppState;
 use super::wire::create::MetricBody;
 use super::wire::method::{
     CompensationBody, DeviceBody, EstimatorBody, ImportanceBody, TokenWeightsBody, TrajectoryBody,

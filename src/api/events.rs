@@ -12,13 +12,13 @@ use futures::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::AppState;
 use super::accept::prefers;
 use super::caller::Caller;
 use super::extract::{Id, Params};
 use super::limits::Reading;
 use super::page::{check_limit, hundred};
 use super::problem::Problem;
+use super::state::AppState;
 use super::wire::event::EventBody;
 use crate::job::event::Event;
 use crate::job::{JobId, Scope};

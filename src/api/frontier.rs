@@ -5,12 +5,12 @@ use axum::extract::State as Shared;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::AppState;
 use super::artifacts::kept;
 use super::caller::Caller;
 use super::extract::Id;
 use super::jobs::succeeded;
 use super::problem::Problem;
+use super::state::AppState;
 use crate::artifact::key::Key;
 use crate::job::Job;
 use crate::prune::failure::Failure;

@@ -9,12 +9,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
-use super::AppState;
 use super::access::Operations;
 use super::caller::Caller;
 use super::limits::Meter;
 use super::problem::{Problem, ProblemCode};
-use super::router::{current_request_id, with_request_id};
+use super::request::{current_request_id, with_request_id};
+use super::state::AppState;
 use crate::job::audit::Deed;
 use crate::job::key::{ApiKey, KeyScope, ShownKey};
 use crate::job::store::keys::LAST_USE_EVERY_MS;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::AppState;
 use super::problem::{Problem, ProblemCode};
-use super::worker_routes::page;
+use super::state::AppState;
 use crate::artifact::store::PROBE_LIMIT;
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulses;
@@ -86,4 +86,13 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Result<Response, P
     metrics::gauge!(metric::JOBS_RUNNING).set(depth.running as f64);
     metrics::gauge!(metric::OLDEST_QUEUED_SECONDS).set(depth.oldest_queued_ms as f64 / 1e3);
     Ok(page(&state.metrics))
+}
+
+/// The metrics page.
+pub(super) fn page(metrics: &PrometheusHandle) -> Response {
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        metrics.render(),
+    )
+        .into_response()
 }

@@ -1,11 +1,12 @@
 //! The HTTP API. Only this module uses `axum` and `utoipa`.
 //!
 //! Extractors reject invalid requests with problems, wire types convert to validated recipes, and stores hold the state. One
-//! line in `router.rs` registers a route together with its entry in `openapi.yaml`.
+//! line in `routes.rs` registers a route together with its entry in `openapi.yaml`.
 
 mod accept;
 mod access;
 mod address;
+mod artifact_path;
 mod artifacts;
 mod audit;
 mod blobs;
@@ -22,10 +23,13 @@ mod keys;
 mod limits;
 mod listen;
 mod measure;
+mod media_type;
 mod page;
 mod precondition;
 mod problem;
+mod request;
 mod router;
+mod routes;
 mod state;
 mod timeout;
 mod uploads;
@@ -34,10 +38,11 @@ mod wire;
 mod worker_routes;
 
 pub use address::AddressSource;
-pub use document::{openapi, yaml};
+pub use document::yaml;
 pub use limits::Limits;
 pub use listen::{Connections, serve};
 pub use router::router;
+pub use routes::openapi;
 pub use state::{AppState, Capabilities};
 pub use wire::duration::parse_ms;
 pub use worker_routes::worker_routes;

@@ -9,6 +9,8 @@ use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 use super::document::enumeration::enumeration;
+use super::request::current_request_id;
+use crate::artifact::sign::Refused;
 use crate::job::store::StoreError;
 use crate::prune::failure::{Code, Failure};
 
@@ -285,7 +287,7 @@ pub(super) struct Logged {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let id = super::router::current_request_id();
+        let id = current_request_id();
         let retry_after = self.retry_after;
         let logged = Logged {
             code: self.code.into(),
@@ -365,5 +367,15 @@ impl From<Failure> for Problem {
             retry_after: pause.map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX)),
             ..Self::new(status, failure.code.into(), failure.detail)
         }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(why: Refused) -> Self {
+        let code = match why {
+            Refused::Forged => ProblemCode::UrlInvalid,
+            Refused::Expired => ProblemCode::UrlExpired,
+        };
+        Self::new(StatusCode::FORBIDDEN, code, why.to_string())
     }
 }

@@ -1,13 +1,12 @@
 //! Health and metrics of a worker process.
 
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use axum::{Router, routing};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::health::alive;
+use super::health::{alive, page};
 use crate::artifact::health::Health;
 use crate::artifact::store::PROBE_LIMIT;
 use crate::job::store::JobStore;
@@ -50,13 +49,4 @@ pub fn worker_routes(
             "/metrics",
             routing::get(move || async move { page(&metrics) }),
         )
-}
-
-/// The metrics page.
-pub(super) fn page(metrics: &PrometheusHandle) -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        metrics.render(),
-    )
-        .into_response()
 }

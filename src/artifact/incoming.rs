@@ -13,7 +13,7 @@ use strum::{IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 use super::error::ArtifactError;
-use super::key::{BadPart, Key};
+use super::key::{InvalidKey, Key};
 use super::store::ArtifactStore;
 
 /// Maximum size of a record, in bytes.
@@ -106,8 +106,8 @@ impl Upload {
     /// Returns the key of the content.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if the tenant's name is not allowed in a key.
-    pub fn key(&self, tenant: &str) -> Result<Key, BadPart> {
+    /// Returns [`InvalidKey`] if the tenant's name is not allowed in a key.
+    pub fn key(&self, tenant: &str) -> Result<Key, InvalidKey> {
         Key::upload(tenant, &self.id.to_string())
     }
 }

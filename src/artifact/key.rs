@@ -3,43 +3,41 @@
 
 use std::fmt;
 
+use crate::file_name::{FileName, is_part};
+
 /// The key of one object, or the prefix of the keys of several objects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(String);
 
-/// Error for a text that is not allowed as a part of a key, because it could lead to another location.
+/// Error for a text that is not a key or not allowed in one, because it could lead to another location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is not a valid part of a key; use at most 128 letters, digits, '.', '_' and '-', and begin with a letter or a digit"
+    "\"{0}\" is not valid in an object key; use at most 128 letters, digits, '.', '_' and '-' for each part, and begin with a letter or a digit"
 )]
-pub struct BadPart(String);
+pub struct InvalidKey(String);
 
 impl Key {
     /// Returns the key of the file that an attempt of a job stores under a name.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if a part is not allowed in a key.
-    pub fn attempt_file(job: &str, attempt: i64, name: &str) -> Result<Self, BadPart> {
-        Ok(Self(format!(
-            "jobs/{}/{attempt}/{}",
-            checked(job)?,
-            checked(name)?
-        )))
+    /// Returns [`InvalidKey`] if the job is not allowed in a key.
+    pub fn attempt_file(job: &str, attempt: i64, name: &FileName) -> Result<Self, InvalidKey> {
+        Ok(Self(format!("jobs/{}/{attempt}/{name}", checked(job)?)))
     }
 
     /// Returns the prefix of all files of an attempt.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if a part is not allowed in a key.
-    pub fn attempt(job: &str, attempt: i64) -> Result<Self, BadPart> {
+    /// Returns [`InvalidKey`] if a part is not allowed in a key.
+    pub fn attempt(job: &str, attempt: i64) -> Result<Self, InvalidKey> {
         Ok(Self(format!("jobs/{}/{attempt}", checked(job)?)))
     }
 
     /// Returns the prefix of all files of all attempts of a job.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if a part is not allowed in a key.
-    pub fn job(job: &str) -> Result<Self, BadPart> {
+    /// Returns [`InvalidKey`] if a part is not allowed in a key.
+    pub fn job(job: &str) -> Result<Self, InvalidKey> {
         Ok(Self(format!("jobs/{}", checked(job)?)))
     }
 
@@ -47,8 +45,8 @@ impl Key {
     /// document is named by the digest of all of its inputs.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if a part is not allowed in a key.
-    pub fn journal(tenant: &str, document: &str) -> Result<Self, BadPart> {
+    /// Returns [`InvalidKey`] if a part is not allowed in a key.
+    pub fn journal(tenant: &str, document: &str) -> Result<Self, InvalidKey> {
         Ok(Self(format!(
             "journal/{}/{}",
             checked(tenant)?,
@@ -65,8 +63,8 @@ impl Key {
     /// Returns the key of a tenant's upload.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if a part is not allowed in a key.
-    pub fn upload(tenant: &str, id: &str) -> Result<Self, BadPart> {
+    /// Returns [`InvalidKey`] if a part is not allowed in a key.
+    pub fn upload(tenant: &str, id: &str) -> Result<Self, InvalidKey> {
         Ok(Self(format!(
             "uploads/{}/{}",
             checked(tenant)?,
@@ -77,8 +75,8 @@ impl Key {
     /// Returns the prefix of all uploads of a tenant.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if a part is not allowed in a key.
-    pub fn uploads_of(tenant: &str) -> Result<Self, BadPart> {
+    /// Returns [`InvalidKey`] if a part is not allowed in a key.
+    pub fn uploads_of(tenant: &str) -> Result<Self, InvalidKey> {
         Ok(Self(format!("uploads/{}", checked(tenant)?)))
     }
 
@@ -97,27 +95,31 @@ impl Key {
     /// Parses a key from a manifest or a URL.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if the text is not the key of an object in one of the formats of this file.
-    pub fn parse(text: &str) -> Result<Self, BadPart> {
-        let parts: Vec<&str> = text.split('/').collect();
+    /// Returns [`InvalidKey`] if the text is not the key of an object in one of the formats of this file.
+    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
+        // The name of an attempt's file may contain `/`.
+        let parts: Vec<&str> = text.splitn(4, '/').collect();
         match parts.as_slice() {
-            ["jobs", job, attempt, name] => Self::named(job, attempt, name),
+            ["jobs", job, attempt, name] => {
+                let name = name.parse().map_err(|_| invalid(name))?;
+                Self::named(job, attempt, &name)
+            }
             ["uploads", tenant, id] => Self::upload(tenant, id),
             ["journal", tenant, document] => Self::journal(tenant, document),
             ["probe", "readiness"] => Ok(Self::probe()),
-            _ => Err(BadPart(text.chars().take(64).collect())),
+            _ => Err(invalid(text)),
         }
     }
 
-    /// Returns the key of an attempt's file from its parts as text.
+    /// Returns the key of an attempt's file. Job and attempt are given as text.
     ///
     /// # Errors
-    /// Returns [`BadPart`] if a part is not allowed in a key, or if `attempt` is not written exactly as
+    /// Returns [`InvalidKey`] if a part is not allowed in a key, or if `attempt` is not written exactly as
     /// [`attempt_file`](Self::attempt_file) writes it.
-    pub fn named(job: &str, attempt: &str, name: &str) -> Result<Self, BadPart> {
+    pub fn named(job: &str, attempt: &str, name: &FileName) -> Result<Self, InvalidKey> {
         match attempt.parse::<i64>() {
             Ok(number) if number.to_string() == attempt => Self::attempt_file(job, number, name),
-            _ => Err(BadPart(attempt.chars().take(64).collect())),
+            _ => Err(invalid(attempt)),
         }
     }
 
@@ -134,12 +136,10 @@ impl fmt::Display for Key {
     }
 }
 
-fn checked(part: &str) -> Result<&str, BadPart> {
-    let allowed = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '_' | '-');
-    let valid = part.len() <= 128
-        && part.starts_with(|sign: char| sign.is_ascii_alphanumeric())
-        && part.chars().all(allowed);
-    valid
-        .then_some(part)
-        .ok_or_else(|| BadPart(part.chars().take(64).collect()))
+fn checked(part: &str) -> Result<&str, InvalidKey> {
+    is_part(part).then_some(part).ok_or_else(|| invalid(part))
+}
+
+fn invalid(text: &str) -> InvalidKey {
+    InvalidKey(text.chars().take(64).collect())
 }

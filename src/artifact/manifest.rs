@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::file_name::FileName;
+
 /// The files of one result. A manifest is published when it is committed with the job, under the fencing check of the
 /// job's lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +15,8 @@ pub struct Manifest {
 /// A stored file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {
-    /// Name by which clients request the file, for example `model.safetensors`.
-    pub name: String,
+    /// Name by which clients request the file.
+    pub name: FileName,
     /// Key in the object store. It is unique to the attempt that wrote the file.
     pub key: String,
     /// Size in bytes.
@@ -27,6 +29,6 @@ impl Manifest {
     /// Returns the file with this name.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<&StoredFile> {
-        self.files.iter().find(|file| file.name == name)
+        self.files.iter().find(|file| file.name.as_str() == name)
     }
 }

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -21,6 +22,14 @@ const KEY_BYTES: usize = 32;
 /// A key that signs URLs and verifies their signatures.
 #[derive(Clone)]
 pub struct SigningKey([u8; KEY_BYTES]);
+
+/// The signing key and base URL of a local store's URLs.
+#[derive(Clone)]
+pub(super) struct LocalUrls {
+    pub(super) signing: Arc<SigningKey>,
+    /// URL at which clients reach this service, without a trailing slash.
+    pub(super) base: Arc<str>,
+}
 
 /// Reason to refuse a signed URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

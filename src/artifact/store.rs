@@ -16,8 +16,7 @@ use super::key::Key;
 use super::progress::Patience;
 use super::s3::{Bucket, S3Options};
 use super::s3_failure::Purpose;
-use super::sign::SigningKey;
-use super::url::LocalUrls;
+use super::sign::{LocalUrls, SigningKey};
 use crate::telemetry::metric;
 
 /// Default time limits. The S3 client retries a request for up to a minute, and one part of a file is one request.

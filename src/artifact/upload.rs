@@ -19,6 +19,7 @@ use super::error::ArtifactError;
 use super::key::Key;
 use super::manifest::StoredFile;
 use super::store::ArtifactStore;
+use crate::file_name::FileName;
 
 /// Minimum size of a part, in bytes. S3 services require at least 5 MiB.
 const PART_BYTES: u64 = 8 << 20;
@@ -37,7 +38,7 @@ impl ArtifactStore {
     pub async fn upload(
         &self,
         key: &Key,
-        name: &str,
+        name: &FileName,
         path: &FilePath,
     ) -> Result<StoredFile, ArtifactError> {
         let mut file = tokio::fs::File::open(path).await?;
@@ -65,7 +66,7 @@ impl ArtifactStore {
             draft.complete(self).await?;
         }
         Ok(StoredFile {
-            name: name.to_owned(),
+            name: name.clone(),
             key: key.to_string(),
             bytes: total,
             sha256: hex::encode(digest.finalize()),

@@ -4,7 +4,6 @@
 //! For a local store, the URLs point to this service and are signed with a [`SigningKey`]. For a bucket, they are
 //! signed by SigV4 for the bucket's public endpoint, and the bytes never pass through this service.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -13,19 +12,10 @@ use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Si
 use super::error::ArtifactError;
 use super::key::Key;
 use super::manifest::StoredFile;
-use super::sign::SigningKey;
 use super::store::{ArtifactStore, Backend};
 
 /// Maximum lifetime of a signed URL: the limit of SigV4.
 const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// The signing key and base URL of a local store's URLs.
-#[derive(Clone)]
-pub(super) struct LocalUrls {
-    pub(super) signing: Arc<SigningKey>,
-    /// URL at which clients reach this service, without a trailing slash.
-    pub(super) base: Arc<str>,
-}
 
 /// A signed URL to read one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +38,8 @@ pub struct SignedUpload {
 }
 
 impl ArtifactStore {
-    /// Returns a URL that serves a stored file as an attachment with its name and media type.
+    /// Returns a URL that serves a stored file as an attachment with its media type, and with the last part of its
+    /// name: a browser has no folders to save it in.
     ///
     /// # Errors
     /// Returns [`ArtifactError`] if the file's key is invalid or the store cannot sign URLs.
@@ -70,7 +61,7 @@ impl ArtifactStore {
                 )
             }
             Backend::S3(bucket) => {
-                let disposition = format!("attachment; filename=\"{}\"", file.name);
+                let disposition = format!("attachment; filename=\"{}\"", file.name.last());
                 let options = SignedUrlOptions::new().with_query([
                     ("response-content-disposition", disposition.as_str()),
                     ("response-content-type", media_type),

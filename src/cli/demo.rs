@@ -11,6 +11,7 @@ use url::Url;
 use super::client::Client;
 use super::exit::Exit;
 use super::progress::Bar;
+use super::runtime::runtime;
 use super::service::{Service, ServiceFlags, interrupted};
 use super::{output, table};
 use crate::config::device::DeviceFlag;
@@ -65,7 +66,7 @@ pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
             command.example.display()
         )));
     }
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let service = serve(command).await?;
         let demo = async {
             show(command, &service.url).await?;
@@ -150,11 +151,8 @@ async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
     let id = job.id.clone();
     let report = job.into_report()?;
     let folder = command.data_dir.join("demo").join(&id);
-    tokio::fs::create_dir_all(&folder).await?;
     for artifact in client.artifacts(&id).await? {
-        client
-            .download(&artifact, &folder.join(&artifact.name))
-            .await?;
+        client.download(&artifact, &folder).await?;
     }
     match command.json {
         true => output::print_json(&whole)?,

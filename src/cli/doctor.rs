@@ -9,6 +9,7 @@ use url::Url;
 
 use super::exit::Exit;
 use super::output;
+use super::runtime::runtime;
 use super::stores::{Database, open_artifacts};
 use crate::artifact::key::Key;
 use crate::artifact::manifest::StoredFile;
@@ -66,7 +67,7 @@ impl Finding {
 /// # Errors
 /// Returns [`Exit::Broken`] if a check failed.
 pub(super) fn run(command: &DoctorCommand) -> Result<(), Exit> {
-    let findings = super::runtime()?.block_on(examine(command));
+    let findings = runtime()?.block_on(examine(command));
     let bad = findings
         .iter()
         .filter(|(_, finding)| matches!(finding, Finding::Bad(_)))
@@ -182,7 +183,7 @@ async fn clock(database: &Database) -> Finding {
 /// Checks whether a client can download an object through a signed URL.
 async fn downloads(artifacts: &ArtifactStore) -> Finding {
     let file = StoredFile {
-        name: "readiness".to_owned(),
+        name: "readiness".parse().expect("the name is valid"),
         key: Key::probe().to_string(),
         bytes: 5,
         sha256: String::new(),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::one_of::explained;
 use super::output;
+use super::runtime::runtime;
 use super::stores::Database;
 use crate::api::parse_ms;
 use crate::config::storage::DatabaseFlags;
@@ -68,7 +69,7 @@ enum Verb {
 
 /// Creates, lists or revokes keys.
 pub(super) fn run(command: &KeysCommand) -> Result<(), Exit> {
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let database = Database::open(
             &command.database,
             "if a service is running, manage keys through its API: POST, GET and DELETE /v1/keys with an admin key",

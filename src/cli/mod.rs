@@ -23,6 +23,7 @@ mod progress;
 mod prune;
 mod recipe;
 mod remote;
+mod runtime;
 mod serve;
 mod service;
 mod stores;
@@ -186,10 +187,4 @@ fn run(command: Command) -> Result<(), Exit> {
         Command::Download(command) => remote::download(&command),
         Command::Cancel(command) => remote::cancel(&command),
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?)
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::exit::Exit;
+use super::runtime::runtime;
 use super::service::{Service, ServiceFlags, interrupted};
 use crate::config::telemetry::TelemetryFlags;
 use crate::telemetry::tracing;
@@ -31,7 +32,7 @@ pub(super) struct ServeCommand {
 pub(super) fn run(command: &ServeCommand) -> Result<(), Exit> {
     tracing::start(&command.telemetry.log, command.telemetry.log_format.into())
         .map_err(Exit::Usage)?;
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let service = Service::start(&command.service).await?;
         interrupted().await?;
         service.stop().await

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use super::crew::{Crew, Signals};
 use super::exit::Exit;
+use super::runtime::runtime;
 use super::service::interrupted;
 use super::stores::{Database, open_artifacts};
 use crate::api::{Connections, serve, worker_routes};
@@ -58,7 +59,7 @@ pub(super) struct WorkerCommand {
 pub(super) fn run(command: &WorkerCommand) -> Result<(), Exit> {
     tracing::start(&command.telemetry.log, command.telemetry.log_format.into())
         .map_err(Exit::Usage)?;
-    super::runtime()?.block_on(work(command))
+    runtime()?.block_on(work(command))
 }
 
 async fn work(command: &WorkerCommand) -> Result<(), Exit> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use uuid::{Timestamp, Uuid};
 
-use super::UnixMs;
+use super::time::UnixMs;
 
 /// Identifier of a job, in the API and in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The lease of a worker on a job, for a limited time and one attempt.
 
-use super::JobId;
+use super::id::JobId;
 
 /// Proof of a claim. Every write of a worker carries it, and is refused once another attempt owns the job.
 #[derive(Clone, Debug, PartialEq, Eq)]

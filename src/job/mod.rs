@@ -16,6 +16,7 @@ pub mod retention;
 pub mod state;
 pub mod store;
 pub mod tenant;
+pub mod time;
 pub mod trace;
 pub mod waiting;
 pub mod webhook;
@@ -35,9 +36,7 @@ pub use lease::Lease;
 pub use queue::Device;
 pub use state::State;
 pub use tenant::{Scope, TenantId};
-
-/// Database time in milliseconds since the Unix epoch.
-pub type UnixMs = i64;
+pub use time::UnixMs;
 
 /// A job as stored.
 #[derive(Clone, Debug, PartialEq)]

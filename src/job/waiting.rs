@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::UnixMs;
+use super::time::UnixMs;
 use crate::prune::failure::Failure;
 
 /// Pause before the first poll, in milliseconds; it doubles with each outage of a series, up to [`MAX_PAUSE_MS`].

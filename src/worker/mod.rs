@@ -12,6 +12,7 @@ mod journal;
 pub mod lookout;
 pub mod pruner;
 pub mod publish;
+mod removal;
 pub mod reporter;
 mod retention;
 pub mod scratch;
@@ -198,14 +199,6 @@ async fn within<T>(
     match tokio::time::timeout(limit, call).await {
         Ok(answer) => answer,
         Err(late) => Err(StoreError::Unanswered(Box::new(late))),
-    }
-}
-
-/// Treats "not found" as success: another process may have removed the file or folder first.
-fn gone_or_removed(removed: std::io::Result<()>) -> std::io::Result<()> {
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

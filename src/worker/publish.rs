@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::reporter::Reporter;
 use super::{SHUTDOWN_GRACE, Worker};
 use crate::artifact::error::ArtifactError;
-use crate::artifact::key::{BadPart, Key};
+use crate::artifact::key::{InvalidKey, Key};
 use crate::artifact::manifest::Manifest;
+use crate::file_name::FileName;
 use crate::job::store::StoreError;
 use crate::job::{Lease, Scope};
 use crate::prune::failure::{Code, Failure};
@@ -16,19 +17,14 @@ use crate::prune::watch::Watch;
 use crate::telemetry::metric;
 
 impl Worker {
-    /// Uploads every file of the folder under the keys of this attempt.
+    /// Uploads every file of the folder and of its subfolders under the keys of this attempt.
     pub(super) async fn store_files(
         &self,
         lease: &Lease,
         folder: &Path,
         reporter: &Reporter,
     ) -> Result<Manifest, Failure> {
-        let mut names = Vec::new();
-        let mut entries = tokio::fs::read_dir(folder).await?;
-        while let Some(entry) = entries.next_entry().await? {
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-        names.sort_unstable();
+        let names = FileName::all_in(folder)?;
         let mut manifest = Manifest::default();
         for (done, name) in names.iter().enumerate() {
             reporter.proceed()?;
@@ -36,7 +32,7 @@ impl Worker {
             let key = Key::attempt_file(&lease.job.to_string(), lease.attempt, name)?;
             let stored = self
                 .artifacts
-                .upload(&key, name, &folder.join(name))
+                .upload(&key, name, &name.within(folder))
                 .await?;
             metrics::counter!(metric::ARTIFACT_BYTES).increment(stored.bytes);
             manifest.files.push(stored);
@@ -139,8 +135,8 @@ impl From<ArtifactError> for Failure {
     }
 }
 
-impl From<BadPart> for Failure {
-    fn from(error: BadPart) -> Self {
+impl From<InvalidKey> for Failure {
+    fn from(error: InvalidKey) -> Self {
         Self::new(Code::Internal, error.to_string())
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::gone_or_removed;
+use super::removal::gone_or_removed;
 
 /// The scratch folder of this process. After this process has ended, the next process that opens the same work folder
 /// removes it.

@@ -4,7 +4,7 @@ mod access;
 mod artifacts;
 mod conditional;
 mod events;
-mod harness;
+pub mod harness;
 mod jobs;
 mod keys;
 mod limits;

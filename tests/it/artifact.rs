@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 const JOB: &str = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
 
 fn key(attempt: i64, name: &str) -> Key {
-    Key::attempt_file(JOB, attempt, name).unwrap()
+    Key::attempt_file(JOB, attempt, &name.parse().unwrap()).unwrap()
 }
 
 #[test]
@@ -25,11 +25,16 @@ fn keys_cannot_escape_their_prefix() {
         "a\0",
         &"a".repeat(200),
     ] {
-        assert!(Key::attempt_file(JOB, 1, part).is_err(), "{part:?}");
-        assert!(Key::attempt_file(part, 1, "a").is_err(), "{part:?}");
+        assert!(Key::job(part).is_err(), "{part:?}");
+        assert!(Key::upload("tenant", part).is_err(), "{part:?}");
+        assert!(
+            Key::attempt_file(part, 1, &"a".parse().unwrap()).is_err(),
+            "{part:?}"
+        );
     }
     for whole in [
         key(3, "model.safetensors"),
+        key(3, "onnx/model.onnx"),
         Key::upload("tenant", "u1").unwrap(),
         Key::journal("tenant", "plan-00ff.json").unwrap(),
     ] {
@@ -43,11 +48,16 @@ fn keys_cannot_escape_their_prefix() {
         "jobs/a/+1/b",
         "jobs/a/x/b",
         "jobs/a/1/../b",
+        "jobs/a/1/b/",
+        "jobs/a/1/b//c",
+        "jobs/a/1//b",
         "/jobs/a/1/b",
         "other/a/1/b",
         "uploads/a",
         "uploads/../b",
+        "uploads/a/b/c",
         "journal/a/../b",
+        "journal/a/b/c",
     ] {
         assert!(Key::parse(text).is_err(), "{text:?}");
     }

@@ -17,6 +17,7 @@ macro_rules! store_tests {
             a_range_of_bytes_can_be_read,
             a_listing_contains_sizes_and_modification_times,
             deleting_attempt_1_does_not_delete_attempt_10,
+            files_in_folders_are_listed_and_deleted_with_their_attempt,
             a_missing_object_is_not_found,
             a_small_object_is_replaced_and_read_within_a_size_limit,
             an_object_is_copied_to_a_file_within_a_size_limit,

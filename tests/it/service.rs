@@ -3,6 +3,7 @@
 mod command;
 mod devices;
 mod disk;
+mod download;
 mod fleet;
 mod jobs;
 mod keys;

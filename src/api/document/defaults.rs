@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::operations;
+use super::operations::operations;
 
 /// Moves `default` of every property of a request body into its description.
 pub(super) fn describe(document: &mut Value) {

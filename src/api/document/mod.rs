@@ -4,6 +4,7 @@
 
 mod defaults;
 pub(super) mod enumeration;
+mod operations;
 mod parameters;
 mod responses;
 pub(super) mod schema;
@@ -15,10 +16,9 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::{OpenApi, Server};
 
 use super::problem::{FieldError, Problem, ProblemCode};
-use super::router;
 
 /// Address of a service that runs with its defaults.
-const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -38,12 +38,6 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
     components(schemas(Problem, FieldError, ProblemCode)),
 )]
 struct Document;
-
-/// The document of a service at its default address, as committed in `openapi.yaml`.
-#[must_use]
-pub fn openapi() -> Value {
-    complete(router::documented().into_openapi(), DEFAULT_SERVER)
-}
 
 /// Completes the document that the routes describe, for a service that clients reach at `url`.
 pub(super) fn complete(mut document: OpenApi, url: &str) -> Value {
@@ -69,13 +63,4 @@ pub(super) fn head() -> OpenApi {
     let mut head = Document::openapi();
     head.info.description = Some(include_str!("introduction.md").trim().to_owned());
     head
-}
-
-/// Every operation of a document, with its path and method.
-pub(super) fn operations(document: &mut Value) -> impl Iterator<Item = (&str, &str, &mut Value)> {
-    let paths = document["paths"].as_object_mut().into_iter().flatten();
-    paths.flat_map(|(path, item)| {
-        let item = item.as_object_mut().into_iter().flatten();
-        item.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
-    })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::operations;
+use super::operations::operations;
 
 /// Removes `null` from the types of all parameters.
 pub(super) fn describe(document: &mut Value) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::operations;
+use super::operations::operations;
 
 /// Adds the error responses to every operation.
 pub(super) fn describe(document: &mut Value) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::operations;
+use super::operations::operations;
 
 /// Name of the security scheme in handlers and in the document.
 pub(in crate::api) const SCHEME: &str = "api_key";

@@ -5,11 +5,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::{answer, etag};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Id;
 use crate::api::precondition::check_match;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::job::JobBody;
 
 /// Cancels a job.

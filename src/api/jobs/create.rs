@@ -5,11 +5,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::accepted;
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, idempotency_key};
 use crate::api::problem::Problem;
-use crate::api::router::current_trace;
+use crate::api::request::current_trace;
+use crate::api::state::AppState;
 use crate::api::wire::create::CreateJob;
 use crate::api::wire::job::JobBody;
 use crate::job::store::Created;

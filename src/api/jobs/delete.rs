@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::etag;
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Id;
 use crate::api::precondition::check_match;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::artifact::key::Key;
 use crate::job::store::StoreError;
 use crate::prune::failure::Failure;

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Body;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::create::CreateJob;
 use crate::api::wire::plan::EstimateBody;
 

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{answer, etag};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Id, Params};
 use crate::api::precondition::{check_match, is_known};
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::job::JobBody;
 use crate::job::store::StoreError;
 use crate::job::{Job, Scope};

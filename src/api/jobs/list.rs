@@ -5,13 +5,13 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::now_ms;
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
 use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::job::{JobBody, StateBody};
+use crate::api::wire::time::now_ms;
 use crate::job::JobId;
 use crate::job::store::JobFilter;
 

@@ -13,21 +13,17 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::AppState;
 use super::problem::Problem;
-use super::router::current_trace;
+use super::request::current_trace;
+use super::state::AppState;
 use super::wire::job::JobBody;
+use super::wire::time::now_ms;
 use crate::job::store::{Created, IdempotencyKey};
 use crate::job::{Job, NewJob, State};
 use crate::prune::recipe::Recipe;
 
 /// Seconds between two polls of an active job.
 const RETRY_AFTER: &str = "1";
-
-/// The current time, for ETAs and expiries. Stored times are database time.
-pub(super) fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
 
 /// The strong ETag of a job: its id and version. The ETA is derived from both and the clock.
 pub(super) fn etag(job: &Job) -> String {

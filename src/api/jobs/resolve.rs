@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{again, succeeded};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Id, idempotency_key};
 use crate::api::frontier;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::create::TargetBody;
 use crate::job::Job;
 use crate::prune::recipe::{Recipe, Target};

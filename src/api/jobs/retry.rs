@@ -5,10 +5,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::again;
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Id, idempotency_key};
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::job::JobBody;
 
 /// Creates a job with the same request.

@@ -5,11 +5,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Body;
 use crate::api::guard::CreatedId;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::key::{CreateKey, CreatedKey};
 use crate::job::key::FreshKey;
 

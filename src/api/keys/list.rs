@@ -5,11 +5,11 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
 use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::key::KeyBody;
 use crate::job::key::KeyId;
 

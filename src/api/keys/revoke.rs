@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Named;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::job::key::{KeyId, NotAKey};
 
 #[derive(Deserialize)]

@@ -5,10 +5,10 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::{UploadBody, missing, upload_id};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Named;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::artifact::incoming::{Upload, UploadState};
 
 #[derive(Deserialize)]

@@ -7,12 +7,11 @@ use futures::TryStreamExt;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::AppState;
-use crate::api::blobs::refused;
 use crate::api::document::schema::Bytes;
 use crate::api::extract::{Named, Params};
-use crate::api::jobs::now_ms;
 use crate::api::problem::{Problem, ProblemCode};
+use crate::api::state::AppState;
+use crate::api::wire::time::now_ms;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::key::Key;
 use crate::artifact::sign::Refused;
@@ -64,18 +63,15 @@ pub(crate) async fn put(
     Params(query): Params<UploadSignature>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let key = Key::upload(&path.tenant, &path.id).map_err(|_| refused(Refused::Forged))?;
+    let key = Key::upload(&path.tenant, &path.id).map_err(|_| Refused::Forged)?;
     let announced = (query.sha256.as_str(), query.bytes);
-    state
-        .signing
-        .verify_upload(
-            &key,
-            announced,
-            query.expires,
-            &query.signature,
-            now_ms() / 1_000,
-        )
-        .map_err(refused)?;
+    state.signing.verify_upload(
+        &key,
+        announced,
+        query.expires,
+        &query.signature,
+        now_ms() / 1_000,
+    )?;
     let stream = body.into_data_stream().map_err(std::io::Error::other);
     match state.artifacts.receive(&key, stream, query.bytes).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),

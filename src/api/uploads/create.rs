@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::{UploadBody, missing};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Body;
-use crate::api::jobs::now_ms;
 use crate::api::problem::{Problem, ProblemCode};
+use crate::api::state::AppState;
+use crate::api::wire::time::now_ms;
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
 use crate::job::store::StoreError;
 use crate::prune::recipe::data_format;

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{UploadBody, missing};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Params;
 use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::artifact::incoming::UploadId;
 
 #[derive(Deserialize, IntoParams)]

@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 
 use super::complete::UploadPath;
 use super::{UploadBody, missing, upload_id};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Named;
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 
 /// Returns an upload.
 ///

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{TopicBody, WebhookBody};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::Body;
 use crate::api::problem::{Problem, ProblemCode};
+use crate::api::state::AppState;
 use crate::job::webhook::{NewWebhook, Topic};
 
 /// Maximum length of a URL, in bytes.

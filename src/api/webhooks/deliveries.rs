@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{missing, webhook_id};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::document::schema;
 use crate::api::extract::{Named, Params};
 use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 use crate::api::wire::mirror::mirror;
 use crate::api::wire::time::rfc3339;
 use crate::job::webhook::{Delivery, DeliveryId, DeliveryState};

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{WebhookBody, webhook_id};
-use crate::api::AppState;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Named};
 use crate::api::problem::Problem;
+use crate::api::state::AppState;
 
 /// All webhooks of the caller's tenant, oldest first.
 #[derive(Serialize, ToSchema)]

@@ -1,4 +1,4 @@
-//! Times on the wire: RFC 3339 in UTC.
+//! Times on the wire: RFC 3339 in UTC, and the current time.
 
 use crate::job::UnixMs;
 
@@ -9,4 +9,9 @@ pub(crate) fn rfc3339(moment: UnixMs) -> String {
         // RFC 3339 ends with the year 9999.
         Err(_) => String::from("9999-12-31T23:59:59Z"),
     }
+}
+
+/// The current time, for ETAs and expiries. Stored times are database time.
+pub(crate) fn now_ms() -> UnixMs {
+    jiff::Timestamp::now().as_millisecond()
 }

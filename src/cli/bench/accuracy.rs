@@ -14,7 +14,7 @@ use super::super::recipe::{
     DataFlags, INPUT_HEADING, LabelFlags, LocalFlags, MethodFlags, RoundFlags,
 };
 use super::super::{interrupt, output, table};
-use super::half;
+use super::recipe::half;
 use crate::answer::metric::Records;
 use crate::data::dataset::Dataset;
 use crate::data::truth::Truth;

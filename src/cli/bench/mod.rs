@@ -2,13 +2,12 @@
 
 mod accuracy;
 mod forward;
+mod recipe;
 mod speed;
 
 use clap::Subcommand;
 
 use super::exit::Exit;
-use super::recipe::{Inputs, recipe};
-use crate::prune::recipe::{Constraints, Method, Metric, Recipe, Target};
 
 /// Subcommands of `optin bench`.
 #[derive(Subcommand)]
@@ -32,14 +31,4 @@ pub(super) fn run(command: &BenchCommand) -> Result<(), Exit> {
         BenchCommand::Forward(command) => forward::run(command),
         BenchCommand::Accuracy(command) => accuracy::run(command),
     }
-}
-
-/// Returns the recipe to measure: keep half of the FLOPs, with a tolerance that allows coarse units.
-fn half(inputs: Inputs, method: Method) -> Result<Recipe, Exit> {
-    let target = Target {
-        metric: Metric::Flops,
-        keep: 0.5,
-        tolerance: 0.05,
-    };
-    recipe(inputs, target, Constraints::default(), method)
 }

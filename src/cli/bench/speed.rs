@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::super::exit::Exit;
 use super::super::recipe::{DataFlags, LocalFlags, MethodFlags};
 use super::super::{output, table};
-use super::half;
+use super::recipe::half;
 use crate::model::cost::flops;
 use crate::model::device::Device;
 use crate::model::mask::Masks;

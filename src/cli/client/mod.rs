@@ -1,9 +1,9 @@
 //! An HTTP client of an `optin` service.
 
+mod download;
 mod list;
 mod upload;
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,8 +11,6 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use super::exit::Exit;
@@ -50,20 +48,6 @@ pub(super) struct Job {
 pub(super) struct JobError {
     code: Value,
     detail: String,
-}
-
-/// A result file.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Artifact {
-    pub(super) name: String,
-    pub(super) bytes: u64,
-    pub(super) sha256: String,
-    href: String,
-}
-
-#[derive(Deserialize)]
-struct List<T> {
-    data: Vec<T>,
 }
 
 #[derive(Deserialize)]
@@ -178,37 +162,6 @@ impl Client {
             }
         }
         Ok(())
-    }
-
-    /// Lists the result files of a job.
-    pub(super) async fn artifacts(&self, id: &str) -> Result<Vec<Artifact>, Exit> {
-        let list: List<Artifact> = self
-            .answer(self.http.get(self.url(&format!("/v1/jobs/{id}/artifacts"))))
-            .await?;
-        Ok(list.data)
-    }
-
-    /// Downloads a file through its signed URL and verifies its checksum.
-    pub(super) async fn download(&self, artifact: &Artifact, to: &Path) -> Result<(), Exit> {
-        let sent = self.http.get(self.url(&artifact.href)).send().await;
-        let mut body = checked(sent.map_err(|error| unreachable(&self.base, &error))?)
-            .await?
-            .bytes_stream();
-        let mut file = tokio::fs::File::create(to).await?;
-        let mut digest = Sha256::new();
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| unreachable(&self.base, &error))?;
-            digest.update(&chunk);
-            file.write_all(&chunk).await?;
-        }
-        file.sync_all().await?;
-        match hex::encode(digest.finalize()) == artifact.sha256 {
-            true => Ok(()),
-            false => Err(Exit::Broken(format!(
-                "checksum mismatch: the SHA-256 of {} is not the one that the server announced; download the file again",
-                artifact.name
-            ))),
-        }
     }
 
     fn url(&self, path: &str) -> String {

@@ -12,11 +12,10 @@ use super::exit::Exit;
 use crate::job::Device;
 use crate::prune::recipe::{Constraints, Method, Recipe, Target};
 pub(super) use method::{MethodFlags, RoundFlags, ScoringFlags};
-pub(super) use sources::{DataFlags, Inputs, LabelFlags, LocalFlags, RemoteFlags, Uris};
+pub(super) use sources::{
+    DataFlags, INPUT_HEADING, Inputs, LabelFlags, LocalFlags, RemoteFlags, Uris,
+};
 pub(super) use target::TargetFlags;
-
-/// Help heading of the flags for the model and the data.
-pub(super) const INPUT_HEADING: &str = "Input options";
 
 /// Flags of a recipe, without the locations of its inputs.
 #[derive(Args)]

@@ -8,10 +8,12 @@ use url::Url;
 use super::super::device;
 use super::super::exit::Exit;
 use super::super::one_of::one_of;
-use super::INPUT_HEADING;
 use crate::config::device::DeviceFlag;
 use crate::prune::places::Places;
 use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
+
+/// Help heading of the flags for the model and the data.
+pub(in super::super) const INPUT_HEADING: &str = "Input options";
 
 /// The model and the calibration data on this machine.
 #[derive(Args)]

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::super::exit::Exit;
 use super::super::one_of::one_of;
-use super::INPUT_HEADING;
 use super::constraints::ConstraintFlags;
+use super::sources::INPUT_HEADING;
 use crate::prune::recipe::{Constraints, Metric, Target};
 
 /// The target, the constraints and the seed.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::super::exit::Exit;
 use super::super::one_of::one_of;
 use super::super::output;
-use super::Server;
+use super::super::runtime::runtime;
+use super::server::Server;
 use crate::job::State;
 
 /// Flags of `optin list`.
@@ -27,7 +28,7 @@ pub(in super::super) struct ListCommand {
 
 /// Prints one line for each job.
 pub(in super::super) fn list(command: &ListCommand) -> Result<(), Exit> {
-    super::super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let client = command.server.client()?;
         let jobs = client.list(&command.states, command.limit as usize).await?;
         if command.json {

@@ -1,47 +1,21 @@
 //! `optin submit`, `upload`, `list`, `status`, `wait`, `download` and `cancel`: commands that call a service.
 
 mod list;
+mod server;
 mod upload;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::client::Client;
 use super::exit::Exit;
 use super::progress::Bar;
 use super::recipe::{RecipeFlags, RemoteFlags};
+use super::runtime::runtime;
 use super::{output, table};
 pub(super) use list::{ListCommand, list};
+use server::Server;
 pub(super) use upload::{UploadCommand, upload};
-
-/// Flags for the connection to a service.
-#[derive(Args)]
-#[command(next_help_heading = "Connection options")]
-struct Server {
-    /// URL of the service
-    #[arg(
-        long,
-        env = "OPTIN_SERVER",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    server: String,
-    /// API key, if the service requires one; prefer the environment variable, which other users cannot see
-    #[arg(
-        long,
-        env = "OPTIN_API_KEY",
-        value_name = "KEY",
-        hide_env_values = true
-    )]
-    api_key: Option<String>,
-}
-
-impl Server {
-    fn client(&self) -> Result<Client, Exit> {
-        Client::new(&self.server, self.api_key.as_deref())
-    }
-}
 
 /// Shown at the end of the help.
 const EXAMPLES: &str = "\
@@ -99,7 +73,7 @@ pub(super) struct DownloadCommand {
 /// Submits a job and prints its ID.
 pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
     let request = command.recipe.request(&command.inputs)?;
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let job = command.server.client()?.submit(&request).await?;
         output::print(&job.id)
     })
@@ -107,7 +81,7 @@ pub(super) fn submit(command: &SubmitCommand) -> Result<(), Exit> {
 
 /// Prints the state of a job.
 pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let (whole, job) = command.server.client()?.job(&command.job).await?;
         if command.json {
             return output::print_json(&whole);
@@ -118,7 +92,7 @@ pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
 
 /// Waits until a job ends and prints its result.
 pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let bar = Bar::new();
         let followed = command.server.client()?.follow(&command.job, &bar).await;
         bar.clear();
@@ -133,7 +107,7 @@ pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
 
 /// Downloads every artifact of a job and verifies its checksum.
 pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let client = command.server.client()?;
         let artifacts = client.artifacts(&command.job).await?;
         if artifacts.is_empty() {
@@ -144,11 +118,8 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
                 job.state.as_str()
             )));
         }
-        std::fs::create_dir_all(&command.out)?;
         for artifact in artifacts {
-            client
-                .download(&artifact, &command.out.join(&artifact.name))
-                .await?;
+            client.download(&artifact, &command.out).await?;
             output::note(&format!(
                 "{} ({} bytes, SHA-256 verified)",
                 artifact.name,
@@ -161,7 +132,7 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
 
 /// Cancels a job and prints its new state.
 pub(super) fn cancel(command: &JobCommand) -> Result<(), Exit> {
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let (whole, job) = command.server.client()?.cancel(&command.job).await?;
         match command.json {
             true => output::print_json(&whole),

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::super::exit::Exit;
 use super::super::output;
-use super::Server;
+use super::super::runtime::runtime;
+use super::server::Server;
 
 /// Flags of `optin upload`.
 #[derive(Args)]
@@ -29,7 +30,7 @@ pub(in super::super) fn upload(command: &UploadCommand) -> Result<(), Exit> {
     if file.exists() && !file.is_file() {
         return Err(Exit::Usage(format!("{name} is not a regular file")));
     }
-    super::super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let uri = command.server.client()?.upload(file).await?;
         output::print(&uri)
     })

@@ -1,7 +1,7 @@
 //! Reads tables with separated fields: `.tsv` (quotes are ordinary characters) and `.csv` (RFC 4180).
 
 use super::cell::Cell;
-use super::{Contents, Reading, Row, check_fields};
+use super::contents::{Contents, Reading, Row, check_fields};
 use crate::data::error::DataError;
 use crate::data::format::Format;
 use crate::data::limits::Limits;

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::cell::{self, Cell};
+use super::contents::{Contents, Reading, Row, check_fields};
 use super::list::List;
 use super::object::{Checked, DUPLICATE_KEY};
-use super::{Contents, Reading, Row, check_fields};
+
 use crate::data::error::DataError;
 
 /// A row: its line or row number, from 1, and its fields by name.

@@ -2,6 +2,7 @@
 
 pub mod cell;
 mod content;
+pub mod contents;
 mod delimited;
 mod json;
 pub mod list;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use self::cell::Cell;
+use self::contents::{Contents, Reading, Row};
 use self::list::List;
 use super::error::DataError;
 use super::format::{self, Format, Packing};
@@ -37,52 +39,6 @@ pub struct Table {
     unit: &'static str,
     /// First row and name of each shard. Empty for a single file.
     shards: Vec<(usize, String)>,
-}
-
-/// A row of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// First line of the row in a text file, or the number of the row; from 1.
-    pub line: usize,
-    /// Fields, one per column.
-    pub cells: Vec<Cell>,
-}
-
-/// Content of a single file.
-struct Contents {
-    names: Vec<String>,
-    rows: Vec<Row>,
-    classes: HashMap<String, Vec<String>>,
-    /// Word for a row in messages.
-    unit: &'static str,
-    /// Size of the decompressed file, in bytes. For Parquet, the size of the decoded texts is added.
-    bytes: u64,
-    /// Number of fields, as in [`Limits::fields`].
-    fields: usize,
-}
-
-impl Contents {
-    /// Returns a content without class names. `items` is the number of items of all lists.
-    fn new(names: Vec<String>, rows: Vec<Row>, items: usize, unit: &'static str) -> Self {
-        Self {
-            fields: fields(rows.len(), names.len(), items),
-            names,
-            rows,
-            classes: HashMap::new(),
-            unit,
-            bytes: 0,
-        }
-    }
-}
-
-/// How a file is read.
-#[derive(Clone, Copy)]
-struct Reading<'a> {
-    /// Whether the first row of a TSV or CSV file names the columns.
-    has_header: bool,
-    /// Returns whether the lists of a column are read, by the name of the column.
-    lists: &'a dyn Fn(&str) -> bool,
-    limits: &'a Limits,
 }
 
 impl Table {
@@ -266,37 +222,6 @@ fn contents(
     };
     contents.bytes += unpacked;
     Ok((contents, read))
-}
-
-/// Returns the number of fields, in the sense of [`Limits::fields`].
-fn fields(rows: usize, columns: usize, items: usize) -> usize {
-    rows.saturating_mul(columns).saturating_add(items)
-}
-
-/// Checks the limits on rows and fields before memory for them is allocated. `items` is the number of items of all
-/// lists.
-fn check_fields(
-    file: &str,
-    rows: usize,
-    columns: usize,
-    items: usize,
-    limits: &Limits,
-) -> Result<(), DataError> {
-    let what = if rows > limits.rows {
-        format!("more than {} rows, which is the limit", limits.rows)
-    } else if fields(rows, columns, items) > limits.fields {
-        let lists = match items {
-            0 => String::new(),
-            items => format!(" and {items} items in lists"),
-        };
-        format!(
-            "{rows} rows of {columns} columns{lists}, but the limit is {} fields",
-            limits.fields
-        )
-    } else {
-        return Ok(());
-    };
-    Err(DataError::Limit(format!("{file} has {what}")))
 }
 
 /// Formats an ordinal number, for example "1st" or "12th".

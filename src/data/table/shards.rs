@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::cell::Cell;
-use super::{Contents, Reading, Row, Table, contents};
+use super::contents::{Contents, Reading, Row};
+use super::{Table, contents};
 use crate::data::error::DataError;
 use crate::data::format::{self, Format, Packing};
 

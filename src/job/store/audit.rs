@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::job::Scope;
 use crate::job::audit::{Deed, Entry};
 

@@ -1,9 +1,12 @@
 //! Conversions between values and columns, for both databases.
 
+use std::error::Error;
+use std::str::FromStr;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// Serializes a document to JSON text.
 pub(super) fn json(document: &impl Serialize) -> Result<String, StoreError> {
@@ -20,8 +23,16 @@ pub(super) fn word<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     serde_json::from_value(serde_json::Value::String(text)).map_err(damaged)
 }
 
+/// Parses an id.
+pub(super) fn parsed<T>(text: String) -> Result<T, StoreError>
+where
+    T: FromStr<Err: Error + Send + Sync + 'static>,
+{
+    text.parse().map_err(damaged)
+}
+
 /// Returns the error for a row that this release cannot read.
-pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+pub(super) fn damaged(error: impl Error + Send + Sync + 'static) -> StoreError {
     StoreError::Database(Box::new(error))
 }
 

@@ -3,7 +3,7 @@
 use sqlx::error::DatabaseError;
 use strum::VariantArray;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// The database that an error code belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::job::JobId;
 
 /// Finds jobs whose retention period has ended. Ages are in milliseconds since the end of the job; active jobs have no

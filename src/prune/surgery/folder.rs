@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::file_name::{FileName, InvalidFileName};
 use crate::prune::digest::sha256_of;
 use crate::prune::failure::{Code, Failure};
 
@@ -52,12 +53,27 @@ impl Draft {
         &self.folder
     }
 
-    /// Writes a file.
+    /// Returns the path at which a file of this name is written, and creates the folders in the name.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be written.
+    /// Returns an error if the name is not a valid [`FileName`] or if a folder cannot be created.
+    pub fn file(&self, name: &str) -> Result<PathBuf, Failure> {
+        let name: FileName = name
+            .parse()
+            .map_err(|error: InvalidFileName| Failure::new(Code::Internal, error.to_string()))?;
+        let path = name.within(&self.folder);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        Ok(path)
+    }
+
+    /// Writes a file, and creates the folders in its name.
+    ///
+    /// # Errors
+    /// Returns an error if the name is not a valid [`FileName`] or if the file cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
-        let mut file = fs::File::create(self.folder.join(name))?;
+        let mut file = fs::File::create(self.file(name)?)?;
         file.write_all(content)?;
         Ok(file.sync_all()?)
     }
@@ -77,23 +93,16 @@ impl Draft {
         self.write(name, &text)
     }
 
-    /// Writes `SHA256SUMS` over all files and moves the draft to the destination.
+    /// Writes `SHA256SUMS` over all files, including those in subfolders, and moves the draft to the destination.
     ///
     /// # Errors
     /// Returns an error if `SHA256SUMS` cannot be written, if the destination is not empty, or if the draft cannot be
     /// moved.
     pub fn finish(self) -> Result<(), Failure> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            names.push(entry?.file_name().to_string_lossy().into_owned());
-        }
-        names.sort_unstable();
         let mut sums = String::new();
-        for name in names {
-            sums.push_str(&format!(
-                "{}  {name}\n",
-                sha256_of(&self.folder.join(&name))?
-            ));
+        for name in FileName::all_in(&self.folder)? {
+            let sha256 = sha256_of(&name.within(&self.folder))?;
+            sums.push_str(&format!("{sha256}  {name}\n"));
         }
         self.write("SHA256SUMS", sums.as_bytes())?;
         refuse_occupied(&self.destination)?;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::cache::{Cache, Held};
+use super::limits::max_bytes;
+use super::model_files;
 use super::uri::{BucketUri, is_plain};
-use super::{max_bytes, model_files};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::progress::Patience;
 use crate::artifact::s3::S3Options;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
-use crate::worker::gone_or_removed;
+use crate::worker::removal::gone_or_removed;
 
 /// Interval between checks whether another task has filled the entry.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);

@@ -8,7 +8,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
 use crate::prune::failure::{Code, Failure};
-use crate::worker::gone_or_removed;
+use crate::worker::removal::gone_or_removed;
 
 /// Size of one read, in bytes.
 const CHUNK_BYTES: usize = 1 << 20;

@@ -10,6 +10,7 @@ mod download;
 mod expected;
 pub mod fetched;
 pub mod hub;
+mod limits;
 pub mod listing;
 pub mod model_files;
 mod reach;
@@ -41,12 +42,10 @@ use cache::{Cache, Held};
 pub use fetched::Fetched;
 use fetched::Names;
 use hub::Hub;
+use limits::max_bytes;
 use roots::Roots;
 use upload::{ARCHIVE, Uploads};
 use uri::{HubKind, HubUri, Scheme, SourceUri};
-
-/// Maximum size of the small files of a model (all but its weights), in bytes.
-const SMALL_FILES_BYTES: u64 = 1 << 30;
 
 /// The sources that models and data may be read from.
 #[derive(Clone)]
@@ -351,14 +350,6 @@ fn within(entry: &Held, model: bool, name: &str) -> PathBuf {
     match model {
         true => entry.path().to_owned(),
         false => entry.path().join(name),
-    }
-}
-
-/// Returns the maximum size of a source, in bytes.
-fn max_bytes(model: bool) -> u64 {
-    match model {
-        true => Limits::default().weights_bytes + SMALL_FILES_BYTES,
-        false => data::limits::Limits::default().file_bytes,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::archive;
 use super::cache::{Cache, Filling, Held};
-use super::{archive, max_bytes};
+use super::limits::max_bytes;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
 use crate::artifact::store::ArtifactStore;

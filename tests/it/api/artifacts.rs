@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::access::with_required_keys;
 use super::harness::{Harness, Response};
 
 const CONTENT: &[u8] = b"0123456789abcdef";
@@ -199,7 +200,8 @@ async fn urls_with_an_invalid_signature_are_rejected() {
 async fn expired_urls_get_403_and_deleted_files_get_404() {
     let (harness, job, url) = published().await;
     let id = job.rsplit('/').next().unwrap();
-    let key = optin::artifact::key::Key::attempt_file(id, 1, "model.safetensors").unwrap();
+    let name = "model.safetensors".parse().unwrap();
+    let key = optin::artifact::key::Key::attempt_file(id, 1, &name).unwrap();
     let signature = harness.signing.sign(&key, "00", 1_000);
     let old = format!("/v1/blobs/{key}?sha256=00&expires=1000&signature={signature}");
     fetch(&harness, &old, &[]).await.problem(403, "url_expired");
@@ -233,6 +235,83 @@ async fn the_url_endpoint_returns_a_signed_url_and_accept_chooses_by_order_and_q
     ] {
         let response = fetch(&harness, &path, &[("accept", accept)]).await;
         assert_eq!(response.status, status, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_an_artifact_in_a_folder_is_accepted_in_both_forms() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let lease = harness.claim().await;
+    harness.succeed(&lease, "onnx/a/config.json", CONTENT).await;
+    let artifacts = format!("/v1/jobs/{id}/artifacts");
+    let listed = harness.get(&artifacts).await.json()["data"][0].clone();
+    assert_eq!(listed["name"], "onnx/a/config.json");
+    assert_eq!(listed["media_type"], "application/json");
+    assert_eq!(listed["href"], format!("{artifacts}/onnx/a/config.json"));
+    for name in [
+        "onnx/a/config.json",
+        "onnx%2Fa%2Fconfig.json",
+        "onnx%2fa/config.json",
+    ] {
+        let redirect = harness.get(&format!("{artifacts}/{name}")).await;
+        assert_eq!(redirect.status, 307, "{name}");
+        let signed = harness.get(&format!("{artifacts}/{name}/url")).await.json();
+        for url in [redirect.header("location"), signed["url"].as_str().unwrap()] {
+            let url = url.strip_prefix("https://optin.example").unwrap();
+            let response = fetch(&harness, url, &[("range", "bytes=1-2")]).await;
+            assert_eq!(
+                (response.status.as_u16(), &*response.bytes),
+                (206, &b"12"[..])
+            );
+            assert_eq!(
+                response.header("content-disposition"),
+                "attachment; filename=\"config.json\""
+            );
+            let encoded = url.replace("onnx/a/config.json", "onnx%2Fa%2Fconfig.json");
+            assert_eq!(fetch(&harness, &encoded, &[]).await.bytes, CONTENT);
+            fetch(&harness, &url.replace("onnx/a/", "onnx/"), &[])
+                .await
+                .problem(403, "url_invalid");
+        }
+    }
+    for name in [
+        "onnx",
+        "onnx/a",
+        "a/config.json",
+        "onnx/../config.json",
+        "onnx/a/config.json/",
+    ] {
+        for path in [
+            name.to_owned(),
+            name.replace('/', "%2F"),
+            format!("{name}/url"),
+        ] {
+            let missing = harness.get(&format!("{artifacts}/{path}")).await;
+            missing.problem(404, "not_found");
+        }
+    }
+    // The rules of the operation apply to both forms.
+    let path = format!("{artifacts}/onnx/a/config.json");
+    harness
+        .get(&format!("{path}?unknown=1"))
+        .await
+        .problem(400, "invalid_request");
+    harness
+        .post(&path, &json!({}))
+        .await
+        .problem(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn an_artifact_in_a_folder_requires_the_scope_of_its_operation() {
+    let harness = with_required_keys().await;
+    let id = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
+    for path in ["onnx/model.onnx", "onnx/model.onnx/url"] {
+        let response = harness
+            .get(&format!("/v1/jobs/{id}/artifacts/{path}"))
+            .await;
+        response.problem(401, "unauthenticated");
     }
 }
 

@@ -120,6 +120,42 @@ impl Default for Options {
     }
 }
 
+/// Returns the state of an API over these stores that clients reach at a URL.
+pub fn state(
+    options: Options,
+    jobs: &Arc<SqliteStore>,
+    artifacts: &ArtifactStore,
+    url: &str,
+) -> AppState {
+    let signing = Arc::new(SigningKey::from_bytes([1; 32]));
+    AppState {
+        jobs: Arc::clone(jobs) as Arc<dyn JobStore>,
+        webhooks: Arc::clone(jobs) as Arc<dyn WebhookStore>,
+        webhook_policy: Policy::default(),
+        keys: Arc::clone(jobs) as Arc<dyn KeyStore>,
+        audit: Arc::clone(jobs) as Arc<dyn AuditLog>,
+        keys_required: options.keys_required,
+        intake: Arc::new(ScriptedIntake),
+        artifacts: artifacts.clone().with_urls(Arc::clone(&signing), url),
+        signing,
+        wake: Arc::new(Notify::new()),
+        metrics: metric::start().unwrap(),
+        public_url: url.into(),
+        retention: options.retention,
+        limits: options.limits,
+        stopping: options.stopping,
+        quota: optin::job::queue::Quota::default(),
+        health: Health::new(artifacts.clone()),
+        pulses: Pulses::default(),
+        capabilities: Arc::new(Capabilities {
+            devices: vec![optin::job::Device::Cpu],
+            model_types: vec!["bert".into()],
+            uri_schemes: vec!["file", "hf"],
+            workers: 1,
+        }),
+    }
+}
+
 /// The API router and the stores that it uses.
 pub struct Harness {
     pub folder: TempDir,
@@ -191,42 +227,13 @@ impl Harness {
                 .unwrap(),
         );
         let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
-        let signing = Arc::new(SigningKey::from_bytes([1; 32]));
-        let pulses = Pulses::default();
-        let state = AppState {
-            jobs: Arc::clone(&jobs) as Arc<dyn JobStore>,
-            webhooks: Arc::clone(&jobs) as Arc<dyn WebhookStore>,
-            webhook_policy: Policy::default(),
-            keys: Arc::clone(&jobs) as Arc<dyn KeyStore>,
-            audit: Arc::clone(&jobs) as Arc<dyn AuditLog>,
-            keys_required: options.keys_required,
-            intake: Arc::new(ScriptedIntake),
-            artifacts: artifacts
-                .clone()
-                .with_urls(Arc::clone(&signing), "https://optin.example"),
-            signing: Arc::clone(&signing),
-            wake: Arc::new(Notify::new()),
-            metrics: metric::start().unwrap(),
-            public_url: "https://optin.example".into(),
-            retention: options.retention,
-            limits: options.limits,
-            stopping: options.stopping,
-            quota: optin::job::queue::Quota::default(),
-            health: Health::new(artifacts.clone()),
-            pulses: pulses.clone(),
-            capabilities: Arc::new(Capabilities {
-                devices: vec![optin::job::Device::Cpu],
-                model_types: vec!["bert".into()],
-                uri_schemes: vec!["file", "hf"],
-                workers: 1,
-            }),
-        };
+        let state = state(options, &jobs, &artifacts, "https://optin.example");
         Self {
             folder,
             jobs,
             artifacts,
-            signing,
-            pulses,
+            signing: Arc::clone(&state.signing),
+            pulses: state.pulses.clone(),
             router: router(state),
         }
     }
@@ -293,10 +300,11 @@ impl Harness {
 
     /// Publishes one file and finishes the claimed job as succeeded.
     pub async fn succeed(&self, lease: &Lease, name: &str, content: &[u8]) {
-        let path = self.folder.path().join(name);
+        let path = self.folder.path().join("content");
         std::fs::write(&path, content).unwrap();
-        let key = Key::attempt_file(&lease.job.to_string(), lease.attempt, name).unwrap();
-        let stored = self.artifacts.upload(&key, name, &path).await.unwrap();
+        let name = name.parse().unwrap();
+        let key = Key::attempt_file(&lease.job.to_string(), lease.attempt, &name).unwrap();
+        let stored = self.artifacts.upload(&key, &name, &path).await.unwrap();
         let outcome = Outcome::Succeeded {
             report: Box::new(report()),
             manifest: Manifest {

@@ -62,7 +62,8 @@ async fn sweep(harness: &Harness, retention: Retention) {
 }
 
 async fn report_exists(harness: &Harness, lease: &Lease) -> bool {
-    let key = Key::attempt_file(&lease.job.to_string(), lease.attempt, "report.json").unwrap();
+    let name = "report.json".parse().unwrap();
+    let key = Key::attempt_file(&lease.job.to_string(), lease.attempt, &name).unwrap();
     harness.artifacts.size(&key).await.is_ok()
 }
 

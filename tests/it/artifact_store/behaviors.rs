@@ -4,13 +4,18 @@ use futures::TryStreamExt;
 use optin::artifact::error::ArtifactError;
 use optin::artifact::key::Key;
 use optin::artifact::store::ArtifactStore;
+use optin::file_name::FileName;
 use std::path::PathBuf;
 use std::time::Duration;
 
 const JOB: &str = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
 
-pub fn key(attempt: i64, name: &str) -> Key {
-    Key::attempt_file(JOB, attempt, name).unwrap()
+pub fn name(text: &str) -> FileName {
+    text.parse().unwrap()
+}
+
+pub fn key(attempt: i64, text: &str) -> Key {
+    Key::attempt_file(JOB, attempt, &name(text)).unwrap()
 }
 
 pub fn content(bytes: u32) -> Vec<u8> {
@@ -36,12 +41,13 @@ pub async fn read(
 
 async fn store_file(store: &ArtifactStore, key: &Key, content: &[u8]) {
     let (_folder, path) = temporary_file(content);
-    store.upload(key, "a", &path).await.unwrap();
+    store.upload(key, &name("a"), &path).await.unwrap();
 }
 
 async fn assert_round_trip(store: &ArtifactStore, content: &[u8]) {
     let (_folder, path) = temporary_file(content);
-    let stored = store.upload(&key(1, "a"), "a", &path).await.unwrap();
+    let stored = store.upload(&key(1, "a"), &name("a"), &path).await;
+    let stored = stored.unwrap();
     assert_eq!(
         (stored.name.as_str(), stored.bytes),
         ("a", content.len() as u64)
@@ -116,6 +122,23 @@ pub async fn deleting_attempt_1_does_not_delete_attempt_10(store: ArtifactStore)
     assert!(!store.exists(&key(10, "a")).await.unwrap());
 }
 
+pub async fn files_in_folders_are_listed_and_deleted_with_their_attempt(store: ArtifactStore) {
+    for name in ["onnx/model.onnx", "onnx.json", "a/b/c", "a/b.d"] {
+        store_file(&store, &key(1, name), name.as_bytes()).await;
+    }
+    assert_eq!(read(&store, &key(1, "a/b/c"), None).await, b"a/b/c");
+    let attempt = Key::attempt(JOB, 1).unwrap();
+    let listed = store.list(&attempt).await.unwrap();
+    let keys: Vec<&str> = listed.iter().map(|object| object.key.as_str()).collect();
+    let expected = ["a/b.d", "a/b/c", "onnx.json", "onnx/model.onnx"].map(|name| key(1, name));
+    assert_eq!(keys, expected.each_ref().map(Key::as_str));
+    for (text, key) in keys.into_iter().zip(expected) {
+        assert_eq!(Key::parse(text).unwrap(), key);
+    }
+    store.delete_prefix(&attempt).await.unwrap();
+    assert_eq!(store.list(&attempt).await.unwrap(), []);
+}
+
 pub async fn a_missing_object_is_not_found(store: ArtifactStore) {
     let missing = key(7, "nothing");
     assert!(matches!(
@@ -173,7 +196,7 @@ pub async fn a_failed_upload_leaves_no_object(store: ArtifactStore) {
     // Opening a folder succeeds, but reading it fails.
     assert!(
         store
-            .upload(&key(1, "a"), "a", folder.path())
+            .upload(&key(1, "a"), &name("a"), folder.path())
             .await
             .is_err()
     );
@@ -183,7 +206,8 @@ pub async fn a_failed_upload_leaves_no_object(store: ArtifactStore) {
 pub async fn a_canceled_upload_leaves_no_object(store: ArtifactStore) {
     let (_folder, path) = temporary_file(&content(64 << 20));
     let key = key(1, "a");
-    let upload = store.upload(&key, "a", &path);
+    let name = name("a");
+    let upload = store.upload(&key, &name, &path);
     assert!(
         tokio::time::timeout(Duration::from_millis(20), upload)
             .await

@@ -1,7 +1,7 @@
 //! The S3 service crashes during an upload and restarts. This test has its own server, because other tests need the
 //! shared one.
 
-use super::behaviors::{content, key, read, temporary_file};
+use super::behaviors::{content, key, name, read, temporary_file};
 use crate::fixture::bucket::{no_open_uploads, options};
 use crate::fixture::services::Service;
 use optin::artifact::store::ArtifactStore;
@@ -17,7 +17,7 @@ async fn an_upload_during_a_crash_of_the_service_is_complete_or_leaves_nothing()
     let (_folder, file) = temporary_file(&content);
     let task = {
         let (store, path) = (store.clone(), file.clone());
-        tokio::spawn(async move { store.upload(&key(1, "a"), "a", &path).await })
+        tokio::spawn(async move { store.upload(&key(1, "a"), &name("a"), &path).await })
     };
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!task.is_finished(), "the upload finished before the crash");
@@ -38,6 +38,6 @@ async fn an_upload_during_a_crash_of_the_service_is_complete_or_leaves_nothing()
         }
     }
     // The interrupted upload does not block a new one.
-    let again = store.upload(&key(2, "a"), "a", &file).await.unwrap();
+    let again = store.upload(&key(2, "a"), &name("a"), &file).await.unwrap();
     assert_eq!(again.bytes, content.len() as u64);
 }

@@ -1,6 +1,6 @@
 //! The store in a bucket of a real S3 server: the common tests, and tests of multipart uploads and error messages.
 
-use super::behaviors::{content, key, temporary_file};
+use super::behaviors::{content, key, name, temporary_file};
 use crate::fixture::bucket::{no_open_uploads, open_uploads, options, place};
 use optin::artifact::store::ArtifactStore;
 use std::time::Duration;
@@ -13,7 +13,7 @@ async fn a_canceled_upload_leaves_no_parts() {
     let (_folder, path) = temporary_file(&content(64 << 20));
     let task = {
         let store = store.clone();
-        tokio::spawn(async move { store.upload(&key(1, "a"), "a", &path).await })
+        tokio::spawn(async move { store.upload(&key(1, "a"), &name("a"), &path).await })
     };
     while open_uploads(&options).await == 0 {
         assert!(

@@ -1,6 +1,6 @@
 //! Signed URLs of a bucket, requested over HTTP from a real server.
 
-use super::behaviors::{key, temporary_file};
+use super::behaviors::{key, name, temporary_file};
 use crate::fixture::bucket::{get, place};
 use optin::artifact::manifest::StoredFile;
 use optin::artifact::store::ArtifactStore;
@@ -9,33 +9,36 @@ use std::time::Duration;
 const CONTENT: &[u8] = b"0123456789abcdef";
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn upload(store: &ArtifactStore, name: &str) -> StoredFile {
+async fn upload(store: &ArtifactStore, text: &str) -> StoredFile {
     let (_folder, path) = temporary_file(CONTENT);
-    store.upload(&key(1, name), name, &path).await.unwrap()
+    let stored = store.upload(&key(1, text), &name(text), &path).await;
+    stored.unwrap()
 }
 
 #[tokio::test]
 async fn a_signed_url_returns_the_file_and_its_name() {
     let (_, store) = place();
-    let file = upload(&store, "a.json").await;
-    let signed = store
-        .signed_url(&file, "application/json", MINUTE)
-        .await
-        .unwrap();
-    let response = get(&signed.url).await;
-    assert_eq!(response.status(), 200);
-    assert_eq!(
-        response.headers()["content-disposition"],
-        "attachment; filename=\"a.json\""
-    );
-    assert_eq!(response.headers()["content-type"], "application/json");
-    assert_eq!(response.bytes().await.unwrap(), CONTENT);
-    let part = reqwest::Client::new()
-        .get(&signed.url)
-        .header("range", "bytes=4-7");
-    let part = part.send().await.unwrap();
-    assert_eq!(part.status(), 206);
-    assert_eq!(part.bytes().await.unwrap(), &CONTENT[4..8]);
+    for name in ["a.json", "1_Pooling/b/a.json"] {
+        let file = upload(&store, name).await;
+        let signed = store
+            .signed_url(&file, "application/json", MINUTE)
+            .await
+            .unwrap();
+        let response = get(&signed.url).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(
+            response.headers()["content-disposition"],
+            "attachment; filename=\"a.json\""
+        );
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(response.bytes().await.unwrap(), CONTENT);
+        let part = reqwest::Client::new()
+            .get(&signed.url)
+            .header("range", "bytes=4-7");
+        let part = part.send().await.unwrap();
+        assert_eq!(part.status(), 206);
+        assert_eq!(part.bytes().await.unwrap(), &CONTENT[4..8]);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Tests of the worker: attempts from claim to end, with a scripted pruner.
 
 mod attempts;
+mod folders;
 mod housekeeping;
 mod outages;
 
@@ -76,6 +77,26 @@ impl Harness {
         script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
+        Self::in_folder(folder, artifacts, wrap, lease_ms, script).await
+    }
+
+    /// Creates a harness whose worker stores files in this store.
+    async fn with_artifacts(
+        artifacts: ArtifactStore,
+        script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(folder, artifacts, |store| store, 5_000, script).await
+    }
+
+    async fn in_folder(
+        folder: TempDir,
+        artifacts: ArtifactStore,
+        wrap: impl FnOnce(Arc<dyn JobStore>) -> Arc<dyn JobStore>,
+        lease_ms: u64,
+        script: impl Fn(usize, &Places, &dyn Watch) -> Result<Report, Failure> + Send + Sync + 'static,
+    ) -> Self {
         let data = folder.path().join("data");
         std::fs::create_dir_all(data.join("model")).unwrap();
         std::fs::write(data.join("model/config.json"), "{}").unwrap();
@@ -86,7 +107,6 @@ impl Harness {
                 .await
                 .unwrap(),
         );
-        let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
         let options = Options {
             name: "w".into(),
             device: optin::job::Device::Cpu,

@@ -9,7 +9,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::cell::Cell;
 use super::super::list::List;
-use super::Stop;
+use super::stop::Stop;
 use super::pages::NonEmpty;
 use super::schema::{Column, Shape};
 

@@ -5,38 +5,23 @@
 mod column;
 mod pages;
 mod schema;
+mod stop;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use self::column::{Made, Rest};
 use self::schema::{Column, Shape};
+use self::stop::Stop;
 use super::cell::Cell;
-use super::{Contents, Reading, Row, check_fields};
+use super::contents::{Contents, Reading, Row, check_fields};
 use crate::data::error::DataError;
 use crate::data::limits::Limits;
 
 /// Number of rows that are decoded at once.
 const BATCH: usize = 1024;
-
-/// Reason why the decoding of a file stops.
-enum Stop {
-    /// The file is malformed.
-    Unreadable,
-    /// The decompressed data is too large.
-    TooLarge,
-    /// There are too many rows or fields.
-    Limit(DataError),
-}
-
-impl From<ParquetError> for Stop {
-    fn from(_: ParquetError) -> Self {
-        Self::Unreadable
-    }
-}
 
 /// Reads a file.
 ///

@@ -3,7 +3,7 @@
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::Result as Decoded;
 
-use super::Stop;
+use super::stop::Stop;
 
 /// Returns the number of values that the data pages declare: one for each item of a list, and one for each row without
 /// an item.

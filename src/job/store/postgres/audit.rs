@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{DELETE_BATCH, Sessions, row};
+use super::{DELETE_BATCH, Sessions, moment};
 use crate::job::Scope;
 use crate::job::audit::{Deed, Entry};
 use crate::job::key::KeyId;
@@ -54,7 +54,7 @@ impl AuditLog for Sessions {
         let deleted = sqlx::query(
             "DELETE FROM audit WHERE ctid IN (SELECT ctid FROM audit WHERE at <= $1 LIMIT $2)",
         )
-        .bind(row::moment(now.saturating_sub(age_ms)))
+        .bind(moment::from_ms(now.saturating_sub(age_ms)))
         .bind(DELETE_BATCH)
         .execute(&mut *transaction)
         .await?;
@@ -66,7 +66,7 @@ impl AuditLog for Sessions {
 fn read(row: &PgRow) -> Result<Entry, StoreError> {
     Ok(Entry {
         sequence: row.try_get("sequence")?,
-        at: row::at(row, "at")?,
+        at: moment::read(row, "at")?,
         deed: Deed {
             tenant: column::word(row.try_get("tenant")?)?,
             key: row.try_get::<Option<Uuid>, _>("key")?.map(KeyId::from),

@@ -3,9 +3,10 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::{StoreError, queue, row};
+use super::{moment, queue, row};
 use crate::job::queue::Quota;
 use crate::job::record::Record;
+use crate::job::store::error::StoreError;
 use crate::job::store::{Created, IdempotencyKey, KEY_LIFETIME_MS};
 use crate::job::{Job, NewJob, Scope, UnixMs};
 
@@ -17,7 +18,7 @@ pub(super) async fn create(
     quota: Quota,
 ) -> Result<Created, StoreError> {
     queue::lock_tenant(connection, &job.tenant).await?;
-    let now = row::now(connection).await?;
+    let now = moment::now(connection).await?;
     if let Some(key) = &key
         && let Some(job) = replayed(connection, &job, key, now).await?
     {
@@ -41,7 +42,7 @@ pub(super) async fn create(
         .bind(&key.key)
         .bind(&key.body_sha256)
         .bind(record.job.id.uuid())
-        .bind(row::moment(now))
+        .bind(moment::from_ms(now))
         .execute(connection)
         .await?;
     }
@@ -60,7 +61,7 @@ async fn replayed(
     )
     .bind(job.tenant.as_str())
     .bind(&key.key)
-    .bind(row::moment(now - KEY_LIFETIME_MS))
+    .bind(moment::from_ms(now - KEY_LIFETIME_MS))
     .fetch_optional(&mut *connection)
     .await?;
     let Some(known) = known else { return Ok(None) };

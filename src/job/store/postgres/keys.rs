@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::{Sessions, row};
+use super::{Sessions, moment};
 use crate::job::Scope;
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
 use crate::job::store::keys::{KeyStore, LAST_USE_EVERY_MS};
@@ -25,8 +25,8 @@ impl KeyStore for Sessions {
         .bind(new.name)
         .bind(new.scope.as_str())
         .bind(fresh.secret_sha256().to_vec())
-        .bind(row::moment(now))
-        .bind(expires.map(row::moment))
+        .bind(moment::from_ms(now))
+        .bind(expires.map(moment::from_ms))
         .fetch_one(&mut *transaction)
         .await?;
         let key = read(&made)?;
@@ -44,7 +44,7 @@ impl KeyStore for Sessions {
             Ok(StoredKey {
                 key: read(&found)?,
                 secret_sha256: secret.as_slice().try_into().map_err(column::damaged)?,
-                now: row::at(&found, "now")?,
+                now: moment::read(&found, "now")?,
             })
         };
         found.map(stored).transpose()
@@ -86,8 +86,8 @@ impl KeyStore for Sessions {
             "UPDATE keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
         )
         .bind(id.uuid())
-        .bind(row::moment(now))
-        .bind(row::moment(now - LAST_USE_EVERY_MS))
+        .bind(moment::from_ms(now))
+        .bind(moment::from_ms(now - LAST_USE_EVERY_MS))
         .execute(&mut *transaction)
         .await?;
         Ok(transaction.commit().await?)
@@ -100,9 +100,9 @@ fn read(row: &PgRow) -> Result<ApiKey, StoreError> {
         tenant: column::word(row.try_get("tenant")?)?,
         name: row.try_get("name")?,
         scope: column::word(row.try_get("scope")?)?,
-        created_at: row::at(row, "created_at")?,
-        expires_at: row::maybe_at(row, "expires_at")?,
-        revoked_at: row::maybe_at(row, "revoked_at")?,
-        last_used_at: row::maybe_at(row, "last_used_at")?,
+        created_at: moment::read(row, "created_at")?,
+        expires_at: moment::read_optional(row, "expires_at")?,
+        revoked_at: moment::read_optional(row, "revoked_at")?,
+        last_used_at: moment::read_optional(row, "last_used_at")?,
     })
 }

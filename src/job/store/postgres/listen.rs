@@ -8,7 +8,7 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{Executor as _, PgPool};
 use tokio::sync::Notify;
 
-use super::PostgresStore;
+use super::sessions::PostgresStore;
 
 const CHANNEL: &str = "optin_queued";
 

@@ -9,6 +9,8 @@ mod create;
 mod error;
 mod keys;
 mod listen;
+mod moment;
+mod outbox;
 mod queue;
 mod retention;
 mod row;
@@ -19,7 +21,6 @@ use async_trait::async_trait;
 use sqlx::{Postgres, QueryBuilder, Row as _, Transaction};
 use uuid::Uuid;
 
-use super::bounded::Bounded;
 use super::column::{at_most, one_more, page};
 use super::{
     Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, KEY_LIFETIME_MS, Outcome, QueueDepth,
@@ -33,7 +34,7 @@ use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
 use crate::prune::stage::Stage;
 pub use error::OpenError;
-pub use sessions::Sessions;
+pub use sessions::{PostgresStore, Sessions};
 
 /// Maximum number of jobs that a sweep ends in one transaction.
 const SWEEP_BATCH: i64 = 100;
@@ -41,9 +42,6 @@ const SWEEP_BATCH: i64 = 100;
 /// Maximum number of old rows that one call deletes. A statement that takes too long would be rolled back; the next
 /// sweep deletes the rest.
 const DELETE_BATCH: i64 = 10_000;
-
-/// The PostgreSQL store, with a timeout for each call.
-pub type PostgresStore = Bounded<Sessions>;
 
 impl Sessions {
     /// Begins a transaction. If that fails, nothing was changed, so a lost response is reported as unavailable.
@@ -57,7 +55,7 @@ impl Sessions {
     /// Begins a transaction, and returns it with the database time.
     async fn begin(&self) -> Result<(Transaction<'static, Postgres>, UnixMs), StoreError> {
         let mut transaction = self.transaction().await?;
-        let now = row::now(&mut transaction).await?;
+        let now = moment::now(&mut transaction).await?;
         Ok((transaction, now))
     }
 
@@ -298,7 +296,7 @@ impl JobStore for Sessions {
         }
         let (mut transaction, now) = self.begin().await?;
         sqlx::query("DELETE FROM idempotency_keys WHERE created_at <= $1")
-            .bind(row::moment(now - KEY_LIFETIME_MS))
+            .bind(moment::from_ms(now - KEY_LIFETIME_MS))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -315,7 +313,10 @@ impl JobStore for Sessions {
         )
         .fetch_one(&self.pool)
         .await?;
-        let (oldest, now) = (row::maybe_at(&counts, "oldest")?, row::at(&counts, "now")?);
+        let (oldest, now) = (
+            moment::read_optional(&counts, "oldest")?,
+            moment::read(&counts, "now")?,
+        );
         Ok(QueueDepth {
             queued: counts.try_get("queued")?,
             running: counts.try_get("running")?,
@@ -325,7 +326,7 @@ impl JobStore for Sessions {
 
     async fn clock(&self) -> Result<UnixMs, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        row::now(&mut connection).await
+        moment::now(&mut connection).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

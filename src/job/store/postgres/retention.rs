@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 
-use super::{Sessions, row};
+use super::{Sessions, moment, row};
 use crate::job::JobId;
 use crate::job::store::retention::Expiry;
 use crate::job::store::{StoreError, column};
@@ -12,12 +12,12 @@ use crate::job::store::{StoreError, column};
 impl Expiry for Sessions {
     async fn with_old_files(&self, age_ms: i64, limit: usize) -> Result<Vec<JobId>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let now = row::now(&mut connection).await?;
+        let now = moment::now(&mut connection).await?;
         let rows = sqlx::query(
             "SELECT id FROM jobs WHERE manifest IS NOT NULL AND artifacts_removed_at IS NULL AND finished_at <= $1
              ORDER BY finished_at LIMIT $2",
         )
-        .bind(row::moment(now.saturating_sub(age_ms)))
+        .bind(moment::from_ms(now.saturating_sub(age_ms)))
         .bind(column::at_most(limit))
         .fetch_all(&mut *connection)
         .await?;
@@ -37,11 +37,11 @@ impl Expiry for Sessions {
 
     async fn ended_long_ago(&self, age_ms: i64, limit: usize) -> Result<Vec<JobId>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let now = row::now(&mut connection).await?;
+        let now = moment::now(&mut connection).await?;
         let rows = sqlx::query(
             "SELECT id FROM jobs WHERE finished_at IS NOT NULL AND finished_at <= $1 ORDER BY finished_at LIMIT $2",
         )
-        .bind(row::moment(now.saturating_sub(age_ms)))
+        .bind(moment::from_ms(now.saturating_sub(age_ms)))
         .bind(column::at_most(limit))
         .fetch_all(&mut *connection)
         .await?;

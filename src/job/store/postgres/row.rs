@@ -3,51 +3,18 @@
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::types::Json;
 use sqlx::{Postgres, Row as _};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{StoreError, webhooks};
+use super::{moment, outbox};
 use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
 use crate::job::store::column::{clamped, json, word};
+use crate::job::store::error::StoreError;
 use crate::job::trace::TraceParent;
 use crate::job::waiting::Waiting;
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
 
 type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
-
-/// The last millisecond of the year 9999.
-const LAST_MS: UnixMs = 253_402_300_799_999;
-
-/// Converts a time to the type of the database. Times outside the years 1970 to 9999 become the nearest allowed one.
-pub(super) fn moment(at: UnixMs) -> OffsetDateTime {
-    let nanoseconds = i128::from(at.clamp(0, LAST_MS)) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-/// Reads a time from a column.
-pub(super) fn at(row: &PgRow, column: &str) -> Result<UnixMs, StoreError> {
-    Ok(milliseconds(row.try_get(column)?))
-}
-
-/// Reads a time from a nullable column.
-pub(super) fn maybe_at(row: &PgRow, column: &str) -> Result<Option<UnixMs>, StoreError> {
-    let found: Option<OffsetDateTime> = row.try_get(column)?;
-    Ok(found.map(milliseconds))
-}
-
-fn milliseconds(at: OffsetDateTime) -> UnixMs {
-    let whole = at.unix_timestamp_nanos().div_euclid(1_000_000);
-    UnixMs::try_from(whole).unwrap_or(UnixMs::MAX)
-}
-
-/// Returns the database time.
-pub(super) async fn now(connection: &mut PgConnection) -> Result<UnixMs, StoreError> {
-    let row = sqlx::query("SELECT clock_timestamp() AS now")
-        .fetch_one(connection)
-        .await?;
-    at(&row, "now")
-}
 
 /// Returns a record in the scope, or `NotFound`.
 pub(super) async fn load(
@@ -83,7 +50,7 @@ fn visible(record: Option<Record>, scope: &Scope, id: JobId) -> Result<Record, S
 
 /// Reads a row that was selected together with the database time.
 pub(super) fn read_now(row: &PgRow) -> Result<(Record, UnixMs), StoreError> {
-    Ok((read(row)?, at(row, "now")?))
+    Ok((read(row)?, moment::read(row, "now")?))
 }
 
 /// Returns records that [may be over](Record::end_if_over), locked. Rows that another transaction has locked are
@@ -124,8 +91,8 @@ pub(super) async fn insert(
         .bind(json(&job.labels)?)
         .bind(job.max_attempts)
         .bind(job.retry_of.map(JobId::uuid))
-        .bind(moment(job.created_at))
-        .bind(job.deadline_at.map(moment))
+        .bind(moment::from_ms(job.created_at))
+        .bind(job.deadline_at.map(moment::from_ms))
         .bind(job.tenant.as_str().to_owned())
         .bind(job.device.as_str())
         .bind(job.priority)
@@ -162,21 +129,25 @@ fn bind_changing<'q>(query: Query<'q>, record: &Record) -> Result<Query<'q>, Sto
         .bind(job.stage.map(|stage| stage.as_str()))
         .bind(clamped(job.progress.done))
         .bind(clamped(job.progress.total))
-        .bind(job.progress.since.map(moment))
+        .bind(job.progress.since.map(moment::from_ms))
         .bind(job.attempt)
         .bind(record.spent)
         .bind(job.cancel_requested)
-        .bind(moment(record.not_before))
+        .bind(moment::from_ms(record.not_before))
         .bind(record.hold.as_ref().map(|hold| hold.worker.clone()))
-        .bind(record.hold.as_ref().map(|hold| moment(hold.until)))
+        .bind(record.hold.as_ref().map(|hold| moment::from_ms(hold.until)))
         .bind(job.failure.as_ref().map(json).transpose()?)
         .bind(job.report.as_ref().map(json).transpose()?)
         .bind(record.manifest.as_ref().map(json).transpose()?)
-        .bind(job.started_at.map(moment))
-        .bind(job.finished_at.map(moment))
+        .bind(job.started_at.map(moment::from_ms))
+        .bind(job.finished_at.map(moment::from_ms))
         .bind(job.version)
         .bind(job.waiting.as_ref().map(json).transpose()?)
-        .bind(job.waiting.as_ref().map(|waiting| moment(waiting.look_at))))
+        .bind(
+            job.waiting
+                .as_ref()
+                .map(|waiting| moment::from_ms(waiting.look_at)),
+        ))
 }
 
 async fn append_news(
@@ -191,11 +162,11 @@ async fn append_news(
              SELECT $1, 1 + COALESCE(MAX(sequence), 0), $2, $3::json FROM events WHERE job = $1",
         )
         .bind(record.job.id.uuid())
-        .bind(moment(now))
+        .bind(moment::from_ms(now))
         .bind(json(&event)?)
         .execute(&mut *connection)
         .await?;
-        webhooks::enqueue(connection, &record.job, &event, now).await?;
+        outbox::enqueue(connection, &record.job, &event, now).await?;
     }
     Ok(())
 }
@@ -214,7 +185,7 @@ pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
         progress: Progress {
             done: row.try_get::<i64, _>("done")?.unsigned_abs(),
             total: row.try_get::<i64, _>("total")?.unsigned_abs(),
-            since: maybe_at(row, "stage_since")?,
+            since: moment::read_optional(row, "stage_since")?,
         },
         recipe: row.try_get::<Json<_>, _>("recipe")?.0,
         labels: row.try_get::<Json<_>, _>("labels")?.0,
@@ -232,11 +203,11 @@ pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
         report: row
             .try_get::<Option<Json<_>>, _>("report")?
             .map(|found| found.0),
-        created_at: at(row, "created_at")?,
-        started_at: maybe_at(row, "started_at")?,
-        finished_at: maybe_at(row, "finished_at")?,
-        deadline_at: maybe_at(row, "deadline_at")?,
-        artifacts_removed_at: maybe_at(row, "artifacts_removed_at")?,
+        created_at: moment::read(row, "created_at")?,
+        started_at: moment::read_optional(row, "started_at")?,
+        finished_at: moment::read_optional(row, "finished_at")?,
+        deadline_at: moment::read_optional(row, "deadline_at")?,
+        artifacts_removed_at: moment::read_optional(row, "artifacts_removed_at")?,
         version: row.try_get("version")?,
     };
     let worker: Option<String> = row.try_get("worker")?;
@@ -244,9 +215,9 @@ pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
         job,
         rank: row.try_get("rank")?,
         spent: row.try_get("spent")?,
-        not_before: at(row, "not_before")?,
+        not_before: moment::read(row, "not_before")?,
         hold: worker
-            .zip(maybe_at(row, "lease_until")?)
+            .zip(moment::read_optional(row, "lease_until")?)
             .map(|(worker, until)| Hold { worker, until }),
         manifest: row
             .try_get::<Option<Json<_>>, _>("manifest")?
@@ -257,14 +228,14 @@ pub(super) fn read(row: &PgRow) -> Result<Record, StoreError> {
 
 fn waiting(row: &PgRow) -> Result<Option<Waiting>, StoreError> {
     let found: Option<Json<Waiting>> = row.try_get("waiting")?;
-    let both = found.zip(maybe_at(row, "look_at")?);
+    let both = found.zip(moment::read_optional(row, "look_at")?);
     Ok(both.map(|(Json(waiting), look_at)| Waiting { look_at, ..waiting }))
 }
 
 pub(super) fn read_event(row: &PgRow) -> Result<Event, StoreError> {
     Ok(Event {
         sequence: row.try_get("sequence")?,
-        at: at(row, "at")?,
+        at: moment::read(row, "at")?,
         body: row.try_get::<Json<_>, _>("body")?.0,
     })
 }

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, Row as _};
 
-use super::OpenError;
+use super::error::OpenError;
 use crate::job::store::bounded::{Bounded, Heed};
-use crate::job::store::{StoreError, schema};
+use crate::job::store::error::StoreError;
+use crate::job::store::schema;
 
 /// Timeout of getting a session from the pool; afterwards the database is reported as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,6 +40,9 @@ pub struct Sessions {
     suspects: Arc<Suspects>,
 }
 
+/// The PostgreSQL store, with a timeout for each call.
+pub type PostgresStore = Bounded<Sessions>;
+
 /// Tells which sessions of the pool are suspect and must not be used again.
 #[derive(Default)]
 struct Suspects {
@@ -50,7 +54,7 @@ struct Suspects {
     diagnosed: Mutex<Option<Instant>>,
 }
 
-impl Bounded<Sessions> {
+impl PostgresStore {
     /// Connects to the server and migrates the schema. Processes that start at the same time migrate one after another.
     ///
     /// # Errors

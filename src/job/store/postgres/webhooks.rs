@@ -6,62 +6,15 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{DELETE_BATCH, Sessions, StoreError, queue, row};
-use crate::job::event::NewEvent;
+use super::{DELETE_BATCH, Sessions, moment, outbox, queue};
 use crate::job::store::column::{self, json, word};
+use crate::job::store::error::StoreError;
 use crate::job::store::webhooks::{MAX_WEBHOOKS, WebhookStore};
 use crate::job::tenant::Scope;
 use crate::job::webhook::schedule::settle;
 use crate::job::webhook::{
     self, Delivery, DeliveryId, Due, NewWebhook, Topic, Tried, Webhook, WebhookId,
 };
-use crate::job::{Job, UnixMs};
-
-/// Writes a delivery of this event for each webhook that subscribes to it.
-pub(super) async fn enqueue(
-    connection: &mut PgConnection,
-    job: &Job,
-    event: &NewEvent,
-    now: UnixMs,
-) -> Result<(), StoreError> {
-    let Some(topic) = Topic::of(event) else {
-        return Ok(());
-    };
-    let subscribers = sqlx::query(
-        "SELECT id FROM webhooks WHERE tenant = $1 AND enabled AND jsonb_exists(events, $2) FOR KEY SHARE",
-    )
-    .bind(job.tenant.as_str())
-    .bind(topic.as_str())
-    .fetch_all(&mut *connection)
-    .await?;
-    for subscriber in subscribers {
-        let webhook = subscriber.try_get::<Uuid, _>("id")?.into();
-        let body = webhook::message_about(job, topic, now);
-        insert(connection, webhook, topic, &body, now).await?;
-    }
-    Ok(())
-}
-
-async fn insert(
-    connection: &mut PgConnection,
-    webhook: WebhookId,
-    topic: Topic,
-    body: &serde_json::Value,
-    now: UnixMs,
-) -> Result<DeliveryId, StoreError> {
-    let id = DeliveryId::at(now);
-    sqlx::query(
-        "INSERT INTO deliveries (id, webhook, event, body, state, next_at, created_at) VALUES ($1, $2, $3, $4::json, 'pending', $5, $5)",
-    )
-    .bind(id.uuid())
-    .bind(webhook.uuid())
-    .bind(topic.as_str())
-    .bind(json(body)?)
-    .bind(row::moment(now))
-    .execute(connection)
-    .await?;
-    Ok(id)
-}
 
 async fn find(
     connection: &mut PgConnection,
@@ -123,7 +76,7 @@ impl WebhookStore for Sessions {
             .bind(&webhook.url)
             .bind(&webhook.secret)
             .bind(json(&webhook.events)?)
-            .bind(row::moment(now))
+            .bind(moment::from_ms(now))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -175,7 +128,7 @@ impl WebhookStore for Sessions {
         let (mut transaction, now) = self.begin().await?;
         find(&mut transaction, scope, id).await?;
         let body = webhook::test(id, now);
-        let made = insert(&mut transaction, id, Topic::Test, &body, now).await?;
+        let made = outbox::insert(&mut transaction, id, Topic::Test, &body, now).await?;
         let delivery = find_delivery(&mut transaction, id, made).await?;
         transaction.commit().await?;
         Ok(delivery)
@@ -214,7 +167,7 @@ impl WebhookStore for Sessions {
             "UPDATE deliveries SET state = 'pending', attempts = 0, next_at = $2, ended_at = NULL WHERE id = $1",
         )
         .bind(delivery.uuid())
-        .bind(row::moment(now))
+        .bind(moment::from_ms(now))
         .execute(&mut *transaction)
         .await?;
         let delivery = find_delivery(&mut transaction, webhook, delivery).await?;
@@ -229,7 +182,7 @@ impl WebhookStore for Sessions {
              WHERE deliveries.state = 'pending' AND deliveries.next_at <= $1 AND webhooks.enabled
              ORDER BY deliveries.next_at LIMIT $2 FOR UPDATE OF deliveries SKIP LOCKED",
         )
-        .bind(row::moment(now))
+        .bind(moment::from_ms(now))
         .bind(column::at_most(limit))
         .fetch_all(&mut *transaction)
         .await?;
@@ -238,7 +191,7 @@ impl WebhookStore for Sessions {
             let delivery = read_delivery(found)?;
             sqlx::query("UPDATE deliveries SET next_at = $2 WHERE id = $1")
                 .bind(delivery.id.uuid())
-                .bind(row::moment(now.saturating_add(hold_ms)))
+                .bind(moment::from_ms(now.saturating_add(hold_ms)))
                 .execute(&mut *transaction)
                 .await?;
             due.push(Due {
@@ -273,10 +226,10 @@ impl WebhookStore for Sessions {
         .bind(delivery.uuid())
         .bind(settled.state.as_str())
         .bind(settled.attempts)
-        .bind(settled.wait_ms.map(|wait| row::moment(now + wait)))
+        .bind(settled.wait_ms.map(|wait| moment::from_ms(now + wait)))
         .bind(settled.status)
         .bind(settled.error)
-        .bind(settled.wait_ms.is_none().then(|| row::moment(now)))
+        .bind(settled.wait_ms.is_none().then(|| moment::from_ms(now)))
         .execute(&mut *transaction)
         .await?;
         if settled.gone {
@@ -291,7 +244,7 @@ impl WebhookStore for Sessions {
     async fn sweep_deliveries(&self, older_than_ms: i64) -> Result<u64, StoreError> {
         let (mut transaction, now) = self.begin().await?;
         let swept = sqlx::query("DELETE FROM deliveries WHERE ctid IN (SELECT ctid FROM deliveries WHERE ended_at <= $1 LIMIT $2)")
-            .bind(row::moment(now.saturating_sub(older_than_ms)))
+            .bind(moment::from_ms(now.saturating_sub(older_than_ms)))
             .bind(DELETE_BATCH)
             .execute(&mut *transaction)
             .await?;
@@ -308,7 +261,7 @@ fn read(row: &PgRow) -> Result<Webhook, StoreError> {
         secret: row.try_get("secret")?,
         events: row.try_get::<Json<_>, _>("events")?.0,
         enabled: row.try_get("enabled")?,
-        created_at: row::at(row, "created_at")?,
+        created_at: moment::read(row, "created_at")?,
     })
 }
 
@@ -320,10 +273,10 @@ fn read_delivery(row: &PgRow) -> Result<Delivery, StoreError> {
         body: row.try_get::<Json<_>, _>("body")?.0,
         state: word(row.try_get("state")?)?,
         attempts: row.try_get("attempts")?,
-        next_at: row::maybe_at(row, "next_at")?,
+        next_at: moment::read_optional(row, "next_at")?,
         last_status: row.try_get("last_status")?,
         last_error: row.try_get("last_error")?,
-        created_at: row::at(row, "created_at")?,
-        ended_at: row::maybe_at(row, "ended_at")?,
+        created_at: moment::read(row, "created_at")?,
+        ended_at: moment::read_optional(row, "ended_at")?,
     })
 }

@@ -67,9 +67,7 @@ fn read(row: &SqliteRow) -> Result<Entry, StoreError> {
         at: row.try_get("at")?,
         deed: Deed {
             tenant: column::word(row.try_get("tenant")?)?,
-            key: key
-                .map(|key| key.parse().map_err(column::damaged))
-                .transpose()?,
+            key: key.map(column::parsed).transpose()?,
             method: row.try_get("method")?,
             route: row.try_get("route")?,
             subject: row.try_get("subject")?,

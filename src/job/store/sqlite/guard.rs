@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock, statfs};
 
-use super::OpenError;
+use super::error::OpenError;
 
 /// Magic numbers (`statfs(2)`) of network file systems: nfs, smb, cifs, smb2, afs, ceph, 9p, coda, fuse.
 const NETWORK: &[u64] = &[

@@ -99,10 +99,7 @@ impl KeyStore for SqliteFile {
 
 fn read(row: &SqliteRow) -> Result<ApiKey, StoreError> {
     Ok(ApiKey {
-        id: row
-            .try_get::<String, _>("id")?
-            .parse()
-            .map_err(column::damaged)?,
+        id: column::parsed(row.try_get("id")?)?,
         tenant: column::word(row.try_get("tenant")?)?,
         name: row.try_get("name")?,
         scope: column::word(row.try_get("scope")?)?,

@@ -8,6 +8,7 @@ mod audit;
 mod error;
 mod guard;
 mod keys;
+mod outbox;
 mod queue;
 mod retention;
 mod row;
@@ -157,7 +158,7 @@ impl JobStore for SqliteFile {
                 if known.try_get::<String, _>("body_sha256")? != key.body_sha256 {
                     return Err(StoreError::KeyReused);
                 }
-                let id = row::id(known.try_get("job")?)?;
+                let id = column::parsed(known.try_get("job")?)?;
                 let record = row::load(&mut transaction, &Scope::Service, id).await?;
                 return Ok(Created::Replayed(record.job));
             }

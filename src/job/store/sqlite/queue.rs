@@ -3,10 +3,11 @@
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{StoreError, row};
+use super::row;
 use crate::job::queue::{Claimer, Device};
 use crate::job::record::Record;
 use crate::job::store::column::at_most;
+use crate::job::store::error::StoreError;
 use crate::job::{Job, NewJob, UnixMs};
 
 /// Position of a new job in the queue.

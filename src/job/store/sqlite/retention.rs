@@ -54,6 +54,6 @@ impl Expiry for SqliteFile {
 
 fn ids(rows: &[SqliteRow]) -> Result<Vec<JobId>, StoreError> {
     rows.iter()
-        .map(|found| row::id(found.try_get("id")?))
+        .map(|found| column::parsed(found.try_get("id")?))
         .collect()
 }

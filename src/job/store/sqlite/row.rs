@@ -3,10 +3,11 @@
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite};
 
-use super::{StoreError, webhooks};
+use super::outbox;
 use crate::job::event::Event;
 use crate::job::record::{Hold, Record};
-use crate::job::store::column::{clamped, damaged, document, json, word};
+use crate::job::store::column::{clamped, document, json, parsed, word};
+use crate::job::store::error::StoreError;
 use crate::job::trace::TraceParent;
 use crate::job::waiting::Waiting;
 use crate::job::{Job, JobId, Progress, Scope, UnixMs};
@@ -142,14 +143,14 @@ async fn append_news(
         .bind(json(&event)?)
         .execute(&mut *connection)
         .await?;
-        webhooks::enqueue(connection, &record.job, &event, now).await?;
+        outbox::enqueue(connection, &record.job, &event, now).await?;
     }
     Ok(())
 }
 
 pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
     let job = Job {
-        id: id(row.try_get("id")?)?,
+        id: parsed(row.try_get("id")?)?,
         tenant: word(row.try_get("tenant")?)?,
         device: word(row.try_get("device")?)?,
         priority: row.try_get("priority")?,
@@ -169,7 +170,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
         max_attempts: row.try_get("max_attempts")?,
         retry_of: row
             .try_get::<Option<String>, _>("retry_of")?
-            .map(id)
+            .map(parsed)
             .transpose()?,
         trace: row
             .try_get::<Option<String>, _>("traceparent")?
@@ -225,10 +226,6 @@ pub(super) fn read_event(row: &SqliteRow) -> Result<Event, StoreError> {
         at: row.try_get("at")?,
         body: document(row.try_get("body")?)?,
     })
-}
-
-pub(super) fn id(text: String) -> Result<JobId, StoreError> {
-    text.parse().map_err(damaged)
 }
 
 /// Ends every lease. The guard proves that the workers of all leases have ended, so the jobs can be claimed at once.

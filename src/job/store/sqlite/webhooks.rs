@@ -4,63 +4,15 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::{SqliteFile, StoreError};
-use crate::job::event::NewEvent;
-use crate::job::store::column::{self, document, json, word};
+use super::{SqliteFile, outbox};
+use crate::job::store::column::{self, document, json, parsed, word};
+use crate::job::store::error::StoreError;
 use crate::job::store::webhooks::{MAX_WEBHOOKS, WebhookStore};
 use crate::job::tenant::Scope;
 use crate::job::webhook::schedule::settle;
 use crate::job::webhook::{
     self, Delivery, DeliveryId, Due, NewWebhook, Topic, Tried, Webhook, WebhookId,
 };
-use crate::job::{Job, UnixMs};
-
-/// Writes a delivery of this event for each webhook that subscribes to it.
-pub(super) async fn enqueue(
-    connection: &mut SqliteConnection,
-    job: &Job,
-    event: &NewEvent,
-    now: UnixMs,
-) -> Result<(), StoreError> {
-    let Some(topic) = Topic::of(event) else {
-        return Ok(());
-    };
-    let subscribers = sqlx::query(
-        "SELECT id FROM webhooks WHERE tenant = ?1 AND enabled = 1
-           AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = ?2)",
-    )
-    .bind(job.tenant.as_str())
-    .bind(topic.as_str())
-    .fetch_all(&mut *connection)
-    .await?;
-    for subscriber in subscribers {
-        let webhook = id(subscriber.try_get("id")?)?;
-        let body = webhook::message_about(job, topic, now);
-        insert(connection, webhook, topic, &body, now).await?;
-    }
-    Ok(())
-}
-
-async fn insert(
-    connection: &mut SqliteConnection,
-    webhook: WebhookId,
-    topic: Topic,
-    body: &serde_json::Value,
-    now: UnixMs,
-) -> Result<DeliveryId, StoreError> {
-    let id = DeliveryId::at(now);
-    sqlx::query(
-        "INSERT INTO deliveries (id, webhook, event, body, state, next_at, created_at) VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5)",
-    )
-    .bind(id.to_string())
-    .bind(webhook.to_string())
-    .bind(topic.as_str())
-    .bind(json(body)?)
-    .bind(now)
-    .execute(connection)
-    .await?;
-    Ok(id)
-}
 
 async fn find(
     connection: &mut SqliteConnection,
@@ -173,7 +125,7 @@ impl WebhookStore for SqliteFile {
         let (mut transaction, now) = self.begin().await?;
         find(&mut transaction, scope, id).await?;
         let body = webhook::test(id, now);
-        let made = insert(&mut transaction, id, Topic::Test, &body, now).await?;
+        let made = outbox::insert(&mut transaction, id, Topic::Test, &body, now).await?;
         let delivery = find_delivery(&mut transaction, id, made).await?;
         transaction.commit().await?;
         Ok(delivery)
@@ -299,7 +251,7 @@ impl WebhookStore for SqliteFile {
 
 fn read(row: &SqliteRow) -> Result<Webhook, StoreError> {
     Ok(Webhook {
-        id: id(row.try_get("id")?)?,
+        id: parsed(row.try_get("id")?)?,
         tenant: word(row.try_get("tenant")?)?,
         url: row.try_get("url")?,
         secret: row.try_get("secret")?,
@@ -311,8 +263,8 @@ fn read(row: &SqliteRow) -> Result<Webhook, StoreError> {
 
 fn read_delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
     Ok(Delivery {
-        id: id(row.try_get("id")?)?,
-        webhook: id(row.try_get("webhook")?)?,
+        id: parsed(row.try_get("id")?)?,
+        webhook: parsed(row.try_get("webhook")?)?,
         topic: row.try_get("event")?,
         body: document(row.try_get("body")?)?,
         state: word(row.try_get("state")?)?,
@@ -323,8 +275,4 @@ fn read_delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
         created_at: row.try_get("created_at")?,
         ended_at: row.try_get("ended_at")?,
     })
-}
-
-fn id<T: std::str::FromStr<Err = webhook::id::NoSuchName>>(text: String) -> Result<T, StoreError> {
-    text.parse().map_err(column::damaged)
 }

@@ -119,6 +119,11 @@ func main() {
 	assert(downloaded.StatusCode == http.StatusOK, downloaded.Status)
 	assert(digest(must(io.ReadAll(downloaded.Body))) == weights.Sha256, weights)
 
+	step("name an artifact in a folder")
+	_, missing, err := client.ArtifactsAPI.GetArtifactUrl(ctx, job.Id, "folder/file").Execute()
+	assert(err != nil && missing.StatusCode == http.StatusNotFound, err)
+	assert(strings.Contains(problemOf(err), `no artifact \"folder/file\"`), problemOf(err))
+
 	step("verify a delivery of the webhook")
 	id := receiver.verifiedDeliveryAbout(job.Id, webhook.GetSecret())
 	listed := false

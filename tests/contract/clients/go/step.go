@@ -28,13 +28,21 @@ func nameTheFailedStep() {
 }
 
 func check(err error) {
-	var problem *optin.GenericOpenAPIError
-	if errors.As(err, &problem) {
-		panic(fmt.Sprintf("%v: %.500s", err, problem.Body()))
+	if body := problemOf(err); body != "" {
+		panic(fmt.Sprintf("%v: %.500s", err, body))
 	}
 	if err != nil {
 		panic(err)
 	}
+}
+
+// problemOf returns the body of an error response, or nothing if the error is another one.
+func problemOf(err error) string {
+	var problem *optin.GenericOpenAPIError
+	if errors.As(err, &problem) {
+		return string(problem.Body())
+	}
+	return ""
 }
 
 func assert(holds bool, seen any) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import urllib3
 from optin_openapi import (
     ApiClient,
@@ -20,6 +22,7 @@ from optin_openapi import (
     WebhooksApi,
     WebhookTopic,
 )
+from optin_openapi.exceptions import NotFoundException
 
 from journey import API_KEY, CALIBRATION_URI, EXAMPLE, MODEL_URI, URL, sha256, signed, step
 from receiver import Receiver
@@ -103,6 +106,13 @@ def main(receiver: Receiver) -> None:
         url = artifacts.get_artifact_url(job.id, weights.name).url
         downloaded = urllib3.request("GET", url)
         assert downloaded.status == 200 and sha256(downloaded.data) == weights.sha256
+
+    with step("name an artifact in a folder"):
+        try:
+            artifacts.get_artifact_url(job.id, "folder/file")
+            raise AssertionError("an artifact that does not exist has a URL")
+        except NotFoundException as missing:
+            assert 'no artifact "folder/file"' in json.loads(missing.body or "")["detail"]
 
     with step("verify a delivery of the webhook"):
         delivery = receiver.verified_delivery_about(job.id, webhook.secret)

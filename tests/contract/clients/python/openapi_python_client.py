@@ -138,6 +138,10 @@ def main(receiver: Receiver) -> None:
         url = expect(SignedUrl, get_artifact_url.sync(job.id, weights.name, client=client)).url
         assert sha256(httpx.get(url).raise_for_status().content) == weights.sha256
 
+    with step("name an artifact in a folder"):
+        missing = get_artifact_url.sync(job.id, "folder/file", client=client)
+        assert isinstance(missing, Problem) and 'no artifact "folder/file"' in missing.detail, missing
+
     with step("verify a delivery of the webhook"):
         delivery = receiver.verified_delivery_about(job.id, webhook.secret)
         deliveries = expect(DeliveryList, list_deliveries.sync(webhook.id, client=client))

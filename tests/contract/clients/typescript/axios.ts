@@ -104,6 +104,11 @@ async function journey(receiver: Receiver): Promise<void> {
     assert.equal(sha256(await download(signed.url)), weights.sha256);
   });
 
+  await step("name an artifact in a folder", async () => {
+    const missing = await artifacts.getArtifactUrl(job.id, "folder/file", { validateStatus: () => true });
+    assert.match(JSON.stringify(missing.data), /no artifact \\"folder\/file\\"/);
+  });
+
   await step("verify a delivery of the webhook", async () => {
     assert(webhook.secret);
     const id = await receiver.verifiedDeliveryAbout(job.id, webhook.secret);

@@ -108,6 +108,12 @@ async function journey(receiver: Receiver): Promise<void> {
     assert.equal(sha256(await download(signed.url)), weights.sha256);
   });
 
+  await step("name an artifact in a folder", async () => {
+    const params = { path: { id: job.id, name: "folder/file" } };
+    const { error } = await client.GET("/v1/jobs/{id}/artifacts/{name}/url", { params });
+    assert.match(error?.detail ?? "", /no artifact "folder\/file"/);
+  });
+
   await step("verify a delivery of the webhook", async () => {
     assert(webhook.secret);
     const id = await receiver.verifiedDeliveryAbout(job.id, webhook.secret);

@@ -33,7 +33,7 @@ pub type Store = Arc<dyn AnyStore>;
 fn manifest() -> Manifest {
     Manifest {
         files: vec![StoredFile {
-            name: "a".into(),
+            name: "a".parse().unwrap(),
             key: "jobs/x/1/a".into(),
             bytes: 3,
             sha256: "00".into(),

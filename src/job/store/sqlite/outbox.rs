@@ -1,0 +1,58 @@
+//! The outbox of webhooks in SQLite: deliveries are written in the transaction of the change that they report.
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::job::event::NewEvent;
+use crate::job::store::column::{json, parsed};
+use crate::job::store::error::StoreError;
+use crate::job::webhook::{self, DeliveryId, Topic, WebhookId};
+use crate::job::{Job, UnixMs};
+
+/// Writes a delivery of this event for each webhook that subscribes to it.
+pub(super) async fn enqueue(
+    connection: &mut SqliteConnection,
+    job: &Job,
+    event: &NewEvent,
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let Some(topic) = Topic::of(event) else {
+        return Ok(());
+    };
+    let subscribers = sqlx::query(
+        "SELECT id FROM webhooks WHERE tenant = ?1 AND enabled = 1
+           AND EXISTS (SELECT 1 FROM json_each(events) WHERE value = ?2)",
+    )
+    .bind(job.tenant.as_str())
+    .bind(topic.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    for subscriber in subscribers {
+        let webhook = parsed(subscriber.try_get("id")?)?;
+        let body = webhook::message_about(job, topic, now);
+        insert(connection, webhook, topic, &body, now).await?;
+    }
+    Ok(())
+}
+
+/// Writes a delivery that is due at once.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    webhook: WebhookId,
+    topic: Topic,
+    body: &serde_json::Value,
+    now: UnixMs,
+) -> Result<DeliveryId, StoreError> {
+    let id = DeliveryId::at(now);
+    sqlx::query(
+        "INSERT INTO deliveries (id, webhook, event, body, state, next_at, created_at) VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5)",
+    )
+    .bind(id.to_string())
+    .bind(webhook.to_string())
+    .bind(topic.as_str())
+    .bind(json(body)?)
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(id)
+}
