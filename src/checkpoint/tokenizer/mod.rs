@@ -6,6 +6,7 @@
 
 mod build;
 mod class;
+pub mod encoding;
 mod settings;
 mod source;
 mod token;
@@ -15,6 +16,7 @@ mod written;
 use std::path::Path;
 
 use self::class::{Class, Kind, Major};
+use self::encoding::{Encoding, WordEncoding};
 use self::settings::Settings;
 use self::source::Source;
 use self::versioned::VersionedTokenizer;
@@ -56,25 +58,6 @@ enum Four {
     Other(Box<VersionedTokenizer>),
     /// None, because transformers 4 cannot open the folder.
     Fails,
-}
-
-/// An encoded text, the input of a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoding {
-    /// Vocabulary indices, special tokens included.
-    pub ids: Vec<u32>,
-    /// Segment ids: 0 for the first text of a pair, 1 for the second.
-    pub types: Vec<u32>,
-}
-
-/// An encoded list of words, and the word of each token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WordEncoding {
-    /// The tokens of all words.
-    pub encoding: Encoding,
-    /// For each token, the position of its word in the list, or `None` for a special token of the template. The
-    /// positions increase. Words without tokens, and words that were truncated, are missing.
-    pub words: Vec<Option<usize>>,
 }
 
 impl Tokenizer {

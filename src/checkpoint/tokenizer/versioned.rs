@@ -3,10 +3,11 @@
 use tokenizers::TruncationParams;
 
 use super::super::error::CheckpointError;
+use super::build;
 use super::class::{Class, Major};
+use super::encoding::{Encoding, WordEncoding};
 use super::settings::Settings;
 use super::source::Source;
-use super::{Encoding, WordEncoding, build};
 
 /// A tokenizer as one major version of transformers builds it.
 pub(super) struct VersionedTokenizer {

@@ -30,7 +30,12 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Returns a content without class names. `items` is the number of items of all lists.
-    pub(super) fn new(names: Vec<String>, rows: Vec<Row>, items: usize, unit: &'static str) -> Self {
+    pub(super) fn new(
+        names: Vec<String>,
+        rows: Vec<Row>,
+        items: usize,
+        unit: &'static str,
+    ) -> Self {
         Self {
             fields: fields(rows.len(), names.len(), items),
             names,

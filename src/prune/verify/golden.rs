@@ -8,7 +8,8 @@
 use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::tokenizer::{Encoding, Tokenizer};
+use crate::checkpoint::tokenizer::Tokenizer;
+use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::dataset::Dataset;
 use crate::model::batch::{Batch, Input};
 use crate::model::chain::Model;

@@ -3,7 +3,8 @@
 
 use optin::checkpoint::error::CheckpointError;
 use optin::checkpoint::limits::Limits;
-use optin::checkpoint::tokenizer::{Encoding, Tokenizer, WordEncoding};
+use optin::checkpoint::tokenizer::Tokenizer;
+use optin::checkpoint::tokenizer::encoding::{Encoding, WordEncoding};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use tempfile::TempDir;

@@ -29,7 +29,9 @@ fn prune(example: &str, names: &[&str]) -> (Value, Vec<Value>) {
     let ended = client.wait_until_finished(&server, id);
     let url = format!("{}/v1/jobs/{id}", server.url);
     assert_eq!(ended["state"], "succeeded", "{ended}");
-    let files = names.iter().map(|name| client.get(&format!("{url}/artifacts/{name}")));
+    let files = names
+        .iter()
+        .map(|name| client.get(&format!("{url}/artifacts/{name}")));
     let files = files.collect();
     (client.get(&format!("{url}/artifacts/report.json")), files)
 }

@@ -9,9 +9,9 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::cell::Cell;
 use super::super::list::List;
-use super::stop::Stop;
 use super::pages::NonEmpty;
 use super::schema::{Column, Shape};
+use super::stop::Stop;
 
 /// What was decoded so far, over all columns of a file.
 ///
