@@ -33,6 +33,10 @@ def opens(pair):
         if isinstance(module, nn.Linear):
             shape = (module.out_features, module.in_features)
             require(module.weight.shape == shape, f"{name} has a weight of {tuple(module.weight.shape)}, but says {shape}")
+    for at, layer in enumerate(pruned.base_model.encoder.layer):
+        heads, width = layer.attention.self.num_attention_heads, layer.attention.self.all_head_size
+        expected = (len(pair.kept[at][0]), len(pair.kept[at][0]) * pair.head_size)
+        require((heads, width) == expected, f"layer {at} says that it has {heads} heads of width {width}, expected {expected}")
     for name, tensor in stock.named_parameters():
         agree(pruned.get_parameter(name), pair.cut(name, tensor), name, 0)
     return f"{sum(p.numel() for p in pruned.parameters()):,} of {sum(p.numel() for p in stock.parameters()):,} parameters"
