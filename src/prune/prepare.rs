@@ -60,7 +60,6 @@ impl Prepared {
         let config = Config::open(&places.model, &limits)?;
         let weights = Weights::open(&places.model, &limits)?.on(&places.device);
         let config_digest = config_digest(&config);
-        let answer = answer::of(&config)?;
         let beside_the_weights = inputs::beside_the_weights(&places.model)?;
         let Opened {
             architecture,
@@ -68,6 +67,7 @@ impl Prepared {
             weights,
             unused,
         } = registry::open(&config, weights)?;
+        let answer = answer::of(&config)?;
         if model.groups.iter().all(|group| group.width == 0) {
             return Err(Failure::new(
                 Code::TargetUnreachable,

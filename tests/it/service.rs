@@ -12,4 +12,3 @@ mod log;
 mod process;
 mod resolve;
 mod sources;
-mod tasks;

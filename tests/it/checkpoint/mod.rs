@@ -33,9 +33,9 @@ fn tiny() -> TempDir {
 /// Opens the configuration, the weights and the graph, as a job does.
 fn open(folder: &Path, limits: &Limits) -> Result<(), CheckpointError> {
     let config = Config::open(folder, limits)?;
-    answer::of(&config)?;
     let weights = Weights::open(folder, limits)?;
-    registry::open(&config, weights).map(|_| ())
+    registry::open(&config, weights)?;
+    answer::of(&config).map(|_| ())
 }
 
 /// Checks that opening fails with this code and a message that contains all of these words.
