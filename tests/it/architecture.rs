@@ -101,7 +101,7 @@ fn imports(module: &str) -> Vec<(String, String)> {
     found
 }
 
-const CORE: &[&str] = &["checkpoint", "model", "data", "prune"];
+const CORE: &[&str] = &["file_name", "checkpoint", "model", "data", "prune"];
 
 #[test]
 fn modules_import_only_the_allowed_modules() {
