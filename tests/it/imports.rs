@@ -21,6 +21,7 @@ const MODULES: &[&str] = &[
     "file_name",
     "guide",
     "job",
+    "model",
     "telemetry",
     "worker",
 ];
