@@ -39,13 +39,12 @@
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
 //!
-//! `checkpoint`, `model`, `data`, `answer`, `statistics` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
+//! `file_name`, `checkpoint`, `model`, `data`, `answer`, `statistics` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
 //! environment or the time of day, and prints nothing. Further rules:
 //!
 //! - `model` never uses `prune`: a graph does not know why it is masked.
 //! - `prune` never names an architecture.
 //! - `api` and `worker` never use each other. They communicate through `job` (rows) and `artifact` (bytes).
-//!
 //! - Files do not import each other in circles. A file imports an item from the file that defines it, and not from a
 //!   parent module that imports the file.
 //!

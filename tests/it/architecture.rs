@@ -102,6 +102,7 @@ fn imports(module: &str) -> Vec<(String, String)> {
 }
 
 const CORE: &[&str] = &[
+    "file_name",
     "checkpoint",
     "model",
     "data",
