@@ -13,12 +13,15 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+/// Creates the stages of a problem.
+type Problem = fn(&mut Draw) -> Vec<Stage>;
+
 fn main() {
     println!(
         "{:<34}{:>7}{:>9}{:>16}{:>16}{:>12}",
         "problem", "stages", "choices", "mean, ms", "longest, ms", "all, ms"
     );
-    let problems: [(&str, fn(&mut Draw) -> Vec<Stage>); 6] = [
+    let problems: [(&str, Problem); 6] = [
         ("BERT, FLOPs", bert),
         ("BERT, measured times", measured_bert),
         ("12 different costs", twelve_costs),

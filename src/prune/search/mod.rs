@@ -3,7 +3,7 @@
 //! Input: the importance of each unit, the cost of the model, and constraints. Output: [`Masks`].
 //!
 //! FLOPs, parameters and latency use the same search. Of each group, the most important units are kept, so only the
-//! counts are open. [`stages`] turns them into a [`knapsack`] problem. For a BERT, the result is that of the paper
+//! counts are open. `stages` turns them into a [`knapsack`] problem. For a BERT, the result is that of the paper
 //! (section 3.3): for every number of heads, including zero, fill the rest of the budget with the best neurons, and
 //! never exceed the budget.
 //!

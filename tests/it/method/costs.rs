@@ -116,7 +116,7 @@ fn the_selection_is_the_best_of_all_counts_if_neighbors_share_costs() {
                 constraints.least(&groups[group]),
                 constraints.step(&groups[group]),
             );
-            count == widths[group] || (count >= least && count % step == 0)
+            count == widths[group] || (count >= least && count.is_multiple_of(step))
         };
         let worth = |counts: [usize; 3]| -> f64 {
             let groups = values.iter().zip(counts).map(|(values, count)| {

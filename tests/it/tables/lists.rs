@@ -2,6 +2,8 @@
 //!
 //! The files in `tests/goldens/tables` are written by pyarrow and by the `datasets` library.
 
+use optin::checkpoint::config::Problem;
+use optin::data::label;
 use optin::data::table::Table;
 use optin::data::table::cell::Cell;
 use optin::data::table::list::List;
@@ -172,6 +174,18 @@ fn messages_say_whether_a_text_or_a_list_is_required() {
     says(
         table.list(1, 0).unwrap_err().into(),
         &["line 2, column \"words\" contains null, but a list is required (1 of 2 rows have none)"],
+    );
+}
+
+#[test]
+fn a_list_is_no_single_label() {
+    let data = DataFolder::new();
+    let table = read(&data.file("a.jsonl", "{\"label\": [0]}\n")).unwrap();
+    let failure = label::read(&table, &[0], 0, &Problem::Regression, None).unwrap_err();
+    assert_says(
+        &failure.into(),
+        Code::InvalidData,
+        &["line 1, column \"label\" contains a list; a label must be a single name"],
     );
 }
 

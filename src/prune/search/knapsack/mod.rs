@@ -5,10 +5,10 @@
 //! weights of a convolution between two groups of channels. Without shared costs this is the multiple-choice knapsack
 //! problem (Sinha and Zoltners 1979).
 //!
-//! 1. [`lagrange`]: a price of cost replaces the upper limit. Its optimum is an upper bound and shows how much
+//! 1. `lagrange`: a price of cost replaces the upper limit. Its optimum is an upper bound and shows how much
 //!    worth each item loses at least.
-//! 2. [`fill`]: a greedy choice within the limit. Its distance to the bound is the first known gap.
-//! 3. [`exact`]: only items that lose less than the gap can improve on it (the core of Balas and Zemel 1980). All their
+//! 2. `fill`: a greedy choice within the limit. Its distance to the bound is the first known gap.
+//! 3. `exact`: only items that lose less than the gap can improve on it (the core of Balas and Zemel 1980). All their
 //!    combinations are tried, which proves that the best of them is optimal.
 //!
 //! The modules know nothing of models. Every result depends only on the input, never on the machine or on time.
@@ -53,8 +53,8 @@ impl Knapsack {
     }
 
     /// Returns the item of each stage in the choice with the most worth that costs at least `low` and at most `high`,
-    /// or `None` if there is no such choice. Of equally good choices, it returns the one in which all stages but the
-    /// last cost least. The last stage always takes the last item that fits.
+    /// or `None` if there is no such choice. The last stage takes the last item that fits. Of equally good choices, it
+    /// returns the one in which the other stages cost least, unless the last stage shares a cost with them.
     ///
     /// The choice is optimal unless too many choices are almost equally good. Then the search keeps only some of
     /// them, which limits its time and memory. The choice is then close to the optimum, and the search may
