@@ -49,7 +49,7 @@ impl Dataset {
         seed: u64,
         limits: &Limits,
     ) -> Result<Self, DataError> {
-        let table = Table::read(path, !mapping.is_numbered(), limits)?;
+        let table = Table::read(path, !mapping.is_numbered(), &|_| false, limits)?;
         let rows = draw(table.rows.len(), max_samples, seed);
         let columns = mapping.resolve(&table, false)?;
         let unlabelled = vec![None; rows.len()];
@@ -69,7 +69,7 @@ impl Dataset {
         max_samples: Option<usize>,
         limits: &Limits,
     ) -> Result<Self, DataError> {
-        let table = Table::read(path, !mapping.is_numbered(), limits)?;
+        let table = Table::read(path, !mapping.is_numbered(), &|_| false, limits)?;
         let rows: Vec<usize> =
             (0..table.rows.len().min(max_samples.unwrap_or(usize::MAX))).collect();
         let columns = mapping.resolve(&table, true)?;

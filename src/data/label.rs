@@ -101,9 +101,10 @@ fn texts<'a>(
         let cell = &table.rows[row].cells[column];
         match cell {
             Cell::Null => Ok(None),
-            Cell::Nested(kind) => Err(DataError::Invalid(format!(
-                "{} contains {kind}; a label must be a single name, index or number",
-                at(table, row, column)
+            Cell::List(_) | Cell::Nested(_) => Err(DataError::Invalid(format!(
+                "{} contains {}; a label must be a single name, index or number",
+                at(table, row, column),
+                cell.described()
             ))),
             cell => Ok(cell.text().map(str::trim).filter(|text| !text.is_empty())),
         }

@@ -7,7 +7,7 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Maximum number of rows.
     pub rows: usize,
-    /// Maximum number of fields: rows times columns.
+    /// Maximum number of fields: rows times columns, plus the items of the lists that are read.
     pub fields: usize,
 }
 

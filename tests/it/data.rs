@@ -312,7 +312,8 @@ fn columns_of_a_file_without_a_header_are_selected_by_number() {
 fn files_larger_than_the_limits_are_rejected() {
     let setup = Setup::new();
     let path = setup.file("a.tsv", "text\nw1\nw2\nw3\n");
-    let read = |limits: Limits| Failure::from(Table::read(&path, true, &limits).unwrap_err());
+    let read =
+        |limits: Limits| Failure::from(Table::read(&path, true, &|_| false, &limits).unwrap_err());
     assert_eq!(
         read(Limits {
             rows: 2,

@@ -23,7 +23,7 @@ fn column(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tsv");
     std::fs::write(&path, format!("text\tlabel\nw\t{}\n", cells.join("\nw\t"))).unwrap();
-    let table = Table::read(&path, true, &Limits::default()).unwrap();
+    let table = Table::read(&path, true, &|_| true, &Limits::default()).unwrap();
     let rows: Vec<usize> = (0..table.rows.len()).collect();
     Ok(read(&table, &rows, 1, problem, wanted)?)
 }

@@ -8,17 +8,16 @@ use optin::data::table::cell::Cell;
 use optin::prune::digest::sha256_of;
 use optin::prune::failure::{Code, Failure};
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tempfile::TempDir;
 
+use self::parquet_files::parquet;
 use crate::fixture::refusal::assert_says;
+
+mod limits;
+mod lists;
+mod parquet_files;
 
 /// A temporary folder for data files.
 struct DataFolder(TempDir);
@@ -37,7 +36,12 @@ impl DataFolder {
 }
 
 fn read(path: &Path) -> Result<Table, Failure> {
-    Ok(Table::read(path, true, &Limits::default())?)
+    limited(path, &Limits::default())
+}
+
+/// Reads a file with these limits. The lists of all columns are read.
+fn limited(path: &Path, limits: &Limits) -> Result<Table, Failure> {
+    Ok(Table::read(path, true, &|_| true, limits)?)
 }
 
 /// Returns the expected description of a file that was read.
@@ -60,62 +64,6 @@ fn text(text: &str) -> Cell {
 
 fn cells(table: &Table) -> Vec<Vec<Cell>> {
     table.rows.iter().map(|row| row.cells.clone()).collect()
-}
-
-/// Writes a Parquet file with a text, a label and a list, as datasets on the Hugging Face Hub have them.
-fn parquet(
-    path: &Path,
-    rows: &[(Option<&str>, i64)],
-    compression: Compression,
-    classes: Option<&str>,
-) {
-    let schema = "message schema {
-        OPTIONAL BINARY text (UTF8);
-        REQUIRED INT64 label;
-        OPTIONAL group tags (LIST) { REPEATED group list { OPTIONAL BINARY element (UTF8); } }
-    }";
-    let metadata = classes.map(|names| {
-        let info = format!(r#"{{"info": {{"features": {{"label": {{"names": {names}, "_type": "ClassLabel"}}}}}}}}"#);
-        vec![KeyValue::new("huggingface".to_owned(), info)]
-    });
-    let properties = WriterProperties::builder()
-        .set_compression(compression)
-        .set_key_value_metadata(metadata)
-        .build();
-    let file = std::fs::File::create(path).unwrap();
-    let schema = Arc::new(parse_message_type(schema).unwrap());
-    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    let texts: Vec<ByteArray> = rows
-        .iter()
-        .filter_map(|(text, _)| text.map(ByteArray::from))
-        .collect();
-    let present: Vec<i16> = rows
-        .iter()
-        .map(|(text, _)| i16::from(text.is_some()))
-        .collect();
-    let labels: Vec<i64> = rows.iter().map(|(_, label)| *label).collect();
-    let mut column = group.next_column().unwrap().unwrap();
-    column
-        .typed::<ByteArrayType>()
-        .write_batch(&texts, Some(&present), None)
-        .unwrap();
-    column.close().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    column
-        .typed::<Int64Type>()
-        .write_batch(&labels, None, None)
-        .unwrap();
-    column.close().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    let nothing = vec![0; rows.len()];
-    column
-        .typed::<ByteArrayType>()
-        .write_batch(&[], Some(&nothing), Some(&nothing))
-        .unwrap();
-    column.close().unwrap();
-    group.close().unwrap();
-    writer.close().unwrap();
 }
 
 #[test]
@@ -194,139 +142,6 @@ fn every_format_yields_the_same_rows() {
 }
 
 #[test]
-fn parquet_files_with_any_codec_are_read() {
-    let data = DataFolder::new();
-    let path = data.0.path().join("a.parquet");
-    for codec in [
-        Compression::UNCOMPRESSED,
-        Compression::SNAPPY,
-        Compression::GZIP(Default::default()),
-        Compression::ZSTD(Default::default()),
-        Compression::LZ4_RAW,
-    ] {
-        parquet(
-            &path,
-            &[(Some("a b"), 0), (None, -1), (Some("c"), 1)],
-            codec,
-            None,
-        );
-        let table = read(&path).unwrap();
-        assert_eq!(table.names, ["text", "label", "tags"]);
-        let nested = Cell::Nested("a nested value");
-        assert_eq!(
-            cells(&table),
-            [
-                [text("a b"), text("0"), nested.clone()],
-                [Cell::Null, text("-1"), nested.clone()],
-                [text("c"), text("1"), nested]
-            ],
-            "{codec}"
-        );
-        assert!(table.classes.is_empty());
-        assert!(
-            table.place(1).ends_with("a.parquet, row 2"),
-            "{}",
-            table.place(1)
-        );
-    }
-}
-
-#[test]
-fn class_names_in_the_parquet_metadata_determine_the_label_mapping() {
-    use optin::checkpoint::config::Problem;
-    use optin::data::label::{Label, read as labels};
-    let data = DataFolder::new();
-    let path = data.0.path().join("a.parquet");
-    let rows = [(Some("a"), 0), (Some("b"), 1)];
-    let read_as = |names: &str, model: [&str; 2]| -> Vec<Option<Label>> {
-        parquet(&path, &rows, Compression::SNAPPY, Some(names));
-        let table = read(&path).unwrap();
-        let model = Problem::Classification {
-            labels: model.map(str::to_owned).to_vec(),
-        };
-        labels(&table, &[0, 1], 1, &model, None).unwrap()
-    };
-    let class = |index| Some(Label::Class(index));
-    assert_eq!(
-        read_as(r#"["neg", "pos"]"#, ["pos", "neg"]),
-        [class(1), class(0)]
-    );
-    assert_eq!(
-        read_as(r#"["neg", "pos"]"#, ["NEG", "POS"]),
-        [class(0), class(1)]
-    );
-    // Class names that do not match the labels of the model have no effect.
-    assert_eq!(
-        read_as(r#"["neg", "pos"]"#, ["LABEL_0", "LABEL_1"]),
-        [class(0), class(1)]
-    );
-}
-
-#[test]
-fn damaged_parquet_files_never_panic() {
-    let data = DataFolder::new();
-    let path = data.0.path().join("a.parquet");
-    parquet(
-        &path,
-        &[(Some("a b"), 0), (Some("c"), 1)],
-        Compression::SNAPPY,
-        None,
-    );
-    let whole = std::fs::read(&path).unwrap();
-    let mut rejections = 0;
-    for at in 0..whole.len() {
-        for change in [0x01, 0xff] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= change;
-            std::fs::write(&path, bytes).unwrap();
-            if let Err(failure) = read(&path) {
-                rejections += 1;
-                assert!(
-                    matches!(failure.code, Code::InvalidData | Code::LimitExceeded),
-                    "{failure:?}"
-                );
-            }
-        }
-        std::fs::write(&path, &whole[..at]).unwrap();
-        assert!(read(&path).is_err(), "truncated at {at}");
-    }
-    assert!(rejections > 100, "{rejections}");
-}
-
-#[test]
-fn a_decompression_bomb_is_rejected() {
-    let data = DataFolder::new();
-    let limits = Limits {
-        file_bytes: 1 << 16,
-        ..Limits::default()
-    };
-    let zeros = vec![b'a'; 10 << 20];
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    gzip.write_all(&zeros).unwrap();
-    let many: Vec<(Option<&str>, i64)> = vec![(Some("the same text again"), 1); 50_000];
-    let parquet_path = data.0.path().join("a.parquet");
-    parquet(
-        &parquet_path,
-        &many,
-        Compression::ZSTD(Default::default()),
-        None,
-    );
-    for path in [
-        data.file("a.tsv.gz", gzip.finish().unwrap()),
-        data.file("a.tsv.zst", zstd::encode_all(zeros.as_slice(), 3).unwrap()),
-        parquet_path,
-    ] {
-        assert!(std::fs::metadata(&path).unwrap().len() < 1 << 19);
-        let failure = Table::read(&path, true, &limits).map(|table| table.rows.len());
-        assert_says(
-            &failure.unwrap_err().into(),
-            Code::LimitExceeded,
-            &["65536"],
-        );
-    }
-}
-
-#[test]
 fn a_folder_of_shards_is_one_table() {
     let data = DataFolder::new();
     let folder = data.0.path().join("train");
@@ -372,51 +187,6 @@ fn shards_with_different_columns_or_classes_are_rejected() {
         parquet(&path, &[(Some("a"), 0)], Compression::SNAPPY, Some(order));
     }
     assert_rejected(&folder, &["b.parquet names the classes", "a.parquet"]);
-}
-
-#[test]
-fn limits_are_checked_before_rows_are_built() {
-    let data = DataFolder::new();
-    let limited = |path: &Path, limits: &Limits, word: &str| {
-        let rows = Table::read(path, true, limits).map(|table| table.rows.len());
-        assert_says(&rows.unwrap_err().into(), Code::LimitExceeded, &[word]);
-    };
-    let limits = Limits {
-        fields: 1_000_000,
-        rows: 3_000,
-        ..Limits::default()
-    };
-    // Each row has a different key.
-    let keys: String = (0..2_000)
-        .map(|row| format!("{{\"k{row}\": 1}}\n"))
-        .collect();
-    limited(
-        &data.file("wide.jsonl", keys),
-        &limits,
-        "2000 rows of 2000 columns",
-    );
-    for (name, row) in [
-        ("a.tsv", "w\n"),
-        ("a.csv", "w\n"),
-        ("a.jsonl", "{\"text\": \"w\"}\n"),
-    ] {
-        limited(
-            &data.file(name, row.repeat(4_000)),
-            &limits,
-            "more than 3000 rows",
-        );
-    }
-    // The limit applies to the sum of the decompressed shards.
-    let text = "text\n".to_owned() + &"w ".repeat(3_000);
-    for shard in ["a", "b"] {
-        let compressed = zstd::encode_all(text.as_bytes(), 3).unwrap();
-        data.file(&format!("shards/{shard}.tsv.zst"), compressed);
-    }
-    let limits = Limits {
-        file_bytes: 8_000,
-        ..Limits::default()
-    };
-    limited(&data.0.path().join("shards"), &limits, "b.tsv.zst");
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Reads tables with separated fields: `.tsv` (quotes are ordinary characters) and `.csv` (RFC 4180).
 
 use super::cell::Cell;
-use super::{Contents, Row, check_fields};
+use super::{Contents, Reading, Row, check_fields};
 use crate::data::error::DataError;
 use crate::data::format::Format;
 use crate::data::limits::Limits;
 
-/// Reads a table. If `has_header` is true, the first row names the columns. Otherwise the column names are numbers,
-/// from 0.
+/// Reads a table. If it has no header, the column names are numbers, from 0.
 ///
 /// # Errors
 /// Returns [`DataError::Invalid`] if the table is empty or malformed, or if a row does not have one field per column.
@@ -16,22 +15,21 @@ pub(super) fn read(
     file: &str,
     text: &str,
     format: Format,
-    has_header: bool,
-    limits: &Limits,
+    reading: &Reading<'_>,
 ) -> Result<Contents, DataError> {
     let records = match format {
-        Format::Csv => csv(file, text, limits)?,
-        _ => tsv(file, text, limits)?,
+        Format::Csv => csv(file, text, reading.limits)?,
+        _ => tsv(file, text, reading.limits)?,
     };
     let mut records = records.into_iter().peekable();
     let Some((_, first)) = records.peek() else {
         return Err(DataError::Invalid(format!("{file} is empty")));
     };
-    let names: Vec<String> = match has_header {
+    let names: Vec<String> = match reading.has_header {
         true => first.iter().map(|name| name.trim().to_owned()).collect(),
         false => (0..first.len()).map(|column| column.to_string()).collect(),
     };
-    if has_header {
+    if reading.has_header {
         records.next();
         let sample = records.peek().map_or("", |(_, fields)| fields[0].as_str());
         refuse_other_separators(file, &names, sample, format)?;
@@ -48,7 +46,7 @@ pub(super) fn read(
         Ok(Row { line, cells })
     });
     let rows = rows.collect::<Result<_, _>>()?;
-    Ok(Contents::new(names, rows, "line"))
+    Ok(Contents::new(names, rows, 0, "line"))
 }
 
 /// Records with their line numbers.
@@ -60,7 +58,7 @@ fn tsv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
     for (index, line) in lines.filter(|(_, line)| !line.is_empty()) {
         let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
         // The check is before the push, because the header does not count as a row.
-        check_fields(file, records.len(), fields.len(), limits)?;
+        check_fields(file, records.len(), fields.len(), 0, limits)?;
         records.push((index + 1, fields));
     }
     Ok(records)
@@ -79,7 +77,7 @@ fn csv(file: &str, text: &str, limits: &Limits) -> Result<Records, DataError> {
         let line = record
             .position()
             .map_or(0, |position| position.line() as usize);
-        check_fields(file, records.len(), record.len(), limits)?;
+        check_fields(file, records.len(), record.len(), 0, limits)?;
         records.push((line, record.iter().map(str::to_owned).collect()));
     }
     // If a quote is never closed, the rest of the file becomes one field.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::cell::Cell;
+use super::cell::{self, Cell};
+use super::list::List;
 use super::object::{Checked, DUPLICATE_KEY};
-use super::{Contents, Row, check_fields};
+use super::{Contents, Reading, Row, check_fields};
 use crate::data::error::DataError;
-use crate::data::limits::Limits;
 
 /// A row: its line or row number, from 1, and its fields by name.
 type Object = (usize, Map<String, Value>);
@@ -18,7 +18,7 @@ type Object = (usize, Map<String, Value>);
 /// # Errors
 /// Returns [`DataError::Invalid`] if a line is not a JSON object or contains a key twice, or if there are no lines.
 /// Returns [`DataError::Limit`] if the table exceeds the limits.
-pub(super) fn lines(file: &str, text: &str, limits: &Limits) -> Result<Contents, DataError> {
+pub(super) fn lines(file: &str, text: &str, reading: &Reading<'_>) -> Result<Contents, DataError> {
     let mut objects = Vec::new();
     let lines = text.lines().enumerate();
     for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
@@ -28,12 +28,12 @@ pub(super) fn lines(file: &str, text: &str, limits: &Limits) -> Result<Contents,
             Ok(_) => return Err(no_object(&place)),
             Err(error) => return Err(unreadable(&place, line, &error)),
         }
-        check_fields(file, objects.len(), 1, limits)?;
+        check_fields(file, objects.len(), 1, 0, reading.limits)?;
     }
     if objects.is_empty() {
         return Err(DataError::Invalid(format!("{file} is empty")));
     }
-    of_objects(file, objects, "line", limits)
+    of_objects(file, objects, "line", reading)
 }
 
 /// Reads a whole document: an array of objects, an object that contains one such array, an object of columns, a single
@@ -42,14 +42,18 @@ pub(super) fn lines(file: &str, text: &str, limits: &Limits) -> Result<Contents,
 /// # Errors
 /// Returns [`DataError::Invalid`] if the document is none of these, and [`DataError::Limit`] if the table exceeds the
 /// limits.
-pub(super) fn document(file: &str, text: &str, limits: &Limits) -> Result<Contents, DataError> {
+pub(super) fn document(
+    file: &str,
+    text: &str,
+    reading: &Reading<'_>,
+) -> Result<Contents, DataError> {
     match serde_json::from_str(text) {
-        Ok(Checked(Value::Array(rows))) => of_array(file, rows, limits),
-        Ok(Checked(Value::Object(fields))) => of_one_object(file, fields, limits),
+        Ok(Checked(Value::Array(rows))) => of_array(file, rows, reading),
+        Ok(Checked(Value::Object(fields))) => of_one_object(file, fields, reading),
         Ok(_) => Err(no_object(file)),
         // Several documents in sequence are JSON lines.
         Err(error) if error.is_syntax() && text.trim_start().starts_with('{') => {
-            lines(file, text, limits)
+            lines(file, text, reading)
         }
         Err(error) => {
             let place = format!("{file}, line {}", error.line());
@@ -59,19 +63,19 @@ pub(super) fn document(file: &str, text: &str, limits: &Limits) -> Result<Conten
     }
 }
 
-fn of_array(file: &str, rows: Vec<Value>, limits: &Limits) -> Result<Contents, DataError> {
+fn of_array(file: &str, rows: Vec<Value>, reading: &Reading<'_>) -> Result<Contents, DataError> {
     let objects = rows.into_iter().enumerate().map(|(index, row)| match row {
         Value::Object(fields) => Ok((index + 1, fields)),
         _ => Err(no_object(&format!("{file}, row {}", index + 1))),
     });
-    of_objects(file, objects.collect::<Result<_, _>>()?, "row", limits)
+    of_objects(file, objects.collect::<Result<_, _>>()?, "row", reading)
 }
 
 /// Reads an object of columns, an object that contains an array of rows, or a single row.
 fn of_one_object(
     file: &str,
     mut fields: Map<String, Value>,
-    limits: &Limits,
+    reading: &Reading<'_>,
 ) -> Result<Contents, DataError> {
     let arrays: Vec<String> = fields
         .iter()
@@ -82,16 +86,18 @@ fn of_one_object(
         && is_array_of_objects(&fields[name])
         && let Some(Value::Array(rows)) = fields.remove(name)
     {
-        return of_array(file, rows, limits);
+        return of_array(file, rows, reading);
     }
-    if !arrays.is_empty() && arrays.len() == fields.len() {
-        return of_columns(file, &fields, limits);
-    }
-    if let Some(contents) = of_indexed_columns(file, &fields, limits)? {
-        return Ok(contents);
+    let is_of_arrays = !arrays.is_empty() && arrays.len() == fields.len();
+    if is_of_arrays || has_indexed_columns(&fields) {
+        return of_columns(
+            file,
+            fields.into_iter().filter_map(column).collect(),
+            reading,
+        );
     }
     if arrays.is_empty() {
-        return of_objects(file, vec![(1, fields)], "row", limits);
+        return of_objects(file, vec![(1, fields)], "row", reading);
     }
     Err(DataError::Invalid(format!(
         "{file} is a JSON object but not a table; write an array of objects, or one object per line (.jsonl)"
@@ -103,16 +109,34 @@ fn is_array_of_objects(value: &Value) -> bool {
     rows.is_some_and(|rows| !rows.is_empty() && rows.iter().all(Value::is_object))
 }
 
-/// Reads columns that are arrays of the same length.
+/// Returns whether all fields are objects with the same row indices as keys, the default output of pandas.
+fn has_indexed_columns(fields: &Map<String, Value>) -> bool {
+    let columns: Option<Vec<&Map<String, Value>>> = fields.values().map(Value::as_object).collect();
+    columns.is_some_and(|columns| {
+        columns.first().is_some_and(|first| {
+            !first.is_empty() && columns.iter().all(|column| column.keys().eq(first.keys()))
+        })
+    })
+}
+
+/// A column: its name and its values.
+type Column = (String, Vec<Value>);
+
+/// Returns a field as a column, or `None` if its value is neither an array nor an object.
+fn column((name, value): (String, Value)) -> Option<Column> {
+    match value {
+        Value::Array(values) => Some((name, values)),
+        Value::Object(values) => Some((name, values.into_values().collect())),
+        _ => None,
+    }
+}
+
+/// Reads columns of the same length.
 fn of_columns(
     file: &str,
-    fields: &Map<String, Value>,
-    limits: &Limits,
+    columns: Vec<Column>,
+    reading: &Reading<'_>,
 ) -> Result<Contents, DataError> {
-    let columns: Vec<(&String, &Vec<Value>)> = fields
-        .iter()
-        .filter_map(|(name, value)| Some((name, value.as_array()?)))
-        .collect();
     let length = columns.first().map_or(0, |(_, column)| column.len());
     if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != length) {
         return Err(DataError::Invalid(format!(
@@ -120,42 +144,21 @@ fn of_columns(
             column.len()
         )));
     }
-    check_fields(file, length, columns.len(), limits)?;
-    let rows = (0..length).map(|row| Row {
-        line: row + 1,
-        cells: columns
-            .iter()
-            .map(|(_, column)| cell(&column[row]))
-            .collect(),
+    let (names, columns): (Vec<String>, Vec<Vec<Value>>) = columns.into_iter().unzip();
+    let wanted: Vec<bool> = names.iter().map(|name| (reading.lists)(name)).collect();
+    let read = columns.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
+    let items = read.flat_map(|(column, _)| column).map(items_of).sum();
+    check_fields(file, length, names.len(), items, reading.limits)?;
+    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+    let rows = (1..=length).map(|line| {
+        let values = columns.iter_mut().zip(&wanted);
+        let cells = values
+            .filter_map(|(column, &wanted)| Some(cell(column.next()?, wanted)))
+            .collect();
+        Row { line, cells }
     });
     let rows = rows.collect();
-    let names = columns.iter().map(|(name, _)| (*name).clone()).collect();
-    Ok(Contents::new(names, rows, "row"))
-}
-
-/// Reads columns that are objects with the same row indices as keys, the default output of pandas. Returns `None` if
-/// the fields are not such columns.
-fn of_indexed_columns(
-    file: &str,
-    fields: &Map<String, Value>,
-    limits: &Limits,
-) -> Result<Option<Contents>, DataError> {
-    let columns: Option<Vec<&Map<String, Value>>> = fields.values().map(Value::as_object).collect();
-    let Some(columns) = columns.filter(|columns| {
-        columns.first().is_some_and(|first| {
-            !first.is_empty() && columns.iter().all(|column| column.keys().eq(first.keys()))
-        })
-    }) else {
-        return Ok(None);
-    };
-    check_fields(file, columns[0].len(), columns.len(), limits)?;
-    let rows = columns[0].keys().enumerate().map(|(row, index)| Row {
-        line: row + 1,
-        cells: columns.iter().map(|column| cell(&column[index])).collect(),
-    });
-    let rows = rows.collect();
-    let names = fields.keys().cloned().collect();
-    Ok(Some(Contents::new(names, rows, "row")))
+    Ok(Contents::new(names, rows, items, "row"))
 }
 
 /// Reads objects as rows. The columns are in the order in which their keys first occur.
@@ -163,37 +166,63 @@ fn of_objects(
     file: &str,
     objects: Vec<Object>,
     unit: &'static str,
-    limits: &Limits,
+    reading: &Reading<'_>,
 ) -> Result<Contents, DataError> {
-    let mut positions: HashMap<&str, usize> = HashMap::new();
+    let mut positions: HashMap<String, usize> = HashMap::new();
     let mut names: Vec<String> = Vec::new();
     for key in objects.iter().flat_map(|(_, fields)| fields.keys()) {
-        if !positions.contains_key(key.as_str()) {
-            positions.insert(key, names.len());
+        if !positions.contains_key(key) {
+            positions.insert(key.clone(), names.len());
             names.push(key.clone());
         }
     }
-    check_fields(file, objects.len(), names.len(), limits)?;
-    let rows = objects.iter().map(|(line, fields)| {
+    let wanted: Vec<bool> = names.iter().map(|name| (reading.lists)(name)).collect();
+    let fields = objects.iter().flat_map(|(_, fields)| fields);
+    let read = fields.filter(|(key, _)| wanted[positions[*key]]);
+    let items = read.map(|(_, value)| items_of(value)).sum();
+    check_fields(file, objects.len(), names.len(), items, reading.limits)?;
+    let rows = objects.into_iter().map(|(line, fields)| {
         let mut cells = vec![Cell::Null; names.len()];
         for (key, value) in fields {
-            cells[positions[key.as_str()]] = cell(value);
+            let position = positions[&key];
+            cells[position] = cell(value, wanted[position]);
         }
-        Row { line: *line, cells }
+        Row { line, cells }
     });
     let rows = rows.collect();
-    Ok(Contents::new(names, rows, unit))
+    Ok(Contents::new(names, rows, items, unit))
 }
 
-fn cell(value: &Value) -> Cell {
+/// Returns the number of items of an array, and 0 for other values.
+fn items_of(value: &Value) -> usize {
+    value.as_array().map_or(0, Vec::len)
+}
+
+/// Returns the value as a cell. If `with_lists` is false, a list is not read.
+fn cell(value: Value, with_lists: bool) -> Cell {
     match value {
         Value::Null => Cell::Null,
-        Value::Bool(flag) => Cell::Flag(*flag),
+        Value::Bool(flag) => Cell::Flag(flag),
         Value::Number(number) => Cell::Text(number.to_string()),
-        Value::String(text) => Cell::Text(text.clone()),
-        Value::Array(_) => Cell::Nested("a list"),
+        Value::String(text) => Cell::Text(text),
+        Value::Array(items) if with_lists => {
+            list(items).map_or(Cell::Nested(cell::NESTED_LIST), Cell::from)
+        }
+        Value::Array(_) => Cell::Nested(cell::LIST),
         Value::Object(_) => Cell::Nested("an object"),
     }
+}
+
+/// Returns the items as a list, or `None` if an item is a list or an object.
+fn list(items: Vec<Value>) -> Option<List> {
+    let mut list = List::default();
+    for item in items {
+        match cell(item, false) {
+            Cell::Nested(_) => return None,
+            item => list.push(item.text()),
+        }
+    }
+    Some(list)
 }
 
 fn no_object(place: &str) -> DataError {

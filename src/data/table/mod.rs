@@ -4,13 +4,16 @@ pub mod cell;
 mod content;
 mod delimited;
 mod json;
+pub mod list;
 mod object;
 mod parquet;
+mod shards;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use self::cell::Cell;
+use self::list::List;
 use super::error::DataError;
 use super::format::{self, Format, Packing};
 use super::limits::Limits;
@@ -27,7 +30,8 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// The files that were read, in order.
     pub files: Vec<ReadFile>,
-    /// Class names by column, for columns of class indices whose file contains the names.
+    /// Class names by column, for columns of class indices, or of lists of class indices, whose file contains the
+    /// names.
     pub classes: HashMap<String, Vec<String>>,
     /// Word for a row in messages: "line" in a text file, or "row".
     unit: &'static str,
@@ -53,11 +57,15 @@ struct Contents {
     unit: &'static str,
     /// Size of the decompressed file, in bytes. For Parquet, the size of the decoded texts is added.
     bytes: u64,
+    /// Number of fields, as in [`Limits::fields`].
+    fields: usize,
 }
 
 impl Contents {
-    fn new(names: Vec<String>, rows: Vec<Row>, unit: &'static str) -> Self {
+    /// Returns a content without class names. `items` is the number of items of all lists.
+    fn new(names: Vec<String>, rows: Vec<Row>, items: usize, unit: &'static str) -> Self {
         Self {
+            fields: fields(rows.len(), names.len(), items),
             names,
             rows,
             classes: HashMap::new(),
@@ -67,20 +75,43 @@ impl Contents {
     }
 }
 
+/// How a file is read.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    /// Whether the first row of a TSV or CSV file names the columns.
+    has_header: bool,
+    /// Returns whether the lists of a column are read, by the name of the column.
+    lists: &'a dyn Fn(&str) -> bool,
+    limits: &'a Limits,
+}
+
 impl Table {
-    /// Reads a file, or all data files of a folder as one table. `has_header` says whether the first row of a TSV or
-    /// CSV file names the columns.
+    /// Reads a file, or all data files of a folder as one table.
+    ///
+    /// - `has_header` says whether the first row of a TSV or CSV file names the columns.
+    /// - `lists` returns whether the lists of a column are read, by the name of the column. All other lists are
+    ///   [`Cell::Nested`], and do not count toward the limits, because lists that nobody needs can be large.
     ///
     /// # Errors
     /// Returns [`DataError`] if a file does not exist, is too large, is empty or malformed, or if the shards of a
     /// folder do not form one table.
-    pub fn read(path: &Path, has_header: bool, limits: &Limits) -> Result<Self, DataError> {
+    pub fn read(
+        path: &Path,
+        has_header: bool,
+        lists: &dyn Fn(&str) -> bool,
+        limits: &Limits,
+    ) -> Result<Self, DataError> {
         let name = path.display().to_string();
+        let reading = Reading {
+            has_header,
+            lists,
+            limits,
+        };
         let table = match path.is_dir() {
-            true => Self::of_shards(path, &name, has_header, limits)?,
+            true => Self::of_shards(path, &name, &reading)?,
             false => {
                 let (format, packing) = format_of(&name)?;
-                let (contents, read) = contents(path, &name, format, packing, has_header, limits)?;
+                let (contents, read) = contents(path, &name, format, packing, &reading)?;
                 Self::new(name, contents, read)
             }
         };
@@ -103,116 +134,6 @@ impl Table {
             unit: contents.unit,
             shards: Vec::new(),
         }
-    }
-
-    /// Reads all data files of a folder, sorted by name. They must have the same format.
-    fn of_shards(
-        folder: &Path,
-        name: &str,
-        has_header: bool,
-        limits: &Limits,
-    ) -> Result<Self, DataError> {
-        let failed = |source| DataError::Io {
-            path: name.to_owned(),
-            source,
-        };
-        let mut files: Vec<(PathBuf, String, Format, Packing)> = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let own = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if let Some((format, packing)) =
-                Format::of(&own).filter(|_| path.is_file() && !own.starts_with('.'))
-            {
-                files.push((path, own, format, packing));
-            }
-        }
-        files.sort();
-        let Some((_, first, format, _)) = files.first().cloned() else {
-            return Err(DataError::Invalid(format!(
-                "the folder {name} contains no data file; it must contain files in one of these formats: {}",
-                format::described()
-            )));
-        };
-        if let Some((_, other, ..)) = files.iter().find(|(_, _, own, _)| *own != format) {
-            return Err(DataError::Invalid(format!(
-                "the folder {name} contains data files of different formats ({first}, {other}); name one file, or keep only the shards of one table in the folder"
-            )));
-        }
-        let mut whole: Option<Self> = None;
-        let mut left = *limits;
-        for (path, own, format, packing) in files {
-            let (contents, read) = contents(&path, &own, format, packing, has_header, &left)?;
-            left.file_bytes = left.file_bytes.saturating_sub(contents.bytes);
-            left.rows = left.rows.saturating_sub(contents.rows.len());
-            left.fields = left
-                .fields
-                .saturating_sub(contents.rows.len() * contents.names.len());
-            match &mut whole {
-                None => {
-                    let mut table = Self::new(name.to_owned(), contents, read);
-                    table.shards.push((0, own));
-                    whole = Some(table);
-                }
-                Some(table) => {
-                    table.append(contents, own, format)?;
-                    table.files.push(read);
-                }
-            }
-        }
-        whole.ok_or_else(|| DataError::NotFound(name.to_owned()))
-    }
-
-    /// Appends a shard. JSON shards may have different columns, because not all rows must have all keys.
-    fn append(
-        &mut self,
-        contents: Contents,
-        shard: String,
-        format: Format,
-    ) -> Result<(), DataError> {
-        let first = self.shards.first().map_or("", |(_, first)| first);
-        let has_keys = matches!(format, Format::Json | Format::JsonLines);
-        if self.names != contents.names && !has_keys {
-            return Err(DataError::Invalid(format!(
-                "the columns of {shard} differ from those of {first}; the folder {} must contain the shards of one table",
-                self.file
-            )));
-        }
-        for (column, classes) in contents.classes {
-            let known = self
-                .classes
-                .entry(column)
-                .or_insert_with(|| classes.clone());
-            if *known != classes {
-                return Err(DataError::Invalid(format!(
-                    "{shard} names the classes of its labels differently from {first}; use only one of them"
-                )));
-            }
-        }
-        let mut positions = Vec::new();
-        for name in contents.names {
-            let known = self.names.iter().position(|known| *known == name);
-            positions.push(known.unwrap_or(self.names.len()));
-            if known.is_none() {
-                self.names.push(name);
-            }
-        }
-        let columns = self.names.len();
-        for row in &mut self.rows {
-            row.cells.resize(columns, Cell::Null);
-        }
-        self.shards.push((self.rows.len(), shard));
-        self.rows.extend(contents.rows.into_iter().map(|row| {
-            let mut cells = vec![Cell::Null; columns];
-            for (cell, &position) in row.cells.into_iter().zip(&positions) {
-                cells[position] = cell;
-            }
-            Row { cells, ..row }
-        }));
-        Ok(())
     }
 
     /// Returns the location of a row, for messages.
@@ -274,25 +195,36 @@ impl Table {
     /// # Errors
     /// Returns [`DataError::Invalid`] if the field has no text. The message names the row and the column.
     pub fn text(&self, row: usize, column: usize) -> Result<&str, DataError> {
+        let text = self.rows[row].cells[column].text();
+        text.ok_or_else(|| self.required("a text", row, column))
+    }
+
+    /// Returns the list of a field.
+    ///
+    /// # Errors
+    /// Returns [`DataError::Invalid`] if the field has no list. The message names the row and the column.
+    pub fn list(&self, row: usize, column: usize) -> Result<&List, DataError> {
+        let list = self.rows[row].cells[column].list();
+        list.ok_or_else(|| self.required(cell::LIST, row, column))
+    }
+
+    /// Returns the error for a field with another content than the one that is required.
+    fn required(&self, what: &str, row: usize, column: usize) -> DataError {
         let cell = &self.rows[row].cells[column];
-        cell.text().ok_or_else(|| {
-            let nulls = match cell {
-                Cell::Null => {
-                    let nulls = self
-                        .rows
-                        .iter()
-                        .filter(|row| row.cells[column] == Cell::Null);
-                    format!(" ({} of {} rows have none)", nulls.count(), self.rows.len())
-                }
-                _ => String::new(),
-            };
-            DataError::Invalid(format!(
-                "{}, column \"{}\" contains {}, but a text is required{nulls}",
-                self.place(row),
-                self.names[column],
-                cell.described()
-            ))
-        })
+        let nulls = match cell {
+            Cell::Null => {
+                let is_null = |row: &&Row| row.cells[column] == Cell::Null;
+                let nulls = self.rows.iter().filter(is_null).count();
+                format!(" ({nulls} of {} rows have none)", self.rows.len())
+            }
+            _ => String::new(),
+        };
+        DataError::Invalid(format!(
+            "{}, column \"{}\" contains {}, but {what} is required{nulls}",
+            self.place(row),
+            self.names[column],
+            cell.described()
+        ))
     }
 
     fn quoted_names(&self) -> String {
@@ -318,32 +250,47 @@ fn contents(
     name: &str,
     format: Format,
     packing: Packing,
-    has_header: bool,
-    limits: &Limits,
+    reading: &Reading<'_>,
 ) -> Result<(Contents, ReadFile), DataError> {
-    let (bytes, read) = content::read(path, name, packing, limits.file_bytes)?;
+    let (bytes, read) = content::read(path, name, packing, reading.limits.file_bytes)?;
     let unpacked = bytes.len() as u64;
     let mut contents = if format == Format::Parquet {
-        parquet::read(name, bytes, limits)?
+        parquet::read(name, bytes, reading)?
     } else {
         let text = content::text(bytes, name)?;
         match format {
-            Format::Tsv | Format::Csv => delimited::read(name, &text, format, has_header, limits)?,
-            Format::JsonLines => json::lines(name, &text, limits)?,
-            Format::Json | Format::Parquet => json::document(name, &text, limits)?,
+            Format::Tsv | Format::Csv => delimited::read(name, &text, format, reading)?,
+            Format::JsonLines => json::lines(name, &text, reading)?,
+            Format::Json | Format::Parquet => json::document(name, &text, reading)?,
         }
     };
     contents.bytes += unpacked;
     Ok((contents, read))
 }
 
-/// Checks the limits on rows and fields before memory for them is allocated.
-fn check_fields(file: &str, rows: usize, columns: usize, limits: &Limits) -> Result<(), DataError> {
+/// Returns the number of fields, in the sense of [`Limits::fields`].
+fn fields(rows: usize, columns: usize, items: usize) -> usize {
+    rows.saturating_mul(columns).saturating_add(items)
+}
+
+/// Checks the limits on rows and fields before memory for them is allocated. `items` is the number of items of all
+/// lists.
+fn check_fields(
+    file: &str,
+    rows: usize,
+    columns: usize,
+    items: usize,
+    limits: &Limits,
+) -> Result<(), DataError> {
     let what = if rows > limits.rows {
         format!("more than {} rows, which is the limit", limits.rows)
-    } else if rows.saturating_mul(columns) > limits.fields {
+    } else if fields(rows, columns, items) > limits.fields {
+        let lists = match items {
+            0 => String::new(),
+            items => format!(" and {items} items in lists"),
+        };
         format!(
-            "{rows} rows of {columns} columns, but the limit is {} fields",
+            "{rows} rows of {columns} columns{lists}, but the limit is {} fields",
             limits.fields
         )
     } else {

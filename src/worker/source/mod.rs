@@ -139,7 +139,8 @@ impl Sources {
                 Config::open(&folder, &limits)?;
                 Weights::open(&folder, &limits)?;
             } else {
-                Table::read(&folder.join(name), true, &data::limits::Limits::default())?;
+                let limits = data::limits::Limits::default();
+                Table::read(&folder.join(name), true, &|_| false, &limits)?;
             }
             Ok(())
         });

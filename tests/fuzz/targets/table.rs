@@ -21,5 +21,5 @@ fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
         fields: 100_000,
         file_bytes: 1 << 20,
     };
-    let _ = Table::read(&path, kind & 0x80 == 0, &limits);
+    let _ = Table::read(&path, kind & 0x80 == 0, &|_| true, &limits);
 });

@@ -1,0 +1,151 @@
+//! Reads tables in Apache Parquet, the format in which the hub stores data sets.
+//!
+//! It reads columns of single values and of lists of single values. Other columns are not decoded.
+
+mod column;
+mod pages;
+mod schema;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use self::column::{Made, Rest};
+use self::schema::{Column, Shape};
+use super::cell::Cell;
+use super::{Contents, Reading, Row, check_fields};
+use crate::data::error::DataError;
+use crate::data::limits::Limits;
+
+/// Number of rows that are decoded at once.
+const BATCH: usize = 1024;
+
+/// Reason why the decoding of a file stops.
+enum Stop {
+    /// The file is malformed.
+    Unreadable,
+    /// The decompressed data is too large.
+    TooLarge,
+    /// There are too many rows or fields.
+    Limit(DataError),
+}
+
+impl From<ParquetError> for Stop {
+    fn from(_: ParquetError) -> Self {
+        Self::Unreadable
+    }
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// Returns [`DataError::Invalid`] if the file is not a readable Parquet file, and [`DataError::Limit`] if it exceeds
+/// the limits.
+pub(super) fn read(
+    file: &str,
+    bytes: Vec<u8>,
+    reading: &Reading<'_>,
+) -> Result<Contents, DataError> {
+    // The library checks some properties of an untrusted file with assertions, which panic.
+    let contents = catch_unwind(AssertUnwindSafe(|| decode(file, bytes, reading)));
+    contents
+        .unwrap_or(Err(Stop::Unreadable))
+        .map_err(|stop| match stop {
+            Stop::Unreadable => DataError::Invalid(format!(
+                "{file} is not a readable Parquet file; it is truncated, corrupt, or compressed with a codec other than snappy, gzip, lz4 and zstd"
+            )),
+            Stop::TooLarge => DataError::Limit(format!(
+                "{file} is too large when decompressed: the limit is {} bytes",
+                reading.limits.file_bytes
+            )),
+            Stop::Limit(error) => error,
+        })
+}
+
+fn decode(file: &str, bytes: Vec<u8>, reading: &Reading<'_>) -> Result<Contents, Stop> {
+    let limits = reading.limits;
+    let reader = SerializedFileReader::new(Bytes::from(bytes))?;
+    let schema = reader.metadata().file_metadata().schema_descr();
+    let roots = schema.root_schema().get_fields();
+    let names: Vec<String> = roots.iter().map(|root| root.name().to_owned()).collect();
+    // The content of the columns that are not read.
+    let unread: Vec<Cell> = roots
+        .iter()
+        .map(|root| Cell::Nested(schema::kind(root)))
+        .collect();
+    let columns = schema::readable(schema, reading.lists);
+    check_size(file, &reader, &columns, names.len(), limits)?;
+    let mut made = Made {
+        max_bytes: limits.file_bytes,
+        ..Made::default()
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group)?;
+        let mut opened: Vec<(usize, Box<dyn Rest>)> = Vec::new();
+        for column in &columns {
+            opened.push((column.position, column::open(&*group, *column)?));
+        }
+        let mut left = count(group.metadata().num_rows())?;
+        while left > 0 {
+            let first = rows.len();
+            rows.extend((1..=left.min(BATCH)).map(|row| Row {
+                line: first + row,
+                cells: unread.clone(),
+            }));
+            let batch = &mut rows[first..];
+            left -= batch.len();
+            for (position, column) in &mut opened {
+                let cells = column.next(batch.len(), &mut made)?;
+                for (row, cell) in batch.iter_mut().zip(cells) {
+                    row.cells[*position] = cell;
+                }
+            }
+            check_fields(file, rows.len(), names.len(), made.items, limits).map_err(Stop::Limit)?;
+        }
+    }
+    let mut contents = Contents::new(names, rows, made.items, "row");
+    contents.classes = schema::classes(reader.metadata());
+    contents.bytes = made.bytes;
+    Ok(contents)
+}
+
+/// Checks the size that the file declares, before memory of that size is allocated. Only the columns that are read
+/// count.
+fn check_size(
+    file: &str,
+    reader: &SerializedFileReader<Bytes>,
+    columns: &[Column],
+    width: usize,
+    limits: &Limits,
+) -> Result<(), Stop> {
+    let (mut unpacked, mut rows, mut values) = (0_u64, 0_usize, 0_usize);
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group)?;
+        rows = rows.saturating_add(count(group.metadata().num_rows())?);
+        for column in columns {
+            let chunk = group.metadata().column(column.leaf);
+            unpacked = unpacked.saturating_add(count(chunk.uncompressed_size())? as u64);
+            if column.shape != Shape::Single {
+                let pages = group.get_column_page_reader(column.leaf)?;
+                values = values.saturating_add(pages::declared_values(pages)?);
+            }
+        }
+    }
+    if unpacked > limits.file_bytes {
+        return Err(Stop::TooLarge);
+    }
+    // A row without an item also counts as a value, so this is the smallest possible number of items.
+    let lists = columns
+        .iter()
+        .filter(|column| column.shape != Shape::Single);
+    let items = values.saturating_sub(rows.saturating_mul(lists.count()));
+    check_fields(file, rows, width, items, limits).map_err(Stop::Limit)
+}
+
+/// Returns a declared number, which must not be negative.
+fn count(number: i64) -> Result<usize, Stop> {
+    usize::try_from(number).map_err(|_| Stop::Unreadable)
+}
