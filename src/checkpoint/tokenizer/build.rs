@@ -213,11 +213,11 @@ fn override_four(
     settings: &Settings,
     class: &Class,
 ) -> Result<(), CheckpointError> {
-    if let Some(own) = document
-        .get_mut("pre_tokenizer")
-        .and_then(|pre_tokenizer| pre_tokenizer.get_mut("add_prefix_space"))
+    // In an old file, other pre-tokenizers have the key too, but transformers changes only this one.
+    if let Some(pre_tokenizer) = document.get_mut("pre_tokenizer")
+        && pre_tokenizer["type"] == "ByteLevel"
     {
-        *own = json!(settings.add_prefix_space);
+        pre_tokenizer["add_prefix_space"] = json!(settings.add_prefix_space);
     }
     if class.kind != Kind::Bert {
         return Ok(());

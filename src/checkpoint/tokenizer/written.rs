@@ -2,7 +2,7 @@
 //! ids with these files.
 
 use serde_json::{Map, Value, json};
-use tokenizers::Tokenizer;
+use tokenizers::{PreTokenizerWrapper, Tokenizer};
 
 use super::super::error::CheckpointError;
 use super::class::{Class, Kind};
@@ -58,6 +58,10 @@ fn config(
             "tokenize_chinese_chars",
             json!(settings.chinese_chars.unwrap_or(true)),
         );
+    }
+    // transformers 4 changes the pre-tokenizer if the key differs.
+    if let Some(PreTokenizerWrapper::ByteLevel(bytes)) = tokenizer.get_pre_tokenizer() {
+        put("add_prefix_space", json!(bytes.add_prefix_space));
     }
     if let Some(truncation) = settings.truncation {
         put("truncation_side", json!(truncation.as_ref()));
