@@ -116,6 +116,11 @@ impl Class {
         major == Major::Five || (self.kind != Kind::Unknown && self.name != "TokenizersBackend")
     }
 
+    /// Returns whether transformers 4 encodes lists of words with this class only if `add_prefix_space` is true.
+    pub(super) fn requires_prefix_space_in_4(&self) -> bool {
+        self.name == "RobertaTokenizer"
+    }
+
     /// Returns the stock class for the written tokenizer. Both versions know it, and it encodes texts like this class.
     pub(super) fn stock_class(&self) -> String {
         match self.kind {

@@ -1,23 +1,23 @@
-//! The tokenizer of a checkpoint: encodes texts as ids, like `AutoTokenizer` of transformers 5.
+//! The tokenizer of a checkpoint: encodes texts and lists of words as ids, like `AutoTokenizer` of transformers 5.
 //!
 //! It reads `tokenizer.json` or `vocab.txt`, and the small files beside it. It returns ids and segments without
 //! padding, truncated to the model's length. transformers 4 may encode a text differently; [`Tokenizer::agrees_with_4`]
-//! checks this. [`Tokenizer::notes`] lists settings that are not understood.
+//! and [`Tokenizer::agrees_with_4_on_words`] check this. [`Tokenizer::notes`] lists settings that are not understood.
 
 mod build;
 mod class;
 mod settings;
 mod source;
 mod token;
+mod versioned;
 mod written;
 
 use std::path::Path;
 
-use tokenizers::{EncodeInput, TruncationParams};
-
 use self::class::{Class, Kind, Major};
 use self::settings::Settings;
 use self::source::Source;
+use self::versioned::VersionedTokenizer;
 use super::error::CheckpointError;
 use super::limits::Limits;
 
@@ -39,6 +39,8 @@ pub struct Tokenizer {
     five: VersionedTokenizer,
     /// The tokenizer of transformers 4.
     four: Four,
+    /// Whether transformers 4 encodes lists of words with it.
+    four_takes_words: bool,
     settings: Settings,
     class: Class,
     /// Maximum number of tokens of an encoding.
@@ -56,13 +58,6 @@ enum Four {
     Fails,
 }
 
-/// A tokenizer as one major version of transformers builds it.
-struct VersionedTokenizer {
-    inner: tokenizers::Tokenizer,
-    /// Whether the model receives segment ids. If not, it receives zeros.
-    segments: bool,
-}
-
 /// An encoded text, the input of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoding {
@@ -70,6 +65,16 @@ pub struct Encoding {
     pub ids: Vec<u32>,
     /// Segment ids: 0 for the first text of a pair, 1 for the second.
     pub types: Vec<u32>,
+}
+
+/// An encoded list of words, and the word of each token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WordEncoding {
+    /// The tokens of all words.
+    pub encoding: Encoding,
+    /// For each token, the position of its word in the list, or `None` for a special token of the template. The
+    /// positions increase. Words without tokens, and words that were truncated, are missing.
+    pub words: Vec<Option<usize>>,
 }
 
 impl Tokenizer {
@@ -95,6 +100,7 @@ impl Tokenizer {
         Ok(Self {
             five,
             four,
+            four_takes_words: settings.add_prefix_space || !class.requires_prefix_space_in_4(),
             settings,
             class,
             max_length,
@@ -108,6 +114,17 @@ impl Tokenizer {
     /// Returns [`CheckpointError::Tokenizer`] if the text cannot be encoded.
     pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, CheckpointError> {
         self.five.encode(text, pair)
+    }
+
+    /// Encodes a list of words, as transformers does with `is_split_into_words=True`.
+    ///
+    /// A word without a token, for example an empty one, leaves no trace. If the truncation cuts a word, its remaining
+    /// tokens are kept.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Tokenizer`] if the words cannot be encoded.
+    pub fn encode_words(&self, words: &[&str]) -> Result<WordEncoding, CheckpointError> {
+        self.five.encode_words(words)
     }
 
     /// Returns whether transformers 4 produces the same encoding. Returns true if transformers 4 cannot open the
@@ -141,6 +158,55 @@ impl Tokenizer {
             Four::Other(four) => four.encode(text, pair).map(Some),
             Four::Fails => Ok(None),
         }
+    }
+
+    /// Returns whether transformers 4 produces the same encoding of the words. Returns true if transformers 4 cannot
+    /// encode words with this folder, because there is nothing to compare.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Tokenizer`] if the tokenizer of transformers 4 cannot encode the words.
+    pub fn agrees_with_4_on_words(
+        &self,
+        words: &[&str],
+        encoding: &WordEncoding,
+    ) -> Result<bool, CheckpointError> {
+        match &self.four {
+            Four::Other(four) if self.four_takes_words => {
+                Ok(four.encode_words(words)? == *encoding)
+            }
+            Four::Same | Four::Other(_) | Four::Fails => Ok(true),
+        }
+    }
+
+    /// Returns the encoding of the words in transformers 4, or `None` if it cannot open the folder or requires
+    /// `add_prefix_space` for words.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Tokenizer`] if the tokenizer of transformers 4 cannot encode the words.
+    pub fn encode_words_as_4(
+        &self,
+        words: &[&str],
+    ) -> Result<Option<WordEncoding>, CheckpointError> {
+        match &self.four {
+            Four::Same if self.four_takes_words => self.five.encode_words(words).map(Some),
+            Four::Other(four) if self.four_takes_words => four.encode_words(words).map(Some),
+            Four::Same | Four::Other(_) | Four::Fails => Ok(None),
+        }
+    }
+
+    /// Returns a sentence for the user if words are encoded without the space that separates them in a text, and `None`
+    /// otherwise.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Tokenizer`] if the tokenizer cannot encode a text.
+    pub fn note_on_words(&self) -> Result<Option<String>, CheckpointError> {
+        let words = self.encode_words(&["a", "b"])?.encoding;
+        let separated = words == self.encode("a b", None)?;
+        Ok((!separated).then(|| {
+            "The tokenizer encodes words as if no spaces separated them, because its add_prefix_space is false. \
+             The token classification examples of transformers set it to true."
+                .to_owned()
+        }))
     }
 
     /// Returns sentences for the user about how the folder was read.
@@ -181,64 +247,6 @@ impl Tokenizer {
             self.max_length,
             self.five.segments,
         )
-    }
-}
-
-impl VersionedTokenizer {
-    fn build(
-        source: &Source,
-        settings: &Settings,
-        class: &Class,
-        major: Major,
-        max_length: usize,
-    ) -> Result<Self, CheckpointError> {
-        let mut inner = build::build(source, settings, class, major)?;
-        let special = inner.get_post_processor().map_or(0, |processor| {
-            tokenizers::PostProcessor::added_tokens(processor, true)
-        });
-        if max_length <= special {
-            return Err(CheckpointError::Tokenizer(format!(
-                "the tokenizer's model_max_length is {max_length}, which leaves no room for text in addition to the {special} special tokens of a pair"
-            )));
-        }
-        let truncation = TruncationParams {
-            max_length,
-            direction: settings.truncation.unwrap_or_default(),
-            ..TruncationParams::default()
-        };
-        inner.with_truncation(Some(truncation)).map_err(|error| {
-            CheckpointError::Tokenizer(format!(
-                "could not truncate texts to {max_length} tokens: {error}"
-            ))
-        })?;
-        let segments = match &settings.inputs {
-            Some(inputs) => inputs.iter().any(|input| input == "token_type_ids"),
-            None => class.has_segments(major),
-        };
-        Ok(Self { inner, segments })
-    }
-
-    /// Returns whether both have the same definition, so that they produce the same encoding of every text.
-    fn is_same(&self, other: &Self) -> bool {
-        let document = |tokenizer: &Self| tokenizer.inner.to_string(false).ok();
-        self.segments == other.segments && document(self) == document(other)
-    }
-
-    fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, CheckpointError> {
-        let input = match pair.filter(|pair| !pair.is_empty()) {
-            Some(pair) => EncodeInput::Dual(text.into(), pair.into()),
-            None => EncodeInput::Single(text.into()),
-        };
-        let encoding = self.inner.encode(input, true);
-        let encoding = encoding.map_err(|error| {
-            CheckpointError::Tokenizer(format!("could not encode a text: {error}"))
-        })?;
-        let ids = encoding.get_ids().to_vec();
-        let types = match self.segments {
-            true => encoding.get_type_ids().to_vec(),
-            false => vec![0; ids.len()],
-        };
-        Ok(Encoding { ids, types })
     }
 }
 

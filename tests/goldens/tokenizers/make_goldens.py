@@ -3,10 +3,12 @@
     python make_goldens.py MAJOR        # once in an environment of requirements-4.txt, once of requirements-5.txt
     python make_goldens.py join         # then in either
 
-Each case is a folder of a tiny BERT classifier with unusual tokenizer files. `goldens.json` holds the texts and
-pairs, the files of each case, and for each major what it gives: `[input_ids, token_type_ids]` of each text and
-pair as `pipeline(..)` would feed them (zeros where the tokenizer gives no segments), cut to `model_max_length`
-or 48; or the reason for which the folder does not open.
+Each case is a folder of a tiny BERT classifier with unusual tokenizer files. `goldens.json` holds the texts, pairs
+and lists of words, the files of each case, and for each major what it gives, cut to `model_max_length` or 48:
+`[input_ids, token_type_ids]` of each text and pair as `pipeline(..)` would feed them (zeros where the tokenizer gives
+no segments), or the reason for which the folder does not open. The keys `five_words` and `four_words` hold
+`[input_ids, word_ids()]` of each list with `is_split_into_words=True` (its segments are all zero), or the reason for
+which the tokenizer does not take words.
 """
 
 import copy
@@ -40,6 +42,16 @@ TEXTS = [
 PAIRS = [
     ["hello world", "The cat"], ["", "a"], ["a", ""], ["Hello [SEP]", "[CLS] world"], ["the cat is not good " * 6, "dog"],
     ["dog", "the cat is not good " * 6], ["one " * 30, "two " * 40], ["café", "CAFÉ"], ["<ent>", "a <ent>"], ["你好", "世界 a"],
+]  # fmt: skip
+
+
+LISTS = [
+    [], [""], ["", "a", ""], ["hello", "world"], ["Hello", "World", "."], ["The", "cat", "is", "not", "good", "."], ["unaffable", "running", "zzzzzzzz"],
+    ["café", "CAFÉ", "cafe\u0301", "\u0301", "e"], ["你好世界", "hello你好", "日本のかな", "한글"], ["hello world", "a  b", " a ", " ", "\t", "b\n"],
+    ["\ufe0f", "a", "\u200d", "\u0007", "b\ufe0f", "\u00ad", "\ufffd"], ["[CLS]", "a", "[SEP]", "[MASK]", "[mask]", "a[MASK]b"],
+    ["<ent>", "a<ent>", "<new>", "[NEW]", "[new]", "<|user|>", "<extra>"], ["don't", "e-mail:", "a@b.c!", "1999", "3.14"],
+    ["🙂🙃", "ﬁne", "½", "İstanbul", "Straße", "ｈｅｌｌｏ"], ["supercalifragilistic" * 6, "cat"], ["a", *["unaffable"] * 12, "b"], ["a", "b", *["unaffable"] * 20, "a"],
+    ["the cat is not good . " * 12, "dog"],
 ]  # fmt: skip
 
 
@@ -142,14 +154,46 @@ def append(token):
     return lambda document: document["added_tokens"].append(token)
 
 
-def byte_level(document):
+def byte_level(document, prefix=False):
     import tokenizers
 
     texts = TEXTS + [text for pair in PAIRS for text in pair]
-    bpe = tokenizers.ByteLevelBPETokenizer()
+    bpe = tokenizers.ByteLevelBPETokenizer(add_prefix_space=prefix)
     bpe.train_from_iterator(texts, vocab_size=300, min_frequency=2, special_tokens=SPECIAL, show_progress=False)
     document.update(json.loads(bpe._tokenizer.to_str()) | {"truncation": None, "padding": None})
     document["post_processor"] = template([2, "A0", 3], [2, "A0", 3, 3, "B0", 3])
+
+
+def byte_level_with_prefix(document):
+    byte_level(document, prefix=True)
+
+
+def roberta(prefix):
+    def edit(document):
+        byte_level(document, prefix)
+        document["post_processor"] = {"type": "RobertaProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2], "trim_offsets": True, "add_prefix_space": prefix}
+
+    names = {"bos": "[CLS]", "eos": "[SEP]", "cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"}
+    return edit, {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": prefix} | {f"{name}_token": token for name, token in names.items()}
+
+
+def unigram(scheme):
+    """A vocabulary of pieces with scores, as SentencePiece trains them; `scheme` says which words get a space before."""
+
+    def edit(document):
+        words = ["▁" + word for word in WORDS] + WORDS + ["▁"]
+        pieces = list(dict.fromkeys(SPECIAL + words + LETTERS + OTHERS))
+        document["model"] = {"type": "Unigram", "unk_id": 1, "vocab": [[piece, -1.0 - at / 16] for at, piece in enumerate(pieces)], "byte_fallback": False}
+        document["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]}
+        document["pre_tokenizer"] = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": True}
+        document["decoder"] = document["pre_tokenizer"]
+
+    return edit
+
+
+def unigram_of_an_old_version(document):
+    unigram("always")(document)
+    document["pre_tokenizer"] = {"type": "Metaspace", "replacement": "▁", "str_rep": "▁", "add_prefix_space": True}
 
 
 variant("plain")
@@ -191,6 +235,15 @@ variant("generic_class_with_segments", tokenizer_class="PreTrainedTokenizerFast"
 edited("generic_class_cased_file", at("normalizer", CASED), tokenizer_class="PreTrainedTokenizerFast")
 edited("generic_class_without_a_template", at("post_processor", None), tokenizer_class="PreTrainedTokenizerFast")
 edited("generic_class_byte_level", byte_level, tokenizer_class="PreTrainedTokenizerFast")
+edited("generic_class_byte_level_with_prefix", byte_level_with_prefix, tokenizer_class="PreTrainedTokenizerFast", add_prefix_space=True)
+edited("generic_class_byte_level_with_prefix_in_the_file", byte_level_with_prefix, tokenizer_class="PreTrainedTokenizerFast")
+edited("generic_class_unigram", unigram("always"), tokenizer_class="PreTrainedTokenizerFast")
+edited("generic_class_unigram_first", unigram("first"), tokenizer_class="PreTrainedTokenizerFast")
+edited("generic_class_unigram_never", unigram("never"), tokenizer_class="PreTrainedTokenizerFast", truncation_side="left")
+edited("generic_class_unigram_of_an_old_version", unigram_of_an_old_version, tokenizer_class="PreTrainedTokenizerFast")
+for prefix in (True, False):
+    edit, config = roberta(prefix)
+    edited(f"class_of_roberta{'_with_prefix' if prefix else ''}", edit, **config)
 edited("generic_class_more_tokens", append(added("<ent>", 400, special=False)), tokenizer_class="PreTrainedTokenizerFast", additional_special_tokens=["<|user|>"])
 variant("class_of_distilbert", tokenizer_class="DistilBertTokenizer", do_lower_case=False)
 variant("class_of_electra", tokenizer_class="ElectraTokenizerFast", do_lower_case=False)
@@ -319,18 +372,29 @@ def write(files, folder):
 
 
 def encodings(folder):
+    """What the tokenizer of a folder gives for the texts and pairs, and for the lists of words."""
     from transformers import AutoTokenizer
+
+    def given(rows):
+        try:
+            return [encoding(*row) for row in rows]
+        except Exception as reason:
+            return {"error": type(reason).__name__}
+
+    def encoding(text, pair=None):
+        split = isinstance(text, list)
+        cut = {"truncation": True, "max_length": min(tokenizer.model_max_length, POSITIONS)}
+        one = tokenizer(text, pair, is_split_into_words=split, **cut)
+        ids = one["input_ids"]
+        segments = one.get("token_type_ids", [0] * len(ids))
+        assert not (split and any(segments))
+        return [ids, one.word_ids() if split else segments]
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        rows = []
-        for text, pair in [(text, None) for text in TEXTS] + PAIRS:
-            one = tokenizer(text, pair, truncation=True, max_length=min(tokenizer.model_max_length, POSITIONS))
-            ids = one["input_ids"]
-            rows.append([ids, one.get("token_type_ids", [0] * len(ids))])
-        return rows
     except Exception as reason:
-        return {"error": type(reason).__name__}
+        return {"error": type(reason).__name__}, None
+    return given([(text,) for text in TEXTS] + PAIRS), given([(words,) for words in LISTS])
 
 
 def main():
@@ -338,9 +402,13 @@ def main():
         majors = {major: json.loads((HERE / f"major-{major}.json").read_text()) for major in "45"}
         cases = {}
         for name, build in CASES.items():
-            four, five = majors["4"][name], majors["5"][name]
-            cases[name] = {"files": compact(build()), "five": five} | ({} if four == five else {"four": four})
-        document = {"plain": plain(), "texts": TEXTS, "pairs": PAIRS, "cases": cases}
+            (four, four_words), (five, five_words) = majors["4"][name], majors["5"][name]
+            found = {"five": five, "four": four, "five_words": five_words, "four_words": four_words}
+            for kind in ("", "_words"):
+                if found["four" + kind] == found["five" + kind]:
+                    del found["four" + kind]
+            cases[name] = {"files": compact(build())} | found
+        document = {"plain": plain(), "texts": TEXTS, "pairs": PAIRS, "lists": LISTS, "cases": cases}
         (HERE / "goldens.json").write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
         return
     import transformers

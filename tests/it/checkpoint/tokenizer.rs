@@ -3,7 +3,7 @@
 
 use optin::checkpoint::error::CheckpointError;
 use optin::checkpoint::limits::Limits;
-use optin::checkpoint::tokenizer::{Encoding, Tokenizer};
+use optin::checkpoint::tokenizer::{Encoding, Tokenizer, WordEncoding};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use tempfile::TempDir;
@@ -38,6 +38,17 @@ impl Goldens {
             .collect()
     }
 
+    /// Returns the lists of words.
+    fn lists(&self) -> Vec<Vec<&str>> {
+        let lists = self.0["lists"].as_array().unwrap().iter();
+        lists
+            .map(|list| {
+                let words = list.as_array().unwrap().iter();
+                words.map(|word| word.as_str().unwrap()).collect()
+            })
+            .collect()
+    }
+
     /// Writes the files of a case. Its `tokenizer.json` contains only the keys that differ from the plain one.
     fn folder(&self, case: &Value) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -68,6 +79,22 @@ fn encodings(golden: &Value) -> Option<Vec<Encoding>> {
         rows.map(|row| Encoding {
             ids: numbers(&row[0]),
             types: numbers(&row[1]),
+        })
+        .collect(),
+    )
+}
+
+/// Returns the encodings of the lists of words, or `None` if transformers does not encode words. The segments are zero.
+fn word_encodings(golden: &Value) -> Option<Vec<WordEncoding>> {
+    let rows = golden.as_array()?.iter();
+    Some(
+        rows.map(|row| {
+            let ids: Vec<u32> = serde_json::from_value(row[0].clone()).unwrap();
+            let types = vec![0; ids.len()];
+            WordEncoding {
+                encoding: Encoding { ids, types },
+                words: serde_json::from_value(row[1].clone()).unwrap(),
+            }
         })
         .collect(),
     )
@@ -117,6 +144,76 @@ fn differences_to_transformers_4_are_known_for_each_row() {
 }
 
 #[test]
+fn encodings_of_words_equal_those_of_transformers_5() {
+    let goldens = Goldens::read();
+    let mut encoded = 0;
+    for (name, case) in goldens.cases().filter(|(name, _)| *name != TOO_SHORT) {
+        let Ok(tokenizer) = open(goldens.folder(case).path()) else {
+            continue;
+        };
+        let wanted = word_encodings(&case["five_words"]).unwrap();
+        for (words, wanted) in goldens.lists().into_iter().zip(wanted) {
+            let found = tokenizer.encode_words(&words).unwrap();
+            assert_eq!(found, wanted, "{name}: {words:?}");
+            encoded += 1;
+        }
+    }
+    assert!(encoded > 1000, "only {encoded} lists are encoded");
+}
+
+#[test]
+fn differences_to_transformers_4_are_known_for_each_list_of_words() {
+    let goldens = Goldens::read();
+    let (mut differing, mut rejecting) = (0, Vec::new());
+    for (name, case) in goldens.cases().filter(|(name, _)| *name != TOO_SHORT) {
+        let Ok(tokenizer) = open(goldens.folder(case).path()) else {
+            continue;
+        };
+        let wanted = match case["four"].is_object() {
+            true => None,
+            false => word_encodings(case.get("four_words").unwrap_or(&case["five_words"])),
+        };
+        if wanted.is_none() {
+            rejecting.push(name.as_str());
+        }
+        for (index, words) in goldens.lists().into_iter().enumerate() {
+            let found = tokenizer.encode_words_as_4(&words).unwrap();
+            let wanted = wanted.as_ref().map(|rows| rows[index].clone());
+            assert_eq!(found, wanted, "{name}: {words:?}");
+            let own = tokenizer.encode_words(&words).unwrap();
+            let agrees = tokenizer.agrees_with_4_on_words(&words, &own).unwrap();
+            assert_eq!(
+                agrees,
+                found.is_none_or(|found| found == own),
+                "{name}: {words:?}"
+            );
+            differing += usize::from(!agrees);
+        }
+    }
+    assert!(differing > 30, "only {differing} lists differ");
+    assert!(rejecting.contains(&"class_of_roberta"), "{rejecting:?}");
+    assert!(!rejecting.contains(&"class_of_roberta_with_prefix"));
+}
+
+#[test]
+fn words_that_are_not_separated_are_noted() {
+    let goldens = Goldens::read();
+    let without = [
+        "class_of_roberta",
+        "generic_class_byte_level",
+        "generic_class_unigram_never",
+    ];
+    for (name, case) in goldens.cases().filter(|(name, _)| *name != TOO_SHORT) {
+        let Ok(tokenizer) = open(goldens.folder(case).path()) else {
+            continue;
+        };
+        let note = tokenizer.note_on_words().unwrap();
+        assert_eq!(note.is_some(), without.contains(&name.as_str()), "{name}");
+        assert!(note.is_none_or(|note| note.contains("add_prefix_space")));
+    }
+}
+
+#[test]
 fn written_files_give_the_same_encodings_in_transformers_4_and_5() {
     let goldens = Goldens::read();
     for (name, case) in goldens.cases() {
@@ -139,6 +236,19 @@ fn written_files_give_the_same_encodings_in_transformers_4_and_5() {
                 again.encode_as_4(text, pair).unwrap(),
                 Some(wanted),
                 "{name}: {text:?}, {pair:?}"
+            );
+        }
+        for words in goldens.lists() {
+            let wanted = tokenizer.encode_words(&words).unwrap();
+            assert_eq!(
+                again.encode_words(&words).unwrap(),
+                wanted,
+                "{name}: {words:?}"
+            );
+            assert_eq!(
+                again.encode_words_as_4(&words).unwrap(),
+                Some(wanted),
+                "{name}: {words:?}"
             );
         }
     }
