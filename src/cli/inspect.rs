@@ -85,12 +85,12 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
         unused,
     } = registry::open(&config, weights)?;
     let cost = model.cost(command.length as f64);
-    let macs = cost.macs(model.groups().iter().map(|group| group.width));
+    let macs = cost.whole(model.groups());
     let groups = model
         .groups()
         .iter()
-        .zip(&cost.per_unit)
-        .map(|(group, &macs_per_unit)| Group {
+        .zip(cost.per_unit(model.groups()))
+        .map(|(group, macs_per_unit)| Group {
             group: group.name.clone(),
             kind: group.kind,
             width: group.width,

@@ -1,21 +1,136 @@
-//! The cost of a model, as a sum over its units.
+//! The cost of a model for any number of kept units: multiply-accumulates, parameters, or time.
 
-/// Multiply-accumulates of one forward pass of one row. The cost is linear in the units: with `kept[g]`
-/// units in group `g` it is `fixed + sum_g kept[g] * per_unit[g]`.
+use super::mask::Masks;
+use super::unit::UnitGroup;
+
+/// Cost of a model. With `n[g]` units in group `g`, it is
+///
+/// ```text
+/// fixed + sum over g of groups[g](n[g]) + sum over g of pairs[g] * n[g] * n[g + 1]
+/// ```
+///
+/// Most costs are linear in the units. A convolution between two groups of channels costs the product of their numbers.
+/// Measured times are tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// Cost of the model without any units.
     pub fixed: u64,
-    /// Cost of one unit of each group.
-    pub per_unit: Vec<u64>,
+    /// Cost of each group's units, without pairs.
+    pub groups: Vec<Curve>,
+    /// For each group but the last, the cost of each pair of one of its units and a unit of the next group.
+    pub pairs: Vec<u64>,
+}
+
+/// Cost of the units of one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Curve {
+    /// Every unit costs the same.
+    Linear(u64),
+    /// The cost of `0..=width` units. It never falls.
+    Table(Vec<u64>),
+}
+
+impl Curve {
+    /// Returns the cost of a number of units.
+    ///
+    /// # Panics
+    /// Panics if a table has no such number.
+    #[must_use]
+    pub fn of(&self, count: usize) -> u64 {
+        match self {
+            Self::Linear(each) => each * count as u64,
+            Self::Table(costs) => costs[count],
+        }
+    }
+
+    /// Returns the cost that the last of this many units adds.
+    fn last(&self, count: usize) -> u64 {
+        match self {
+            Self::Linear(each) => *each,
+            Self::Table(_) => self.of(count) - self.of(count.saturating_sub(1)),
+        }
+    }
 }
 
 impl Cost {
+    /// Creates a cost without pairs, with the same cost for all units of a group.
+    #[must_use]
+    pub fn linear(fixed: u64, per_unit: impl IntoIterator<Item = u64>) -> Self {
+        let groups: Vec<Curve> = per_unit.into_iter().map(Curve::Linear).collect();
+        Self {
+            fixed,
+            pairs: vec![0; groups.len().saturating_sub(1)],
+            groups,
+        }
+    }
+
     /// Returns the cost of a model with these numbers of kept units in each group.
     #[must_use]
-    pub fn macs(&self, kept: impl IntoIterator<Item = usize>) -> u64 {
-        let units = self.per_unit.iter().zip(kept);
-        self.fixed + units.map(|(&each, count)| each * count as u64).sum::<u64>()
+    pub fn of(&self, kept: impl IntoIterator<Item = usize>) -> u64 {
+        self.fixed + self.parts(kept).iter().sum::<u64>()
+    }
+
+    /// Returns the cost of each group of a model with these numbers of kept units. It includes the pairs that the
+    /// group forms with the group before it.
+    #[must_use]
+    pub fn parts(&self, kept: impl IntoIterator<Item = usize>) -> Vec<u64> {
+        let mut before = 0;
+        let groups = self.groups.iter().zip(kept).enumerate();
+        let parts = groups.map(|(group, (curve, count))| {
+            let pairs = before * count as u64;
+            before = self.pair(group) * count as u64;
+            curve.of(count) + pairs
+        });
+        parts.collect()
+    }
+
+    /// Returns the cost of the unpruned model.
+    #[must_use]
+    pub fn whole(&self, groups: &[UnitGroup]) -> u64 {
+        self.of(groups.iter().map(|group| group.width))
+    }
+
+    /// Returns the cost of one unit of each group while all other units are kept.
+    #[must_use]
+    pub fn per_unit(&self, groups: &[UnitGroup]) -> Vec<u64> {
+        let width = |group: usize| groups[group].width as u64;
+        let each = self.groups.iter().enumerate().map(|(group, curve)| {
+            let before = group.checked_sub(1);
+            let before = before.map_or(0, |before| self.pair(before) * width(before));
+            let after = match self.pair(group) {
+                0 => 0,
+                pair => pair * width(group + 1),
+            };
+            curve.last(groups[group].width) + before + after
+        });
+        each.collect()
+    }
+
+    /// Returns the cost for the model that these masks keep.
+    #[must_use]
+    pub fn narrowed(&self, masks: &Masks) -> Self {
+        let curves = self.groups.iter().enumerate();
+        let curves = curves.map(|(group, curve)| match curve {
+            Curve::Linear(each) => Curve::Linear(*each),
+            Curve::Table(costs) => Curve::Table(costs[..=masks.count(group)].to_vec()),
+        });
+        Self {
+            fixed: self.fixed,
+            groups: curves.collect(),
+            pairs: self.pairs.clone(),
+        }
+    }
+
+    /// Returns the cost of each pair of a unit of this group and a unit of the next group.
+    #[must_use]
+    pub fn pair(&self, group: usize) -> u64 {
+        self.pairs.get(group).copied().unwrap_or(0)
+    }
+
+    /// Whether the units of a group form pairs that cost something.
+    #[must_use]
+    pub fn has_pairs(&self, group: usize) -> bool {
+        self.pair(group) > 0 || (group > 0 && self.pair(group - 1) > 0)
     }
 }
 

@@ -41,7 +41,6 @@ use score::Scores;
 use score::combine::combine;
 use search::Limit;
 use search::frontier::{self, Frontier};
-use search::price::Price;
 use stage::Stage;
 use stopwatch::Stopwatch;
 use watch::{Unwatched, Watch};
@@ -89,7 +88,7 @@ pub fn run(
         let available = memory::available(&places.device);
         memory::check(peak::working(&prepared, recipe), available)?;
         let limit = Limit::of(&prepared, recipe, journal, watch)?;
-        let plan = plan::draw_up(&prepared, recipe, &limit.price)?;
+        let plan = plan::draw_up(&prepared, recipe, &limit.cost)?;
         Ok((plan, limit))
     })?;
     let (scores, audit) = clock.time(Stage::Scoring, || {
@@ -99,7 +98,7 @@ pub fn run(
     })?;
     let (masks, frontier) = clock.time(Stage::Searching, || {
         let masks = rounds::choose(&prepared, recipe, &limit, &scores, journal, watch)?;
-        Ok((masks, frontier(&prepared, recipe, &scores)))
+        Ok((masks, frontier(&prepared, recipe, &scores)?))
     })?;
     let repairs = clock.time(Stage::Compensating, || {
         compensate::compensate_once(&prepared, &masks, recipe, journal, watch)
@@ -127,14 +126,14 @@ pub fn run(
 }
 
 /// Returns the best choice of units at every target, from the scores of the unpruned model.
-fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Frontier {
-    frontier::frontier(
+fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Result<Frontier, Failure> {
+    Ok(frontier::frontier(
         prepared.model.groups(),
-        &Price::PerUnit(search::macs(prepared)),
-        &search::parameters(prepared),
+        &search::macs(prepared),
+        &search::parameters(prepared)?,
         &combine(scores, &recipe.method),
         &recipe.constraints,
-    )
+    ))
 }
 
 /// Prepares and plans a job without running it.
@@ -145,6 +144,6 @@ pub fn estimate(places: &Places, recipe: &Recipe) -> Result<Plan, Failure> {
     let prepared =
         Prepared::read(places, recipe).map_err(|failure| failure.in_stage(Stage::Preparing))?;
     Limit::of(&prepared, recipe, &NoJournal, &Unwatched)
-        .and_then(|limit| plan::draw_up(&prepared, recipe, &limit.price))
+        .and_then(|limit| plan::draw_up(&prepared, recipe, &limit.cost))
         .map_err(|failure| failure.in_stage(Stage::Planning))
 }

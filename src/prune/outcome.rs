@@ -123,7 +123,7 @@ pub fn report(
     let macs = cut
         .model
         .cost(plan.calibration.mean_length)
-        .macs(cut.model.groups().iter().map(|group| group.width));
+        .whole(cut.model.groups());
     let after = Size {
         macs,
         parameters: cut.parameters,

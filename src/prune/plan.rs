@@ -11,7 +11,7 @@ use super::prepare::Prepared;
 use super::recipe::{Metric, Recipe};
 use super::report::{CalibrationUse, Size};
 use super::score::{self, STACKED_TOKENS, sketch};
-use super::search::{self, price::Price};
+use super::search;
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 
@@ -59,7 +59,7 @@ pub struct GroupPlan {
     pub kind: String,
     /// Number of units.
     pub width: usize,
-    /// MACs of one unit at the calibration set's mean length.
+    /// MACs of one unit at the calibration set's mean length, while all other units are kept.
     pub macs_per_unit: u64,
 }
 
@@ -68,16 +68,16 @@ pub struct GroupPlan {
 /// # Errors
 /// Returns [`TargetUnreachable`](super::failure::Code::TargetUnreachable) if the target cannot be reached, and
 /// [`Internal`](super::failure::Code::Internal) if the timed forward pass fails.
-pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Plan, Failure> {
+pub fn draw_up(prepared: &Prepared, recipe: &Recipe, limit: &Cost) -> Result<Plan, Failure> {
     let groups = prepared.model.groups();
     let calibration = prepared.calibration_use(recipe);
-    let cost = search::macs(prepared);
-    let target_cost = search::reachable_budget(groups, price, &recipe.target, &recipe.constraints)?;
+    let macs = search::macs(prepared);
+    let target_cost = search::reachable_budget(groups, limit, &recipe.target, &recipe.constraints)?;
     let scoring_macs = scoring_macs(prepared, recipe);
     let group_plans = groups
         .iter()
-        .zip(&cost.per_unit)
-        .map(|(group, &macs_per_unit)| GroupPlan {
+        .zip(macs.per_unit(groups))
+        .map(|(group, macs_per_unit)| GroupPlan {
             group: group.name.clone(),
             kind: group.kind.as_str().to_owned(),
             width: group.width,
@@ -85,11 +85,11 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Pl
         });
     Ok(Plan {
         architecture: prepared.architecture.to_owned(),
-        size: size(prepared, &cost),
+        size: size(prepared, &macs),
         metric: recipe.target.metric,
-        whole_cost: price.whole(groups),
+        whole_cost: limit.whole(groups),
         target_cost,
-        reachable_cost: search::least(groups, price, &recipe.constraints),
+        reachable_cost: search::least(groups, limit, &recipe.constraints),
         groups: group_plans.collect(),
         calibration,
         scoring_macs,
@@ -98,9 +98,9 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe, price: &Price) -> Result<Pl
     })
 }
 
-fn size(prepared: &Prepared, cost: &Cost) -> Size {
+fn size(prepared: &Prepared, macs: &Cost) -> Size {
     Size {
-        macs: cost.macs(prepared.model.groups().iter().map(|group| group.width)),
+        macs: macs.whole(prepared.model.groups()),
         parameters: prepared.weights.parameters(),
         bytes: prepared.weights.total_bytes(),
     }
@@ -117,14 +117,15 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let mut after = cost.fixed;
     let mut total = 0;
     let sketched = score::sketched(prepared.model.as_ref(), recipe);
-    let groups = prepared.model.groups().iter().zip(&cost.per_unit);
-    for ((group, each), sketched) in groups.zip(&sketched).rev() {
+    let groups = prepared.model.groups();
+    let parts = cost.parts(groups.iter().map(|group| group.width));
+    for ((group, part), sketched) in groups.iter().zip(parts).zip(&sketched).rev() {
         let exact = match sketched {
             true => group.width.min(sketch::anchor::ANCHORS),
             false => group.width,
         };
         total += exact as u64 * after;
-        after += group.width as u64 * each;
+        after += part;
     }
     if sketched.contains(&true) {
         let probes = sketch::Stop::default().most;
@@ -147,9 +148,6 @@ fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
         Ok(model.forward(&batches[index], &full)?)
     })?;
     let length = prepared.tokens(&rows) as f64 / rows.len().max(1) as f64;
-    let macs = model
-        .cost(length)
-        .macs(model.groups().iter().map(|group| group.width))
-        * rows.len() as u64;
+    let macs = model.cost(length).whole(model.groups()) * rows.len() as u64;
     Ok(start.elapsed().as_secs_f64() * 1e3 / macs.max(1) as f64)
 }

@@ -2,7 +2,10 @@
 
 mod audit;
 mod compensation;
+mod costs;
+mod knapsack;
 mod manifold;
+mod parameters;
 mod reference;
 mod scores;
 mod search;

@@ -184,11 +184,9 @@ fn costs_equal_the_operations_that_the_pruned_model_executes() {
         logits.unwrap();
         let of_masks = model
             .cost(length as f64)
-            .macs((0..masks.groups()).map(|group| masks.count(group)));
+            .of((0..masks.groups()).map(|group| masks.count(group)));
         assert_eq!(executed, rows as u64 * of_masks);
-        let of_pruned = pruned
-            .cost(length as f64)
-            .macs(pruned.groups().iter().map(|group| group.width));
+        let of_pruned = pruned.cost(length as f64).whole(pruned.groups());
         assert_eq!(of_pruned, of_masks);
         // Operations in lanes are counted for the caller.
         let all = Masks::full(pruned.groups());

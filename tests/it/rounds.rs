@@ -42,7 +42,7 @@ fn the_last_round_meets_the_target_and_the_constraints() {
             let (prepared, limit, masks) = select(&folder, &recipe);
             let groups = prepared.model.groups();
             let counts = || (0..groups.len()).map(|group| masks.count(group));
-            let (cost, whole) = (limit.price.of(counts()), limit.price.whole(groups));
+            let (cost, whole) = (limit.cost.of(counts()), limit.cost.whole(groups));
             assert!(
                 cost as f64 <= 0.85 * whole as f64,
                 "{metric:?}: {cost} of {whole}"

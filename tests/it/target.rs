@@ -66,10 +66,10 @@ fn the_selection_meets_a_latency_target() {
     let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
     let groups = prepared.model.groups();
     let journal = FixedLatency::of(groups);
-    let price = journal.0.price(groups);
+    let cost = journal.0.cost(groups);
     let report = run(&folder.places("out"), &recipe, &journal, &Unwatched).unwrap();
     let kept = report.groups.iter().map(|group| group.kept);
-    let share = price.of(kept) as f64 / price.whole(groups) as f64;
+    let share = cost.of(kept) as f64 / cost.whole(groups) as f64;
     let least = recipe.target.keep * (1.0 - recipe.target.tolerance);
     assert!(least <= share && share <= recipe.target.keep, "{share}");
     let written = std::fs::read(folder.root.path().join("out").join(NAME)).unwrap();

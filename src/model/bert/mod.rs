@@ -125,10 +125,7 @@ impl PrunableModel for Bert {
             UnitKind::Head => attention::macs_per_head(&self.config, length),
             UnitKind::Neuron => feed_forward::macs_per_neuron(&self.config, length),
         });
-        Cost {
-            fixed: classifier::macs(&self.config),
-            per_unit: per_unit.collect(),
-        }
+        Cost::linear(classifier::macs(&self.config), per_unit)
     }
 
     fn export(&self, masks: &Masks) -> Export {

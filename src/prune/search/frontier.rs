@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::constraints::Constraints;
-use super::price::Price;
 use super::ranking::Ranking;
 use crate::model::cost::Cost;
+use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::Failure;
 use crate::prune::recipe::{Metric, Target};
@@ -69,42 +69,52 @@ pub struct Point {
 #[must_use]
 pub fn frontier(
     groups: &[UnitGroup],
-    macs: &Price,
+    macs: &Cost,
     parameters: &Cost,
     importance: &UnitImportance,
     constraints: &Constraints,
 ) -> Frontier {
     let ranking = Ranking::new(groups, macs, importance, constraints);
     let whole = macs.whole(groups);
-    let total: f64 = importance.groups.iter().flatten().sum();
-    let targets = (STEP..=100).step_by(STEP as usize);
-    let points = targets.filter_map(|percent| {
+    let mut points: Vec<Point> = Vec::new();
+    for percent in (STEP..=100).step_by(STEP as usize) {
         let budget = (u128::from(whole) * u128::from(percent) / 100) as u64;
-        let masks = ranking.choose(0, budget)?;
+        let Some(masks) = ranking.choose(0, budget) else {
+            continue;
+        };
         let kept: Vec<usize> = (0..groups.len()).map(|group| masks.count(group)).collect();
-        let worth = importance
-            .groups
-            .iter()
-            .enumerate()
-            .flat_map(|(group, units)| {
-                let masks = &masks;
-                let units = units.iter().enumerate();
-                units.filter_map(move |(unit, value)| masks.keeps(group, unit).then_some(*value))
-            });
-        let worth: f64 = worth.sum();
-        Some(Point {
+        let point = Point {
             percent,
             macs: macs.of(kept.iter().copied()),
-            parameters: parameters.macs(kept.iter().copied()),
-            importance: if total > 0.0 { worth / total } else { 1.0 },
+            parameters: parameters.of(kept.iter().copied()),
+            importance: share(importance, &masks),
             kept,
-        })
-    });
+        };
+        // A search that is not exact may find a worse choice than the search with a smaller budget.
+        points.push(match points.last() {
+            Some(last) if last.importance > point.importance => Point {
+                percent,
+                ..last.clone()
+            },
+            _ => point,
+        });
+    }
     Frontier {
         macs: whole,
-        parameters: parameters.macs(groups.iter().map(|group| group.width)),
+        parameters: parameters.of(groups.iter().map(|group| group.width)),
         smallest_macs: super::least(groups, macs, constraints),
-        smallest_parameters: parameters.macs(groups.iter().map(|group| constraints.least(group))),
-        points: points.collect(),
+        smallest_parameters: parameters.of(groups.iter().map(|group| constraints.least(group))),
+        points,
     }
+}
+
+/// Returns the fraction of the total importance that the masks keep.
+fn share(importance: &UnitImportance, masks: &Masks) -> f64 {
+    let groups = importance.groups.iter().enumerate();
+    let kept = groups.flat_map(|(group, units)| {
+        let units = units.iter().enumerate();
+        units.filter_map(move |(unit, value)| masks.keeps(group, unit).then_some(*value))
+    });
+    let (kept, total): (f64, f64) = (kept.sum(), importance.groups.iter().flatten().sum());
+    if total > 0.0 { kept / total } else { 1.0 }
 }

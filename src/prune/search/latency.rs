@@ -9,8 +9,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::price::Price;
 use crate::model::batch::Batch;
+use crate::model::cost::{Cost, Curve};
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::unit::{UnitGroup, UnitKind};
@@ -195,23 +195,24 @@ fn narrowed(
 }
 
 impl LatencyTable {
-    /// Returns the prices, in nanoseconds.
+    /// Returns the latency for any number of units, in nanoseconds.
     #[must_use]
-    pub fn price(&self, groups: &[UnitGroup]) -> Price {
+    pub fn cost(&self, groups: &[UnitGroup]) -> Cost {
         let nanoseconds = |share: f64| (share * self.whole_ms * 1e6).round() as u64;
         let mut fixed = 1.0;
-        let mut prices = vec![vec![0]; groups.len()];
+        let mut curves = vec![Curve::Table(vec![0]); groups.len()];
         for shape in &self.shapes {
             let curve = shape.curve();
             fixed -= curve[shape.width] * shape.groups.len() as f64;
             let curve: Vec<u64> = curve.into_iter().map(nanoseconds).collect();
             for &group in &shape.groups {
-                prices[group].clone_from(&curve);
+                curves[group] = Curve::Table(curve.clone());
             }
         }
-        Price::PerCount {
+        Cost {
             fixed: nanoseconds(fixed.max(0.0)),
-            groups: prices,
+            groups: curves,
+            pairs: vec![0; groups.len().saturating_sub(1)],
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod card;
 pub mod folder;
+mod parameters;
 pub mod slice;
 
 use std::borrow::Cow;
@@ -18,33 +19,11 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
 use crate::checkpoint::write::{self, OutTensor, encode};
-use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
 use crate::model::{PrunableModel, registry};
 
-/// Returns the number of weights of the model, as a sum over its units.
-#[must_use]
-pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Cost {
-    let per_unit = groups.iter().map(|group| {
-        let slices = group.slices.iter().filter_map(|part| {
-            let shape = weights.shape(&part.tensor)?;
-            let others: usize = shape.iter().product::<usize>() / shape[part.dim].max(1);
-            Some((others * part.span) as u64)
-        });
-        slices.sum()
-    });
-    let per_unit: Vec<u64> = per_unit.collect();
-    let units: u64 = groups
-        .iter()
-        .zip(&per_unit)
-        .map(|(group, each)| group.width as u64 * each)
-        .sum();
-    Cost {
-        fixed: weights.parameters().saturating_sub(units),
-        per_unit,
-    }
-}
+pub use parameters::parameters;
 
 /// Prunes the weights and opens the pruned model, in memory.
 ///
