@@ -2,7 +2,6 @@
 //!
 //! The files in `tests/goldens/tables` are written by pyarrow and by the `datasets` library.
 
-use optin::checkpoint::config::Problem;
 use optin::data::label;
 use optin::data::table::Table;
 use optin::data::table::cell::Cell;
@@ -181,7 +180,7 @@ fn messages_say_whether_a_text_or_a_list_is_required() {
 fn a_list_is_no_single_label() {
     let data = DataFolder::new();
     let table = read(&data.file("a.jsonl", "{\"label\": [0]}\n")).unwrap();
-    let failure = label::read(&table, &[0], 0, &Problem::Regression, None).unwrap_err();
+    let failure = label::numbers(&table, &[0], 0).unwrap_err();
     assert_says(
         &failure.into(),
         Code::InvalidData,
