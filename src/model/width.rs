@@ -7,18 +7,32 @@ use super::work::Width;
 
 /// The groups that own parts of each tensor dimension.
 pub struct Widths<'a> {
-    owners: HashMap<(&'a str, usize), Vec<(usize, usize, f64)>>,
+    /// By tensor name and dimension.
+    owners: HashMap<(&'a str, usize), Vec<Owner>>,
+}
+
+/// A group that owns a slice per unit.
+#[derive(Clone, Copy)]
+struct Owner {
+    group: usize,
+    units: usize,
+    /// Indices per unit.
+    span: f64,
 }
 
 impl<'a> Widths<'a> {
     /// Collects the slices of all groups.
     #[must_use]
     pub fn new(groups: &'a [UnitGroup]) -> Self {
-        let mut owners: HashMap<(&str, usize), Vec<(usize, usize, f64)>> = HashMap::new();
+        let mut owners: HashMap<(&str, usize), Vec<Owner>> = HashMap::new();
         for (index, group) in groups.iter().enumerate() {
             for slice in &group.slices {
                 let of_tensor = owners.entry((&slice.tensor, slice.dim)).or_default();
-                of_tensor.push((index, group.width, slice.span as f64));
+                of_tensor.push(Owner {
+                    group: index,
+                    units: group.width,
+                    span: slice.span as f64,
+                });
             }
         }
         Self { owners }
@@ -28,7 +42,7 @@ impl<'a> Widths<'a> {
     #[must_use]
     pub fn of(&self, tensor: &str, dim: usize, size: usize) -> Width {
         let mut width = Width::constant(size);
-        for &(group, units, span) in self.owners.get(&(tensor, dim)).into_iter().flatten() {
+        for &Owner { group, units, span } in self.owners.get(&(tensor, dim)).into_iter().flatten() {
             width.fixed -= units as f64 * span;
             match width.spans.iter_mut().find(|(own, _)| *own == group) {
                 Some((_, sum)) => *sum += span,

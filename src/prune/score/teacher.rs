@@ -95,11 +95,11 @@ impl<'a> Teacher<'a> {
             let mut hidden = model.stem.forward(batch)?;
             for (at, block) in model.blocks.iter().enumerate() {
                 let next = model.block(at, &hidden, &full)?;
-                if let (Some(feature), Some(positions)) = (&block.feature, &samples[at]) {
-                    if let Some(positions) = &positions.samples[index] {
-                        let feature = feature.forward(&next)?;
-                        sampled[at].push(sampled_rows(&feature.stream, positions, 1)?);
-                    }
+                let positions = samples[at].as_ref();
+                let positions = positions.and_then(|drawn| drawn.samples[index].as_ref());
+                if let (Some(feature), Some(positions)) = (&block.feature, positions) {
+                    let feature = feature.forward(&next)?;
+                    sampled[at].push(sampled_rows(&feature.stream, positions, 1)?);
                 }
                 if at % stride == 0 {
                     bytes += hidden.bytes();

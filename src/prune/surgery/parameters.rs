@@ -21,7 +21,7 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failu
     let mut terms = Terms::default();
     for entry in weights.entries() {
         let dimensions = entry.shape.iter().enumerate();
-        let dimensions = dimensions.map(|(dim, &size)| widths.of(&entry.name, dim, size));
+        let dimensions = dimensions.map(|(dim, &size)| widths.of(entry.name, dim, size));
         let (owned, others): (Vec<Width>, Vec<Width>) =
             dimensions.partition(|width| !width.spans.is_empty());
         let others: f64 = others.iter().map(|width| width.full).product();
@@ -31,7 +31,7 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failu
             [first, second] => first * second * others,
             _ => {
                 return Err(uncountable(
-                    &entry.name,
+                    entry.name,
                     "more than two dimensions belong to units",
                 ));
             }

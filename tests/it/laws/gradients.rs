@@ -91,15 +91,14 @@ pub fn the_backward_pass_equals_finite_differences<F: Family>() {
     trace.pull_answers(cotangent, &mut visit).unwrap();
     for (group, derivatives) in derivatives.iter().enumerate() {
         let largest = derivatives.iter().fold(0.0f64, |most, d| most.max(d.abs()));
-        for unit in 0..model.groups[group].width {
+        for (unit, derivative) in derivatives.iter().enumerate() {
             let up = value(&model, &input, group, unit, 1.0 + STEP);
             let down = value(&model, &input, group, unit, 1.0 - STEP);
             let expected = (up - down) / f64::from(2.0 * STEP);
             assert!(
-                (derivatives[unit] - expected).abs() <= 2e-2 * largest,
-                "{} {unit}: {}, expected {expected}",
-                model.groups[group].name,
-                derivatives[unit]
+                (derivative - expected).abs() <= 2e-2 * largest,
+                "{} {unit}: {derivative}, expected {expected}",
+                model.groups[group].name
             );
         }
     }
