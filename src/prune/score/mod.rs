@@ -1,6 +1,6 @@
 //! Scores of units: the effect of each unit's removal on the trajectory.
 //!
-//! Input: the model and the scoring rows. Output ([`Scores`](scores::Scores)), for each unit:
+//! Input: the model and the scoring rows. Output ([`Scores`]), for each unit:
 //!
 //! - the manifold term of every later feature;
 //! - the divergence of the answers;

@@ -10,7 +10,7 @@
 //! `tally.rs` combines the probes to one estimate, and `anchor.rs` sets the scale of each group. The
 //! form of the answers is decomposed by the task rather than sampled.
 //!
-//! Input: the teacher. Output: [`UnitScores`](super::scores::UnitScores) with one column per unit. The module uses the chain of
+//! Input: the teacher. Output: [`UnitScores`] with one column per unit. The module uses the chain of
 //! blocks and does not depend on an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
