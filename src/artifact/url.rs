@@ -1,8 +1,9 @@
 //! Creates signed URLs. Until it expires, a signed URL lets its holder read one file, or store one content. It grants
 //! no other right.
 //!
-//! For a local store, the URLs point to this service and are signed with a [`SigningKey`](super::sign::SigningKey). For a bucket, they are
-//! signed by SigV4 for the bucket's public endpoint, and the bytes never pass through this service.
+//! For a local store, the URLs point to this service and are signed with a
+//! [`SigningKey`](super::sign::SigningKey). For a bucket, they are signed by SigV4 for the bucket's public endpoint, and
+//! the bytes never pass through this service.
 
 use std::time::Duration;
 
