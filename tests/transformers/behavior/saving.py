@@ -94,7 +94,8 @@ def from_config(pair):
     auto = getattr(transformers, pair.auto)
     config = transformers.AutoConfig.from_pretrained(pair.pruned)
     with torch.device("meta"):
-        places = {(one.device.type, one.dtype) for one in auto.from_config(config, trust_remote_code=True, dtype=torch.bfloat16).parameters()}
+        model = auto.from_config(config, trust_remote_code=True, dtype=torch.bfloat16)
+    places = {(parameter.device.type, parameter.dtype) for parameter in model.parameters()}
     require(places == {("meta", torch.bfloat16)}, f"on the meta device, in bfloat16, is created as {places}")
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
