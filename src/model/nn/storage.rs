@@ -41,6 +41,10 @@ pub(super) fn read<const N: usize, T>(
 
 /// Overwrites a tensor. No other code may read the tensor's old values.
 pub(super) fn rewrite(tensor: &Tensor, work: &dyn Fn(&mut [f32]) -> Result<()>) -> Result<()> {
+    // Candle refuses to write a tensor with a dimension of 0, whose strides are 0.
+    if tensor.elem_count() == 0 {
+        return Ok(());
+    }
     tensor.inplace_op1(&Rewrite(work))
 }
 

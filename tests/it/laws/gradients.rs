@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use safetensors::Dtype;
 
-use super::{Family, case};
+use super::{Family, case, prune, uneven, unrepaired};
 
 /// Half of the distance between the masks of a central difference.
 const STEP: f32 = 0.01;
@@ -102,4 +102,32 @@ pub fn the_backward_pass_equals_finite_differences<F: Family>() {
             );
         }
     }
+}
+
+/// A pruned model may have blocks without units. A cotangent passes them through the residual.
+pub fn a_cotangent_passes_blocks_without_units<F: Family>() {
+    let case = case::<F>(Dtype::F32);
+    let masks = uneven(&case.model);
+    let smaller = tempfile::tempdir().unwrap();
+    let none = unrepaired(&case.model);
+    let pruned = prune::<F>(&case.weights, &case.model, &masks, &none, smaller.path());
+    assert!(pruned.groups.iter().any(|group| group.width == 0));
+    let batch = F::batch(2, 7, 4);
+    let trace = Trace::follow(&pruned, &batch, 0).unwrap();
+    let answers = &trace.answers().stream;
+    let mut visited = Vec::new();
+    let cotangent = Hidden::sequence(random(answers, 99));
+    let visit = |block: usize, sum: &Tensor, units: &Tensor| {
+        assert_eq!(
+            units.dim(2)?,
+            pruned.blocks[block].projection.linear.inputs()
+        );
+        visited.push((block, inner(sum, sum)));
+        Ok(())
+    };
+    trace.pull_answers(cotangent, visit).unwrap();
+    let blocks: Vec<usize> = visited.iter().map(|(block, _)| *block).collect();
+    assert_eq!(blocks, (0..pruned.blocks.len()).rev().collect::<Vec<_>>());
+    // The first block is whole, so its cotangent must have come through the empty ones.
+    assert!(visited[visited.len() - 1].1 > 0.0);
 }

@@ -239,6 +239,11 @@ macro_rules! laws {
                 }
 
                 #[test]
+                fn a_cotangent_passes_blocks_without_units() {
+                    gradients::a_cotangent_passes_blocks_without_units::<$family>();
+                }
+
+                #[test]
                 fn exact_scores_equal_those_of_one_masked_run_per_unit() {
                     scores::exact_scores_equal_those_of_one_masked_run_per_unit::<$family>();
                 }
