@@ -108,6 +108,9 @@ impl Prepared {
             embeddable(data, reads, &tokenizer)?;
         }
         let mut notes = tokenizer.notes().to_vec();
+        if answer.reads_words() {
+            notes.extend(tokenizer.note_on_words()?);
+        }
         notes.extend(tokenized_differently(&calibration, evaluation.as_ref()));
         notes.extend(unused_tensors(&unused));
         notes.extend(stored_in_other_type(&weights));
