@@ -52,13 +52,8 @@ impl Block {
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn sum(&self, units: &Hidden, input: &Hidden) -> Result<Hidden> {
-        let projected = self.projection.linear.forward(&units.stream)?;
-        let sum = match self.residual(input)? {
-            Some(residual) => (projected + residual)?,
-            None => projected,
-        };
-        Ok(units.with_stream(sum))
+    pub fn sum(&self, projection: &Linear, units: &Hidden, input: &Hidden) -> Result<Hidden> {
+        sum(projection, units, self.residual(input)?.as_ref())
     }
 
     /// Computes the block's output from (masked) units and the block's input, with this projection: the block's own
@@ -68,7 +63,13 @@ impl Block {
     /// Returns an error if shapes do not match.
     pub fn close(&self, projection: &Linear, units: &Hidden, input: &Hidden) -> Result<Hidden> {
         let residual = self.residual(input)?;
-        self.finish.close(projection, units, residual.as_ref())
+        if let Some(residual) = &residual
+            && let Some(output) = self.finish.forward_sum(projection, units, residual)?
+        {
+            return Ok(output);
+        }
+        let sum = sum(projection, units, residual.as_ref())?;
+        self.finish.forward(&sum)
     }
 
     /// Whether the block's output is a feature of the trajectory.
@@ -122,6 +123,15 @@ impl Block {
     }
 }
 
+/// Returns the projected units plus the residual, if there is one.
+fn sum(projection: &Linear, units: &Hidden, residual: Option<&Tensor>) -> Result<Hidden> {
+    let projected = projection.forward(&units.stream)?;
+    Ok(units.with_stream(match residual {
+        Some(residual) => (projected + residual)?,
+        None => projected,
+    }))
+}
+
 /// A block that ran, with the pullbacks of its parts.
 pub struct TracedBlock {
     /// The activations of the units, before any mask.
@@ -147,12 +157,9 @@ impl Block {
         };
         let units = run(&self.units)?;
         let residual = self.skip.as_ref().map(run).transpose()?;
-        let projected = self.projection.linear.forward(&units.value.stream)?;
-        let sum = match &residual {
-            Some(residual) => (projected + &residual.value.stream)?,
-            None => projected,
-        };
-        let finish = self.finish.traced(&units.value.with_stream(sum))?;
+        let added = residual.as_ref().map(|residual| &residual.value.stream);
+        let sum = sum(&self.projection.linear, &units.value, added)?;
+        let finish = self.finish.traced(&sum)?;
         let feature = self.feature.as_ref();
         let feature = feature.map(|feature| feature.traced(&finish.value));
         Ok(TracedBlock {

@@ -79,14 +79,6 @@ impl Hidden {
             .sum()
     }
 
-    /// Returns the number of rows.
-    ///
-    /// # Errors
-    /// Returns an error if the stream has no dimensions.
-    pub fn rows(&self) -> Result<usize> {
-        self.stream.dim(0)
-    }
-
     /// Returns the number of positions per row.
     ///
     /// # Errors

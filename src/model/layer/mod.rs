@@ -51,7 +51,7 @@ pub trait Layer: Send + Sync {
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    fn after(&self, _: &Linear, _units: &Tensor, _skip: &Tensor) -> Result<Option<Tensor>> {
+    fn forward_sum(&self, _: &Linear, _units: &Tensor, _skip: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)
     }
 }
@@ -73,11 +73,11 @@ pub trait StreamLayer: Send + Sync {
     /// See [`Layer::work`].
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work;
 
-    /// See [`Layer::after`].
+    /// See [`Layer::forward_sum`].
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    fn after(&self, _: &Linear, _units: &Tensor, _skip: &Tensor) -> Result<Option<Tensor>> {
+    fn forward_sum(&self, _: &Linear, _units: &Tensor, _skip: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)
     }
 }
@@ -95,7 +95,12 @@ impl<L: StreamLayer> Layer for L {
         StreamLayer::work(self, extent, widths)
     }
 
-    fn after(&self, projection: &Linear, units: &Tensor, skip: &Tensor) -> Result<Option<Tensor>> {
-        StreamLayer::after(self, projection, units, skip)
+    fn forward_sum(
+        &self,
+        projection: &Linear,
+        units: &Tensor,
+        skip: &Tensor,
+    ) -> Result<Option<Tensor>> {
+        StreamLayer::forward_sum(self, projection, units, skip)
     }
 }

@@ -29,7 +29,12 @@ impl StreamLayer for LayerNorm {
         }
     }
 
-    fn after(&self, projection: &Linear, units: &Tensor, skip: &Tensor) -> Result<Option<Tensor>> {
+    fn forward_sum(
+        &self,
+        projection: &Linear,
+        units: &Tensor,
+        skip: &Tensor,
+    ) -> Result<Option<Tensor>> {
         self.forward_sum(projection, units, skip).map(Some)
     }
 }

@@ -28,27 +28,23 @@ impl Sequence {
         self
     }
 
-    /// Runs the sequence on `projection(units) + skip`. The carried tensors are those of `units`.
+    /// Runs the sequence on `projection(units) + skip`, if its first layer has a fused step for this sum. The carried
+    /// tensors are those of `units`.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn close(
+    pub fn forward_sum(
         &self,
         projection: &Linear,
         units: &Hidden,
-        skip: Option<&Tensor>,
-    ) -> Result<Hidden> {
-        if let (Some((first, rest)), Some(skip)) = (self.0.split_first(), skip)
-            && let Some(stream) = first.after(projection, &units.stream, skip)?
-        {
-            return run(rest, units.with_stream(stream));
-        }
-        let projected = projection.forward(&units.stream)?;
-        let sum = match skip {
-            Some(skip) => (projected + skip)?,
-            None => projected,
+        skip: &Tensor,
+    ) -> Result<Option<Hidden>> {
+        let Some((first, rest)) = self.0.split_first() else {
+            return Ok(None);
         };
-        run(&self.0, units.with_stream(sum))
+        let stream = first.forward_sum(projection, &units.stream, skip)?;
+        let output = stream.map(|stream| run(rest, units.with_stream(stream)));
+        output.transpose()
     }
 }
 

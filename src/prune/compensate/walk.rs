@@ -108,7 +108,7 @@ impl Walk {
     pub(super) fn pose(&self, student: &Student<'_>, block: usize) -> Result<(Problem, Hidden)> {
         let own = &student.model.blocks[block];
         let units = own.units.forward(&self.teacher)?;
-        let sum = own.sum(&units, &self.teacher)?;
+        let sum = own.sum(&own.projection.linear, &units, &self.teacher)?;
         let target = match own.residual(&self.student)? {
             Some(residual) => (&sum.stream - &residual)?,
             None => sum.stream.clone(),

@@ -138,7 +138,7 @@ fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Start> {
     let (block, input) = (&teacher.model.blocks[block], teacher.input(block, batch)?);
     let units = block.units.forward(&input)?;
     Ok(Start {
-        sum: block.sum(&units, &input)?,
+        sum: block.sum(&block.projection.linear, &units, &input)?,
         units: units.stream.flatten(0, 1)?,
     })
 }

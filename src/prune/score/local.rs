@@ -70,7 +70,10 @@ pub fn energies(teacher: &Teacher<'_>, group: usize) -> std::result::Result<Vec<
 fn sums(model: &Model, group: &UnitGroup, input: &Hidden) -> Result<Sums> {
     let block = &model.blocks[group.seat.block];
     let units = block.units.forward(input)?;
-    let sum = block.sum(&units, input)?.stream.flatten(0, 1)?;
+    let sum = block
+        .sum(&block.projection.linear, &units, input)?
+        .stream
+        .flatten(0, 1)?;
     let positions = sum.dims()[0];
     let own = group.all_columns();
     let units = units.stream.narrow(2, own.start, own.len())?;

@@ -69,15 +69,11 @@ fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
     for (index, block) in model.blocks.iter().enumerate() {
         let units = block.units.forward(&hidden)?;
         let masked = match model.factor(index, &student.masks)? {
-            Some(factor) => units.stream.broadcast_mul(&factor)?,
-            None => units.stream.clone(),
+            Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor)?),
+            None => units,
         };
-        let projected = full_width(student, index)?.forward(&masked)?;
-        let sum = match block.residual(&hidden)? {
-            Some(residual) => (projected + residual)?,
-            None => projected,
-        };
-        hidden = block.finish.forward(&units.with_stream(sum))?;
+        let sum = block.sum(&full_width(student, index)?, &masked, &hidden)?;
+        hidden = block.finish.forward(&sum)?;
     }
     model.head.forward(&hidden)
 }

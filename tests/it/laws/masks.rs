@@ -20,7 +20,9 @@ pub fn full_masks_change_nothing<F: Family>() {
     let mut hidden = model.stem.forward(&batch).unwrap();
     for block in &model.blocks {
         let units = block.units.forward(&hidden).unwrap();
-        let sum = block.sum(&units, &hidden).unwrap();
+        let sum = block
+            .sum(&block.projection.linear, &units, &hidden)
+            .unwrap();
         hidden = block.finish.forward(&sum).unwrap();
     }
     let plain = model.head.forward(&hidden).unwrap();
@@ -33,7 +35,9 @@ pub fn a_mask_removes_exactly_the_contribution_of_the_unit<F: Family>() {
     let mut hidden = model.stem.forward(&F::batch(2, 6, 2)).unwrap();
     for (index, block) in model.blocks.iter().enumerate() {
         let units = block.units.forward(&hidden).unwrap();
-        let sum = block.sum(&units, &hidden).unwrap();
+        let sum = block
+            .sum(&block.projection.linear, &units, &hidden)
+            .unwrap();
         let unmasked = block.finish.forward(&sum).unwrap();
         for group in model.groups_at(index) {
             let own = model.groups[group].columns(1);

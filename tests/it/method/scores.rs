@@ -287,7 +287,7 @@ fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
                     Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor).unwrap()),
                     None => units,
                 };
-                let sum = own.sum(&units, &input).unwrap();
+                let sum = own.sum(&own.projection.linear, &units, &input).unwrap();
                 sum.stream.flatten(0, 1).unwrap()
             });
             Tensor::cat(&sums.collect::<Vec<_>>(), 0).unwrap()
