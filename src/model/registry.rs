@@ -40,11 +40,7 @@ pub struct Opened {
 pub const ARCHITECTURES: &[Architecture] = &[Architecture {
     name: "bert",
     model_types: &["bert", "optin_bert"],
-    classes: &[
-        "BertForSequenceClassification",
-        "BertForTokenClassification",
-        "OptinBertForSequenceClassification",
-    ],
+    classes: bert::CLASSES,
     names: bert::todays_names,
     open: bert::open,
 }];

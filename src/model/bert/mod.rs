@@ -15,6 +15,7 @@ mod load;
 mod names;
 mod pruned;
 
+pub use self::class::CLASSES;
 use self::config::BertConfig;
 use self::embeddings::Embeddings;
 pub use self::names::todays as todays_names;
