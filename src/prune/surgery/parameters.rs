@@ -16,8 +16,8 @@ use crate::prune::failure::{Code, Failure};
 /// Returns [`Code::Internal`] if the model declares its groups incorrectly: the slices do not fit into their tensor, or
 /// units share weights although their groups are not neighbors.
 pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failure> {
-    fits(weights, groups)?;
     let widths = Widths::new(groups);
+    fits(weights, groups, &widths)?;
     let mut terms = Terms::default();
     for entry in weights.entries() {
         let dimensions = entry.shape.iter().enumerate();
@@ -49,8 +49,7 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failu
 }
 
 /// Checks that the slices of all groups fit into their tensors.
-fn fits(weights: &Weights, groups: &[UnitGroup]) -> Result<(), Failure> {
-    let widths = Widths::new(groups);
+fn fits(weights: &Weights, groups: &[UnitGroup], widths: &Widths<'_>) -> Result<(), Failure> {
     for slice in groups.iter().flat_map(|group| &group.slices) {
         let Some(shape) = weights.shape(&slice.tensor) else {
             continue;
