@@ -101,16 +101,11 @@ impl Dataset {
         Ok(data)
     }
 
-    /// Returns the number of tokens of all examples.
+    /// Returns the true answers, in the order of the examples.
     #[must_use]
-    pub fn tokens(&self) -> usize {
-        self.examples.iter().map(|example| example.ids.len()).sum()
-    }
-
-    /// Returns the mean number of tokens per example.
-    #[must_use]
-    pub fn mean_length(&self) -> f64 {
-        self.tokens() as f64 / self.examples.len().max(1) as f64
+    pub fn truths(&self) -> Vec<&Truth> {
+        let truths = self.examples.iter().map(|example| example.truth.as_ref());
+        truths.flatten().collect()
     }
 
     /// Returns the shapes of all examples.

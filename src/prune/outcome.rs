@@ -206,13 +206,9 @@ pub fn close(
         model,
         ..
     } = cut;
-    let data = prepared
-        .evaluation
-        .as_ref()
-        .unwrap_or(&prepared.calibration);
     draft.write_json(
         "verify.json",
-        &golden::golden(&model, &prepared.tokenizer, data)?,
+        &golden::golden(&model, &prepared.tokenizer, prepared.compared())?,
     )?;
     draft.write_json(
         "keep_map.json",

@@ -88,6 +88,9 @@ impl Sizes {
         let written = works.blocks.iter().map(|work| work.written);
         let remembered: f64 = works.blocks.iter().map(|work| work.remembered).sum();
         let calibration = prepared.calibration_use(recipe);
+        let scoring = prepared
+            .calibration
+            .extent_of(&prepared.scoring_rows(recipe));
         Self {
             stored: (prepared.weights.total_bytes() as usize).div_ceil(F32),
             weights: prepared.weights.parameters() as usize,
@@ -106,7 +109,7 @@ impl Sizes {
             rows: calibration.rows,
             positions: calibration.tokens,
             longest,
-            scoring_positions: prepared.tokens(&prepared.scoring_rows(recipe)),
+            scoring_positions: scoring.positions(),
             gram_positions: calibration.gram_tokens,
         }
     }

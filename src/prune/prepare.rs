@@ -129,16 +129,28 @@ impl Prepared {
         })
     }
 
-    /// Starts the digest of a document that depends on the model, the calibration rows and the device. `kind` names the
-    /// document and the version of the code that produces it.
+    /// Starts the digest of a document that depends on the model and the device. `kind` names the document and the
+    /// version of the code that produces it.
     #[must_use]
-    pub fn digest(&self, kind: &str) -> Digest {
+    pub fn model_digest(&self, kind: &str) -> Digest {
         Digest::new(kind)
             .part("device", device::kind(&self.device))
             .part("weights", self.weights.sha256())
             .part("architecture", self.architecture)
             .part("config", &self.config_digest)
+    }
+
+    /// Starts the digest of a document that also depends on the calibration rows.
+    #[must_use]
+    pub fn digest(&self, kind: &str) -> Digest {
+        self.model_digest(kind)
             .part("calibration", &self.calibration.sha256)
+    }
+
+    /// Returns the rows on which models are compared: the evaluation rows, or the calibration rows if there are none.
+    #[must_use]
+    pub fn compared(&self) -> &Dataset {
+        self.evaluation.as_ref().unwrap_or(&self.calibration)
     }
 
     /// Returns the calibration rows that scoring reads: the first ones of the sample.
@@ -149,13 +161,6 @@ impl Prepared {
             .scoring_samples
             .min(self.calibration.examples.len()))
             .collect()
-    }
-
-    /// Returns the number of tokens of these calibration rows.
-    #[must_use]
-    pub fn tokens(&self, rows: &[usize]) -> usize {
-        let examples = rows.iter().map(|&row| &self.calibration.examples[row]);
-        examples.map(|example| example.ids.len()).sum()
     }
 
     /// Returns all files that the run read.
@@ -175,13 +180,14 @@ impl Prepared {
     /// Returns what the run uses of the calibration file.
     #[must_use]
     pub fn calibration_use(&self, recipe: &Recipe) -> CalibrationUse {
-        let scoring = self.scoring_rows(recipe);
+        let all = self.calibration.extent();
+        let scoring = self.calibration.extent_of(&self.scoring_rows(recipe));
         CalibrationUse {
-            rows: self.calibration.examples.len(),
-            scoring_rows: scoring.len(),
-            tokens: self.calibration.tokens(),
-            mean_length: self.calibration.mean_length(),
-            gram_tokens: recipe.method.gram_tokens.min(self.tokens(&scoring)),
+            rows: all.rows(),
+            scoring_rows: scoring.rows(),
+            tokens: all.positions(),
+            mean_length: all.mean(),
+            gram_tokens: recipe.method.gram_tokens.min(scoring.positions()),
         }
     }
 }

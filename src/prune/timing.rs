@@ -19,7 +19,7 @@ pub const ROWS: usize = 8;
 /// # Errors
 /// Does not fail in practice: all shapes come from the data.
 pub fn mean_batch(data: &Dataset) -> Result<Batch> {
-    let length = (data.mean_length().round() as usize).max(1);
+    let length = (data.extent().mean().round() as usize).max(1);
     let rows: Vec<usize> = (0..data.examples.len()).cycle().take(ROWS).collect();
     let fitted = |of: fn(&Example) -> &[u32]| -> Result<Tensor> {
         let values = rows

@@ -372,7 +372,7 @@ fn a_sample_ends_with_the_row_that_reaches_the_number_of_tokens() {
     };
     let all = sampled(usize::MAX);
     assert_eq!(all.examples.len(), 40);
-    for max_tokens in [1, 50, 51, 52, 100, all.tokens()] {
+    for max_tokens in [1, 50, 51, 52, 100, all.extent().positions()] {
         let some = sampled(max_tokens);
         let count = some.examples.len();
         let ids = |data: &Dataset| -> Vec<Vec<u32>> {
@@ -381,7 +381,10 @@ fn a_sample_ends_with_the_row_that_reaches_the_number_of_tokens() {
         };
         assert_eq!(ids(&some), ids(&all));
         let last = some.examples[count - 1].ids.len();
-        assert!(some.tokens() >= max_tokens && some.tokens() - last < max_tokens);
+        assert!(
+            some.extent().positions() >= max_tokens
+                && some.extent().positions() - last < max_tokens
+        );
     }
 }
 
@@ -415,7 +418,7 @@ fn each_batch_has_one_length_and_each_row_is_in_one_batch() {
         }
     }
     assert_eq!(
-        data.tokens(),
+        data.extent().positions(),
         data.batches(100)
             .unwrap()
             .iter()

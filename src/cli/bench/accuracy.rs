@@ -16,8 +16,8 @@ use super::super::recipe::{
 use super::super::{interrupt, output, table};
 use super::recipe::half;
 use crate::answer::metric::Records;
+use crate::answer::task::Answer as Task;
 use crate::data::dataset::Dataset;
-use crate::data::truth::Truth;
 use crate::model::batch::Batch;
 use crate::model::mask::Masks;
 use crate::prune::compensate;
@@ -176,7 +176,7 @@ struct Answer {
 
 /// Labeled rows and the records of the original model for them.
 struct Judge<'a> {
-    answer: &'a dyn crate::answer::task::Answer,
+    answer: &'a dyn Task,
     data: &'a Dataset,
     batches: Vec<Batch>,
     dense: Vec<Vec<f64>>,
@@ -269,10 +269,7 @@ fn student<'a>(
 impl<'a> Judge<'a> {
     fn new(prepared: &'a Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
         let model = &prepared.model;
-        let data = prepared
-            .evaluation
-            .as_ref()
-            .unwrap_or(&prepared.calibration);
+        let data = prepared.compared();
         let batches = forward::batches(data)?;
         let full = Masks::full(&model.groups);
         let answer = prepared.answer.as_ref();
@@ -306,16 +303,12 @@ impl<'a> Judge<'a> {
     }
 
     fn compare(&self, after: &[Vec<f64>]) -> EvaluationReport {
-        let examples = self.data.examples.iter();
-        let truths: Vec<&Truth> = examples
-            .filter_map(|example| example.truth.as_ref())
-            .collect();
         let records = Records {
             before: &self.dense,
             after,
             bare: None,
         };
-        quality::compare(self.answer, &truths, records)
+        quality::compare(self.answer, &self.data.truths(), records)
     }
 }
 

@@ -12,13 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::cost::{Cost, Curve};
-use crate::model::device;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::unit::{UnitGroup, UnitKind};
-use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
-use crate::prune::journal::Journal;
+use crate::prune::journal::{self, Journal};
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
 use crate::prune::repairs::Repairs;
@@ -86,31 +84,28 @@ pub fn table(
     watch: &dyn Watch,
 ) -> Result<LatencyTable, Failure> {
     let batch = mean_batch(&prepared.calibration)?;
-    let digest = Digest::new("latency/1")
-        .part("device", device::kind(&prepared.device))
+    let digest = prepared
+        .model_digest("latency/2")
         .part("instructions", instruction_set())
         .part("lanes", lanes::lanes())
-        .part("weights", prepared.weights.sha256())
-        .part("architecture", prepared.architecture)
-        .part("config", &prepared.config_digest)
         .part("rows", ROWS)
         .part("length", batch.length())
         .hex();
-    let known = journal
-        .load(NAME, &digest)?
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if let Some(table) = known {
-        return Ok(table);
-    }
-    let table = measure(prepared, &batch, watch)?;
-    let document = serde_json::to_vec(&table).map_err(|error| {
-        Failure::new(
-            Code::Internal,
-            format!("could not encode the latency table as JSON: {error}"),
-        )
-    })?;
-    journal.store(NAME, &digest, &document)?;
-    Ok(table)
+    journal::remember(
+        journal,
+        NAME,
+        &digest,
+        |bytes| serde_json::from_slice(bytes).ok(),
+        |table| {
+            serde_json::to_vec(table).map_err(|error| {
+                Failure::new(
+                    Code::Internal,
+                    format!("could not encode the latency table as JSON: {error}"),
+                )
+            })
+        },
+        || measure(prepared, &batch, watch),
+    )
 }
 
 fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<LatencyTable, Failure> {

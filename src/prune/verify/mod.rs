@@ -17,7 +17,6 @@ use super::student::Student;
 use super::watch::Watch;
 use crate::answer::metric::Records;
 use crate::data::dataset::Dataset;
-use crate::data::truth::Truth;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::mask::Masks;
@@ -50,10 +49,7 @@ pub fn verify(
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
     let original = &prepared.model;
-    let data = prepared
-        .evaluation
-        .as_ref()
-        .unwrap_or(&prepared.calibration);
+    let data = prepared.compared();
     let batches = run::batches(data)?;
     let consistency = consistency::check(student, cut, &batches[batches.len() / 2])?;
     watch.progress(1, PARTS);
@@ -85,10 +81,6 @@ fn evaluate(
     let (answer, original) = (prepared.answer.as_ref(), &prepared.model);
     let full = Masks::full(&original.groups);
     let all = Masks::full(&cut.groups);
-    let examples = data.examples.iter();
-    let truths: Vec<&Truth> = examples
-        .filter_map(|example| example.truth.as_ref())
-        .collect();
     let records = |model: &Model, masks: &Masks| {
         run::records(answer, data, batches, watch, |batch| {
             model.forward(batch, masks)
@@ -104,7 +96,7 @@ fn evaluate(
         after: &after,
         bare: bare.as_deref(),
     };
-    let mut report = quality::compare(answer, &truths, records);
+    let mut report = quality::compare(answer, &data.truths(), records);
     report.unlabeled_rows = data.unlabelled;
     Ok(report)
 }
