@@ -9,7 +9,7 @@ use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
-use crate::data::table::Table;
+use crate::data::table::column::Column;
 use crate::data::truth::{ReadTruth, Truth};
 
 /// The task.
@@ -40,12 +40,10 @@ fn open(problem_type: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>,
 impl ReadTruth for Classes {
     fn read(
         &self,
-        table: &Table,
-        rows: &[usize],
-        column: usize,
+        column: Column<'_>,
         wanted: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError> {
-        let classes = label::classes(table, rows, column, &self.0, wanted)?.into_iter();
+        let classes = label::classes(column, &self.0, wanted)?.into_iter();
         Ok(classes
             .map(|class| class.map(|class| Truth(vec![class as f32])))
             .collect())

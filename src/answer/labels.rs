@@ -7,8 +7,8 @@ use super::softmax::{MAX_DIRECTIONS, signs};
 use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
-use crate::data::label::{self, Classes, LabelReading};
-use crate::data::table::Table;
+use crate::data::label::{self, LabelReading};
+use crate::data::table::column::Column;
 use crate::data::table::list::List;
 use crate::data::truth::{ReadTruth, Truth};
 use crate::statistics::mean;
@@ -70,12 +70,10 @@ impl ReadTruth for Labels {
     /// Reads lists of labels, by name or by index, or lists of a 0 or 1 per label.
     fn read(
         &self,
-        table: &Table,
-        rows: &[usize],
-        column: usize,
+        column: Column<'_>,
         wanted: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError> {
-        let lists = label::lists(table, rows, column)?;
+        let lists = label::lists(column)?;
         if self.are_flags(&lists, wanted) {
             let flags = |list: &List| list.iter().filter_map(|item| flag(item?)).collect();
             let truths = lists.into_iter();
@@ -83,21 +81,19 @@ impl ReadTruth for Labels {
                 .map(|list| list.map(|list| Truth(flags(list))))
                 .collect());
         }
-        let present: Vec<&str> = lists
-            .iter()
-            .flatten()
-            .flat_map(|list| list.iter().flatten())
-            .collect();
-        let classes = Classes::decide(table, column, &self.0, wanted, &present)?;
-        let truths = lists.iter().zip(rows).map(|(list, &row)| {
-            let Some(list) = list else { return Ok(None) };
+        let classes = label::classes_of_lists(column, &lists, &self.0, wanted, |_| false)?;
+        let truth = |present: Vec<Option<usize>>| {
             let mut truth = vec![0.0; self.0.len()];
-            for item in list.iter().flatten() {
-                truth[classes.class(item, row)?] = 1.0;
-            }
-            Ok(Some(Truth(truth)))
-        });
-        truths.collect()
+            present
+                .into_iter()
+                .flatten()
+                .for_each(|class| truth[class] = 1.0);
+            Truth(truth)
+        };
+        Ok(classes
+            .into_iter()
+            .map(|present| present.map(truth))
+            .collect())
     }
 }
 

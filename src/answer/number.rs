@@ -7,7 +7,7 @@ use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
-use crate::data::table::Table;
+use crate::data::table::column::Column;
 use crate::data::truth::{ReadTruth, Truth};
 use crate::statistics::spearman;
 
@@ -34,12 +34,10 @@ fn open(problem_type: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>,
 impl ReadTruth for Number {
     fn read(
         &self,
-        table: &Table,
-        rows: &[usize],
-        column: usize,
+        column: Column<'_>,
         _: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError> {
-        let numbers = label::numbers(table, rows, column)?.into_iter();
+        let numbers = label::numbers(column)?.into_iter();
         Ok(numbers
             .map(|number| number.map(|number| Truth(vec![number])))
             .collect())

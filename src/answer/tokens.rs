@@ -12,8 +12,8 @@ use super::spans::{Span, Tag, spans};
 use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
-use crate::data::label::{self, Classes, LabelReading};
-use crate::data::table::Table;
+use crate::data::label::{self, LabelReading};
+use crate::data::table::column::Column;
 use crate::data::truth::{ReadTruth, Truth};
 
 /// The task.
@@ -79,29 +79,21 @@ impl ReadTruth for Tokens {
 
     fn read(
         &self,
-        table: &Table,
-        rows: &[usize],
-        column: usize,
+        column: Column<'_>,
         wanted: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError> {
-        let lists = label::lists(table, rows, column)?;
+        let lists = label::lists(column)?;
         let ignored = |item: &str| item.parse::<f32>() == Ok(IGNORED);
-        let present: Vec<&str> = lists
-            .iter()
-            .flatten()
-            .flat_map(|list| list.iter().flatten())
-            .filter(|item| !ignored(item))
-            .collect();
-        let classes = Classes::decide(table, column, &self.labels, wanted, &present)?;
-        let truths = lists.iter().zip(rows).map(|(list, &row)| {
-            let Some(list) = list else { return Ok(None) };
-            let words = list.iter().map(|item| match item {
-                Some(item) if !ignored(item) => Ok(classes.class(item, row)? as f32),
-                _ => Ok(IGNORED),
-            });
-            Ok(Some(Truth(words.collect::<Result<_, DataError>>()?)))
-        });
-        truths.collect()
+        let classes = label::classes_of_lists(column, &lists, &self.labels, wanted, ignored)?;
+        let truth = |words: Vec<Option<usize>>| {
+            let words = words.into_iter();
+            Truth(
+                words
+                    .map(|class| class.map_or(IGNORED, |class| class as f32))
+                    .collect(),
+            )
+        };
+        Ok(classes.into_iter().map(|words| words.map(truth)).collect())
     }
 
     /// Gives the label of each word to its first token.

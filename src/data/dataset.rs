@@ -11,6 +11,7 @@ use super::example::Example;
 use super::limits::Limits;
 use super::mapping::{Columns, Mapping};
 use super::table::Table;
+use super::table::column::Column;
 use super::truth::{ReadTruth, Truth};
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::tokenizer::Tokenizer;
@@ -80,7 +81,7 @@ impl Dataset {
             (0..table.rows.len().min(max_samples.unwrap_or(usize::MAX))).collect();
         let columns = mapping.resolve(&table, truths, true)?;
         let labels = match columns.label {
-            Some(column) => truths.read(&table, &rows, column, mapping.labels)?,
+            Some(column) => truths.read(Column::new(&table, &rows, column), mapping.labels)?,
             None => vec![None; rows.len()],
         };
         let (rows, labels): (Vec<usize>, Vec<_>) = rows

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::error::DataError;
-use super::table::Table;
 use super::table::cell::Cell;
+use super::table::column::Column;
 use super::table::list::List;
 
 /// How a label column identifies classes.
@@ -65,56 +65,37 @@ const MAX_LISTED: usize = 20;
 /// # Errors
 /// Returns [`DataError::Invalid`] if no row has a list, or if a field has another value. The message names the row and
 /// the column.
-pub fn lists<'a>(
-    table: &'a Table,
-    rows: &[usize],
-    column: usize,
-) -> Result<Vec<Option<&'a List>>, DataError> {
-    let lists = rows.iter().map(|&row| match table.rows[row].cells[column] {
+pub fn lists(column: Column<'_>) -> Result<Vec<Option<&List>>, DataError> {
+    let lists = column.rows.iter().map(|&row| match column.cell(row) {
         Cell::Null => Ok(None),
-        _ => table.list(row, column).map(Some),
+        _ => column.table.list(row, column.position).map(Some),
     });
-    any_labeled(lists.collect::<Result<_, _>>()?, table, column)
+    any_labeled(lists.collect::<Result<_, _>>()?, column)
 }
 
 /// Returns the labels, unless no row has one.
-fn any_labeled<T>(
-    labels: Vec<Option<T>>,
-    table: &Table,
-    column: usize,
-) -> Result<Vec<Option<T>>, DataError> {
+fn any_labeled<T>(labels: Vec<Option<T>>, column: Column<'_>) -> Result<Vec<Option<T>>, DataError> {
     if labels.iter().all(Option::is_none) {
         return Err(DataError::Invalid(format!(
             "{}, column \"{}\" has no label in any row that was read: all values are empty, null or {UNLABELED}, as in the \
              test sets of benchmarks; evaluate on labeled rows",
-            table.file, table.names[column]
+            column.table.file,
+            column.name()
         )));
     }
     Ok(labels)
 }
 
-/// Returns the location of a label, for messages.
-fn at(table: &Table, row: usize, column: usize) -> String {
-    format!("{}, column \"{}\"", table.place(row), table.names[column])
-}
-
 /// Returns the trimmed text of each cell. A cell without text gives `None`.
-fn texts<'a>(
-    table: &'a Table,
-    rows: &[usize],
-    column: usize,
-) -> Result<Vec<Option<&'a str>>, DataError> {
-    let texts = rows.iter().map(|&row| {
-        let cell = &table.rows[row].cells[column];
-        match cell {
-            Cell::Null => Ok(None),
-            Cell::List(_) | Cell::Nested(_) => Err(DataError::Invalid(format!(
-                "{} contains {}; a label must be a single name, index or number",
-                at(table, row, column),
-                cell.described()
-            ))),
-            cell => Ok(cell.text().map(str::trim).filter(|text| !text.is_empty())),
-        }
+fn texts(column: Column<'_>) -> Result<Vec<Option<&str>>, DataError> {
+    let texts = column.rows.iter().map(|&row| match column.cell(row) {
+        Cell::Null => Ok(None),
+        cell @ (Cell::List(_) | Cell::Nested(_)) => Err(DataError::Invalid(format!(
+            "{} contains {}; a label must be a single name, index or number",
+            column.place(row),
+            cell.described()
+        ))),
+        cell => Ok(cell.text().map(str::trim).filter(|text| !text.is_empty())),
     });
     texts.collect()
 }
@@ -124,30 +105,26 @@ fn texts<'a>(
 /// # Errors
 /// Returns [`DataError::Invalid`] if no row has a number, or if a value is not a number. The message names the row and
 /// the column.
-pub fn numbers(
-    table: &Table,
-    rows: &[usize],
-    column: usize,
-) -> Result<Vec<Option<f32>>, DataError> {
-    let texts = texts(table, rows, column)?;
+pub fn numbers(column: Column<'_>) -> Result<Vec<Option<f32>>, DataError> {
+    let texts = texts(column)?;
     if texts
         .iter()
         .flatten()
         .all(|text| text.parse() == Ok(-1.0f32))
     {
-        return any_labeled(vec![None; rows.len()], table, column);
+        return any_labeled(vec![None; column.rows.len()], column);
     }
-    let values = texts.iter().zip(rows).map(|(text, &row)| match text {
+    let values = texts.iter().zip(column.rows).map(|(text, &row)| match text {
         None => Ok(None),
         Some(text) => match text.parse::<f32>() {
             Ok(value) if value.is_finite() => Ok(Some(value)),
             _ => Err(DataError::Invalid(format!(
                 "{}: \"{text}\" is not a number; this model predicts a number, so labels must be numbers such as 2.5",
-                at(table, row, column)
+                column.place(row)
             ))),
         },
     });
-    any_labeled(values.collect::<Result<_, _>>()?, table, column)
+    any_labeled(values.collect::<Result<_, _>>()?, column)
 }
 
 /// Reads the classes of these rows, as indices into `labels`. A row without a label gives `None`.
@@ -159,13 +136,11 @@ pub fn numbers(
 /// - A label cannot be read. The message names the row, the column and the known labels.
 /// - The labels can be read both as names and as indices, and the results differ. The message names both.
 pub fn classes(
-    table: &Table,
-    rows: &[usize],
-    column: usize,
+    column: Column<'_>,
     labels: &[String],
     wanted: Option<LabelReading>,
 ) -> Result<Vec<Option<usize>>, DataError> {
-    let mut texts = texts(table, rows, column)?;
+    let mut texts = texts(column)?;
     let is_class = labels.iter().any(|label| label == UNLABELED);
     if !is_class || wanted == Some(LabelReading::Indices) {
         for text in &mut texts {
@@ -173,16 +148,45 @@ pub fn classes(
         }
     }
     let present: Vec<&str> = texts.iter().flatten().copied().collect();
-    let classes = Classes::decide(table, column, labels, wanted, &present)?;
-    let read = texts.iter().zip(rows);
+    let classes = Classes::decide(column, labels, wanted, &present)?;
+    let read = texts.iter().zip(column.rows);
     let read = read.map(|(text, &row)| text.map(|text| classes.class(text, row)).transpose());
-    any_labeled(read.collect::<Result<_, _>>()?, table, column)
+    any_labeled(read.collect::<Result<_, _>>()?, column)
+}
+
+/// Reads the classes of the items of lists, as indices into `labels`. `lists` are the [`lists`] of the column. An item
+/// without a value, or that is `ignored`, gives `None`.
+///
+/// # Errors
+/// Returns [`DataError::Invalid`] if an item cannot be read, or if the items can be read both as names and as indices
+/// and the results differ, as [`classes`] does.
+pub fn classes_of_lists(
+    column: Column<'_>,
+    lists: &[Option<&List>],
+    labels: &[String],
+    wanted: Option<LabelReading>,
+    ignored: impl Fn(&str) -> bool,
+) -> Result<Vec<Option<Vec<Option<usize>>>>, DataError> {
+    let present = lists.iter().flatten();
+    let present: Vec<&str> = present
+        .flat_map(|list| list.iter().flatten())
+        .filter(|item| !ignored(item))
+        .collect();
+    let classes = Classes::decide(column, labels, wanted, &present)?;
+    let read = lists.iter().zip(column.rows).map(|(list, &row)| {
+        let class = |item: Option<&str>| {
+            let item = item.filter(|item| !ignored(item));
+            item.map(|item| classes.class(item, row)).transpose()
+        };
+        list.map(|list| list.iter().map(class).collect())
+            .transpose()
+    });
+    read.collect()
 }
 
 /// The classes of a column. All values are read in the same way: as names, or as indices.
-pub struct Classes<'a> {
-    table: &'a Table,
-    column: usize,
+struct Classes<'a> {
+    column: Column<'a>,
     labels: &'a [String],
     by_name: Names<'a>,
     /// Names that the file gives to class indices.
@@ -197,9 +201,8 @@ impl<'a> Classes<'a> {
     ///
     /// # Errors
     /// Returns [`DataError::Invalid`] if the values can be read both as names and as indices, and the results differ.
-    pub fn decide(
-        table: &'a Table,
-        column: usize,
+    fn decide(
+        column: Column<'a>,
         labels: &'a [String],
         wanted: Option<LabelReading>,
         present: &[&str],
@@ -211,11 +214,10 @@ impl<'a> Classes<'a> {
                 .iter()
                 .all(|flag| by_name.class(flag).is_none());
         let mut classes = Self {
-            table,
             column,
             labels,
             by_name,
-            named: table.classes.get(&table.names[column]).map(Vec::as_slice),
+            named: column.table.classes.get(column.name()).map(Vec::as_slice),
             has_flags,
             reading: LabelReading::Names,
         };
@@ -248,7 +250,7 @@ impl<'a> Classes<'a> {
     /// # Errors
     /// Returns [`DataError::Invalid`] if the value is not a class. The message names the row, the column and the known
     /// labels.
-    pub fn class(&self, text: &str, row: usize) -> Result<usize, DataError> {
+    fn class(&self, text: &str, row: usize) -> Result<usize, DataError> {
         let class = match self.reading {
             LabelReading::Names => self.of_name(text),
             LabelReading::Indices => self.of_index(text),
@@ -268,7 +270,7 @@ impl<'a> Classes<'a> {
     }
 
     fn unknown(&self, text: &str, row: usize) -> DataError {
-        let place = at(self.table, row, self.column);
+        let place = self.column.place(row);
         let known = listed(self.labels);
         let last = self.labels.len().saturating_sub(1);
         DataError::Invalid(match (self.reading, self.by_name.shared.contains(text)) {
@@ -292,8 +294,8 @@ impl<'a> Classes<'a> {
         };
         DataError::Invalid(format!(
             "{}, column \"{}\": \"{text}\" can be the name of {} or the index of {}; set mapping \"labels\" (--label-encoding) to \"{}\" or \"{}\"",
-            self.table.file,
-            self.table.names[self.column],
+            self.column.table.file,
+            self.column.name(),
             label(self.of_name(text)),
             label(self.of_index(text)),
             LabelReading::Names.as_str(),

@@ -2,7 +2,7 @@
 
 use super::error::DataError;
 use super::label::{self, LabelReading};
-use super::table::Table;
+use super::table::column::Column;
 
 /// The true answer of an example, as numbers whose meaning the task defines: the index of a class, a number, and so on.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,16 +39,14 @@ pub trait ReadTruth {
         truth
     }
 
-    /// Reads the true answers of these rows. A row without one gives `None`. All rows are read in the same way.
+    /// Reads the true answers of the rows of a column. A row without one gives `None`. All rows are read in the same way.
     ///
     /// # Errors
     /// Returns [`DataError::Invalid`] if a value cannot be read. The message names the row, the column and the known
     /// values.
     fn read(
         &self,
-        table: &Table,
-        rows: &[usize],
-        column: usize,
+        column: Column<'_>,
         wanted: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError>;
 }

@@ -8,6 +8,7 @@ use optin::answer::spans::{Span, Tag, spans};
 use optin::answer::task::{Answer, Form, Outputs};
 use optin::data::limits::Limits;
 use optin::data::table::Table;
+use optin::data::table::column::Column;
 use optin::data::truth::Truth;
 use optin::prune::failure::{Code, Failure};
 use optin::statistics::{mean, standard_error};
@@ -273,7 +274,7 @@ fn truths(task: &dyn Answer, lines: &[Value]) -> Result<Vec<Option<Truth>>, Fail
     std::fs::write(&path, lines.join("\n")).unwrap();
     let table = Table::read(&path, true, &|_| true, &Limits::default()).unwrap();
     let rows: Vec<usize> = (0..lines.len()).collect();
-    Ok(task.read(&table, &rows, 0, None)?)
+    Ok(task.read(Column::new(&table, &rows, 0), None)?)
 }
 
 #[test]

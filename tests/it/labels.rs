@@ -4,6 +4,7 @@ use optin::answer::order::hint;
 use optin::data::label::{self, LabelReading};
 use optin::data::limits::Limits;
 use optin::data::table::Table;
+use optin::data::table::column::Column;
 use optin::prune::failure::{Code, Failure};
 
 use crate::fixture::refusal::assert_says;
@@ -25,12 +26,16 @@ fn column(
 ) -> Result<Vec<Option<usize>>, Failure> {
     let (table, rows) = table(cells);
     let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
-    Ok(label::classes(&table, &rows, 1, &labels, wanted)?)
+    Ok(label::classes(
+        Column::new(&table, &rows, 1),
+        &labels,
+        wanted,
+    )?)
 }
 
 fn numbers(cells: &[&str]) -> Result<Vec<Option<f32>>, Failure> {
     let (table, rows) = table(cells);
-    Ok(label::numbers(&table, &rows, 1)?)
+    Ok(label::numbers(Column::new(&table, &rows, 1))?)
 }
 
 /// Returns the class index of each row, or `None` for a row without a label.

@@ -15,6 +15,16 @@ pub struct Column<'a> {
 }
 
 impl<'a> Column<'a> {
+    /// Selects a column, by its position, and rows of a table.
+    #[must_use]
+    pub fn new(table: &'a Table, rows: &'a [usize], position: usize) -> Self {
+        Self {
+            table,
+            rows,
+            position,
+        }
+    }
+
     /// Returns the name of the column.
     #[must_use]
     pub fn name(self) -> &'a str {

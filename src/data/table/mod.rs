@@ -1,6 +1,7 @@
 //! Reads a data file, or a folder of shards, as a table of rows and fields.
 
 pub mod cell;
+pub mod column;
 mod content;
 pub mod contents;
 mod delimited;

@@ -5,6 +5,7 @@
 use optin::data::label;
 use optin::data::table::Table;
 use optin::data::table::cell::Cell;
+use optin::data::table::column::Column;
 use optin::data::table::list::List;
 use optin::prune::failure::{Code, Failure};
 use parquet::data_type::{DataType, Int64Type};
@@ -180,7 +181,7 @@ fn messages_say_whether_a_text_or_a_list_is_required() {
 fn a_list_is_no_single_label() {
     let data = DataFolder::new();
     let table = read(&data.file("a.jsonl", "{\"label\": [0]}\n")).unwrap();
-    let failure = label::numbers(&table, &[0], 0).unwrap_err();
+    let failure = label::numbers(Column::new(&table, &[0], 0)).unwrap_err();
     assert_says(
         &failure.into(),
         Code::InvalidData,

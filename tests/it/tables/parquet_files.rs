@@ -1,6 +1,7 @@
 //! Tests of Parquet files: compression, class names, and damage.
 
 use optin::data::table::cell::Cell;
+use optin::data::table::column::Column;
 use optin::data::table::list::List;
 use optin::prune::failure::Code;
 use parquet::basic::Compression;
@@ -122,7 +123,12 @@ fn class_names_in_the_parquet_metadata_determine_the_label_mapping() {
     let read_as = |names: &str, model: [&str; 2]| -> Vec<Option<usize>> {
         parquet(&path, &rows, Compression::SNAPPY, Some(names));
         let table = read(&path).unwrap();
-        classes(&table, &[0, 1], 1, &model.map(str::to_owned), None).unwrap()
+        classes(
+            Column::new(&table, &[0, 1], 1),
+            &model.map(str::to_owned),
+            None,
+        )
+        .unwrap()
     };
     let class = Some;
     assert_eq!(
