@@ -7,7 +7,9 @@ same source stand on different sides of a split.
 
 import hashlib
 import re
+import subprocess
 from collections import defaultdict
+from pathlib import Path
 from typing import NamedTuple
 
 # Topical sections only. `libs`, `libdevel`, `doc`, `debug`, `oldlibs`, `localization` and the like
@@ -35,7 +37,7 @@ LABELS = sorted(set(LABEL_OF_SECTION.values()))
 
 class Row(NamedTuple):
     text: str
-    label: str
+    label: str | tuple[str, ...]
     family: str
 
 
@@ -45,9 +47,16 @@ class Split(NamedTuple):
     evaluation: list[Row]
 
 
+def read_dump(arguments):
+    """The file that the first argument names; without arguments, the output of `apt-cache dumpavail`."""
+    if arguments:
+        return Path(arguments[0]).read_text(encoding="utf-8")
+    return subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True, text=True).stdout
+
+
 def stanzas(dump):
-    """Each package as a dict of its single-line fields."""
-    for stanza in dump.split("\n\n"):
+    """Each package as a dict of its single-line fields and of its lists, such as `Tag`, on any number of lines."""
+    for stanza in dump.replace(",\n ", ", ").split("\n\n"):
         lines = (line for line in stanza.split("\n") if not line.startswith((" ", "\t")))
         fields = dict(line.split(": ", 1) for line in lines if ": " in line)
         if {"Package", "Section", "Description"} <= fields.keys():
@@ -75,18 +84,23 @@ def wording(text):
     return re.sub(r"[^a-z]+", " ", text.lower()).strip()
 
 
-def distinct_rows(dump):
+def section_label(fields):
+    return LABEL_OF_SECTION.get(fields["Section"])
+
+
+def distinct_rows(dump, label_of):
     """One row a subject within a family, one row a wording in the whole archive.
 
+    `label_of` returns the label of a package, or `None` if the package is not used.
     The shortest package name stands for its subject: `librust-serde-dev`, not `librust-serde+std-dev`.
     A wording that occurs under two labels says nothing about either and is dropped.
     """
-    packages = [fields for fields in stanzas(dump) if fields["Section"] in LABEL_OF_SECTION]
-    packages.sort(key=lambda fields: (len(fields["Package"]), fields["Package"]))
+    packages = [(fields, label) for fields in stanzas(dump) if (label := label_of(fields)) is not None]
+    packages.sort(key=lambda package: (len(package[0]["Package"]), package[0]["Package"]))
     by_subject, by_wording = {}, defaultdict(list)
-    for fields in packages:
+    for fields, label in packages:
         text = clean(fields["Description"])
-        row = Row(text, LABEL_OF_SECTION[fields["Section"]], family(fields))
+        row = Row(text, label, family(fields))
         if len(wording(text).split()) >= 2:
             by_subject.setdefault((row.family, subject(text)), row)
     for row in by_subject.values():
@@ -94,13 +108,13 @@ def distinct_rows(dump):
     return [rows[0] for rows in by_wording.values() if len({row.label for row in rows}) == 1]
 
 
-def split(dump, calibration_rows, evaluation_rows):
+def split(rows, calibration_rows, evaluation_rows):
     """Families in the order of their hash: evaluation first, then calibration, then training.
 
     A hash rather than a shuffle keeps a package on its side when the archive gains others.
     """
     families = defaultdict(list)
-    for row in distinct_rows(dump):
+    for row in rows:
         families[row.family].append(row)
     order = sorted(families, key=lambda name: hashlib.sha256(name.encode()).digest())
     parts = Split([], [], [])
