@@ -6,9 +6,10 @@ same source stand on different sides of a split.
 """
 
 import hashlib
+import math
 import re
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,6 +127,33 @@ def split(rows, calibration_rows, evaluation_rows):
         else:
             parts.training.extend(families[name])
     return Split(parts.training, parts.calibration[:calibration_rows], parts.evaluation[:evaluation_rows])
+
+
+def without_twins(training, held_out, share=0.8):
+    """The training rows except those that have at least this share of their words in common with a held-out row.
+
+    The share is that of the common words in all words of the two rows. Different families have such rows if they
+    describe similar things in similar words.
+    """
+    bags = [frozenset(wording(row.text).split()) for row in (*training, *held_out)]
+    rows_with = Counter(word for bag in bags for word in bag)
+
+    def rarest(bag):
+        # Two rows above the share have a word in common among so many of the rarest words of each.
+        ordered = sorted(bag, key=lambda word: (rows_with[word], word))
+        return ordered[: len(bag) - math.ceil(share * len(bag)) + 1]
+
+    by_word = defaultdict(list)
+    for bag in bags[len(training) :]:
+        for word in rarest(bag):
+            by_word[word].append(bag)
+    return [
+        row
+        for row, bag in zip(training, bags)
+        if not any(
+            len(bag & other) >= share * len(bag | other) for word in rarest(bag) for other in by_word.get(word, ())
+        )
+    ]
 
 
 def write_tsv(path, rows):

@@ -14,6 +14,7 @@ from transformers import AutoTokenizer
 
 MAX_TOKENS = 64
 SEED = 20240507
+MASK = 4  # token ids up to this one are special tokens
 
 
 def train_tokenizer(folder, texts, vocabulary, lower_case=True):
@@ -46,6 +47,14 @@ def inputs(rows):
     return {"input_ids": input_ids, "attention_mask": (input_ids != 0).long()}
 
 
+def masked_inputs(rows, share):
+    """Inputs with a random share of the tokens replaced by `[MASK]`, and which ones: booleans `[rows, longest row]`."""
+    given = inputs(rows)
+    hidden = (torch.rand(given["input_ids"].shape) < share) & (given["input_ids"] > MASK)
+    given["input_ids"] = given["input_ids"].masked_fill(hidden, MASK)
+    return given, hidden
+
+
 def batches(examples, generator, batch_rows):
     """Random batches of rows of like length: most of a shuffled batch would be padding."""
     shuffled = generator.sample(examples, len(examples))
@@ -72,10 +81,21 @@ def predict(model, examples):
     return logits
 
 
-def train(model, examples, measure, epochs, peak_learning_rate, batch_rows=32, targets=torch.tensor):
+def own_loss(model, rows, labels):
+    return model(**inputs(rows), labels=torch.tensor(labels)).loss
+
+
+def masked_word_loss(model, rows, labels):
+    """Loss of a `BertForMaskedLM` at the masked tokens. The labels are not used."""
+    given, hidden = masked_inputs(rows, 0.2)
+    logits = model.cls(model.bert(**given).last_hidden_state[hidden])
+    return torch.nn.functional.cross_entropy(logits, inputs(rows)["input_ids"][hidden])
+
+
+def train(model, examples, measure, epochs, peak_learning_rate, batch_rows=32, loss=own_loss):
     """AdamW with linear warm-up and decay. `measure(model)` returns the text to print after an epoch.
 
-    `targets` converts the labels of a batch to the tensor that the model compares with its logits.
+    `loss` computes the loss of a batch from the model, the token ids of the rows and their labels.
     """
     generator = random.Random(SEED)
     steps = epochs * math.ceil(len(examples) / batch_rows)
@@ -92,7 +112,7 @@ def train(model, examples, measure, epochs, peak_learning_rate, batch_rows=32, t
         model.train()
         for batch in batches(examples, generator, batch_rows):
             rows, labels = zip(*batch)
-            model(**inputs(rows), labels=targets(labels)).loss.backward()
+            loss(model, rows, labels).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
