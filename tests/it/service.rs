@@ -12,3 +12,4 @@ mod log;
 mod process;
 mod resolve;
 mod sources;
+mod tasks;
