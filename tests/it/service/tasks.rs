@@ -20,7 +20,7 @@ fn prune(example: &str, names: &[&str]) -> (Value, Vec<Value>) {
             "model": {"uri": uri("model")},
             "calibration": {"uri": uri("calibration.jsonl"), "max_samples": 256},
             "evaluation": {"uri": uri("evaluation.jsonl"), "max_samples": 400},
-            "target": "60%",
+            "target": {"value": "60%"},
             "method": {"scoring_samples": 48},
         }),
     );
