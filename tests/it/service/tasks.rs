@@ -24,7 +24,7 @@ fn prune(example: &str, names: &[&str]) -> (Value, Vec<Value>) {
             "method": {"scoring_samples": 48},
         }),
     );
-    assert_eq!(status, 201, "{job}");
+    assert_eq!(status, 202, "{job}");
     let id = job["id"].as_str().unwrap();
     let ended = client.wait_until_finished(&server, id);
     let url = format!("{}/v1/jobs/{id}", server.url);
@@ -43,7 +43,7 @@ fn assert_keeps_quality(metric: &Value, floor: f64) {
     assert!(before > floor, "{metric}");
     assert!(after > 0.85 * before, "{metric}");
     let bare = metric["without_compensation"].as_f64().unwrap();
-    assert!(bare < before, "{metric}");
+    assert!(bare > 0.5 * before && bare <= 1.0, "{metric}");
     for which in ["before", "after"] {
         let error = metric["standard_error"][which].as_f64().unwrap();
         assert!(error > 0.0 && error < 0.1, "{metric}");
