@@ -9,11 +9,14 @@ use utoipa::ToSchema;
 use super::state::AppState;
 use super::wire::create::MetricBody;
 use super::wire::method::{
-    CompensationBody, DeviceBody, EstimatorBody, ImportanceBody, TokenWeightsBody, TrajectoryBody,
+    CompensationBody, DeviceBody, EstimatorBody, ImportanceBody, PositionWeightsBody,
+    TrajectoryBody,
 };
 use crate::answer::TASKS;
 use crate::prune::recipe::data_format;
-use crate::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
+use crate::prune::recipe::{
+    Compensation, Estimator, Importance, Metric, PositionWeights, Trajectory,
+};
 
 /// The features that a service supports.
 #[derive(Serialize, ToSchema)]
@@ -38,8 +41,8 @@ pub(crate) struct CapabilitiesBody {
     compensations: Vec<CompensationBody>,
     /// Supported values of `method.importance`.
     importances: Vec<ImportanceBody>,
-    /// Supported values of `method.token_weights`.
-    token_weights: Vec<TokenWeightsBody>,
+    /// Supported values of `method.position_weights`.
+    position_weights: Vec<PositionWeightsBody>,
     /// Supported formats of model weights.
     #[schema(example = json!(["safetensors"]))]
     weight_formats: &'static [&'static str],
@@ -75,7 +78,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         trajectories: all::<Trajectory, _>(),
         compensations: all::<Compensation, _>(),
         importances: all::<Importance, _>(),
-        token_weights: all::<TokenWeights, _>(),
+        position_weights: all::<PositionWeights, _>(),
         weight_formats: &["safetensors"],
         data_formats: data_format::ends(),
         uri_schemes: state.capabilities.uri_schemes.clone(),

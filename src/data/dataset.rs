@@ -127,24 +127,28 @@ impl Dataset {
     ///
     /// # Errors
     /// Does not fail in practice, because the shapes come from the data itself.
-    pub fn batches(&self, max_tokens: usize) -> candle_core::Result<Vec<Batch>> {
+    pub fn batches(&self, max_positions: usize) -> candle_core::Result<Vec<Batch>> {
         let all: Vec<usize> = (0..self.examples.len()).collect();
-        self.batches_of(&all, max_tokens)
+        self.batches_of(&all, max_positions)
     }
 
     /// Returns these examples in batches, shortest examples first. All examples of a batch have the same length. A
-    /// batch has at most `max_tokens` tokens, but at least one example.
+    /// batch has at most `max_positions` tokens, but at least one example.
     ///
     /// # Errors
     /// Does not fail in practice, because the shapes come from the data itself.
-    pub fn batches_of(&self, rows: &[usize], max_tokens: usize) -> candle_core::Result<Vec<Batch>> {
+    pub fn batches_of(
+        &self,
+        rows: &[usize],
+        max_positions: usize,
+    ) -> candle_core::Result<Vec<Batch>> {
         let mut rows = rows.to_vec();
         rows.sort_by_key(|&row| self.examples[row].ids.len());
         let same_length =
             rows.chunk_by(|&a, &b| self.examples[a].ids.len() == self.examples[b].ids.len());
         let batches = same_length.flat_map(|rows| {
             let length = self.examples[rows[0]].ids.len().max(1);
-            rows.chunks((max_tokens / length).max(1))
+            rows.chunks((max_positions / length).max(1))
         });
         batches.map(|rows| self.batch(rows)).collect()
     }

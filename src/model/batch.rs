@@ -71,13 +71,13 @@ impl Batch {
         }
     }
 
-    /// Splits the batch into parts of at most `max_tokens` tokens, but at least one row. Returns each part with the
+    /// Splits the batch into parts of at most `max_positions` tokens, but at least one row. Returns each part with the
     /// index of its first row.
     ///
     /// # Errors
     /// Does not fail in practice: all parts lie within the batch.
-    pub fn parts(&self, max_tokens: usize) -> candle_core::Result<Vec<(usize, Self)>> {
-        let rows = (max_tokens / self.length().max(1)).max(1);
+    pub fn parts(&self, max_positions: usize) -> candle_core::Result<Vec<(usize, Self)>> {
+        let rows = (max_positions / self.length().max(1)).max(1);
         let firsts = (0..self.len()).step_by(rows);
         firsts
             .map(|first| Ok((first, self.narrow(first, rows.min(self.len() - first))?)))

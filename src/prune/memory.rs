@@ -13,7 +13,7 @@ pub fn check(wanted: u64, available: Option<u64>) -> Result<(), Failure> {
             Code::LimitExceeded,
             format!(
                 "the job needs up to {} MiB more memory, but only {} MiB are available; \
-                 use fewer calibration tokens (calibration.max_tokens: the repair keeps them all in memory) or a larger machine",
+                 use fewer calibration positions (calibration.max_positions: the repair keeps them all in memory) or a larger machine",
                 wanted >> 20,
                 available >> 20
             ),

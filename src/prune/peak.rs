@@ -5,7 +5,7 @@
 
 use super::lanes::lanes;
 use super::prepare::Prepared;
-use super::recipe::{Metric, Recipe, TokenWeights};
+use super::recipe::{Metric, PositionWeights, Recipe};
 use super::score::exact::MAX_VARIANTS;
 use super::score::teacher::{STACKED_POSITIONS, TRAJECTORY_BYTES};
 use super::score::{self, sketch};
@@ -107,10 +107,10 @@ impl Sizes {
             written: per_position(written.fold(0.0, f64::max)),
             remembered: per_position(remembered + works.head.remembered),
             rows: calibration.rows,
-            positions: calibration.tokens,
+            positions: calibration.positions,
             longest,
             scoring_positions: scoring.positions(),
-            gram_positions: calibration.gram_tokens,
+            gram_positions: calibration.gram_positions,
         }
     }
 
@@ -168,7 +168,7 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
 /// one block; its moments, and the linear system and its factor.
 fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let weighs = prepared.model.first_traceable() == 0
-        && recipe.method.token_weights == TokenWeights::Sensitivity;
+        && recipe.method.position_weights == PositionWeights::Sensitivity;
     let (weights, weighing) = match weighs {
         true => (sizes.positions * sizes.blocks, lanes() * sizes.backward()),
         false => (0, 0),

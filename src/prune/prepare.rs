@@ -85,7 +85,7 @@ impl Prepared {
             answer.as_ref(),
             Sample {
                 max_rows: wanted.max_samples,
-                max_positions: wanted.max_tokens,
+                max_positions: wanted.max_positions,
                 seed: wanted.seed,
             },
             &data_limits,
@@ -185,9 +185,9 @@ impl Prepared {
         CalibrationUse {
             rows: all.rows(),
             scoring_rows: scoring.rows(),
-            tokens: all.positions(),
+            positions: all.positions(),
             mean_length: all.mean(),
-            gram_tokens: recipe.method.gram_tokens.min(scoring.positions()),
+            gram_positions: recipe.method.gram_positions.min(scoring.positions()),
         }
     }
 }

@@ -44,8 +44,8 @@ pub struct Report {
     pub groups: Vec<GroupReport>,
     /// Error of each repaired projection. Empty if `method.compensation` is `none`.
     pub compensation: Vec<CompensationReport>,
-    /// Largest difference between a logit of the pruned model and that of the original model with the removed units set
-    /// to zero and the same repairs. It is divided by the largest logit, and contains only rounding errors.
+    /// Largest difference between an answer of the pruned model and that of the original model with the removed units set
+    /// to zero and the same repairs. It is divided by the largest answer, and contains only rounding errors.
     pub consistency: f64,
     /// Similarity of the outputs of both models on the evaluation rows, or on calibration rows if there are no
     /// evaluation rows.
@@ -100,12 +100,12 @@ pub struct CalibrationUse {
     pub rows: usize,
     /// Number of these rows that scoring uses.
     pub scoring_rows: usize,
-    /// Number of tokens in the sampled rows, without padding.
-    pub tokens: usize,
-    /// Mean number of tokens per row. Costs are means over the rows, because attention is quadratic in the length.
+    /// Number of positions in the sampled rows: tokens without padding, or patches of images.
+    pub positions: usize,
+    /// Mean number of positions per row. Costs are means over the rows, because attention is quadratic in the length.
     pub mean_length: f64,
-    /// Number of sampled tokens in the Gram matrices.
-    pub gram_tokens: usize,
+    /// Number of sampled positions in the Gram matrices.
+    pub gram_positions: usize,
 }
 
 /// Number of units of one group, before and after pruning.
@@ -146,7 +146,7 @@ pub struct Fidelity {
     /// Mean Kullback-Leibler divergence from the original to the pruned model, in nats at temperature 1. For
     /// regression, the mean squared difference of the predictions.
     pub divergence: f64,
-    /// Mean cosine similarity between the last features of both models, per token.
+    /// Mean cosine similarity between the last features of both models, per position.
     pub feature_cosine: f64,
 }
 
@@ -202,7 +202,7 @@ pub struct MetricReport {
 pub struct Latency {
     /// Number of rows of the batch.
     pub batch: usize,
-    /// Number of tokens per row.
+    /// Number of positions per row.
     pub length: usize,
     /// Number of timed pairs of forward passes.
     pub rounds: usize,
@@ -223,7 +223,7 @@ pub struct AuditReport {
     pub boundary: usize,
     /// Spearman's rank correlation of the importances. 1 is best.
     pub spearman: f64,
-    /// Spearman's rank correlation of the feature terms and of the logit term, in this order.
+    /// Spearman's rank correlation of the feature terms and of the answer term, in this order.
     pub spearman_of_terms: [f64; 2],
     /// Fraction of the selected units that exact scores also select (0 to 1).
     pub overlap: f64,

@@ -46,7 +46,7 @@ impl Setup {
         &self,
         path: &std::path::Path,
         mapping: &Mapping,
-        max_tokens: usize,
+        max_positions: usize,
     ) -> Result<Dataset, Failure> {
         Ok(Dataset::calibration(
             path,
@@ -55,7 +55,7 @@ impl Setup {
             classes().as_ref(),
             Sample {
                 max_rows: 512,
-                max_positions: max_tokens,
+                max_positions,
                 seed: 0,
             },
             &Limits::default(),
@@ -365,15 +365,15 @@ fn a_sample_ends_with_the_row_that_reaches_the_number_of_tokens() {
         .map(|row| format!("{}\n", vec!["w1"; 1 + row % 9].join(" ")))
         .collect();
     let file = setup.file("a.tsv", format!("text\n{rows}"));
-    let sampled = |max_tokens| {
+    let sampled = |max_positions| {
         setup
-            .sampled(&file, &Mapping::default(), max_tokens)
+            .sampled(&file, &Mapping::default(), max_positions)
             .unwrap()
     };
     let all = sampled(usize::MAX);
     assert_eq!(all.examples.len(), 40);
-    for max_tokens in [1, 50, 51, 52, 100, all.extent().positions()] {
-        let some = sampled(max_tokens);
+    for max_positions in [1, 50, 51, 52, 100, all.extent().positions()] {
+        let some = sampled(max_positions);
         let count = some.examples.len();
         let ids = |data: &Dataset| -> Vec<Vec<u32>> {
             let examples = data.examples[..count].iter();
@@ -382,8 +382,8 @@ fn a_sample_ends_with_the_row_that_reaches_the_number_of_tokens() {
         assert_eq!(ids(&some), ids(&all));
         let last = some.examples[count - 1].ids.len();
         assert!(
-            some.extent().positions() >= max_tokens
-                && some.extent().positions() - last < max_tokens
+            some.extent().positions() >= max_positions
+                && some.extent().positions() - last < max_positions
         );
     }
 }
@@ -400,8 +400,8 @@ fn each_batch_has_one_length_and_each_row_is_in_one_batch() {
             &Mapping::default(),
         )
         .unwrap();
-    for max_tokens in [1, 20, 1_000] {
-        let batches = data.batches(max_tokens).unwrap();
+    for max_positions in [1, 20, 1_000] {
+        let batches = data.batches(max_positions).unwrap();
         let mut seen: Vec<usize> = batches
             .iter()
             .flat_map(|batch| batch.rows.clone())
@@ -409,7 +409,7 @@ fn each_batch_has_one_length_and_each_row_is_in_one_batch() {
         seen.sort_unstable();
         assert_eq!(seen, (0..40).collect::<Vec<_>>());
         for batch in &batches {
-            assert!(batch.len() == 1 || batch.len() * batch.length() <= max_tokens);
+            assert!(batch.len() == 1 || batch.len() * batch.length() <= max_positions);
             for (&row, ids) in batch.rows.iter().zip(match &batch.input {
                 optin::model::batch::Input::Tokens { ids, .. } => ids.to_vec2::<u32>().unwrap(),
             }) {

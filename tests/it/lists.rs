@@ -6,7 +6,9 @@ use optin::job::webhook::{DeliveryState, Topic};
 use optin::job::{Device, State};
 use optin::model::unit::UnitKind;
 use optin::prune::failure::Code;
-use optin::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
+use optin::prune::recipe::{
+    Compensation, Estimator, Importance, Metric, PositionWeights, Trajectory,
+};
 use optin::prune::stage::Stage;
 use optin::worker::source::Sources;
 use optin::worker::source::cache::Cache;
@@ -51,7 +53,7 @@ fn names_are_spelled_the_same_in_json_and_in_lists() {
     assert_same_spelling::<Importance>();
     assert_same_spelling::<Trajectory>();
     assert_same_spelling::<Compensation>();
-    assert_same_spelling::<TokenWeights>();
+    assert_same_spelling::<PositionWeights>();
     for topic in Topic::ENDS {
         assert_eq!(serde_json::to_value(topic).unwrap(), json!(topic.as_str()));
     }
@@ -92,7 +94,7 @@ fn the_help_of_a_flag_lists_every_value() {
         words::<Importance>(),
         words::<Trajectory>(),
         words::<Compensation>(),
-        words::<TokenWeights>(),
+        words::<PositionWeights>(),
     ] {
         let list = format!("[possible values: {}]", list.join(", "));
         assert!(help.contains(&list), "{list}\n{help}");

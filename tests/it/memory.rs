@@ -28,7 +28,7 @@ fn a_run_that_needs_too_much_memory_is_rejected_with_a_remedy() {
     let rejected = memory::check(needed, Some(needed - 1)).unwrap_err();
     assert_eq!(rejected.code, Code::LimitExceeded);
     assert!(
-        rejected.detail.contains("calibration.max_tokens"),
+        rejected.detail.contains("calibration.max_positions"),
         "{}",
         rejected.detail
     );

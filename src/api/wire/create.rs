@@ -132,11 +132,11 @@ pub(crate) struct CalibrationBody {
     #[serde(default = "default_max_samples")]
     #[schema(minimum = 1, maximum = 100_000, default = 8192)]
     pub(crate) max_samples: usize,
-    /// Sampling stops when the sampled rows have this number of tokens, from 1 to 100,000,000.
-    #[serde(default = "default_max_tokens")]
+    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text, from 1 to 100,000,000.
+    #[serde(default = "default_max_positions")]
     #[schema(minimum = 1, maximum = 100_000_000, default = 131_072)]
-    pub(crate) max_tokens: usize,
-    /// Seed of the random samples of rows and tokens.
+    pub(crate) max_positions: usize,
+    /// Seed of the random samples of rows and positions.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991_u64, default = 0)]
     pub(crate) seed: u64,
@@ -146,8 +146,8 @@ fn default_max_samples() -> usize {
     Calibration::DEFAULT_MAX_SAMPLES
 }
 
-fn default_max_tokens() -> usize {
-    Calibration::DEFAULT_MAX_TOKENS
+fn default_max_positions() -> usize {
+    Calibration::DEFAULT_MAX_POSITIONS
 }
 
 /// The labeled rows on which the original and the pruned model are evaluated.
@@ -326,7 +326,7 @@ impl CreateJob {
                 source: Source::new(self.calibration.uri),
                 mapping: self.calibration.mapping.into(),
                 max_samples: self.calibration.max_samples,
-                max_tokens: self.calibration.max_tokens,
+                max_positions: self.calibration.max_positions,
                 seed: self.calibration.seed,
             },
             evaluation: self.evaluation.map(|evaluation| Evaluation {

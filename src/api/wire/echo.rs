@@ -37,7 +37,7 @@ impl From<&Recipe> for RequestEcho {
                 uri: recipe.calibration.source.uri.clone(),
                 mapping: mapping(&recipe.calibration.mapping),
                 max_samples: recipe.calibration.max_samples,
-                max_tokens: recipe.calibration.max_tokens,
+                max_positions: recipe.calibration.max_positions,
                 seed: recipe.calibration.seed,
             },
             evaluation: recipe.evaluation.as_ref().map(|evaluation| EvaluationBody {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::mirror::mirror;
 use crate::job::Device;
 use crate::prune::recipe::{
-    Compensation, Estimator, Importance, LabelReading, Method, TokenWeights, Trajectory,
+    Compensation, Estimator, Importance, LabelReading, Method, PositionWeights, Trajectory,
 };
 
 /// How units are scored and how the pruned model is repaired.
@@ -22,20 +22,20 @@ pub(crate) struct MethodBody {
     pub(crate) trajectory: TrajectoryBody,
     /// How the remaining weights are repaired after units are removed.
     pub(crate) compensation: CompensationBody,
-    /// Weights of tokens in the repair.
-    pub(crate) token_weights: TokenWeightsBody,
+    /// Weights of positions in the repair.
+    pub(crate) position_weights: PositionWeightsBody,
     /// Whether to make a score audit: to compare sketched scores with exact scores on a sample of the units. Its result
     /// is `audit` of the report.
     pub(crate) audit: bool,
     /// Maximum number of sampled calibration rows that scoring uses, from 1 to 4096.
     #[schema(minimum = 1, maximum = 4096)]
     pub(crate) scoring_samples: usize,
-    /// Number of sampled tokens in the Gram matrices, which compare the features of two models. From 2 to 8192.
+    /// Number of sampled positions in the Gram matrices, which compare the features of two models. From 2 to 8192.
     #[schema(minimum = 2, maximum = 8192)]
-    pub(crate) gram_tokens: usize,
-    /// Weight of the logit term, from 0 to 1,000,000, after it and the feature terms are scaled to mean 1.
+    pub(crate) gram_positions: usize,
+    /// Weight of the answer term, from 0 to 1,000,000, after it and the feature terms are scaled to mean 1.
     #[schema(minimum = 0, maximum = 1_000_000.0)]
-    pub(crate) logit_weight: f64,
+    pub(crate) answer_weight: f64,
     /// Number of pruning rounds, from 1 to 8. After each round except the last, the model is repaired and scored again.
     #[schema(minimum = 1, maximum = 8)]
     pub(crate) rounds: usize,
@@ -43,7 +43,7 @@ pub(crate) struct MethodBody {
     /// local term. The local term is the contribution of a unit to its own layer.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) local_weight: f64,
-    /// Temperature of both distributions in the logit term, from 0.001 to 1000. Higher values soften them.
+    /// Temperature of both distributions in the answer term, from 0.001 to 1000. Higher values soften them.
     #[schema(minimum = 0.001, maximum = 1000.0)]
     pub(crate) temperature: f64,
     /// Strength of the ridge penalty that keeps repaired weights close to the original weights, from 1e-9 to 1000. It
@@ -55,12 +55,12 @@ pub(crate) struct MethodBody {
 mirror!(
     /// Criterion that scores units.
     ImportanceBody of Importance as "Importance" {
-        /// The change of later features (feature terms) and of the logits (logit term), called the trajectory, together
+        /// The change of later features (feature terms) and of the answers (answer term), called the trajectory, together
         /// with the local term if `local_weight` is above 0.
         Optin,
-        /// The formula of the OPTIN paper. Ignores `trajectory`, `logit_weight` and `local_weight`.
+        /// The formula of the OPTIN paper. Ignores `trajectory`, `answer_weight` and `local_weight`.
         Paper,
-        /// The logit term, together with the local term if `local_weight` is above 0. Ignores the feature terms.
+        /// The answer term, together with the local term if `local_weight` is above 0. Ignores the feature terms.
         Fisher
     }
 );
@@ -94,11 +94,11 @@ mirror!(
     }
 );
 mirror!(
-    /// Weights of tokens in the repair.
-    TokenWeightsBody of TokenWeights as "TokenWeights" {
-        /// Tokens count by their effect on the logits.
+    /// Weights of positions in the repair.
+    PositionWeightsBody of PositionWeights as "PositionWeights" {
+        /// Positions count by their effect on the answers.
         Sensitivity,
-        /// All tokens count equally.
+        /// All positions count equally.
         Uniform
     }
 );
@@ -143,11 +143,11 @@ impl From<Method> for MethodBody {
             estimator: method.estimator.into(),
             trajectory: method.trajectory.into(),
             compensation: method.compensation.into(),
-            token_weights: method.token_weights.into(),
+            position_weights: method.position_weights.into(),
             audit: method.audit,
             scoring_samples: method.scoring_samples,
-            gram_tokens: method.gram_tokens,
-            logit_weight: method.logit_weight,
+            gram_positions: method.gram_positions,
+            answer_weight: method.answer_weight,
             rounds: method.rounds,
             local_weight: method.local_weight,
             temperature: method.temperature,
@@ -163,11 +163,11 @@ impl From<MethodBody> for Method {
             estimator: body.estimator.into(),
             trajectory: body.trajectory.into(),
             compensation: body.compensation.into(),
-            token_weights: body.token_weights.into(),
+            position_weights: body.position_weights.into(),
             audit: body.audit,
             scoring_samples: body.scoring_samples,
-            gram_tokens: body.gram_tokens,
-            logit_weight: body.logit_weight,
+            gram_positions: body.gram_positions,
+            answer_weight: body.answer_weight,
             rounds: body.rounds,
             local_weight: body.local_weight,
             temperature: body.temperature,

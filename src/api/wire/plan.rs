@@ -63,12 +63,12 @@ pub(crate) struct CalibrationUseBody {
     rows: usize,
     /// Number of these rows that scoring uses.
     scoring_rows: usize,
-    /// Number of tokens in the sampled rows, without padding.
-    tokens: usize,
-    /// Mean number of tokens per row. Costs are means over the rows, because attention is quadratic in the length.
+    /// Number of positions in the sampled rows: tokens without padding, or patches of images.
+    positions: usize,
+    /// Mean number of positions per row. Costs are means over the rows, because attention is quadratic in the length.
     mean_length: f64,
-    /// Number of sampled tokens in the Gram matrices.
-    gram_tokens: usize,
+    /// Number of sampled positions in the Gram matrices.
+    gram_positions: usize,
 }
 
 impl From<Plan> for EstimateBody {
@@ -92,9 +92,9 @@ impl From<Plan> for EstimateBody {
             calibration: CalibrationUseBody {
                 rows: plan.calibration.rows,
                 scoring_rows: plan.calibration.scoring_rows,
-                tokens: plan.calibration.tokens,
+                positions: plan.calibration.positions,
                 mean_length: plan.calibration.mean_length,
-                gram_tokens: plan.calibration.gram_tokens,
+                gram_positions: plan.calibration.gram_positions,
             },
             scoring_macs: plan.scoring_macs,
             scoring_ms: plan.scoring_ms,

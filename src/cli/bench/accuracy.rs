@@ -25,7 +25,7 @@ use crate::prune::failure::Failure;
 use crate::prune::journal::FolderJournal;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::{
-    Compensation, Importance, Method, Recipe, Target, TokenWeights, Trajectory,
+    Compensation, Importance, Method, PositionWeights, Recipe, Target, Trajectory,
 };
 use crate::prune::report::EvaluationReport;
 use crate::prune::rounds;
@@ -95,19 +95,19 @@ enum Variant {
     Paper,
     /// Like paper, with refitted biases
     Bias,
-    /// Like paper, with weights refitted by least squares, all tokens weighted equally
+    /// Like paper, with weights refitted by least squares, all positions weighted equally
     LeastSquares,
-    /// The method set by the flags; by default it also weights tokens by sensitivity
+    /// The method set by the flags; by default it also weights positions by sensitivity
     Default,
     /// Like default, with the mean of the feature terms instead of their sum
     Mean,
     /// Like default, in three rounds; the remaining model is repaired and scored again between rounds
     Rounds,
-    /// Like default, with equal weights for the logit term and the feature terms
-    Logits,
+    /// Like default, with equal weights for the answer term and the feature terms
+    Answers,
     /// Like default, with the local term, exponent 0.3
     Local,
-    /// Like default, with only the logit term and the local term, exponent 0.3
+    /// Like default, with only the answer term and the local term, exponent 0.3
     Fisher,
 }
 
@@ -115,7 +115,7 @@ impl Variant {
     fn of(self, method: Method) -> Method {
         let paper = |compensation| Method {
             importance: Importance::Paper,
-            token_weights: TokenWeights::Uniform,
+            position_weights: PositionWeights::Uniform,
             compensation,
             ..method
         };
@@ -132,8 +132,8 @@ impl Variant {
                 rounds: 3,
                 ..method
             },
-            Self::Logits => Method {
-                logit_weight: 1.0,
+            Self::Answers => Method {
+                answer_weight: 1.0,
                 ..method
             },
             Self::Local => Method {

@@ -3,7 +3,9 @@
 use clap::Args;
 
 use super::super::one_of::one_of;
-use crate::prune::recipe::{Compensation, Estimator, Importance, Method, TokenWeights, Trajectory};
+use crate::prune::recipe::{
+    Compensation, Estimator, Importance, Method, PositionWeights, Trajectory,
+};
 
 /// Help heading of these flags.
 pub(in super::super) const METHOD_HEADING: &str = "Method options";
@@ -18,20 +20,20 @@ pub(in super::super) struct ScoringFlags {
     /// Criterion for the importance of a unit
     ///
     /// Three terms measure the effect of removing a unit: the feature terms (change of the features
-    /// of later layers), the logit term (change of the logits) and the local term (contribution to
+    /// of later layers), the answer term (change of the answers) and the local term (contribution to
     /// the output of its own block).
     ///
     /// - optin:  all terms with adjustable weights; by default, the weight of the local term is 0
     /// - paper:  the formula of the paper, which fixes the weights and has no local term
-    /// - fisher: the logit term, and the local term if --local-weight is above 0
+    /// - fisher: the answer term, and the local term if --local-weight is above 0
     #[arg(long, verbatim_doc_comment, value_parser = one_of::<Importance>(), default_value = <&str>::from(Method::default().importance))]
     importance: Importance,
     /// How to combine the feature terms of later layers; the paper uses their sum
     #[arg(long, value_parser = one_of::<Trajectory>(), default_value = <&str>::from(Method::default().trajectory))]
     trajectory: Trajectory,
-    /// Weight of the logit term relative to the feature terms (0 to 1000000)
-    #[arg(long, value_name = "LAMBDA", default_value_t = Method::default().logit_weight)]
-    logit_weight: f64,
+    /// Weight of the answer term relative to the feature terms (0 to 1000000)
+    #[arg(long, value_name = "LAMBDA", default_value_t = Method::default().answer_weight)]
+    answer_weight: f64,
 }
 
 impl ScoringFlags {
@@ -40,7 +42,7 @@ impl ScoringFlags {
             scoring_samples: self.scoring_samples,
             importance: self.importance,
             trajectory: self.trajectory,
-            logit_weight: self.logit_weight,
+            answer_weight: self.answer_weight,
             ..Method::default()
         }
     }
@@ -68,9 +70,9 @@ pub(in super::super) struct MethodFlags {
     /// - none:          no repair
     #[arg(long, verbatim_doc_comment, value_parser = one_of::<Compensation>(), default_value = <&str>::from(Method::default().compensation))]
     compensation: Compensation,
-    /// Weights of tokens in the repair: by their influence on the logits, or all equal
-    #[arg(long, value_parser = one_of::<TokenWeights>(), default_value = <&str>::from(Method::default().token_weights))]
-    token_weights: TokenWeights,
+    /// Weights of positions in the repair: by their influence on the answers, or all equal
+    #[arg(long, value_parser = one_of::<PositionWeights>(), default_value = <&str>::from(Method::default().position_weights))]
+    position_weights: PositionWeights,
 }
 
 impl MethodFlags {
@@ -79,7 +81,7 @@ impl MethodFlags {
             local_weight: self.local_weight,
             estimator: self.estimator,
             compensation: self.compensation,
-            token_weights: self.token_weights,
+            position_weights: self.position_weights,
             ..self.scoring.method()
         }
     }

@@ -61,7 +61,7 @@ impl RecipeFlags {
         request.insert(
             "calibration".to_owned(),
             json!({"uri": calibration.source.uri, "mapping": calibration.mapping,
-                   "max_samples": calibration.max_samples, "max_tokens": calibration.max_tokens,
+                   "max_samples": calibration.max_samples, "max_positions": calibration.max_positions,
                    "seed": calibration.seed}),
         );
         if let Some(evaluation) = &recipe.evaluation {

@@ -109,9 +109,9 @@ pub(in super::super) struct DataFlags {
     /// Maximum number of rows to sample from the calibration data (1 to 100000)
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
     max_samples: usize,
-    /// Maximum number of tokens to sample from the calibration data (1 to 100000000)
-    #[arg(long, value_name = "TOKENS", default_value_t = Calibration::DEFAULT_MAX_TOKENS)]
-    max_tokens: usize,
+    /// Maximum number of positions (tokens of a text) to sample from the calibration data (1 to 100000000)
+    #[arg(long, value_name = "POSITIONS", default_value_t = Calibration::DEFAULT_MAX_POSITIONS)]
+    max_positions: usize,
     /// Device for the computation
     #[arg(long, value_enum, default_value_t)]
     pub(in super::super) device: DeviceFlag,
@@ -161,7 +161,7 @@ impl DataFlags {
                 source: uris.calibration,
                 mapping,
                 max_samples: self.max_samples,
-                max_tokens: self.max_tokens,
+                max_positions: self.max_positions,
                 seed,
             },
         }

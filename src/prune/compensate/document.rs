@@ -39,8 +39,8 @@ pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
         .part("compensation", format!("{:?}", recipe.method.compensation))
         .part(
-            "token_weights",
-            format!("{:?}", recipe.method.token_weights),
+            "position_weights",
+            format!("{:?}", recipe.method.position_weights),
         )
         .part("ridge", recipe.method.ridge)
         .hex()

@@ -6,7 +6,7 @@
 //! - The inputs of a block's problem are the kept units as computed by the prefix that is ALREADY PRUNED.
 //! - The target is the original's sum before its norm minus the student's residual, so that the repair also
 //!   corrects errors of earlier blocks.
-//! - Tokens are weighted by their influence on the logits.
+//! - Positions are weighted by their influence on the answers.
 //! - The ridge pulls toward the original weights, and the bias is fitted together with the weights.
 //! - A repair is used only if it lowers the error on held-out rows.
 //!
@@ -79,7 +79,7 @@ pub fn compensate(
     let model = &prepared.model;
     let blocks = model.blocks.len();
     let mut student = Student::new(model, masks.clone())?;
-    let mut walks = walk::start(prepared, recipe.method.token_weights, journal)?;
+    let mut walks = walk::start(prepared, recipe.method.position_weights, journal)?;
     let mut repairs = Repairs::none(blocks);
     let mut pruned = false;
     for (block, own) in model.blocks.iter().enumerate() {

@@ -4,13 +4,13 @@ use candle_core::{Result, Tensor};
 
 use crate::model::nn::meter;
 
-/// Weighted sums over tokens. Products within a batch use f32, and sums over batches use f64.
+/// Weighted sums over positions. Products within a batch use f32, and sums over batches use f64.
 pub struct Moments {
     /// Number of inputs.
     pub inputs: usize,
     /// Number of outputs.
     pub outputs: usize,
-    /// Total weight of the tokens.
+    /// Total weight of the positions.
     pub weight: f64,
     /// Sum of the inputs, `[inputs]`.
     pub input_sum: Vec<f64>,
@@ -23,7 +23,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Creates moments of zero tokens.
+    /// Creates moments of zero positions.
     #[must_use]
     pub fn new(inputs: usize, outputs: usize) -> Self {
         Self {
@@ -37,8 +37,8 @@ impl Moments {
         }
     }
 
-    /// Adds a batch: inputs `[tokens, inputs]`, targets `[tokens, outputs]`, and token weights `[tokens, 1]`. Without
-    /// weights, every token has weight 1.
+    /// Adds a batch: inputs `[positions, inputs]`, targets `[positions, outputs]`, and position weights `[positions, 1]`. Without
+    /// weights, every position has weight 1.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
@@ -54,8 +54,8 @@ impl Moments {
             let weighed = weigh(inputs, weights)?;
             add_to(&mut self.input_sum, &weighed.sum(0)?)?;
             let transposed = weighed.t()?;
-            let tokens = inputs.dims()[0];
-            meter::count(tokens * self.inputs * (self.inputs + self.outputs));
+            let positions = inputs.dims()[0];
+            meter::count(positions * self.inputs * (self.inputs + self.outputs));
             add_to(&mut self.gram, &transposed.matmul(inputs)?)?;
             add_to(&mut self.cross, &transposed.matmul(targets)?)?;
         }
@@ -63,7 +63,7 @@ impl Moments {
     }
 }
 
-/// Multiplies each row by its token's weight.
+/// Multiplies each row by the weight of its position.
 pub(super) fn weigh(rows: &Tensor, weights: Option<&Tensor>) -> Result<Tensor> {
     match weights {
         Some(weights) => rows.broadcast_mul(weights),

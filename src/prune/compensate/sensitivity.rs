@@ -1,10 +1,10 @@
-//! Token weights: the sensitivity of the logits to each token's sum in each block.
+//! Position weights: the sensitivity of the answers to the sum at each position in each block.
 //!
-//! Plain least squares fits all tokens equally. But a classifier may read only one token in the last
-//! layer, and some tokens hardly matter in any layer. The weights use the derivative of the logits' form
+//! Plain least squares fits all positions equally. But a classifier may read only one token in the last
+//! layer, and some positions hardly matter in any layer. The weights use the derivative of the answers' form
 //! (see [`score::sketch`](super::super::score::sketch)) with respect to the sum that a projection writes:
-//! a token has the weight `FLOOR + (1 - FLOOR) * |derivative| / mean |derivative|`. This is the square root
-//! of the quadratic form. The form itself would concentrate the weight on so few tokens that the fit would
+//! a position has the weight `FLOOR + (1 - FLOOR) * |derivative| / mean |derivative|`. This is the square root
+//! of the quadratic form. The form itself would concentrate the weight on so few positions that the fit would
 //! not generalize.
 
 use candle_core::Result;
@@ -21,18 +21,18 @@ use crate::model::chain::Model;
 use crate::model::layer::Layer;
 use crate::model::trace::Trace;
 
-/// Weight of a token that the logits do not depend on.
+/// Weight of a position that the answers do not depend on.
 const FLOOR: f64 = 0.02;
 
 /// Name of the document. It holds the weights as consecutive little-endian f32 values.
-const NAME: &str = "token_weights.f32";
+const NAME: &str = "position_weights.f32";
 
 /// Returns the weights from the journal, or computes and stores them. They do not depend on the target. Returns `None` if
 /// the model has no backward pass.
 ///
 /// # Errors
 /// Returns an error if the graph fails or if the journal cannot be read or written.
-pub fn token_weights_once(
+pub fn position_weights_once(
     prepared: &Prepared,
     batches: &[Batch],
     journal: &dyn Journal,
@@ -44,13 +44,13 @@ pub fn token_weights_once(
     journal::remember(
         journal,
         NAME,
-        &prepared.digest("token_weights/2").hex(),
+        &prepared.digest("position_weights/2").hex(),
         |bytes| decode(bytes, &sizes(model, batches)),
         |weights| {
             let values = weights.iter().flatten().flatten();
             Ok(values.flat_map(|value| value.to_le_bytes()).collect())
         },
-        || token_weights(model, answer, batches),
+        || position_weights(model, answer, batches),
     )
     .map(Some)
 }
@@ -87,7 +87,7 @@ fn sizes(model: &Model, batches: &[Batch]) -> Vec<Vec<usize>> {
 ///
 /// # Errors
 /// Returns an error if the graph fails or has no backward pass.
-pub fn token_weights(
+pub fn position_weights(
     model: &Model,
     answer: &dyn Answer,
     batches: &[Batch],
@@ -110,7 +110,7 @@ pub fn token_weights(
     Ok(weights)
 }
 
-/// Returns the length of the derivative of the logits' form with respect to each token's sum,
+/// Returns the length of the derivative of the answers' form with respect to the sum at each position,
 /// `[block][rows * positions]`.
 fn derivatives(model: &Model, answer: &dyn Answer, batch: &Batch) -> Result<Vec<Vec<f32>>> {
     let mut lengths = vec![Vec::new(); model.blocks.len()];
@@ -134,9 +134,9 @@ fn squares(model: &Model, answer: &dyn Answer, batch: &Batch) -> Result<Vec<Vec<
     let mut squares: Vec<Vec<f32>> = vec![Vec::new(); model.blocks.len()];
     for index in 0..directions.count() {
         trace.pull_answers(directions.cotangent(index, 1)?, |block, sum, _| {
-            let of_tokens = sum.sqr()?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
-            squares[block].resize(of_tokens.len(), 0.0);
-            for (total, square) in squares[block].iter_mut().zip(of_tokens) {
+            let of_positions = sum.sqr()?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
+            squares[block].resize(of_positions.len(), 0.0);
+            for (total, square) in squares[block].iter_mut().zip(of_positions) {
                 *total += square;
             }
             Ok(())

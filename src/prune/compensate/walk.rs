@@ -5,9 +5,9 @@ use candle_core::{Result, Tensor};
 use super::super::failure::Failure;
 use super::super::journal::Journal;
 use super::super::prepare::Prepared;
-use super::super::recipe::TokenWeights;
+use super::super::recipe::PositionWeights;
 use super::super::student::Student;
-use super::sensitivity::token_weights_once;
+use super::sensitivity::position_weights_once;
 use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 
@@ -24,7 +24,7 @@ const HOLD_OUT_INTERVAL: usize = 8;
 pub(super) struct Walk {
     /// Use of these rows.
     pub(super) part: Part,
-    /// Weight of each token in each block, `[block][tokens]`. `None` if all tokens have the same weight.
+    /// Weight of each position in each block, `[block][positions]`. `None` if all positions have the same weight.
     weights: Option<Vec<Vec<f32>>>,
     /// Hidden state in the original model.
     pub(super) teacher: Hidden,
@@ -43,20 +43,20 @@ pub(super) struct Part {
 
 /// One block's least-squares problem on one batch.
 pub(super) struct Problem {
-    /// The kept units, `[tokens, kept * span]`.
+    /// The kept units, `[positions, kept * span]`.
     pub(super) inputs: Tensor,
-    /// Target output of the projection, `[tokens, out]`.
+    /// Target output of the projection, `[positions, out]`.
     pub(super) target: Tensor,
-    /// Weight of each token, `[tokens, 1]`. `None` if all tokens have the same weight.
+    /// Weight of each position, `[positions, 1]`. `None` if all positions have the same weight.
     pub(super) weights: Option<Tensor>,
 }
 
-/// Returns the maximum number of tokens on which a fit is evaluated, for rows of similar length.
+/// Returns the maximum number of positions on which a fit is evaluated, for rows of similar length.
 #[must_use]
-pub fn judged(rows: usize, tokens: usize) -> usize {
+pub fn judged(rows: usize, positions: usize) -> usize {
     match rows < HOLD_OUT_INTERVAL {
-        true => tokens,
-        false => tokens.div_ceil(HOLD_OUT_INTERVAL),
+        true => positions,
+        false => positions.div_ceil(HOLD_OUT_INTERVAL),
     }
 }
 
@@ -66,7 +66,7 @@ pub fn judged(rows: usize, tokens: usize) -> usize {
 /// Returns an error if the graph fails.
 pub(super) fn start(
     prepared: &Prepared,
-    tokens: TokenWeights,
+    weights: PositionWeights,
     journal: &dyn Journal,
 ) -> std::result::Result<Vec<Walk>, Failure> {
     let model = &prepared.model;
@@ -82,9 +82,9 @@ pub(super) fn start(
             .calibration
             .batches_of(&held_out, BATCH_POSITIONS)?,
     );
-    let weights = match tokens {
-        TokenWeights::Sensitivity => token_weights_once(prepared, &batches, journal)?,
-        TokenWeights::Uniform => None,
+    let weights = match weights {
+        PositionWeights::Sensitivity => position_weights_once(prepared, &batches, journal)?,
+        PositionWeights::Uniform => None,
     };
     let mut weights = weights.map(Vec::into_iter);
     let walks = batches.iter().enumerate().map(|(index, batch)| {

@@ -20,21 +20,21 @@ pub struct Method {
     pub trajectory: Trajectory,
     /// How the remaining weights are repaired after units are removed.
     pub compensation: Compensation,
-    /// Weights of tokens in the repair.
-    pub token_weights: TokenWeights,
+    /// Weights of positions in the repair.
+    pub position_weights: PositionWeights,
     /// Whether a score audit is made: sketched scores are compared with exact scores on a sample of the units.
     pub audit: bool,
     /// Maximum number of sampled calibration rows that scoring uses (1 to 4,096).
     pub scoring_samples: usize,
-    /// Number of sampled tokens in the Gram matrices (`K`; 2 to 8,192), which compare the features of two models.
-    pub gram_tokens: usize,
-    /// Weight of the logit term (`lambda`; 0 to 1,000,000), after it and the feature terms are scaled to mean 1.
-    pub logit_weight: f64,
+    /// Number of sampled positions in the Gram matrices (`K`; 2 to 8,192), which compare the features of two models.
+    pub gram_positions: usize,
+    /// Weight of the answer term (`lambda`; 0 to 1,000,000), after it and the feature terms are scaled to mean 1.
+    pub answer_weight: f64,
     /// Number of pruning rounds (1 to 8). After each round except the last, the model is repaired and scored again.
     pub rounds: usize,
     /// Exponent `w` of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
     pub local_weight: f64,
-    /// Temperature of both distributions in the logit term (`T`; 0.001 to 1,000).
+    /// Temperature of both distributions in the answer term (`T`; 0.001 to 1,000).
     pub temperature: f64,
     /// Strength of the ridge penalty that keeps repaired weights close to the original weights (1e-9 to 1,000),
     /// relative to the mean diagonal of the Gram matrix.
@@ -49,8 +49,8 @@ impl Method {
     pub(super) fn check(&self) -> Result<(), Failure> {
         let Self {
             scoring_samples,
-            gram_tokens,
-            logit_weight,
+            gram_positions,
+            answer_weight,
             rounds,
             local_weight,
             temperature,
@@ -63,8 +63,8 @@ impl Method {
             1.0,
             4_096.0,
         )?;
-        check("method.gram_tokens", gram_tokens as f64, 2.0, 8_192.0)?;
-        check("method.logit_weight", logit_weight, 0.0, 1e6)?;
+        check("method.gram_positions", gram_positions as f64, 2.0, 8_192.0)?;
+        check("method.answer_weight", answer_weight, 0.0, 1e6)?;
         check("method.rounds", rounds as f64, 1.0, 8.0)?;
         check("method.local_weight", local_weight, 0.0, 1.0)?;
         check("method.temperature", temperature, 1e-3, 1e3)?;
@@ -80,11 +80,11 @@ impl Default for Method {
             estimator: Estimator::Sketch,
             trajectory: Trajectory::Sum,
             compensation: Compensation::LeastSquares,
-            token_weights: TokenWeights::Sensitivity,
+            position_weights: PositionWeights::Sensitivity,
             audit: false,
             scoring_samples: 128,
-            gram_tokens: 768,
-            logit_weight: 0.1,
+            gram_positions: 768,
+            answer_weight: 0.1,
             rounds: 1,
             local_weight: 0.0,
             temperature: 4.0,
@@ -109,13 +109,13 @@ impl Default for Method {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
-    /// The trajectory: manifold distillation of the later features plus the divergence of the logits, weighted by
+    /// The trajectory: manifold distillation of the later features plus the divergence of the answers, weighted by
     /// the settings of the method, and the local term if its weight is not 0.
     Optin,
     /// The paper's formula: the sum of the manifold terms of the later features, plus a tenth of the
-    /// divergence of the logits. `trajectory`, `logit_weight` and `local_weight` are ignored.
+    /// divergence of the answers. `trajectory`, `answer_weight` and `local_weight` are ignored.
     Paper,
-    /// The divergence of the logits alone, which is the Fisher information of the masks on unlabeled rows,
+    /// The divergence of the answers alone, which is the Fisher information of the masks on unlabeled rows,
     /// and the local term (as in K-prune, Park et al. 2024).
     Fisher,
 }
@@ -197,7 +197,7 @@ pub enum Compensation {
     None,
 }
 
-/// Which tokens the repair fits most closely.
+/// Which positions the repair fits most closely.
 #[derive(
     Clone,
     Copy,
@@ -212,9 +212,9 @@ pub enum Compensation {
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub enum TokenWeights {
-    /// The tokens that the logits depend on. An architecture without a backward pass weights all tokens equally.
+pub enum PositionWeights {
+    /// The positions that the answers depend on. An architecture without a backward pass weights all positions equally.
     Sensitivity,
-    /// All tokens have the same weight.
+    /// All positions have the same weight.
     Uniform,
 }

@@ -16,7 +16,7 @@ pub use super::search::constraints::Constraints;
 pub use crate::data::format as data_format;
 pub use crate::data::label::LabelReading;
 pub use crate::data::mapping::Mapping;
-pub use method::{Compensation, Estimator, Importance, Method, TokenWeights, Trajectory};
+pub use method::{Compensation, Estimator, Importance, Method, PositionWeights, Trajectory};
 use range::check;
 pub use target::{Metric, Target};
 
@@ -79,23 +79,23 @@ pub struct Calibration {
     pub mapping: Mapping,
     /// Maximum number of rows to sample (1 to 100,000).
     pub max_samples: usize,
-    /// Sampling stops when the sampled rows have this number of tokens (1 to 100,000,000).
-    #[serde(default = "Calibration::default_max_tokens")]
-    pub max_tokens: usize,
-    /// Seed of the random samples of rows and tokens.
+    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text (1 to 100,000,000).
+    #[serde(default = "Calibration::default_max_positions")]
+    pub max_positions: usize,
+    /// Seed of the random samples of rows and positions.
     pub seed: u64,
 }
 
 impl Calibration {
-    /// Default of `max_samples`. Short texts need many rows.
+    /// Default of `max_samples`. Short rows need many.
     pub const DEFAULT_MAX_SAMPLES: usize = 8_192;
 
-    /// Default of `max_tokens`. For each output, the repair fits as many unknowns as a layer has neurons. It
-    /// needs many times as many tokens as unknowns.
-    pub const DEFAULT_MAX_TOKENS: usize = 1 << 17;
+    /// Default of `max_positions`. For each output, the repair fits as many unknowns as a layer has neurons. It
+    /// needs many times as many positions as unknowns.
+    pub const DEFAULT_MAX_POSITIONS: usize = 1 << 17;
 
-    fn default_max_tokens() -> usize {
-        Self::DEFAULT_MAX_TOKENS
+    fn default_max_positions() -> usize {
+        Self::DEFAULT_MAX_POSITIONS
     }
 }
 
@@ -125,8 +125,8 @@ impl Recipe {
             100_000.0,
         )?;
         check(
-            "calibration.max_tokens",
-            self.calibration.max_tokens as f64,
+            "calibration.max_positions",
+            self.calibration.max_positions as f64,
             1.0,
             1e8,
         )?;

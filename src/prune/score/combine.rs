@@ -4,7 +4,7 @@ use super::scores::Scores;
 use crate::prune::recipe::{Importance, Method, Trajectory};
 
 /// Weight of the answers term in the paper.
-const PAPER_LOGIT_WEIGHT: f64 = 0.1;
+const PAPER_ANSWER_WEIGHT: f64 = 0.1;
 
 /// The importance of every unit. Only the order and the ratios of the values are meaningful.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +32,9 @@ impl Scale {
         let (trajectory, [manifold_weight, answer_weight, local_weight]) = match method.importance {
             Importance::Optin => (
                 method.trajectory,
-                [1.0, method.logit_weight, method.local_weight],
+                [1.0, method.answer_weight, method.local_weight],
             ),
-            Importance::Paper => (Trajectory::Sum, [1.0, PAPER_LOGIT_WEIGHT, 0.0]),
+            Importance::Paper => (Trajectory::Sum, [1.0, PAPER_ANSWER_WEIGHT, 0.0]),
             Importance::Fisher => (method.trajectory, [0.0, 1.0, method.local_weight]),
         };
         let mut scale = Self {

@@ -20,7 +20,7 @@ pub fn digest(prepared: &Prepared, recipe: &Recipe, group: usize, sketched: bool
     prepared
         .digest(if sketched { "sketch/5" } else { "scores/4" })
         .part("scoring_samples", method.scoring_samples)
-        .part("gram_tokens", method.gram_tokens)
+        .part("gram_positions", method.gram_positions)
         .part("temperature", method.temperature)
         .part("seed", recipe.calibration.seed)
         .part("group", group)

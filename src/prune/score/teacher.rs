@@ -65,7 +65,7 @@ impl<'a> Teacher<'a> {
             &prepared.model,
             prepared.answer.as_ref(),
             batches,
-            recipe.method.gram_tokens,
+            recipe.method.gram_positions,
             recipe.calibration.seed,
             TRAJECTORY_BYTES,
         )

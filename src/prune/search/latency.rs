@@ -42,7 +42,7 @@ const WARM_UP: usize = 1;
 pub struct LatencyTable {
     /// Rows of the timed batch.
     pub batch: usize,
-    /// Tokens per row: the calibration set's mean length.
+    /// Positions per row: the calibration set's mean length.
     pub length: usize,
     /// Median time of the unpruned model, in milliseconds.
     pub whole_ms: f64,

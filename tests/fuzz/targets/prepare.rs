@@ -87,7 +87,7 @@ fn run(folder: &Path) -> (Places, Recipe) {
             source: source(),
             mapping: Mapping::default(),
             max_samples: 64,
-            max_tokens: 4_096,
+            max_positions: 4_096,
             seed: 0,
         },
         evaluation: Some(Evaluation {

@@ -83,9 +83,9 @@ impl Intake for ScriptedIntake {
             calibration: CalibrationUse {
                 rows: 1,
                 scoring_rows: 1,
-                tokens: 3,
+                positions: 3,
                 mean_length: 3.0,
-                gram_tokens: 3,
+                gram_positions: 3,
             },
             scoring_macs: 1,
             scoring_ms: 1,

@@ -162,7 +162,7 @@ async fn errors_point_to_the_invalid_field() {
             "between 1 and 4096",
         ),
         (
-            "/method/gram_tokens",
+            "/method/gram_positions",
             json!("many"),
             "validation_failed",
             "usize",
@@ -174,7 +174,7 @@ async fn errors_point_to_the_invalid_field() {
             "between 1 and 100000",
         ),
         (
-            "/calibration/max_tokens",
+            "/calibration/max_positions",
             json!(100_000_001),
             "invalid_recipe",
             "between 1 and 100000000",

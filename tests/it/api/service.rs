@@ -1,7 +1,9 @@
 //! The operations of the service itself: health, metrics, capabilities and the OpenAPI document.
 
 use optin::job::key::KeyScope;
-use optin::prune::recipe::{Compensation, Estimator, Importance, Metric, TokenWeights, Trajectory};
+use optin::prune::recipe::{
+    Compensation, Estimator, Importance, Metric, PositionWeights, Trajectory,
+};
 use serde_json::json;
 use std::time::Duration;
 use strum::VariantArray;
@@ -23,7 +25,7 @@ async fn health_capabilities_documentation_and_metrics_are_served() {
         ("trajectories", json!(Trajectory::VARIANTS)),
         ("compensations", json!(Compensation::VARIANTS)),
         ("importances", json!(Importance::VARIANTS)),
-        ("token_weights", json!(TokenWeights::VARIANTS)),
+        ("position_weights", json!(PositionWeights::VARIANTS)),
     ] {
         assert_eq!(capabilities[list], words, "{list}");
     }

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use optin::model::nn::linear::Linear;
 use optin::prune::compensate::moments::Moments;
-use optin::prune::compensate::sensitivity::token_weights;
+use optin::prune::compensate::sensitivity::position_weights;
 use optin::prune::compensate::solve::{solve, solve_bias};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -191,7 +191,7 @@ fn tokens_are_weighted_by_their_effect_on_the_logits() {
     let (_weights, model) = open(&folder.model());
     let batches = [folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 2)];
     let task = task::classes(&["a", "b", "c"]);
-    let counts = token_weights(&model, task.as_ref(), &batches).unwrap();
+    let counts = position_weights(&model, task.as_ref(), &batches).unwrap();
     let last = model.groups.len() - 1;
     for block in 0..=last {
         let all = || counts.iter().flat_map(|batch| &batch[block]);

@@ -216,7 +216,7 @@ fn terms_are_normalized_over_all_units_before_they_are_weighted() {
     };
     let method = Method {
         trajectory: Trajectory::Mean,
-        logit_weight: 0.5,
+        answer_weight: 0.5,
         ..Method::default()
     };
     // Mean over the features: 3 1 | 8 0, with mean 3. Logit terms: 3 0 | 1 0, with mean 1.

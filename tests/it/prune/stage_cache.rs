@@ -111,7 +111,7 @@ fn cached_scores_are_shared_between_targets_but_not_between_method_settings() {
     .unwrap();
     assert_eq!(documents(), 6);
     // The token weights are the same for every target, and reading them from the cache does not change the result.
-    assert_eq!((named("token_weights"), named("compensation")), (1, 2));
+    assert_eq!((named("position_weights"), named("compensation")), (1, 2));
     run(
         &folder.places("fresh"),
         &folder.recipe(0.5),

@@ -1,6 +1,6 @@
 //! Sketched scores: estimates from random probes. Each probe needs one backward pass for all units together.
 //!
-//! Near the unpruned model, the change of a Gram matrix `G_z` and of the logits is linear in the masks.
+//! Near the unpruned model, the change of a Gram matrix `G_z` and of the answers is linear in the masks.
 //! A unit's manifold term over the later features `z` is therefore `sum_z ||dG_z/dm_i||^2`, and its
 //! answer term is a quadratic form.
 //!
