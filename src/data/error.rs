@@ -1,6 +1,6 @@
 //! Errors of data files.
 
-use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::error::{CheckpointError, reason};
 
 /// Error for a data file that cannot be used. The message says what is wrong, where, and how to fix it.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum DataError {
     /// The tokenizer failed.
     #[error(transparent)]
     Tokenizer(#[from] CheckpointError),
+    /// A batch could not be created.
+    #[error("{}", reason(.0))]
+    Batch(#[from] candle_core::Error),
     /// The file could not be read.
     #[error("{path}: {source}")]
     Io {

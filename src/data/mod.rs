@@ -1,12 +1,38 @@
-//! Reads calibration and evaluation data: turns a table of texts into batches of token ids.
+//! Reads calibration and evaluation data, and turns their rows into batches for a model.
+//!
+//! A [`Reader`](reader::Reader) reads the examples of one kind of input. The rest of the crate sees only its
+//! [`Dataset`](dataset::Dataset)s.
 
 pub mod dataset;
 pub mod draw;
 pub mod error;
-pub mod example;
+pub mod examples;
 pub mod format;
 pub mod label;
 pub mod limits;
 pub mod mapping;
+pub mod reader;
 pub mod table;
+pub mod text;
 pub mod truth;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::batch::Reads;
+use error::DataError;
+use reader::Reader;
+use text::TextReader;
+
+/// Opens the reader for the examples of a model. `folder` is the folder of the model.
+///
+/// # Errors
+/// Returns [`DataError`] if the folder has no usable tokenizer, or if there is no reader for this kind of input.
+pub fn open(reads: &Reads, folder: &Path) -> Result<Arc<dyn Reader>, DataError> {
+    match reads {
+        Reads::Text(limits) => Ok(Arc::new(TextReader::open(*limits, folder)?)),
+        Reads::Pixels(_) => Err(DataError::Invalid(
+            "the model reads images, and image data is not supported".to_owned(),
+        )),
+    }
+}

@@ -1,14 +1,14 @@
 //! Batches of rows, the input of a model.
 //!
-//! All rows of a batch have the same length, so rows are never padded. Attention needs no padding mask,
+//! All rows of a batch have the same shape, so rows are never padded. Attention needs no padding mask,
 //! no computation is wasted on padding, and no padding enters a Gram matrix.
 
-use candle_core::Tensor;
+use candle_core::{Result, Tensor};
 
 use super::extent::Extent;
 use super::hidden::Layout;
 
-/// Rows of one length, the input of a model's stem.
+/// Rows of one shape, the input of a model's stem.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The index of each row's example in the data set.
@@ -17,7 +17,7 @@ pub struct Batch {
     pub input: Input,
 }
 
-/// The content of a batch, by kind of model.
+/// The content of a batch, by kind of input.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Token ids and segment ids, both u32 `[rows, length]`.
@@ -27,17 +27,57 @@ pub enum Input {
         /// 0 for the first text of a pair, 1 for the second.
         types: Tensor,
     },
+    /// Preprocessed images, f32 `[rows, pixels, channels]`, and the arrangement of their pixels.
+    Pixels(Tensor, Layout),
 }
 
-/// Limits of the rows that a model can read.
+/// What a model reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reads {
+pub enum Reads {
+    /// Token ids.
+    Text(TextLimits),
+    /// Images.
+    Pixels(ImageShape),
+}
+
+/// Shape of the images that a model reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageShape {
+    /// Number of rows of pixels.
+    pub height: usize,
+    /// Number of columns of pixels.
+    pub width: usize,
+    /// Number of channels.
+    pub channels: usize,
+}
+
+/// Limits of the token ids that a model can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextLimits {
     /// Maximum length of a row, in tokens.
     pub positions: usize,
     /// Number of token embeddings. Token ids must be smaller.
     pub vocabulary: usize,
     /// Number of segment embeddings. Segment ids must be smaller.
     pub segments: usize,
+}
+
+impl Reads {
+    /// Returns the arrangement and the number of the positions of the largest row.
+    #[must_use]
+    pub fn largest(&self) -> (Layout, usize) {
+        match *self {
+            Self::Text(limits) => (Layout::Sequence, limits.positions),
+            Self::Pixels(shape) => {
+                let layout = Layout::Map {
+                    height: shape.height,
+                    width: shape.width,
+                    lead: 0,
+                };
+                (layout, shape.height * shape.width)
+            }
+        }
+    }
 }
 
 impl Batch {
@@ -53,30 +93,31 @@ impl Batch {
         self.rows.is_empty()
     }
 
-    /// Returns the number of positions (tokens) per row.
+    /// Returns the number of positions (tokens or pixels) per row.
     #[must_use]
     pub fn length(&self) -> usize {
         match &self.input {
             Input::Tokens { ids, .. } => ids.dims()[1],
+            Input::Pixels(values, _) => values.dims()[1],
         }
     }
 
     /// Returns the shape of the rows.
     #[must_use]
     pub fn extent(&self) -> Extent {
-        match &self.input {
-            Input::Tokens { .. } => {
-                Extent::of(self.rows.iter().map(|_| (Layout::Sequence, self.length())))
-            }
-        }
+        let layout = match &self.input {
+            Input::Tokens { .. } => Layout::Sequence,
+            Input::Pixels(_, layout) => *layout,
+        };
+        Extent::of(self.rows.iter().map(|_| (layout, self.length())))
     }
 
-    /// Splits the batch into parts of at most `max_positions` tokens, but at least one row. Returns each part with the
-    /// index of its first row.
+    /// Splits the batch into parts of at most `max_positions` positions, but at least one row. Returns each part with
+    /// the index of its first row.
     ///
     /// # Errors
     /// Does not fail in practice: all parts lie within the batch.
-    pub fn parts(&self, max_positions: usize) -> candle_core::Result<Vec<(usize, Self)>> {
+    pub fn parts(&self, max_positions: usize) -> Result<Vec<(usize, Self)>> {
         let rows = (max_positions / self.length().max(1)).max(1);
         let firsts = (0..self.len()).step_by(rows);
         firsts
@@ -88,15 +129,41 @@ impl Batch {
     ///
     /// # Errors
     /// Returns an error if the batch has fewer rows.
-    pub fn narrow(&self, first: usize, count: usize) -> candle_core::Result<Self> {
-        let Input::Tokens { ids, types } = &self.input;
+    pub fn narrow(&self, first: usize, count: usize) -> Result<Self> {
         let rows = |tensor: &Tensor| tensor.narrow(0, first, count)?.contiguous();
         Ok(Self {
             rows: self.rows[first..first + count].to_vec(),
-            input: Input::Tokens {
-                ids: rows(ids)?,
-                types: rows(types)?,
+            input: match &self.input {
+                Input::Tokens { ids, types } => Input::Tokens {
+                    ids: rows(ids)?,
+                    types: rows(types)?,
+                },
+                Input::Pixels(values, layout) => Input::Pixels(rows(values)?, *layout),
             },
         })
+    }
+}
+
+impl Input {
+    /// Returns the token ids and the segment ids.
+    ///
+    /// # Errors
+    /// Returns an error for images.
+    pub fn tokens(&self) -> Result<(&Tensor, &Tensor)> {
+        match self {
+            Self::Tokens { ids, types } => Ok((ids, types)),
+            Self::Pixels(..) => candle_core::bail!("the model reads token ids, not images"),
+        }
+    }
+
+    /// Returns the pixels of images, `[rows, pixels, channels]`, and their arrangement.
+    ///
+    /// # Errors
+    /// Returns an error for token ids.
+    pub fn pixels(&self) -> Result<(&Tensor, Layout)> {
+        match self {
+            Self::Pixels(values, layout) => Ok((values, *layout)),
+            Self::Tokens { .. } => candle_core::bail!("the model reads images, not token ids"),
+        }
     }
 }

@@ -17,7 +17,7 @@ use super::work::Work;
 
 /// A graph whose units can be removed. Architectures build it from layers.
 pub struct Model {
-    /// Limits of the rows that the model can read.
+    /// What the model reads.
     pub reads: Reads,
     /// From a batch to the input of the first block.
     pub stem: Box<dyn Stem>,

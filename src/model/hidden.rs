@@ -20,7 +20,7 @@ pub struct Hidden {
 }
 
 /// Arrangement of the positions of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
     /// Positions in a sequence.
     Sequence,

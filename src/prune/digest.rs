@@ -22,9 +22,9 @@ impl Digest {
     #[must_use]
     pub fn part(mut self, name: &str, value: impl Display) -> Self {
         let value = value.to_string();
-        for text in [name, &value] {
-            self.0.update((text.len() as u64).to_le_bytes());
-            self.0.update(text);
+        for string in [name, &value] {
+            self.0.update((string.len() as u64).to_le_bytes());
+            self.0.update(string);
         }
         self
     }

@@ -8,8 +8,8 @@ use strum::{IntoStaticStr, VariantArray};
 
 use super::digest::sha256_of;
 use super::failure::Failure;
+use crate::checkpoint::layout;
 use crate::checkpoint::read_file::ReadFile;
-use crate::checkpoint::{layout, tokenizer};
 
 /// A file that a job read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,8 +39,9 @@ pub struct Input {
 pub enum Role {
     /// The configuration of the model.
     Config,
-    /// A file of the tokenizer of the model.
-    Tokenizer,
+    /// A file of the tokenizer or of the image processor of the model.
+    #[serde(alias = "tokenizer")]
+    Processor,
     /// A file of the weights of the model, or the index of their shards.
     Weights,
     /// A data file for scoring and repair.
@@ -57,14 +58,15 @@ impl Role {
     }
 }
 
-/// Returns the files of a model's folder other than the weights: configuration, tokenizer and the index of the shards.
+/// Returns the files of a model's folder other than the weights: the configuration, these files of the tokenizer or image
+/// processor, and the index of the shards.
 ///
 /// The files are read a second time to compute their digests. This is safe because the folder does not change
 /// during a run.
 ///
 /// # Errors
 /// Returns an error if one of the files cannot be read.
-pub(super) fn beside_the_weights(folder: &Path) -> Result<Vec<Input>, Failure> {
+pub(super) fn beside_the_weights(folder: &Path, processor: &[&str]) -> Result<Vec<Input>, Failure> {
     let one = |role: Role, name: &str| -> Result<Input, Failure> {
         let path = folder.join(name);
         Ok(role.of(ReadFile {
@@ -74,14 +76,12 @@ pub(super) fn beside_the_weights(folder: &Path) -> Result<Vec<Input>, Failure> {
         }))
     };
     let config = one(Role::Config, layout::CONFIG);
-    let tokenizer = tokenizer::files_of(folder)
-        .into_iter()
-        .map(|name| one(Role::Tokenizer, name));
+    let processor = processor.iter().map(|name| one(Role::Processor, name));
     // A folder with a single weights file does not use the index, even if the index exists.
     let index = [layout::WEIGHTS, layout::INDEX]
         .into_iter()
         .find(|name| folder.join(name).is_file())
         .filter(|name| *name == layout::INDEX)
         .map(|name| one(Role::Weights, name));
-    [config].into_iter().chain(tokenizer).chain(index).collect()
+    [config].into_iter().chain(processor).chain(index).collect()
 }

@@ -61,16 +61,16 @@ pub fn taken() -> Option<u64> {
 /// control group still allows. `None` if both are unknown.
 fn of_machine() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
-    let machine = read("/proc/meminfo").and_then(|text| kibibytes(&text, "MemAvailable:"));
-    let group = read("/proc/self/cgroup").and_then(|text| {
-        let own = text
+    let machine = read("/proc/meminfo").and_then(|content| kibibytes(&content, "MemAvailable:"));
+    let group = read("/proc/self/cgroup").and_then(|content| {
+        let own = content
             .lines()
             .find_map(|line| line.strip_prefix("0::"))?
             .to_owned();
         let number = |name: &str| -> Option<u64> {
             let nested = read(&format!("/sys/fs/cgroup{own}/{name}"));
-            let text = nested.or_else(|| read(&format!("/sys/fs/cgroup/{name}")))?;
-            text.trim().parse().ok()
+            let content = nested.or_else(|| read(&format!("/sys/fs/cgroup/{name}")))?;
+            content.trim().parse().ok()
         };
         Some(number("memory.max")?.saturating_sub(number("memory.current")?))
     });
@@ -81,8 +81,8 @@ fn of_machine() -> Option<u64> {
 }
 
 /// Parses a line `name 123 kB` of a file in `/proc` and returns its value in bytes.
-fn kibibytes(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+fn kibibytes(content: &str, name: &str) -> Option<u64> {
+    let line = content.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }

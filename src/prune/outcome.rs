@@ -62,7 +62,7 @@ pub fn cut(
     for (name, content) in &export.companions {
         draft.write(name, content.as_bytes())?;
     }
-    for (name, content) in prepared.tokenizer.files()? {
+    for (name, content) in prepared.reader.files()? {
         draft.write(name, content.as_bytes())?;
     }
     let limits = Limits::default();
@@ -208,7 +208,7 @@ pub fn close(
     } = cut;
     draft.write_json(
         "verify.json",
-        &golden::golden(&model, &prepared.tokenizer, prepared.compared())?,
+        &golden::golden(&model, prepared.reader.as_ref(), prepared.compared())?,
     )?;
     draft.write_json(
         "keep_map.json",
@@ -222,7 +222,13 @@ pub fn close(
     let companions: Vec<&str> = export.companions.iter().map(|(name, _)| *name).collect();
     draft.write(
         "README.md",
-        card(report, prepared.answer.as_ref(), &companions).as_bytes(),
+        card(
+            report,
+            prepared.answer.as_ref(),
+            prepared.reader.words(),
+            &companions,
+        )
+        .as_bytes(),
     )?;
     draft.finish()
 }

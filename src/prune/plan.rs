@@ -149,12 +149,12 @@ fn full(model: &Model, work: &Work) -> u64 {
 /// Returns the milliseconds per MAC of one timed forward pass of the scoring rows, run in as many lanes as scoring.
 fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     let rows = prepared.scoring_rows(recipe);
-    let batches = prepared.calibration.batches_of(&rows, STACKED_POSITIONS)?;
+    let batches = prepared.calibration.batches_of(&rows, STACKED_POSITIONS);
     let model = &prepared.model;
     let full = Masks::full(&model.groups);
     let start = Instant::now();
     lanes::run(batches.len(), |index| {
-        Ok(model.forward(&batches[index], &full)?)
+        Ok(model.forward(&batches.load(index)?, &full)?)
     })?;
     let macs = model
         .cost(&prepared.calibration.extent_of(&rows))

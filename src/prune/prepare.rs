@@ -1,4 +1,4 @@
-//! Reads everything that a run needs into memory: weights, graph, tokenizer and examples.
+//! Reads everything that a run needs: weights, graph and examples.
 
 use std::sync::Arc;
 
@@ -15,11 +15,10 @@ use crate::answer::task::Answer;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::read_file::ReadFile;
-use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::weights::Weights;
+use crate::data;
 use crate::data::dataset::{Dataset, Sample};
-use crate::data::example::Example;
-use crate::model::batch::Reads;
+use crate::data::reader::Reader;
 use crate::model::chain::Model;
 use crate::model::device::{self, Device};
 use crate::model::registry::{self, Opened};
@@ -40,8 +39,8 @@ pub struct Prepared {
     pub answer: Arc<dyn Answer>,
     /// The model's graph.
     pub model: Model,
-    /// The model's tokenizer.
-    pub tokenizer: Arc<Tokenizer>,
+    /// The reader of the model's examples.
+    pub reader: Arc<dyn Reader>,
     /// Notes for the user about how the sources were read, as sentences.
     pub notes: Vec<String>,
     /// Unlabeled examples, in the order in which they were sampled.
@@ -60,7 +59,6 @@ impl Prepared {
         let config = Config::open(&places.model, &limits)?;
         let weights = Weights::open(&places.model, &limits)?.on(&places.device);
         let config_digest = config_digest(&config);
-        let beside_the_weights = inputs::beside_the_weights(&places.model)?;
         let Opened {
             architecture,
             model,
@@ -74,14 +72,13 @@ impl Prepared {
                 "the model has no units left to prune",
             ));
         }
-        let reads = model.reads;
-        let tokenizer = Arc::new(Tokenizer::open(&places.model, reads.positions, &limits)?);
-        let data_limits = crate::data::limits::Limits::default();
+        let reader = data::open(&model.reads, &places.model)?;
+        let beside_the_weights = inputs::beside_the_weights(&places.model, reader.sources())?;
+        let data_limits = data::limits::Limits::default();
         let wanted = &recipe.calibration;
-        let calibration = Dataset::calibration(
+        let calibration = reader.calibration(
             &places.calibration,
             &wanted.mapping,
-            &tokenizer,
             answer.as_ref(),
             Sample {
                 max_rows: wanted.max_samples,
@@ -91,27 +88,20 @@ impl Prepared {
             &data_limits,
         )?;
         let evaluation = match (&places.evaluation, &recipe.evaluation) {
-            (Some(path), Some(wanted)) => Some(Dataset::evaluation(
+            (Some(path), Some(wanted)) => Some(reader.evaluation(
                 path,
                 &wanted.mapping,
-                &tokenizer,
                 answer.as_ref(),
                 wanted.max_samples,
                 &data_limits,
             )?),
             _ => None,
         };
-        for data in [Some(&calibration), evaluation.as_ref()]
+        let read: Vec<&Dataset> = [Some(&calibration), evaluation.as_ref()]
             .into_iter()
             .flatten()
-        {
-            embeddable(data, reads, &tokenizer)?;
-        }
-        let mut notes = tokenizer.notes().to_vec();
-        if answer.reads_words() {
-            notes.extend(tokenizer.note_on_words()?);
-        }
-        notes.extend(tokenized_differently(&calibration, evaluation.as_ref()));
+            .collect();
+        let mut notes = reader.notes(answer.as_ref(), &read)?;
         notes.extend(unused_tensors(&unused));
         notes.extend(stored_in_other_type(&weights));
         Ok(Self {
@@ -122,7 +112,7 @@ impl Prepared {
             architecture,
             answer,
             model,
-            tokenizer,
+            reader,
             notes,
             calibration,
             evaluation,
@@ -156,11 +146,7 @@ impl Prepared {
     /// Returns the calibration rows that scoring reads: the first ones of the sample.
     #[must_use]
     pub fn scoring_rows(&self, recipe: &Recipe) -> Vec<usize> {
-        (0..recipe
-            .method
-            .scoring_samples
-            .min(self.calibration.examples.len()))
-            .collect()
+        (0..recipe.method.scoring_samples.min(self.calibration.len())).collect()
     }
 
     /// Returns all files that the run read.
@@ -190,56 +176,6 @@ impl Prepared {
             gram_positions: recipe.method.gram_positions.min(scoring.positions()),
         }
     }
-}
-
-/// Checks that the model has an embedding for every token and segment of the data.
-fn embeddable(data: &Dataset, reads: Reads, tokenizer: &Tokenizer) -> Result<(), Failure> {
-    let largest = |of: fn(&Example) -> &[u32]| {
-        let values = data.examples.iter().flat_map(of);
-        values.max().map_or(0, |&value| value as usize)
-    };
-    let (id, segment) = (
-        largest(|example| &example.ids),
-        largest(|example| &example.types),
-    );
-    if id >= reads.vocabulary {
-        return Err(Failure::new(
-            Code::InvalidTokenizer,
-            format!(
-                "the tokenizer has {} tokens, but the model has embeddings for {}, and the data contains token {id}; \
-                 use the tokenizer that the model was trained with, or save the model after resize_token_embeddings(..)",
-                tokenizer.vocabulary(),
-                reads.vocabulary
-            ),
-        ));
-    }
-    if segment >= reads.segments {
-        return Err(Failure::new(
-            Code::InvalidTokenizer,
-            format!(
-                "the tokenizer assigns segment {segment} to the second text of a pair, but the model has embeddings for {} segments \
-                 (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",
-                reads.segments
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// Returns a note if transformers 4 tokenizes some of the rows differently.
-fn tokenized_differently(calibration: &Dataset, evaluation: Option<&Dataset>) -> Option<String> {
-    let data = [Some(calibration), evaluation].into_iter().flatten();
-    let (mut otherwise, mut rows) = (0, 0);
-    for data in data {
-        otherwise += data.read_otherwise;
-        rows += data.examples.len();
-    }
-    (otherwise > 0).then(|| {
-        format!(
-            "transformers 4 tokenizes {otherwise} of the {rows} rows differently with the original's tokenizer files; \
-             the figures are those of transformers 5. Both versions tokenize the same way with the files of the result."
-        )
-    })
 }
 
 /// Returns a note if the model does not use some tensors of the checkpoint. It names a few of them.

@@ -101,10 +101,12 @@ pub struct CalibrationUse {
     /// Number of these rows that scoring uses.
     pub scoring_rows: usize,
     /// Number of positions in the sampled rows: tokens without padding, or patches of images.
+    #[serde(alias = "tokens")]
     pub positions: usize,
     /// Mean number of positions per row. Costs are means over the rows, because attention is quadratic in the length.
     pub mean_length: f64,
     /// Number of sampled positions in the Gram matrices.
+    #[serde(alias = "gram_tokens")]
     pub gram_positions: usize,
 }
 

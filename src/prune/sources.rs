@@ -26,6 +26,7 @@ impl From<DataError> for Failure {
             DataError::Invalid(_) => Code::InvalidData,
             DataError::Limit(_) => Code::LimitExceeded,
             DataError::Tokenizer(error) => return error.into(),
+            DataError::Batch(error) => return error.into(),
             DataError::Io { .. } => Code::StorageError,
         };
         Self::new(code, error.to_string())

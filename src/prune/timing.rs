@@ -2,35 +2,26 @@
 
 use std::time::Instant;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::Result;
 
 use crate::data::dataset::Dataset;
-use crate::data::example::Example;
-use crate::model::batch::{Batch, Input};
+use crate::data::error::DataError;
+use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::mask::Masks;
 
 /// Number of rows in a timed batch.
 pub const ROWS: usize = 8;
 
-/// Returns a batch of [`ROWS`] rows with the data's rounded mean length. The tokens of each example are repeated or
-/// cropped to this length.
+/// Returns a batch of [`ROWS`] rows with the data's rounded mean number of positions. Examples are repeated or cropped to
+/// this number.
 ///
 /// # Errors
-/// Does not fail in practice: all shapes come from the data.
-pub fn mean_batch(data: &Dataset) -> Result<Batch> {
+/// Returns an error if an example cannot be read.
+pub fn mean_batch(data: &Dataset) -> std::result::Result<Batch, DataError> {
     let length = (data.extent().mean().round() as usize).max(1);
-    let rows: Vec<usize> = (0..data.examples.len()).cycle().take(ROWS).collect();
-    let fitted = |of: fn(&Example) -> &[u32]| -> Result<Tensor> {
-        let values = rows
-            .iter()
-            .flat_map(|&row| of(&data.examples[row]).iter().copied().cycle().take(length));
-        Tensor::from_vec(values.collect::<Vec<u32>>(), (ROWS, length), &Device::Cpu)
-    };
-    let input = Input::Tokens {
-        ids: fitted(|example| &example.ids)?,
-        types: fitted(|example| &example.types)?,
-    };
+    let rows: Vec<usize> = (0..data.len()).cycle().take(ROWS).collect();
+    let input = data.examples.load_resized(&rows, length)?;
     Ok(Batch { rows, input })
 }
 

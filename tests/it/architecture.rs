@@ -2,6 +2,7 @@
 //!
 //! The message of a violation contains the file and the line.
 
+use proc_macro2::{TokenStream, TokenTree};
 use std::path::{Path, PathBuf};
 
 /// A line of source code, without its comment.
@@ -229,6 +230,50 @@ fn the_pruning_method_does_not_name_an_architecture() {
         &[],
         &["bert", "Bert", "BERT", "vit::", "swin", "resnet"],
     );
+}
+
+/// Returns the identifiers of some code with their lines.
+fn identifiers(tokens: TokenStream) -> Vec<(String, usize)> {
+    let found = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(name) => vec![(name.to_string(), name.span().start().line)],
+        TokenTree::Group(group) => identifiers(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => Vec::new(),
+    });
+    found.flatten().collect()
+}
+
+/// Returns the words of an identifier in snake case or camel case, in lower case.
+fn words(identifier: &str) -> Vec<String> {
+    let mut spaced = String::new();
+    for sign in identifier.chars() {
+        if sign.is_uppercase() || sign == '_' {
+            spaced.push(' ');
+        }
+        spaced.extend(sign.to_lowercase());
+    }
+    spaced.split([' ', '_']).map(str::to_owned).collect()
+}
+
+/// The pruning method deals with positions, inputs and answers. Tokens, texts and logits are one case of them.
+#[test]
+fn the_pruning_method_does_not_name_a_kind_of_input_or_answer() {
+    assert_eq!(words("gram_tokens"), ["gram", "tokens"]);
+    assert!(words("PaperLogits").contains(&"logits".to_owned()));
+    let mut paths = Vec::new();
+    files(&source_root().join("prune"), &mut paths);
+    for path in paths {
+        let tokens = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+        for (identifier, line) in identifiers(tokens) {
+            for word in words(&identifier) {
+                let kinds = ["token", "tokens", "ids", "text", "texts", "logit", "logits"];
+                assert!(
+                    !kinds.contains(&word.as_str()),
+                    "{}:{line}: {identifier}",
+                    path.display()
+                );
+            }
+        }
+    }
 }
 
 /// A unit is scored by the number and the width of the units of its group.

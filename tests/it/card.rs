@@ -1,5 +1,7 @@
 //! The model card of a pruned model.
 
+use optin::data::reader::Words;
+use optin::prune::inputs::Role;
 use optin::prune::report::Report;
 use optin::prune::surgery::card::card;
 use serde_json::Value;
@@ -14,14 +16,27 @@ fn the_card_names_the_device_of_the_measurement() {
             device: device.to_owned(),
             ..report()
         };
-        let text = card(&report, classes(&["a", "b"]).as_ref(), &["modeling.py"]);
+        let words_of_texts = Words {
+            positions: "tokens",
+            processor: "tokenizer",
+            auto_class: "AutoTokenizer",
+        };
+        let task = classes(&["a", "b"]);
+        let text = card(&report, task.as_ref(), words_of_texts, &["modeling.py"]);
         assert!(text.contains(words), "{text}");
     }
 }
 
 #[test]
-fn the_device_of_a_report_of_an_earlier_release_is_the_cpu() {
-    let mut document: Value = serde_json::to_value(report()).unwrap();
+fn the_reports_of_earlier_releases_are_read() {
+    let mut document: Value =
+        serde_json::from_str(include_str!("../goldens/report/earlier.json")).unwrap();
+    let report: Report = serde_json::from_value(document.clone()).unwrap();
+    assert_eq!(report.recipe.calibration.max_positions, 131_072);
+    let method = report.recipe.method;
+    assert_eq!((method.gram_positions, method.answer_weight), (768, 0.1));
+    assert_eq!(report.calibration.positions, 11_032);
+    assert_eq!(report.inputs[1].role, Role::Processor);
     document.as_object_mut().unwrap().remove("device");
     let report: Report = serde_json::from_value(document).unwrap();
     assert_eq!(report.device, "cpu");

@@ -1,15 +1,17 @@
 //! Valid and broken data files.
 
 use optin::answer::task::Answer;
-use optin::checkpoint::limits::Limits as CheckpointLimits;
-use optin::checkpoint::tokenizer::Tokenizer;
+use optin::data;
 use optin::data::dataset::{Dataset, Sample};
 use optin::data::draw::draw;
 use optin::data::limits::Limits;
 use optin::data::mapping::Mapping;
+use optin::data::reader::Reader;
 use optin::data::table::Table;
 use optin::data::truth::Truth;
+use optin::model::batch::{ImageShape, Reads, TextLimits};
 use optin::prune::failure::{Code, Failure};
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -18,18 +20,24 @@ use crate::fixture::refusal::assert_says;
 use crate::fixture::sentences::write_tokenizer;
 use crate::fixture::task;
 
+const READS: Reads = Reads::Text(TextLimits {
+    positions: 12,
+    vocabulary: 100,
+    segments: 2,
+});
+
 /// A folder with a tokenizer, to which tests write data files.
 struct Setup {
     folder: TempDir,
-    tokenizer: Tokenizer,
+    reader: Arc<dyn Reader>,
 }
 
 impl Setup {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_tokenizer(folder.path(), 64);
-        let tokenizer = Tokenizer::open(folder.path(), 12, &CheckpointLimits::default()).unwrap();
-        Self { folder, tokenizer }
+        let reader = data::open(&READS, folder.path()).unwrap();
+        Self { folder, reader }
     }
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -48,10 +56,9 @@ impl Setup {
         mapping: &Mapping,
         max_positions: usize,
     ) -> Result<Dataset, Failure> {
-        Ok(Dataset::calibration(
+        Ok(self.reader.calibration(
             path,
             mapping,
-            &self.tokenizer,
             classes().as_ref(),
             Sample {
                 max_rows: 512,
@@ -68,14 +75,9 @@ impl Setup {
         mapping: &Mapping,
         task: &Arc<dyn Answer>,
     ) -> Result<Dataset, Failure> {
-        Ok(Dataset::evaluation(
-            path,
-            mapping,
-            &self.tokenizer,
-            task.as_ref(),
-            None,
-            &Limits::default(),
-        )?)
+        Ok(self
+            .reader
+            .evaluation(path, mapping, task.as_ref(), None, &Limits::default())?)
     }
 }
 
@@ -91,6 +93,13 @@ fn columns(text: Option<&str>, text_pair: Option<&str>, label: Option<&str>) -> 
 
 fn classes() -> Arc<dyn Answer> {
     task::classes(&["Negative", "positive", "7"])
+}
+
+/// Returns the token ids of a row.
+fn ids(data: &Dataset, row: usize) -> Vec<u32> {
+    let input = data.examples.load(&[row]).unwrap();
+    let (ids, _) = input.tokens().unwrap();
+    ids.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 fn assert_rejected(outcome: Result<Dataset, Failure>, code: Code, words: &[&str]) {
@@ -212,11 +221,7 @@ fn labels_are_matched_by_name_with_and_without_case() {
     let data = setup
         .evaluation(&path, &Mapping::default(), &classes())
         .unwrap();
-    let labels: Vec<Truth> = data
-        .examples
-        .iter()
-        .map(|example| example.truth.clone().unwrap())
-        .collect();
+    let labels: Vec<Truth> = data.truths().into_iter().cloned().collect();
     // "7" is the name of a class here, not an index.
     assert_eq!(labels, [0.0, 1.0, 1.0, 2.0].map(|class| Truth(vec![class])));
     for wrong in ["neutral", "3"] {
@@ -241,7 +246,7 @@ fn labels_of_a_regression_must_be_numbers() {
     let data = setup
         .evaluation(&path, &Mapping::default(), &task::number())
         .unwrap();
-    assert_eq!(data.examples[1].truth, Some(Truth(vec![-1.0])));
+    assert_eq!(data.answers[1], Some(Truth(vec![-1.0])));
     for wrong in ["high", "NaN", "inf", "4,5"] {
         let wrong = format!("\"{wrong}\"");
         let path = setup.file("b.csv", format!("text,score\nw1,{wrong}\n"));
@@ -258,7 +263,7 @@ fn calibration_reads_no_labels() {
     let setup = Setup::new();
     let path = setup.file("a.tsv", "text\tlabel\nw1\tno such label\nw2\t\n");
     let data = setup.calibration(&path, &Mapping::default()).unwrap();
-    assert!(data.examples.iter().all(|example| example.truth.is_none()));
+    assert!(data.answers.iter().all(Option::is_none));
     assert_eq!(data.mapping, columns(Some("text"), None, None));
 }
 
@@ -279,20 +284,26 @@ fn quotes_byte_order_marks_line_endings_and_pairs_are_supported() {
         columns(Some("#1 String"), Some("#2 String"), Some("Quality"))
     );
     // [CLS] w1 [UNK] w2 [SEP] w3 [SEP]
-    assert_eq!(data.examples[0].ids, [2, 6, 1, 7, 3, 8, 3]);
-    assert_eq!(data.examples[0].types, [0, 0, 0, 0, 0, 1, 1]);
+    assert_eq!(ids(&data, 0), [2, 6, 1, 7, 3, 8, 3]);
+    let arguments = data.examples.arguments(0).unwrap();
+    assert_eq!(
+        serde_json::Value::from(arguments),
+        json!({
+            "text": null, "text_pair": null,
+            "input_ids": [2, 6, 1, 7, 3, 8, 3], "token_type_ids": [0, 0, 0, 0, 0, 1, 1],
+        })
+    );
     // In CSV, quotes enclose a field.
     let csv = "sentence1,sentence2,score\n\"w1, w2\",\"w3\nw4\",1.0\n";
     let data = setup
         .calibration(&setup.file("a.csv", csv), &Mapping::default())
         .unwrap();
-    assert_eq!(data.examples[0].ids, [2, 6, 1, 7, 3, 8, 9, 3]);
+    assert_eq!(ids(&data, 0), [2, 6, 1, 7, 3, 8, 9, 3]);
     let jsonl = "{\"text\": \"w1\", \"label\": 1}\n\n{\"text\": \"w2\", \"label\": \"x\"}\n";
     assert_eq!(
         setup
             .calibration(&setup.file("a.jsonl", jsonl), &Mapping::default())
             .unwrap()
-            .examples
             .len(),
         2
     );
@@ -305,8 +316,8 @@ fn columns_of_a_file_without_a_header_are_selected_by_number() {
     let data = setup
         .evaluation(&path, &columns(Some("0"), Some("1"), Some("2")), &classes())
         .unwrap();
-    assert_eq!(data.examples.len(), 2);
-    assert_eq!(data.examples[1].truth, Some(Truth(vec![1.0])));
+    assert_eq!(data.len(), 2);
+    assert_eq!(data.answers[1], Some(Truth(vec![1.0])));
 }
 
 #[test]
@@ -340,11 +351,7 @@ fn long_rows_are_truncated_to_the_maximum_length() {
             &Mapping::default(),
         )
         .unwrap();
-    let mut lengths: Vec<usize> = data
-        .examples
-        .iter()
-        .map(|example| example.ids.len())
-        .collect();
+    let mut lengths: Vec<usize> = (0..data.len()).map(|row| ids(&data, row).len()).collect();
     lengths.sort_unstable();
     assert_eq!(lengths, [3, 12]);
 }
@@ -371,16 +378,14 @@ fn a_sample_ends_with_the_row_that_reaches_the_number_of_tokens() {
             .unwrap()
     };
     let all = sampled(usize::MAX);
-    assert_eq!(all.examples.len(), 40);
+    assert_eq!(all.len(), 40);
     for max_positions in [1, 50, 51, 52, 100, all.extent().positions()] {
         let some = sampled(max_positions);
-        let count = some.examples.len();
-        let ids = |data: &Dataset| -> Vec<Vec<u32>> {
-            let examples = data.examples[..count].iter();
-            examples.map(|example| example.ids.clone()).collect()
-        };
-        assert_eq!(ids(&some), ids(&all));
-        let last = some.examples[count - 1].ids.len();
+        let count = some.len();
+        for row in 0..count {
+            assert_eq!(ids(&some, row), ids(&all, row));
+        }
+        let last = ids(&some, count - 1).len();
         assert!(
             some.extent().positions() >= max_positions
                 && some.extent().positions() - last < max_positions
@@ -401,7 +406,7 @@ fn each_batch_has_one_length_and_each_row_is_in_one_batch() {
         )
         .unwrap();
     for max_positions in [1, 20, 1_000] {
-        let batches = data.batches(max_positions).unwrap();
+        let batches = data.batches(max_positions).load_all().unwrap();
         let mut seen: Vec<usize> = batches
             .iter()
             .flat_map(|batch| batch.rows.clone())
@@ -410,16 +415,16 @@ fn each_batch_has_one_length_and_each_row_is_in_one_batch() {
         assert_eq!(seen, (0..40).collect::<Vec<_>>());
         for batch in &batches {
             assert!(batch.len() == 1 || batch.len() * batch.length() <= max_positions);
-            for (&row, ids) in batch.rows.iter().zip(match &batch.input {
-                optin::model::batch::Input::Tokens { ids, .. } => ids.to_vec2::<u32>().unwrap(),
-            }) {
-                assert_eq!(data.examples[row].ids, ids);
+            let stacked = batch.input.tokens().unwrap().0.to_vec2::<u32>().unwrap();
+            for (&row, stacked) in batch.rows.iter().zip(stacked) {
+                assert_eq!(ids(&data, row), stacked);
             }
         }
     }
     assert_eq!(
         data.extent().positions(),
         data.batches(100)
+            .load_all()
             .unwrap()
             .iter()
             .map(|batch| batch.len() * batch.length())
@@ -449,13 +454,22 @@ fn the_digest_depends_only_on_the_texts() {
 fn a_folder_without_a_tokenizer_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
-        Failure::from(
-            Tokenizer::open(folder.path(), 12, &CheckpointLimits::default())
-                .err()
-                .unwrap(),
-        )
+        let opened = data::open(&READS, folder.path());
+        Failure::from(opened.err().unwrap())
     };
     assert!(open().code == Code::InvalidTokenizer && open().detail.contains("save_pretrained"));
     std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
     assert!(open().code == Code::InvalidTokenizer && open().detail.contains("vocabulary"));
+}
+
+#[test]
+fn images_have_no_reader() {
+    let reads = Reads::Pixels(ImageShape {
+        height: 2,
+        width: 2,
+        channels: 3,
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let failure = Failure::from(data::open(&reads, folder.path()).err().unwrap());
+    assert_says(&failure, Code::InvalidData, &["images", "not supported"]);
 }

@@ -1,6 +1,7 @@
 //! Tests of the OpenAPI document. `UPDATE_OPENAPI=1` rewrites `openapi.yaml`.
 
-use optin::data::{label, mapping};
+use optin::data::label;
+use optin::data::text::columns;
 use serde_json::json;
 use std::path::Path;
 
@@ -146,12 +147,12 @@ fn the_description_of_the_columns_lists_all_detected_names() {
     let document = optin::api::openapi();
     let description = &document["components"]["schemas"]["ColumnMapping"]["description"];
     let description = description.as_str().unwrap();
-    let texts = mapping::TEXTS.iter();
+    let texts = columns::TEXTS.iter();
     let texts = texts
         .flat_map(|(text, pair)| [Some(*text), *pair])
         .flatten();
     let tokens = task::task(json!({"architectures": ["BertForTokenClassification"]}));
-    let lists = [mapping::WORDS, label::COLUMNS, tokens.columns()].concat();
+    let lists = [columns::WORDS, label::COLUMNS, tokens.columns()].concat();
     for name in texts.chain(lists) {
         assert!(
             description.contains(&format!("`{name}`")),

@@ -17,7 +17,7 @@ use optin::prune::recipe::{Compensation, Estimator, Method};
 use optin::prune::report::Report;
 use optin::prune::search::keep_map::KeepMap;
 use optin::prune::stage::Stage;
-use optin::prune::verify::golden::{Golden, Logits};
+use optin::prune::verify::golden::{Golden, Numbers};
 use optin::prune::watch::Unwatched;
 use optin::prune::{estimate, run};
 use safetensors::Dtype;
@@ -53,7 +53,7 @@ fn a_report_lists_every_input_file() {
     let model = |role, name: &str| (role, folder.model().join(name));
     let mut files = vec![
         model(Role::Config, "config.json"),
-        model(Role::Tokenizer, "tokenizer.json"),
+        model(Role::Processor, "tokenizer.json"),
         model(Role::Weights, "model.safetensors"),
         (Role::Calibration, folder.calibration()),
         (Role::Evaluation, folder.evaluation()),
@@ -61,7 +61,7 @@ fn a_report_lists_every_input_file() {
     // Other tokenizer files of the fixture.
     for name in tokenizer::files_of(&folder.model()) {
         if name != "tokenizer.json" {
-            files.push(model(Role::Tokenizer, name));
+            files.push(model(Role::Processor, name));
         }
     }
     assert_eq!(report.inputs.len(), files.len());
@@ -161,18 +161,19 @@ fn a_run_writes_a_complete_and_self_describing_folder() {
     // The recorded logits equal those of the written model.
     let golden: Golden = read(&out.join("verify.json"));
     assert_eq!(golden.rows.len(), 14);
-    assert_eq!(golden.padded.unwrap().logits.len(), 6);
+    assert_eq!(golden.padded.unwrap().answers.len(), 6);
     let model = registry::open(&Config::open(&out, &limits).unwrap(), weights)
         .unwrap()
         .model;
     for row in golden.rows {
-        let shape = (1, row.input_ids.len());
-        let tensor = |values: Vec<u32>| {
+        let tensor = |name: &str| {
+            let values: Vec<u32> = serde_json::from_value(row.inputs[name].clone()).unwrap();
+            let shape = (1, values.len());
             candle_core::Tensor::from_vec(values, shape, &candle_core::Device::Cpu).unwrap()
         };
         let input = optin::model::batch::Input::Tokens {
-            ids: tensor(row.input_ids),
-            types: tensor(row.token_type_ids),
+            ids: tensor("input_ids"),
+            types: tensor("token_type_ids"),
         };
         let logits = model
             .forward(
@@ -184,7 +185,7 @@ fn a_run_writes_a_complete_and_self_describing_folder() {
             )
             .unwrap();
         let values = logits.stream.flatten_all().unwrap().to_vec1().unwrap();
-        assert_eq!(Logits::Row(values), row.logits);
+        assert_eq!(Numbers::Row(values), row.answer);
     }
 }
 

@@ -5,7 +5,6 @@
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
-use optin::model::batch::Input;
 use optin::model::mask::Masks;
 
 use crate::fixture::bert::Tiny;
@@ -46,7 +45,7 @@ fn the_features_of_bert_equal_those_of_candle_transformers() {
         let reference = BertModel::load(weights, &config).unwrap();
 
         let batch = tiny.batch(5, 9, 11);
-        let Input::Tokens { ids, types } = &batch.input;
+        let (ids, types) = batch.input.tokens().unwrap();
         let expected = reference.forward(ids, types, None).unwrap();
         let full = Masks::full(&model.groups);
         let feature = model.features(&batch, &full).unwrap().stream;

@@ -17,8 +17,7 @@ use super::super::{interrupt, output, table};
 use super::recipe::half;
 use crate::answer::metric::Records;
 use crate::answer::task::Answer as Task;
-use crate::data::dataset::Dataset;
-use crate::model::batch::Batch;
+use crate::data::dataset::{Batches, Dataset};
 use crate::model::mask::Masks;
 use crate::prune::compensate;
 use crate::prune::failure::Failure;
@@ -178,7 +177,7 @@ struct Answer {
 struct Judge<'a> {
     answer: &'a dyn Task,
     data: &'a Dataset,
-    batches: Vec<Batch>,
+    batches: Batches<'a>,
     dense: Vec<Vec<f64>>,
 }
 
@@ -270,7 +269,7 @@ impl<'a> Judge<'a> {
     fn new(prepared: &'a Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
         let model = &prepared.model;
         let data = prepared.compared();
-        let batches = forward::batches(data)?;
+        let batches = data.batches(forward::BATCH_POSITIONS);
         let full = Masks::full(&model.groups);
         let answer = prepared.answer.as_ref();
         let dense = forward::records(answer, data, &batches, watch, |batch| {

@@ -13,7 +13,7 @@ use super::super::output;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
-use crate::model::batch::{Batch, Input};
+use crate::model::batch::{Batch, Input, Reads};
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::registry;
@@ -61,7 +61,11 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let model = registry::open(&config, weights)
         .map_err(Failure::from)?
         .model;
-    let reads = model.reads;
+    let Reads::Text(reads) = model.reads else {
+        return Err(Exit::Usage(
+            "the model reads images; this benchmark generates token ids".to_owned(),
+        ));
+    };
     let (rows, length) = (command.rows.max(1), command.length.max(1));
     if length > reads.positions {
         return Err(Exit::Usage(format!(

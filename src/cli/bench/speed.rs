@@ -142,7 +142,7 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     note("search, 50%".to_owned(), &took, 1.0);
     let (_, took) =
         time(|| compensate::compensate(&prepared, &masks, &recipe, &NoJournal, &Unwatched))?;
-    let rows = prepared.calibration.examples.len();
+    let rows = prepared.calibration.len();
     note(format!("repair, {rows} rows"), &took, 1.0);
     let groups = &teacher.model.groups;
     let answer = Answer {

@@ -122,6 +122,19 @@ impl Table {
         }
     }
 
+    /// Returns the position of the first of these columns that exists, or `None` if there is none.
+    ///
+    /// # Errors
+    /// Returns [`DataError::Invalid`] if several columns have its name.
+    pub fn first_of(&self, names: &[&str]) -> Result<Option<usize>, DataError> {
+        for name in names {
+            if let Some(position) = self.position(name)? {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns the position of a required column.
     ///
     /// # Errors

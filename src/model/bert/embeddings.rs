@@ -6,7 +6,7 @@ use super::config::BertConfig;
 use super::load;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::batch::{Batch, Input};
+use crate::model::batch::Batch;
 use crate::model::chain::Stem;
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
@@ -48,7 +48,7 @@ impl Embeddings {
 impl Stem for Embeddings {
     /// Computes the embeddings: token and segment ids `[rows, length]` to `[rows, length, hidden]`.
     fn forward(&self, batch: &Batch) -> Result<Hidden> {
-        let Input::Tokens { ids, types } = &batch.input;
+        let (ids, types) = batch.input.tokens()?;
         let (rows, length) = ids.dims2()?;
         let hidden = self.words.dims()[1];
         let look_up = |table: &Tensor, indices: &Tensor| {

@@ -19,7 +19,7 @@ pub use self::class::CLASSES;
 use self::config::BertConfig;
 use self::embeddings::Embeddings;
 pub use self::names::todays as todays_names;
-use super::batch::Reads;
+use super::batch::{Reads, TextLimits};
 use super::chain::Model;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
@@ -44,11 +44,11 @@ pub fn open(source: &Config, weights: &Weights) -> Result<Model, CheckpointError
     }
     let source = source.clone();
     Ok(Model {
-        reads: Reads {
+        reads: Reads::Text(TextLimits {
             positions: config.positions,
             vocabulary: config.vocabulary,
             segments: config.segments,
-        },
+        }),
         stem: Box::new(Embeddings::load(&config, weights)?),
         head: head::head(&config, weights)?,
         blocks,

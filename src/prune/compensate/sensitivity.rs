@@ -16,6 +16,7 @@ use super::super::prepare::Prepared;
 use super::super::score::directions::Directions;
 use super::super::score::sketch::TRACED_POSITIONS;
 use crate::answer::task::{Answer, Form};
+use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::layer::Layer;
@@ -34,7 +35,7 @@ const NAME: &str = "position_weights.f32";
 /// Returns an error if the graph fails or if the journal cannot be read or written.
 pub fn position_weights_once(
     prepared: &Prepared,
-    batches: &[Batch],
+    batches: &Batches<'_>,
     journal: &dyn Journal,
 ) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
     let (model, answer) = (&prepared.model, prepared.answer.as_ref());
@@ -73,14 +74,14 @@ fn decode(bytes: &[u8], sizes: &[Vec<usize>]) -> Option<Vec<Vec<Vec<f32>>>> {
 }
 
 /// Returns the number of weights, `[batch][block]`: rows times positions of the block's sum.
-fn sizes(model: &Model, batches: &[Batch]) -> Vec<Vec<usize>> {
-    let of_batch = |batch: &Batch| {
-        let extents = model.extents(&batch.extent());
+fn sizes(model: &Model, batches: &Batches<'_>) -> Vec<Vec<usize>> {
+    let of_batch = |index: usize| {
+        let extents = model.extents(&batches.extent(index));
         let blocks = model.blocks.iter().zip(&extents);
         let positions = blocks.map(|(block, extent)| block.units.extent(extent).positions());
         positions.collect()
     };
-    batches.iter().map(of_batch).collect()
+    (0..batches.len()).map(of_batch).collect()
 }
 
 /// Computes weights `[batch][block][rows * positions]`, with mean 1 over all positions of a block.
@@ -90,10 +91,10 @@ fn sizes(model: &Model, batches: &[Batch]) -> Vec<Vec<usize>> {
 pub fn position_weights(
     model: &Model,
     answer: &dyn Answer,
-    batches: &[Batch],
+    batches: &Batches<'_>,
 ) -> std::result::Result<Vec<Vec<Vec<f32>>>, Failure> {
     let mut weights = lanes::run(batches.len(), |index| {
-        Ok(derivatives(model, answer, &batches[index])?)
+        Ok(derivatives(model, answer, &batches.load(index)?)?)
     })?;
     for block in 0..model.blocks.len() {
         let all = || weights.iter().flat_map(|batch| &batch[block]);

@@ -70,25 +70,21 @@ pub(super) fn start(
     journal: &dyn Journal,
 ) -> std::result::Result<Vec<Walk>, Failure> {
     let model = &prepared.model;
-    let rows = prepared.calibration.examples.len();
+    let data = &prepared.calibration;
     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
-        (0..rows).partition(|row| row % HOLD_OUT_INTERVAL == HOLD_OUT_INTERVAL - 1);
-    let mut batches = prepared.calibration.batches_of(&fitted, BATCH_POSITIONS)?;
+        (0..data.len()).partition(|row| row % HOLD_OUT_INTERVAL == HOLD_OUT_INTERVAL - 1);
+    let batches = data.batches_of(&fitted, BATCH_POSITIONS);
     let of_fit = batches.len();
     // With too few rows to hold some out, the fit is evaluated on its own rows.
     let none_held_out = held_out.is_empty();
-    batches.extend(
-        prepared
-            .calibration
-            .batches_of(&held_out, BATCH_POSITIONS)?,
-    );
+    let batches = batches.chain(data.batches_of(&held_out, BATCH_POSITIONS));
     let weights = match weights {
         PositionWeights::Sensitivity => position_weights_once(prepared, &batches, journal)?,
         PositionWeights::Uniform => None,
     };
     let mut weights = weights.map(Vec::into_iter);
-    let walks = batches.iter().enumerate().map(|(index, batch)| {
-        let hidden = model.stem.forward(batch)?;
+    let walks = (0..batches.len()).map(|index| {
+        let hidden = model.stem.forward(&batches.load(index)?)?;
         let fits = index < of_fit;
         Ok(Walk {
             part: Part {

@@ -21,14 +21,17 @@ pub struct Method {
     /// How the remaining weights are repaired after units are removed.
     pub compensation: Compensation,
     /// Weights of positions in the repair.
+    #[serde(alias = "token_weights")]
     pub position_weights: PositionWeights,
     /// Whether a score audit is made: sketched scores are compared with exact scores on a sample of the units.
     pub audit: bool,
     /// Maximum number of sampled calibration rows that scoring uses (1 to 4,096).
     pub scoring_samples: usize,
     /// Number of sampled positions in the Gram matrices (`K`; 2 to 8,192), which compare the features of two models.
+    #[serde(alias = "gram_tokens")]
     pub gram_positions: usize,
     /// Weight of the answer term (`lambda`; 0 to 1,000,000), after it and the feature terms are scaled to mean 1.
+    #[serde(alias = "logit_weight")]
     pub answer_weight: f64,
     /// Number of pruning rounds (1 to 8). After each round except the last, the model is repaired and scored again.
     pub rounds: usize,

@@ -80,7 +80,7 @@ pub struct Calibration {
     /// Maximum number of rows to sample (1 to 100,000).
     pub max_samples: usize,
     /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text (1 to 100,000,000).
-    #[serde(default = "Calibration::default_max_positions")]
+    #[serde(default = "Calibration::default_max_positions", alias = "max_tokens")]
     pub max_positions: usize,
     /// Seed of the random samples of rows and positions.
     pub seed: u64,

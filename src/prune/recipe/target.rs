@@ -66,16 +66,16 @@ impl Target {
     ///
     /// # Errors
     /// Returns [`Code::InvalidTarget`] if the text is not a percentage strictly between 0 % and 100 %.
-    pub fn parse_keep(text: &str) -> Result<f64, Failure> {
+    pub fn parse_keep(written: &str) -> Result<f64, Failure> {
         let wrong = |why: &str| {
             Failure::new(
                 Code::InvalidTarget,
                 format!(
-                    "target \"{text}\" {why}; write the fraction to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""
+                    "target \"{written}\" {why}; write the fraction to KEEP as a percentage strictly between 0% and 100%, for example \"60%\""
                 ),
             )
         };
-        let number = text
+        let number = written
             .strip_suffix('%')
             .ok_or_else(|| wrong("has no % sign"))?;
         // `f64::from_str` also accepts signs, exponents and "infinity". Only digits and one point are allowed.

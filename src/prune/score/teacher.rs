@@ -60,7 +60,8 @@ impl<'a> Teacher<'a> {
     pub fn run(prepared: &'a Prepared, recipe: &Recipe) -> std::result::Result<Self, Failure> {
         let batches = prepared
             .calibration
-            .batches_of(&prepared.scoring_rows(recipe), STACKED_POSITIONS)?;
+            .batches_of(&prepared.scoring_rows(recipe), STACKED_POSITIONS)
+            .load_all()?;
         Self::follow(
             &prepared.model,
             prepared.answer.as_ref(),

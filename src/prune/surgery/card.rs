@@ -3,38 +3,40 @@
 use std::fmt::Write;
 
 use crate::answer::task::Answer;
+use crate::data::reader::Words;
 use crate::prune::report::{BeforeAfter, Report};
 
 /// Returns the model card as Markdown.
 #[must_use]
-pub fn card(report: &Report, answer: &dyn Answer, companions: &[&str]) -> String {
-    let mut text = String::new();
+pub fn card(report: &Report, answer: &dyn Answer, words: Words, companions: &[&str]) -> String {
+    let mut card = String::new();
     // Writing to a string cannot fail.
-    let _ = write_card(&mut text, report, answer, companions);
-    text
+    let _ = write_card(&mut card, report, answer, words, companions);
+    card
 }
 
 fn write_card(
-    text: &mut String,
+    card: &mut String,
     report: &Report,
     answer: &dyn Answer,
+    words: Words,
     companions: &[&str],
 ) -> std::fmt::Result {
     let class = answer.task().class;
     let size = &report.size;
     writeln!(
-        text,
+        card,
         "---\nlibrary_name: transformers\npipeline_tag: {}\ntags: [pruned, optin]\n---\n",
         answer.pipeline()
     )?;
     writeln!(
-        text,
+        card,
         "# Pruned {} at {:.1} % of its FLOPs\n",
         report.architecture,
         100.0 * report.kept
     )?;
     writeln!(
-        text,
+        card,
         "Pruned in one shot, without retraining, by optin {} (OPTIN: Khaki & Plataniotis, \"The Need for Speed: Pruning\n\
          Transformers with One Recipe\", ICLR 2024){}.\n",
         report.optin_version,
@@ -44,7 +46,7 @@ fn write_card(
             ", then repaired by least squares on unlabeled rows"
         }
     )?;
-    writeln!(text, "| | original | this model | |\n|---|---:|---:|---:|")?;
+    writeln!(card, "| | original | this model | |\n|---|---:|---:|---:|")?;
     let counts = |size: BeforeAfter<u64>| {
         format!(
             "| {} | {} | {:.1} % |",
@@ -58,18 +60,19 @@ fn write_card(
         after: of(&size.after),
     };
     writeln!(
-        text,
-        "| MACs per row (on average {:.1} tokens) {}",
+        card,
+        "| MACs per row (on average {:.1} {}) {}",
         report.calibration.mean_length,
+        words.positions,
         counts(field(|size| size.macs))
     )?;
     writeln!(
-        text,
+        card,
         "| parameters {}",
         counts(field(|size| size.parameters))
     )?;
     writeln!(
-        text,
+        card,
         "| bytes of weights {}",
         counts(field(|size| size.bytes))
     )?;
@@ -77,7 +80,7 @@ fn write_card(
     let metrics = evaluation.flat_map(|own| own.metrics().map(move |metric| (metric, own.rows)));
     for (metric, rows) in metrics {
         writeln!(
-            text,
+            card,
             "| {} on {} held-out rows | {:.4} ± {:.4} | {:.4} ± {:.4} | {:+.4} |",
             metric.metric,
             rows,
@@ -90,10 +93,11 @@ fn write_card(
     }
     let latency = &report.latency;
     writeln!(
-        text,
-        "| forward pass of {} x {} tokens, ms ({}) | {:.2} | {:.2} | {:.2}x faster |\n",
+        card,
+        "| forward pass of {} x {} {}, ms ({}) | {:.2} | {:.2} | {:.2}x faster |\n",
         latency.batch,
         latency.length,
+        words.positions,
         match report.device.as_str() {
             "cuda" => "one GPU",
             _ => "one CPU",
@@ -103,42 +107,45 @@ fn write_card(
         latency.speedup
     )?;
     writeln!(
-        text,
-        "## Use\n\n```python\nfrom transformers import AutoModel{class}, AutoTokenizer\n"
+        card,
+        "## Use\n\n```python\nfrom transformers import AutoModel{class}, {}\n",
+        words.auto_class
     )?;
     writeln!(
-        text,
+        card,
         "model = AutoModel{class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
     )?;
     writeln!(
-        text,
-        "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n```\n"
+        card,
+        "{} = {}.from_pretrained(\"path/to/this/folder\")\n```\n",
+        words.processor, words.auto_class
     )?;
     writeln!(
-        text,
+        card,
         "`trust_remote_code` allows transformers to run `{}` from this folder. The code is needed because the\n\
          layers have different widths, which the built-in classes do not support. Without it, transformers uses the\n\
-         built-in class, which fails with \"size mismatch\". Configuration and tokenizer do not need it.\n\
+         built-in class, which fails with \"size mismatch\". Configuration and {} do not need it.\n\
          `verify.json` contains inputs and the logits that the model must return for them.\n",
-        companions.join("`, `")
+        companions.join("`, `"),
+        words.processor
     )?;
     if !report.notes.is_empty() {
-        writeln!(text, "## Notes\n")?;
+        writeln!(card, "## Notes\n")?;
         for note in &report.notes {
-            writeln!(text, "- {note}")?;
+            writeln!(card, "- {note}")?;
         }
-        writeln!(text)?;
+        writeln!(card)?;
     }
-    writeln!(text, "## Kept\n\n| group | kept | of |\n|---|---:|---:|")?;
+    writeln!(card, "## Kept\n\n| group | kept | of |\n|---|---:|---:|")?;
     for group in &report.groups {
         writeln!(
-            text,
+            card,
             "| `{}` | {} | {} |",
             group.group, group.kept, group.width
         )?;
     }
     writeln!(
-        text,
+        card,
         "\n`keep_map.json` lists the kept units by their indices in the original. `report.json` contains all figures."
     )
 }

@@ -83,14 +83,14 @@ impl Draft {
     /// # Errors
     /// Returns an error if the document cannot be written.
     pub fn write_json(&self, name: &str, document: &impl Serialize) -> Result<(), Failure> {
-        let mut text = serde_json::to_vec_pretty(document).map_err(|error| {
+        let mut json = serde_json::to_vec_pretty(document).map_err(|error| {
             Failure::new(
                 Code::Internal,
                 format!("could not encode {name} as JSON: {error}"),
             )
         })?;
-        text.push(b'\n');
-        self.write(name, &text)
+        json.push(b'\n');
+        self.write(name, &json)
     }
 
     /// Writes `SHA256SUMS` over all files, including those in subfolders, and moves the draft to the destination.

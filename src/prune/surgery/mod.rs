@@ -60,7 +60,7 @@ pub fn narrowed(
         architecture: prepared.architecture,
         answer: prepared.answer.clone(),
         model,
-        tokenizer: prepared.tokenizer.clone(),
+        reader: prepared.reader.clone(),
         notes: Vec::new(),
         calibration: prepared.calibration.clone(),
         evaluation: None,

@@ -4,6 +4,7 @@ use candle_core::{D, Result};
 
 use super::run::features_and_answers;
 use crate::answer::task::{Answer, Outputs};
+use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::prune::failure::Failure;
@@ -30,12 +31,12 @@ pub fn fidelity(
     answer: &dyn Answer,
     original: &Model,
     cut: &Model,
-    batches: &[Batch],
+    batches: &Batches<'_>,
     watch: &dyn Watch,
 ) -> std::result::Result<Fidelity, Failure> {
     let parts = lanes::run(batches.len(), |index| {
         watch.proceed()?;
-        Ok(compare(answer, original, cut, &batches[index])?)
+        Ok(compare(answer, original, cut, &batches.load(index)?)?)
     })?;
     let mut total = Sums::default();
     for part in parts {

@@ -1,20 +1,18 @@
-//! Inputs and the logits that the delivered model must return for them (`verify.json`), for checks with other
-//! libraries.
+//! Inputs and the answers that the delivered model must give to them (`verify.json`), for checks with other libraries.
 //!
-//! Rows of the data are written as ids only, because it may not be permitted to pass on their texts. The texts, the
-//! pairs and the padded batch use fixed sentences of `optin`, with which the tokenizer, the segments and the padding
-//! can be checked as well.
+//! Rows of the data are written only as the model reads them, because it may not be permitted to pass on their sources.
+//! The other rows are fixed inputs of `optin`, with which the tokenizer or image processor can be checked as well.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::Result;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::checkpoint::tokenizer::Tokenizer;
-use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::dataset::Dataset;
+use crate::data::error::DataError;
+use crate::data::reader::{Check, Reader};
 use crate::model::batch::{Batch, Input};
 use crate::model::chain::Model;
 use crate::model::extent::Extent;
-use crate::model::hidden::Layout;
 use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
@@ -22,32 +20,16 @@ use crate::prune::failure::Failure;
 /// Maximum number of rows of the data in the document.
 const ROWS: usize = 8;
 
-/// Fixed texts and pairs with upper and lower case, accents, several scripts, a number, a special token and an empty
-/// text.
-const TEXTS: &[(&str, Option<&str>)] = &[
-    ("The committee meets again on Thursday.", None),
-    ("Not bad, not bad at all: CAFÉ naïve, 3.14 €!", None),
-    ("你好, 世界. Привет! [MASK] don't stop", None),
-    ("", None),
-    ("Is the door open?", Some("Somebody has closed the door.")),
-    (
-        "A short one",
-        Some(
-            "and a second sentence that is longer than the first, so that segments differ in length",
-        ),
-    ),
-];
-
 /// `verify.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
     /// Data type of the computation.
     pub dtype: String,
-    /// Maximum difference of a logit, relative to `max(1, |logit|)`.
+    /// Maximum difference of a number in an answer, relative to `max(1, |number|)`.
     pub tolerance: f64,
     /// The rows, each computed alone and without padding.
     pub rows: Vec<GoldenRow>,
-    /// The rows with texts as one batch, padded on the right. `None` if the tokenizer has no padding token.
+    /// The fixed inputs as one batch. Padding must not change the answers. `None` if they cannot be joined.
     #[serde(default)]
     pub padded: Option<PaddedBatch>,
 }
@@ -55,69 +37,66 @@ pub struct Golden {
 /// One row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GoldenRow {
-    /// The text. `None` for rows of the data.
-    pub text: Option<String>,
-    /// The second text of a pair.
-    pub text_pair: Option<String>,
-    /// Vocabulary indices, including special tokens.
-    pub input_ids: Vec<u32>,
-    /// Segment ids.
-    pub token_type_ids: Vec<u32>,
-    /// The model's logits.
-    pub logits: Logits,
+    /// The source of a fixed input, and the arguments of `forward` in transformers.
+    #[serde(flatten)]
+    pub inputs: Map<String, Value>,
+    /// The answer of the model.
+    #[serde(rename = "logits")]
+    pub answer: Numbers,
 }
 
-/// The logits of one row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Logits {
-    /// One list, if the head answers once per row.
-    Row(Vec<f32>),
-    /// One list per token, if the head answers for every token.
-    Tokens(Vec<Vec<f32>>),
-}
-
-/// Rows padded to one length. Their logits are those of the single rows, because padding must not change them.
+/// Fixed inputs as one batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaddedBatch {
-    /// Vocabulary indices, `[rows, length]`.
-    pub input_ids: Vec<Vec<u32>>,
-    /// Segment ids, `[rows, length]`.
-    pub token_type_ids: Vec<Vec<u32>>,
-    /// 1 for a token and 0 for padding, `[rows, length]`.
-    pub attention_mask: Vec<Vec<u32>>,
-    /// The model's logits for each row, without those of padding.
-    pub logits: Vec<Logits>,
+    /// The arguments of `forward` in transformers.
+    #[serde(flatten)]
+    pub inputs: Map<String, Value>,
+    /// The answer of the model to each row, without those to padding.
+    #[serde(rename = "logits")]
+    pub answers: Vec<Numbers>,
 }
 
-/// Runs the pruned model on the first rows of the data, and on the fixed texts for which it has embeddings.
+/// The answer to one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Numbers {
+    /// One list, if the head answers once per row.
+    Row(Vec<f32>),
+    /// One list per position, if the head answers at every position.
+    Positions(Vec<Vec<f32>>),
+}
+
+/// Runs the pruned model on the first rows of the data, and on the fixed inputs.
 ///
 /// # Errors
-/// Returns an error if the tokenizer or the graph fails.
+/// Returns an error if a row cannot be read or the graph fails.
 pub fn golden(
     cut: &Model,
-    tokenizer: &Tokenizer,
+    reader: &dyn Reader,
     data: &Dataset,
 ) -> std::result::Result<Golden, Failure> {
-    let mut rows = Vec::new();
-    for example in data.examples.iter().take(ROWS) {
-        let encoding = Encoding {
-            ids: example.ids.clone(),
-            types: example.types.clone(),
-        };
-        rows.push(row(cut, (None, None), encoding)?);
-    }
-    let first_text = rows.len();
-    for (text, pair) in TEXTS {
-        let encoding = tokenizer.encode(text, *pair)?;
-        if fits(cut, &encoding) {
-            let texts = (Some((*text).to_owned()), pair.map(str::to_owned));
-            rows.push(row(cut, texts, encoding)?);
-        }
-    }
-    let padded = tokenizer
-        .pad_id()
-        .map(|pad| padded(&rows[first_text..], pad));
+    let of_data = (0..data.len().min(ROWS)).map(|row| {
+        Ok(Check {
+            named: data.examples.arguments(row)?,
+            input: data.examples.load(&[row])?,
+        })
+    });
+    let mut rows: Vec<Check> = of_data.collect::<std::result::Result<_, DataError>>()?;
+    let checks = reader.checks()?;
+    let first_check = rows.len();
+    rows.extend(checks.rows);
+    let rows = rows.into_iter().map(|row| {
+        Ok(GoldenRow {
+            answer: answer(cut, row.input)?,
+            inputs: row.named,
+        })
+    });
+    let rows: Vec<GoldenRow> = rows.collect::<Result<_>>()?;
+    let answers = rows[first_check..].iter().map(|row| row.answer.clone());
+    let padded = checks.batch.map(|inputs| PaddedBatch {
+        inputs,
+        answers: answers.collect(),
+    });
     Ok(Golden {
         dtype: "float32".to_owned(),
         tolerance: 1e-4,
@@ -126,72 +105,24 @@ pub fn golden(
     })
 }
 
-/// Whether the encoding is not empty and the model has embeddings for all of its tokens and segments.
-fn fits(model: &Model, encoding: &Encoding) -> bool {
-    let reads = model.reads;
-    let below = |values: &[u32], bound: usize| values.iter().all(|&value| (value as usize) < bound);
-    !encoding.ids.is_empty()
-        && below(&encoding.ids, reads.vocabulary)
-        && below(&encoding.types, reads.segments)
-}
-
-/// Whether the head answers for every position.
-fn answers_every_token(model: &Model) -> bool {
-    let two = Extent::of([(Layout::Sequence, 2)]);
-    let after = model.extents(&two);
-    let last = after.last().unwrap_or(&two);
-    model.head.extent(last).longest() == last.longest()
-}
-
-fn row(
-    cut: &Model,
-    (text, text_pair): (Option<String>, Option<String>),
-    encoding: Encoding,
-) -> Result<GoldenRow> {
-    let tensor = |values: &[u32]| Tensor::from_slice(values, (1, values.len()), &Device::Cpu);
+fn answer(cut: &Model, input: Input) -> Result<Numbers> {
     let batch = Batch {
         rows: vec![0],
-        input: Input::Tokens {
-            ids: tensor(&encoding.ids)?,
-            types: tensor(&encoding.types)?,
-        },
+        input,
     };
     let full = Masks::full(&cut.groups);
-    let answers = cut.forward(&batch, &full)?.stream.squeeze(0)?;
-    let logits = match answers_every_token(cut) {
-        true => Logits::Tokens(answers.to_vec2()?),
-        false => Logits::Row(answers.flatten_all()?.to_vec1()?),
-    };
-    Ok(GoldenRow {
-        text,
-        text_pair,
-        input_ids: encoding.ids,
-        token_type_ids: encoding.types,
-        logits,
+    let answer = cut.forward(&batch, &full)?.stream.squeeze(0)?;
+    Ok(match answers_everywhere(cut) {
+        true => Numbers::Positions(answer.to_vec2()?),
+        false => Numbers::Row(answer.flatten_all()?.to_vec1()?),
     })
 }
 
-fn padded(rows: &[GoldenRow], pad: u32) -> PaddedBatch {
-    let longest = rows
-        .iter()
-        .map(|row| row.input_ids.len())
-        .max()
-        .unwrap_or(0);
-    let filled = |values: &[u32], filler: u32| {
-        let mut values = values.to_vec();
-        values.resize(longest, filler);
-        values
-    };
-    PaddedBatch {
-        input_ids: rows.iter().map(|row| filled(&row.input_ids, pad)).collect(),
-        token_type_ids: rows
-            .iter()
-            .map(|row| filled(&row.token_type_ids, 0))
-            .collect(),
-        attention_mask: rows
-            .iter()
-            .map(|row| filled(&vec![1; row.input_ids.len()], 0))
-            .collect(),
-        logits: rows.iter().map(|row| row.logits.clone()).collect(),
-    }
+/// Whether the head answers at every position.
+fn answers_everywhere(model: &Model) -> bool {
+    // A row with one position would not tell.
+    let largest = Extent::of([model.reads.largest()]);
+    let after = model.extents(&largest);
+    let last = after.last().unwrap_or(&largest);
+    model.head.extent(last).longest() == last.longest()
 }

@@ -1,9 +1,8 @@
 //! Forward time of both models, measured alternately so that disturbances of the machine affect both.
 
-use candle_core::Result;
-
 use crate::data::dataset::Dataset;
 use crate::model::chain::Model;
+use crate::prune::failure::Failure;
 use crate::prune::report::{BeforeAfter, Latency};
 use crate::prune::timing::{in_turns, mean_batch};
 use crate::statistics::median;
@@ -17,8 +16,8 @@ const WARM_UP: usize = 2;
 /// Times both models on rows of the data's mean length.
 ///
 /// # Errors
-/// Returns an error if a graph fails.
-pub fn measure(original: &Model, cut: &Model, data: &Dataset) -> Result<Latency> {
+/// Returns an error if an example cannot be read or a graph fails.
+pub fn measure(original: &Model, cut: &Model, data: &Dataset) -> Result<Latency, Failure> {
     let batch = mean_batch(data)?;
     let times = in_turns([original, cut], &batch, WARM_UP, ROUNDS)?;
     let median_of = |of: fn(&[f64; 2]) -> f64| median(times.iter().map(of));

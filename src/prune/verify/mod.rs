@@ -16,8 +16,7 @@ use super::report::{EvaluationReport, Fidelity, Latency};
 use super::student::Student;
 use super::watch::Watch;
 use crate::answer::metric::Records;
-use crate::data::dataset::Dataset;
-use crate::model::batch::Batch;
+use crate::data::dataset::{Batches, Dataset};
 use crate::model::chain::Model;
 use crate::model::mask::Masks;
 
@@ -50,8 +49,8 @@ pub fn verify(
 ) -> Result<Measured, Failure> {
     let original = &prepared.model;
     let data = prepared.compared();
-    let batches = run::batches(data)?;
-    let consistency = consistency::check(student, cut, &batches[batches.len() / 2])?;
+    let batches = data.batches(run::BATCH_POSITIONS);
+    let consistency = consistency::check(student, cut, &batches.load(batches.len() / 2)?)?;
     watch.progress(1, PARTS);
     let fidelity = fidelity::fidelity(prepared.answer.as_ref(), original, cut, &batches, watch)?;
     watch.progress(2, PARTS);
@@ -75,7 +74,7 @@ fn evaluate(
     cut: &Model,
     student: &Student<'_>,
     data: &Dataset,
-    batches: &[Batch],
+    batches: &Batches<'_>,
     watch: &dyn Watch,
 ) -> Result<EvaluationReport, Failure> {
     let (answer, original) = (prepared.answer.as_ref(), &prepared.model);

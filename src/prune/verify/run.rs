@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::answer::task::{Answer, Outputs};
-use crate::data::dataset::Dataset;
+use crate::data::dataset::{Batches, Dataset};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
@@ -16,14 +16,6 @@ use crate::prune::watch::Watch;
 
 /// Maximum number of positions in one forward pass.
 pub const BATCH_POSITIONS: usize = 1_024;
-
-/// Returns batches of all rows of a data set.
-///
-/// # Errors
-/// Does not fail in practice: the data already fits into memory.
-pub fn batches(data: &Dataset) -> std::result::Result<Vec<Batch>, Failure> {
-    Ok(data.batches(BATCH_POSITIONS)?)
-}
 
 /// Returns the last features `[rows, positions, channels]` and the answers of a batch.
 ///
@@ -43,19 +35,19 @@ pub fn features_and_answers(model: &Model, batch: &Batch) -> Result<(Tensor, Hid
 pub fn records(
     answer: &dyn Answer,
     data: &Dataset,
-    batches: &[Batch],
+    batches: &Batches<'_>,
     watch: &dyn Watch,
     forward: impl Fn(&Batch) -> Result<Hidden> + Sync,
 ) -> std::result::Result<Vec<Vec<f64>>, Failure> {
     let records = lanes::run(batches.len(), |index| {
         watch.proceed()?;
-        let batch = &batches[index];
-        let answers = forward(batch)?;
+        let batch = batches.load(index)?;
+        let answers = forward(&batch)?;
         let positions = answers.positions()?;
         let values = flat(&answers)?;
         let examples = values.chunks_exact(values.len() / batch.len());
         let records = examples.zip(&batch.rows).filter_map(|(values, &row)| {
-            let truth = data.examples[row].truth.as_ref()?;
+            let truth = data.answers[row].as_ref()?;
             Some((row, answer.record(Outputs { values, positions }, truth)))
         });
         Ok(records.collect::<Vec<_>>())

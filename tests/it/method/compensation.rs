@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::examples::dataset;
 use crate::fixture::folder::{Folder, open};
 use crate::fixture::task;
 
@@ -186,11 +187,13 @@ fn a_bias_alone_removes_the_mean_error() {
 
 /// The classifier reads only the first position of the last layer.
 #[test]
-fn tokens_are_weighted_by_their_effect_on_the_logits() {
+fn positions_are_weighted_by_their_effect_on_the_answers() {
     let folder = Folder::new(Tiny::default());
     let (_weights, model) = open(&folder.model());
     let batches = [folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 2)];
     let task = task::classes(&["a", "b", "c"]);
+    let data = dataset(&batches);
+    let batches = data.batches(18);
     let counts = position_weights(&model, task.as_ref(), &batches).unwrap();
     let last = model.groups.len() - 1;
     for block in 0..=last {
@@ -199,7 +202,7 @@ fn tokens_are_weighted_by_their_effect_on_the_logits() {
         assert!((mean - 1.0).abs() < 1e-4, "block {block}: {mean}");
         assert!(all().all(|&weight| weight > 0.0));
     }
-    for (batch, counts) in batches.iter().zip(&counts) {
+    for (batch, counts) in batches.load_all().unwrap().iter().zip(&counts) {
         for (token, &weight) in counts[last].iter().enumerate() {
             let read = token.is_multiple_of(batch.length());
             assert_eq!(read, weight > 0.03, "token {token}: {weight}");

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use candle_core::Tensor;
-use optin::model::batch::{Batch, Input};
+use optin::model::batch::Batch;
 use optin::model::layer::Layer;
 use optin::model::mask::Masks;
 use optin::prune::recipe::{Importance, Method, Trajectory};
@@ -37,7 +37,7 @@ fn trajectory(
     let mut features = vec![Rows::new(); reference.tiny.layers];
     let mut logits = Vec::new();
     for (batch, sample) in batches.iter().zip(samples) {
-        let Input::Tokens { ids, types } = &batch.input;
+        let (ids, types) = batch.input.tokens().unwrap();
         let (ids, types) = (
             ids.to_vec2::<u32>().unwrap(),
             types.to_vec2::<u32>().unwrap(),

@@ -1,0 +1,38 @@
+//! The interface of the examples of one kind of input.
+
+use serde_json::{Map, Value};
+
+use super::error::DataError;
+use crate::model::batch::Input;
+use crate::model::hidden::Layout;
+
+/// The inputs of the rows of a dataset.
+pub trait Examples: Send + Sync {
+    /// Returns the arrangement and the number of the positions of a row. They are known without loading the row.
+    fn shape(&self, row: usize) -> (Layout, usize);
+
+    /// Loads rows of one shape.
+    ///
+    /// # Errors
+    /// Returns [`DataError`] if a row cannot be read. The message names the row.
+    fn load(&self, rows: &[usize]) -> Result<Input, DataError>;
+
+    /// Loads rows for timing. If rows can have different shapes, each row is repeated or cropped to this number of
+    /// positions.
+    ///
+    /// # Errors
+    /// Returns [`DataError`] if a row cannot be read. The message names the row.
+    fn load_resized(&self, rows: &[usize], positions: usize) -> Result<Input, DataError>;
+
+    /// Returns the input of a row under the names of the arguments of `forward` in transformers.
+    ///
+    /// # Errors
+    /// Returns [`DataError`] if the row cannot be read. The message names the row.
+    fn arguments(&self, row: usize) -> Result<Map<String, Value>, DataError>;
+}
+
+impl std::fmt::Debug for dyn Examples {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Examples")
+    }
+}

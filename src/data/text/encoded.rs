@@ -1,0 +1,90 @@
+//! Encoded rows, as the examples of a dataset.
+
+use candle_core::{Device, Tensor};
+use serde_json::{Map, Value, json};
+
+use crate::checkpoint::tokenizer::encoding::Encoding;
+use crate::data::error::DataError;
+use crate::data::examples::Examples;
+use crate::data::truth::Truth;
+use crate::model::batch::Input;
+use crate::model::hidden::Layout;
+
+/// Encoded rows and their true answers.
+#[derive(Default)]
+pub(super) struct Encoded {
+    pub(super) rows: Vec<Encoding>,
+    pub(super) answers: Vec<Option<Truth>>,
+    /// SHA-256 over the tokens and true answers of all rows, hex.
+    pub(super) sha256: String,
+    /// Number of rows that transformers 4 encodes differently.
+    pub(super) read_otherwise: usize,
+}
+
+impl Encoded {
+    /// Returns the largest token id and the largest segment id.
+    pub(super) fn largest(&self) -> (u32, u32) {
+        let of = |values: fn(&Encoding) -> &[u32]| {
+            let values = self.rows.iter().flat_map(values);
+            values.max().copied().unwrap_or(0)
+        };
+        (of(|row| &row.ids), of(|row| &row.types))
+    }
+}
+
+/// Rows as token ids.
+pub(super) struct TokenRows(pub(super) Vec<Encoding>);
+
+impl Examples for TokenRows {
+    fn shape(&self, row: usize) -> (Layout, usize) {
+        (Layout::Sequence, self.0[row].ids.len())
+    }
+
+    fn load(&self, rows: &[usize]) -> Result<Input, DataError> {
+        let length = rows.first().map_or(0, |&row| self.0[row].ids.len());
+        self.load_resized(rows, length)
+    }
+
+    fn load_resized(&self, rows: &[usize], positions: usize) -> Result<Input, DataError> {
+        let rows: Vec<&Encoding> = rows.iter().map(|&row| &self.0[row]).collect();
+        Ok(input(&rows, positions)?)
+    }
+
+    fn arguments(&self, row: usize) -> Result<Map<String, Value>, DataError> {
+        Ok(named(None, None, &self.0[row]))
+    }
+}
+
+/// Returns rows as input of a model. Each row is repeated or cropped to this number of tokens.
+pub(super) fn input(rows: &[&Encoding], length: usize) -> candle_core::Result<Input> {
+    let stacked = |of: fn(&Encoding) -> &[u32]| {
+        let values = rows.iter();
+        let values = values.flat_map(|row| of(row).iter().copied().cycle().take(length));
+        Tensor::from_vec(
+            values.collect::<Vec<u32>>(),
+            (rows.len(), length),
+            &Device::Cpu,
+        )
+    };
+    Ok(Input::Tokens {
+        ids: stacked(|row| &row.ids)?,
+        types: stacked(|row| &row.types)?,
+    })
+}
+
+/// Returns a row under the names of the arguments of `forward`, after its texts, which are null for rows of the data.
+pub(super) fn named(
+    text: Option<&str>,
+    text_pair: Option<&str>,
+    encoding: &Encoding,
+) -> Map<String, Value> {
+    [
+        ("text", json!(text)),
+        ("text_pair", json!(text_pair)),
+        ("input_ids", json!(encoding.ids)),
+        ("token_type_ids", json!(encoding.types)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
+}

@@ -1,0 +1,201 @@
+//! Texts, pairs of texts and lists of words: reads tables and encodes their rows as token ids.
+
+mod checks;
+pub mod columns;
+mod encode;
+mod encoded;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use self::columns::Columns;
+use self::encode::Source;
+use self::encoded::{Encoded, TokenRows};
+use super::dataset::{Dataset, Sample};
+use super::draw::draw;
+use super::error::DataError;
+use super::label::LabelReading;
+use super::limits::Limits;
+use super::mapping::Mapping;
+use super::reader::{Checks, Reader, Words};
+use super::table::Table;
+use super::table::column::Column;
+use super::truth::ReadTruth;
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::limits::Limits as FileLimits;
+use crate::checkpoint::tokenizer::{self, Tokenizer};
+use crate::model::batch::TextLimits;
+
+/// The reader of texts.
+pub struct TextReader {
+    tokenizer: Tokenizer,
+    limits: TextLimits,
+    sources: Vec<&'static str>,
+}
+
+impl TextReader {
+    /// Opens the tokenizer in the folder of a model.
+    ///
+    /// # Errors
+    /// Returns [`DataError::Tokenizer`] if a file is missing or cannot be read.
+    pub fn open(limits: TextLimits, folder: &Path) -> Result<Self, DataError> {
+        let tokenizer = Tokenizer::open(folder, limits.positions, &FileLimits::default())?;
+        Ok(Self {
+            tokenizer,
+            limits,
+            sources: tokenizer::files_of(folder),
+        })
+    }
+
+    fn table(
+        path: &Path,
+        mapping: &Mapping,
+        truths: &dyn ReadTruth,
+        limits: &Limits,
+    ) -> Result<Table, DataError> {
+        let reads_list = |column: &str| columns::reads_list(mapping, column, truths);
+        Table::read(path, !mapping.is_numbered(), &reads_list, limits)
+    }
+
+    fn source<'a>(
+        &'a self,
+        table: &'a Table,
+        columns: Columns,
+        truths: &'a dyn ReadTruth,
+    ) -> Source<'a> {
+        Source {
+            table,
+            columns,
+            tokenizer: &self.tokenizer,
+            truths,
+        }
+    }
+
+    /// Checks that the model has an embedding for every token and segment.
+    fn check(&self, data: Encoded) -> Result<Encoded, DataError> {
+        let TextLimits {
+            vocabulary,
+            segments,
+            ..
+        } = self.limits;
+        let refused = |detail| Err(DataError::Tokenizer(CheckpointError::Tokenizer(detail)));
+        let (id, segment) = data.largest();
+        if id as usize >= vocabulary {
+            return refused(format!(
+                "the tokenizer has {} tokens, but the model has embeddings for {vocabulary}, and the data contains token {id}; \
+                 use the tokenizer that the model was trained with, or save the model after resize_token_embeddings(..)",
+                self.tokenizer.vocabulary(),
+            ));
+        }
+        if segment as usize >= segments {
+            return refused(format!(
+                "the tokenizer assigns segment {segment} to the second text of a pair, but the model has embeddings for {segments} \
+                 segments (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",
+            ));
+        }
+        Ok(data)
+    }
+}
+
+impl Reader for TextReader {
+    fn calibration(
+        &self,
+        path: &Path,
+        mapping: &Mapping,
+        truths: &dyn ReadTruth,
+        sample: Sample,
+        limits: &Limits,
+    ) -> Result<Dataset, DataError> {
+        let table = Self::table(path, mapping, truths, limits)?;
+        let rows = draw(table.rows.len(), sample.max_rows, sample.seed);
+        let columns = Columns::resolve(mapping, &table, truths, false)?;
+        let source = self.source(&table, columns, truths);
+        let unlabelled = vec![None; rows.len()];
+        let encoded = source.encode_all(&rows, unlabelled, sample.max_positions)?;
+        Ok(dataset(self.check(encoded)?, &table, columns, None))
+    }
+
+    fn evaluation(
+        &self,
+        path: &Path,
+        mapping: &Mapping,
+        truths: &dyn ReadTruth,
+        max_samples: Option<usize>,
+        limits: &Limits,
+    ) -> Result<Dataset, DataError> {
+        let table = Self::table(path, mapping, truths, limits)?;
+        let wanted = table.rows.len().min(max_samples.unwrap_or(usize::MAX));
+        let rows: Vec<usize> = (0..wanted).collect();
+        let columns = Columns::resolve(mapping, &table, truths, true)?;
+        let labels = match columns.label {
+            Some(column) => truths.read(Column::new(&table, &rows, column), mapping.labels)?,
+            None => vec![None; rows.len()],
+        };
+        let (rows, labels): (Vec<usize>, Vec<_>) = rows
+            .iter()
+            .zip(labels)
+            .filter(|(_, label)| label.is_some())
+            .unzip();
+        let source = self.source(&table, columns, truths);
+        let unlabelled = wanted - rows.len();
+        let encoded = source.encode_all(&rows, labels, usize::MAX)?;
+        Ok(Dataset {
+            unlabelled,
+            ..dataset(self.check(encoded)?, &table, columns, mapping.labels)
+        })
+    }
+
+    fn notes(&self, truths: &dyn ReadTruth, data: &[&Dataset]) -> Result<Vec<String>, DataError> {
+        let mut notes = self.tokenizer.notes().to_vec();
+        if truths.reads_words() {
+            notes.extend(self.tokenizer.note_on_words()?);
+        }
+        let otherwise: usize = data.iter().map(|data| data.read_otherwise).sum();
+        let rows: usize = data.iter().map(|data| data.len()).sum();
+        if otherwise > 0 {
+            notes.push(format!(
+                "transformers 4 tokenizes {otherwise} of the {rows} rows differently with the original's tokenizer files; \
+                 the figures are those of transformers 5. Both versions tokenize the same way with the files of the result."
+            ));
+        }
+        Ok(notes)
+    }
+
+    fn words(&self) -> Words {
+        Words {
+            positions: "tokens",
+            processor: "tokenizer",
+            auto_class: "AutoTokenizer",
+        }
+    }
+
+    fn sources(&self) -> &[&'static str] {
+        &self.sources
+    }
+
+    fn files(&self) -> Result<Vec<(&'static str, String)>, DataError> {
+        Ok(self.tokenizer.files()?)
+    }
+
+    fn checks(&self) -> Result<Checks, DataError> {
+        checks::checks(&self.tokenizer, &self.limits)
+    }
+}
+
+/// Returns encoded rows of a table as a dataset.
+fn dataset(
+    encoded: Encoded,
+    table: &Table,
+    columns: Columns,
+    labels: Option<LabelReading>,
+) -> Dataset {
+    Dataset {
+        examples: Arc::new(TokenRows(encoded.rows)),
+        answers: encoded.answers,
+        mapping: columns.named(table, labels),
+        files: table.files.clone(),
+        sha256: encoded.sha256,
+        unlabelled: 0,
+        read_otherwise: encoded.read_otherwise,
+    }
+}
