@@ -246,7 +246,7 @@ fn identifiers(tokens: TokenStream) -> Vec<(String, usize)> {
 fn words(identifier: &str) -> Vec<String> {
     let mut spaced = String::new();
     for sign in identifier.chars() {
-        if sign.is_uppercase() || sign == '_' {
+        if sign.is_uppercase() {
             spaced.push(' ');
         }
         spaced.extend(sign.to_lowercase());
