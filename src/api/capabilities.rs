@@ -33,7 +33,7 @@ pub(crate) struct CapabilitiesBody {
     /// Supported values of `method.estimator`.
     estimators: Vec<EstimatorBody>,
     /// Tasks of the models that can be pruned.
-    #[schema(example = json!(["single_label_classification", "regression"]))]
+    #[schema(example = json!(TASKS.iter().map(|task| task.name).collect::<Vec<_>>()))]
     tasks: Vec<&'static str>,
     /// Supported values of `method.trajectory`.
     trajectories: Vec<TrajectoryBody>,

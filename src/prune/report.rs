@@ -22,8 +22,7 @@ pub struct Report {
     pub inputs: Vec<Input>,
     /// Architecture of the model, for example `bert`.
     pub architecture: String,
-    /// Task of the model: `single_label_classification`, `multi_label_classification`, `regression` or
-    /// `token_classification`. Empty in reports of older releases.
+    /// Name of the model's task, one of `tasks` in `getCapabilities`. Empty in reports of older releases.
     #[serde(default)]
     pub task: String,
     /// Device on which the model was pruned and measured: `cpu` or `cuda`.
@@ -156,8 +155,7 @@ pub struct Fidelity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "EvaluationResult")]
 pub struct EvaluationReport {
-    /// The main metric of the task: `accuracy` (0 to 1) for classification, `spearman` (-1 to 1) for regression,
-    /// `micro_f1` (0 to 1) for several labels per row, `entity_f1` or `token_accuracy` (0 to 1) for labels per token.
+    /// The main metric of the task, for example `accuracy` for classification.
     #[serde(flatten)]
     pub main: MetricReport,
     /// Number of evaluated rows, which are the same for both models.
@@ -185,7 +183,7 @@ impl EvaluationReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "MetricResult")]
 pub struct MetricReport {
-    /// Name of the metric.
+    /// Name of the metric, for example `accuracy` or `spearman`. A higher score is better.
     pub metric: String,
     /// Scores of both models.
     pub score: BeforeAfter<f64>,

@@ -159,10 +159,6 @@ fn the_task_and_the_labels_are_read_from_the_config() {
     }
     let refused = |config: Value| read(config).unwrap_err().to_string();
     for (config, words) in [
-        (
-            json!({"num_labels": 2, "problem_type": "regression"}),
-            "regression of 2 values",
-        ),
         (json!({"id2label": {}}), "id2label is empty"),
         (
             json!({"num_labels": 1, "problem_type": "single_label_classification"}),
