@@ -8,6 +8,7 @@ pub mod class;
 pub mod labels;
 pub mod metric;
 pub mod number;
+pub mod numbers;
 pub mod order;
 pub mod softmax;
 pub mod spans;
@@ -21,7 +22,13 @@ use crate::checkpoint::error::CheckpointError;
 use task::{Answer, Task};
 
 /// The supported tasks.
-pub const TASKS: &[&Task] = &[&class::TASK, &number::TASK, &labels::TASK, &tokens::TASK];
+pub const TASKS: &[&Task] = &[
+    &class::TASK,
+    &number::TASK,
+    &numbers::TASK,
+    &labels::TASK,
+    &tokens::TASK,
+];
 
 /// Returns the task of a model. The class that wrote the checkpoint decides first, then `problem_type` and the number of
 /// labels. A configuration without a class describes a sequence classification.

@@ -25,6 +25,7 @@ fn every_task(labels: usize) -> Vec<Value> {
     vec![
         json!({"num_labels": labels}),
         json!({"num_labels": 1, "problem_type": "regression"}),
+        json!({"num_labels": labels, "problem_type": "regression"}),
         json!({"num_labels": labels, "problem_type": "multi_label_classification"}),
         json!({"num_labels": labels, "architectures": ["BertForTokenClassification"]}),
     ]
@@ -341,4 +342,41 @@ fn labels_of_words_are_names_or_indices_and_may_be_ignored() {
         &[None, Some(0), Some(0), Some(2), None],
     );
     assert_eq!(aligned, Truth(vec![-100.0, 1.0, -100.0, 1.0, -100.0]));
+}
+
+#[test]
+fn several_numbers_are_lists_and_their_rank_correlations_are_averaged() {
+    let numbers = task(json!({"num_labels": 2, "problem_type": "regression"}));
+    assert_eq!(
+        truths(numbers.as_ref(), &[json!([1.5, -2]), Value::Null]).unwrap(),
+        [Some(Truth(vec![1.5, -2.0])), None]
+    );
+    for wrong in [json!([1.5]), json!([1.5, "a"]), json!([1.5, null])] {
+        let failure = truths(numbers.as_ref(), &[json!([0, 0]), wrong]).unwrap_err();
+        assert_says(
+            &failure,
+            Code::InvalidData,
+            &["line 2", "\"y\"", "2 numbers per row"],
+        );
+    }
+    // The first number has the order of the truth, the second one the reverse order.
+    let records: Vec<Vec<f64>> = [1.0, 2.0, 3.0]
+        .iter()
+        .map(|&truth| {
+            let values = [truth * truth, -truth].map(|value: f64| value as f32);
+            let outputs = Outputs {
+                values: &values,
+                positions: 1,
+            };
+            numbers.record(outputs, &Truth(vec![truth as f32, truth as f32]))
+        })
+        .collect();
+    let records = Records {
+        before: &records,
+        after: &records,
+        bare: None,
+    };
+    let metrics = numbers.metrics(&[], records);
+    assert_eq!(metrics[0].name, "mean_spearman");
+    assert!(metrics[0].after.value.abs() < 1e-12);
 }

@@ -1,0 +1,129 @@
+//! Regression of several numbers per example.
+
+use std::sync::Arc;
+
+use super::metric::{Metric, Records};
+use super::softmax::{MAX_DIRECTIONS, signs};
+use super::task::{Answer, Form, Outputs, Task};
+use crate::checkpoint::error::CheckpointError;
+use crate::data::error::DataError;
+use crate::data::label::{self, LabelReading};
+use crate::data::table::column::Column;
+use crate::data::table::list::List;
+use crate::data::truth::{ReadTruth, Truth};
+use crate::statistics::{mean, spearman};
+
+/// The task.
+pub const TASK: Task = Task {
+    name: "multi_target_regression",
+    class: "ForSequenceClassification",
+    open,
+};
+
+/// This many numbers per example, at least two. The truth of an example is its numbers.
+struct Numbers(usize);
+
+fn open(problem_type: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>, CheckpointError>> {
+    (problem_type == "regression" && labels.len() > 1)
+        .then(|| Ok(Arc::new(Numbers(labels.len())) as Arc<dyn Answer>))
+}
+
+impl Numbers {
+    fn truth(&self, list: &List) -> Option<Truth> {
+        let numbers = list.iter().map(|item| item?.trim().parse().ok());
+        let numbers = numbers.collect::<Option<Vec<f32>>>()?;
+        let finite = numbers.iter().all(|number| number.is_finite());
+        (finite && numbers.len() == self.0).then_some(Truth(numbers))
+    }
+}
+
+impl ReadTruth for Numbers {
+    fn reads_lists(&self) -> bool {
+        true
+    }
+
+    fn read(
+        &self,
+        column: Column<'_>,
+        _: Option<LabelReading>,
+    ) -> Result<Vec<Option<Truth>>, DataError> {
+        let lists = label::lists(column)?.into_iter().zip(column.rows);
+        let truths = lists.map(|(list, &row)| {
+            let truth = list.map(|list| {
+                self.truth(list).ok_or_else(|| {
+                    DataError::Invalid(format!(
+                        "{}: the label is not a list of {} numbers, but this model predicts {} numbers per row",
+                        column.place(row),
+                        self.0,
+                        self.0
+                    ))
+                })
+            });
+            truth.transpose()
+        });
+        truths.collect()
+    }
+}
+
+impl Answer for Numbers {
+    fn task(&self) -> &'static Task {
+        &TASK
+    }
+
+    /// Returns the sum of the squared differences.
+    fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, _: f64) -> f64 {
+        let numbers = original.values.iter().zip(changed.values);
+        numbers
+            .map(|(&original, &changed)| (f64::from(original) - f64::from(changed)).powi(2))
+            .sum()
+    }
+
+    /// Returns the unit vectors, or vectors of random signs if there are too many numbers.
+    fn directions(&self, _: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
+        let directions = (0..self.0.min(MAX_DIRECTIONS)).map(|index| {
+            if self.0 > MAX_DIRECTIONS {
+                let mut sign = signs(row, index, form.seed);
+                return (0..self.0).map(|_| sign() as f32).collect();
+            }
+            let mut direction = vec![0.0; self.0];
+            direction[index] = 1.0;
+            direction
+        });
+        directions.collect()
+    }
+
+    fn scale(&self, directions: usize, _: usize) -> f64 {
+        match self.0 > MAX_DIRECTIONS {
+            true => 1.0 / directions as f64,
+            false => 1.0,
+        }
+    }
+
+    fn agreement(&self, _: Outputs<'_>, _: Outputs<'_>) -> Option<f64> {
+        None
+    }
+
+    /// Returns the predicted numbers and the true ones.
+    fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
+        let numbers = outputs.values.iter().chain(&truth.0);
+        numbers.map(|&number| f64::from(number)).collect()
+    }
+
+    /// Returns the mean over the numbers of Spearman's rank correlation.
+    fn metrics(&self, _: &[&Truth], records: Records<'_>) -> Vec<Metric> {
+        let score = |records: &[Vec<f64>], rows: &[usize]| {
+            let of_number = |number: usize| {
+                let pick = |place: usize| -> Vec<f64> {
+                    rows.iter().map(|&row| records[row][place]).collect()
+                };
+                spearman(&pick(number), &pick(self.0 + number))
+            };
+            mean(&(0..self.0).map(of_number).collect::<Vec<_>>())
+        };
+        vec![Metric::bootstrapped("mean_spearman", records, score)]
+    }
+
+    fn pipeline(&self) -> &'static str {
+        "text-classification"
+    }
+}
