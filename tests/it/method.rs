@@ -9,4 +9,5 @@ mod parameters;
 mod reference;
 mod scores;
 mod search;
+mod shapes;
 mod sketch;

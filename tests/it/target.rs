@@ -49,8 +49,8 @@ fn latency_is_measured_once_for_each_stage_cache() {
     let table = limit.latency.as_ref().unwrap();
     let groups = &prepared.model.groups;
     assert_eq!((table.batch, table.shapes.len()), (8, 2));
-    for (kind, shape) in table.shapes.iter().enumerate() {
-        let every_other: Vec<usize> = (kind..groups.len()).step_by(2).collect();
+    for (first, shape) in table.shapes.iter().enumerate() {
+        let every_other: Vec<usize> = (first..groups.len()).step_by(2).collect();
         assert_eq!(shape.groups, every_other);
         assert!(shape.points.len() > 1 && shape.points[0].kept == 0);
         assert!(shape.points.iter().all(|point| point.share > 0.0));

@@ -1,20 +1,22 @@
 //! Latency of units: a table measured on the machine that runs the job.
 //!
-//! Groups of the same shape are assumed to take the same time. For each shape and several counts of its
-//! units, a model is pruned so that every group of the shape keeps that count and all other groups stay
-//! whole. Its forward passes are timed alternately with those of the original. The difference, divided
-//! evenly among the groups of the shape, is the time of a group. The times of different groups add up
-//! (after ZipLM, Kurtic et al. 2023). Two measurements are never equal, so another measurement may lead
-//! to another selection. A job stores its table in the journal.
+//! Groups that execute the same operations have the same shape, and are assumed to take the same time. For
+//! each shape and several counts of its units, a model is pruned so that every group of the shape keeps
+//! that count and all other groups stay whole. Its forward passes are timed alternately with those of the
+//! original. The difference, divided evenly among the groups of the shape, is the time of a group. The
+//! times of different groups add up (after ZipLM, Kurtic et al. 2023). Two measurements are never equal, so
+//! another measurement may lead to another selection. A job stores its table in the journal.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::cost::{Cost, Curve};
+use crate::model::extent::Extent;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
-use crate::model::unit::{UnitGroup, UnitKind};
+use crate::model::unit::UnitGroup;
+use crate::model::work::Work;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::{self, Journal};
 use crate::prune::lanes;
@@ -53,8 +55,6 @@ pub struct LatencyTable {
 /// The times of the groups of one shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShapeTimes {
-    /// Kind of the units.
-    pub kind: UnitKind,
     /// Number of units of each group.
     pub width: usize,
     /// Indices of the groups in the graph.
@@ -85,7 +85,7 @@ pub fn table(
 ) -> Result<LatencyTable, Failure> {
     let batch = mean_batch(&prepared.calibration)?;
     let digest = prepared
-        .model_digest("latency/2")
+        .model_digest("latency/3")
         .part("instructions", instruction_set())
         .part("lanes", lanes::lanes())
         .part("rows", ROWS)
@@ -110,7 +110,10 @@ pub fn table(
 
 fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<LatencyTable, Failure> {
     let model = &prepared.model;
-    let mut shapes = shapes(&model.groups);
+    let shapes = shapes(model, &batch.extent()).into_iter();
+    let mut shapes: Vec<ShapeTimes> = shapes
+        .map(|groups| ShapeTimes::unmeasured(model.groups[groups[0]].width, groups))
+        .collect();
     let mut whole = Vec::new();
     let total: usize = shapes.iter().map(|shape| shape.points.len()).sum();
     let mut done = 0;
@@ -135,35 +138,31 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
     })
 }
 
-/// Returns the shapes of a model's groups, with the counts to time.
-fn shapes(groups: &[UnitGroup]) -> Vec<ShapeTimes> {
-    let mut shapes: Vec<ShapeTimes> = Vec::new();
-    let mut spans = Vec::new();
-    for (index, group) in groups
-        .iter()
-        .enumerate()
-        .filter(|(_, group)| group.width > 0)
-    {
-        let same = shapes.iter().zip(&spans).position(|(shape, &span)| {
-            (shape.kind, shape.width, span) == (group.kind, group.width, group.seat.span)
-        });
-        match same {
-            Some(same) => shapes[same].groups.push(index),
-            None => {
-                let step = group.width.div_ceil(POINTS);
-                let points = (0..group.width).step_by(step).map(|kept| PointTime {
-                    kept,
-                    share: 0.0,
-                    deviation: 0.0,
-                });
-                spans.push(group.seat.span);
-                shapes.push(ShapeTimes {
-                    kind: group.kind,
-                    width: group.width,
-                    groups: vec![index],
-                    points: points.collect(),
-                });
-            }
+/// Returns the groups of each shape, for rows of these extents. Groups have the same shape if they have the same number
+/// of units, a unit of each costs the same MACs, and their blocks do the same work. A group without units has no shape.
+///
+/// # Panics
+/// See [`Model::cost`].
+#[must_use]
+pub fn shapes(model: &Model, extent: &Extent) -> Vec<Vec<usize>> {
+    let groups = &model.groups;
+    let works = model.work(extent).blocks;
+    let each = model.cost(extent).per_unit(groups);
+    let key = |index: usize| {
+        let Work {
+            macs,
+            written,
+            remembered,
+        } = &works[groups[index].seat.block];
+        let macs = macs.at(|group| groups[group].width);
+        let width = groups[index].width;
+        (width, each[index], macs, *written, *remembered)
+    };
+    let mut shapes: Vec<Vec<usize>> = Vec::new();
+    for index in (0..groups.len()).filter(|&index| groups[index].width > 0) {
+        match shapes.iter_mut().find(|shape| key(shape[0]) == key(index)) {
+            Some(shape) => shape.push(index),
+            None => shapes.push(vec![index]),
         }
     }
     shapes
@@ -210,6 +209,21 @@ impl LatencyTable {
 }
 
 impl ShapeTimes {
+    /// Creates the entry of groups of `width` units, with the counts to time.
+    fn unmeasured(width: usize, groups: Vec<usize>) -> Self {
+        let counts = (0..width).step_by(width.div_ceil(POINTS));
+        let points = counts.map(|kept| PointTime {
+            kept,
+            share: 0.0,
+            deviation: 0.0,
+        });
+        Self {
+            width,
+            groups,
+            points: points.collect(),
+        }
+    }
+
     /// Returns the time of `0..=width` units of one group, as fractions of the time of the unpruned model.
     ///
     /// The curve never falls. If more units were measured as faster, the measurement was disturbed, or the

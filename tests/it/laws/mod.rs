@@ -13,7 +13,6 @@ use std::sync::{Arc, LazyLock};
 use optin::answer;
 use optin::answer::task::Answer;
 use optin::checkpoint::config::Config;
-use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::checkpoint::write::write;
 use optin::model::batch::Batch;
@@ -25,7 +24,7 @@ use safetensors::Dtype;
 use tempfile::TempDir;
 
 use crate::fixture::bert::Tiny;
-use crate::fixture::scratch::{self, Scratch};
+use crate::fixture::scratch::Scratch;
 
 /// A family of models.
 trait Family {
@@ -66,11 +65,7 @@ impl Family for Scratch {
     }
 
     fn open(folder: &Path) -> (Weights, Model) {
-        let limits = Limits::default();
-        let weights = Weights::open(folder, &limits).unwrap();
-        let config = Config::open(folder, &limits).unwrap();
-        let model = scratch::open(&config, &weights).unwrap();
-        (weights, model)
+        Self::open(folder)
     }
 
     fn batch(rows: usize, length: usize, seed: u64) -> Batch {

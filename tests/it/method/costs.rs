@@ -176,14 +176,12 @@ fn a_latency_table_is_interpolated_and_made_monotonic() {
         whole_ms: 10.0,
         shapes: vec![
             ShapeTimes {
-                kind: UnitKind::Neuron,
                 width: 8,
                 groups: vec![0, 2],
                 // The time for 4 units is less than for 2, as after a disturbed measurement.
                 points: vec![point(0, 0.5), point(2, 0.7), point(4, 0.6)],
             },
             ShapeTimes {
-                kind: UnitKind::Head,
                 width: 2,
                 groups: vec![1],
                 points: vec![point(0, 0.8), point(1, 0.9)],
