@@ -276,13 +276,23 @@ fn the_pruning_method_does_not_name_a_kind_of_input_or_answer() {
     }
 }
 
-/// A unit is scored by the number and the width of the units of its group.
+/// Units are scored, selected and removed by their numbers, their columns and their costs.
 #[test]
-fn no_kind_of_unit_decides_how_it_is_scored() {
+fn no_kind_of_unit_decides_how_a_model_is_pruned() {
+    // The document `keep_map.json` names the kind of each group's units.
+    let document = "prune/search/keep_map.rs";
+    assert_absent(&["prune"], &[document], &["UnitKind"]);
     assert_absent(
-        &["prune/score", "prune/compensate", "prune/audit"],
-        &[],
-        &["UnitKind", ".kind"],
+        &[
+            "prune/audit",
+            "prune/compensate",
+            "prune/score",
+            "prune/search",
+            "prune/surgery",
+        ],
+        // The surgery of a folder reads the kind of an input/output error.
+        &[document, "prune/surgery/folder.rs"],
+        &[".kind"],
     );
 }
 

@@ -70,7 +70,8 @@ impl Constraints {
         (self.min_kept.div_ceil(step) * step).min(group.width)
     }
 
-    /// Returns the step of the group's count: the group keeps a multiple of this number of units, or all units.
+    /// Returns the step of the group's count: the group keeps a multiple of this number of units, or all units. Only
+    /// units of one column each are rounded, whatever their kind.
     #[must_use]
     pub fn step(&self, group: &UnitGroup) -> usize {
         match group.seat.span {
