@@ -2,14 +2,12 @@
 //!
 //! Unlike the goldens, this reference takes any configuration, so random ones are compared.
 
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
 use optin::model::mask::Masks;
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::difference::relative_difference;
 use crate::fixture::folder::open;
+use crate::fixture::reference;
 
 #[test]
 fn the_features_of_bert_equal_those_of_candle_transformers() {
@@ -29,21 +27,7 @@ fn the_features_of_bert_equal_those_of_candle_transformers() {
         };
         tiny.write(folder.path());
         let (_, model) = open(folder.path());
-
-        let mut config = tiny.config();
-        // The same function under another name.
-        if activation == "gelu_new" {
-            config["hidden_act"] = "geluapproximate".into();
-        }
-        config["hidden_dropout_prob"] = 0.0.into();
-        config["initializer_range"] = 0.02.into();
-        let config: Config = serde_json::from_value(config).unwrap();
-        let weights =
-            candle_core::safetensors::load(folder.path().join("model.safetensors"), &Device::Cpu)
-                .unwrap();
-        let weights = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
-        let reference = BertModel::load(weights, &config).unwrap();
-
+        let reference = reference::open(&tiny, folder.path());
         let batch = tiny.batch(5, 9, 11);
         let (ids, types) = batch.input.tokens().unwrap();
         let expected = reference.forward(ids, types, None).unwrap();
