@@ -6,8 +6,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_ignored::Path as Ignored;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::problem::{Problem, ProblemCode};
 use crate::job::JobId;
@@ -19,7 +21,7 @@ pub(super) struct Body<T> {
     pub(super) sha256: String,
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -49,18 +51,65 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 NUL.to_owned(),
             ));
         }
-        let value = serde_path_to_error::deserialize(value).map_err(|error| {
-            let pointer = pointer(error.path());
-            Problem::invalid_field(
-                pointer,
-                ProblemCode::ValidationFailed,
-                error.into_inner().to_string(),
-            )
-        })?;
         Ok(Self {
-            value,
+            value: parsed(value)?,
             sha256: hex::encode(Sha256::digest(&bytes)),
         })
+    }
+}
+
+/// Converts a body to its type. Unknown properties are rejected here and not by the types: those of the core ignore them,
+/// because a recipe that a newer release stored must load.
+fn parsed<T: DeserializeOwned + ToSchema>(value: Value) -> Result<T, Problem> {
+    let mut unknown = None;
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
+    let parsed = serde_ignored::deserialize(tracked, |path| {
+        if unknown.is_none()
+            && let Ignored::Map { parent, key } = &path
+        {
+            let known = properties::<T>(parent).join(", ");
+            let detail = format!("unknown property \"{key}\"; the properties are {known}");
+            unknown = Some((ignored_pointer(&path), detail));
+        }
+    });
+    // An unknown property can be a misspelled one that is missing, so it comes first.
+    let (pointer, detail) = match (unknown, parsed) {
+        (Some(unknown), _) => unknown,
+        (None, Ok(value)) => return Ok(value),
+        (None, Err(error)) => (pointer(&track.path()), error.to_string()),
+    };
+    let code = ProblemCode::ValidationFailed;
+    Err(Problem::invalid_field(pointer, code, detail))
+}
+
+/// Names of the properties of an object in a body.
+fn properties<T: ToSchema>(path: &Ignored) -> Vec<String> {
+    let schema = schema::<T>(path);
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties.map(|(name, _)| name.clone()).collect()
+}
+
+/// The schema of an object in a body.
+fn schema<T: ToSchema>(path: &Ignored) -> Value {
+    match path {
+        Ignored::Root => json!(T::schema()),
+        Ignored::Map { parent, key } => {
+            let property = schema::<T>(parent)["properties"][key].take();
+            // A nullable reference is an alternative.
+            let alternatives = property["oneOf"].as_array().into_iter().flatten();
+            let mut references = alternatives.chain([&property]);
+            let reference = references.find_map(|schema| schema["$ref"].as_str());
+            let name = reference.and_then(|reference| reference.rsplit('/').next());
+            let mut parts = Vec::new();
+            T::schemas(&mut parts);
+            let part = parts.iter().find(|(part, _)| Some(part.as_str()) == name);
+            json!(part.map(|(_, schema)| schema))
+        }
+        Ignored::Some { parent }
+        | Ignored::NewtypeStruct { parent }
+        | Ignored::NewtypeVariant { parent } => schema::<T>(parent),
+        Ignored::Seq { .. } => Value::Null,
     }
 }
 
@@ -128,11 +177,27 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let parts = path.iter().map(|segment| match segment {
         Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Map { key } => format!("/{}", escaped(key)),
         Segment::Enum { variant } => format!("/{variant}"),
         Segment::Unknown => String::new(),
     });
     parts.collect()
+}
+
+/// Formats the path of an ignored property as a JSON pointer.
+fn ignored_pointer(path: &Ignored) -> String {
+    match path {
+        Ignored::Root => String::new(),
+        Ignored::Seq { parent, index } => format!("{}/{index}", ignored_pointer(parent)),
+        Ignored::Map { parent, key } => format!("{}/{}", ignored_pointer(parent), escaped(key)),
+        Ignored::Some { parent }
+        | Ignored::NewtypeStruct { parent }
+        | Ignored::NewtypeVariant { parent } => ignored_pointer(parent),
+    }
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The job id in a path. An invalid id is not found.

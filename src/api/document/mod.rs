@@ -2,10 +2,10 @@
 //!
 //! Handlers and wire types describe themselves. What holds for all of them is added here, one file a concern.
 
-mod defaults;
 pub(super) mod enumeration;
 mod operations;
 mod parameters;
+mod requests;
 mod responses;
 pub(super) mod schema;
 pub(super) mod security;
@@ -48,7 +48,7 @@ pub(super) fn complete(mut document: OpenApi, url: &str) -> Value {
     responses::describe(&mut document);
     schema::add(&mut document);
     text::lay_out(&mut document);
-    defaults::describe(&mut document);
+    requests::describe(&mut document);
     document
 }
 

@@ -18,7 +18,6 @@ use crate::prune::recipe::{Recipe, Target};
 
 /// The target of a job that reuses the scores of another job.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct ResolveJob {
     /// Target of the new job.
     target: TargetBody,

@@ -58,7 +58,6 @@ fn name_schema() -> Object {
 
 /// An upload to create.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct CreateUpload {
     #[schema(schema_with = name_schema)]
     name: String,

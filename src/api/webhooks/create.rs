@@ -21,7 +21,6 @@ const MAX_URL_BYTES: usize = 2_048;
 
 /// A webhook to create.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct CreateWebhook {
     /// URL that receives the events. It must use HTTPS and a public address, unless the service runs with
     /// `--allow-private-webhooks`. It must not contain a user name or password.

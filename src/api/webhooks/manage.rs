@@ -29,7 +29,6 @@ pub(crate) struct WebhookPath {
 
 /// Changes to a webhook.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(as = UpdateWebhook)]
 pub(crate) struct ChangeWebhook {
     /// Whether events are sent.

@@ -10,7 +10,7 @@ pub(crate) const MAX_NAMES: usize = 256;
 
 /// Constraints on the units that each group keeps. By default there are none.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 #[schema(as = Constraints)]
 pub(crate) struct ConstraintsBody {
     /// Each group of neurons keeps a multiple of this number of neurons, or all. Multiples of 8 or 32 are often faster.

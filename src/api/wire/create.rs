@@ -30,7 +30,6 @@ const MAX_EXACT_INTEGER: u64 = (1 << 53) - 1;
 
 /// A pruning job to create. `model`, `calibration` and `target` are required.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct CreateJob {
     /// The model to prune.
     pub(crate) model: ModelBody,
@@ -98,7 +97,6 @@ fn three() -> i64 {
 
 /// The model to prune.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(as = ModelSource)]
 pub(crate) struct ModelBody {
     /// URI of a model folder in the format of Hugging Face, with weights in safetensors:
@@ -113,7 +111,6 @@ pub(crate) struct ModelBody {
 
 /// The unlabeled rows for scoring and repair. Labels in the dataset are not read.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(as = Calibration)]
 pub(crate) struct CalibrationBody {
     /// URI of a data file in one of the formats of `getCapabilities`, such as TSV, CSV, JSON lines or Parquet:
@@ -152,7 +149,6 @@ fn default_max_positions() -> usize {
 
 /// The labeled rows on which the original and the pruned model are evaluated.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(as = Evaluation)]
 pub(crate) struct EvaluationBody {
     /// URI of a data file, with the same forms as `calibration.uri`.
@@ -180,7 +176,7 @@ pub(crate) struct EvaluationBody {
 /// `tags`, `labels`, `pos_tags`, `chunk_tags`, `label`. For multi-label classification, the label is a list of names or
 /// indices, or a list with a 0 or 1 for each label of the model.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 #[schema(as = ColumnMapping)]
 pub(crate) struct MappingBody {
     /// Column of the text, of the first text of a pair, or of the list of words. Detected by name by default.
@@ -199,7 +195,6 @@ pub(crate) struct MappingBody {
 
 /// The size of the pruned model.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(as = Target)]
 pub(crate) struct TargetBody {
     /// The quantity that `value` limits. Default: `flops`.

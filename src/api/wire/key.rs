@@ -12,7 +12,6 @@ use crate::job::key::{ApiKey, FreshKey, KeyScope, NewKey, key_name};
 
 /// An API key to create.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(as = CreateApiKey)]
 pub(crate) struct CreateKey {
     /// Name of the key, for people. 1 to 100 characters, without control characters.

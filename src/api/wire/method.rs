@@ -11,7 +11,7 @@ use crate::prune::recipe::{
 
 /// How units are scored and how the pruned model is repaired.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 #[schema(as = Method)]
 pub(crate) struct MethodBody {
     /// Criterion that scores units.

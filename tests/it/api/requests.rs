@@ -272,18 +272,41 @@ async fn an_integer_may_have_a_decimal_point() {
 #[tokio::test]
 async fn unknown_and_missing_fields_are_rejected_by_name() {
     let harness = Harness::new().await;
-    for key in ["outputs", "constraint", "webhook", "modle"] {
+    for (object, key, known) in [
+        ("", "outputs", "model, calibration"),
+        ("", "a/b", "model, calibration"),
+        ("/model", "url", "uri"),
+        ("/calibration", "version", "uri, mapping"),
+        ("/calibration/mapping", "texts", "text, text_pair"),
+        ("/evaluation", "seed", "uri, mapping, max_samples"),
+        ("/evaluation/mapping", "column", "text, text_pair"),
+        ("/target", "keep", "metric, value"),
+        ("/constraints", "minimum", "round_to, min_kept"),
+        ("/method", "temprature", "importance, estimator"),
+    ] {
         let mut body = request();
-        body[key] = json!({});
+        body["evaluation"] = json!({"uri": "file:///data/dev.tsv", "mapping": {}});
+        for optional in ["constraints", "method"] {
+            body[optional] = json!({});
+        }
+        body["calibration"]["mapping"] = json!({});
+        body.pointer_mut(object).unwrap()[key] = json!({});
         let problem = harness
             .post("/v1/jobs", &body)
             .await
             .problem(422, "validation_failed");
-        assert!(
-            problem["detail"].as_str().unwrap().contains(key),
-            "{problem}"
-        );
+        let pointer = format!("{object}/{}", key.replace('/', "~1"));
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        let start = format!("unknown property \"{key}\"; the properties are {known}");
+        assert!(detail.starts_with(&start), "{detail}");
     }
+    // A misspelled property is named, and not that the other one is missing.
+    let mut body = request();
+    body["modle"] = body.as_object_mut().unwrap().remove("model").unwrap();
+    let problem = harness.post("/v1/jobs", &body).await;
+    let problem = problem.problem(422, "validation_failed");
+    assert_eq!(problem["errors"][0]["pointer"], "/modle");
     for key in ["model", "calibration", "target"] {
         let mut body = request();
         body.as_object_mut().unwrap().remove(key);

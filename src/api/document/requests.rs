@@ -1,4 +1,4 @@
-//! Defaults of request fields, as sentences.
+//! Schemas of request bodies: no unknown properties, and defaults as sentences.
 //!
 //! Generators take a property with `default` for one that is always present, so a client would have to send it.
 
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::operations::operations;
 
-/// Moves `default` of every property of a request body into its description.
+/// Forbids unknown properties in every request body, as [`Body`](crate::api::extract::Body) does, and moves `default` of
+/// every property into its description.
 pub(super) fn describe(document: &mut Value) {
     let mut names = BTreeSet::new();
     let bodies: Vec<Value> = operations(document)
@@ -19,13 +20,11 @@ pub(super) fn describe(document: &mut Value) {
         references(body, &schemas, &mut names);
     }
     for name in names {
-        let properties = format!("/components/schemas/{name}/properties");
-        let properties = document.pointer_mut(&properties);
-        for (_, property) in properties
-            .and_then(Value::as_object_mut)
-            .into_iter()
-            .flatten()
-        {
+        let schema = &mut document["components"]["schemas"][&name];
+        let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+            continue;
+        };
+        for (_, property) in properties {
             let Some(default) = property
                 .as_object_mut()
                 .and_then(|p| p.shift_remove("default"))
@@ -47,6 +46,7 @@ pub(super) fn describe(document: &mut Value) {
             };
             property["description"] = json!(format!("{described} Default: `{default}`.").trim());
         }
+        schema["additionalProperties"] = json!(false);
     }
 }
 
