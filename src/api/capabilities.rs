@@ -7,12 +7,8 @@ use strum::VariantArray;
 use utoipa::ToSchema;
 
 use super::state::AppState;
-use super::wire::create::MetricBody;
-use super::wire::method::{
-    CompensationBody, DeviceBody, EstimatorBody, ImportanceBody, PositionWeightsBody,
-    TrajectoryBody,
-};
 use crate::answer::TASKS;
+use crate::job::Device;
 use crate::prune::recipe::data_format;
 use crate::prune::recipe::{
     Compensation, Estimator, Importance, Metric, PositionWeights, Trajectory,
@@ -29,20 +25,20 @@ pub(crate) struct CapabilitiesBody {
     #[schema(example = json!(["bert"]))]
     model_types: Vec<String>,
     /// Supported values of `target.metric`.
-    metrics: Vec<MetricBody>,
+    metrics: &'static [Metric],
     /// Supported values of `method.estimator`.
-    estimators: Vec<EstimatorBody>,
+    estimators: &'static [Estimator],
     /// Tasks of the models that can be pruned.
     #[schema(example = json!(TASKS.iter().map(|task| task.name).collect::<Vec<_>>()))]
     tasks: Vec<&'static str>,
     /// Supported values of `method.trajectory`.
-    trajectories: Vec<TrajectoryBody>,
+    trajectories: &'static [Trajectory],
     /// Supported values of `method.compensation`.
-    compensations: Vec<CompensationBody>,
+    compensations: &'static [Compensation],
     /// Supported values of `method.importance`.
-    importances: Vec<ImportanceBody>,
+    importances: &'static [Importance],
     /// Supported values of `method.position_weights`.
-    position_weights: Vec<PositionWeightsBody>,
+    position_weights: &'static [PositionWeights],
     /// Supported formats of model weights.
     #[schema(example = json!(["safetensors"]))]
     weight_formats: &'static [&'static str],
@@ -54,7 +50,7 @@ pub(crate) struct CapabilitiesBody {
     uri_schemes: Vec<&'static str>,
     /// Devices that jobs can run on. A job for another device is rejected.
     #[schema(example = json!(["cpu"]))]
-    devices: Vec<DeviceBody>,
+    devices: Vec<Device>,
     /// Number of workers in the process that sent the response. Other processes can run more workers.
     workers: usize,
 }
@@ -73,26 +69,16 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         version: env!("CARGO_PKG_VERSION"),
         model_types: state.capabilities.model_types.clone(),
         tasks: TASKS.iter().map(|task| task.name).collect(),
-        metrics: all::<Metric, _>(),
-        estimators: all::<Estimator, _>(),
-        trajectories: all::<Trajectory, _>(),
-        compensations: all::<Compensation, _>(),
-        importances: all::<Importance, _>(),
-        position_weights: all::<PositionWeights, _>(),
+        metrics: Metric::VARIANTS,
+        estimators: Estimator::VARIANTS,
+        trajectories: Trajectory::VARIANTS,
+        compensations: Compensation::VARIANTS,
+        importances: Importance::VARIANTS,
+        position_weights: PositionWeights::VARIANTS,
         weight_formats: &["safetensors"],
         data_formats: data_format::ends(),
         uri_schemes: state.capabilities.uri_schemes.clone(),
-        devices: state
-            .capabilities
-            .devices
-            .iter()
-            .map(|&device| device.into())
-            .collect(),
+        devices: state.capabilities.devices.clone(),
         workers: state.capabilities.workers,
     })
-}
-
-/// Every variant of an enum.
-fn all<Core: VariantArray + Copy, Body: From<Core>>() -> Vec<Body> {
-    Core::VARIANTS.iter().copied().map(Body::from).collect()
 }

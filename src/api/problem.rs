@@ -8,7 +8,7 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
-use super::document::enumeration::enumeration;
+use super::document::derived::derived;
 use super::request::current_request_id;
 use crate::artifact::sign::Refused;
 use crate::job::store::StoreError;
@@ -99,7 +99,8 @@ pub(super) enum ProblemCode {
     RangeNotSatisfiable,
     /// The database is temporarily unavailable, or the process is not healthy. Status 503.
     Unavailable,
-    /// A number in the request of the job is out of range, or `keep_whole` names no group of the model. Status 422.
+    /// A number in the request of the job is out of range, or `keep_whole` is too long or names no group of the model.
+    /// Status 422.
     InvalidRecipe,
     /// `target.value` or `target.tolerance` is not a percentage between 0 % and 100 %. Status 422.
     InvalidTarget,
@@ -141,7 +142,7 @@ pub(super) enum ProblemCode {
     Internal,
 }
 
-enumeration!(ProblemCode as "ProblemCode");
+derived!(ProblemCode);
 
 impl From<Code> for ProblemCode {
     fn from(code: Code) -> Self {

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 use uuid::Uuid;
@@ -74,14 +75,23 @@ impl From<UploadId> for String {
 
 /// State of an upload.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
-    /// The content is not checked yet.
+    /// The content has not arrived or has not been checked.
     Pending,
-    /// The content has the announced size and digest.
+    /// The content has the announced size and SHA-256. Jobs can use the upload.
     Ready,
 }
 

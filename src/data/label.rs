@@ -28,9 +28,9 @@ use super::table::list::List;
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum LabelReading {
-    /// By the names of `id2label`. Case is ignored if a name matches only without it.
+    /// By the names in `id2label`. Case is ignored if a name matches only without it.
     Names,
-    /// By the indices of the classes, from 0.
+    /// By index, starting at 0.
     Indices,
 }
 

@@ -6,18 +6,31 @@ use serde::{Deserialize, Serialize};
 use super::label::LabelReading;
 
 /// Columns of a dataset. A column is given by its name, or by its number from 0. If all given columns are numbers, the
-/// file has no header. Other columns are detected by common names.
+/// file has no header.
+///
+/// Without `text`, the first of these names (with the second text of a pair) is used: `text` (`text_pair`), `sentence1`
+/// (`sentence2`), `question1` (`question2`), `premise` (`hypothesis`), `question` (`sentence`), `#1 String` (`#2
+/// String`), `sentence`, `review`, `content`, `description`. Without `label`, the first of these names is used:
+/// `label`, `labels`, `class`, `category`, `target`, `score`, `Quality`, `gold_label`.
+///
+/// For token classification, a row is a list of words and a list with the label of each word, in JSON or Parquet.
+/// Without `text`, the words are in `tokens` or `words`. Without `label`, the labels are in the first of `ner_tags`,
+/// `tags`, `labels`, `pos_tags`, `chunk_tags`, `label`. For multi-label classification, the label is a list of names or
+/// indices, or a list with a 0 or 1 for each label of the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
-    /// Column of the text, of the first text of a pair, or of the list of words. Null if it is detected by name.
+    /// Column of the text, of the first text of a pair, or of the list of words. Detected by name by default.
     pub text: Option<String>,
-    /// Column of the second text of a pair. Null if there is none or it is detected by name.
+    /// Column of the second text of a pair. If `text` is given, the default is that there is none. Otherwise it is
+    /// detected by name.
     pub text_pair: Option<String>,
     /// Column of the label: a class name in `id2label` of the model, a class index, a number for regression, or a list
-    /// of names or indices for several labels per row or a label per word. Null if it is detected by name.
+    /// of names or indices for several labels per row or a label per word. Detected by name by default. Calibration
+    /// ignores it.
     pub label: Option<String>,
-    /// How the label column identifies classes. Absent if it is detected from its values.
+    /// How the label column identifies classes. Detected from its values by default. If names and indices are both
+    /// possible and differ, the job fails with `invalid_data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelReading>,
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
@@ -63,7 +64,7 @@ impl FromStr for KeyId {
     }
 }
 
-/// Permissions of a key.
+/// What an API key allows.
 #[derive(
     Clone,
     Copy,
@@ -73,6 +74,7 @@ impl FromStr for KeyId {
     Hash,
     Serialize,
     Deserialize,
+    JsonSchema,
     IntoStaticStr,
     VariantArray,
     EnumMessage,
@@ -84,9 +86,11 @@ pub enum KeyScope {
     Metrics,
     /// Read jobs, artifacts, uploads and webhooks.
     Read,
-    /// Everything that `read` allows; also create, cancel, retry and delete jobs, and manage uploads and webhooks.
+    /// Everything that `read` allows; also create, estimate, cancel, retry and delete jobs, and manage uploads and
+    /// webhooks.
     Write,
-    /// Everything that `write` allows; also manage the API keys of the tenant, and read its audit log and the metrics of the service.
+    /// Everything that `write` allows; also manage the API keys of the tenant, and read its audit log and the metrics of
+    /// the service.
     Admin,
 }
 

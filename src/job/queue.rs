@@ -5,10 +5,11 @@
 //! the front of the queue plus one. This is start-time fair queueing (Goyal et al. 1996) with jobs of equal size. So a
 //! claim is one index lookup, however many tenants wait.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// Device that a job runs on; each device has its own queue.
+/// Device that a job runs on. Each device has its own queue.
 #[derive(
     Clone,
     Copy,
@@ -19,13 +20,14 @@ use strum::{IntoStaticStr, VariantArray};
     Hash,
     Serialize,
     Deserialize,
+    JsonSchema,
     IntoStaticStr,
     VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Device {
-    /// The CPU.
+    /// A CPU.
     #[default]
     Cpu,
     /// An NVIDIA GPU.

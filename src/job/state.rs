@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// State of a job.
+/// State of a job. A job in one of the last four states has ended, and its state no longer changes.
 #[derive(
     Clone,
     Copy,
@@ -23,22 +23,23 @@ use strum::{IntoStaticStr, VariantArray};
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "JobState")]
 pub enum State {
-    /// The job waits for a worker. It is in this state after acceptance, or after an attempt that ended without a
-    /// result. A claim changes it to `running`.
+    /// The job waits for a worker: after its creation, or after an attempt that ended without a result.
     Queued,
-    /// A worker holds the lease of the job. A claim starts this state, and the worker ends it.
+    /// A worker runs the job.
+    // A claim starts this state, and the worker, which holds the lease, ends it.
     Running,
-    /// A worker holds the lease and was asked to stop. A cancel request starts this state. The worker ends it, or the
-    /// sweeper after the lease has expired.
+    /// A running job is being canceled. It succeeds if it completes first.
+    // A cancel request starts this state. The worker ends it, or the sweeper after the lease has expired.
     Canceling,
-    /// Ended with a result.
+    /// The job has a report and artifacts.
     Succeeded,
-    /// Ended without a result.
+    /// The job failed; `error` has the reason.
     Failed,
-    /// Ended because a client canceled it.
+    /// The job was canceled.
     Canceled,
-    /// Ended because its deadline passed.
+    /// The deadline passed before the job succeeded.
     Expired,
 }
 

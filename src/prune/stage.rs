@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// A stage of a running job. The variants are in order of execution.
+/// Stage of a running job, in the order of execution.
 #[derive(
     Clone,
     Copy,
@@ -23,21 +23,21 @@ use strum::{IntoStaticStr, VariantArray};
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Sources are resolved and checked, weights and data are read.
+    /// Reads the model and the data.
     Preparing,
-    /// Costs are counted, and the target is checked against the smallest model that can be reached.
+    /// Measures the costs of all units, and checks that the target can be reached.
     Planning,
-    /// Each unit is scored by the effect of its removal on the trajectory.
+    /// Scores every unit.
     Scoring,
-    /// The best set of units within the budget is selected.
+    /// Selects the units to keep.
     Searching,
-    /// The projections that read the kept units are fitted again.
+    /// Repairs the remaining weights.
     Compensating,
-    /// The other units are removed and the pruned model is written.
+    /// Removes the other units, and writes the pruned model.
     Cutting,
-    /// The pruned model is read back and measured.
+    /// Reads the pruned model back, and compares it with the original.
     Verifying,
-    /// Files are stored and the result is committed.
+    /// Stores the artifacts.
     Publishing,
 }
 

@@ -39,6 +39,7 @@ mod openapi;
 mod proxy;
 mod prune;
 mod readable;
+mod recipe;
 mod reference;
 mod rounds;
 mod service;

@@ -1,39 +1,6 @@
 //! Schemas of closed lists of words, with the meaning of each word.
 
-use schemars::JsonSchema;
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
-
-/// Gives an enum of unit variants a schema under a name, with a description of each word from its doc comment.
-macro_rules! enumeration {
-    ($type:ty as $name:literal) => {
-        impl utoipa::PartialSchema for $type {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                $crate::api::document::enumeration::described::<Self>()
-            }
-        }
-
-        impl utoipa::ToSchema for $type {
-            fn name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-        }
-    };
-}
-
-pub(in crate::api) use enumeration;
-
-/// The schema of an enum of unit variants.
-pub(in crate::api) fn described<T: JsonSchema>() -> RefOr<Schema> {
-    let schema = words(schemars::schema_for!(T).to_value());
-    let words = schema["enum"].as_array().cloned();
-    let object = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(schema["description"].as_str())
-        .enum_values(words);
-    RefOr::T(Schema::Object(object.build()))
-}
 
 /// Turns a choice of constants into an `enum` whose description lists what each means; leaves other schemas alone.
 pub(super) fn words(schema: Value) -> Value {

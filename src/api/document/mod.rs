@@ -2,7 +2,8 @@
 //!
 //! Handlers and wire types describe themselves. What holds for all of them is added here, one file a concern.
 
-pub(super) mod enumeration;
+pub(super) mod derived;
+mod enumeration;
 mod operations;
 mod parameters;
 mod requests;

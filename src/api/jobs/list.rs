@@ -10,10 +10,10 @@ use crate::api::extract::Params;
 use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::state::AppState;
-use crate::api::wire::job::{JobBody, StateBody};
+use crate::api::wire::job::JobBody;
 use crate::api::wire::time::now_ms;
-use crate::job::JobId;
 use crate::job::store::JobFilter;
+use crate::job::{self, JobId};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -27,7 +27,7 @@ pub(crate) struct Page {
     cursor: Option<String>,
     /// Returns only jobs in one of these states. Repeat the parameter to name several.
     #[serde(default)]
-    state: Vec<StateBody>,
+    state: Vec<job::State>,
     /// Returns only jobs with this `request.model.uri`. A `hf://` URI of a job ends with the commit that it was
     /// resolved to.
     model: Option<String>,
@@ -78,7 +78,7 @@ pub(crate) async fn list(
         None => None,
     };
     let filter = JobFilter {
-        states: page.state.into_iter().map(Into::into).collect(),
+        states: page.state,
         model: page.model,
         label,
     };

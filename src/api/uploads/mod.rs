@@ -10,7 +10,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use super::wire::mirror::mirror;
 use super::wire::time::rfc3339;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
@@ -30,7 +29,7 @@ pub(crate) struct UploadBody {
     #[schema(example = "upload://upl_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10")]
     uri: String,
     /// State of the upload.
-    state: UploadStateBody,
+    state: UploadState,
     /// File name.
     name: String,
     /// Size of the content in bytes.
@@ -58,23 +57,13 @@ pub(crate) struct PutBody {
     expires_at: String,
 }
 
-mirror!(
-    /// State of an upload.
-    UploadStateBody of UploadState as "UploadState" {
-        /// The content has not arrived or has not been checked.
-        Pending,
-        /// Jobs can use the upload.
-        Ready,
-    }
-);
-
 impl From<Upload> for UploadBody {
     fn from(upload: Upload) -> Self {
         Self {
             id: upload.id.to_string(),
             object: "upload",
             uri: format!("upload://{}", upload.id),
-            state: upload.state.into(),
+            state: upload.state,
             name: upload.name,
             bytes: upload.bytes,
             sha256: upload.sha256,

@@ -13,7 +13,6 @@ use crate::api::extract::{Named, Params};
 use crate::api::page::{check_limit, cursor, next_cursor, twenty};
 use crate::api::problem::Problem;
 use crate::api::state::AppState;
-use crate::api::wire::mirror::mirror;
 use crate::api::wire::time::rfc3339;
 use crate::job::webhook::{Delivery, DeliveryId, DeliveryState};
 
@@ -44,7 +43,7 @@ pub(crate) struct DeliveryBody {
     #[schema(schema_with = schema::webhook_event_type)]
     event: String,
     /// State of the delivery.
-    state: DeliveryStateBody,
+    state: DeliveryState,
     /// Number of attempts so far. `redeliverEvent` sets it to 0.
     #[schema(minimum = 0)]
     attempts: i64,
@@ -65,25 +64,13 @@ pub(crate) struct DeliveryBody {
     body: serde_json::Value,
 }
 
-mirror!(
-    /// State of a delivery.
-    DeliveryStateBody of DeliveryState as "DeliveryState" {
-        /// The next attempt follows.
-        Pending,
-        /// The endpoint accepted the event.
-        Delivered,
-        /// All attempts failed, or the endpoint responded with 410.
-        Failed,
-    }
-);
-
 impl From<Delivery> for DeliveryBody {
     fn from(delivery: Delivery) -> Self {
         Self {
             id: delivery.id.to_string(),
             object: "delivery",
             event: delivery.topic,
-            state: delivery.state.into(),
+            state: delivery.state,
             attempts: delivery.attempts,
             next_at: delivery.next_at.map(rfc3339),
             last_status: delivery.last_status,

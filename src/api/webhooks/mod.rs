@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::document::enumeration::enumeration;
+use super::document::derived::derived;
 use super::problem::Problem;
 use super::wire::time::rfc3339;
 use crate::job::webhook::id::NoSuchName;
@@ -16,6 +16,7 @@ use crate::job::webhook::{Topic, Webhook, WebhookId};
 
 /// Type of an event that a webhook can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookTopic")]
 pub(crate) enum TopicBody {
     /// A worker started an attempt of the job.
     #[serde(rename = "job.started")]
@@ -34,7 +35,7 @@ pub(crate) enum TopicBody {
     Expired,
 }
 
-enumeration!(TopicBody as "WebhookTopic");
+derived!(TopicBody);
 
 impl From<TopicBody> for Topic {
     fn from(body: TopicBody) -> Self {

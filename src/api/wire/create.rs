@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 
-use super::constraints::{ConstraintsBody, MAX_NAMES};
 use super::duration;
-use super::method::{DeviceBody, LabelReadingBody, MethodBody};
-use super::mirror::mirror;
+use crate::api::document::derived;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::job::queue::PRIORITIES;
-use crate::job::{NewJob, TenantId};
+use crate::job::{Device, NewJob, TenantId};
 use crate::prune::failure::Failure;
-use crate::prune::recipe::{Calibration, Evaluation, Mapping, Metric, Recipe, Source, Target};
+use crate::prune::recipe::{
+    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target,
+};
 
 /// Maximum number of labels of a job.
 const MAX_LABELS: usize = 16;
@@ -43,10 +44,10 @@ pub(crate) struct CreateJob {
     pub(crate) target: TargetBody,
     /// Constraints on the units that each group keeps. By default there are none.
     #[serde(default)]
-    pub(crate) constraints: ConstraintsBody,
+    pub(crate) constraints: Constraints,
     /// How units are scored and how the pruned model is repaired. Each omitted property has its default.
     #[serde(default)]
-    pub(crate) method: MethodBody,
+    pub(crate) method: Method,
     /// Maximum time from creation to result: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). After
     /// it, the job gets the state `expired`. By default there is no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +55,7 @@ pub(crate) struct CreateJob {
     pub(crate) deadline: Option<String>,
     /// Device that the job runs on. `getCapabilities` lists the available devices. Default: `cpu`.
     #[serde(default)]
-    pub(crate) device: DeviceBody,
+    pub(crate) device: Device,
     /// Priority in the queue, from -100 to 100. Jobs with a higher priority start first.
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100, default = 0)]
@@ -124,14 +125,12 @@ pub(crate) struct CalibrationBody {
     pub(crate) uri: String,
     /// Columns of the dataset. By default, columns are detected by their names.
     #[serde(default)]
-    pub(crate) mapping: MappingBody,
-    /// Maximum number of rows to sample, from 1 to 100,000.
-    #[serde(default = "default_max_samples")]
-    #[schema(minimum = 1, maximum = 100_000, default = 8192)]
+    pub(crate) mapping: Mapping,
+    #[serde(default = "Calibration::default_max_samples")]
+    #[schema(schema_with = max_samples)]
     pub(crate) max_samples: usize,
-    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text, from 1 to 100,000,000.
-    #[serde(default = "default_max_positions")]
-    #[schema(minimum = 1, maximum = 100_000_000, default = 131_072)]
+    #[serde(default = "Calibration::default_max_positions")]
+    #[schema(schema_with = max_positions)]
     pub(crate) max_positions: usize,
     /// Seed of the random samples of rows and positions.
     #[serde(default)]
@@ -139,12 +138,12 @@ pub(crate) struct CalibrationBody {
     pub(crate) seed: u64,
 }
 
-fn default_max_samples() -> usize {
-    Calibration::DEFAULT_MAX_SAMPLES
+fn max_samples() -> RefOr<Schema> {
+    derived::field::<Calibration>("max_samples")
 }
 
-fn default_max_positions() -> usize {
-    Calibration::DEFAULT_MAX_POSITIONS
+fn max_positions() -> RefOr<Schema> {
+    derived::field::<Calibration>("max_positions")
 }
 
 /// The labeled rows on which the original and the pruned model are evaluated.
@@ -156,41 +155,11 @@ pub(crate) struct EvaluationBody {
     pub(crate) uri: String,
     /// Columns of the dataset. By default, columns are detected by their names.
     #[serde(default)]
-    pub(crate) mapping: MappingBody,
+    pub(crate) mapping: Mapping,
     /// Maximum number of rows to use, from the start of the file. By default all rows are used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000_000)]
     pub(crate) max_samples: Option<usize>,
-}
-
-/// Columns of a dataset. A column is given by its name, or by its number from 0. If all given columns are numbers, the
-/// file has no header.
-///
-/// Without `text`, the first of these names (with the second text of a pair) is used: `text` (`text_pair`), `sentence1`
-/// (`sentence2`), `question1` (`question2`), `premise` (`hypothesis`), `question` (`sentence`), `#1 String` (`#2
-/// String`), `sentence`, `review`, `content`, `description`. Without `label`, the first of these names is used:
-/// `label`, `labels`, `class`, `category`, `target`, `score`, `Quality`, `gold_label`.
-///
-/// For token classification, a row is a list of words and a list with the label of each word, in JSON or Parquet.
-/// Without `text`, the words are in `tokens` or `words`. Without `label`, the labels are in the first of `ner_tags`,
-/// `tags`, `labels`, `pos_tags`, `chunk_tags`, `label`. For multi-label classification, the label is a list of names or
-/// indices, or a list with a 0 or 1 for each label of the model.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(default)]
-#[schema(as = ColumnMapping)]
-pub(crate) struct MappingBody {
-    /// Column of the text, of the first text of a pair, or of the list of words. Detected by name by default.
-    pub(crate) text: Option<String>,
-    /// Column of the second text of a pair. If `text` is given, the default is that there is none. Otherwise it is
-    /// detected by name.
-    pub(crate) text_pair: Option<String>,
-    /// Column of the label: a class name in `id2label` of the model, a class index, or a number for regression.
-    /// Detected by name by default. Calibration ignores it.
-    pub(crate) label: Option<String>,
-    /// How the label column identifies classes. Detected from its values by default. If names and indices are both
-    /// possible and differ, the job fails with `invalid_data`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) labels: Option<LabelReadingBody>,
 }
 
 /// The size of the pruned model.
@@ -199,7 +168,7 @@ pub(crate) struct MappingBody {
 pub(crate) struct TargetBody {
     /// The quantity that `value` limits. Default: `flops`.
     #[serde(default)]
-    pub(crate) metric: MetricBody,
+    pub(crate) metric: Metric,
     /// Percentage to keep: with `60%`, the pruned model has at most 60 % of the original FLOPs, parameters or latency.
     #[schema(
         example = "60%",
@@ -219,32 +188,6 @@ pub(crate) struct TargetBody {
 
 fn one_percent() -> String {
     "1%".to_owned()
-}
-
-mirror!(
-    /// The quantity that a target limits.
-    #[derive(Default)]
-    MetricBody of Metric as "Metric" {
-        /// Floating-point operations of one forward pass of a row, on average over the calibration rows.
-        #[default]
-        Flops,
-        /// Number of parameters, including those of the embeddings.
-        Params,
-        /// Time of one forward pass of eight rows of the mean length of the calibration rows, measured by the worker.
-        /// The target is a percentage of the original time. Two jobs with the same request can keep different units.
-        LatencyMs,
-    }
-);
-
-impl From<MappingBody> for Mapping {
-    fn from(body: MappingBody) -> Self {
-        Self {
-            text: body.text,
-            text_pair: body.text_pair,
-            label: body.label,
-            labels: body.labels.map(Into::into),
-        }
-    }
 }
 
 impl CreateJob {
@@ -294,7 +237,7 @@ impl CreateJob {
         }
         Ok(NewJob {
             tenant,
-            device: self.device.into(),
+            device: self.device,
             priority: self.priority,
             max_attempts: self.max_attempts,
             recipe: self.into_recipe()?,
@@ -306,32 +249,24 @@ impl CreateJob {
     }
 
     fn into_recipe(self) -> Result<Recipe, Problem> {
-        let names = self.constraints.keep_whole.len();
-        if names > MAX_NAMES {
-            return Err(Problem::invalid_field(
-                "/constraints/keep_whole",
-                ProblemCode::ValidationFailed,
-                format!("keep_whole has {names} names; the maximum is {MAX_NAMES}"),
-            ));
-        }
         let target = self.target.target()?;
         let recipe = Recipe {
             model: Source::new(self.model.uri),
             calibration: Calibration {
                 source: Source::new(self.calibration.uri),
-                mapping: self.calibration.mapping.into(),
+                mapping: self.calibration.mapping,
                 max_samples: self.calibration.max_samples,
                 max_positions: self.calibration.max_positions,
                 seed: self.calibration.seed,
             },
             evaluation: self.evaluation.map(|evaluation| Evaluation {
                 source: Source::new(evaluation.uri),
-                mapping: evaluation.mapping.into(),
+                mapping: evaluation.mapping,
                 max_samples: evaluation.max_samples,
             }),
             target,
-            constraints: self.constraints.into(),
-            method: self.method.into(),
+            constraints: self.constraints,
+            method: self.method,
         };
         recipe.validated().map_err(|failure| {
             // The detail begins with the field's path, as `method.ridge is ..`.
@@ -351,7 +286,7 @@ impl TargetBody {
             }
         };
         let target = Target {
-            metric: self.metric.into(),
+            metric: self.metric,
             keep: Target::parse_keep(&self.value).map_err(at("/target/value"))?,
             tolerance: Target::parse_keep(&self.tolerance).map_err(at("/target/tolerance"))?,
         };

@@ -3,10 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::constraints::ConstraintsBody;
-use super::create::{CalibrationBody, EvaluationBody, MappingBody, ModelBody, TargetBody};
-use super::method::MethodBody;
-use crate::prune::recipe::{Mapping, Recipe};
+use super::create::{CalibrationBody, EvaluationBody, ModelBody, TargetBody};
+use crate::prune::recipe::{Constraints, Method, Recipe};
 
 /// The request that created the job, with defaults filled in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,9 +20,9 @@ pub(crate) struct RequestEcho {
     /// The size of the pruned model.
     target: TargetBody,
     /// Constraints on the units that each group keeps.
-    constraints: ConstraintsBody,
+    constraints: Constraints,
     /// How units are scored and how the pruned model is repaired.
-    method: MethodBody,
+    method: Method,
 }
 
 impl From<&Recipe> for RequestEcho {
@@ -35,33 +33,24 @@ impl From<&Recipe> for RequestEcho {
             },
             calibration: CalibrationBody {
                 uri: recipe.calibration.source.uri.clone(),
-                mapping: mapping(&recipe.calibration.mapping),
+                mapping: recipe.calibration.mapping.clone(),
                 max_samples: recipe.calibration.max_samples,
                 max_positions: recipe.calibration.max_positions,
                 seed: recipe.calibration.seed,
             },
             evaluation: recipe.evaluation.as_ref().map(|evaluation| EvaluationBody {
                 uri: evaluation.source.uri.clone(),
-                mapping: mapping(&evaluation.mapping),
+                mapping: evaluation.mapping.clone(),
                 max_samples: evaluation.max_samples,
             }),
             target: TargetBody {
-                metric: recipe.target.metric.into(),
+                metric: recipe.target.metric,
                 value: percent(recipe.target.keep),
                 tolerance: percent(recipe.target.tolerance),
             },
-            constraints: recipe.constraints.clone().into(),
-            method: recipe.method.into(),
+            constraints: recipe.constraints.clone(),
+            method: recipe.method,
         }
-    }
-}
-
-fn mapping(mapping: &Mapping) -> MappingBody {
-    MappingBody {
-        text: mapping.text.clone(),
-        text_pair: mapping.text_pair.clone(),
-        label: mapping.label.clone(),
-        labels: mapping.labels.map(Into::into),
     }
 }
 

@@ -5,10 +5,11 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
-use super::job::{FailureBody, StageBody};
+use super::job::FailureBody;
 use super::time::rfc3339;
-use crate::api::document::enumeration::enumeration;
+use crate::api::document::derived::derived;
 use crate::job::event::{Event, NewEvent};
+use crate::prune::stage::Stage;
 
 /// An event of a job.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,7 +29,7 @@ pub(crate) struct EventBody {
     attempt: Option<i64>,
     /// Stage. Only for `stage` and `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    stage: Option<StageBody>,
+    stage: Option<Stage>,
     /// Completed units of work in the stage. Only for `progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     done: Option<u64>,
@@ -44,6 +45,7 @@ pub(crate) struct EventBody {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "JobEventType")]
 pub(crate) enum EventType {
     /// The job was created.
     Queued,
@@ -67,7 +69,7 @@ pub(crate) enum EventType {
     Expired,
 }
 
-enumeration!(EventType as "JobEventType");
+derived!(EventType);
 
 impl EventType {
     /// The name on the wire.
@@ -102,10 +104,9 @@ impl From<&Event> for EventBody {
         };
         match &event.body {
             NewEvent::Started { attempt } => body.attempt = Some(*attempt),
-            NewEvent::Stage { stage } => body.stage = Some((*stage).into()),
+            NewEvent::Stage { stage } => body.stage = Some(*stage),
             NewEvent::Progress { stage, done, total } => {
-                (body.stage, body.done, body.total) =
-                    (Some((*stage).into()), Some(*done), Some(*total));
+                (body.stage, body.done, body.total) = (Some(*stage), Some(*done), Some(*total));
             }
             NewEvent::Requeued { failure } => body.error = failure.as_ref().map(Into::into),
             NewEvent::Failed { failure } => body.error = Some(failure.into()),

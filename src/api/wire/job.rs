@@ -6,13 +6,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::echo::RequestEcho;
-use super::method::DeviceBody;
-use super::mirror::mirror;
 use super::time::rfc3339;
 use crate::api::document::schema;
 use crate::api::problem::ProblemCode;
 use crate::artifact::health::Outage;
-use crate::job::{Job, State};
+use crate::job::{Device, Job, State};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
@@ -28,16 +26,16 @@ pub(crate) struct JobBody {
     #[schema(example = "job")]
     object: &'static str,
     /// State of the job.
-    pub(crate) state: StateBody,
+    pub(crate) state: State,
     /// Current stage of a running job, or the stage in which the job ended without a result. Null while the job is
     /// queued, before its first stage and after it succeeded.
-    stage: Option<StageBody>,
+    stage: Option<Stage>,
     /// Progress of the current stage.
     progress: ProgressBody,
     /// The request that created the job, with defaults filled in.
     request: RequestEcho,
     /// Device that the job runs on.
-    device: DeviceBody,
+    device: Device,
     /// Priority in the queue. Jobs with a higher priority start first.
     #[schema(minimum = -100, maximum = 100)]
     priority: i64,
@@ -79,48 +77,6 @@ pub(crate) struct JobBody {
     links: LinksBody,
 }
 
-mirror!(
-    /// State of a job. A job in one of the last four states has ended, and its state no longer changes.
-    StateBody of State as "JobState" {
-        /// The job waits for a worker.
-        Queued,
-        /// A worker runs the job.
-        Running,
-        /// A running job is being canceled. It succeeds if it completes first.
-        Canceling,
-        /// The job has a report and artifacts.
-        Succeeded,
-        /// The job failed; `error` has the reason.
-        Failed,
-        /// The job was canceled.
-        Canceled,
-        /// The deadline passed before the job succeeded.
-        Expired,
-    }
-);
-
-mirror!(
-    /// Stage of a running job, in the order of execution.
-    StageBody of Stage as "Stage" {
-        /// Reads the model and the data.
-        Preparing,
-        /// Measures the costs of all units.
-        Planning,
-        /// Scores every unit.
-        Scoring,
-        /// Selects the units to keep.
-        Searching,
-        /// Repairs the remaining weights.
-        Compensating,
-        /// Writes the pruned model.
-        Cutting,
-        /// Compares the pruned model with the original.
-        Verifying,
-        /// Stores the artifacts.
-        Publishing,
-    }
-);
-
 /// Progress of the current stage.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Progress)]
@@ -148,7 +104,7 @@ pub(crate) struct FailureBody {
     /// Whether the same request may succeed later without changes.
     retryable: bool,
     /// Stage in which the error occurred. Null if it occurred outside all stages.
-    stage: Option<StageBody>,
+    stage: Option<Stage>,
 }
 
 /// An outage that delays a queued job. The job continues by itself after the outage. Waiting does not count as an
@@ -184,7 +140,7 @@ impl From<&Failure> for FailureBody {
             code: failure.code.into(),
             detail: failure.detail.clone(),
             retryable: failure.code.retryable(),
-            stage: failure.stage.map(Into::into),
+            stage: failure.stage,
         }
     }
 }
@@ -196,11 +152,11 @@ impl JobBody {
         Self {
             id: job.id.to_string(),
             object: "job",
-            state: job.state.into(),
-            stage: stage(job).map(Into::into),
+            state: job.state,
+            stage: stage(job),
             progress: progress(job, now),
             request: (&job.recipe).into(),
-            device: job.device.into(),
+            device: job.device,
             priority: job.priority,
             labels: job.labels.clone(),
             attempt: job.attempt,

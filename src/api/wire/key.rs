@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::duration;
-use super::mirror::mirror;
 use super::time::rfc3339;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::job::TenantId;
@@ -23,28 +22,12 @@ pub(crate) struct CreateKey {
     )]
     name: String,
     /// What the key allows.
-    scope: ScopeBody,
+    scope: KeyScope,
     /// Lifetime: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). By default the key does not expire.
     #[serde(default)]
     #[schema(example = "90d", pattern = "^[1-9][0-9]{0,4}[smhd]$")]
     expires: Option<String>,
 }
-
-mirror!(
-    /// What an API key allows.
-    ScopeBody of KeyScope as "KeyScope" {
-        /// Read the metrics of the service, and nothing else.
-        Metrics,
-        /// Read jobs, artifacts, uploads and webhooks.
-        Read,
-        /// Everything that `read` allows; also create, estimate, cancel and delete jobs, and manage uploads and
-        /// webhooks.
-        Write,
-        /// Everything that `write` allows; also manage the API keys of the tenant, and read its audit log and the metrics
-        /// of the service.
-        Admin,
-    }
-);
 
 /// An API key, without its secret.
 #[derive(Serialize, ToSchema)]
@@ -61,7 +44,7 @@ pub(crate) struct KeyBody {
     /// Tenant that the key gives access to.
     tenant: String,
     /// What the key allows.
-    scope: ScopeBody,
+    scope: KeyScope,
     /// Creation time.
     #[schema(format = DateTime)]
     created_at: String,
@@ -97,7 +80,7 @@ impl CreateKey {
         Ok(NewKey {
             tenant,
             name,
-            scope: self.scope.into(),
+            scope: self.scope,
             lifetime_ms: lifetime_ms.map_err(|detail| invalid("/expires", detail))?,
         })
     }
@@ -110,7 +93,7 @@ impl From<&ApiKey> for KeyBody {
             object: "key",
             name: key.name.clone(),
             tenant: key.tenant.to_string(),
-            scope: key.scope.into(),
+            scope: key.scope,
             created_at: rfc3339(key.created_at),
             expires_at: key.expires_at.map(rfc3339),
             revoked_at: key.revoked_at.map(rfc3339),

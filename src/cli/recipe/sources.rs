@@ -107,10 +107,10 @@ pub(in super::super) struct DataFlags {
     #[arg(long, value_name = "COLUMN")]
     text_pair: Option<String>,
     /// Maximum number of rows to sample from the calibration data (1 to 100000)
-    #[arg(long, value_name = "ROWS", default_value_t = Calibration::DEFAULT_MAX_SAMPLES)]
+    #[arg(long, value_name = "ROWS", default_value_t = Calibration::default_max_samples())]
     max_samples: usize,
     /// Maximum number of positions (tokens of a text) to sample from the calibration data (1 to 100000000)
-    #[arg(long, value_name = "POSITIONS", default_value_t = Calibration::DEFAULT_MAX_POSITIONS)]
+    #[arg(long, value_name = "POSITIONS", default_value_t = Calibration::default_max_positions())]
     max_positions: usize,
     /// Device for the computation
     #[arg(long, value_enum, default_value_t)]

@@ -221,16 +221,25 @@ pub struct Delivery {
 
 /// State of a delivery.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
-    /// Another try will follow.
+    /// The next attempt follows.
     Pending,
-    /// The endpoint accepted the message.
+    /// The endpoint accepted the event.
     Delivered,
-    /// Every try failed, or the endpoint no longer exists.
+    /// All attempts failed, or the endpoint responded with 410.
     Failed,
 }
 

@@ -3,10 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantArray};
-
-use super::range::check;
-use crate::prune::failure::Failure;
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 /// How units are scored and how the pruned model is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,57 +20,34 @@ pub struct Method {
     /// Weights of positions in the repair.
     #[serde(alias = "token_weights")]
     pub position_weights: PositionWeights,
-    /// Whether a score audit is made: sketched scores are compared with exact scores on a sample of the units.
+    /// Whether a score audit is made: sketched scores are compared with exact scores on a sample of the units. Its
+    /// result is `audit` of the report.
     pub audit: bool,
-    /// Maximum number of sampled calibration rows that scoring uses (1 to 4,096).
+    /// Maximum number of sampled calibration rows that scoring uses.
+    #[schemars(range(min = 1, max = 4_096))]
     pub scoring_samples: usize,
-    /// Number of sampled positions in the Gram matrices (`K`; 2 to 8,192), which compare the features of two models.
+    /// Number of sampled positions in the Gram matrices (`K` in the paper), which compare the features of two models.
+    #[schemars(range(min = 2, max = 8_192))]
     #[serde(alias = "gram_tokens")]
     pub gram_positions: usize,
-    /// Weight of the answer term (`lambda`; 0 to 1,000,000), after it and the feature terms are scaled to mean 1.
+    /// Weight of the answer term (`lambda` in the paper), after it and the feature terms are scaled to mean 1.
+    #[schemars(range(min = 0, max = 1_000_000))]
     #[serde(alias = "logit_weight")]
     pub answer_weight: f64,
-    /// Number of pruning rounds (1 to 8). After each round except the last, the model is repaired and scored again.
+    /// Number of pruning rounds. After each round except the last, the model is repaired and scored again.
+    #[schemars(range(min = 1, max = 8))]
     pub rounds: usize,
-    /// Exponent `w` of the local term (0 to 1): the importance is `trajectory^(1 - w) * local^w`.
+    /// Exponent `w` of the local term. The importance is `trajectory^(1 - w) * local^w`, so 0 omits the local term. The
+    /// local term is the contribution of a unit to its own layer.
+    #[schemars(range(min = 0, max = 1))]
     pub local_weight: f64,
-    /// Temperature of both distributions in the answer term (`T`; 0.001 to 1,000).
+    /// Temperature of both distributions in the answer term (`T` in the paper). Higher values soften them.
+    #[schemars(range(min = 0.001, max = 1_000))]
     pub temperature: f64,
-    /// Strength of the ridge penalty that keeps repaired weights close to the original weights (1e-9 to 1,000),
-    /// relative to the mean diagonal of the Gram matrix.
+    /// Strength of the ridge penalty that keeps repaired weights close to the original weights. It is relative to the
+    /// mean diagonal of the Gram matrix.
+    #[schemars(range(min = 1e-9, max = 1_000))]
     pub ridge: f64,
-}
-
-impl Method {
-    /// Checks the ranges of its numbers.
-    ///
-    /// # Errors
-    /// Returns [`InvalidRecipe`](crate::prune::failure::Code::InvalidRecipe), which names the field and its range.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        let Self {
-            scoring_samples,
-            gram_positions,
-            answer_weight,
-            rounds,
-            local_weight,
-            temperature,
-            ridge,
-            ..
-        } = *self;
-        check(
-            "method.scoring_samples",
-            scoring_samples as f64,
-            1.0,
-            4_096.0,
-        )?;
-        check("method.gram_positions", gram_positions as f64, 2.0, 8_192.0)?;
-        check("method.answer_weight", answer_weight, 0.0, 1e6)?;
-        check("method.rounds", rounds as f64, 1.0, 8.0)?;
-        check("method.local_weight", local_weight, 0.0, 1.0)?;
-        check("method.temperature", temperature, 1e-3, 1e3)?;
-        check("method.ridge", ridge, 1e-9, 1e3)?;
-        Ok(())
-    }
 }
 
 impl Default for Method {
@@ -96,7 +70,7 @@ impl Default for Method {
     }
 }
 
-/// The criterion by which units are ranked.
+/// Criterion that scores units.
 #[derive(
     Clone,
     Copy,
@@ -108,22 +82,23 @@ impl Default for Method {
     JsonSchema,
     IntoStaticStr,
     VariantArray,
+    EnumMessage,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
-    /// The trajectory: manifold distillation of the later features plus the divergence of the answers, weighted by
-    /// the settings of the method, and the local term if its weight is not 0.
+    /// The change of later features (feature terms) and of the answers (answer term), called the trajectory, together
+    /// with the local term if `local_weight` is above 0.
     Optin,
-    /// The paper's formula: the sum of the manifold terms of the later features, plus a tenth of the
-    /// divergence of the answers. `trajectory`, `answer_weight` and `local_weight` are ignored.
+    /// The formula of the OPTIN paper: the sum of the feature terms, plus a tenth of the answer term. Ignores
+    /// `trajectory`, `answer_weight` and `local_weight`.
     Paper,
-    /// The divergence of the answers alone, which is the Fisher information of the masks on unlabeled rows,
-    /// and the local term (as in K-prune, Park et al. 2024).
+    /// The answer term, which is the Fisher information of the masks on unlabeled rows, together with the local term if
+    /// `local_weight` is above 0 (as in K-prune, Park et al. 2024). Ignores the feature terms.
     Fisher,
 }
 
-/// How the importance of units is computed.
+/// How scores are computed.
 #[derive(
     Clone,
     Copy,
@@ -135,14 +110,15 @@ pub enum Importance {
     JsonSchema,
     IntoStaticStr,
     VariantArray,
+    EnumMessage,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Estimator {
-    /// Each unit is masked in turn, and the rest of the model runs again.
+    /// Removes each unit in turn and runs the rest of the model.
     Exact,
-    /// Heads as in `exact`. All other units are estimated together from random probes. An architecture
-    /// without a backward pass uses `exact` instead, and the report says so.
+    /// Removes each head in turn, and estimates all other units together from random probes. Much faster. An
+    /// architecture without a backward pass uses `exact` instead, and the report says so.
     Sketch,
 }
 
@@ -154,7 +130,7 @@ impl Estimator {
     }
 }
 
-/// How the manifold terms of the later features are combined.
+/// How the feature terms of later layers are combined.
 #[derive(
     Clone,
     Copy,
@@ -166,17 +142,18 @@ impl Estimator {
     JsonSchema,
     IntoStaticStr,
     VariantArray,
+    EnumMessage,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Trajectory {
-    /// Their sum, as in the paper. Units of early layers get higher scores, because more features follow them.
+    /// Their sum, as in the OPTIN paper. Units of early layers get higher scores, because more features follow them.
     Sum,
     /// Their mean. Early and late layers are scored on the same scale.
     Mean,
 }
 
-/// How the kept weights are repaired after pruning.
+/// How the remaining weights are repaired.
 #[derive(
     Clone,
     Copy,
@@ -188,19 +165,21 @@ pub enum Trajectory {
     JsonSchema,
     IntoStaticStr,
     VariantArray,
+    EnumMessage,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
-    /// Each projection that lost inputs is fitted again by least squares, from the first block to the last.
+    /// Refits the weights and biases of each projection whose inputs were pruned, by least squares, from the first block
+    /// to the last.
     LeastSquares,
-    /// Only the biases of these projections are fitted again.
+    /// Refits only the biases of these projections.
     Bias,
-    /// The weights are not repaired.
+    /// No repair.
     None,
 }
 
-/// Which positions the repair fits most closely.
+/// Weights of positions in the repair.
 #[derive(
     Clone,
     Copy,
@@ -212,12 +191,14 @@ pub enum Compensation {
     JsonSchema,
     IntoStaticStr,
     VariantArray,
+    EnumMessage,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum PositionWeights {
-    /// The positions that the answers depend on. An architecture without a backward pass weights all positions equally.
+    /// Positions count by their effect on the answers. In an architecture without a backward pass, all positions count
+    /// equally.
     Sensitivity,
-    /// All positions have the same weight.
+    /// All positions count equally.
     Uniform,
 }

@@ -17,6 +17,7 @@ pub use crate::data::format as data_format;
 pub use crate::data::label::LabelReading;
 pub use crate::data::mapping::Mapping;
 pub use method::{Compensation, Estimator, Importance, Method, PositionWeights, Trajectory};
+pub use range::bounds;
 use range::check;
 pub use target::{Metric, Target};
 
@@ -77,25 +78,30 @@ pub struct Calibration {
     pub source: Source,
     /// Columns of the dataset.
     pub mapping: Mapping,
-    /// Maximum number of rows to sample (1 to 100,000).
+    /// Maximum number of rows to sample.
+    #[serde(default = "Calibration::default_max_samples")]
+    #[schemars(range(min = 1, max = 100_000))]
     pub max_samples: usize,
-    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text (1 to 100,000,000).
+    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text.
     #[serde(default = "Calibration::default_max_positions", alias = "max_tokens")]
+    #[schemars(range(min = 1, max = 100_000_000))]
     pub max_positions: usize,
     /// Seed of the random samples of rows and positions.
     pub seed: u64,
 }
 
 impl Calibration {
-    /// Default of `max_samples`. Short rows need many.
-    pub const DEFAULT_MAX_SAMPLES: usize = 8_192;
+    /// Returns the default of `max_samples`. Short rows need many.
+    #[must_use]
+    pub fn default_max_samples() -> usize {
+        8_192
+    }
 
-    /// Default of `max_positions`. For each output, the repair fits as many unknowns as a layer has neurons. It
-    /// needs many times as many positions as unknowns.
-    pub const DEFAULT_MAX_POSITIONS: usize = 1 << 17;
-
-    fn default_max_positions() -> usize {
-        Self::DEFAULT_MAX_POSITIONS
+    /// Returns the default of `max_positions`. For each output, the repair fits as many unknowns as a layer has neurons.
+    /// It needs many times as many positions as unknowns.
+    #[must_use]
+    pub fn default_max_positions() -> usize {
+        1 << 17
     }
 }
 
@@ -112,30 +118,15 @@ pub struct Evaluation {
 }
 
 impl Recipe {
-    /// Checks all ranges. Later stages do not check them again.
+    /// Checks all ranges and lengths. Later stages do not check them again.
     ///
     /// # Errors
     /// Returns [`InvalidRecipe`](super::failure::Code::InvalidRecipe) or
     /// [`InvalidTarget`](super::failure::Code::InvalidTarget), with the field and its range.
     pub fn validated(self) -> Result<Self, Failure> {
-        check(
-            "calibration.max_samples",
-            self.calibration.max_samples as f64,
-            1.0,
-            100_000.0,
-        )?;
-        check(
-            "calibration.max_positions",
-            self.calibration.max_positions as f64,
-            1.0,
-            1e8,
-        )?;
-        self.method.check()?;
-        let Constraints {
-            round_to, min_kept, ..
-        } = self.constraints;
-        check("constraints.round_to", round_to as f64, 1.0, 4_096.0)?;
-        check("constraints.min_kept", min_kept as f64, 0.0, 1e6)?;
+        check("calibration", &self.calibration)?;
+        check("method", &self.method)?;
+        check("constraints", &self.constraints)?;
         self.target.validated()?;
         Ok(self)
     }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::range::check;
 use crate::prune::failure::{Code, Failure};
@@ -15,6 +15,7 @@ pub struct Target {
     /// Fraction to keep (above 0, below 1).
     pub keep: f64,
     /// How far the result may be below `keep`, as a fraction of `keep`.
+    #[schemars(range(min = 0.0001, max = 0.5))]
     pub tolerance: f64,
 }
 
@@ -23,6 +24,7 @@ pub struct Target {
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     Serialize,
@@ -30,16 +32,19 @@ pub struct Target {
     JsonSchema,
     IntoStaticStr,
     VariantArray,
+    EnumMessage,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Floating-point operations of one forward pass, on average over the calibration rows.
+    /// Floating-point operations of one forward pass of a row, on average over the calibration rows.
+    #[default]
     Flops,
-    /// Number of weights, including those of the embeddings.
+    /// Number of parameters, including those of the embeddings.
     Params,
-    /// Time of one forward pass of eight rows of the calibration set's mean length, measured on the machine that
-    /// runs the job. Two runs may select different units.
+    /// Time of one forward pass of eight rows of the mean length of the calibration rows, measured on the machine that
+    /// runs the job. The target is a percentage of the original time. Two jobs with the same request can keep different
+    /// units.
     LatencyMs,
 }
 
@@ -99,7 +104,7 @@ impl Target {
     /// # Errors
     /// Returns [`Code::InvalidRecipe`] or [`Code::InvalidTarget`] with the field and its range.
     pub fn validated(self) -> Result<Self, Failure> {
-        check("target.tolerance", self.tolerance, 1e-4, 0.5)?;
+        check("target", &self)?;
         if !(self.keep > 0.0 && self.keep < 1.0) {
             return Err(Failure::new(
                 Code::InvalidTarget,

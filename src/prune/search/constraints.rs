@@ -6,17 +6,20 @@ use serde::{Deserialize, Serialize};
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::{Code, Failure};
 
-/// Constraints on the units that each group keeps.
+/// Constraints on the units that each group keeps. By default there are none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Constraints {
-    /// Each group of neurons keeps a multiple of this number of neurons, or all (1: any number). Multiples of 8 or 32
-    /// are often faster. Groups of heads are not rounded, because a head is wide already.
+    /// Each group of neurons keeps a multiple of this number of neurons, or all. Multiples of 8 or 32 are often faster.
+    /// Groups of attention heads are not rounded, because a head is wide already.
+    #[schemars(range(min = 1, max = 4_096))]
     pub round_to: usize,
     /// Minimum number of units that each group keeps. A smaller group keeps all its units.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub min_kept: usize,
-    /// Groups that are not pruned: full names, or prefixes that end before a dot. For example, `encoder.layer.0` names
-    /// the heads and the neurons of the first layer.
+    /// Groups that are not pruned: full names as in `groups` of the estimate, or prefixes that end before a dot. For
+    /// example, `encoder.layer.0` names the heads and the neurons of the first layer.
+    #[schemars(length(max = 256), example = ["encoder.layer.0"])]
     pub keep_whole: Vec<String>,
     /// Whether every group keeps the same fraction of its units.
     pub uniform: bool,
