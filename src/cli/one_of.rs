@@ -18,7 +18,7 @@ where
 {
     parser(|variant: T| {
         let text = variant.get_documentation().unwrap_or_default();
-        PossibleValue::new(variant.into()).help(text.trim_end_matches('.'))
+        PossibleValue::new(variant.into()).help(text.trim_end().trim_end_matches('.'))
     })
 }
 

@@ -2,17 +2,16 @@
 
 use clap::Args;
 
+use super::range::ranged;
 use crate::prune::recipe::Constraints;
 
 /// Constraints on the kept units, besides the target.
 #[derive(Args)]
 #[command(next_help_heading = "Constraints")]
 pub(in super::super) struct ConstraintFlags {
-    /// Keep a multiple of N neurons in each group; heads are not rounded
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = Constraints::default().round_to, help = ranged::<Constraints>("round_to", "Keep a multiple of N neurons in each group; heads are not rounded"))]
     round_to: usize,
-    /// Minimum number of units that each group keeps
-    #[arg(long, value_name = "UNITS", default_value_t = 0)]
+    #[arg(long, value_name = "UNITS", default_value_t = Constraints::default().min_kept, help = ranged::<Constraints>("min_kept", "Minimum number of units that each group keeps"))]
     min_kept: usize,
     /// Do not prune this group; repeat the flag for more
     ///

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::super::one_of::one_of;
+use super::super::one_of::explained;
+use super::range::ranged;
 use crate::prune::recipe::{
     Compensation, Estimator, Importance, Method, PositionWeights, Trajectory,
 };
@@ -14,25 +15,19 @@ pub(in super::super) const METHOD_HEADING: &str = "Method options";
 #[derive(Args)]
 #[command(next_help_heading = METHOD_HEADING)]
 pub(in super::super) struct ScoringFlags {
-    /// Maximum number of sampled rows for scoring (1 to 4096)
-    #[arg(long, value_name = "ROWS", default_value_t = Method::default().scoring_samples)]
+    #[arg(long, value_name = "ROWS", default_value_t = Method::default().scoring_samples, help = ranged::<Method>("scoring_samples", "Maximum number of sampled rows for scoring"))]
     scoring_samples: usize,
     /// Criterion for the importance of a unit
     ///
     /// Three terms measure the effect of removing a unit: the feature terms (change of the features
     /// of later layers), the answer term (change of the answers) and the local term (contribution to
     /// the output of its own block).
-    ///
-    /// - optin:  all terms with adjustable weights; by default, the weight of the local term is 0
-    /// - paper:  the formula of the paper, which fixes the weights and has no local term
-    /// - fisher: the answer term, and the local term if --local-weight is above 0
-    #[arg(long, verbatim_doc_comment, value_parser = one_of::<Importance>(), default_value = <&str>::from(Method::default().importance))]
+    #[arg(long, verbatim_doc_comment, value_parser = explained::<Importance>(), default_value = <&str>::from(Method::default().importance))]
     importance: Importance,
-    /// How to combine the feature terms of later layers; the paper uses their sum
-    #[arg(long, value_parser = one_of::<Trajectory>(), default_value = <&str>::from(Method::default().trajectory))]
+    /// How to combine the feature terms of later layers
+    #[arg(long, value_parser = explained::<Trajectory>(), default_value = <&str>::from(Method::default().trajectory))]
     trajectory: Trajectory,
-    /// Weight of the answer term relative to the feature terms (0 to 1000000)
-    #[arg(long, value_name = "LAMBDA", default_value_t = Method::default().answer_weight)]
+    #[arg(long, value_name = "LAMBDA", default_value_t = Method::default().answer_weight, help = ranged::<Method>("answer_weight", "Weight of the answer term relative to the feature terms"))]
     answer_weight: f64,
 }
 
@@ -54,24 +49,16 @@ impl ScoringFlags {
 pub(in super::super) struct MethodFlags {
     #[command(flatten)]
     scoring: ScoringFlags,
-    /// Weight of the local term, as an exponent (0 to 1); 0 disables the term
-    #[arg(long, value_name = "EXPONENT", default_value_t = Method::default().local_weight)]
+    #[arg(long, value_name = "EXPONENT", default_value_t = Method::default().local_weight, help = ranged::<Method>("local_weight", "Weight of the local term, as an exponent; 0 disables the term"))]
     local_weight: f64,
     /// Estimator of the scores
-    ///
-    /// - exact:  removes each unit in turn, which is much slower
-    /// - sketch: removes each head in turn, and estimates all other units together by random probes
-    #[arg(long, verbatim_doc_comment, value_parser = one_of::<Estimator>(), default_value = <&str>::from(Method::default().estimator))]
+    #[arg(long, value_parser = explained::<Estimator>(), default_value = <&str>::from(Method::default().estimator))]
     estimator: Estimator,
     /// Repair of the remaining weights
-    ///
-    /// - least_squares: refits the weights and biases of the layers that lost inputs
-    /// - bias:          refits only their biases
-    /// - none:          no repair
-    #[arg(long, verbatim_doc_comment, value_parser = one_of::<Compensation>(), default_value = <&str>::from(Method::default().compensation))]
+    #[arg(long, value_parser = explained::<Compensation>(), default_value = <&str>::from(Method::default().compensation))]
     compensation: Compensation,
-    /// Weights of positions in the repair: by their influence on the answers, or all equal
-    #[arg(long, value_parser = one_of::<PositionWeights>(), default_value = <&str>::from(Method::default().position_weights))]
+    /// Weights of positions in the repair
+    #[arg(long, value_parser = explained::<PositionWeights>(), default_value = <&str>::from(Method::default().position_weights))]
     position_weights: PositionWeights,
 }
 
@@ -91,7 +78,6 @@ impl MethodFlags {
 #[derive(Args)]
 #[command(next_help_heading = METHOD_HEADING)]
 pub(in super::super) struct RoundFlags {
-    /// Number of pruning rounds (1 to 8); between rounds, the remaining model is repaired and scored again
-    #[arg(long, value_name = "N", default_value_t = Method::default().rounds)]
+    #[arg(long, value_name = "N", default_value_t = Method::default().rounds, help = ranged::<Method>("rounds", "Number of pruning rounds; between rounds, the remaining model is repaired and scored again"))]
     pub(in super::super) rounds: usize,
 }

@@ -2,6 +2,7 @@
 
 mod constraints;
 mod method;
+mod range;
 mod sources;
 mod target;
 

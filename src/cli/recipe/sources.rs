@@ -8,6 +8,7 @@ use url::Url;
 use super::super::device;
 use super::super::exit::Exit;
 use super::super::one_of::one_of;
+use super::range::ranged;
 use crate::config::device::DeviceFlag;
 use crate::prune::places::Places;
 use crate::prune::recipe::{Calibration, Evaluation, LabelReading, Mapping, Source};
@@ -106,11 +107,9 @@ pub(in super::super) struct DataFlags {
     /// Column of the second text of a pair [default: detected if --text is not given]
     #[arg(long, value_name = "COLUMN")]
     text_pair: Option<String>,
-    /// Maximum number of rows to sample from the calibration data (1 to 100000)
-    #[arg(long, value_name = "ROWS", default_value_t = Calibration::default_max_samples())]
+    #[arg(long, value_name = "ROWS", default_value_t = Calibration::default_max_samples(), help = ranged::<Calibration>("max_samples", "Maximum number of rows to sample from the calibration data"))]
     max_samples: usize,
-    /// Maximum number of positions (tokens of a text) to sample from the calibration data (1 to 100000000)
-    #[arg(long, value_name = "POSITIONS", default_value_t = Calibration::default_max_positions())]
+    #[arg(long, value_name = "POSITIONS", default_value_t = Calibration::default_max_positions(), help = ranged::<Calibration>("max_positions", "Maximum number of positions (tokens of a text) to sample from the calibration data"))]
     max_positions: usize,
     /// Device for the computation
     #[arg(long, value_enum, default_value_t)]

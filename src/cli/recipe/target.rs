@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::super::exit::Exit;
-use super::super::one_of::one_of;
+use super::super::one_of::explained;
 use super::constraints::ConstraintFlags;
 use super::sources::INPUT_HEADING;
 use crate::prune::recipe::{Constraints, Metric, Target};
@@ -15,10 +15,8 @@ pub(in super::super) struct TargetFlags {
     /// Percentage to KEEP, such as 60%
     #[arg(long, value_name = "PERCENT")]
     pub(super) target: String,
-    /// Quantity that the target limits: FLOPs, parameters, or latency of a forward pass
-    ///
-    /// Latency is measured on the machine that prunes, so two runs can keep different units.
-    #[arg(long, value_parser = one_of::<Metric>(), default_value = Metric::Flops.as_str())]
+    /// Quantity that the target limits
+    #[arg(long, value_parser = explained::<Metric>(), default_value = Metric::default().as_str())]
     metric: Metric,
     /// How far the result may be below the target, as a percentage of the target (0.01% to 50%)
     #[arg(long, value_name = "PERCENT", default_value = "1%")]
