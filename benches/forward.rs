@@ -32,7 +32,6 @@ use clap::builder::RangedU64ValueParser;
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
-use optin::model::batch::Input;
 use optin::model::chain::Model;
 use optin::model::mask::Masks;
 use optin::model::registry;
@@ -120,7 +119,7 @@ fn compare(flags: &Flags) {
     let reference = reference::open(&sizes, folder.path());
     let batch = sizes.batch(rows, length, 1);
     let full = Masks::full(&model.groups);
-    let Input::Tokens { ids, types } = &batch.input;
+    let (ids, types) = batch.input.tokens().unwrap();
     let ours = || model.features(&batch, &full).unwrap().stream;
     let theirs = || reference.forward(ids, types, None).unwrap();
     let apart = relative_difference(&theirs(), &ours());
