@@ -1,6 +1,6 @@
 //! Reads calibration and evaluation data, and turns their rows into batches for a model.
 //!
-//! A [`Reader`](reader::Reader) reads the examples of one kind of input. The rest of the crate sees only its
+//! A [`Reader`] reads the examples of one kind of input. The rest of the crate sees only its
 //! [`Dataset`](dataset::Dataset)s.
 
 pub mod dataset;
