@@ -140,8 +140,8 @@ def check_texts(folder, model, rows, tolerance):
 def check_scores(classify, model, at, row, tolerance):
     """Checks the score of each label in the standard pipeline."""
     logits = torch.tensor(row["logits"])
-    several = model.config.problem_type == "multi_label_classification"
-    expected = logits.sigmoid() if several else logits.softmax(0)
+    applied = {"multi_label_classification": logits.sigmoid(), "regression": logits}
+    expected = applied.get(model.config.problem_type, logits.softmax(0))
     text = {"text": row["text"]} if row["text_pair"] is None else {"text": row["text"], "text_pair": row["text_pair"]}
     answer = classify(text, truncation=True, top_k=None)
     scores = {one["label"]: one["score"] for one in (answer[0] if isinstance(answer[0], list) else answer)}
