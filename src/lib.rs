@@ -27,7 +27,7 @@
 //! | [`file_name`] | the names of a result's files | no other module |
 //! | [`checkpoint`] | reads and writes Hugging Face folders | no other module |
 //! | [`model`] | the graphs, with their prunable units as data | `checkpoint` |
-//! | [`data`] | calibration and evaluation batches | `model::batch`, `checkpoint::tokenizer` |
+//! | [`data`] | calibration and evaluation data, one reader per kind of input | `model`'s inputs, `checkpoint` |
 //! | [`answer`] | what models answer, one file per task: divergence, truth, metrics | `data`, `checkpoint`, `statistics` |
 //! | [`statistics`] | means, deviations and ranks of numbers | no other module |
 //! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `statistics`, `file_name` |
@@ -43,7 +43,7 @@
 //! environment or the time of day, and prints nothing. Further rules:
 //!
 //! - `model` never uses `prune`: a graph does not know why it is masked.
-//! - `prune` never names an architecture.
+//! - `prune` never names an architecture, a kind of input or a kind of answer.
 //! - `api` and `worker` never use each other. They communicate through `job` (rows) and `artifact` (bytes).
 //! - Files do not import each other in circles. A file imports an item from the file that defines it, and not from a
 //!   parent module that imports the file.
@@ -56,6 +56,7 @@
 //!
 //! - An architecture: `model/<name>/` and [`model::registry`].
 //! - A task: `answer/<name>.rs` and [`answer::TASKS`].
+//! - A kind of input: `data/<name>/`, which implements [`data::reader::Reader`], and [`data::open`].
 //! - A job store: `job/store/<name>.rs` and `migrations/<name>/`.
 //! - An endpoint: a handler and one `routes!` line in `api/routes.rs`.
 

@@ -16,7 +16,8 @@ use super::label::LabelReading;
 /// For token classification, a row is a list of words and a list with the label of each word, in JSON or Parquet.
 /// Without `text`, the words are in `tokens` or `words`. Without `label`, the labels are in the first of `ner_tags`,
 /// `tags`, `labels`, `pos_tags`, `chunk_tags`, `label`. For multi-label classification, the label is a list of names or
-/// indices, or a list with a 0 or 1 for each label of the model.
+/// indices, or a list with a 0 or 1 for each label of the model. For regression of several numbers, it is a list of
+/// numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
