@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::diagonal;
 use super::metric::{Metric, Records, ratio};
-use super::softmax::{MAX_DIRECTIONS, signs};
 use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
@@ -122,34 +122,17 @@ impl Answer for Labels {
         temperature * temperature * sum
     }
 
-    /// Returns `sqrt(p (1 - p))` along each label: near `d = 0` the divergence is `sum p (1 - p) d^2 / 2`. With too many
-    /// labels, random sums of these directions are returned.
+    /// Returns `sqrt(p (1 - p))` along each label: near `d = 0` the divergence is `sum p (1 - p) d^2 / 2`.
     fn directions(&self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
         let sizes = at.values.iter().map(|&logit| {
             let temperature = form.temperature;
             (probability(logit, temperature) * probability(-logit, temperature)).sqrt() as f32
         });
-        let sizes: Vec<f32> = sizes.collect();
-        if sizes.len() > MAX_DIRECTIONS {
-            let random = (0..MAX_DIRECTIONS).map(|index| {
-                let mut sign = signs(row, index, form.seed);
-                sizes.iter().map(|size| sign() as f32 * size).collect()
-            });
-            return random.collect();
-        }
-        let along = (0..sizes.len()).map(|label| {
-            let mut direction = vec![0.0; sizes.len()];
-            direction[label] = sizes[label];
-            direction
-        });
-        along.collect()
+        diagonal::directions(&sizes.collect::<Vec<_>>(), row, form.seed)
     }
 
-    fn scale(&self, directions: usize, _: usize) -> f64 {
-        match self.0.len() > MAX_DIRECTIONS {
-            true => 0.5 / directions as f64,
-            false => 0.5,
-        }
+    fn scale(&self, _: usize, _: usize) -> f64 {
+        0.5 * diagonal::scale(self.0.len())
     }
 
     fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {

@@ -5,6 +5,7 @@
 //! and a line in [`TASKS`].
 
 pub mod class;
+pub mod diagonal;
 pub mod labels;
 pub mod metric;
 pub mod number;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::diagonal;
 use super::metric::{Metric, Records};
-use super::softmax::{MAX_DIRECTIONS, signs};
 use super::task::{Answer, Form, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
@@ -78,25 +78,12 @@ impl Answer for Numbers {
             .sum()
     }
 
-    /// Returns the unit vectors, or vectors of random signs if there are too many numbers.
     fn directions(&self, _: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
-        let directions = (0..self.0.min(MAX_DIRECTIONS)).map(|index| {
-            if self.0 > MAX_DIRECTIONS {
-                let mut sign = signs(row, index, form.seed);
-                return (0..self.0).map(|_| sign() as f32).collect();
-            }
-            let mut direction = vec![0.0; self.0];
-            direction[index] = 1.0;
-            direction
-        });
-        directions.collect()
+        diagonal::directions(&vec![1.0; self.0], row, form.seed)
     }
 
-    fn scale(&self, directions: usize, _: usize) -> f64 {
-        match self.0 > MAX_DIRECTIONS {
-            true => 1.0 / directions as f64,
-            false => 1.0,
-        }
+    fn scale(&self, _: usize, _: usize) -> f64 {
+        diagonal::scale(self.0)
     }
 
     fn agreement(&self, _: Outputs<'_>, _: Outputs<'_>) -> Option<f64> {
