@@ -123,6 +123,12 @@ impl Batches<'_> {
         self.data.extent_of(&self.rows[index])
     }
 
+    /// Returns the true answer of an example, given by its index in the dataset. `None` if labels are not read.
+    #[must_use]
+    pub fn truth(&self, row: usize) -> Option<&Truth> {
+        self.data.answers[row].as_ref()
+    }
+
     /// Loads a batch.
     ///
     /// # Errors

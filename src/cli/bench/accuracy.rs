@@ -272,9 +272,7 @@ impl<'a> Judge<'a> {
         let batches = data.batches(forward::BATCH_POSITIONS);
         let full = Masks::full(&model.groups);
         let answer = prepared.answer.as_ref();
-        let dense = forward::records(answer, data, &batches, watch, |batch| {
-            model.forward(batch, &full)
-        })?;
+        let dense = forward::records(answer, &batches, watch, |batch| model.forward(batch, &full))?;
         Ok(Self {
             answer,
             data,
@@ -284,8 +282,7 @@ impl<'a> Judge<'a> {
     }
 
     fn score(&self, student: &Student<'_>, watch: &dyn Watch) -> Result<f64, Failure> {
-        let Self { answer, data, .. } = *self;
-        let records = forward::records(answer, data, &self.batches, watch, |batch| {
+        let records = forward::records(self.answer, &self.batches, watch, |batch| {
             student.forward(batch)
         })?;
         Ok(self.compare(&records).main.score.after)

@@ -1,8 +1,9 @@
-//! Similarity of the pruned model to the original, measured without labels.
+//! Similarity of the pruned model to the original, measured without labels. The same pass over the rows records what the
+//! metrics need of both models.
 
 use candle_core::{D, Result};
 
-use super::run::features_and_answers;
+use super::run::{Numbered, features_and_answers, joined, recorded};
 use crate::answer::task::{Answer, Outputs};
 use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
@@ -13,6 +14,16 @@ use crate::prune::report::Fidelity;
 use crate::prune::score::teacher::flat;
 use crate::prune::watch::Watch;
 
+/// The result of a comparison of two models.
+pub struct Compared {
+    /// The similarity of their features and answers.
+    pub fidelity: Fidelity,
+    /// What the metrics need of the answers of the original model, in the order of the rows. Empty if labels are not read.
+    pub before: Vec<Vec<f64>>,
+    /// The same of the pruned model.
+    pub after: Vec<Vec<f64>>,
+}
+
 /// Sums over one batch.
 #[derive(Default)]
 struct Sums {
@@ -21,6 +32,8 @@ struct Sums {
     divergence: f64,
     positions: usize,
     cosine: f64,
+    /// The records of both models.
+    records: [Numbered; 2],
 }
 
 /// Compares both models on these batches.
@@ -33,13 +46,18 @@ pub fn fidelity(
     cut: &Model,
     batches: &Batches<'_>,
     watch: &dyn Watch,
-) -> std::result::Result<Fidelity, Failure> {
+) -> std::result::Result<Compared, Failure> {
     let parts = lanes::run(batches.len(), |index| {
         watch.proceed()?;
-        Ok(compare(answer, original, cut, &batches.load(index)?)?)
+        let batch = batches.load(index)?;
+        Ok(compare(answer, [original, cut], batches, &batch)?)
     })?;
     let mut total = Sums::default();
+    let mut records = [Vec::new(), Vec::new()];
     for part in parts {
+        for (records, part) in records.iter_mut().zip(part.records) {
+            records.push(part);
+        }
         total.rows += part.rows;
         total.agreement = sum(total.agreement, part.agreement);
         total.divergence += part.divergence;
@@ -47,15 +65,26 @@ pub fn fidelity(
         total.cosine += part.cosine;
     }
     let rows = total.rows.max(1) as f64;
-    Ok(Fidelity {
+    let fidelity = Fidelity {
         rows: total.rows,
         agreement: total.agreement.map(|agreement| agreement / rows),
         divergence: total.divergence / rows,
         feature_cosine: total.cosine / total.positions.max(1) as f64,
+    };
+    let [before, after] = records.map(joined);
+    Ok(Compared {
+        fidelity,
+        before,
+        after,
     })
 }
 
-fn compare(answer: &dyn Answer, original: &Model, cut: &Model, batch: &Batch) -> Result<Sums> {
+fn compare(
+    answer: &dyn Answer,
+    [original, cut]: [&Model; 2],
+    batches: &Batches<'_>,
+    batch: &Batch,
+) -> Result<Sums> {
     let (before, after) = (
         features_and_answers(original, batch)?,
         features_and_answers(cut, batch)?,
@@ -67,6 +96,10 @@ fn compare(answer: &dyn Answer, original: &Model, cut: &Model, batch: &Batch) ->
         rows: batch.len(),
         positions: cosines.elem_count(),
         cosine: f64::from(cosines.sum_all()?.to_scalar::<f32>()?),
+        records: [
+            recorded(answer, batches, batch, &before.1)?,
+            recorded(answer, batches, batch, &after.1)?,
+        ],
         ..Sums::default()
     };
     let positions = before.1.positions()?;

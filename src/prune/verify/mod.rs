@@ -10,6 +10,7 @@ pub mod latency;
 pub mod quality;
 pub mod run;
 
+use self::fidelity::Compared;
 use super::failure::Failure;
 use super::prepare::Prepared;
 use super::report::{EvaluationReport, Fidelity, Latency};
@@ -18,7 +19,6 @@ use super::watch::Watch;
 use crate::answer::metric::Records;
 use crate::data::dataset::{Batches, Dataset};
 use crate::model::chain::Model;
-use crate::model::mask::Masks;
 
 /// The results of the verification.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,10 +52,12 @@ pub fn verify(
     let batches = data.batches(run::BATCH_POSITIONS);
     let consistency = consistency::check(student, cut, &batches.load(batches.len() / 2)?)?;
     watch.progress(1, PARTS);
-    let fidelity = fidelity::fidelity(prepared.answer.as_ref(), original, cut, &batches, watch)?;
+    let compared = fidelity::fidelity(prepared.answer.as_ref(), original, cut, &batches, watch)?;
     watch.progress(2, PARTS);
     let evaluation = match &prepared.evaluation {
-        Some(data) => Some(evaluate(prepared, cut, student, data, &batches, watch)?),
+        Some(data) => Some(evaluate(
+            prepared, student, data, &batches, &compared, watch,
+        )?),
         None => None,
     };
     watch.progress(3, PARTS);
@@ -63,7 +65,7 @@ pub fn verify(
     watch.progress(PARTS, PARTS);
     Ok(Measured {
         consistency,
-        fidelity,
+        fidelity: compared.fidelity,
         evaluation,
         latency,
     })
@@ -71,28 +73,22 @@ pub fn verify(
 
 fn evaluate(
     prepared: &Prepared,
-    cut: &Model,
     student: &Student<'_>,
     data: &Dataset,
     batches: &Batches<'_>,
+    compared: &Compared,
     watch: &dyn Watch,
 ) -> Result<EvaluationReport, Failure> {
-    let (answer, original) = (prepared.answer.as_ref(), &prepared.model);
-    let full = Masks::full(&original.groups);
-    let all = Masks::full(&cut.groups);
-    let records = |model: &Model, masks: &Masks| {
-        run::records(answer, data, batches, watch, |batch| {
-            model.forward(batch, masks)
-        })
-    };
-    let (before, after) = (records(original, &full)?, records(cut, &all)?);
+    let answer = prepared.answer.as_ref();
     let bare = match student.is_repaired() {
-        true => Some(records(original, &student.masks)?),
+        true => Some(run::records(answer, batches, watch, |batch| {
+            prepared.model.forward(batch, &student.masks)
+        })?),
         false => None,
     };
     let records = Records {
-        before: &before,
-        after: &after,
+        before: &compared.before,
+        after: &compared.after,
         bare: bare.as_deref(),
     };
     let mut report = quality::compare(answer, &data.truths(), records);

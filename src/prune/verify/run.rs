@@ -1,9 +1,9 @@
-//! Runs both models over the same rows.
+//! Runs models over the same rows.
 
 use candle_core::{Result, Tensor};
 
 use crate::answer::task::{Answer, Outputs};
-use crate::data::dataset::{Batches, Dataset};
+use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
@@ -27,6 +27,37 @@ pub fn features_and_answers(model: &Model, batch: &Batch) -> Result<(Tensor, Hid
     Ok((features.stream, answers))
 }
 
+/// What the metrics need of the answers to some rows, each with the index of its row.
+pub type Numbered = Vec<(usize, Vec<f64>)>;
+
+/// Returns what the metrics need of a model's answers to a batch. Rows without a true answer are left out.
+///
+/// # Errors
+/// Does not fail for f32 tensors.
+pub fn recorded(
+    answer: &dyn Answer,
+    batches: &Batches<'_>,
+    batch: &Batch,
+    answers: &Hidden,
+) -> Result<Numbered> {
+    let positions = answers.positions()?;
+    let values = flat(answers)?;
+    let examples = values.chunks_exact(values.len() / batch.len());
+    let records = examples.zip(&batch.rows).filter_map(|(values, &row)| {
+        let truth = batches.truth(row)?;
+        Some((row, answer.record(Outputs { values, positions }, truth)))
+    });
+    Ok(records.collect())
+}
+
+/// Joins the records of all batches in the order of the rows.
+#[must_use]
+pub fn joined(records: impl IntoIterator<Item = Numbered>) -> Vec<Vec<f64>> {
+    let mut rows: Numbered = records.into_iter().flatten().collect();
+    rows.sort_by_key(|(row, _)| *row);
+    rows.into_iter().map(|(_, record)| record).collect()
+}
+
 /// Runs `forward` on all batches and returns what the metrics need of the answers to every row, in the order of the
 /// rows.
 ///
@@ -34,7 +65,6 @@ pub fn features_and_answers(model: &Model, batch: &Batch) -> Result<(Tensor, Hid
 /// Returns an error if the job must stop or if the graph fails.
 pub fn records(
     answer: &dyn Answer,
-    data: &Dataset,
     batches: &Batches<'_>,
     watch: &dyn Watch,
     forward: impl Fn(&Batch) -> Result<Hidden> + Sync,
@@ -42,17 +72,7 @@ pub fn records(
     let records = lanes::run(batches.len(), |index| {
         watch.proceed()?;
         let batch = batches.load(index)?;
-        let answers = forward(&batch)?;
-        let positions = answers.positions()?;
-        let values = flat(&answers)?;
-        let examples = values.chunks_exact(values.len() / batch.len());
-        let records = examples.zip(&batch.rows).filter_map(|(values, &row)| {
-            let truth = data.answers[row].as_ref()?;
-            Some((row, answer.record(Outputs { values, positions }, truth)))
-        });
-        Ok(records.collect::<Vec<_>>())
+        Ok(recorded(answer, batches, &batch, &forward(&batch)?)?)
     })?;
-    let mut rows = records.concat();
-    rows.sort_by_key(|(row, _)| *row);
-    Ok(rows.into_iter().map(|(_, record)| record).collect())
+    Ok(joined(records))
 }
