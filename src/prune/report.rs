@@ -92,7 +92,7 @@ pub struct Size {
     pub bytes: u64,
 }
 
-/// The part of the calibration dataset that a job used.
+/// The part of the calibration dataset that a job uses.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationUse {
     /// Number of sampled rows.

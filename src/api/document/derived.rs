@@ -15,6 +15,7 @@ use crate::prune::recipe::{
     Compensation, Constraints, Estimator, Importance, LabelReading, Mapping, Method, Metric,
     PositionWeights, Trajectory,
 };
+use crate::prune::report::CalibrationUse;
 use crate::prune::stage::Stage;
 
 /// Gives types the name and the schema that they derive.
@@ -43,6 +44,7 @@ macro_rules! derived {
 pub(in crate::api) use derived;
 
 derived!(
+    CalibrationUse,
     Compensation,
     Constraints,
     DeliveryState,

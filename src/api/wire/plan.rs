@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::prune::plan::Plan;
+use crate::prune::report::CalibrationUse;
 
 /// Estimated work, cost and size of a job.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +30,7 @@ pub(crate) struct EstimateBody {
     /// Groups of prunable units, in the order of the model.
     groups: Vec<GroupBody>,
     /// The part of the calibration dataset that the job uses.
-    calibration: CalibrationUseBody,
+    calibration: CalibrationUse,
     /// MACs of scoring in all rounds, without the score audit.
     scoring_macs: u64,
     /// Estimated scoring time in milliseconds, extrapolated from one timed forward pass on the machine of the service.
@@ -55,22 +56,6 @@ pub(crate) struct GroupBody {
     macs_per_unit: u64,
 }
 
-/// The part of the calibration dataset that the job uses.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CalibrationUse)]
-pub(crate) struct CalibrationUseBody {
-    /// Number of sampled rows.
-    rows: usize,
-    /// Number of these rows that scoring uses.
-    scoring_rows: usize,
-    /// Number of positions in the sampled rows: tokens without padding, or patches of images.
-    positions: usize,
-    /// Mean number of positions per row. Costs are means over the rows, because attention is quadratic in the length.
-    mean_length: f64,
-    /// Number of sampled positions in the Gram matrices.
-    gram_positions: usize,
-}
-
 impl From<Plan> for EstimateBody {
     fn from(plan: Plan) -> Self {
         let reachable_percent = plan.reachable_percent();
@@ -89,13 +74,7 @@ impl From<Plan> for EstimateBody {
             reachable_cost: plan.reachable_cost,
             reachable_percent,
             groups: groups.collect(),
-            calibration: CalibrationUseBody {
-                rows: plan.calibration.rows,
-                scoring_rows: plan.calibration.scoring_rows,
-                positions: plan.calibration.positions,
-                mean_length: plan.calibration.mean_length,
-                gram_positions: plan.calibration.gram_positions,
-            },
+            calibration: plan.calibration,
             scoring_macs: plan.scoring_macs,
             scoring_ms: plan.scoring_ms,
             peak_bytes: plan.peak_bytes,
