@@ -47,7 +47,7 @@ pub trait Reader: Send + Sync {
     fn notes(&self, truths: &dyn ReadTruth, data: &[&Dataset]) -> Result<Vec<String>, DataError>;
 
     /// Returns the words for users about this kind of input.
-    fn words(&self) -> Words;
+    fn wording(&self) -> Wording;
 
     /// Returns the names of the files in the model's folder that the reader uses.
     fn sources(&self) -> &[&'static str];
@@ -67,7 +67,7 @@ pub trait Reader: Send + Sync {
 
 /// Words for users about a kind of input.
 #[derive(Clone, Copy, Debug)]
-pub struct Words {
+pub struct Wording {
     /// What the positions of a row are, in the plural.
     pub positions: &'static str,
     /// What turns a row into the input of the model.

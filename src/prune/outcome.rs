@@ -225,7 +225,7 @@ pub fn close(
         card(
             report,
             prepared.answer.as_ref(),
-            prepared.reader.words(),
+            prepared.reader.wording(),
             &companions,
         )
         .as_bytes(),

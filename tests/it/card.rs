@@ -1,6 +1,6 @@
 //! The model card of a pruned model.
 
-use optin::data::reader::Words;
+use optin::data::reader::Wording;
 use optin::prune::inputs::Role;
 use optin::prune::report::Report;
 use optin::prune::surgery::card::card;
@@ -16,13 +16,13 @@ fn the_card_names_the_device_of_the_measurement() {
             device: device.to_owned(),
             ..report()
         };
-        let words_of_texts = Words {
+        let wording = Wording {
             positions: "tokens",
             processor: "tokenizer",
             auto_class: "AutoTokenizer",
         };
         let task = classes(&["a", "b"]);
-        let text = card(&report, task.as_ref(), words_of_texts, &["modeling.py"]);
+        let text = card(&report, task.as_ref(), wording, &["modeling.py"]);
         assert!(text.contains(words), "{text}");
     }
 }

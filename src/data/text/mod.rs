@@ -17,7 +17,7 @@ use super::error::DataError;
 use super::label::LabelReading;
 use super::limits::Limits;
 use super::mapping::Mapping;
-use super::reader::{Checks, Reader, Words};
+use super::reader::{Checks, Reader, Wording};
 use super::table::Table;
 use super::table::column::Column;
 use super::truth::ReadTruth;
@@ -72,7 +72,7 @@ impl TextReader {
     }
 
     /// Checks that the model has an embedding for every token and segment.
-    fn check(&self, data: Encoded) -> Result<Encoded, DataError> {
+    fn check(&self, data: &Encoded) -> Result<(), DataError> {
         let TextLimits {
             vocabulary,
             segments,
@@ -93,7 +93,7 @@ impl TextReader {
                  segments (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",
             ));
         }
-        Ok(data)
+        Ok(())
     }
 }
 
@@ -112,7 +112,8 @@ impl Reader for TextReader {
         let source = self.source(&table, columns, truths);
         let unlabelled = vec![None; rows.len()];
         let encoded = source.encode_all(&rows, unlabelled, sample.max_positions)?;
-        Ok(dataset(self.check(encoded)?, &table, columns, None))
+        self.check(&encoded)?;
+        Ok(dataset(encoded, &table, columns, None))
     }
 
     fn evaluation(
@@ -139,9 +140,10 @@ impl Reader for TextReader {
         let source = self.source(&table, columns, truths);
         let unlabelled = wanted - rows.len();
         let encoded = source.encode_all(&rows, labels, usize::MAX)?;
+        self.check(&encoded)?;
         Ok(Dataset {
             unlabelled,
-            ..dataset(self.check(encoded)?, &table, columns, mapping.labels)
+            ..dataset(encoded, &table, columns, mapping.labels)
         })
     }
 
@@ -161,8 +163,8 @@ impl Reader for TextReader {
         Ok(notes)
     }
 
-    fn words(&self) -> Words {
-        Words {
+    fn wording(&self) -> Wording {
+        Wording {
             positions: "tokens",
             processor: "tokenizer",
             auto_class: "AutoTokenizer",

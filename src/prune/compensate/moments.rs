@@ -37,8 +37,8 @@ impl Moments {
         }
     }
 
-    /// Adds a batch: inputs `[positions, inputs]`, targets `[positions, outputs]`, and position weights `[positions, 1]`. Without
-    /// weights, every position has weight 1.
+    /// Adds a batch: inputs `[positions, inputs]`, targets `[positions, outputs]`, and position weights `[positions, 1]`.
+    /// Without weights, every position has weight 1.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.

@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use crate::answer::task::Answer;
-use crate::data::reader::Words;
+use crate::data::reader::Wording;
 use crate::prune::report::{BeforeAfter, Report};
 
 /// Returns the model card as Markdown.
 #[must_use]
-pub fn card(report: &Report, answer: &dyn Answer, words: Words, companions: &[&str]) -> String {
+pub fn card(report: &Report, answer: &dyn Answer, wording: Wording, companions: &[&str]) -> String {
     let mut card = String::new();
     // Writing to a string cannot fail.
-    let _ = write_card(&mut card, report, answer, words, companions);
+    let _ = write_card(&mut card, report, answer, wording, companions);
     card
 }
 
@@ -19,7 +19,7 @@ fn write_card(
     card: &mut String,
     report: &Report,
     answer: &dyn Answer,
-    words: Words,
+    wording: Wording,
     companions: &[&str],
 ) -> std::fmt::Result {
     let class = answer.task().class;
@@ -63,7 +63,7 @@ fn write_card(
         card,
         "| MACs per row (on average {:.1} {}) {}",
         report.calibration.mean_length,
-        words.positions,
+        wording.positions,
         counts(field(|size| size.macs))
     )?;
     writeln!(
@@ -97,7 +97,7 @@ fn write_card(
         "| forward pass of {} x {} {}, ms ({}) | {:.2} | {:.2} | {:.2}x faster |\n",
         latency.batch,
         latency.length,
-        words.positions,
+        wording.positions,
         match report.device.as_str() {
             "cuda" => "one GPU",
             _ => "one CPU",
@@ -109,7 +109,7 @@ fn write_card(
     writeln!(
         card,
         "## Use\n\n```python\nfrom transformers import AutoModel{class}, {}\n",
-        words.auto_class
+        wording.auto_class
     )?;
     writeln!(
         card,
@@ -118,7 +118,7 @@ fn write_card(
     writeln!(
         card,
         "{} = {}.from_pretrained(\"path/to/this/folder\")\n```\n",
-        words.processor, words.auto_class
+        wording.processor, wording.auto_class
     )?;
     writeln!(
         card,
@@ -127,7 +127,7 @@ fn write_card(
          built-in class, which fails with \"size mismatch\". Configuration and {} do not need it.\n\
          `verify.json` contains inputs and the logits that the model must return for them.\n",
         companions.join("`, `"),
-        words.processor
+        wording.processor
     )?;
     if !report.notes.is_empty() {
         writeln!(card, "## Notes\n")?;
