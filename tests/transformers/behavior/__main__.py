@@ -16,14 +16,15 @@ import warnings
 from pathlib import Path
 
 # These modules add their checks to the registry.
+import first  # noqa: F401
 import forward  # noqa: F401
 import saving  # noqa: F401
 import tools  # noqa: F401
 import torch
 import training  # noqa: F401
 import transformers
-from pairs import CLASSES, MODELING, Fault, random_pair, widened_pair
-from registry import checks_of
+from pairs import CLASSES, MODELING, WHOLE_HEADS, Fault, random_pair, widened_pair
+from registry import CLASSIFIERS, checks_of
 
 
 def run(pair, name, function):
@@ -43,6 +44,9 @@ def pairs(folder, arguments):
     for auto in CLASSES:
         for labels in {"AutoModelForSequenceClassification": (3, 1), "AutoModelForQuestionAnswering": (2,)}.get(auto, (3,)):
             yield random_pair(folder / f"{auto}-{labels}", auto, modeling, labels)
+    # The configuration of these has no widths of heads.
+    for auto in CLASSIFIERS:
+        yield random_pair(folder / f"{auto}-whole", auto, modeling, kept=WHOLE_HEADS)
     for at, result in enumerate(arguments.results):
         yield widened_pair(folder / f"result-{at}", result, arguments.modeling)
 

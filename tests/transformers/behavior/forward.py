@@ -4,7 +4,7 @@ import torch
 import transformers
 from inputs import LENGTH, inputs
 from pairs import CLASSES, agree, require
-from registry import check
+from registry import FIRST_ONLY, check
 from torch import nn
 
 
@@ -25,17 +25,23 @@ def opens(pair):
     require(type(stock) is builtin, f"the original opens as {type(stock)}, not as the built-in class")
     expected = dict(stock.named_modules())
     require(dict(pruned.named_modules()).keys() == expected.keys(), "has other modules than the built-in class")
+    prefix = "" if pair.auto == "AutoModel" else "bert."
+    own = {f"{prefix}encoder.layer.{at}.attention.self" for at, kept in enumerate(pair.kept) if kept.sizes != (pair.head_size,) * 2}
+    if pair.auto in FIRST_ONLY:
+        own |= {f"{prefix}encoder.layer.{len(pair.kept) - 1}{part}" for part in ("", ".attention.self")}
     for name, module in pruned.named_modules():
         weights = [parameter.numel() for parameter in module.parameters() if parameter.dim() == 2]
-        # Only a module whose weights are all empty may have a class of its own.
-        alike = module is pruned or type(module) is type(expected[name]) or (weights and not any(weights))
+        # Only a module whose weights are all empty, narrow heads, and a last layer of which only the first position is read
+        # may have a class of their own.
+        alike = module is pruned or type(module) is type(expected[name]) or (weights and not any(weights)) or name in own
         require(alike, f"{name} is {type(module)}, expected {type(expected[name])}")
         if isinstance(module, nn.Linear):
             shape = (module.out_features, module.in_features)
             require(module.weight.shape == shape, f"{name} has a weight of {tuple(module.weight.shape)}, but says {shape}")
     for at, layer in enumerate(pruned.base_model.encoder.layer):
         heads, width = layer.attention.self.num_attention_heads, layer.attention.self.all_head_size
-        expected = (len(pair.kept[at][0]), len(pair.kept[at][0]) * pair.head_size)
+        count = len(pair.kept[at].heads)
+        expected = (count, count * pair.kept[at].sizes[1])
         require((heads, width) == expected, f"layer {at} says that it has {heads} heads of width {width}, expected {expected}")
     for name, tensor in stock.named_parameters():
         agree(pruned.get_parameter(name), pair.cut(name, tensor), name, 0)
@@ -48,8 +54,8 @@ def eager(pair):
     pruned, stock = pair.both(attn_implementation="eager")
     found = outputs(pruned, **inputs(pair), **flags)
     pair.agree(found, outputs(stock, **inputs(pair), **flags), "eager")
-    for at, (heads, _) in enumerate(pair.kept):
-        require(found.attentions[at].shape[1] == len(heads), f"layer {at} has attentions of {found.attentions[at].shape[1]} heads")
+    for at, kept in enumerate(pair.kept):
+        require(found.attentions[at].shape[1] == len(kept.heads), f"layer {at} has attentions of {found.attentions[at].shape[1]} heads")
     pair.agree(outputs(pruned, **inputs(pair), return_dict=False), outputs(stock, **inputs(pair), return_dict=False), "tuple")
 
 

@@ -1,8 +1,9 @@
 """Pairs of folders: a pruned model, and the built-in class of transformers with all units, which must behave alike.
 
-In the built-in model, the columns that multiply a removed head or neuron are zero. The removed units thus add nothing,
-and the outputs of both models must be equal. `random_pair` prunes a random model in the way in which optin prunes one.
-`widened_pair` goes the other way: it adds units with zero columns to a result of optin.
+In the built-in model, the columns that multiply a removed head, value or neuron are zero, and so are the keys that
+multiply a removed query. The removed units thus add nothing, and the outputs of both models must be equal. `random_pair`
+prunes a random model in the way in which optin prunes one. `widened_pair` goes the other way: it adds units with zero
+columns to a result of optin.
 """
 
 import json
@@ -17,15 +18,7 @@ from safetensors.torch import load_file, save_file
 
 MODELING = Path(__file__).resolve().parents[3] / "src/model/bert/modeling_optin_bert.py"
 
-# Kept heads and neurons of each layer of a random model. Two layers have no heads, and two have no neurons.
-HEADS, NEURONS = 4, 40
-KEPT = (
-    ([0, 2, 3], [1, 2, 3, 5, 8, 13, 21, 34, 39]),
-    ([], list(range(NEURONS))),
-    ([1], []),
-    ([], []),
-    (list(range(HEADS)), [7]),
-)
+HEADS, HEAD_SIZE, NEURONS = 4, 6, 40
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a cat dog sat ran on under mat table and not good bad very ##s ##ly , . ! ?".split()
 
 # The classes of the modeling file by their auto class.
@@ -57,11 +50,56 @@ def require(holds, fault):
 
 
 @dataclass
-class Pair:
-    """A pruned folder and the folder of the built-in model that it must agree with.
+class Kept:
+    """The kept units of a layer, by their indices in the built-in model.
 
-    `kept` has the kept heads and neurons of each layer, by their indices in the built-in model.
+    `queries` and `values` have the kept dimensions of each kept head.
     """
+
+    heads: list
+    neurons: list
+    queries: list
+    values: list
+
+    @classmethod
+    def random(cls, heads, neurons, query_size=HEAD_SIZE, value_size=HEAD_SIZE):
+        """Keeps other dimensions in each head."""
+
+        def dimensions(size):
+            return [sorted((head + 5 * at) % HEAD_SIZE for at in range(size)) for head in heads]
+
+        return cls(heads, neurons, dimensions(query_size), dimensions(value_size))
+
+    @property
+    def sizes(self):
+        """The widths of the queries and of the values. Those of a layer without heads do not matter."""
+        return (len(self.queries[0]), len(self.values[0])) if self.heads else (0, 0)
+
+
+# The layers of a random model. Two have no heads, and two have no neurons.
+WHOLE_HEADS = (
+    Kept.random([0, 2, 3], [1, 2, 3, 5, 8, 13, 21, 34, 39]),
+    Kept.random([], list(range(NEURONS))),
+    Kept.random([1], []),
+    Kept.random([], []),
+    Kept.random(list(range(HEADS)), [7]),
+)
+# Layers of another model, some with narrower heads.
+NARROW_HEADS = (
+    Kept.random([0, 1, 3], [3, 4, 30], 2, 5),
+    Kept.random([0, 1, 2, 3], list(range(20)), 6, 1),
+    Kept.random([1, 2], [], 0, 4),
+    Kept.random([0, 3], [1, 2], 6, 6),
+    Kept.random([], [5, 6], 3, 2),
+    Kept.random([2], [0, 39], 1, 6),
+    Kept.random([3], [17], 0, 1),
+    Kept.random([0, 2, 3], list(range(1, NEURONS)), 4, 4),
+)
+
+
+@dataclass
+class Pair:
+    """A pruned folder and the folder of the built-in model that it must agree with."""
 
     name: str
     auto: str
@@ -97,14 +135,15 @@ class Pair:
         if not match:
             return None
         layer, inputs_of_heads, outputs_of_heads, intermediate, _, kind = match.groups()
-        heads, neurons = self.kept[int(layer)]
+        kept = self.kept[int(layer)]
         columns = inputs_of_heads is None and intermediate is None
         # A LoRA pair is a product: A has the inputs of the layer and B has its outputs.
         if (columns and (kind == "bias" or "lora_B" in name)) or (not columns and "lora_A" in name):
             return None
-        indices = neurons
+        indices = kept.neurons
         if inputs_of_heads or outputs_of_heads:
-            indices = [head * self.head_size + at for head in heads for at in range(self.head_size)]
+            dimensions = kept.queries if inputs_of_heads in ("query", "key") else kept.values
+            indices = [head * self.head_size + at for head, of_head in zip(kept.heads, dimensions) for at in of_head]
         return (1 if columns else 0), torch.tensor(indices, dtype=torch.long)
 
     def cut(self, name, tensor):
@@ -122,7 +161,7 @@ class Pair:
             require(len(found) == len(expected), f"{what}: has {len(found)} entries, expected {len(expected)}")
             for at, (one, other) in enumerate(zip(found, expected)):
                 if what.endswith("attentions"):
-                    other = other[:, self.kept[at][0]]
+                    other = other[:, self.kept[at].heads]
                 self.agree(one, other, f"{what} {at}", tolerance)
         else:
             agree(found, expected, what, tolerance)
@@ -165,22 +204,24 @@ def random_weights(model, generator):
 
 
 def clear_removed(pair, name, tensor):
-    """Zeroes the columns that multiply removed units."""
+    """Zeroes the columns and the keys that multiply removed units."""
     part = pair.part(name)
-    if part is not None and part[0] == 1:
-        removed = torch.ones(tensor.shape[1], dtype=torch.bool)
+    if part is not None and (part[0] == 1 or ".key." in name):
+        removed = torch.ones(tensor.shape[part[0]], dtype=torch.bool)
         removed[part[1]] = False
-        tensor[:, removed] = 0
+        tensor[(slice(None),) * part[0] + (removed,)] = 0
 
 
 @torch.no_grad()
-def random_pair(folder, auto, modeling=MODELING, labels=3):
+def random_pair(folder, auto, modeling=MODELING, labels=3, kept=NARROW_HEADS):
     """Writes a random built-in model, and its pruned form as optin writes it."""
     name = CLASSES[auto]
-    pair = Pair(f"{name} ({labels} labels)", auto, folder / "pruned", folder / "stock", list(KEPT), 6)
+    whole = all(layer.sizes in ((0, 0), (HEAD_SIZE, HEAD_SIZE)) for layer in kept)
+    title = f"{name} ({labels} labels{', whole heads' if whole else ''})"
+    pair = Pair(title, auto, folder / "pruned", folder / "stock", list(kept), HEAD_SIZE)
     pair.pruned.mkdir(parents=True)
     config = transformers.BertConfig(
-        vocab_size=len(WORDS), hidden_size=HEADS * pair.head_size, num_hidden_layers=len(KEPT), num_attention_heads=HEADS,
+        vocab_size=len(WORDS), hidden_size=HEADS * HEAD_SIZE, num_hidden_layers=len(kept), num_attention_heads=HEADS,
         intermediate_size=NEURONS, max_position_embeddings=24, num_labels=labels, pad_token_id=0,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
@@ -194,9 +235,11 @@ def random_pair(folder, auto, modeling=MODELING, labels=3):
     written = {
         "architectures": [name],
         "auto_map": AUTO_MAP,
-        "heads_per_layer": [len(heads) for heads, _ in KEPT],
-        "intermediate_size_per_layer": [len(neurons) for _, neurons in KEPT],
+        "heads_per_layer": [len(layer.heads) for layer in kept],
+        "intermediate_size_per_layer": [len(layer.neurons) for layer in kept],
     }
+    if not whole:
+        written["query_size_per_layer"], written["value_size_per_layer"] = map(list, zip(*(layer.sizes for layer in kept)))
     (pair.pruned / "config.json").write_text(json.dumps(json.loads((pair.stock / "config.json").read_text()) | written))
     shutil.copyfile(modeling, pair.pruned / MODELING.name)
     write_tokenizer(pair.pruned)
@@ -209,9 +252,14 @@ def widened_pair(folder, result, modeling=None):
     config = json.loads((result / "config.json").read_text())
     auto = next(auto for auto, name in CLASSES.items() if [name] == config["architectures"])
     hidden, heads, neurons = (config[key] for key in ("hidden_size", "num_attention_heads", "intermediate_size"))
-    counts = zip(config.pop("heads_per_layer"), config.pop("intermediate_size_per_layer"))
-    kept = [(list(range(kept_heads)), list(range(kept_neurons))) for kept_heads, kept_neurons in counts]
-    pair = Pair(result.name, auto, folder / "pruned", folder / "stock", kept, hidden // heads)
+    head_size = hidden // heads
+    counts = [config.pop("heads_per_layer"), config.pop("intermediate_size_per_layer")]
+    counts += [config.pop(f"{kind}_size_per_layer", [head_size] * len(counts[0])) for kind in ("query", "value")]
+    kept = [
+        Kept(list(range(of_heads)), list(range(of_neurons)), [list(range(queries))] * of_heads, [list(range(values))] * of_heads)
+        for of_heads, of_neurons, queries, values in zip(*counts)
+    ]
+    pair = Pair(result.name, auto, folder / "pruned", folder / "stock", kept, head_size)
     pair.stock.mkdir(parents=True)
     shutil.copytree(result, pair.pruned)
     no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": None}

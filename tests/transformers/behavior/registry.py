@@ -3,6 +3,8 @@
 ALL = []
 
 CLASSIFIERS = ("AutoModelForSequenceClassification", "AutoModelForTokenClassification")
+# The heads that read only the first position.
+FIRST_ONLY = ("AutoModelForNextSentencePrediction", "AutoModelForSequenceClassification", "AutoModelForMultipleChoice")
 
 
 def check(name, autos=None):

@@ -174,9 +174,18 @@ def refuses(pair):
         (f"heads_per_layer has {layers - 1} entries for {layers} layers", {"heads_per_layer": [1] * (layers - 1)}),
         ("intermediate_size_per_layer has 0 entries", {"intermediate_size_per_layer": []}),
         ("is_decoder must be false", {"is_decoder": True}),
+        ("position_embedding_type must be absolute", {"position_embedding_type": "relative_key"}),
+        (f"query_size_per_layer has 1 entries for {layers} layers", {"query_size_per_layer": [6]}),
+        (f"value_size_per_layer has {layers + 1} entries", {"value_size_per_layer": [6] * (layers + 1)}),
+        ("query_size_per_layer has the entry -1", {"query_size_per_layer": [-1] * layers}),
+        ("value_size_per_layer has the entry 1.5", {"value_size_per_layer": [1.5] * layers}),
+        ("heads_per_layer has the entry -2", {"heads_per_layer": [-2] * layers}),
+        ("value_size_per_layer is 0 for layer 0", {"value_size_per_layer": [0] * layers}),
     ):
+        config = transformers.AutoConfig.from_pretrained(pair.pruned)
+        config.update(settings)
         try:
-            pair.open("pruned", **settings)
+            getattr(transformers, pair.auto).from_config(config, trust_remote_code=True)
         except ValueError as error:
             require(message in str(error), f"{settings}: {error}")
         else:

@@ -70,6 +70,24 @@ def checkpointing(pair):
     require(not pruned.is_gradient_checkpointing, "cannot be disabled")
 
 
+@check("DistributedDataParallel", autos=CLASSIFIERS)
+def distributed(pair):
+    given = labels(pair)[0][2]
+    pruned, stock = pair.both(**labels(pair)[0][1])
+    expected, gradients = trained(stock, pair, given)
+    with tempfile.TemporaryDirectory() as folder:
+        torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/group", world_size=1, rank=0)
+        try:
+            parallel = nn.parallel.DistributedDataParallel(pruned)
+            # The second step fails if a parameter has no gradient in the first.
+            for _ in range(2):
+                loss, found = trained(parallel, pair, given)
+                agree(loss, expected, "loss", 1e-6)
+        finally:
+            torch.distributed.destroy_process_group()
+    agree_gradients(pair, {name.removeprefix("module."): gradient for name, gradient in found.items()}, gradients)
+
+
 @check("dropout", autos=CLASSIFIERS)
 def dropout(pair):
     pruned, stock = pair.both(hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2, classifier_dropout=0.5)
