@@ -35,6 +35,7 @@ use optin::checkpoint::weights::Weights;
 use optin::model::chain::Model;
 use optin::model::mask::Masks;
 use optin::model::registry;
+use optin::model::unit::Units;
 use optin::statistics::median;
 
 use bert::Tiny;
@@ -145,7 +146,9 @@ fn open(folder: &Path) -> Model {
     let limits = Limits::default();
     let weights = Weights::open(folder, &limits).unwrap();
     let config = Config::open(folder, &limits).unwrap();
-    registry::open(&config, weights).unwrap().model
+    registry::open(&config, weights, Units::Heads)
+        .unwrap()
+        .model
 }
 
 /// Times two passes alternately. Returns the time of the second one divided by that of the first one, for each pair.

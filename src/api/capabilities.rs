@@ -11,7 +11,7 @@ use crate::answer::TASKS;
 use crate::job::Device;
 use crate::prune::recipe::data_format;
 use crate::prune::recipe::{
-    Compensation, Estimator, Importance, Metric, PositionWeights, Trajectory,
+    Compensation, Estimator, Importance, Metric, PositionWeights, Trajectory, Units,
 };
 
 /// The features that a service supports.
@@ -31,6 +31,8 @@ pub(crate) struct CapabilitiesBody {
     /// Tasks of the models that can be pruned.
     #[schema(example = json!(TASKS.iter().map(|task| task.name).collect::<Vec<_>>()))]
     tasks: Vec<&'static str>,
+    /// Supported values of `method.units`.
+    units: &'static [Units],
     /// Supported values of `method.trajectory`.
     trajectories: &'static [Trajectory],
     /// Supported values of `method.compensation`.
@@ -71,6 +73,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         tasks: TASKS.iter().map(|task| task.name).collect(),
         metrics: Metric::VARIANTS,
         estimators: Estimator::VARIANTS,
+        units: Units::VARIANTS,
         trajectories: Trajectory::VARIANTS,
         compensations: Compensation::VARIANTS,
         importances: Importance::VARIANTS,

@@ -102,6 +102,12 @@ impl Shard {
         })
     }
 
+    /// Returns the elements of the tensor at this position of the header, as bytes.
+    pub(super) fn bytes_mut(&mut self, position: usize) -> &mut [u8] {
+        let tensor = &self.header.tensors[position];
+        &mut self.data[self.offset + tensor.start..self.offset + tensor.end]
+    }
+
     /// Returns the tensor at this position of the header.
     pub(super) fn entry(&self, position: usize) -> Entry<'_> {
         let tensor = &self.header.tensors[position];

@@ -20,6 +20,7 @@ use super::read_file::ReadFile;
 pub use super::shard::Entry;
 use super::shard::Shard;
 use super::small_file;
+use super::write::encode;
 
 /// All tensors of a checkpoint, as they are stored.
 pub struct Weights {
@@ -177,6 +178,46 @@ impl Weights {
                 ))
             }),
         }
+    }
+
+    /// Returns the elements of a tensor as f32.
+    ///
+    /// # Errors
+    /// See [`tensor`](Self::tensor).
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
+        let values = self
+            .tensor(name, shape)?
+            .flatten_all()
+            .and_then(|flat| flat.to_vec1::<f32>());
+        values.map_err(|error| {
+            CheckpointError::Invalid(format!(
+                "tensor \"{name}\" cannot be read: {}",
+                reason(&error)
+            ))
+        })
+    }
+
+    /// Replaces the elements of some tensors. They keep their types and shapes. The records of the files stay those of the
+    /// files that were read, and the digest becomes that of the new content.
+    ///
+    /// # Panics
+    /// Panics if a tensor does not exist or has another number of elements.
+    #[must_use]
+    pub fn replaced(mut self, tensors: &HashMap<String, Vec<f32>>) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(self.sha256());
+        let mut names: Vec<&String> = tensors.keys().collect();
+        names.sort();
+        for name in names {
+            let (shard, position) = self.locations[name];
+            let shard = &mut self.shards[shard];
+            let bytes = encode(&tensors[name], shard.header.tensors[position].dtype);
+            digest.update(name);
+            digest.update(&bytes);
+            shard.bytes_mut(position).copy_from_slice(&bytes);
+        }
+        self.sha256 = OnceLock::from(hex::encode(digest.finalize()));
+        self
     }
 
     /// Renames all tensors.

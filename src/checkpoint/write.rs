@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
-use super::weights::Entry;
+use super::shard::Entry;
 
 /// A tensor to write.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::one_of::explained;
 use super::{output, table};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
@@ -13,8 +14,9 @@ use crate::checkpoint::weights::Weights;
 use crate::model::extent::Extent;
 use crate::model::hidden::Layout;
 use crate::model::registry::{self, Opened};
-use crate::model::unit::UnitKind;
+use crate::model::unit::{UnitKind, Units};
 use crate::prune::failure::Failure;
+use crate::prune::recipe::Method;
 
 /// Flags of `optin inspect`.
 #[derive(Args)]
@@ -33,6 +35,9 @@ pub(super) struct InspectCommand {
         default_value_t = 128
     )]
     length: usize,
+    /// Units of attention layers
+    #[arg(long, value_parser = explained::<Units>(), default_value = <&str>::from(Method::default().units))]
+    units: Units,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -85,7 +90,7 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
         model,
         weights,
         unused,
-    } = registry::open(&config, weights)?;
+    } = registry::open(&config, weights, command.units)?;
     let row = Extent::of([(Layout::Sequence, command.length)]);
     let cost = model.cost(&row);
     let macs = cost.whole(&model.groups);

@@ -13,8 +13,8 @@ use candle_core::{Result, Tensor};
 
 use super::extent::Extent;
 use super::hidden::Hidden;
-use super::layer::Layer;
 use super::layer::sequence::Sequence;
+use super::layer::{Layer, Pulled};
 use super::nn::linear::Linear;
 use super::nn::traced::Traced;
 use super::projection::Projection;
@@ -135,7 +135,7 @@ fn sum(projection: &Linear, units: &Hidden, residual: Option<&Tensor>) -> Result
 /// A block that ran, with the pullbacks of its parts.
 pub struct TracedBlock {
     /// The activations of the units, before any mask.
-    pub units: Traced<Hidden>,
+    pub units: Traced<Hidden, Pulled>,
     /// The residual, if the block has one.
     pub residual: Option<Traced<Hidden>>,
     /// The block's output.
@@ -145,18 +145,24 @@ pub struct TracedBlock {
 }
 
 impl Block {
-    /// Runs the whole block and records it. If `whole` is false, only the way from the output to the units is
-    /// recorded, and a cotangent cannot be pulled back to the input.
+    /// Runs the whole block and records it. If `whole` is false, only the way from the output to the units and inner
+    /// channels is recorded, and a cotangent cannot be pulled back to the input.
     ///
     /// # Errors
     /// Returns an error if shapes do not match or a recorded layer has no backward pass.
     pub fn traced(&self, input: &Hidden, whole: bool) -> Result<TracedBlock> {
-        let run = |layers: &Sequence| match whole {
+        let units = match whole || self.units.inner_channels() > 0 {
+            true => self.units.traced_inside(input)?,
+            false => Traced {
+                value: self.units.forward(input)?,
+                pull: Box::new(|input| Ok(Pulled { input, inner: None })),
+            },
+        };
+        let residual = self.skip.as_ref().map(|layers| match whole {
             true => layers.traced(input),
             false => Ok(Traced::identity(&layers.forward(input)?)),
-        };
-        let units = run(&self.units)?;
-        let residual = self.skip.as_ref().map(run).transpose()?;
+        });
+        let residual = residual.transpose()?;
         let added = residual.as_ref().map(|residual| &residual.value.stream);
         let sum = sum(&self.projection.linear, &units.value, added)?;
         let finish = self.finish.traced(&sum)?;

@@ -7,13 +7,14 @@ use super::block::Block;
 use super::cost::Cost;
 use super::export::Export;
 use super::extent::Extent;
+use super::head_maps::HeadMaps;
 use super::hidden::Hidden;
 use super::layer::Layer;
 use super::layer::sequence::Sequence;
 use super::mask::Masks;
-use super::unit::UnitGroup;
+use super::unit::{Channels, UnitGroup};
 use super::width::Widths;
-use super::work::Work;
+use super::work::{Terms, Work};
 
 /// A graph whose units can be removed. Architectures build it from layers.
 pub struct Model {
@@ -27,6 +28,8 @@ pub struct Model {
     pub head: Sequence,
     /// The groups of units, in the order of the chain.
     pub groups: Vec<UnitGroup>,
+    /// The maps of the attention heads that can be rotated.
+    pub head_maps: Vec<HeadMaps>,
     /// Writer of the configuration and companion files of a pruned model.
     pub export: Box<dyn Fn(&Masks) -> Export + Send + Sync>,
 }
@@ -78,17 +81,7 @@ impl Model {
     /// unit are kept. Returns `None` if all columns are kept.
     #[must_use]
     pub fn kept_columns(&self, block: usize, masks: &Masks) -> Option<Vec<u32>> {
-        let groups = self.groups_at(block);
-        if masks.are_full(&groups) {
-            return None;
-        }
-        let mut kept = vec![true; self.blocks[block].projection.linear.inputs()];
-        for index in groups {
-            let group = &self.groups[index];
-            for unit in (0..group.width).filter(|&unit| !masks.keeps(index, unit)) {
-                kept[group.columns(unit)].fill(false);
-            }
-        }
+        let kept = self.kept_channels(block, Channels::Columns, masks)?;
         let kept = kept.into_iter().enumerate();
         Some(
             kept.filter_map(|(column, kept)| kept.then_some(column as u32))
@@ -96,20 +89,57 @@ impl Model {
         )
     }
 
-    /// Returns the masks of a block as a factor for its activations: f32 `[columns]` of zeros and ones. Returns `None`
-    /// if every unit is kept.
+    /// Returns which channels of a block the masks keep. Channels that belong to no unit are kept. Returns `None` if all
+    /// channels are kept.
+    fn kept_channels(&self, block: usize, channels: Channels, masks: &Masks) -> Option<Vec<bool>> {
+        let mut groups = self.groups_at(block);
+        groups.retain(|&index| self.groups[index].seat.channels == channels);
+        if masks.are_full(&groups) {
+            return None;
+        }
+        let mut kept = match channels {
+            Channels::Columns => vec![true; self.blocks[block].projection.linear.inputs()],
+            Channels::Inner => vec![true; self.blocks[block].units.inner_channels()],
+        };
+        for index in groups {
+            let group = &self.groups[index];
+            for unit in (0..group.width).filter(|&unit| !masks.keeps(index, unit)) {
+                kept[group.channels(unit)].fill(false);
+            }
+        }
+        Some(kept)
+    }
+
+    /// Returns the masks of a block as factors for some of its channels: f32 `[channels]` of zeros and ones. Returns
+    /// `None` if every unit is kept.
     ///
     /// # Errors
     /// Does not fail in practice: the shape comes from the model.
-    pub fn factor(&self, block: usize, masks: &Masks) -> Result<Option<Tensor>> {
-        let Some(kept) = self.kept_columns(block, masks) else {
-            return Ok(None);
-        };
-        let mut factors = vec![0.0f32; self.blocks[block].projection.linear.inputs()];
-        for column in kept {
-            factors[column as usize] = 1.0;
+    pub fn factors(
+        &self,
+        block: usize,
+        channels: Channels,
+        masks: &Masks,
+    ) -> Result<Option<Tensor>> {
+        let kept = self.kept_channels(block, channels, masks);
+        let factors = kept.map(|kept| {
+            let factors = kept.into_iter().map(|kept| if kept { 1.0f32 } else { 0.0 });
+            Tensor::new(factors.collect::<Vec<f32>>(), self.device())
+        });
+        factors.transpose()
+    }
+
+    /// Returns the activations of a block's units, `[rows, positions, columns]`, with the masks of inner channels
+    /// applied. The masks of columns are not applied.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn units(&self, block: usize, input: &Hidden, masks: &Masks) -> Result<Hidden> {
+        let units = &self.blocks[block].units;
+        match self.factors(block, Channels::Inner, masks)? {
+            Some(factors) => units.forward_masked(input, &factors),
+            None => units.forward(input),
         }
-        Tensor::new(factors, self.device()).map(Some)
     }
 
     /// Runs one block with some of its units masked.
@@ -118,8 +148,8 @@ impl Model {
     /// Returns an error if shapes do not match.
     pub fn block(&self, index: usize, input: &Hidden, masks: &Masks) -> Result<Hidden> {
         let block = &self.blocks[index];
-        let units = block.units.forward(input)?;
-        let masked = match self.factor(index, masks)? {
+        let units = self.units(index, input, masks)?;
+        let masked = match self.factors(index, Channels::Columns, masks)? {
             Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor)?),
             None => units,
         };
@@ -195,13 +225,13 @@ impl Model {
     /// Panics if the architecture declares units of groups that are not neighbors but share operations.
     #[must_use]
     pub fn cost(&self, extent: &Extent) -> Cost {
-        let works = self.work(extent);
-        let mut terms = works.stem.macs + works.head.macs;
-        for work in works.blocks {
-            terms += work.macs;
-        }
-        Cost::of_terms(&terms, self.groups.len())
-            .expect("units that share operations are in neighboring groups")
+        let terms = self.work(extent).macs();
+        let mut cost = Cost::of_terms(&terms, self.groups.len())
+            .expect("units that share operations are in neighboring groups");
+        let original = self.work(&extent.of_original()).macs();
+        let whole = |terms: &Terms| terms.at(|group| self.groups[group].width);
+        cost.unread = (whole(&original) - whole(&terms)).round() as u64;
+        cost
     }
 }
 
@@ -214,4 +244,16 @@ pub struct Works {
     pub blocks: Vec<Work>,
     /// The head.
     pub head: Work,
+}
+
+impl Works {
+    /// Returns the MACs of all parts, as a function of the kept units.
+    #[must_use]
+    pub fn macs(self) -> Terms {
+        let mut terms = self.stem.macs + self.head.macs;
+        for work in self.blocks {
+            terms += work.macs;
+        }
+        terms
+    }
 }

@@ -20,6 +20,8 @@ pub struct Cost {
     pub groups: Vec<Curve>,
     /// For each group but the last, the cost of each pair of one of its units and a unit of the next group.
     pub pairs: Vec<u64>,
+    /// Cost of what the original implementation computes although nothing reads it, with all units. The graph omits it.
+    pub unread: u64,
 }
 
 /// Cost of the units of one group.
@@ -82,6 +84,7 @@ impl Cost {
             fixed,
             pairs: vec![0; groups.len().saturating_sub(1)],
             groups,
+            unread: 0,
         }
     }
 
@@ -105,9 +108,15 @@ impl Cost {
         parts.collect()
     }
 
-    /// Returns the cost of the unpruned model.
+    /// Returns the cost of the unpruned model in its original implementation.
     #[must_use]
     pub fn whole(&self, groups: &[UnitGroup]) -> u64 {
+        self.unread + self.with_all(groups)
+    }
+
+    /// Returns the cost of the graph with all units.
+    #[must_use]
+    pub fn with_all(&self, groups: &[UnitGroup]) -> u64 {
         self.of(groups.iter().map(|group| group.width))
     }
 
@@ -139,6 +148,7 @@ impl Cost {
             fixed: self.fixed,
             groups: curves.collect(),
             pairs: self.pairs.clone(),
+            unread: self.unread,
         }
     }
 

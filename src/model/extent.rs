@@ -9,6 +9,8 @@ use super::hidden::Layout;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
     shapes: Vec<Shape>,
+    /// See [`of_original`](Self::of_original).
+    original: bool,
 }
 
 /// Rows of one shape.
@@ -38,7 +40,26 @@ impl Extent {
                 }),
             }
         }
-        Self { shapes }
+        Self {
+            shapes,
+            original: false,
+        }
+    }
+
+    /// Returns the same rows, for the work of the original implementation. It also computes positions that nothing
+    /// reads.
+    #[must_use]
+    pub fn of_original(&self) -> Self {
+        Self {
+            shapes: self.shapes.clone(),
+            original: true,
+        }
+    }
+
+    /// Whether the work is that of the original implementation.
+    #[must_use]
+    pub fn is_of_original(&self) -> bool {
+        self.original
     }
 
     /// Returns the number of rows.
@@ -63,11 +84,18 @@ impl Extent {
     /// Returns the mean over the rows of the squared number of positions.
     #[must_use]
     pub fn mean_square(&self) -> f64 {
-        let squares = self.shapes.iter();
-        let squares: usize = squares
-            .map(|shape| shape.positions * shape.positions * shape.rows)
+        self.mean_product(self)
+    }
+
+    /// Returns the mean over the rows of the product of their numbers of positions here and in `other`, which holds the
+    /// same rows after other steps.
+    #[must_use]
+    pub fn mean_product(&self, other: &Self) -> f64 {
+        let shapes = self.shapes.iter().zip(&other.shapes);
+        let products: usize = shapes
+            .map(|(here, there)| here.positions * there.positions * here.rows)
             .sum();
-        squares as f64 / self.rows().max(1) as f64
+        products as f64 / self.rows().max(1) as f64
     }
 
     /// Returns the largest number of positions of a row.
@@ -90,6 +118,7 @@ impl Extent {
         });
         Self {
             shapes: shapes.collect(),
+            original: self.original,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod cost;
 pub mod device;
 pub mod export;
 pub mod extent;
+pub mod head_maps;
 pub mod hidden;
 pub mod layer;
 pub mod mask;

@@ -2,6 +2,7 @@
 
 use super::bert;
 use super::chain::Model;
+use super::unit::Units;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -22,7 +23,7 @@ pub struct Architecture {
 type Names = fn(Weights) -> Result<Weights, CheckpointError>;
 
 /// Builds a graph from its configuration and weights.
-type Open = fn(&Config, &Weights) -> Result<Model, CheckpointError>;
+type Open = fn(&Config, &Weights, Units) -> Result<Model, CheckpointError>;
 
 /// A checkpoint, opened as a graph.
 pub struct Opened {
@@ -45,15 +46,15 @@ pub const ARCHITECTURES: &[Architecture] = &[Architecture {
     open: bert::open,
 }];
 
-/// Opens the graph that the configuration names.
+/// Opens the graph that the configuration names, with these units of its attention layers.
 ///
 /// # Errors
 /// Returns an error if the `model_type` or the class that wrote the checkpoint is not supported, or if the weights do
 /// not match the configuration.
-pub fn open(config: &Config, weights: Weights) -> Result<Opened, CheckpointError> {
+pub fn open(config: &Config, weights: Weights, units: Units) -> Result<Opened, CheckpointError> {
     let architecture = find(config)?;
     let weights = (architecture.names)(weights)?;
-    let model = (architecture.open)(config, &weights)?;
+    let model = (architecture.open)(config, &weights, units)?;
     let unused = weights.unread();
     Ok(Opened {
         architecture: architecture.name,

@@ -1,12 +1,15 @@
 //! A forward pass over some rows, recorded for backward passes.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 
 use super::batch::Batch;
 use super::block::TracedBlock;
 use super::chain::Model;
 use super::hidden::Hidden;
-use super::layer::Layer;
+use super::layer::{Layer, Pulled};
 use super::mask::Masks;
 use super::nn::traced::Traced;
 use super::nn::units::mask_derivative;
@@ -59,20 +62,21 @@ impl<'a> Trace<'a> {
         &self.head.value
     }
 
-    /// Runs the backward pass from the last block to the first recorded one.
+    /// Runs the backward pass from the last block to the first recorded one, and differentiates the masks of the wanted
+    /// groups.
     ///
     /// `enter` returns the cotangent that enters at the feature of a block, `[copies * rows, positions, channels]`.
-    /// `visit` receives, for each block, the cotangents on its sum, `[copies * rows, positions, out]`, and on its units,
-    /// `[copies * rows, positions, columns]`.
+    /// `visit` receives a group and the derivatives with respect to its masks, `[copies * rows, width]`, row-major.
     ///
     /// # Errors
     /// Returns the error of `enter` or `visit`, or an error if shapes do not match.
     pub fn pull(
         &self,
         enter: impl Fn(usize) -> Result<Option<Tensor>>,
-        visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
+        wanted: &[bool],
+        visit: impl FnMut(usize, &[f32]) -> Result<()>,
     ) -> Result<()> {
-        self.pull_from(None, enter, visit)
+        self.pull_from(None, enter, wanted, visit, |_, _| Ok(()))
     }
 
     /// Runs the backward pass from a cotangent on the answers.
@@ -82,17 +86,35 @@ impl<'a> Trace<'a> {
     pub fn pull_answers(
         &self,
         cotangent: Hidden,
-        visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
+        wanted: &[bool],
+        visit: impl FnMut(usize, &[f32]) -> Result<()>,
     ) -> Result<()> {
         let start = (self.head.pull)(cotangent)?;
-        self.pull_from(Some(start), |_| Ok(None), visit)
+        self.pull_from(Some(start), |_| Ok(None), wanted, visit, |_, _| Ok(()))
+    }
+
+    /// Runs the backward pass from a cotangent on the answers. `visit` receives the cotangent on the sum of each block,
+    /// `[copies * rows, positions, out]`.
+    ///
+    /// # Errors
+    /// Returns the error of `visit`, or an error if shapes do not match.
+    pub fn pull_answers_to_sums(
+        &self,
+        cotangent: Hidden,
+        visit: impl FnMut(usize, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        let start = (self.head.pull)(cotangent)?;
+        let none = vec![false; self.model.groups.len()];
+        self.pull_from(Some(start), |_| Ok(None), &none, |_, _| Ok(()), visit)
     }
 
     fn pull_from(
         &self,
         mut below: Option<Hidden>,
         enter: impl Fn(usize) -> Result<Option<Tensor>>,
-        mut visit: impl FnMut(usize, &Tensor, &Tensor) -> Result<()>,
+        wanted: &[bool],
+        mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
+        mut visit_sum: impl FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<()> {
         for (place, block) in self.blocks.iter().enumerate().rev() {
             let index = self.lowest + place;
@@ -109,38 +131,65 @@ impl<'a> Trace<'a> {
                 (None, None) => continue,
             };
             let mut on_sum = (block.finish.pull)(here)?;
+            visit_sum(index, &on_sum.stream)?;
+            let groups = self.model.groups_at(index).into_iter();
+            let groups: Vec<usize> = groups.filter(|&group| wanted[group]).collect();
+            let inside = |group: &&usize| !self.model.groups[**group].is_columns();
+            if place == 0 && groups.is_empty() {
+                continue;
+            }
             let projection = &self.model.blocks[index].projection.linear;
             let units = projection.pull(&on_sum.stream)?;
-            visit(index, &on_sum.stream, &units)?;
+            for &group in groups.iter().filter(|group| !inside(group)) {
+                visit(group, &self.derivatives(group, block, &units)?)?;
+            }
+            if place == 0 && !groups.iter().any(|group| inside(&group)) {
+                continue;
+            }
+            let sum = std::mem::replace(&mut on_sum.stream, units);
+            let Pulled { input, inner } = (block.units.pull)(on_sum)?;
+            for &group in groups.iter().filter(inside) {
+                let Some(inner) = &inner else {
+                    candle_core::bail!("a group of inner channels is in a block without any");
+                };
+                let channels = self.model.blocks[index].units.inner_channels();
+                visit(
+                    group,
+                    &narrowed(inner, channels, self.model.groups[group].all_channels()),
+                )?;
+            }
             if place > 0 {
-                let sum = std::mem::replace(&mut on_sum.stream, units);
-                let through = (block.units.pull)(on_sum)?;
                 below = Some(match &block.residual {
                     Some(residual) => {
                         let cotangent = Hidden::new(sum, residual.value.layout);
-                        through.plus((residual.pull)(cotangent)?)?
+                        input.plus((residual.pull)(cotangent)?)?
                     }
-                    None => through,
+                    None => input,
                 });
             }
         }
         Ok(())
     }
 
-    /// Returns the derivatives with respect to the masks of a group, `[copies * rows, width]`, row-major, from a
-    /// cotangent on the units of its block.
-    ///
-    /// # Errors
-    /// Returns an error if shapes do not match.
-    pub fn derivatives(&self, group: usize, units: &Tensor) -> Result<Vec<f32>> {
+    /// Returns the derivatives with respect to the masks of a group of columns, `[copies * rows, width]`, row-major,
+    /// from a cotangent on the units of its block.
+    fn derivatives(&self, group: usize, block: &TracedBlock, units: &Tensor) -> Result<Vec<f32>> {
         let group = &self.model.groups[group];
-        let place = group.seat.block - self.lowest;
-        let activations = &self.blocks[place].units.value.stream;
-        let own = group.all_columns();
+        let activations = &block.units.value.stream;
+        let own = group.all_channels();
         if own.len() == activations.dim(2)? {
             return mask_derivative(activations, units, group.seat.span);
         }
         let narrow = |tensor: &Tensor| tensor.narrow(2, own.start, own.len())?.contiguous();
         mask_derivative(&narrow(activations)?, &narrow(units)?, group.seat.span)
     }
+}
+
+/// Returns some columns of rows of `width` numbers.
+fn narrowed(rows: &[f32], width: usize, columns: Range<usize>) -> Cow<'_, [f32]> {
+    if columns.len() == width {
+        return Cow::Borrowed(rows);
+    }
+    let rows = rows.chunks_exact(width.max(1));
+    rows.flat_map(|row| row[columns.clone()].to_vec()).collect()
 }

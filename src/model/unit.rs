@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 /// Kind of a unit.
 #[derive(
@@ -25,8 +26,36 @@ use strum::{IntoStaticStr, VariantArray};
 pub enum UnitKind {
     /// An attention head.
     Head,
+    /// A channel of the values of an attention head, after a rotation of the head.
+    Value,
+    /// A channel of the queries and keys of an attention head, after a rotation of the head.
+    Query,
     /// A neuron of a feed-forward layer.
     Neuron,
+}
+
+/// Units of attention layers.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+    EnumMessage,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Units {
+    /// Channels of the values and of the queries of heads. The heads are first rotated so that few of their channels
+    /// matter, which does not change the model. All kept heads of a layer keep equally many channels.
+    Dimensions,
+    /// Whole heads, as in the OPTIN paper.
+    Heads,
 }
 
 impl UnitKind {
@@ -48,20 +77,44 @@ pub struct UnitGroup {
     pub seat: Seat,
     /// Number of units. It is 0 if a pruned model has no units left there.
     pub width: usize,
+    /// The attention heads to which the units belong. `None` if the units do not belong to heads, or are heads.
+    pub heads: Option<InHeads>,
     /// The tensors from which slices are removed together with a unit.
     pub slices: Vec<ParamSlice>,
 }
 
-/// Place of a group's units in the chain of blocks. Unit `i` has the columns `first + i * span .. first + (i + 1) * span`
-/// of the block's activations.
+/// Attention heads whose channels are the units of a group. Each head has `width / count` consecutive units. All kept
+/// heads keep equally many of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InHeads {
+    /// Number of heads.
+    pub count: usize,
+    /// The group with the values of the same heads, if this group has their queries. A head without values has no effect,
+    /// so it keeps no queries.
+    pub values: Option<usize>,
+}
+
+/// Place of a group's units in the chain of blocks. Unit `i` has the channels
+/// `first + i * span .. first + (i + 1) * span`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seat {
     /// The block.
     pub block: usize,
-    /// First column of unit 0.
+    /// The channels of the block that belong to the units.
+    pub channels: Channels,
+    /// First channel of unit 0.
     pub first: usize,
-    /// Number of columns per unit: the head dimension, or 1 for a neuron.
+    /// Number of channels per unit: the head dimension, or 1 for a neuron.
     pub span: usize,
+}
+
+/// Channels of a block that units can own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// The columns of the block's activations, which its projection reads.
+    Columns,
+    /// The [inner channels](super::layer::Layer::inner_channels) of the layers that compute these activations.
+    Inner,
 }
 
 impl ParamSlice {
@@ -73,16 +126,22 @@ impl ParamSlice {
 }
 
 impl UnitGroup {
-    /// Returns the columns of a unit in the activations of the group's block.
+    /// Returns the channels of a unit.
     #[must_use]
-    pub fn columns(&self, unit: usize) -> Range<usize> {
+    pub fn channels(&self, unit: usize) -> Range<usize> {
         let Seat { first, span, .. } = self.seat;
         first + unit * span..first + (unit + 1) * span
     }
 
-    /// Returns the columns of all units of the group.
+    /// Whether the units are columns of the block's activations.
     #[must_use]
-    pub fn all_columns(&self) -> Range<usize> {
+    pub fn is_columns(&self) -> bool {
+        self.seat.channels == Channels::Columns
+    }
+
+    /// Returns the channels of all units of the group.
+    #[must_use]
+    pub fn all_channels(&self) -> Range<usize> {
         self.seat.first..self.seat.first + self.width * self.seat.span
     }
 }

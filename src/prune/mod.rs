@@ -1,6 +1,6 @@
 //! The pruning pipeline, from the sources to a verified checkpoint.
 //!
-//! [`run`] executes the stages in order: prepare, plan, score, search, compensate, cut, verify. Each
+//! [`run`] executes the stages in order: prepare, plan, rotate, score, search, compensate, cut, verify. Each
 //! stage has its own folder or file and passes one value to the next stage.
 
 pub mod audit;
@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod journal;
 pub mod lanes;
 pub mod memory;
+pub mod numbers;
 pub mod outcome;
 pub mod peak;
 pub mod places;
@@ -19,6 +20,7 @@ pub mod prepare;
 pub mod recipe;
 pub mod repairs;
 pub mod report;
+pub mod rotate;
 pub mod rounds;
 pub mod score;
 pub mod search;
@@ -65,6 +67,7 @@ pub fn run(
         let plan = plan::draw_up(&prepared, recipe, &limit.cost)?;
         Ok((plan, limit))
     })?;
+    let prepared = clock.time(Stage::Rotating, || rotate::rotate(prepared, journal, watch))?;
     let (scores, audit) = clock.time(Stage::Scoring, || {
         let scores = score::score(&prepared, recipe, journal, watch)?;
         let audit = audit::on_request(&prepared, recipe, &limit, &scores, watch)?;
@@ -137,6 +140,7 @@ pub fn audit(
     let limit = clock.time(Stage::Planning, || {
         Limit::of(&prepared, recipe, journal, watch)
     })?;
+    let prepared = clock.time(Stage::Rotating, || rotate::rotate(prepared, journal, watch))?;
     let scores = clock.time(Stage::Scoring, || {
         score::score(&prepared, recipe, journal, watch)
     })?;

@@ -68,7 +68,11 @@ pub fn cut(
     let limits = Limits::default();
     let weights = Weights::open(draft.path(), &limits)?.on(&prepared.device);
     let bytes = weights.total_bytes();
-    let opened = registry::open(&Config::open(draft.path(), &limits)?, weights)?;
+    let opened = registry::open(
+        &Config::open(draft.path(), &limits)?,
+        weights,
+        prepared.units,
+    )?;
     Ok(Cut {
         draft,
         export,
@@ -122,7 +126,7 @@ pub fn report(
             kept: masks.count(index),
         });
     let macs = cut.model.cost(&prepared.calibration.extent());
-    let macs = macs.whole(&cut.model.groups);
+    let macs = macs.with_all(&cut.model.groups);
     let after = Size {
         macs,
         parameters: cut.parameters,

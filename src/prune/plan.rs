@@ -58,7 +58,7 @@ impl Plan {
 pub struct GroupPlan {
     /// The group's name in the graph.
     pub group: String,
-    /// Kind of the units: `head` or `neuron`.
+    /// Kind of the units: `value` or `query` (dimensions inside attention heads), `head` or `neuron`.
     pub kind: String,
     /// Number of units.
     pub width: usize,
@@ -158,7 +158,7 @@ fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     })?;
     let macs = model
         .cost(&prepared.calibration.extent_of(&rows))
-        .whole(&model.groups)
+        .with_all(&model.groups)
         * rows.len() as u64;
     Ok(start.elapsed().as_secs_f64() * 1e3 / macs.max(1) as f64)
 }

@@ -1,5 +1,6 @@
 //! Reads everything that a run needs: weights, graph and examples.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use safetensors::Dtype;
@@ -22,6 +23,7 @@ use crate::data::reader::Reader;
 use crate::model::chain::Model;
 use crate::model::device::{self, Device};
 use crate::model::registry::{self, Opened};
+use crate::model::unit::Units;
 
 /// The sources of a run, checked and in memory.
 pub struct Prepared {
@@ -31,6 +33,10 @@ pub struct Prepared {
     pub weights: Weights,
     /// The device that holds the graph.
     pub device: Device,
+    /// The configuration.
+    pub config: Config,
+    /// The units of attention layers.
+    pub units: Units,
     /// Digest of the content of `config.json`.
     pub config_digest: String,
     /// The architecture's name in the registry.
@@ -64,7 +70,7 @@ impl Prepared {
             model,
             weights,
             unused,
-        } = registry::open(&config, weights)?;
+        } = registry::open(&config, weights, recipe.method.units)?;
         let answer = answer::of(&config)?;
         if model.groups.iter().all(|group| group.width == 0) {
             return Err(Failure::new(
@@ -108,6 +114,8 @@ impl Prepared {
             beside_the_weights,
             weights,
             device: places.device.clone(),
+            config,
+            units: recipe.method.units,
             config_digest,
             architecture,
             answer,
@@ -119,6 +127,22 @@ impl Prepared {
         })
     }
 
+    /// Replaces the elements of some tensors and builds the graph again.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    pub fn with_tensors(self, tensors: &HashMap<String, Vec<f32>>) -> Result<Self, Failure> {
+        let weights = self.weights.replaced(tensors);
+        // Frees the memory of the old graph first.
+        drop(self.model);
+        let opened = registry::open(&self.config, weights, self.units)?;
+        Ok(Self {
+            weights: opened.weights,
+            model: opened.model,
+            ..self
+        })
+    }
+
     /// Starts the digest of a document that depends on the model and the device. `kind` names the document and the
     /// version of the code that produces it.
     #[must_use]
@@ -127,6 +151,7 @@ impl Prepared {
             .part("device", device::kind(&self.device))
             .part("weights", self.weights.sha256())
             .part("architecture", self.architecture)
+            .part("units", <&str>::from(self.units))
             .part("config", &self.config_digest)
     }
 

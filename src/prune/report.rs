@@ -115,7 +115,7 @@ pub struct CalibrationUse {
 pub struct GroupReport {
     /// Name of the group, for example `encoder.layer.0.heads`.
     pub group: String,
-    /// Kind of the units: `head` or `neuron`.
+    /// Kind of the units: `value` or `query` (dimensions inside attention heads), `head` or `neuron`.
     pub kind: String,
     /// Number of units of the original model.
     pub width: usize,

@@ -27,6 +27,8 @@ pub enum Stage {
     Preparing,
     /// Measures the costs of all units, and checks that the target can be reached.
     Planning,
+    /// Rotates attention heads, so that few of their channels matter.
+    Rotating,
     /// Scores every unit.
     Scoring,
     /// Selects the units to keep.

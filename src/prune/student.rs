@@ -86,7 +86,7 @@ impl<'a> Student<'a> {
     /// # Errors
     /// Returns an error if shapes do not match.
     pub fn units(&self, block: usize, input: &Hidden) -> Result<Hidden> {
-        let units = self.model.blocks[block].units.forward(input)?;
+        let units = self.model.units(block, input, &self.masks)?;
         let kept = keep_columns(&units.stream, self.columns[block].as_ref())?;
         Ok(units.with_stream(kept))
     }

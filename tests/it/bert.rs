@@ -81,7 +81,12 @@ fn outputs_equal_those_of_transformers() {
             let mut hidden = model.stem.forward(&batch).unwrap();
             let mut layer = 0;
             let agree = |name: String, ours: &Tensor| {
-                let difference = relative_difference(&golden[&format!("row.{row}.{name}")], ours);
+                let mut expected = golden[&format!("row.{row}.{name}")].clone();
+                // The head reads only the first position, so the last layer computes no other.
+                if ours.rank() == 3 && ours.dim(1).unwrap() == 1 {
+                    expected = expected.narrow(1, 0, 1).unwrap();
+                }
+                let difference = relative_difference(&expected, ours);
                 assert!(
                     difference <= 1e-4,
                     "{case}, row {row}, {name}: {difference:e}"

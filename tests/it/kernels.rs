@@ -3,7 +3,7 @@
 use candle_core::cpu::erf::erf_f64;
 use candle_core::{D, DType, Device, Tensor};
 use optin::model::nn::activation::Activation;
-use optin::model::nn::attention::{attend, attend_plainly};
+use optin::model::nn::attention::{Heads, attend, attend_plainly};
 use optin::model::nn::attention_back;
 use optin::model::nn::kernel::{Path, elementary, epilogue, norm, softmax};
 use optin::model::nn::layer_norm::LayerNorm;
@@ -179,16 +179,17 @@ fn attention_equals_that_of_candle() {
         (1, 40, 12, 64),
         (5, 16, 1, 8),
     ] {
+        let sizes = Heads::whole(heads, head_dim);
         let shape = [rows, length, heads * head_dim];
         let [query, key, value] = [1, 2, 3].map(|seed| tensor(&shape, seed, 2.0));
-        let fused = attend(&query, &key, &value, head_dim).unwrap();
-        let plain = attend_plainly(&query, &key, &value, head_dim).unwrap();
+        let fused = attend(&query, &key, &value, sizes).unwrap();
+        let plain = attend_plainly(&query, &key, &value, sizes).unwrap();
         let error = difference(&values(&fused), &values(&plain));
         assert!(error <= 1e-6, "{shape:?}: {error:e}");
         // Views of a larger tensor are read in place.
         let stacked = Tensor::cat(&[&query, &key], 0).unwrap();
         let view = stacked.narrow(0, rows, rows).unwrap();
-        let through = attend(&query, &view, &value, head_dim).unwrap();
+        let through = attend(&query, &view, &value, sizes).unwrap();
         assert_eq!(values(&through), values(&fused));
     }
 }
@@ -196,7 +197,7 @@ fn attention_equals_that_of_candle() {
 #[test]
 fn empty_widths_are_supported() {
     let nothing = tensor(&[2, 3, 0], 1, 1.0);
-    let attended = attend(&nothing, &nothing, &nothing, 8).unwrap();
+    let attended = attend(&nothing, &nothing, &nothing, Heads::whole(0, 8)).unwrap();
     assert_eq!(attended.dims(), [2, 3, 0]);
     let closing = Linear::new(tensor(&[6, 0], 1, 1.0), tensor(&[6], 2, 1.0));
     let norm = LayerNorm::new(tensor(&[6], 3, 1.0), tensor(&[6], 4, 1.0), 1e-5);
@@ -265,7 +266,7 @@ fn values_and_pullbacks_are_equal_with_and_without_kernels() {
     for part in 0..3 {
         assert_traced_close(["query", "key", "value"][part], |on| {
             let [query, key, values] = parts.each_ref().map(on);
-            let attention = attention_back::traced(query, key, values, 3).unwrap();
+            let attention = attention_back::traced(query, key, values, Heads::whole(2, 3)).unwrap();
             Traced {
                 value: attention.value.clone(),
                 pull: Box::new(move |c| Ok(attention.pull(&c)?[part].clone())),

@@ -3,10 +3,12 @@
 mod audit;
 mod compensation;
 mod costs;
+mod heads;
 mod knapsack;
 mod manifold;
 mod parameters;
 mod reference;
+mod rotation;
 mod scores;
 mod search;
 mod shapes;

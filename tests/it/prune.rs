@@ -9,6 +9,7 @@ use optin::checkpoint::tokenizer;
 use optin::checkpoint::weights::Weights;
 use optin::model::mask::Masks;
 use optin::model::registry;
+use optin::model::unit::Units;
 use optin::prune::digest::sha256_of;
 use optin::prune::failure::Code;
 use optin::prune::inputs::{Input, Role};
@@ -162,7 +163,7 @@ fn a_run_writes_a_complete_and_self_describing_folder() {
     let golden: Golden = read(&out.join("verify.json"));
     assert_eq!(golden.rows.len(), 14);
     assert_eq!(golden.padded.unwrap().answers.len(), 6);
-    let model = registry::open(&Config::open(&out, &limits).unwrap(), weights)
+    let model = registry::open(&Config::open(&out, &limits).unwrap(), weights, Units::Heads)
         .unwrap()
         .model;
     for row in golden.rows {

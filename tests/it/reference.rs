@@ -31,6 +31,8 @@ fn the_features_of_bert_equal_those_of_candle_transformers() {
         let batch = tiny.batch(5, 9, 11);
         let (ids, types) = batch.input.tokens().unwrap();
         let expected = reference.forward(ids, types, None).unwrap();
+        // The head reads only the first position, so the last layer computes no other.
+        let expected = expected.narrow(1, 0, 1).unwrap();
         let full = Masks::full(&model.groups);
         let feature = model.features(&batch, &full).unwrap().stream;
         let difference = relative_difference(&expected, &feature);

@@ -13,7 +13,7 @@ use crate::job::webhook::DeliveryState;
 use crate::job::{Device, State};
 use crate::prune::recipe::{
     Compensation, Constraints, Estimator, Importance, LabelReading, Mapping, Method, Metric,
-    PositionWeights, Trajectory,
+    PositionWeights, Trajectory, Units,
 };
 use crate::prune::report::CalibrationUse;
 use crate::prune::stage::Stage;
@@ -60,6 +60,7 @@ derived!(
     Stage,
     State,
     Trajectory,
+    Units,
     UploadState,
 );
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use strum::VariantArray;
 
 use super::super::exit::Exit;
 use super::super::progress::Bar;
@@ -14,25 +15,21 @@ use super::super::recipe::{
     DataFlags, INPUT_HEADING, LabelFlags, LocalFlags, MethodFlags, RoundFlags,
 };
 use super::super::{interrupt, output, table};
+use super::judge::{Judge, Quality};
 use super::recipe::half;
-use crate::answer::metric::Records;
-use crate::answer::task::Answer as Task;
-use crate::data::dataset::{Batches, Dataset};
-use crate::model::mask::Masks;
 use crate::prune::compensate;
 use crate::prune::failure::Failure;
 use crate::prune::journal::FolderJournal;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::{
-    Compensation, Importance, Method, PositionWeights, Recipe, Target, Trajectory,
+    Compensation, Importance, Method, PositionWeights, Recipe, Target, Trajectory, Units,
 };
-use crate::prune::report::EvaluationReport;
+use crate::prune::rotate::rotate;
 use crate::prune::rounds;
 use crate::prune::score;
 use crate::prune::score::scores::Scores;
 use crate::prune::search::Limit;
 use crate::prune::student::Student;
-use crate::prune::verify::{quality, run as forward};
 use crate::prune::watch::Watch;
 use crate::statistics::{deviation, mean};
 
@@ -98,15 +95,17 @@ enum Variant {
     LeastSquares,
     /// The method set by the flags; by default it also weights positions by sensitivity
     Default,
+    /// Like default, with whole attention heads as units
+    Heads,
     /// Like default, with the mean of the feature terms instead of their sum
     Mean,
     /// Like default, in three rounds; the remaining model is repaired and scored again between rounds
     Rounds,
     /// Like default, with equal weights for the answer term and the feature terms
     Answers,
-    /// Like default, with the local term, exponent 0.3
+    /// Like heads, with the local term, exponent 0.3
     Local,
-    /// Like default, with only the answer term and the local term, exponent 0.3
+    /// Like heads, with only the answer term and the local term, exponent 0.3
     Fisher,
 }
 
@@ -114,6 +113,7 @@ impl Variant {
     fn of(self, method: Method) -> Method {
         let paper = |compensation| Method {
             importance: Importance::Paper,
+            units: Units::Heads,
             position_weights: PositionWeights::Uniform,
             compensation,
             ..method
@@ -123,6 +123,10 @@ impl Variant {
             Self::Bias => paper(Compensation::Bias),
             Self::LeastSquares => paper(Compensation::LeastSquares),
             Self::Default => method,
+            Self::Heads => Method {
+                units: Units::Heads,
+                ..method
+            },
             Self::Mean => Method {
                 trajectory: Trajectory::Mean,
                 ..method
@@ -136,11 +140,13 @@ impl Variant {
                 ..method
             },
             Self::Local => Method {
+                units: Units::Heads,
                 local_weight: 0.3,
                 ..method
             },
             Self::Fisher => Method {
                 importance: Importance::Fisher,
+                units: Units::Heads,
                 local_weight: 0.3,
                 ..method
             },
@@ -156,6 +162,9 @@ struct Cell {
     /// Sample standard deviation over the seeds.
     deviation: f64,
     scores: Vec<f64>,
+    /// Mean distance of the answers to those of the original model: Kullback-Leibler divergence or squared error.
+    divergence: f64,
+    divergences: Vec<f64>,
 }
 
 #[derive(Serialize)]
@@ -171,14 +180,6 @@ struct Answer {
     dense: f64,
     dense_standard_error: f64,
     variants: Vec<Row>,
-}
-
-/// Labeled rows and the records of the original model for them.
-struct Judge<'a> {
-    answer: &'a dyn Task,
-    data: &'a Dataset,
-    batches: Batches<'a>,
-    dense: Vec<Vec<f64>>,
 }
 
 /// Measures the quality and prints a table.
@@ -197,25 +198,37 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
         rounds: command.rounds.rounds,
         ..command.method.method()
     };
-    let mut scored: Vec<Vec<Vec<f64>>> =
-        vec![vec![Vec::new(); targets.len()]; command.variants.len()];
+    let of_targets = || targets.iter().map(|_| Vec::new()).collect();
+    let mut scored: Vec<Vec<Vec<Quality>>> =
+        command.variants.iter().map(|_| of_targets()).collect();
     let mut dense = None;
     for &seed in &command.seeds {
         let inputs = data.inputs(local.uris(evaluation)?, Some(&command.labels), seed);
         let recipe = half(inputs, method)?;
-        let prepared = Prepared::read(&places, &recipe)?;
-        let judge = Judge::new(&prepared, &bar)?;
-        let scores = score::score(&prepared, &recipe, &journal, &bar)?;
-        for (variant, scored) in command.variants.iter().zip(&mut scored) {
-            for (&keep, scored) in targets.iter().zip(scored) {
-                let mut recipe = recipe.clone();
-                recipe.method = variant.of(recipe.method);
-                recipe.target.keep = keep;
-                let student = student(&prepared, &scores, &recipe, &journal, &bar)?;
-                scored.push(judge.score(&student, &bar)?);
+        for units in Units::VARIANTS {
+            let variants = command.variants.iter().zip(&mut scored);
+            let mut variants = variants
+                .filter(|(variant, _)| variant.of(method).units == *units)
+                .peekable();
+            if variants.peek().is_none() {
+                continue;
             }
+            let mut recipe = recipe.clone();
+            recipe.method.units = *units;
+            let prepared = rotate(Prepared::read(&places, &recipe)?, &journal, &bar)?;
+            let judge = Judge::new(&prepared, &bar)?;
+            let scores = score::score(&prepared, &recipe, &journal, &bar)?;
+            for (variant, scored) in variants {
+                for (&keep, scored) in targets.iter().zip(scored) {
+                    let mut recipe = recipe.clone();
+                    recipe.method = variant.of(recipe.method);
+                    recipe.target.keep = keep;
+                    let student = student(&prepared, &scores, &recipe, &journal, &bar)?;
+                    scored.push(judge.quality(&student, &bar)?);
+                }
+            }
+            dense = Some(judge.dense_quality());
         }
-        dense = Some(judge.dense_quality());
     }
     bar.clear();
     let Some((metric, rows, score, standard_error)) = dense else {
@@ -242,12 +255,16 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     }
 }
 
-fn cell((target, scores): (&String, Vec<f64>)) -> Cell {
+fn cell((target, qualities): (&String, Vec<Quality>)) -> Cell {
+    let scores: Vec<f64> = qualities.iter().map(|quality| quality.score).collect();
+    let divergences: Vec<f64> = qualities.iter().map(|quality| quality.divergence).collect();
     Cell {
         target: target.clone(),
         mean: mean(&scores),
         deviation: deviation(&scores),
         scores,
+        divergence: mean(&divergences),
+        divergences,
     }
 }
 
@@ -265,49 +282,6 @@ fn student<'a>(
     Ok(Student::repaired(&prepared.model, masks, &repairs)?)
 }
 
-impl<'a> Judge<'a> {
-    fn new(prepared: &'a Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
-        let model = &prepared.model;
-        let data = prepared.compared();
-        let batches = data.batches(forward::BATCH_POSITIONS);
-        let full = Masks::full(&model.groups);
-        let answer = prepared.answer.as_ref();
-        let dense = forward::records(answer, &batches, watch, |batch| model.forward(batch, &full))?;
-        Ok(Self {
-            answer,
-            data,
-            batches,
-            dense,
-        })
-    }
-
-    fn score(&self, student: &Student<'_>, watch: &dyn Watch) -> Result<f64, Failure> {
-        let records = forward::records(self.answer, &self.batches, watch, |batch| {
-            student.forward(batch)
-        })?;
-        Ok(self.compare(&records).main.score.after)
-    }
-
-    fn dense_quality(&self) -> (String, usize, f64, f64) {
-        let own = self.compare(&self.dense);
-        (
-            own.main.metric,
-            own.rows,
-            own.main.score.before,
-            own.main.standard_error.before,
-        )
-    }
-
-    fn compare(&self, after: &[Vec<f64>]) -> EvaluationReport {
-        let records = Records {
-            before: &self.dense,
-            after,
-            bare: None,
-        };
-        quality::compare(self.answer, &self.data.truths(), records)
-    }
-}
-
 fn as_text(answer: &Answer) -> String {
     let lines = answer.variants.iter().flat_map(|row| {
         row.cells.iter().map(move |cell| {
@@ -318,10 +292,19 @@ fn as_text(answer: &Answer) -> String {
                 format!("{:.4}", cell.mean),
                 format!("{:.4}", cell.deviation),
                 format!("{:+.4}", cell.mean - answer.dense),
+                format!("{:.4}", cell.divergence),
             ]
         })
     });
-    let head = ["variant", "kept", "mean", "deviation", "change"].map(str::to_owned);
+    let head = [
+        "variant",
+        "kept",
+        "mean",
+        "deviation",
+        "change",
+        "divergence",
+    ];
+    let head = head.map(str::to_owned);
     format!(
         "{} on {} rows; original model: {:.4}, standard error {:.4}\n\n{}",
         answer.metric,

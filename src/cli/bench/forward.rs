@@ -17,6 +17,7 @@ use crate::model::batch::{Batch, Input, Reads};
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::registry;
+use crate::model::unit::Units;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::statistics::median;
@@ -58,7 +59,7 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let limits = Limits::default();
     let config = Config::open(&command.model, &limits).map_err(Failure::from)?;
     let weights = Weights::open(&command.model, &limits).map_err(Failure::from)?;
-    let model = registry::open(&config, weights)
+    let model = registry::open(&config, weights, Units::Heads)
         .map_err(Failure::from)?
         .model;
     let Reads::Text(reads) = model.reads else {

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod forward;
+mod judge;
 mod recipe;
 mod speed;
 

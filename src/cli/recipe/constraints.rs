@@ -11,6 +11,8 @@ use crate::prune::recipe::Constraints;
 pub(in super::super) struct ConstraintFlags {
     #[arg(long, value_name = "N", default_value_t = Constraints::default().round_to, help = ranged::<Constraints>("round_to", "Keep a multiple of N neurons in each group; heads are not rounded"))]
     round_to: usize,
+    #[arg(long, value_name = "N", default_value_t = Constraints::default().round_widths_to, help = ranged::<Constraints>("round_widths_to", "Keep a multiple of N values and of N queries in each attention head"))]
+    round_widths_to: usize,
     #[arg(long, value_name = "UNITS", default_value_t = Constraints::default().min_kept, help = ranged::<Constraints>("min_kept", "Minimum number of units that each group keeps"))]
     min_kept: usize,
     /// Do not prune this group; repeat the flag for more
@@ -28,6 +30,7 @@ impl ConstraintFlags {
     pub(super) fn constraints(&self) -> Constraints {
         Constraints {
             round_to: self.round_to,
+            round_widths_to: self.round_widths_to,
             min_kept: self.min_kept,
             keep_whole: self.keep_whole.clone(),
             uniform: self.uniform,

@@ -5,7 +5,7 @@ use clap::Args;
 use super::super::one_of::explained;
 use super::range::ranged;
 use crate::prune::recipe::{
-    Compensation, Estimator, Importance, Method, PositionWeights, Trajectory,
+    Compensation, Estimator, Importance, Method, PositionWeights, Trajectory, Units,
 };
 
 /// Help heading of these flags.
@@ -24,6 +24,9 @@ pub(in super::super) struct ScoringFlags {
     /// the output of its own block).
     #[arg(long, verbatim_doc_comment, value_parser = explained::<Importance>(), default_value = <&str>::from(Method::default().importance))]
     importance: Importance,
+    /// Units of attention layers
+    #[arg(long, value_parser = explained::<Units>(), default_value = <&str>::from(Method::default().units))]
+    units: Units,
     /// How to combine the feature terms of later layers
     #[arg(long, value_parser = explained::<Trajectory>(), default_value = <&str>::from(Method::default().trajectory))]
     trajectory: Trajectory,
@@ -36,6 +39,7 @@ impl ScoringFlags {
         Method {
             scoring_samples: self.scoring_samples,
             importance: self.importance,
+            units: self.units,
             trajectory: self.trajectory,
             answer_weight: self.answer_weight,
             ..Method::default()

@@ -5,7 +5,9 @@ use super::pruned;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
+use crate::model::layer::first_position::FirstPosition;
 use crate::model::nn::activation::Activation;
+use crate::model::nn::attention::Heads;
 
 /// Maximum number of layers. More layers are rejected as a mistake before anything of that size is allocated.
 const MAX_LAYERS: usize = 1_024;
@@ -13,12 +15,25 @@ const MAX_LAYERS: usize = 1_024;
 /// Maximum of a width and of the number of positions, for the same reason.
 const MAX_WIDTH: usize = 1 << 20;
 
+/// Key of the width of the queries of each layer's heads. Only results of `optin` have it.
+pub(super) const QUERY_SIZES: &str = "query_size_per_layer";
+
+/// Key of the width of the values of each layer's heads.
+pub(super) const VALUE_SIZES: &str = "value_size_per_layer";
+
 /// The sizes of the graph.
 pub(super) struct BertConfig {
     pub(super) hidden: usize,
     pub(super) head_dim: usize,
     /// Number of heads of each layer.
     pub(super) heads: Vec<usize>,
+    /// Width of the queries and keys of each head, by layer.
+    pub(super) query_sizes: Vec<usize>,
+    /// Width of the values of each head, by layer.
+    pub(super) value_sizes: Vec<usize>,
+    /// Whether the implementation that the checkpoint comes with computes the last layer only at the positions that its
+    /// head reads.
+    pub(super) skips_unread: bool,
     /// Number of neurons of each layer.
     pub(super) neurons: Vec<usize>,
     pub(super) vocabulary: usize,
@@ -49,6 +64,19 @@ impl BertConfig {
             None => vec![size(config, "intermediate_size", MAX_WIDTH)?; layers],
         };
         per_layer("heads_per_layer", &heads, layers, MAX_WIDTH / head_dim)?;
+        let sizes = |key: &str| -> Result<Vec<usize>, CheckpointError> {
+            let sizes = config.usize_list(key)?;
+            let sizes = sizes.unwrap_or_else(|| vec![head_dim; layers]);
+            per_layer(key, &sizes, layers, MAX_WIDTH / head_dim)?;
+            Ok(sizes)
+        };
+        let (query_sizes, value_sizes) = (sizes(QUERY_SIZES)?, sizes(VALUE_SIZES)?);
+        let mut layers_with_heads = heads.iter().zip(&value_sizes);
+        if layers_with_heads.any(|(&heads, &size)| heads > 0 && size == 0) {
+            return Err(CheckpointError::Invalid(format!(
+                "config.json: {VALUE_SIZES} contains 0 for a layer with heads"
+            )));
+        }
         per_layer("intermediate_size_per_layer", &neurons, layers, MAX_WIDTH)?;
         let name = config.str_or("hidden_act", "gelu")?;
         let activation = Activation::named(name).map_err(|unsupported| {
@@ -58,6 +86,9 @@ impl BertConfig {
             hidden,
             head_dim,
             heads,
+            query_sizes,
+            value_sizes,
+            skips_unread: config.map().contains_key(QUERY_SIZES),
             neurons,
             vocabulary: size(config, "vocab_size", usize::MAX)?,
             positions: size(config, "max_position_embeddings", MAX_WIDTH)?,
@@ -72,6 +103,27 @@ impl BertConfig {
 
     pub(super) fn layers(&self) -> usize {
         self.heads.len()
+    }
+
+    /// Returns the sizes of the heads of a layer. The scale stays that of the whole heads of the original.
+    pub(super) fn heads_of(&self, layer: usize) -> Heads {
+        Heads {
+            count: self.heads[layer],
+            query: self.query_sizes[layer],
+            value: self.value_sizes[layer],
+            ..Heads::whole(0, self.head_dim)
+        }
+    }
+
+    /// Returns the selection of the positions at which a layer computes its output, or `None` for all positions. A head
+    /// that reads the first position reads no other output of the last layer.
+    pub(super) fn selection_of(&self, layer: usize) -> Option<FirstPosition> {
+        let last = layer + 1 == self.layers();
+        let selects = last && self.class == Class::SequenceClassification;
+        selects.then(|| match self.skips_unread {
+            true => FirstPosition::default(),
+            false => FirstPosition::early(),
+        })
     }
 }
 

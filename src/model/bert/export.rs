@@ -5,10 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::config::BertConfig;
+use super::config::{BertConfig, QUERY_SIZES, VALUE_SIZES};
 use crate::checkpoint::config::Config;
 use crate::model::export::Export;
 use crate::model::mask::Masks;
+use crate::model::unit::Units;
 
 /// Python code with which `transformers` opens the folder (`trust_remote_code=True`).
 const MODELING: &str = include_str!("modeling_optin_bert.py");
@@ -66,18 +67,57 @@ const REPLACED: &[&str] = &[
     "num_labels",
     "position_embedding_type",
     "pruned_heads",
+    QUERY_SIZES,
     "tokenizer_class",
     "type_vocab_size",
+    VALUE_SIZES,
     "vocab_size",
 ];
 
+/// Sizes of the layers of a pruned model.
+#[derive(Default)]
+struct Kept {
+    heads: Vec<usize>,
+    query_sizes: Vec<usize>,
+    value_sizes: Vec<usize>,
+    neurons: Vec<usize>,
+}
+
+impl Kept {
+    fn of(config: &BertConfig, units: Units, masks: &Masks) -> Self {
+        let mut kept = Self::default();
+        let mut group = 0;
+        for layer in 0..config.layers() {
+            let of_layer = config.heads_of(layer);
+            let (heads, [query, value]) = match units {
+                Units::Heads => (masks.count(group), [of_layer.query, of_layer.value]),
+                Units::Dimensions => {
+                    // A kept head keeps some of its values.
+                    let mut heads: Vec<usize> = masks.kept(group);
+                    heads.iter_mut().for_each(|value| *value /= of_layer.value);
+                    heads.dedup();
+                    let each = |group: usize| masks.count(group).checked_div(heads.len());
+                    let sizes = [group + 1, group].map(|group| each(group).unwrap_or(0));
+                    (heads.len(), sizes)
+                }
+            };
+            group += match units {
+                Units::Heads => 1,
+                Units::Dimensions => 2,
+            };
+            kept.heads.push(heads);
+            kept.query_sizes.push(query);
+            kept.value_sizes.push(value);
+            kept.neurons.push(masks.count(group));
+            group += 1;
+        }
+        kept
+    }
+}
+
 /// Returns the configuration and the modeling file of the pruned model.
-pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Export {
-    let counts = |first: usize| -> Vec<usize> {
-        (0..config.layers())
-            .map(|layer| masks.count(2 * layer + first))
-            .collect()
-    };
+pub(super) fn export(config: &BertConfig, source: &Config, units: Units, masks: &Masks) -> Export {
+    let kept = Kept::of(config, units, masks);
     let labels = &config.labels;
     let by_index: Map<String, Value> = (0..)
         .zip(labels)
@@ -101,8 +141,10 @@ pub(super) fn export(config: &BertConfig, source: &Config, masks: &Masks) -> Exp
         // The modeling file first builds the built-in class with these two sizes.
         "num_attention_heads": config.hidden / config.head_dim,
         "intermediate_size": original("intermediate_size", json!(config.neurons.iter().max())),
-        "heads_per_layer": counts(0),
-        "intermediate_size_per_layer": counts(1),
+        "heads_per_layer": kept.heads,
+        QUERY_SIZES: kept.query_sizes,
+        VALUE_SIZES: kept.value_sizes,
+        "intermediate_size_per_layer": kept.neurons,
         "hidden_act": original("hidden_act", json!("gelu")),
         "layer_norm_eps": config.norm_epsilon,
         "id2label": by_index,

@@ -23,7 +23,7 @@ fn of_first_token(config: &BertConfig, weights: &Weights) -> Result<Sequence, Ch
     let classifier = classifier(config, weights)?;
     let pooler = load::dense(weights, "bert.pooler.dense", config.hidden, config.hidden)?;
     Ok(Sequence::identity()
-        .then(FirstPosition)
+        .then(FirstPosition::default())
         .then(pooler)
         .then(Tanh)
         .then(classifier))

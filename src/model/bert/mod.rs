@@ -21,6 +21,7 @@ use self::embeddings::Embeddings;
 pub use self::names::todays as todays_names;
 use super::batch::{Reads, TextLimits};
 use super::chain::Model;
+use super::unit::Units;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -30,18 +31,23 @@ use crate::checkpoint::weights::Weights;
 /// # Errors
 /// Returns an error if the configuration is not supported, or if a tensor is missing, has another shape
 /// or contains values that are not finite.
-pub fn open(source: &Config, weights: &Weights) -> Result<Model, CheckpointError> {
+pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, CheckpointError> {
     let config = BertConfig::read(source, weights)?;
     let (mut blocks, mut groups) = (Vec::new(), Vec::new());
     for layer in 0..config.layers() {
-        for (block, group) in [
-            blocks::attention(&config, layer, weights)?,
-            blocks::feed_forward(&config, layer, weights)?,
-        ] {
-            blocks.push(block);
-            groups.push(group);
-        }
+        blocks.push(blocks::attention(&config, layer, weights)?);
+        groups.extend(blocks::attention_groups(
+            &config,
+            layer,
+            units,
+            groups.len(),
+        ));
+        let (block, group) = blocks::feed_forward(&config, layer, weights)?;
+        blocks.push(block);
+        groups.push(group);
     }
+    let head_maps = (0..config.layers()).map(|layer| blocks::head_maps(&config, layer));
+    let head_maps = head_maps.collect();
     let source = source.clone();
     Ok(Model {
         reads: Reads::Text(TextLimits {
@@ -53,6 +59,7 @@ pub fn open(source: &Config, weights: &Weights) -> Result<Model, CheckpointError
         head: head::head(&config, weights)?,
         blocks,
         groups,
-        export: Box::new(move |masks| export::export(&config, &source, masks)),
+        head_maps,
+        export: Box::new(move |masks| export::export(&config, &source, units, masks)),
     })
 }

@@ -10,12 +10,29 @@ use crate::model::width::Widths;
 use crate::model::work::Work;
 
 /// `[rows, positions, channels]` to `[rows, 1, channels]`.
-pub struct FirstPosition;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FirstPosition {
+    /// See [`early`](Self::early).
+    early: bool,
+}
+
+impl FirstPosition {
+    /// Creates a selection that the original implementation makes only later. The layers in between compute the other
+    /// positions there, although nothing reads them.
+    #[must_use]
+    pub fn early() -> Self {
+        Self { early: true }
+    }
+}
+
+/// Returns the first position of each row, `[rows, 1, channels]`.
+pub(super) fn first(stream: &Tensor) -> Result<Tensor> {
+    stream.narrow(1, 0, 1)?.contiguous()
+}
 
 impl Layer for FirstPosition {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let first = input.stream.narrow(1, 0, 1)?.contiguous()?;
-        Ok(Hidden::sequence(first))
+        Ok(Hidden::sequence(first(&input.stream)?))
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
@@ -25,6 +42,9 @@ impl Layer for FirstPosition {
             value: self.forward(input)?,
             pull: Box::new(move |cotangent: Hidden| {
                 let first = cotangent.stream;
+                if positions == 1 {
+                    return Ok(Hidden::new(first, layout));
+                }
                 let rest = (first.dim(0)?, positions - 1, channels);
                 let rest = Tensor::zeros(rest, first.dtype(), first.device())?;
                 let stream = Tensor::cat(&[&first, &rest], 1)?.contiguous()?;
@@ -34,7 +54,10 @@ impl Layer for FirstPosition {
     }
 
     fn extent(&self, extent: &Extent) -> Extent {
-        extent.map(|_, _| (Layout::Sequence, 1))
+        match self.early && extent.is_of_original() {
+            true => extent.clone(),
+            false => extent.map(|_, _| (Layout::Sequence, 1)),
+        }
     }
 
     fn work(&self, _: &Extent, _: &Widths<'_>) -> Work {

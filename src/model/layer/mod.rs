@@ -38,6 +38,45 @@ pub trait Layer: Send + Sync {
         true
     }
 
+    /// Returns the number of inner channels: channels that units may own and that the layer does not return, such as the
+    /// queries of an attention.
+    fn inner_channels(&self) -> usize {
+        0
+    }
+
+    /// Runs the layer with its inner channels multiplied by `factors`, f32 `[inner]` or `[rows, 1, inner]`.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match, or if the layer has no inner channels.
+    fn forward_masked(&self, _: &Hidden, _factors: &Tensor) -> Result<Hidden> {
+        candle_core::bail!("the layer has no inner channels")
+    }
+
+    /// Runs the layer and returns the same value with a pullback that also differentiates the masks of inner channels.
+    ///
+    /// # Errors
+    /// See [`traced`](Self::traced).
+    fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
+        let Traced { value, pull } = self.traced(input)?;
+        Ok(Traced {
+            value,
+            pull: Box::new(move |cotangent| {
+                Ok(Pulled {
+                    input: pull(cotangent)?,
+                    inner: None,
+                })
+            }),
+        })
+    }
+
+    /// Returns the queries and keys of each head, if the layer is an attention.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    fn queries_and_keys(&self, _: &Hidden) -> Result<Option<[Tensor; 2]>> {
+        Ok(None)
+    }
+
     /// Returns the shapes of the rows after the layer.
     fn extent(&self, extent: &Extent) -> Extent {
         extent.clone()
@@ -54,6 +93,15 @@ pub trait Layer: Send + Sync {
     fn forward_sum(&self, _: &Linear, _units: &Tensor, _skip: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)
     }
+}
+
+/// What a cotangent on the output of a layer becomes.
+pub struct Pulled {
+    /// The cotangent on the input.
+    pub input: Hidden,
+    /// The derivative with respect to the mask of each inner channel for each row, `[copies * rows, inner]`, row-major.
+    /// `None` if the layer has no inner channels.
+    pub inner: Option<Vec<f32>>,
 }
 
 /// A layer that reads and writes the stream only and keeps the shape of rows.

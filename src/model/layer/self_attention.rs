@@ -2,60 +2,171 @@
 
 use candle_core::{Result, Tensor};
 
-use super::StreamLayer;
 use super::dense::Dense;
+use super::first_position::{FirstPosition, first};
+use super::{Layer, Pulled};
 use crate::model::extent::Extent;
-use crate::model::nn::attention::attend;
-use crate::model::nn::attention_back;
+use crate::model::hidden::{Hidden, Layout};
+use crate::model::nn::attention::{Heads, attend};
+use crate::model::nn::attention_back::{self, TracedAttention};
+use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
+use crate::model::nn::units::mask_derivative;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
 
-/// The context of each head: `[rows, positions, hidden]` to `[rows, positions, heads * head_dim]`.
+/// The context of each head: `[rows, positions, hidden]` to `[rows, positions, heads * value]`. Its inner channels are
+/// the queries.
 pub struct SelfAttention {
     /// Maps to query, key and value.
     incoming: [Dense; 3],
-    head_dim: usize,
+    heads: Heads,
+    /// The selection of the positions for which a context is computed. `None` for all positions.
+    selection: Option<FirstPosition>,
 }
 
 impl SelfAttention {
-    /// Creates a layer from the maps to query, key and value, each `[heads * head_dim, hidden]`.
+    /// Creates a layer from the maps to query, key `[heads * query, hidden]` and value `[heads * value, hidden]`.
     #[must_use]
-    pub fn new(incoming: [Dense; 3], head_dim: usize) -> Self {
-        Self { incoming, head_dim }
+    pub fn new(incoming: [Dense; 3], heads: Heads) -> Self {
+        Self {
+            incoming,
+            heads,
+            selection: None,
+        }
+    }
+
+    /// Computes the context only for the first position of each row, because later layers read no other. Keys and values
+    /// are those of all positions.
+    #[must_use]
+    pub fn at(self, selection: Option<FirstPosition>) -> Self {
+        Self { selection, ..self }
+    }
+
+    /// Returns query, key and value. The last two have all positions.
+    fn parts(&self, input: &Hidden) -> Result<[Tensor; 3]> {
+        let [query, key, value] = self.incoming.each_ref().map(Dense::linear);
+        let all = &input.stream;
+        let query = match self.selection {
+            None => query.forward(all)?,
+            Some(_) => query.forward(&first(all)?)?,
+        };
+        Ok([query, key.forward(all)?, value.forward(all)?])
+    }
+
+    /// Returns the state of the positions of the queries.
+    fn output(&self, input: &Hidden, context: Tensor) -> Hidden {
+        match self.selection {
+            None => input.with_stream(context),
+            Some(_) => Hidden::sequence(context),
+        }
+    }
+
+    fn record(&self, input: &Hidden) -> Result<(TracedAttention, Backward)> {
+        let [query, key, value] = self.parts(input)?;
+        let attention = attention_back::traced(query, key, value, self.heads)?;
+        let backward = Backward {
+            incoming: self.incoming.each_ref().map(|map| map.linear().clone()),
+            selects: self.selection.is_some(),
+            layout: input.layout,
+        };
+        Ok((attention, backward))
     }
 }
 
-impl StreamLayer for SelfAttention {
-    fn forward(&self, stream: &Tensor) -> Result<Tensor> {
-        let [query, key, value] = self.incoming.each_ref().map(|map| map.forward(stream));
-        attend(&query?, &key?, &value?, self.head_dim)
+/// The way back from query, key and value to the input.
+struct Backward {
+    incoming: [Linear; 3],
+    /// Whether the queries are those of the first positions.
+    selects: bool,
+    /// Arrangement of the positions of the input.
+    layout: Layout,
+}
+
+impl Backward {
+    /// Maps cotangents on query, key and value to the cotangent on the input. `cotangent` is that on the output.
+    fn input(&self, cotangent: &Hidden, [query, key, value]: [Tensor; 3]) -> Result<Hidden> {
+        let [of_query, of_key, of_value] = &self.incoming;
+        let all = (of_key.pull(&key)? + of_value.pull(&value)?)?;
+        let query = of_query.pull(&query)?;
+        if !self.selects {
+            return Ok(cotangent.with_stream((all + query)?));
+        }
+        let first = (first(&all)? + query)?;
+        let rest = all.dim(1)? - 1;
+        let stream = match rest {
+            0 => first,
+            _ => Tensor::cat(&[first, all.narrow(1, 1, rest)?], 1)?,
+        };
+        Ok(Hidden::new(stream.contiguous()?, self.layout))
+    }
+}
+
+impl Layer for SelfAttention {
+    fn forward(&self, input: &Hidden) -> Result<Hidden> {
+        let [query, key, value] = self.parts(input)?;
+        Ok(self.output(input, attend(&query, &key, &value, self.heads)?))
     }
 
-    fn traced(&self, stream: &Tensor) -> Result<Traced> {
-        let incoming = self.incoming.each_ref().map(|map| map.linear().clone());
-        let [query, key, value] = incoming.each_ref().map(|linear| linear.forward(stream));
-        let attention = attention_back::traced(query?, key?, value?, self.head_dim)?;
+    fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
+        let (attention, backward) = self.record(input)?;
         Ok(Traced {
-            value: attention.value.clone(),
+            value: self.output(input, attention.value.clone()),
             pull: Box::new(move |cotangent| {
-                let [query, key, value] = attention.pull(&cotangent)?;
-                let sum = (incoming[0].pull(&query)? + incoming[1].pull(&key)?)?;
-                sum + incoming[2].pull(&value)?
+                backward.input(&cotangent, attention.pull(&cotangent.stream)?)
             }),
         })
     }
 
+    fn inner_channels(&self) -> usize {
+        self.heads.queries()
+    }
+
+    fn forward_masked(&self, input: &Hidden, factors: &Tensor) -> Result<Hidden> {
+        let [query, key, value] = self.parts(input)?;
+        let query = query.broadcast_mul(factors)?;
+        Ok(self.output(input, attend(&query, &key, &value, self.heads)?))
+    }
+
+    fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
+        let (attention, backward) = self.record(input)?;
+        Ok(Traced {
+            value: self.output(input, attention.value.clone()),
+            pull: Box::new(move |cotangent| {
+                let parts = attention.pull(&cotangent.stream)?;
+                let inner = mask_derivative(&attention.query, &parts[0], 1)?;
+                Ok(Pulled {
+                    input: backward.input(&cotangent, parts)?,
+                    inner: Some(inner),
+                })
+            }),
+        })
+    }
+
+    fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {
+        let [query, key, _] = self.parts(input)?;
+        Ok(Some([query, key]))
+    }
+
+    fn extent(&self, extent: &Extent) -> Extent {
+        match self.selection {
+            None => extent.clone(),
+            Some(selection) => selection.extent(extent),
+        }
+    }
+
     /// Returns the work of the three maps, and of scores and context over all pairs of positions (Kwon et al. 2022).
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
-        let mut work = Work::default();
-        for map in &self.incoming {
-            work += map.work(extent, widths);
-        }
-        let channels = self.incoming[0].outputs(widths);
-        work.macs += Terms::from(&channels) * (2.0 * extent.mean_square());
-        work.written += extent.mean() * channels.full;
-        work.remembered += extent.mean() * channels.full;
+        let at = self.extent(extent);
+        let [query, key, value] = &self.incoming;
+        let mut work = query.work(&at, widths);
+        work += key.work(extent, widths);
+        work += value.work(extent, widths);
+        let (queries, values) = (query.outputs(widths), value.outputs(widths));
+        let pairs = at.mean_product(extent);
+        work.macs += (Terms::from(&queries) + Terms::from(&values)) * pairs;
+        work.written += at.mean() * values.full;
+        work.remembered += at.mean() * values.full;
         work
     }
 }

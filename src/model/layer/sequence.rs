@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::Layer;
+use super::{Layer, Pulled};
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::linear::Linear;
@@ -46,10 +46,30 @@ impl Sequence {
         let output = stream.map(|stream| run(rest, units.with_stream(stream)));
         output.transpose()
     }
+
+    /// Returns the layer with inner channels, with the layers before and after it. At most one layer has some.
+    fn with_inner(&self) -> Option<(Layers<'_>, &dyn Layer, Layers<'_>)> {
+        let mut layers = self.0.iter();
+        let place = layers.position(|layer| layer.inner_channels() > 0)?;
+        let (before, rest) = self.0.split_at(place);
+        let (layer, after) = rest.split_first()?;
+        Some((before, layer.as_ref(), after))
+    }
+}
+
+/// Some layers that run one after another.
+type Layers<'a> = &'a [Box<dyn Layer>];
+
+/// Runs some layers one after another, with their pullback.
+fn traced(layers: Layers<'_>, input: &Hidden) -> Result<Traced<Hidden>> {
+    let start = Traced::identity(input);
+    layers.iter().try_fold(start, |traced, layer| {
+        traced.then(|hidden| layer.traced(hidden))
+    })
 }
 
 /// Runs some layers one after another.
-fn run(layers: &[Box<dyn Layer>], input: Hidden) -> Result<Hidden> {
+fn run(layers: Layers<'_>, input: Hidden) -> Result<Hidden> {
     layers
         .iter()
         .try_fold(input, |hidden, layer| layer.forward(&hidden))
@@ -61,14 +81,67 @@ impl Layer for Sequence {
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let start = Traced::identity(input);
-        self.0.iter().try_fold(start, |traced, layer| {
-            traced.then(|hidden| layer.traced(hidden))
-        })
+        traced(&self.0, input)
     }
 
     fn is_differentiable(&self) -> bool {
         self.0.iter().all(|layer| layer.is_differentiable())
+    }
+
+    fn inner_channels(&self) -> usize {
+        self.with_inner()
+            .map_or(0, |(_, layer, _)| layer.inner_channels())
+    }
+
+    fn forward_masked(&self, input: &Hidden, factors: &Tensor) -> Result<Hidden> {
+        let Some((before, layer, after)) = self.with_inner() else {
+            candle_core::bail!("the sequence has no inner channels");
+        };
+        let input = run(before, input.clone())?;
+        run(after, layer.forward_masked(&input, factors)?)
+    }
+
+    fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
+        let (before, layer, after) = match self.with_inner() {
+            Some((before, layer, after)) => (before, Some(layer), after),
+            None => (self.0.as_slice(), None, [].as_slice()),
+        };
+        let before = traced(before, input)?;
+        let Some(layer) = layer else {
+            return Ok(Traced {
+                value: before.value,
+                pull: Box::new(move |cotangent| {
+                    Ok(Pulled {
+                        input: (before.pull)(cotangent)?,
+                        inner: None,
+                    })
+                }),
+            });
+        };
+        let layer = layer.traced_inside(&before.value)?;
+        let after = traced(after, &layer.value)?;
+        let before = before.pull;
+        Ok(Traced {
+            value: after.value,
+            pull: Box::new(move |cotangent| {
+                let pulled = (layer.pull)((after.pull)(cotangent)?)?;
+                Ok(Pulled {
+                    input: before(pulled.input)?,
+                    inner: pulled.inner,
+                })
+            }),
+        })
+    }
+
+    fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {
+        let mut hidden = input.clone();
+        for layer in &self.0 {
+            if let Some(found) = layer.queries_and_keys(&hidden)? {
+                return Ok(Some(found));
+            }
+            hidden = layer.forward(&hidden)?;
+        }
+        Ok(None)
     }
 
     fn extent(&self, extent: &Extent) -> Extent {

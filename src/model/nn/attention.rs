@@ -8,21 +8,65 @@ use super::kernel::{Path, softmax};
 use super::meter;
 use super::storage::{on_cpu, slice};
 
-/// Computes `softmax(q k^T / sqrt(head_dim)) v` for each head. All tensors are `[rows, length, heads * head_dim]`.
-/// Rows have no padding, so there is no attention mask.
+/// Sizes of the heads of an attention. All heads have the same sizes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heads {
+    /// Number of heads.
+    pub count: usize,
+    /// Channels of the queries of a head, and of its keys. With 0 channels, a head weighs all positions equally.
+    pub query: usize,
+    /// Channels of the values of a head.
+    pub value: usize,
+    /// Factor of the products of queries and keys.
+    pub scale: f32,
+}
+
+impl Heads {
+    /// Returns heads whose queries and values have `channels` channels, with the usual scale `1 / sqrt(channels)`.
+    #[must_use]
+    pub fn whole(count: usize, channels: usize) -> Self {
+        Self {
+            count,
+            query: channels,
+            value: channels,
+            scale: (channels as f32).sqrt().recip(),
+        }
+    }
+
+    /// Returns the channels of the queries of all heads.
+    #[must_use]
+    pub fn queries(self) -> usize {
+        self.count * self.query
+    }
+
+    /// Returns the channels of the values of all heads.
+    #[must_use]
+    pub fn values(self) -> usize {
+        self.count * self.value
+    }
+}
+
+/// Computes `softmax(scale q k^T) v` for each head. Queries are `[rows, positions, heads * query]`, keys
+/// `[rows, length, heads * query]`, and values `[rows, length, heads * value]`. The result is
+/// `[rows, positions, heads * value]`. Rows have no padding, so there is no attention mask.
 ///
 /// # Errors
 /// Returns an error if shapes do not match.
-pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, head_dim: usize) -> Result<Tensor> {
-    let (rows, length, width) = query.dims3()?;
-    if query.elem_count() == 0 {
-        return Ok(query.clone());
+pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, heads: Heads) -> Result<Tensor> {
+    let (rows, positions, _) = query.dims3()?;
+    let length = value.dim(1)?;
+    if rows * positions * heads.values() == 0 {
+        return Tensor::zeros(
+            (rows, positions, heads.values()),
+            query.dtype(),
+            query.device(),
+        );
     }
-    meter::count(2 * rows * length * length * width);
+    meter::count(rows * positions * length * (heads.queries() + heads.values()));
     if on_cpu(query) {
-        return query.apply_op3_no_bwd(key, value, &Attention { head_dim });
+        return query.apply_op3_no_bwd(key, value, &Attention { heads });
     }
-    attend_plainly(query, key, value, head_dim)
+    attend_plainly(query, key, value, heads)
 }
 
 /// Computes the same as [`attend`] with candle's own operations.
@@ -33,30 +77,41 @@ pub fn attend_plainly(
     query: &Tensor,
     key: &Tensor,
     value: &Tensor,
-    head_dim: usize,
+    heads: Heads,
 ) -> Result<Tensor> {
-    let (rows, length, width) = query.dims3()?;
-    let weights = weights_plainly(query, key, head_dim)?;
-    let context = weights.matmul(&by_head(value, head_dim)?)?;
-    context.transpose(1, 2)?.reshape((rows, length, width))
+    let (rows, positions, _) = query.dims3()?;
+    let weights = weights_plainly(query, key, heads)?;
+    let context = weights.matmul(&by_head(value, heads.count)?)?;
+    let context = context.transpose(1, 2)?;
+    context.reshape((rows, positions, heads.values()))
 }
 
-/// Returns `softmax(q k^T / sqrt(head_dim))`, `[rows, heads, length, length]`.
-pub(super) fn weights_plainly(query: &Tensor, key: &Tensor, head_dim: usize) -> Result<Tensor> {
-    let query = (by_head(query, head_dim)? * (head_dim as f64).powf(-0.5))?;
-    let key = by_head(key, head_dim)?;
-    candle_nn::ops::softmax_last_dim(&query.matmul(&key.transpose(D::Minus1, D::Minus2)?)?)
+/// Returns `softmax(scale q k^T)`, `[rows, heads, positions, length]`.
+pub(super) fn weights_plainly(query: &Tensor, key: &Tensor, heads: Heads) -> Result<Tensor> {
+    let (rows, positions, _) = query.dims3()?;
+    let scores = match heads.query {
+        0 => {
+            let shape = (rows, heads.count, positions, key.dim(1)?);
+            Tensor::zeros(shape, query.dtype(), query.device())?
+        }
+        _ => {
+            let query = (by_head(query, heads.count)? * f64::from(heads.scale))?;
+            let key = by_head(key, heads.count)?;
+            query.matmul(&key.transpose(D::Minus1, D::Minus2)?)?
+        }
+    };
+    candle_nn::ops::softmax_last_dim(&scores)
 }
 
-/// Separates the heads: `[rows, length, heads * head_dim]` to `[rows, heads, length, head_dim]`.
-pub(super) fn by_head(tensor: &Tensor, head_dim: usize) -> Result<Tensor> {
+/// Separates the heads: `[rows, length, heads * channels]` to `[rows, heads, length, channels]`.
+pub(super) fn by_head(tensor: &Tensor, heads: usize) -> Result<Tensor> {
     let (rows, length, width) = tensor.dims3()?;
-    let heads = tensor.reshape((rows, length, width / head_dim, head_dim))?;
+    let heads = tensor.reshape((rows, length, heads, width / heads))?;
     heads.transpose(1, 2)?.contiguous()
 }
 
 struct Attention {
-    head_dim: usize,
+    heads: Heads,
 }
 
 impl CustomOp3 for Attention {
@@ -73,82 +128,154 @@ impl CustomOp3 for Attention {
         value: &CpuStorage,
         value_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (_, length, width) = layout.shape().dims3()?;
-        let fits = key_layout.shape() == layout.shape() && value_layout.shape() == layout.shape();
-        if !fits || !width.is_multiple_of(self.head_dim) {
+        let (heads, (rows, positions, _)) = (self.heads, layout.shape().dims3()?);
+        let length = value_layout.shape().dims3()?.1;
+        let fits = [
+            (layout, [rows, positions, heads.queries()]),
+            (key_layout, [rows, length, heads.queries()]),
+            (value_layout, [rows, length, heads.values()]),
+        ];
+        if fits.iter().any(|(layout, shape)| layout.dims() != shape) {
             candle_core::bail!("the shapes of query, key and value do not match");
         }
-        let shape = HeadShape {
+        let shape = RowShape {
+            heads,
+            positions,
             length,
-            width,
-            head_dim: self.head_dim,
         };
         let (query, key) = (slice(query, layout)?, slice(key, key_layout)?);
         let value = slice(value, value_layout)?;
-        let mut context = vec![0.0; query.len()];
-        let row_size = length * width;
+        let mut context = vec![0.0; rows * shape.context()];
         // Rows run in parallel and each product on one thread, because the products are too small to divide.
-        let rows = context.par_chunks_mut(row_size).enumerate();
-        rows.for_each_init(
-            || vec![0.0; length * length],
+        let of_rows = context.par_chunks_mut(shape.context()).enumerate();
+        of_rows.for_each_init(
+            || vec![0.0; positions * length],
             |weights, (row, context)| {
-                let own = row * row_size..(row + 1) * row_size;
-                let (query, key) = (&query[own.clone()], &key[own.clone()]);
-                attend_row(shape, query, key, &value[own], context, weights);
+                let row = shape.row(query, key, value, row);
+                for head in 0..heads.count {
+                    row.weights(head, weights);
+                    let context = &mut context[head * heads.value..];
+                    let weights = shape.pairs(weights);
+                    multiply(context, heads.values(), weights, row.value(head));
+                }
             },
         );
-        Ok((CpuStorage::F32(context), layout.shape().clone()))
+        let shape = Shape::from((rows, positions, heads.values()));
+        Ok((CpuStorage::F32(context), shape))
     }
 }
 
-/// Layout of the heads in a row `[length, heads * head_dim]`.
+/// Shapes of the queries, keys and values of one row.
 #[derive(Clone, Copy)]
-pub(super) struct HeadShape {
+pub(super) struct RowShape {
+    pub(super) heads: Heads,
+    /// Number of positions of the queries.
+    pub(super) positions: usize,
+    /// Number of positions of the keys and values.
     pub(super) length: usize,
-    pub(super) width: usize,
-    pub(super) head_dim: usize,
 }
 
-impl HeadShape {
-    /// Returns the first column of each head.
-    pub(super) fn heads(self) -> impl Iterator<Item = usize> {
-        (0..self.width).step_by(self.head_dim)
+impl RowShape {
+    /// Returns the number of queries: positions times channels.
+    pub(super) fn queries(self) -> usize {
+        self.positions * self.heads.queries()
     }
 
-    /// Returns `1 / sqrt(head_dim)`.
-    pub(super) fn scale(self) -> f32 {
-        (self.head_dim as f32).sqrt().recip()
+    /// Returns the number of keys: positions times channels.
+    pub(super) fn keys(self) -> usize {
+        self.length * self.heads.queries()
     }
 
-    /// Returns a view of the head whose first column is `column`, `[length, head_dim]`.
-    pub(super) fn head(self, row: &[f32], column: usize) -> View<'_> {
-        View::rows_of(&row[column..], self.length, self.head_dim, self.width)
+    /// Returns the number of values: positions times channels.
+    pub(super) fn values(self) -> usize {
+        self.length * self.heads.values()
     }
 
-    /// Returns a view of a matrix over pairs of positions, `[length, length]`.
+    /// Returns the number of results: positions times channels.
+    pub(super) fn context(self) -> usize {
+        self.positions * self.heads.values()
+    }
+
+    /// Returns a view of a matrix over pairs of positions, `[positions, length]`.
     pub(super) fn pairs(self, values: &[f32]) -> View<'_> {
-        View::rows_of(values, self.length, self.length, self.length)
+        View::rows_of(values, self.positions, self.length, self.length)
     }
 
-    /// Writes `softmax(q k^T / sqrt(head_dim))` of one head to `weights` `[length, length]`.
-    pub(super) fn weights(self, query: &[f32], key: &[f32], column: usize, weights: &mut [f32]) {
-        let (query, key) = (self.head(query, column), self.head(key, column));
-        multiply(weights, self.length, query, key.transposed());
-        softmax::softmax(weights, self.length, self.scale(), Path::Fastest);
+    /// Returns a view of one head of a cotangent on the result, `[positions, value]`.
+    pub(super) fn of_context(self, context: &[f32], head: usize) -> View<'_> {
+        let Heads { value, .. } = self.heads;
+        let context = &context[head * value..];
+        View::rows_of(context, self.positions, value, self.heads.values())
+    }
+
+    /// Returns one row of all queries, keys and values.
+    pub(super) fn row<'a>(
+        self,
+        query: &'a [f32],
+        key: &'a [f32],
+        value: &'a [f32],
+        row: usize,
+    ) -> Row<'a> {
+        Row {
+            shape: self,
+            query: &query[row * self.queries()..][..self.queries()],
+            key: &key[row * self.keys()..][..self.keys()],
+            value: &value[row * self.values()..][..self.values()],
+        }
     }
 }
 
-fn attend_row(
-    shape: HeadShape,
-    query: &[f32],
-    key: &[f32],
-    value: &[f32],
-    context: &mut [f32],
-    weights: &mut [f32],
-) {
-    for column in shape.heads() {
-        shape.weights(query, key, column, weights);
-        let (weights, value) = (shape.pairs(weights), shape.head(value, column));
-        multiply(&mut context[column..], shape.width, weights, value);
+/// The queries, keys and values of one row.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    shape: RowShape,
+    query: &'a [f32],
+    key: &'a [f32],
+    value: &'a [f32],
+}
+
+impl<'a> Row<'a> {
+    /// Returns a view of the queries of a head, `[positions, query]`.
+    pub(super) fn query(self, head: usize) -> View<'a> {
+        let Heads { query, .. } = self.shape.heads;
+        let queries = self.shape.heads.queries();
+        View::rows_of(
+            &self.query[head * query..],
+            self.shape.positions,
+            query,
+            queries,
+        )
+    }
+
+    /// Returns a view of the keys of a head, `[length, query]`.
+    pub(super) fn key(self, head: usize) -> View<'a> {
+        let Heads { query, .. } = self.shape.heads;
+        let queries = self.shape.heads.queries();
+        View::rows_of(&self.key[head * query..], self.shape.length, query, queries)
+    }
+
+    /// Returns a view of the values of a head, `[length, value]`.
+    pub(super) fn value(self, head: usize) -> View<'a> {
+        let Heads { value, .. } = self.shape.heads;
+        let values = self.shape.heads.values();
+        View::rows_of(
+            &self.value[head * value..],
+            self.shape.length,
+            value,
+            values,
+        )
+    }
+
+    /// Writes `softmax(scale q k^T)` of one head to `weights`, `[positions, length]`.
+    pub(super) fn weights(self, head: usize, weights: &mut [f32]) {
+        match self.shape.heads.query {
+            0 => weights.fill(0.0),
+            _ => {
+                let keys = self.key(head).transposed();
+                multiply(weights, self.shape.length, self.query(head), keys);
+            }
+        }
+        let scale = self.shape.heads.scale;
+        softmax::softmax(weights, self.shape.length, scale, Path::Fastest);
     }
 }

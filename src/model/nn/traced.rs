@@ -10,14 +10,14 @@ use super::kernel::scale;
 use super::storage::{on_cpu, read, rewrite};
 
 /// Maps a cotangent on the value to a cotangent on the input. It takes ownership of its argument and may overwrite it.
-pub type Pullback<T = Tensor> = Box<dyn Fn(T) -> Result<T> + Send + Sync>;
+pub type Pullback<T = Tensor, P = T> = Box<dyn Fn(T) -> Result<P> + Send + Sync>;
 
 /// A value with its pullback.
-pub struct Traced<T = Tensor> {
+pub struct Traced<T = Tensor, P = T> {
     /// The value.
     pub value: T,
     /// The pullback.
-    pub pull: Pullback<T>,
+    pub pull: Pullback<T, P>,
 }
 
 impl<T: Clone + 'static> Traced<T> {

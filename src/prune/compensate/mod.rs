@@ -114,6 +114,10 @@ pub fn compensate(
     Ok(repairs)
 }
 
+/// Factors of the ridge that are tried. The one with the smallest error on the held-out rows is used: blocks with few
+/// positions, such as those after a selection of one position per row, need a stronger ridge.
+const RIDGES: [f64; 3] = [1.0, 10.0, 100.0];
+
 /// The least-squares problem of one block over all rows.
 struct Posed {
     /// Moments of the rows that are fitted.
@@ -155,16 +159,22 @@ fn repair(
 ) -> std::result::Result<(Option<Linear>, CompensationReport), Failure> {
     let Posed { moments, judges } = posed;
     let error_before = relative_error(judges, before)?;
-    let solved = match recipe.method.compensation {
-        Compensation::LeastSquares => solve::solve(moments, before, recipe.method.ridge)?,
-        Compensation::Bias => solve::solve_bias(moments, before)?,
-        Compensation::None => None,
+    let solutions: Vec<Option<Linear>> = match recipe.method.compensation {
+        Compensation::LeastSquares => RIDGES
+            .iter()
+            .map(|factor| solve::solve(moments, before, factor * recipe.method.ridge))
+            .collect::<std::result::Result<_, Failure>>()?,
+        Compensation::Bias => vec![solve::solve_bias(moments, before)?],
+        Compensation::None => Vec::new(),
     };
-    let solved = solved.map(|linear| stored(&linear)).transpose()?;
-    let error_after = match &solved {
-        Some(linear) => relative_error(judges, linear)?,
-        None => error_before,
-    };
+    let (mut solved, mut error_after) = (None, error_before);
+    for linear in solutions.into_iter().flatten() {
+        let linear = stored(&linear)?;
+        let error = relative_error(judges, &linear)?;
+        if solved.is_none() || error < error_after {
+            (solved, error_after) = (Some(linear), error);
+        }
+    }
     let accepted = error_after < error_before;
     let report = CompensationReport {
         group: String::new(),

@@ -134,7 +134,7 @@ fn squares(model: &Model, answer: &dyn Answer, batch: &Batch) -> Result<Vec<Vec<
     let directions = Directions::at(answer, trace.answers(), &batch.rows, form)?;
     let mut squares: Vec<Vec<f32>> = vec![Vec::new(); model.blocks.len()];
     for index in 0..directions.count() {
-        trace.pull_answers(directions.cotangent(index, 1)?, |block, sum, _| {
+        trace.pull_answers_to_sums(directions.cotangent(index, 1)?, |block, sum| {
             let of_positions = sum.sqr()?.sum(2)?.flatten_all()?.to_vec1::<f32>()?;
             squares[block].resize(of_positions.len(), 0.0);
             for (total, square) in squares[block].iter_mut().zip(of_positions) {

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
+pub use crate::model::unit::Units;
+
 /// How units are scored and how the pruned model is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -13,6 +15,8 @@ pub struct Method {
     pub importance: Importance,
     /// How scores are computed.
     pub estimator: Estimator,
+    /// Units of attention layers.
+    pub units: Units,
     /// How the feature terms of later layers are combined.
     pub trajectory: Trajectory,
     /// How the remaining weights are repaired after units are removed.
@@ -55,6 +59,7 @@ impl Default for Method {
         Self {
             importance: Importance::Optin,
             estimator: Estimator::Sketch,
+            units: Units::Dimensions,
             trajectory: Trajectory::Sum,
             compensation: Compensation::LeastSquares,
             position_weights: PositionWeights::Sensitivity,
@@ -117,7 +122,7 @@ pub enum Importance {
 pub enum Estimator {
     /// Removes each unit in turn and runs the rest of the model.
     Exact,
-    /// Removes each head in turn, and estimates all other units together from random probes. Much faster. An
+    /// Removes each whole attention head in turn, and estimates all other units together from random probes. Much faster. An
     /// architecture without a backward pass uses `exact` instead, and the report says so.
     Sketch,
 }

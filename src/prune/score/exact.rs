@@ -20,6 +20,7 @@ use super::manifold::{gram_change, normalise};
 use super::scores::UnitScores;
 use super::teacher::{STACKED_POSITIONS, Teacher, flat, sampled_rows};
 use crate::answer::task::Outputs;
+use crate::model::block::Block;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
@@ -41,10 +42,10 @@ pub struct Wanted {
 
 /// The values of a block from which all removals start, for one batch.
 struct Start {
-    /// Activations, `[rows * positions, columns]`.
-    units: Tensor,
-    /// Projection plus residual, `[rows, positions, out]`.
-    sum: Hidden,
+    /// The block's input.
+    input: Hidden,
+    /// The activations of its units.
+    units: Hidden,
 }
 
 /// Scores of one unit: a manifold term for each later feature, and the answer term.
@@ -135,11 +136,10 @@ fn variants_at_once(teacher: &Teacher<'_>) -> usize {
 }
 
 fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Start> {
-    let (block, input) = (&teacher.model.blocks[block], teacher.input(block, batch)?);
-    let units = block.units.forward(&input)?;
+    let input = teacher.input(block, batch)?;
     Ok(Start {
-        sum: block.sum(&block.projection.linear, &units, &input)?,
-        units: units.stream.flatten(0, 1)?,
+        units: teacher.model.blocks[block].units.forward(&input)?,
+        input,
     })
 }
 
@@ -158,7 +158,7 @@ fn score_stack(
     let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
     let mut divergences: Vec<Vec<f64>> = vec![Vec::new(); count];
     for batch in 0..teacher.batches.len() {
-        let sum = stack.removed_from(&start(teacher, own, batch)?)?;
+        let sum = stack.removed_from(&model.blocks[own], &start(teacher, own, batch)?)?;
         let mut hidden = model.blocks[own].finish.forward(&sum)?;
         for (current, rows) in features.iter_mut().enumerate().skip(own) {
             if current > own {
@@ -205,26 +205,46 @@ fn score_stack(
 }
 
 /// Units that are removed in parallel, each from its own copy of the rows.
-struct Stack {
-    count: usize,
-    span: usize,
-    /// The units' columns of the activations, `[count * span]`.
-    columns: Tensor,
-    /// The units' columns of the projection, `[count, span, out]`.
-    weights: Tensor,
+enum Stack {
+    /// Columns of the activations. Their removal subtracts their contributions from the block's sum.
+    Columns {
+        count: usize,
+        span: usize,
+        /// The units' columns of the activations, `[count * span]`.
+        columns: Tensor,
+        /// The units' columns of the projection, `[count, span, out]`.
+        weights: Tensor,
+    },
+    /// Inner channels. The block runs once per unit with a mask for its channels.
+    Inner {
+        count: usize,
+        /// One mask per unit, `[count, inner]`.
+        factors: Tensor,
+    },
 }
 
 impl Stack {
     fn new(model: &Model, group: usize, units: &[usize]) -> Result<Self> {
-        let group = &model.groups[group];
-        let (count, span) = (units.len(), group.seat.span);
-        let columns = units.iter().flat_map(|&unit| group.columns(unit));
+        let (count, group) = (units.len(), &model.groups[group]);
+        let block = &model.blocks[group.seat.block];
+        let device = model.device();
+        if !group.is_columns() {
+            let inner = block.units.inner_channels();
+            let mut factors = vec![1.0f32; count * inner];
+            for (factors, &unit) in factors.chunks_exact_mut(inner).zip(units) {
+                factors[group.channels(unit)].fill(0.0);
+            }
+            let factors = Tensor::from_vec(factors, (count, inner), device)?;
+            return Ok(Self::Inner { count, factors });
+        }
+        let span = group.seat.span;
+        let columns = units.iter().flat_map(|&unit| group.channels(unit));
         let columns: Vec<u32> = columns.map(|column| column as u32).collect();
-        let weight = model.blocks[group.seat.block].projection.linear.weight();
-        let columns = Tensor::new(columns, weight.device())?;
+        let weight = block.projection.linear.weight();
+        let columns = Tensor::new(columns, device)?;
         let outputs = weight.dims()[0];
         let weights = weight.index_select(&columns, 1)?.t()?.contiguous()?;
-        Ok(Self {
+        Ok(Self::Columns {
             count,
             span,
             columns,
@@ -233,20 +253,38 @@ impl Stack {
     }
 
     /// Returns the block's sum without each unit in turn, `[count * rows, positions, out]`.
-    fn removed_from(&self, start: &Start) -> Result<Hidden> {
-        let Self { count, span, .. } = *self;
-        let (rows, positions, outputs) = start.sum.stream.dims3()?;
-        let units = start.units.index_select(&self.columns, 1)?;
-        let units = units
-            .reshape((rows * positions, count, span))?
-            .transpose(0, 1)?
-            .contiguous()?;
-        meter::count(count * rows * positions * span * outputs);
-        let contributions = units.matmul(&self.weights)?;
-        let sum = start.sum.stream.reshape((1, rows * positions, outputs))?;
-        let removed =
-            sum.broadcast_sub(&contributions)?
-                .reshape((count * rows, positions, outputs))?;
-        start.sum.with_copies(removed, count)
+    fn removed_from(&self, block: &Block, start: &Start) -> Result<Hidden> {
+        match self {
+            Self::Columns {
+                count,
+                span,
+                columns,
+                weights,
+            } => {
+                let (count, span) = (*count, *span);
+                let sum = block.sum(&block.projection.linear, &start.units, &start.input)?;
+                let (rows, positions, outputs) = sum.stream.dims3()?;
+                let units = start.units.stream.flatten(0, 1)?.index_select(columns, 1)?;
+                let units = units
+                    .reshape((rows * positions, count, span))?
+                    .transpose(0, 1)?
+                    .contiguous()?;
+                meter::count(count * rows * positions * span * outputs);
+                let contributions = units.matmul(weights)?;
+                let whole = sum.stream.reshape((1, rows * positions, outputs))?;
+                let removed = whole.broadcast_sub(&contributions)?;
+                sum.with_copies(removed.reshape((count * rows, positions, outputs))?, count)
+            }
+            Self::Inner { count, factors } => {
+                let (rows, inner) = (start.input.stream.dim(0)?, factors.dim(1)?);
+                let factors = factors.reshape((*count, 1, 1, inner))?;
+                let factors = factors.repeat((1, rows, 1, 1))?;
+                let factors = factors.reshape((count * rows, 1, inner))?;
+                let stream = start.input.stream.repeat((*count, 1, 1))?;
+                let input = start.input.with_copies(stream, *count)?;
+                let units = block.units.forward_masked(&input, &factors)?;
+                block.sum(&block.projection.linear, &units, &input)
+            }
+        }
     }
 }

@@ -34,6 +34,9 @@ struct Sums {
 pub fn energies(teacher: &Teacher<'_>, group: usize) -> std::result::Result<Vec<f64>, Failure> {
     let group = &teacher.model.groups[group];
     let projection = &teacher.model.blocks[group.seat.block].projection.linear;
+    if !group.is_columns() {
+        return Ok(vec![1.0; group.width]);
+    }
     if group.width == 0 {
         return Ok(Vec::new());
     }
@@ -57,7 +60,7 @@ pub fn energies(teacher: &Teacher<'_>, group: usize) -> std::result::Result<Vec<
     let units = grams.chunks_exact(size).enumerate();
     Ok(units
         .map(|(unit, gram)| {
-            let own = group.columns(unit);
+            let own = group.channels(unit);
             let energy: f64 = weight
                 .iter()
                 .map(|row| quadratic(gram, &row[own.clone()]))
@@ -75,7 +78,7 @@ fn sums(model: &Model, group: &UnitGroup, input: &Hidden) -> Result<Sums> {
         .stream
         .flatten(0, 1)?;
     let positions = sum.dims()[0];
-    let own = group.all_columns();
+    let own = group.all_channels();
     let units = units.stream.narrow(2, own.start, own.len())?;
     let units = units.reshape((positions, group.width, group.seat.span))?;
     let grams = match group.seat.span {

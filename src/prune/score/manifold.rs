@@ -1,7 +1,7 @@
 //! Manifold distillation: the change of the Gram matrix of the token vectors.
 //!
-//! `L = ||F' F'^T - F F^T||_F^2` over `K` rows normalized to length 1 (paper, equation of the
-//! manifold loss). When a single unit is removed, both products agree in most digits. The change is
+//! `L = ||F' F'^T - F F^T||_F^2 / K^2` over `K` rows normalized to length 1 (paper, equation of the manifold loss). The
+//! divisor, which the paper does not have, makes features with different numbers of positions comparable. When a single unit is removed, both products agree in most digits. The change is
 //! therefore computed from the difference `D = F' - F`: with `M = D (F + D/2)^T` it is `M + M^T`, which
 //! avoids cancellation.
 
@@ -18,8 +18,8 @@ pub fn normalise(features: &Tensor) -> Result<Tensor> {
     features.broadcast_div(&norm.maximum(f64::from(f32::MIN_POSITIVE))?)
 }
 
-/// Returns the squared Frobenius norm of the change of the Gram matrix from `reference` to `changed`. Both
-/// are normalized, `[K, d]`.
+/// Returns the mean over all pairs of rows of the squared change of their product from `reference` to `changed`. Both are
+/// normalized, `[K, d]`.
 ///
 /// # Errors
 /// Returns an error if the shapes differ.
@@ -30,7 +30,7 @@ pub fn gram_change(reference: &Tensor, changed: &Tensor) -> Result<f64> {
     let size = half.dims()[0];
     meter::count(size * size * reference.dims()[1]);
     let values = half.flatten_all()?.to_vec1::<f32>()?;
-    Ok(symmetric_norm(&values, size))
+    Ok(symmetric_norm(&values, size) / (size * size).max(1) as f64)
 }
 
 /// Returns `||M + M^T||_F^2` of a square matrix, summed in f64. It works tile by tile, because reading the whole

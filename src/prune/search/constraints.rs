@@ -14,6 +14,10 @@ pub struct Constraints {
     /// Groups of attention heads are not rounded, because a head is wide already.
     #[schemars(range(min = 1, max = 4_096))]
     pub round_to: usize,
+    /// Each kept attention head keeps a multiple of this number of values and of queries, or all. Other numbers are often
+    /// slower. Only used with `method.units` = `dimensions`.
+    #[schemars(range(min = 1, max = 4_096))]
+    pub round_widths_to: usize,
     /// Minimum number of units that each group keeps. A smaller group keeps all its units.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub min_kept: usize,
@@ -29,6 +33,7 @@ impl Default for Constraints {
     fn default() -> Self {
         Self {
             round_to: 1,
+            round_widths_to: 4,
             min_kept: 0,
             keep_whole: Vec::new(),
             uniform: false,
@@ -77,8 +82,8 @@ impl Constraints {
     /// units of one column each are rounded, whatever their kind.
     #[must_use]
     pub fn step(&self, group: &UnitGroup) -> usize {
-        match group.seat.span {
-            1 => self.round_to.max(1),
+        match (group.seat.span, group.heads) {
+            (1, None) => self.round_to.max(1),
             _ => 1,
         }
     }

@@ -103,7 +103,7 @@ pub fn frontier(
         macs: whole,
         parameters: parameters.of(groups.iter().map(|group| group.width)),
         smallest_macs: super::least(groups, macs, constraints),
-        smallest_parameters: parameters.of(groups.iter().map(|group| constraints.least(group))),
+        smallest_parameters: super::least(groups, parameters, constraints),
         points,
     }
 }

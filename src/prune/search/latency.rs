@@ -59,7 +59,7 @@ pub struct ShapeTimes {
     pub width: usize,
     /// Indices of the groups in the graph.
     pub groups: Vec<usize>,
-    /// The measured points, from 0 units up. The full width is the unpruned model and is not measured.
+    /// The measured points, from the fewest units up. The full width is the unpruned model and is not measured.
     pub points: Vec<PointTime>,
 }
 
@@ -112,7 +112,7 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
     let model = &prepared.model;
     let shapes = shapes(model, &batch.extent()).into_iter();
     let mut shapes: Vec<ShapeTimes> = shapes
-        .map(|groups| ShapeTimes::unmeasured(model.groups[groups[0]].width, groups))
+        .map(|groups| ShapeTimes::unmeasured(&model.groups[groups[0]], groups))
         .collect();
     let mut whole = Vec::new();
     let total: usize = shapes.iter().map(|shape| shape.points.len()).sum();
@@ -177,7 +177,13 @@ fn narrowed(prepared: &Prepared, narrow: &[usize], kept: usize) -> Result<Model,
         } else {
             group.width
         };
-        (0..count).collect()
+        // Channels of heads are removed evenly from all heads.
+        let heads = group.heads.map_or(1, |heads| heads.count.max(1));
+        let (each, kept) = (group.width / heads, count / heads);
+        let heads = 0..heads;
+        heads
+            .flat_map(|head| head * each..head * each + kept)
+            .collect()
     });
     let masks = Masks::keeping(groups, &keep.collect::<Vec<_>>());
     let repairs = Repairs::none(prepared.model.blocks.len());
@@ -204,14 +210,22 @@ impl LatencyTable {
             fixed: nanoseconds(fixed.max(0.0)),
             groups: curves,
             pairs: vec![0; groups.len().saturating_sub(1)],
+            unread: 0,
         }
     }
 }
 
 impl ShapeTimes {
-    /// Creates the entry of groups of `width` units, with the counts to time.
-    fn unmeasured(width: usize, groups: Vec<usize>) -> Self {
-        let counts = (0..width).step_by(width.div_ceil(POINTS));
+    /// Creates the entry of groups like this one, with the counts to time.
+    ///
+    /// If the units are channels of heads, all heads are kept and lose equally many channels. The layer without heads is
+    /// not timed, because it also lacks the units of another group. Its time is the continuation of the curve.
+    fn unmeasured(group: &UnitGroup, groups: Vec<usize>) -> Self {
+        let width = group.width;
+        let (heads, first) = group.heads.map_or((1, 0), |heads| (heads.count.max(1), 1));
+        let each = width / heads;
+        let counts = (first..each).step_by(each.div_ceil(POINTS));
+        let counts = counts.map(|count| count * heads);
         let points = counts.map(|kept| PointTime {
             kept,
             share: 0.0,
@@ -230,7 +244,13 @@ impl ShapeTimes {
     /// difference is too small to justify the removal of a unit.
     fn curve(&self) -> Vec<f64> {
         let measured = self.points.iter().map(|point| (point.kept, point.share));
-        let measured: Vec<(usize, f64)> = measured.chain([(self.width, 1.0)]).collect();
+        let mut measured: Vec<(usize, f64)> = measured.chain([(self.width, 1.0)]).collect();
+        if let [(first, low), (second, high), ..] = measured[..]
+            && first > 0
+        {
+            let slope = (high - low) / (second - first) as f64;
+            measured.insert(0, (0, (low - slope * first as f64).max(0.0)));
+        }
         let empty = measured[0].1;
         let mut curve: Vec<f64> = vec![0.0];
         for pair in measured.windows(2) {

@@ -15,6 +15,7 @@
 mod classes;
 pub mod constraints;
 pub mod frontier;
+mod heads;
 pub mod keep_map;
 pub mod knapsack;
 pub mod latency;
@@ -32,6 +33,7 @@ use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
 use constraints::Constraints;
+use heads::Layer;
 use latency::LatencyTable;
 use ranking::Ranking;
 
@@ -199,7 +201,16 @@ pub(super) fn within_reach(target: &Target, smallest: u64, whole: u64) -> Result
 /// Returns the cost of the smallest choice that the constraints allow.
 #[must_use]
 pub fn least(groups: &[UnitGroup], cost: &Cost, constraints: &Constraints) -> u64 {
-    cost.of(groups.iter().map(|group| constraints.least(group)))
+    let mut counts: Vec<usize> = groups
+        .iter()
+        .map(|group| constraints.least(group))
+        .collect();
+    for layer in Layer::all(groups) {
+        for (group, count) in layer.counts(layer.least(cost, constraints)) {
+            counts[group] = count;
+        }
+    }
+    cost.of(counts)
 }
 
 fn percent(cost: u64, whole: u64) -> f64 {

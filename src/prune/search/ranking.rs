@@ -1,7 +1,8 @@
 //! Ranking of all units by importance. It is computed once and serves any budget.
 
 use super::constraints::Constraints;
-use super::stages::Stages;
+use super::heads::{Layer, RankedLayer};
+use super::stages::{Counts, Stages};
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
 use crate::model::unit::UnitGroup;
@@ -14,6 +15,7 @@ pub struct Ranking<'a> {
     constraints: &'a Constraints,
     /// Units of each group, best first.
     ordered: Vec<Vec<usize>>,
+    layers: Vec<RankedLayer<'a>>,
     stages: Stages,
 }
 
@@ -31,12 +33,16 @@ impl<'a> Ranking<'a> {
         let values: Vec<Vec<f64>> = values
             .map(|(values, order)| order.iter().map(|&unit| values[unit]).collect())
             .collect();
+        let layers = Layer::all(groups).into_iter();
+        let layers = layers.map(|layer| RankedLayer::new(layer, &importance.groups));
+        let layers: Vec<RankedLayer<'_>> = layers.collect();
         Self {
             groups,
             cost,
             constraints,
             ordered,
-            stages: Stages::new(groups, cost, &values, constraints),
+            stages: Stages::new(groups, cost, &values, &layers, constraints),
+            layers,
         }
     }
 
@@ -54,14 +60,21 @@ impl<'a> Ranking<'a> {
             true => self.uniform(low, high),
             false => self.stages.best(low, high),
         };
-        let kept = counts?.into_iter().zip(&self.ordered);
-        let kept: Vec<Vec<usize>> = kept.map(|(count, units)| units[..count].to_vec()).collect();
+        let Counts { groups, layers } = counts?;
+        let kept = groups.into_iter().zip(&self.ordered);
+        let mut kept: Vec<Vec<usize>> =
+            kept.map(|(count, units)| units[..count].to_vec()).collect();
+        for (layer, shape) in self.layers.iter().zip(layers) {
+            for (group, units) in layer.kept(shape) {
+                kept[group] = units;
+            }
+        }
         Some(Masks::keeping(self.groups, &kept))
     }
 
     /// Returns the counts for the largest fraction that costs at most `high`, with the same fraction for every group.
     /// Returns `None` if they cost less than `low`.
-    fn uniform(&self, low: u64, high: u64) -> Option<Vec<usize>> {
+    fn uniform(&self, low: u64, high: u64) -> Option<Counts> {
         let widest = self.groups.iter().map(|group| group.width).max()?;
         let mut shares = (0..=widest).rev().map(|part| {
             let groups = self.groups.iter();
@@ -70,9 +83,18 @@ impl<'a> Ranking<'a> {
                 let share = (group.width * part + widest / 2) / widest.max(1) / step * step;
                 share.max(self.constraints.least(group))
             });
-            counts.collect::<Vec<usize>>()
+            let mut groups: Vec<usize> = counts.collect();
+            let layers = self.layers.iter().map(|ranked| {
+                let shape = ranked.layer.uniform(part, widest, self.constraints);
+                for (group, count) in ranked.layer.counts(shape) {
+                    groups[group] = count;
+                }
+                shape
+            });
+            let layers = layers.collect();
+            Counts { groups, layers }
         });
-        let cost = |counts: &Vec<usize>| self.cost.of(counts.iter().copied());
+        let cost = |counts: &Counts| self.cost.of(counts.groups.iter().copied());
         let largest = shares.find(|counts| cost(counts) <= high);
         largest.filter(|counts| cost(counts) >= low)
     }

@@ -2,6 +2,7 @@
 
 use super::classes::{self, Bundle};
 use super::constraints::Constraints;
+use super::heads::{Item, RankedLayer, Shape};
 use super::knapsack::{Choice, Knapsack, Stage};
 use crate::model::cost::{Cost, Curve};
 use crate::model::unit::UnitGroup;
@@ -11,6 +12,8 @@ pub(super) struct Stages {
     knapsack: Knapsack,
     /// The groups with a stage of their own, in the order of the first stages.
     single: Vec<usize>,
+    /// The choices of each attention layer, in the order of the stages after these.
+    layers: Vec<Vec<Item>>,
     /// The bundles of each class, in the order of the other stages.
     classes: Vec<Vec<Bundle>>,
     /// Number of units that each group keeps in any case.
@@ -19,12 +22,21 @@ pub(super) struct Stages {
     fixed: u64,
 }
 
+/// Kept units as numbers: of each group, and the shape of each attention layer whose units are channels of heads.
+pub(super) struct Counts {
+    /// One number per group. Those of attention layers are not used.
+    pub(super) groups: Vec<usize>,
+    /// One shape per layer.
+    pub(super) layers: Vec<Shape>,
+}
+
 impl Stages {
     /// Creates the problem. `values` holds the importance of each group's units, best first.
     pub(super) fn new(
         groups: &[UnitGroup],
         cost: &Cost,
         values: &[Vec<f64>],
+        layers: &[RankedLayer<'_>],
         constraints: &Constraints,
     ) -> Self {
         let least: Vec<usize> = groups
@@ -35,7 +47,8 @@ impl Stages {
         let mut single = Vec::new();
         let mut stages = Vec::new();
         let mut bundles = Vec::new();
-        for (index, group) in groups.iter().enumerate() {
+        let plain = groups.iter().enumerate();
+        for (index, group) in plain.filter(|(_, group)| group.heads.is_none()) {
             let step = constraints.step(group);
             let free = &values[index][least[index]..];
             match cost.groups[index] {
@@ -65,6 +78,19 @@ impl Stages {
                 }
             }
         }
+        let layers = layers.iter().map(|layer| layer.menu(cost, constraints));
+        let layers: Vec<Vec<Item>> = layers.collect();
+        stages.extend(layers.iter().map(|menu| {
+            let choices = menu.iter().enumerate().map(|(index, item)| Choice {
+                units: index,
+                cost: item.cost,
+                worth: item.worth,
+            });
+            Stage {
+                menu: choices.collect(),
+                pair: 0,
+            }
+        }));
         let classes = classes::of(bundles);
         stages.extend(classes.iter().map(|class| Stage {
             menu: largest(classes::menu(class)),
@@ -73,20 +99,22 @@ impl Stages {
         Self {
             knapsack: Knapsack::new(stages),
             single,
+            layers,
             classes,
             least,
             fixed,
         }
     }
 
-    /// Returns how many units each group keeps in the best choice that costs at least `low` and at most `high`. Returns
-    /// `None` if there is no such choice.
-    pub(super) fn best(&self, low: u64, high: u64) -> Option<Vec<usize>> {
+    /// Returns how many units the best choice keeps that costs at least `low` and at most `high`. Returns `None` if there
+    /// is no such choice.
+    pub(super) fn best(&self, low: u64, high: u64) -> Option<Counts> {
         let high = high.checked_sub(self.fixed)?;
         let items = self.knapsack.best(low.saturating_sub(self.fixed), high)?;
         let stages = self.knapsack.stages().iter().zip(items);
         let kept: Vec<usize> = stages.map(|(stage, item)| stage.menu[item].units).collect();
-        let (single, bundles) = kept.split_at(self.single.len());
+        let (single, rest) = kept.split_at(self.single.len());
+        let (layers, bundles) = rest.split_at(self.layers.len());
         let mut counts = self.least.clone();
         for (&group, &count) in self.single.iter().zip(single) {
             counts[group] = count;
@@ -96,7 +124,11 @@ impl Stages {
                 counts[bundle.group] += bundle.units;
             }
         }
-        Some(counts)
+        let layers = self.layers.iter().zip(layers);
+        Some(Counts {
+            groups: counts,
+            layers: layers.map(|(menu, &item)| menu[item].shape).collect(),
+        })
     }
 }
 

@@ -37,7 +37,7 @@ pub fn open(
     let weights = Weights::from_bytes(write::bytes(&tensors)?, &Limits::default())?;
     let weights = weights.on(&prepared.device);
     let config = Config::new((prepared.model.export)(masks).config);
-    let opened = registry::open(&config, weights)?;
+    let opened = registry::open(&config, weights, prepared.units)?;
     Ok((opened.weights, config, opened.model))
 }
 
@@ -57,6 +57,8 @@ pub fn narrowed(
         weights,
         device: prepared.device.clone(),
         config_digest: config_digest(&config),
+        config,
+        units: prepared.units,
         architecture: prepared.architecture,
         answer: prepared.answer.clone(),
         model,

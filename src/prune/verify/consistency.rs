@@ -12,6 +12,7 @@ use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
+use crate::model::unit::Channels;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::student::Student;
 
@@ -67,8 +68,8 @@ fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
     let model = student.model;
     let mut hidden = model.stem.forward(batch)?;
     for (index, block) in model.blocks.iter().enumerate() {
-        let units = block.units.forward(&hidden)?;
-        let masked = match model.factor(index, &student.masks)? {
+        let units = model.units(index, &hidden, &student.masks)?;
+        let masked = match model.factors(index, Channels::Columns, &student.masks)? {
             Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor)?),
             None => units,
         };

@@ -118,11 +118,11 @@ fn answer(cut: &Model, input: Input) -> Result<Numbers> {
     })
 }
 
-/// Whether the head answers at every position.
+/// Whether the model answers at every position of its input.
 fn answers_everywhere(model: &Model) -> bool {
     // A row with one position would not tell.
     let largest = Extent::of([model.reads.largest()]);
     let after = model.extents(&largest);
     let last = after.last().unwrap_or(&largest);
-    model.head.extent(last).longest() == last.longest()
+    model.head.extent(last).longest() == largest.longest()
 }

@@ -281,7 +281,11 @@ async fn unknown_and_missing_fields_are_rejected_by_name() {
         ("/evaluation", "seed", "uri, mapping, max_samples"),
         ("/evaluation/mapping", "column", "text, text_pair"),
         ("/target", "keep", "metric, value"),
-        ("/constraints", "minimum", "round_to, min_kept"),
+        (
+            "/constraints",
+            "minimum",
+            "round_to, round_widths_to, min_kept",
+        ),
         ("/method", "temprature", "importance, estimator"),
     ] {
         let mut body = request();

@@ -16,6 +16,7 @@ use optin::checkpoint::error::CheckpointError;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::model::registry;
+use optin::model::unit::Units;
 use optin::prune::failure::Code;
 use serde_json::Value;
 use std::path::Path;
@@ -34,7 +35,7 @@ fn tiny() -> TempDir {
 fn open(folder: &Path, limits: &Limits) -> Result<(), CheckpointError> {
     let config = Config::open(folder, limits)?;
     let weights = Weights::open(folder, limits)?;
-    registry::open(&config, weights)?;
+    registry::open(&config, weights, Units::Heads)?;
     answer::of(&config).map(|_| ())
 }
 

@@ -5,6 +5,7 @@ use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::model::mask::Masks;
 use optin::model::registry::{self, Opened};
+use optin::model::unit::Units;
 use optin::prune::failure::Code;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -15,7 +16,12 @@ use crate::fixture::bert::Tiny;
 fn opened(folder: &Path) -> Opened {
     let limits = Limits::default();
     let weights = Weights::open(folder, &limits).unwrap();
-    registry::open(&Config::open(folder, &limits).unwrap(), weights).unwrap()
+    registry::open(
+        &Config::open(folder, &limits).unwrap(),
+        weights,
+        Units::Heads,
+    )
+    .unwrap()
 }
 
 fn logits(opened: &Opened) -> Vec<Vec<f32>> {

@@ -30,17 +30,26 @@ fn inner(left: &Tensor, right: &Tensor) -> f64 {
 
 /// Returns the weighted sum of all features and the answers, with the mask of one unit at `mask`.
 fn value(model: &Model, input: &Hidden, group: usize, unit: usize, mask: f32) -> f64 {
-    let own = model.groups[group].seat.block;
-    let mut factors = vec![1.0f32; model.blocks[own].projection.linear.inputs()];
-    factors[model.groups[group].columns(unit)].fill(mask);
+    let group = &model.groups[group];
+    let own = group.seat.block;
+    let channels = match group.is_columns() {
+        true => model.blocks[own].projection.linear.inputs(),
+        false => model.blocks[own].units.inner_channels(),
+    };
+    let mut factors = vec![1.0f32; channels];
+    factors[group.channels(unit)].fill(mask);
     let factors = Tensor::new(factors, model.device()).unwrap();
     let mut hidden = input.clone();
     let mut total = 0.0;
     for (index, block) in model.blocks.iter().enumerate() {
-        let mut units = block.units.forward(&hidden).unwrap();
-        if index == own {
-            units = units.with_stream(units.stream.broadcast_mul(&factors).unwrap());
-        }
+        let units = match index == own && !group.is_columns() {
+            true => block.units.forward_masked(&hidden, &factors).unwrap(),
+            false => block.units.forward(&hidden).unwrap(),
+        };
+        let units = match index == own && group.is_columns() {
+            true => units.with_stream(units.stream.broadcast_mul(&factors).unwrap()),
+            false => units,
+        };
         hidden = block
             .close(&block.projection.linear, &units, &hidden)
             .unwrap();
@@ -62,7 +71,7 @@ pub fn the_backward_pass_equals_finite_differences<F: Family>() {
     let twice = |tensor: Tensor| Tensor::cat(&[&tensor, &(&tensor * 2.0).unwrap()], 0).unwrap();
     let trace = Trace::follow(&model, &batch, 0).unwrap();
     let mut derivatives: Vec<Vec<f64>> = vec![Vec::new(); model.groups.len()];
-    let mut add = |group: usize, values: Vec<f32>| {
+    let mut add = |group: usize, values: &[f32]| {
         let width = model.groups[group].width;
         let rows = values.chunks_exact(width).map(<[f32]>::to_vec);
         let rows: Vec<Vec<f32>> = rows.collect();
@@ -75,20 +84,19 @@ pub fn the_backward_pass_equals_finite_differences<F: Family>() {
             }
         }
     };
-    let mut visit = |block: usize, _: &Tensor, units: &Tensor| {
-        for group in model.groups_at(block) {
-            add(group, trace.derivatives(group, units)?);
-        }
+    let mut visit = |group: usize, values: &[f32]| {
+        add(group, values);
         Ok(())
     };
+    let wanted = vec![true; model.groups.len()];
     let enter = |block: usize| {
         let feature = trace.feature(block);
         Ok(feature.map(|feature| twice(random(feature, block as u64))))
     };
-    trace.pull(enter, &mut visit).unwrap();
+    trace.pull(enter, &wanted, &mut visit).unwrap();
     let answers = &trace.answers().stream;
     let cotangent = Hidden::sequence(twice(random(answers, 99)));
-    trace.pull_answers(cotangent, &mut visit).unwrap();
+    trace.pull_answers(cotangent, &wanted, &mut visit).unwrap();
     for (group, derivatives) in derivatives.iter().enumerate() {
         let largest = derivatives.iter().fold(0.0f64, |most, d| most.max(d.abs()));
         for (unit, derivative) in derivatives.iter().enumerate() {
@@ -117,15 +125,11 @@ pub fn a_cotangent_passes_blocks_without_units<F: Family>() {
     let answers = &trace.answers().stream;
     let mut visited = Vec::new();
     let cotangent = Hidden::sequence(random(answers, 99));
-    let visit = |block: usize, sum: &Tensor, units: &Tensor| {
-        assert_eq!(
-            units.dim(2)?,
-            pruned.blocks[block].projection.linear.inputs()
-        );
+    let visit = |block: usize, sum: &Tensor| {
         visited.push((block, inner(sum, sum)));
         Ok(())
     };
-    trace.pull_answers(cotangent, visit).unwrap();
+    trace.pull_answers_to_sums(cotangent, visit).unwrap();
     let blocks: Vec<usize> = visited.iter().map(|(block, _)| *block).collect();
     assert_eq!(blocks, (0..pruned.blocks.len()).rev().collect::<Vec<_>>());
     // The first block is whole, so its cotangent must have come through the empty ones.

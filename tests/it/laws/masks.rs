@@ -39,8 +39,9 @@ pub fn a_mask_removes_exactly_the_contribution_of_the_unit<F: Family>() {
             .sum(&block.projection.linear, &units, &hidden)
             .unwrap();
         let unmasked = block.finish.forward(&sum).unwrap();
-        for group in model.groups_at(index) {
-            let own = model.groups[group].columns(1);
+        let groups = model.groups_at(index).into_iter();
+        for group in groups.filter(|&group| model.groups[group].is_columns()) {
+            let own = model.groups[group].channels(1);
             let mut masks = full.clone();
             masks.drop_unit(group, 1);
             let masked = model.block(index, &hidden, &masks).unwrap();

@@ -18,12 +18,14 @@ use optin::checkpoint::write::write;
 use optin::model::batch::Batch;
 use optin::model::chain::Model;
 use optin::model::mask::Masks;
+use optin::model::unit::{InHeads, Units};
 use optin::prune::repairs::Repairs;
 use optin::prune::surgery;
 use safetensors::Dtype;
 use tempfile::TempDir;
 
 use crate::fixture::bert::Tiny;
+use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
 
 /// A family of models.
@@ -51,11 +53,28 @@ impl Family for Bert {
     }
 
     fn open(folder: &Path) -> (Weights, Model) {
-        crate::fixture::folder::open(folder)
+        folder::open_with(folder, Units::Heads)
     }
 
     fn batch(rows: usize, length: usize, seed: u64) -> Batch {
         Tiny::default().batch(rows, length, seed)
+    }
+}
+
+/// BERT with the channels of its heads as units.
+struct BertDimensions;
+
+impl Family for BertDimensions {
+    fn write(folder: &Path, dtype: Dtype) {
+        Bert::write(folder, dtype);
+    }
+
+    fn open(folder: &Path) -> (Weights, Model) {
+        folder::open_with(folder, Units::Dimensions)
+    }
+
+    fn batch(rows: usize, length: usize, seed: u64) -> Batch {
+        Bert::batch(rows, length, seed)
     }
 }
 
@@ -93,33 +112,35 @@ fn case<F: Family>(dtype: Dtype) -> Case {
 
 /// Returns masks that keep all units of the first group, no unit of two groups, and some units of the others.
 fn uneven(model: &Model) -> Masks {
-    let kept: Vec<Vec<usize>> = model
-        .groups
-        .iter()
-        .enumerate()
-        .map(|(index, group)| match index {
-            0 => (0..group.width).collect(),
-            3 => Vec::new(),
-            4 => Vec::new(),
-            _ => (0..group.width)
-                .filter(|unit| (unit * 7 + index) % 3 != 0)
-                .collect(),
-        })
-        .collect();
-    Masks::keeping(&model.groups, &kept)
+    keeping(model, |index, unit| match index {
+        0 => true,
+        3 | 4 => false,
+        _ => (unit * 7 + index) % 3 != 0,
+    })
 }
 
 /// Returns masks that keep about two thirds of the units of each group, and at least one.
 fn thinned(model: &Model) -> Masks {
+    keeping(model, |index, unit| (unit + index) % 3 != 1)
+}
+
+/// Returns masks that keep the units for which `keeps` of the index of the group and the unit is true. For channels of
+/// heads, `keeps` selects heads, and how many channels each of them keeps.
+fn keeping(model: &Model, keeps: impl Fn(usize, usize) -> bool) -> Masks {
     let groups = model.groups.iter().enumerate();
-    let kept: Vec<Vec<usize>> = groups
-        .map(|(index, group)| {
-            (0..group.width)
-                .filter(|unit| (unit + index) % 3 != 1)
-                .collect()
-        })
-        .collect();
-    Masks::keeping(&model.groups, &kept)
+    let kept = groups.map(|(index, group)| match group.heads {
+        None => (0..group.width)
+            .filter(|&unit| keeps(index, unit))
+            .collect(),
+        Some(InHeads { count, values }) => {
+            let heads = (0..count).filter(|&head| keeps(values.unwrap_or(index), head));
+            let each = group.width.checked_div(count).unwrap_or(0);
+            let kept = (0..each).filter(|&channel| keeps(index, channel)).count();
+            let units = |head: usize| (0..kept).map(move |at| head * each + (at + head) % each);
+            heads.flat_map(units).collect()
+        }
+    });
+    Masks::keeping(&model.groups, &kept.collect::<Vec<Vec<usize>>>())
 }
 
 /// Prunes and repairs, writes the pruned model and opens it from disk.
@@ -254,5 +275,6 @@ macro_rules! laws {
 
 laws! {
     bert: Bert;
+    bert_dimensions: BertDimensions;
     scratch_family: Scratch;
 }

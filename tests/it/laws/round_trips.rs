@@ -5,7 +5,7 @@ use std::path::Path;
 use optin::model::mask::Masks;
 use safetensors::Dtype;
 
-use super::{Family, case, prune, uneven, unrepaired};
+use super::{Family, case, prune, thinned, uneven, unrepaired};
 use crate::fixture::difference::relative_difference;
 
 pub fn a_pruned_model_can_be_loaded_and_pruned_again<F: Family>() {
@@ -15,9 +15,7 @@ pub fn a_pruned_model_can_be_loaded_and_pruned_again<F: Family>() {
     let repairs = unrepaired(&case.model);
     let once = prune::<F>(&case.weights, &case.model, &masks, &repairs, smaller.path());
     let (once_weights, _) = F::open(smaller.path());
-    let mut again = Masks::full(&once.groups);
-    again.drop_unit(0, 2);
-    again.drop_unit(1, 0);
+    let again = thinned(&once);
     let smallest = tempfile::tempdir().unwrap();
     let twice = prune::<F>(&once_weights, &once, &again, &repairs, smallest.path());
     let batch = F::batch(2, 10, 9);

@@ -74,7 +74,8 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
                     let changed = gram(&normalise(&rows).unwrap());
                     let change = (changed - gram(&feature.rows)).unwrap();
                     let squares = change.sqr().unwrap().sum_all().unwrap();
-                    expected += f64::from(squares.to_scalar::<f32>().unwrap());
+                    let pairs = (feature.rows.dims()[0] as f64).powi(2);
+                    expected += f64::from(squares.to_scalar::<f32>().unwrap()) / pairs;
                 }
             }
             let ours = scores[index].manifold_sums().nth(unit).unwrap();

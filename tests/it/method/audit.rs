@@ -1,7 +1,7 @@
 //! The audit: its sample, its metrics with their limits, and a complete run.
 
 use optin::model::mask::Masks;
-use optin::model::unit::{Seat, UnitGroup, UnitKind};
+use optin::model::unit::{Channels, Seat, UnitGroup, UnitKind};
 use optin::prune::audit;
 use optin::prune::audit::gates::{self, Pair};
 use optin::prune::audit::sample;
@@ -70,8 +70,10 @@ fn group(width: usize) -> UnitGroup {
         name: "neurons".to_owned(),
         kind: UnitKind::Neuron,
         width,
+        heads: None,
         seat: Seat {
             block: 0,
+            channels: Channels::Columns,
             first: 0,
             span: 1,
         },

@@ -45,6 +45,7 @@ fn the_selection_is_the_best_of_all_counts_if_costs_depend_on_counts() {
             fixed: 30,
             groups: curves,
             pairs: vec![0; 2],
+            unread: 0,
         };
         let budget = budget(cost.whole(&groups), 0.6);
         let worth = |counts: &[usize]| -> f64 {

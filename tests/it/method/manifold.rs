@@ -35,7 +35,7 @@ fn direct(reference: &Tensor, changed: &Tensor) -> f64 {
         .unwrap()
         .sqr()
         .unwrap()
-        .sum_all()
+        .mean_all()
         .unwrap()
         .to_scalar::<f64>()
         .unwrap()

@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use optin::model::batch::Batch;
 use optin::model::layer::Layer;
 use optin::model::mask::Masks;
+use optin::model::unit::Channels;
 use optin::prune::recipe::{Importance, Method, Trajectory};
 use optin::prune::score::combine::combine;
 use optin::prune::score::exact::{self, Wanted};
@@ -19,6 +20,7 @@ use super::reference::{Dropped, Reference, Rows};
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::{Folder, open};
 use crate::fixture::task;
+use optin::statistics::mean;
 
 const GRAM_TOKENS: usize = 20;
 const SEED: u64 = 5;
@@ -47,11 +49,14 @@ fn trajectory(
             let own = sample
                 .iter()
                 .filter(|&&position| position as usize / ids.len() == row);
+            let (last, others) = features.split_last_mut().unwrap();
             for position in own.map(|position| *position as usize % ids.len()) {
-                for (feature, layer) in features.iter_mut().zip(&layers) {
+                for (feature, layer) in others.iter_mut().zip(&layers) {
                     feature.push(layer[position].clone());
                 }
             }
+            // The head reads only the first position, so the last layer computes no other.
+            last.push(layers[layers.len() - 1][0].clone());
             logits.push(row_logits);
         }
     }
@@ -76,12 +81,9 @@ fn gram(rows: &Rows) -> Rows {
 }
 
 fn gram_distance(left: &Rows, right: &Rows) -> f64 {
-    gram(left)
-        .iter()
-        .flatten()
-        .zip(gram(right).iter().flatten())
-        .map(|(a, b)| (a - b).powi(2))
-        .sum()
+    let (left, right) = (gram(left).concat(), gram(right).concat());
+    let squares = left.iter().zip(&right).map(|(a, b)| (a - b).powi(2));
+    mean(&squares.collect::<Vec<f64>>())
 }
 
 fn divergence(left: &[Vec<f64>], right: &[Vec<f64>], temperature: f64) -> f64 {
@@ -283,7 +285,7 @@ fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
             let sums = (0..teacher.batches.len()).map(|batch| {
                 let input = teacher.input(block, batch).unwrap();
                 let units = own.units.forward(&input).unwrap();
-                let units = match model.factor(block, masks).unwrap() {
+                let units = match model.factors(block, Channels::Columns, masks).unwrap() {
                     Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor).unwrap()),
                     None => units,
                 };

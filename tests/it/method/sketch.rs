@@ -11,7 +11,7 @@ use optin::model::layer::dense::Dense;
 use optin::model::layer::first_position::FirstPosition;
 use optin::model::layer::sequence::Sequence;
 use optin::model::nn::activation::Activation;
-use optin::model::nn::attention::attend;
+use optin::model::nn::attention::{Heads, attend};
 use optin::model::nn::attention_back;
 use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
@@ -89,7 +89,7 @@ fn each_pullback_is_the_derivative() {
         traced::tanh(x).unwrap()
     });
     let first = Sequence::identity()
-        .then(FirstPosition)
+        .then(FirstPosition::default())
         .then(Dense::new("weight".to_owned(), linear.clone()));
     check_pullback(
         "first position, then a linear map",
@@ -115,11 +115,12 @@ fn each_pullback_is_the_derivative() {
             &input,
             &|x| {
                 let [query, key, value] = with(x);
-                attend(&query, &key, &value, 3).unwrap()
+                attend(&query, &key, &value, Heads::whole(2, 3)).unwrap()
             },
             &|x| {
                 let [query, key, value] = with(x);
-                let attention = attention_back::traced(query, key, value, 3).unwrap();
+                let attention =
+                    attention_back::traced(query, key, value, Heads::whole(2, 3)).unwrap();
                 Traced {
                     value: attention.value.clone(),
                     pull: Box::new(move |c| Ok(attention.pull(&c)?[part].clone())),
@@ -253,7 +254,7 @@ impl Case {
         (grams, Tensor::cat(&logits, 0).unwrap())
     }
 
-    /// Returns `sum_z ||dG_z/dm||^2` and the quadratic form of the logits, by central differences.
+    /// Returns `sum_z ||dG_z/dm||^2 / K_z^2` and the quadratic form of the logits, by central differences.
     fn differences(&self, teacher: &Teacher<'_>, block: usize, unit: usize) -> (f64, f64) {
         let step = 0.03f32;
         let (up, logits_up) = self.run(teacher, block, unit, 1.0 + step);
@@ -262,7 +263,7 @@ impl Case {
             |up: &Tensor, down: &Tensor| ((up - down).unwrap() / f64::from(2.0 * step)).unwrap();
         let manifold = up.iter().zip(&down).map(|(up, down)| {
             let slope = slope(up, down);
-            inner(&slope, &slope)
+            inner(&slope, &slope) / slope.elem_count() as f64
         });
         let moved = slope(&logits_up, &logits_down);
         let (_, logits) = self.run(teacher, block, unit, 1.0);
@@ -278,7 +279,7 @@ impl Case {
 fn both_terms_are_unbiased_estimates_of_the_squared_derivatives() {
     let case = case(3);
     let teacher = case.teacher();
-    let probes = 768;
+    let probes = 3_072;
     let sketch = case.sketch(SEED, probes);
     assert_eq!(sketch.probes, probes);
     assert!(sketch.reliability > 0.98, "{}", sketch.reliability);

@@ -95,7 +95,7 @@ fn inspect_prints_the_reachable_targets() {
         (&inspection["parameters"], &inspection["length"]),
         (&Value::from(13_383), &Value::from(10))
     );
-    assert_eq!(inspection["groups"].as_array().unwrap().len(), 6);
+    assert_eq!(inspection["groups"].as_array().unwrap().len(), 9);
 }
 
 #[test]

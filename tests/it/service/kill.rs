@@ -29,7 +29,7 @@ pub fn folder() -> Folder {
 }
 
 /// Number of blocks of the model: attention and feed-forward in each of the four layers.
-const BLOCKS: usize = 8;
+const BLOCKS: usize = 12;
 
 /// The data folder of a server.
 struct Disk {

@@ -8,7 +8,6 @@ use super::per_unit::{PerUnit, add_rows, lowest, zeros};
 use super::probe::Probes;
 use crate::answer::task::Form;
 use crate::model::batch::Batch;
-use crate::model::chain::Model;
 use crate::model::trace::Trace;
 use crate::prune::score::directions::Directions;
 use crate::prune::score::teacher::{Feature, STACKED_POSITIONS, Teacher};
@@ -77,18 +76,6 @@ fn samples(
     })
 }
 
-/// Returns the wanted groups of a block.
-fn wanted_at<'a>(
-    model: &'a Model,
-    block: usize,
-    wanted: &'a [bool],
-) -> impl Iterator<Item = usize> + 'a {
-    let groups = model.groups.iter().zip(wanted).enumerate();
-    groups.filter_map(move |(index, (group, &wanted))| {
-        (wanted && group.seat.block == block).then_some(index)
-    })
-}
-
 /// The derivatives of one probe with respect to the masks.
 #[derive(Clone)]
 pub(super) struct Derivatives {
@@ -135,14 +122,12 @@ impl Piece {
             let count = self.copies().min(probes.count - first);
             trace.pull(
                 |block| self.enter(teacher, &trace, probes, block, (first, count)),
-                |block, _, units| {
-                    for group in wanted_at(model, block, wanted) {
-                        let derivatives = trace.derivatives(group, units)?;
-                        let copies = derivatives.chunks_exact(derivatives.len() / count);
-                        for (totals, rows) in totals[first..].iter_mut().zip(copies) {
-                            add_rows(&mut totals.whole[group], rows, |value| value);
-                            add_rows(&mut totals.apart[group], rows, |value| value * value);
-                        }
+                wanted,
+                |group, derivatives| {
+                    let copies = derivatives.chunks_exact(derivatives.len() / count);
+                    for (totals, rows) in totals[first..].iter_mut().zip(copies) {
+                        add_rows(&mut totals.whole[group], rows, |value| value);
+                        add_rows(&mut totals.apart[group], rows, |value| value * value);
                     }
                     Ok(())
                 },
@@ -210,14 +195,11 @@ impl Piece {
         for first in (0..directions.count()).step_by(self.copies()) {
             let count = self.copies().min(directions.count() - first);
             let cotangent = directions.cotangent(first, count)?;
-            trace.pull_answers(cotangent, |block, _, units| {
-                for group in wanted_at(model, block, wanted) {
-                    // Rows are independent of each other, so each derivative belongs to one row.
-                    let derivatives = trace.derivatives(group, units)?;
-                    add_rows(&mut totals[group], &derivatives, |value| {
-                        directions.scale * value * value
-                    });
-                }
+            trace.pull_answers(cotangent, wanted, |group, derivatives| {
+                // Rows are independent of each other, so each derivative belongs to one row.
+                add_rows(&mut totals[group], derivatives, |value| {
+                    directions.scale * value * value
+                });
                 Ok(())
             })?;
         }

@@ -1,7 +1,8 @@
 //! Random probes of the Gram matrices.
 //!
 //! A probe is a matrix `R` built from random signs, with `E <R, X>^2 = ||X||_F^2`. It is sampled
-//! independently for each feature. The rows of example `e` are `R_e = sum_k r_k s_ek^T / sqrt(RANK)`.
+//! independently for each feature and divided by the number of rows `K`, because manifold terms are means over pairs of
+//! rows. Before that, the rows of example `e` are `R_e = sum_k r_k s_ek^T / sqrt(RANK)`.
 //! Each example has a few terms of its own rather than shared ones, so that the rows of different
 //! examples are independent. The `K x K` numbers of `R` are never computed.
 
@@ -188,6 +189,8 @@ impl Probes<'_> {
         let others = Tensor::from_vec(others, (count, terms), sums.along.device())?;
         let width = sums.along.dims()[1];
         meter::count(count * terms * width);
+        let sampled = self.source.teacher.features[block].as_ref();
+        let sampled = sampled.map_or(1, |feature| feature.rows.dims()[0]);
         let mut cotangent = others
             .matmul(&sums.along)?
             .flatten_all()?
@@ -202,6 +205,9 @@ impl Probes<'_> {
                 }
             }
         }
+        cotangent
+            .iter_mut()
+            .for_each(|value| *value /= sampled as f32);
         Ok(Some(cotangent))
     }
 }

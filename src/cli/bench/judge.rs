@@ -1,0 +1,112 @@
+//! Quality of pruned models on labeled rows: the score, and the distance to the answers of the original model.
+
+use crate::answer::metric::Records;
+use crate::answer::task::{Answer as Task, Outputs};
+use crate::data::dataset::{Batches, Dataset};
+use crate::model::hidden::Hidden;
+use crate::model::mask::Masks;
+use crate::prune::failure::Failure;
+use crate::prune::lanes;
+use crate::prune::prepare::Prepared;
+use crate::prune::report::EvaluationReport;
+use crate::prune::score::teacher::flat;
+use crate::prune::student::Student;
+use crate::prune::verify::run::Numbered;
+use crate::prune::verify::{quality, run as forward};
+use crate::prune::watch::Watch;
+
+/// Quality of one student.
+pub(super) struct Quality {
+    pub(super) score: f64,
+    pub(super) divergence: f64,
+}
+
+/// Labeled rows and the records of the original model for them.
+pub(super) struct Judge<'a> {
+    answer: &'a dyn Task,
+    data: &'a Dataset,
+    batches: Batches<'a>,
+    dense: Vec<Vec<f64>>,
+    /// Answers of the original model to each batch.
+    answers: Vec<Hidden>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(prepared: &'a Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
+        let model = &prepared.model;
+        let data = prepared.compared();
+        let batches = data.batches(forward::BATCH_POSITIONS);
+        let full = Masks::full(&model.groups);
+        let answer = prepared.answer.as_ref();
+        let parts = lanes::run(batches.len(), |index| {
+            watch.proceed()?;
+            let batch = batches.load(index)?;
+            let answers = model.forward(&batch, &full)?;
+            Ok((
+                forward::recorded(answer, &batches, &batch, &answers)?,
+                answers,
+            ))
+        })?;
+        let (records, answers): (Vec<Numbered>, Vec<Hidden>) = parts.into_iter().unzip();
+        Ok(Self {
+            answer,
+            data,
+            batches,
+            dense: forward::joined(records),
+            answers,
+        })
+    }
+
+    pub(super) fn quality(
+        &self,
+        student: &Student<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Quality, Failure> {
+        let parts = lanes::run(self.batches.len(), |index| {
+            watch.proceed()?;
+            let batch = self.batches.load(index)?;
+            let answers = student.forward(&batch)?;
+            let records = forward::recorded(self.answer, &self.batches, &batch, &answers)?;
+            let divergence = self.divergence(&self.answers[index], &answers, batch.len())?;
+            Ok((records, divergence))
+        })?;
+        let (records, divergences): (Vec<Numbered>, Vec<f64>) = parts.into_iter().unzip();
+        let records = forward::joined(records);
+        Ok(Quality {
+            score: self.compare(&records).main.score.after,
+            divergence: divergences.iter().sum::<f64>() / self.data.len() as f64,
+        })
+    }
+
+    /// Returns the sum over the rows of a batch of the divergence between the answers of the original model and these.
+    fn divergence(&self, before: &Hidden, after: &Hidden, rows: usize) -> Result<f64, Failure> {
+        let positions = before.positions()?;
+        let (before, after) = (flat(before)?, flat(after)?);
+        let size = before.len() / rows;
+        let examples = before.chunks_exact(size).zip(after.chunks_exact(size));
+        let divergences = examples.map(|(before, after)| {
+            let [before, after] = [before, after].map(|values| Outputs { values, positions });
+            self.answer.divergence(before, after, 1.0)
+        });
+        Ok(divergences.sum())
+    }
+
+    pub(super) fn dense_quality(&self) -> (String, usize, f64, f64) {
+        let own = self.compare(&self.dense);
+        (
+            own.main.metric,
+            own.rows,
+            own.main.score.before,
+            own.main.standard_error.before,
+        )
+    }
+
+    fn compare(&self, after: &[Vec<f64>]) -> EvaluationReport {
+        let records = Records {
+            before: &self.dense,
+            after,
+            bare: None,
+        };
+        quality::compare(self.answer, &self.data.truths(), records)
+    }
+}
