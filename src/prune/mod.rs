@@ -28,6 +28,7 @@ pub mod sources;
 pub mod stage;
 pub mod stopwatch;
 pub mod student;
+pub mod sums;
 pub mod surgery;
 pub mod timing;
 pub mod verify;

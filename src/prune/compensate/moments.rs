@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::model::nn::meter;
+use crate::prune::sums::add_tensor;
 
 /// Weighted sums over positions. Products within a batch use f32, and sums over batches use f64.
 pub struct Moments {
@@ -49,15 +50,15 @@ impl Moments {
         weights: Option<&Tensor>,
     ) -> Result<()> {
         self.weight += weight(inputs, weights)?;
-        add_to(&mut self.target_sum, &weigh(targets, weights)?.sum(0)?)?;
+        add_tensor(&mut self.target_sum, &weigh(targets, weights)?.sum(0)?)?;
         if self.inputs > 0 {
             let weighed = weigh(inputs, weights)?;
-            add_to(&mut self.input_sum, &weighed.sum(0)?)?;
+            add_tensor(&mut self.input_sum, &weighed.sum(0)?)?;
             let transposed = weighed.t()?;
             let positions = inputs.dims()[0];
             meter::count(positions * self.inputs * (self.inputs + self.outputs));
-            add_to(&mut self.gram, &transposed.matmul(inputs)?)?;
-            add_to(&mut self.cross, &transposed.matmul(targets)?)?;
+            add_tensor(&mut self.gram, &transposed.matmul(inputs)?)?;
+            add_tensor(&mut self.cross, &transposed.matmul(targets)?)?;
         }
         Ok(())
     }
@@ -77,12 +78,4 @@ pub(super) fn weight(rows: &Tensor, weights: Option<&Tensor>) -> Result<f64> {
         Some(weights) => Ok(f64::from(weights.sum_all()?.to_scalar::<f32>()?)),
         None => Ok(rows.dims()[0] as f64),
     }
-}
-
-fn add_to(sums: &mut [f64], values: &Tensor) -> Result<()> {
-    let values = values.flatten_all()?.to_vec1::<f32>()?;
-    sums.iter_mut()
-        .zip(values)
-        .for_each(|(sum, value)| *sum += f64::from(value));
-    Ok(())
 }

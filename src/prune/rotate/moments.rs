@@ -7,11 +7,11 @@ use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::head_maps::HeadMaps;
 use crate::model::layer::Layer;
-use crate::model::mask::Masks;
 use crate::model::nn::meter;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
+use crate::prune::sums::{add, add_tensor};
 use crate::prune::watch::Watch;
 
 /// Maximum number of positions (rows times positions) in one forward pass.
@@ -66,19 +66,17 @@ impl OfHeads {
         let heads = rows.reshape((all, count, width))?;
         let heads = heads.transpose(0, 1)?.contiguous()?;
         meter::count(all * count * width * width);
-        add_to(&mut self.products, &heads.transpose(1, 2)?.matmul(&heads)?)?;
+        add_tensor(&mut self.products, &heads.transpose(1, 2)?.matmul(&heads)?)?;
         if !self.sums.is_empty() {
-            add_to(&mut self.sums, &heads.sum(1)?)?;
+            add_tensor(&mut self.sums, &heads.sum(1)?)?;
         }
         Ok(())
     }
 
     fn plus(&mut self, other: &Self) {
         self.positions += other.positions;
-        let sums = self.sums.iter_mut().zip(&other.sums);
-        sums.for_each(|(sum, value)| *sum += value);
-        let products = self.products.iter_mut().zip(&other.products);
-        products.for_each(|(sum, value)| *sum += value);
+        add(&mut self.sums, &other.sums);
+        add(&mut self.products, &other.products);
     }
 
     /// Returns the mean products of each head, `[width, width]`, minus the products of the means if they are centered.
@@ -95,13 +93,6 @@ impl OfHeads {
             })
         })
     }
-}
-
-fn add_to(sums: &mut [f64], values: &Tensor) -> Result<()> {
-    let values = values.flatten_all()?.to_vec1::<f32>()?;
-    let sums = sums.iter_mut().zip(values);
-    sums.for_each(|(sum, value)| *sum += f64::from(value));
-    Ok(())
 }
 
 impl Moments {
@@ -158,13 +149,13 @@ pub(super) fn measure(
 }
 
 fn of_batch(model: &Model, batch: &Batch) -> Result<Vec<Moments>> {
-    let full = Masks::full(&model.groups);
     let mut hidden = model.stem.forward(batch)?;
     let mut moments = Vec::with_capacity(model.head_maps.len());
     for (index, block) in model.blocks.iter().enumerate() {
+        let units = block.units.forward(&hidden)?;
         if let Some(map) = model.head_maps.iter().find(|map| map.block == index) {
             let mut own = Moments::new(map);
-            own.contexts.add(&block.units.forward(&hidden)?.stream)?;
+            own.contexts.add(&units.stream)?;
             if let Some([of_queries, of_keys]) = &mut own.queries
                 && let Some([queries, keys]) = block.units.queries_and_keys(&hidden)?
             {
@@ -173,7 +164,7 @@ fn of_batch(model: &Model, batch: &Batch) -> Result<Vec<Moments>> {
             }
             moments.push(own);
         }
-        hidden = model.block(index, &hidden, &full)?;
+        hidden = block.close(&block.projection.linear, &units, &hidden)?;
     }
     Ok(moments)
 }

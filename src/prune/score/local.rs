@@ -15,6 +15,7 @@ use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 use crate::model::nn::meter;
 use crate::model::unit::UnitGroup;
+use crate::prune::sums::add;
 
 /// The sums over one batch.
 struct Sums {
@@ -100,12 +101,6 @@ fn sums(model: &Model, group: &UnitGroup, input: &Hidden) -> Result<Sums> {
 fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
     let values = tensor.flatten_all()?.to_vec1::<f32>()?;
     Ok(values.into_iter().map(f64::from).collect())
-}
-
-fn add(totals: &mut [f64], values: &[f64]) {
-    for (total, value) in totals.iter_mut().zip(values) {
-        *total += value;
-    }
 }
 
 /// Returns `w^T C w`.
