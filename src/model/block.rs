@@ -14,7 +14,7 @@ use candle_core::{Result, Tensor};
 use super::extent::Extent;
 use super::hidden::Hidden;
 use super::layer::sequence::Sequence;
-use super::layer::{Layer, Pulled};
+use super::layer::{Layer, Pulled, without_inner};
 use super::nn::linear::Linear;
 use super::nn::traced::Traced;
 use super::projection::Projection;
@@ -151,16 +151,14 @@ impl Block {
     /// # Errors
     /// Returns an error if shapes do not match or a recorded layer has no backward pass.
     pub fn traced(&self, input: &Hidden, whole: bool) -> Result<TracedBlock> {
+        let unrecorded = |layers: &Sequence| Ok(Traced::identity(&layers.forward(input)?));
         let units = match whole || self.units.inner_channels() > 0 {
             true => self.units.traced_inside(input)?,
-            false => Traced {
-                value: self.units.forward(input)?,
-                pull: Box::new(|input| Ok(Pulled { input, inner: None })),
-            },
+            false => without_inner(unrecorded(&self.units)?),
         };
         let residual = self.skip.as_ref().map(|layers| match whole {
             true => layers.traced(input),
-            false => Ok(Traced::identity(&layers.forward(input)?)),
+            false => unrecorded(layers),
         });
         let residual = residual.transpose()?;
         let added = residual.as_ref().map(|residual| &residual.value.stream);

@@ -133,30 +133,29 @@ impl<'a> Trace<'a> {
             let mut on_sum = (block.finish.pull)(here)?;
             visit_sum(index, &on_sum.stream)?;
             let groups = self.model.groups_at(index).into_iter();
-            let groups: Vec<usize> = groups.filter(|&group| wanted[group]).collect();
-            let inside = |group: &&usize| !self.model.groups[**group].is_columns();
-            if place == 0 && groups.is_empty() {
+            let (columns, inside): (Vec<usize>, Vec<usize>) = groups
+                .filter(|&group| wanted[group])
+                .partition(|&group| self.model.groups[group].is_columns());
+            if place == 0 && columns.is_empty() && inside.is_empty() {
                 continue;
             }
-            let projection = &self.model.blocks[index].projection.linear;
-            let units = projection.pull(&on_sum.stream)?;
-            for &group in groups.iter().filter(|group| !inside(group)) {
+            let layers = &self.model.blocks[index];
+            let units = layers.projection.linear.pull(&on_sum.stream)?;
+            for group in columns {
                 visit(group, &self.derivatives(group, block, &units)?)?;
             }
-            if place == 0 && !groups.iter().any(|group| inside(&group)) {
+            if place == 0 && inside.is_empty() {
                 continue;
             }
             let sum = std::mem::replace(&mut on_sum.stream, units);
             let Pulled { input, inner } = (block.units.pull)(on_sum)?;
-            for &group in groups.iter().filter(inside) {
+            let channels = layers.units.inner_channels();
+            for group in inside {
                 let Some(inner) = &inner else {
                     candle_core::bail!("a group of inner channels is in a block without any");
                 };
-                let channels = self.model.blocks[index].units.inner_channels();
-                visit(
-                    group,
-                    &narrowed(inner, channels, self.model.groups[group].all_channels()),
-                )?;
+                let own = self.model.groups[group].all_channels();
+                visit(group, &narrowed(inner, channels, own))?;
             }
             if place > 0 {
                 below = Some(match &block.residual {

@@ -30,25 +30,29 @@ pub(super) fn first(stream: &Tensor) -> Result<Tensor> {
     stream.narrow(1, 0, 1)?.contiguous()
 }
 
+/// Pulls a cotangent on the first position of each row back to all `positions`.
+pub(super) fn spread(first: Tensor, positions: usize) -> Result<Tensor> {
+    let (rows, own, channels) = first.dims3()?;
+    if own == positions {
+        return Ok(first);
+    }
+    let rest = (rows, positions - own, channels);
+    let rest = Tensor::zeros(rest, first.dtype(), first.device())?;
+    Tensor::cat(&[first, rest], 1)?.contiguous()
+}
+
 impl Layer for FirstPosition {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
         Ok(Hidden::sequence(first(&input.stream)?))
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let (_, positions, channels) = input.stream.dims3()?;
+        let positions = input.positions()?;
         let layout = input.layout;
         Ok(Traced {
             value: self.forward(input)?,
             pull: Box::new(move |cotangent: Hidden| {
-                let first = cotangent.stream;
-                if positions == 1 {
-                    return Ok(Hidden::new(first, layout));
-                }
-                let rest = (first.dim(0)?, positions - 1, channels);
-                let rest = Tensor::zeros(rest, first.dtype(), first.device())?;
-                let stream = Tensor::cat(&[&first, &rest], 1)?.contiguous()?;
-                Ok(Hidden::new(stream, layout))
+                Ok(Hidden::new(spread(cotangent.stream, positions)?, layout))
             }),
         })
     }

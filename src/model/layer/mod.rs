@@ -57,16 +57,7 @@ pub trait Layer: Send + Sync {
     /// # Errors
     /// See [`traced`](Self::traced).
     fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
-        let Traced { value, pull } = self.traced(input)?;
-        Ok(Traced {
-            value,
-            pull: Box::new(move |cotangent| {
-                Ok(Pulled {
-                    input: pull(cotangent)?,
-                    inner: None,
-                })
-            }),
-        })
+        Ok(without_inner(self.traced(input)?))
     }
 
     /// Returns the queries and keys of each head, if the layer is an attention.
@@ -102,6 +93,20 @@ pub struct Pulled {
     /// The derivative with respect to the mask of each inner channel for each row, `[copies * rows, inner]`, row-major.
     /// `None` if the layer has no inner channels.
     pub inner: Option<Vec<f32>>,
+}
+
+/// Returns the same value with the pullback of a layer without inner channels.
+pub(super) fn without_inner(traced: Traced<Hidden>) -> Traced<Hidden, Pulled> {
+    let Traced { value, pull } = traced;
+    Traced {
+        value,
+        pull: Box::new(move |cotangent| {
+            Ok(Pulled {
+                input: pull(cotangent)?,
+                inner: None,
+            })
+        }),
+    }
 }
 
 /// A layer that reads and writes the stream only and keeps the shape of rows.

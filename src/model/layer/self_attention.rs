@@ -3,12 +3,12 @@
 use candle_core::{Result, Tensor};
 
 use super::dense::Dense;
-use super::first_position::{FirstPosition, first};
+use super::first_position::{FirstPosition, first, spread};
 use super::{Layer, Pulled};
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::attention::{Heads, attend};
-use crate::model::nn::attention_back::{self, TracedAttention};
+use crate::model::nn::attention_back;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::units::mask_derivative;
@@ -61,17 +61,6 @@ impl SelfAttention {
             Some(_) => Hidden::sequence(context),
         }
     }
-
-    fn record(&self, input: &Hidden) -> Result<(TracedAttention, Backward)> {
-        let [query, key, value] = self.parts(input)?;
-        let attention = attention_back::traced(query, key, value, self.heads)?;
-        let backward = Backward {
-            incoming: self.incoming.each_ref().map(|map| map.linear().clone()),
-            selects: self.selection.is_some(),
-            layout: input.layout,
-        };
-        Ok((attention, backward))
-    }
 }
 
 /// The way back from query, key and value to the input.
@@ -92,13 +81,8 @@ impl Backward {
         if !self.selects {
             return Ok(cotangent.with_stream((all + query)?));
         }
-        let first = (first(&all)? + query)?;
-        let rest = all.dim(1)? - 1;
-        let stream = match rest {
-            0 => first,
-            _ => Tensor::cat(&[first, all.narrow(1, 1, rest)?], 1)?,
-        };
-        Ok(Hidden::new(stream.contiguous()?, self.layout))
+        let query = spread(query, all.dim(1)?)?;
+        Ok(Hidden::new((all + query)?, self.layout))
     }
 }
 
@@ -109,12 +93,10 @@ impl Layer for SelfAttention {
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let (attention, backward) = self.record(input)?;
+        let Traced { value, pull } = self.traced_inside(input)?;
         Ok(Traced {
-            value: self.output(input, attention.value.clone()),
-            pull: Box::new(move |cotangent| {
-                backward.input(&cotangent, attention.pull(&cotangent.stream)?)
-            }),
+            value,
+            pull: Box::new(move |cotangent| Ok(pull(cotangent)?.input)),
         })
     }
 
@@ -129,7 +111,13 @@ impl Layer for SelfAttention {
     }
 
     fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
-        let (attention, backward) = self.record(input)?;
+        let [query, key, value] = self.parts(input)?;
+        let attention = attention_back::traced(query, key, value, self.heads)?;
+        let backward = Backward {
+            incoming: self.incoming.each_ref().map(|map| map.linear().clone()),
+            selects: self.selection.is_some(),
+            layout: input.layout,
+        };
         Ok(Traced {
             value: self.output(input, attention.value.clone()),
             pull: Box::new(move |cotangent| {

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::{Layer, Pulled};
+use super::{Layer, Pulled, without_inner};
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::linear::Linear;
@@ -102,22 +102,10 @@ impl Layer for Sequence {
     }
 
     fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
-        let (before, layer, after) = match self.with_inner() {
-            Some((before, layer, after)) => (before, Some(layer), after),
-            None => (self.0.as_slice(), None, [].as_slice()),
+        let Some((before, layer, after)) = self.with_inner() else {
+            return Ok(without_inner(self.traced(input)?));
         };
         let before = traced(before, input)?;
-        let Some(layer) = layer else {
-            return Ok(Traced {
-                value: before.value,
-                pull: Box::new(move |cotangent| {
-                    Ok(Pulled {
-                        input: (before.pull)(cotangent)?,
-                        inner: None,
-                    })
-                }),
-            });
-        };
         let layer = layer.traced_inside(&before.value)?;
         let after = traced(after, &layer.value)?;
         let before = before.pull;
