@@ -124,6 +124,25 @@ impl Weights {
     /// Returns [`CheckpointError::Invalid`] if the tensor is missing, does not have this shape, is not a floating-point
     /// tensor, or contains NaN or infinity. Returns [`CheckpointError::Limit`] if it does not fit on the device.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, CheckpointError> {
+        let (tensor, _) = self.read(name, shape)?;
+        tensor.to_device(&self.device).map_err(|error| {
+            CheckpointError::Limit(format!(
+                "tensor \"{name}\" cannot be copied to the device, whose memory may be full: {}",
+                reason(&error)
+            ))
+        })
+    }
+
+    /// Returns the elements of a tensor as f32.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Invalid`] in the same cases as [`tensor`](Self::tensor).
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
+        self.read(name, shape).map(|(_, values)| values)
+    }
+
+    /// Returns a tensor on the CPU, and its elements.
+    fn read(&self, name: &str, shape: &[usize]) -> Result<(Tensor, Vec<f32>), CheckpointError> {
         let mut requested = self
             .requested
             .lock()
@@ -151,16 +170,13 @@ impl Weights {
                 )));
             }
         };
-        let tensor = Tensor::from_raw_buffer(entry.bytes, dtype, shape, &Device::Cpu)
-            .and_then(|tensor| tensor.to_dtype(DType::F32));
-        let tensor = tensor.map_err(|error| {
-            invalid(format!(
-                "tensor \"{name}\" cannot be read: {}",
-                reason(&error)
-            ))
-        })?;
-        let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-        let values = values.map_err(|error| {
+        let read = || -> candle_core::Result<(Tensor, Vec<f32>)> {
+            let tensor = Tensor::from_raw_buffer(entry.bytes, dtype, shape, &Device::Cpu)?;
+            let tensor = tensor.to_dtype(DType::F32)?;
+            let values = tensor.flatten_all()?.to_vec1()?;
+            Ok((tensor, values))
+        };
+        let (tensor, values) = read().map_err(|error| {
             invalid(format!(
                 "tensor \"{name}\" cannot be read: {}",
                 reason(&error)
@@ -171,30 +187,8 @@ impl Weights {
                 "tensor \"{name}\" contains {} at element {index}; the checkpoint is damaged",
                 values[index]
             ))),
-            None => tensor.to_device(&self.device).map_err(|error| {
-                CheckpointError::Limit(format!(
-                    "tensor \"{name}\" cannot be copied to the device, whose memory may be full: {}",
-                    reason(&error)
-                ))
-            }),
+            None => Ok((tensor, values)),
         }
-    }
-
-    /// Returns the elements of a tensor as f32.
-    ///
-    /// # Errors
-    /// See [`tensor`](Self::tensor).
-    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
-        let values = self
-            .tensor(name, shape)?
-            .flatten_all()
-            .and_then(|flat| flat.to_vec1::<f32>());
-        values.map_err(|error| {
-            CheckpointError::Invalid(format!(
-                "tensor \"{name}\" cannot be read: {}",
-                reason(&error)
-            ))
-        })
     }
 
     /// Replaces the elements of some tensors. They keep their types and shapes. The records of the files stay those of the
