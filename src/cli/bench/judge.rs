@@ -1,7 +1,7 @@
 //! Quality of pruned models on labeled rows: the score, and the distance to the answers of the original model.
 
 use crate::answer::metric::Records;
-use crate::answer::task::{Answer as Task, Outputs};
+use crate::answer::task::Answer as Task;
 use crate::data::dataset::{Batches, Dataset};
 use crate::model::hidden::Hidden;
 use crate::model::mask::Masks;
@@ -9,7 +9,6 @@ use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
 use crate::prune::report::EvaluationReport;
-use crate::prune::score::teacher::flat;
 use crate::prune::student::Student;
 use crate::prune::verify::run::Numbered;
 use crate::prune::verify::{quality, run as forward};
@@ -67,8 +66,11 @@ impl<'a> Judge<'a> {
             let batch = self.batches.load(index)?;
             let answers = student.forward(&batch)?;
             let records = forward::recorded(self.answer, &self.batches, &batch, &answers)?;
-            let divergence = self.divergence(&self.answers[index], &answers, batch.len())?;
-            Ok((records, divergence))
+            let both = [&self.answers[index], &answers];
+            let divergences = forward::each_row(both, batch.len(), |[before, after]| {
+                self.answer.divergence(before, after, 1.0)
+            })?;
+            Ok((records, divergences.iter().sum::<f64>()))
         })?;
         let (records, divergences): (Vec<Numbered>, Vec<f64>) = parts.into_iter().unzip();
         let records = forward::joined(records);
@@ -76,19 +78,6 @@ impl<'a> Judge<'a> {
             score: self.compare(&records).main.score.after,
             divergence: divergences.iter().sum::<f64>() / self.data.len() as f64,
         })
-    }
-
-    /// Returns the sum over the rows of a batch of the divergence between the answers of the original model and these.
-    fn divergence(&self, before: &Hidden, after: &Hidden, rows: usize) -> Result<f64, Failure> {
-        let positions = before.positions()?;
-        let (before, after) = (flat(before)?, flat(after)?);
-        let size = before.len() / rows;
-        let examples = before.chunks_exact(size).zip(after.chunks_exact(size));
-        let divergences = examples.map(|(before, after)| {
-            let [before, after] = [before, after].map(|values| Outputs { values, positions });
-            self.answer.divergence(before, after, 1.0)
-        });
-        Ok(divergences.sum())
     }
 
     pub(super) fn dense_quality(&self) -> (String, usize, f64, f64) {

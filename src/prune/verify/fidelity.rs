@@ -3,15 +3,14 @@
 
 use candle_core::{D, Result};
 
-use super::run::{Numbered, features_and_answers, joined, recorded};
-use crate::answer::task::{Answer, Outputs};
+use super::run::{Numbered, each_row, features_and_answers, joined, recorded};
+use crate::answer::task::Answer;
 use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::report::Fidelity;
-use crate::prune::score::teacher::flat;
 use crate::prune::watch::Watch;
 
 /// The result of a comparison of two models.
@@ -102,14 +101,13 @@ fn compare(
         ],
         ..Sums::default()
     };
-    let positions = before.1.positions()?;
-    let (before, after) = (flat(&before.1)?, flat(&after.1)?);
-    let size = before.len() / batch.len();
-    let examples = before.chunks_exact(size).zip(after.chunks_exact(size));
-    for (before, after) in examples {
-        let [before, after] = [before, after].map(|values| Outputs { values, positions });
-        sums.agreement = sum(sums.agreement, answer.agreement(before, after));
-        sums.divergence += answer.divergence(before, after, 1.0);
+    let rows = each_row([&before.1, &after.1], batch.len(), |[before, after]| {
+        let divergence = answer.divergence(before, after, 1.0);
+        (answer.agreement(before, after), divergence)
+    })?;
+    for (agreement, divergence) in rows {
+        sums.agreement = sum(sums.agreement, agreement);
+        sums.divergence += divergence;
     }
     Ok(sums)
 }

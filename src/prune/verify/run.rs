@@ -50,6 +50,24 @@ pub fn recorded(
     Ok(records.collect())
 }
 
+/// Returns the answers of two models to each row of a batch.
+///
+/// # Errors
+/// Does not fail for f32 tensors.
+pub fn each_row<T>(
+    [before, after]: [&Hidden; 2],
+    rows: usize,
+    row: impl FnMut([Outputs<'_>; 2]) -> T,
+) -> Result<Vec<T>> {
+    let positions = before.positions()?;
+    let (before, after) = (flat(before)?, flat(after)?);
+    let size = before.len() / rows;
+    let both = before.chunks_exact(size).zip(after.chunks_exact(size));
+    let both =
+        both.map(|(before, after)| [before, after].map(|values| Outputs { values, positions }));
+    Ok(both.map(row).collect())
+}
+
 /// Joins the records of all batches in the order of the rows.
 #[must_use]
 pub fn joined(records: impl IntoIterator<Item = Numbered>) -> Vec<Vec<f64>> {
