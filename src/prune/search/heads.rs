@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::constraints::Constraints;
+use super::order::best_first;
 use crate::model::cost::Cost;
 use crate::model::unit::{InHeads, UnitGroup};
 
@@ -169,8 +170,7 @@ struct Ranked {
 
 impl Ranked {
     fn new(importance: &[f64], own: Range<usize>) -> Self {
-        let mut units: Vec<usize> = own.collect();
-        units.sort_by(|&a, &b| importance[b].total_cmp(&importance[a]).then(a.cmp(&b)));
+        let units = best_first(importance, own);
         let mut sums = vec![0.0];
         let mut sum = 0.0;
         for &unit in &units {

@@ -19,6 +19,7 @@ mod heads;
 pub mod keep_map;
 pub mod knapsack;
 pub mod latency;
+mod order;
 pub mod ranking;
 mod stages;
 

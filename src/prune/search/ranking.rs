@@ -2,6 +2,7 @@
 
 use super::constraints::Constraints;
 use super::heads::{Layer, RankedLayer};
+use super::order::best_first;
 use super::stages::{Counts, Stages};
 use crate::model::cost::Cost;
 use crate::model::mask::Masks;
@@ -28,7 +29,11 @@ impl<'a> Ranking<'a> {
         importance: &UnitImportance,
         constraints: &'a Constraints,
     ) -> Self {
-        let ordered: Vec<Vec<usize>> = importance.groups.iter().map(|units| best(units)).collect();
+        let ordered: Vec<Vec<usize>> = importance
+            .groups
+            .iter()
+            .map(|units| best_first(units, 0..units.len()))
+            .collect();
         let values = importance.groups.iter().zip(&ordered);
         let values: Vec<Vec<f64>> = values
             .map(|(values, order)| order.iter().map(|&unit| values[unit]).collect())
@@ -98,10 +103,4 @@ impl<'a> Ranking<'a> {
         let largest = shares.find(|counts| cost(counts) <= high);
         largest.filter(|counts| cost(counts) >= low)
     }
-}
-
-fn best(importances: &[f64]) -> Vec<usize> {
-    let mut units: Vec<usize> = (0..importances.len()).collect();
-    units.sort_by(|&a, &b| importances[b].total_cmp(&importances[a]).then(a.cmp(&b)));
-    units
 }
