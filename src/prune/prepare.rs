@@ -37,8 +37,6 @@ pub struct Prepared {
     pub config: Config,
     /// The units of attention layers.
     pub units: Units,
-    /// Digest of the content of `config.json`.
-    pub config_digest: String,
     /// The architecture's name in the registry.
     pub architecture: &'static str,
     /// The task of the model.
@@ -64,7 +62,6 @@ impl Prepared {
         let limits = Limits::default();
         let config = Config::open(&places.model, &limits)?;
         let weights = Weights::open(&places.model, &limits)?.on(&places.device);
-        let config_digest = config_digest(&config);
         let Opened {
             architecture,
             model,
@@ -116,7 +113,6 @@ impl Prepared {
             device: places.device.clone(),
             config,
             units: recipe.method.units,
-            config_digest,
             architecture,
             answer,
             model,
@@ -152,7 +148,7 @@ impl Prepared {
             .part("weights", self.weights.sha256())
             .part("architecture", self.architecture)
             .part("units", <&str>::from(self.units))
-            .part("config", &self.config_digest)
+            .part("config", config_digest(&self.config))
     }
 
     /// Starts the digest of a document that also depends on the calibration rows.
@@ -236,8 +232,7 @@ fn stored_in_other_type(weights: &Weights) -> Option<String> {
 }
 
 /// Returns the digest of a whole configuration in hexadecimal.
-#[must_use]
-pub fn config_digest(config: &Config) -> String {
+fn config_digest(config: &Config) -> String {
     Digest::new("config")
         .part("map", serde_json::json!(config.map()))
         .hex()

@@ -3,6 +3,8 @@
 //! The `model_type` stays `bert`, so the configuration and the tokenizer open without a question about custom code.
 //! The modeling file makes the built-in class narrower. Only the entry for that file refers to custom code.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::config::{BertConfig, QUERY_SIZES, VALUE_SIZES};
@@ -89,22 +91,19 @@ impl Kept {
         let mut group = 0;
         for layer in 0..config.layers() {
             let of_layer = config.heads_of(layer);
-            let (heads, [query, value]) = match units {
-                Units::Heads => (masks.count(group), [of_layer.query, of_layer.value]),
+            let (heads, query, value, groups) = match units {
+                Units::Heads => (masks.count(group), of_layer.query, of_layer.value, 1),
                 Units::Dimensions => {
                     // A kept head keeps some of its values.
-                    let mut heads: Vec<usize> = masks.kept(group);
-                    heads.iter_mut().for_each(|value| *value /= of_layer.value);
-                    heads.dedup();
+                    let values = masks.kept(group).into_iter();
+                    let heads: BTreeSet<usize> =
+                        values.map(|value| value / of_layer.value).collect();
                     let each = |group: usize| masks.count(group).checked_div(heads.len());
-                    let sizes = [group + 1, group].map(|group| each(group).unwrap_or(0));
-                    (heads.len(), sizes)
+                    let [values, queries] = [group, group + 1].map(|at| each(at).unwrap_or(0));
+                    (heads.len(), queries, values, 2)
                 }
             };
-            group += match units {
-                Units::Heads => 1,
-                Units::Dimensions => 2,
-            };
+            group += groups;
             kept.heads.push(heads);
             kept.query_sizes.push(query);
             kept.value_sizes.push(value);

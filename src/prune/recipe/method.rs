@@ -122,8 +122,8 @@ pub enum Importance {
 pub enum Estimator {
     /// Removes each unit in turn and runs the rest of the model.
     Exact,
-    /// Removes each whole attention head in turn, and estimates all other units together from random probes. Much faster. An
-    /// architecture without a backward pass uses `exact` instead, and the report says so.
+    /// Removes each whole attention head in turn, and estimates all other units together from random probes.
+    /// Much faster. An architecture without a backward pass uses `exact` instead, and the report says so.
     Sketch,
 }
 

@@ -1,9 +1,9 @@
 //! Manifold distillation: the change of the Gram matrix of the token vectors.
 //!
 //! `L = ||F' F'^T - F F^T||_F^2 / K^2` over `K` rows normalized to length 1 (paper, equation of the manifold loss). The
-//! divisor, which the paper does not have, makes features with different numbers of positions comparable. When a single unit is removed, both products agree in most digits. The change is
-//! therefore computed from the difference `D = F' - F`: with `M = D (F + D/2)^T` it is `M + M^T`, which
-//! avoids cancellation.
+//! divisor, which the paper does not have, makes features with different numbers of positions comparable. When a single
+//! unit is removed, both products agree in most digits. The change is therefore computed from the difference
+//! `D = F' - F`: with `M = D (F + D/2)^T` it is `M + M^T`, which avoids cancellation.
 
 use candle_core::{D, Result, Tensor};
 

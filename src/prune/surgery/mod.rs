@@ -11,7 +11,7 @@ pub mod folder;
 mod parameters;
 
 use super::failure::Failure;
-use super::prepare::{Prepared, config_digest};
+use super::prepare::Prepared;
 use super::repairs::Repairs;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
@@ -56,7 +56,6 @@ pub fn narrowed(
         beside_the_weights: prepared.beside_the_weights.clone(),
         weights,
         device: prepared.device.clone(),
-        config_digest: config_digest(&config),
         config,
         units: prepared.units,
         architecture: prepared.architecture,

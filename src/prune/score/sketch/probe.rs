@@ -109,7 +109,7 @@ impl<'a> Source<'a> {
     fn sums(&self, probe: usize, block: usize, feature: &Tensor) -> Result<Sums> {
         let (rows, width) = feature.dims2()?;
         let (own, others) = self.signs(probe, block, 0, rows);
-        let share = (self.rank as f32).powf(-0.5);
+        let share = (self.rank as f32).powf(-0.5) / rows as f32;
         let others = Tensor::from_vec(others, (rows, self.terms), feature.device())?;
         meter::count(rows * self.terms * width);
         let across = (others.t()?.matmul(feature)? * f64::from(share))?;
@@ -151,9 +151,9 @@ fn examples(teacher: &Teacher<'_>, feature: &Feature) -> Result<Vec<usize>> {
 
 /// The products of one probe with one feature `F` `[K, d]`.
 struct Sums {
-    /// `s^T F / sqrt(RANK)` of every term, `[terms, d]`, row-major.
+    /// `s^T F / (K sqrt(RANK))` of every term, `[terms, d]`, row-major.
     across: Vec<f32>,
-    /// `r^T F_e / sqrt(RANK)` of every term, `[terms, d]`.
+    /// `r^T F_e / (K sqrt(RANK))` of every term, `[terms, d]`.
     along: Tensor,
 }
 
@@ -173,8 +173,8 @@ impl Probes<'_> {
         self.first + probe
     }
 
-    /// Returns `(R + R^T) F` of one probe at some of the sampled rows, `[rows, d]`, row-major. This is the cotangent
-    /// of `<R, F F^T>` on the normalized feature of a block.
+    /// Returns `(R + R^T) F / K` of one probe at some of the sampled rows, `[rows, d]`, row-major. This is the cotangent
+    /// of `<R, F F^T> / K` on the normalized feature of a block.
     pub(super) fn cotangent(
         &self,
         block: usize,
@@ -189,8 +189,6 @@ impl Probes<'_> {
         let others = Tensor::from_vec(others, (count, terms), sums.along.device())?;
         let width = sums.along.dims()[1];
         meter::count(count * terms * width);
-        let sampled = self.source.teacher.features[block].as_ref();
-        let sampled = sampled.map_or(1, |feature| feature.rows.dims()[0]);
         let mut cotangent = others
             .matmul(&sums.along)?
             .flatten_all()?
@@ -205,9 +203,6 @@ impl Probes<'_> {
                 }
             }
         }
-        cotangent
-            .iter_mut()
-            .for_each(|value| *value /= sampled as f32);
         Ok(Some(cotangent))
     }
 }
