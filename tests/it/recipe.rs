@@ -20,8 +20,6 @@ fn failure(change: impl FnOnce(&mut Recipe)) -> String {
 /// Returns a recipe with another number in one field.
 fn with(part: &str, field: &str, number: f64) -> Recipe {
     let mut recipe = json!(job::recipe("file:///model"));
-    // The local term needs whole heads.
-    recipe["method"]["units"] = json!("heads");
     recipe[part][field] = match recipe[part][field].is_f64() {
         true => json!(number),
         false => json!(number as u64),

@@ -11,7 +11,7 @@ mod target;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Code, Failure};
+use super::failure::Failure;
 pub use super::search::constraints::Constraints;
 pub use crate::data::format as data_format;
 pub use crate::data::label::LabelReading;
@@ -127,13 +127,6 @@ impl Recipe {
         check("calibration", &self.calibration)?;
         check("method", &self.method)?;
         check("constraints", &self.constraints)?;
-        if self.method.local_weight > 0.0 && self.method.units == Units::Dimensions {
-            return Err(Failure::new(
-                Code::InvalidRecipe,
-                "method.local_weight is above 0, but queries have no local term; set method.units to \"heads\" or \
-                 method.local_weight to 0",
-            ));
-        }
         self.target.validated()?;
         Ok(self)
     }

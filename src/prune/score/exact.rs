@@ -41,11 +41,11 @@ pub struct Wanted {
 }
 
 /// The values of a block from which all removals start, for one batch.
-struct Start {
+pub(super) struct Start {
     /// The block's input.
-    input: Hidden,
+    pub(super) input: Hidden,
     /// The activations of its units.
-    units: Hidden,
+    pub(super) units: Hidden,
 }
 
 /// Scores of one unit: a manifold term for each later feature, and the answer term.
@@ -119,13 +119,13 @@ fn together(features: usize, stacks: &[Option<Vec<Score>>]) -> UnitScores {
 }
 
 /// Splits the units into the smallest number of parts with at most `most` units each. The parts have similar sizes.
-fn evenly(units: &[usize], most: usize) -> impl Iterator<Item = &[usize]> {
+pub(super) fn evenly(units: &[usize], most: usize) -> impl Iterator<Item = &[usize]> {
     let parts = units.len().div_ceil(most);
     units.chunks(units.len().div_ceil(parts.max(1)).max(1))
 }
 
 /// Returns the number of variants that fill a batch. It does not depend on the machine, so that results do not either.
-fn variants_at_once(teacher: &Teacher<'_>) -> usize {
+pub(super) fn variants_at_once(teacher: &Teacher<'_>) -> usize {
     let positions: usize = teacher
         .batches
         .iter()
@@ -135,7 +135,7 @@ fn variants_at_once(teacher: &Teacher<'_>) -> usize {
     (STACKED_POSITIONS / mean).clamp(1, MAX_VARIANTS)
 }
 
-fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Start> {
+pub(super) fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result<Start> {
     let input = teacher.input(block, batch)?;
     Ok(Start {
         units: teacher.model.blocks[block].units.forward(&input)?,
@@ -205,7 +205,7 @@ fn score_stack(
 }
 
 /// Units that are removed in parallel, each from its own copy of the rows.
-enum Stack {
+pub(super) enum Stack {
     /// Columns of the activations. Their removal subtracts their contributions from the block's sum.
     Columns {
         count: usize,
@@ -224,7 +224,7 @@ enum Stack {
 }
 
 impl Stack {
-    fn new(model: &Model, group: usize, units: &[usize]) -> Result<Self> {
+    pub(super) fn new(model: &Model, group: usize, units: &[usize]) -> Result<Self> {
         let (count, group) = (units.len(), &model.groups[group]);
         let block = &model.blocks[group.seat.block];
         let device = model.device();
@@ -253,7 +253,7 @@ impl Stack {
     }
 
     /// Returns the block's sum without each unit in turn, `[count * rows, positions, out]`.
-    fn removed_from(&self, block: &Block, start: &Start) -> Result<Hidden> {
+    pub(super) fn removed_from(&self, block: &Block, start: &Start) -> Result<Hidden> {
         match self {
             Self::Columns {
                 count,

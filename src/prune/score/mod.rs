@@ -135,7 +135,13 @@ pub fn score(
         .into_iter()
         .map(|scores| scores.or_else(|| made.next()));
     let groups: Vec<UnitScores> = groups.flatten().collect();
-    let local = (0..groups.len()).map(|group| local::energies(&teacher, group));
+    // The term of inner channels takes a run of the block for each of them, so it is computed only if it counts.
+    let counts = recipe.method.local_weight > 0.0;
+    let local = model.groups.iter().enumerate();
+    let local = local.map(|(index, group)| match group.is_columns() || counts {
+        true => local::energies(&teacher, index),
+        false => Ok(vec![1.0; group.width]),
+    });
     Ok(Scores {
         local: local.collect::<Result<_, _>>()?,
         groups,

@@ -5,9 +5,8 @@ use std::sync::Mutex;
 
 use candle_core::Tensor;
 use optin::model::batch::Batch;
-use optin::model::layer::Layer;
 use optin::model::mask::Masks;
-use optin::model::unit::Channels;
+use optin::model::unit::{Channels, Units};
 use optin::prune::recipe::{Importance, Method, Trajectory};
 use optin::prune::score::combine::combine;
 use optin::prune::score::exact::{self, Wanted};
@@ -15,10 +14,11 @@ use optin::prune::score::local;
 use optin::prune::score::sample;
 use optin::prune::score::scores::{Scores, UnitScores};
 use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
+use strum::VariantArray;
 
 use super::reference::{Dropped, Reference, Rows};
 use crate::fixture::bert::Tiny;
-use crate::fixture::folder::{Folder, open};
+use crate::fixture::folder::{Folder, open, open_with};
 use crate::fixture::task;
 use optin::statistics::mean;
 
@@ -265,8 +265,15 @@ fn terms_are_normalized_over_all_units_before_they_are_weighted() {
 
 #[test]
 fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
+    for units in Units::VARIANTS {
+        check_local_terms(*units);
+    }
+}
+
+/// Checks that the local term of each unit is the squared change of its block's sum without the unit.
+fn check_local_terms(units: Units) {
     let folder = Folder::new(Tiny::default());
-    let (_weights, model) = open(&folder.model());
+    let (_weights, model) = open_with(&folder.model(), units);
     let batches = vec![folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 3)];
     let task = task::classes(&["a", "b", "c"]);
     let teacher = Teacher::follow(
@@ -278,13 +285,14 @@ fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
         TRAJECTORY_BYTES,
     )
     .unwrap();
-    for (block, group) in model.groups.iter().enumerate() {
-        let energies = local::energies(&teacher, block).unwrap();
+    for (index, group) in model.groups.iter().enumerate() {
+        let block = group.seat.block;
+        let energies = local::energies(&teacher, index).unwrap();
         let sums = |masks: &Masks| {
             let own = &model.blocks[block];
             let sums = (0..teacher.batches.len()).map(|batch| {
                 let input = teacher.input(block, batch).unwrap();
-                let units = own.units.forward(&input).unwrap();
+                let units = model.units(block, &input, masks).unwrap();
                 let units = match model.factors(block, Channels::Columns, masks).unwrap() {
                     Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor).unwrap()),
                     None => units,
@@ -309,7 +317,7 @@ fn the_local_term_is_the_contribution_of_a_unit_to_its_block() {
         assert_eq!(energies.len(), group.width);
         for (unit, &energy) in energies.iter().enumerate() {
             let mut masks = Masks::full(&model.groups);
-            masks.drop_unit(block, unit);
+            masks.drop_unit(index, unit);
             let expected = squared((&whole - sums(&masks)).unwrap()) / variation;
             assert!(
                 (energy / f64::from(expected) - 1.0).abs() < 1e-3,
