@@ -125,6 +125,30 @@ fn the_choice_is_the_best_of_all_with_many_different_costs() {
 }
 
 #[test]
+fn the_search_ends_if_worths_are_negative_and_gains_are_in_any_order() {
+    // The worth of a choice can be tiny beside the worths that it is the sum of, so rounding is larger than it.
+    let (unsolved, low_binds) = compare(9, |random| {
+        let stages = (0..4).map(|_| {
+            let mut values = importances(random, 6);
+            values.reverse();
+            let added = values
+                .into_iter()
+                .map(|value| (value, random.random_range(1..40)));
+            let mut stage = stage(0, added.collect::<Vec<_>>());
+            let last = stage.menu[6].worth;
+            let rest = 1e-15 * random.random_range(0.0..1.0);
+            stage
+                .menu
+                .iter_mut()
+                .for_each(|choice| choice.worth += rest - last);
+            stage
+        });
+        stages.collect()
+    });
+    assert!(unsolved > 10 && low_binds > 10, "{unsolved}, {low_binds}");
+}
+
+#[test]
 fn the_choice_is_the_best_of_all_if_costs_have_steps() {
     let (unsolved, low_binds) = compare(8, |random| {
         let stages = (0..4).map(|_| {

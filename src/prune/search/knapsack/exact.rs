@@ -29,10 +29,11 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     pub(super) fn new(stages: &'a [Stage], relaxed: &'a Relaxed, high: u64) -> Self {
         let limit = relaxed.price * high as f64;
-        let everything: f64 = stages
-            .iter()
-            .map(|stage| stage.menu[stage.last()].worth)
-            .sum();
+        let largest = |stage: &Stage| {
+            let worths = stage.menu.iter().map(|choice| choice.worth.abs());
+            worths.fold(0.0, f64::max)
+        };
+        let everything: f64 = stages.iter().map(largest).sum();
         Self {
             stages,
             relaxed,
@@ -88,15 +89,15 @@ impl<'a> Search<'a> {
                 excluded,
                 thinned,
             } = enumeration.run();
-            if let Some((worth, items)) = best {
-                if !thinned && self.bound - worth <= allowed {
-                    return Some(items);
-                }
-                if known.as_ref().is_none_or(|(most, _)| worth >= *most) {
-                    known = Some((worth, items));
-                }
+            if let Some((worth, items)) = best
+                && known.as_ref().is_none_or(|(most, _)| worth >= *most)
+            {
+                known = Some((worth, items));
             }
-            if !excluded || last {
+            // All choices with so small a gap were tried. Rounding may have dropped the known one, which is then still
+            // the best.
+            let proven = |worth: f64| !thinned && self.bound - worth <= allowed;
+            if !excluded || last || known.as_ref().is_some_and(|&(worth, _)| proven(worth)) {
                 return known.map(|(_, items)| items);
             }
             // If too many choices are almost equally good, the last enumeration samples all that may be the best.
