@@ -16,6 +16,8 @@ pub struct Pair {
     pub weight: f64,
     /// Whether the sketched scores select it.
     pub chosen: bool,
+    /// Whether the search selects it if it knows the exact scores of the sample.
+    pub better: bool,
     /// Sketched importance.
     pub sketched: f64,
     /// Exact importance.
@@ -27,11 +29,11 @@ pub struct Pair {
 pub struct Gates {
     /// See [`spearman`].
     pub spearman: f64,
-    /// Weight of the units that both scores select, divided by the weight of the selection.
+    /// See [`overlap`].
     pub overlap: f64,
     /// See [`median_ratio`].
     pub median_ratio: f64,
-    /// Fraction of exact importance that the selection lacks, compared with the best selection of the same weight.
+    /// Fraction of the importance that the selection lacks, compared with the selection by the exact scores of the sample.
     pub regret: f64,
 }
 
@@ -46,29 +48,25 @@ impl Gates {
     }
 }
 
-/// Computes the metrics of an audit.
+/// Computes the metrics of an audit. `regret` does not depend on the sample alone.
 #[must_use]
-pub fn measure(pairs: &[Pair]) -> Gates {
-    let chosen = || pairs.iter().filter(|pair| pair.chosen);
-    let weight: f64 = chosen().map(|pair| pair.weight).sum();
-    let worth: f64 = chosen().map(|pair| pair.weight * pair.exact).sum();
-    let mut best: Vec<&Pair> = pairs.iter().collect();
-    best.sort_by(|a, b| b.exact.total_cmp(&a.exact).then(b.chosen.cmp(&a.chosen)));
-    let (mut room, mut best_worth, mut common) = (weight, 0.0, 0.0);
-    for pair in best {
-        // The last unit may represent more units than the remaining room.
-        let taken = pair.weight.min(room);
-        room -= taken;
-        best_worth += taken * pair.exact;
-        common += if pair.chosen { taken } else { 0.0 };
-    }
-    let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 1.0 };
+pub fn measure(pairs: &[Pair], regret: f64) -> Gates {
     Gates {
         spearman: spearman(pairs),
-        overlap: share(common, weight),
+        overlap: overlap(pairs),
         median_ratio: median_ratio(pairs),
-        regret: 1.0 - share(worth, best_worth),
+        regret,
     }
+}
+
+/// Returns the weight of the units that both selections contain, divided by the weight of the selection by sketched scores.
+#[must_use]
+pub fn overlap(pairs: &[Pair]) -> f64 {
+    let chosen = || pairs.iter().filter(|pair| pair.chosen);
+    let weight: f64 = chosen().map(|pair| pair.weight).sum();
+    let common = chosen().filter(|pair| pair.better);
+    let common: f64 = common.map(|pair| pair.weight).sum();
+    if weight > 0.0 { common / weight } else { 1.0 }
 }
 
 /// Returns Spearman's rank correlation of both importances. Each unit counts by its weight.

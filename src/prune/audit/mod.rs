@@ -2,7 +2,8 @@
 //!
 //! Input: the scores of all units. Output: an [`AuditReport`] with four metrics, each with a limit (gate).
 //! Heads are always scored exactly, so only sketched groups are audited. Each sampled unit is weighted
-//! by the number of units that it represents, so that the metrics estimate those of the whole model.
+//! by the number of units that it represents, so that the metrics estimate those of the whole model. To learn which
+//! units exact scores would select, the search runs again with the exact scores of the sample.
 
 pub mod gates;
 pub mod sample;
@@ -11,13 +12,14 @@ use super::failure::{Code, Failure};
 use super::prepare::Prepared;
 use super::recipe::{Method, Recipe};
 use super::report::{AuditReport, GroupAudit};
-use super::score::combine::{Scale, combine};
+use super::score::combine::{Scale, UnitImportance, combine};
 use super::score::exact::{self, Wanted};
 use super::score::scores::{Scores, UnitScores};
 use super::score::sketched;
 use super::score::teacher::Teacher;
 use super::search::{self, Limit};
 use super::watch::Watch;
+use crate::model::mask::Masks;
 use gates::Pair;
 use sample::Sampled;
 
@@ -95,11 +97,15 @@ pub fn audit(
         .collect();
     let pairs = |value: &dyn Fn(usize, [f64; 2]) -> f64| -> Vec<Pair> {
         let both = sampled.iter().zip(&exactly);
-        both.map(|(sampled, &exactly)| Pair {
-            weight: sampled.weight,
-            chosen: masks.keeps(sampled.group, sampled.unit),
-            sketched: value(sampled.group, estimates[sampled.group][sampled.unit]),
-            exact: value(sampled.group, exactly),
+        both.map(|(sampled, &exactly)| {
+            let chosen = masks.keeps(sampled.group, sampled.unit);
+            Pair {
+                weight: sampled.weight,
+                chosen,
+                better: chosen,
+                sketched: value(sampled.group, estimates[sampled.group][sampled.unit]),
+                exact: value(sampled.group, exactly),
+            }
         })
         .collect()
     };
@@ -113,8 +119,13 @@ pub fn audit(
         });
         gates::spearman(&pairs)
     };
-    let all = pairs(&weighed);
-    let gates = gates::measure(&all);
+    let mut all = pairs(&weighed);
+    let known = corrected(importance, &sampled, &all);
+    let better = search::choose(prepared, &known, recipe, limit)?;
+    for (pair, sampled) in all.iter_mut().zip(&sampled) {
+        pair.better = better.keeps(sampled.group, sampled.unit);
+    }
+    let gates = gates::measure(&all, 1.0 - kept(&known, masks) / kept(&known, &better));
     Ok(AuditReport {
         units: sampled.len(),
         boundary: sampled.iter().filter(|sampled| sampled.boundary).count(),
@@ -126,6 +137,34 @@ pub fn audit(
         passed: gates.hold(),
         groups: by_group(prepared, &sampled, &all),
     })
+}
+
+/// Replaces the importance of the sampled units by the exact one. The other units of a sketched group are scaled by the
+/// group's median ratio.
+fn corrected(mut known: UnitImportance, sampled: &[Sampled], pairs: &[Pair]) -> UnitImportance {
+    let both: Vec<(&Sampled, &Pair)> = sampled.iter().zip(pairs).collect();
+    for of_group in both.chunk_by(|a, b| a.0.group == b.0.group) {
+        let group = &mut known.groups[of_group[0].0.group];
+        let pairs: Vec<Pair> = of_group.iter().map(|(_, pair)| **pair).collect();
+        let ratio = gates::median_ratio(&pairs);
+        if ratio > 0.0 {
+            group.iter_mut().for_each(|value| *value /= ratio);
+        }
+        for (sampled, pair) in of_group {
+            group[sampled.unit] = pair.exact;
+        }
+    }
+    known
+}
+
+/// Returns the total importance of the kept units.
+fn kept(importance: &UnitImportance, masks: &Masks) -> f64 {
+    let groups = importance.groups.iter().enumerate();
+    let units = groups.flat_map(|(group, units)| {
+        let units = units.iter().enumerate();
+        units.filter_map(move |(unit, &value)| masks.keeps(group, unit).then_some(value))
+    });
+    units.sum::<f64>().max(f64::MIN_POSITIVE)
 }
 
 /// Returns for each unit the sum of its manifold terms, and its answer term.
