@@ -6,7 +6,6 @@
 use super::lanes::lanes;
 use super::prepare::Prepared;
 use super::recipe::{Metric, PositionWeights, Recipe};
-use super::score::exact::MAX_VARIANTS;
 use super::score::teacher::{STACKED_POSITIONS, TRAJECTORY_BYTES};
 use super::score::{self, sketch};
 use super::{compensate, timing, verify};
@@ -64,7 +63,9 @@ struct Sizes {
     rows: usize,
     positions: usize,
     longest: usize,
+    scoring_rows: usize,
     scoring_positions: usize,
+    /// Maximum number of positions in the Gram matrix of a row.
     gram_positions: usize,
 }
 
@@ -109,6 +110,7 @@ impl Sizes {
             rows: calibration.rows,
             positions: calibration.positions,
             longest,
+            scoring_rows: scoring.rows(),
             scoring_positions: scoring.positions(),
             gram_positions: calibration.gram_positions,
         }
@@ -141,27 +143,27 @@ fn latency_table(recipe: &Recipe, sizes: &Sizes) -> usize {
 /// Peak of scoring.
 fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let features = sizes.features + 1;
-    // Inputs of the blocks, and the sampled rows of the features with their parts. Each lane also holds a stack of
-    // variants and their sampled rows.
+    // Inputs of the blocks, and the sampled vectors of the features.
     let inputs = sizes.scoring_positions * sizes.hidden * (sizes.blocks + 1);
+    let sampled = sizes
+        .scoring_positions
+        .min(sizes.scoring_rows * sizes.gram_positions);
     let teacher = inputs.min(TRAJECTORY_BYTES / F32 + sizes.block(STACKED_POSITIONS))
-        + 2 * sizes.gram_positions * sizes.hidden * features;
-    let exact = sizes.block(STACKED_POSITIONS)
-        + MAX_VARIANTS * sizes.gram_positions * sizes.hidden * (features + 2);
-    let sketches = score::sketched(&prepared.model, recipe).contains(&true);
-    let (lane, probes) = match sketches {
-        true => (
-            exact.max(sizes.backward()),
-            features * sketch::ROUND * 2 * sketch::MAX_TERMS * sizes.hidden,
-        ),
-        false => (exact, 0),
+        + sampled * sizes.hidden * features;
+    // Each lane holds a stack of variants or of probes, and for one feature its vectors, their changes and their Gram
+    // matrices.
+    let positions = STACKED_POSITIONS.max(sizes.longest);
+    let grams = positions * (6 * sizes.hidden + 2 * sizes.gram_positions);
+    let lane = match score::sketched(&prepared.model, recipe).contains(&true) {
+        true => sizes.block(STACKED_POSITIONS).max(sizes.backward()),
+        false => sizes.block(STACKED_POSITIONS),
     };
     // With more than one round, the pruned model of the previous round is in memory as well.
     let cut = match recipe.method.rounds {
         1 => 0,
         _ => sizes.stored + sizes.weights + sizes.projections,
     };
-    cut + teacher + probes + lanes() * lane
+    cut + teacher + lanes() * (lane + grams)
 }
 
 /// Peak of the repair: the hidden states of all rows in both models and the student's next ones; the problems of

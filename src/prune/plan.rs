@@ -111,8 +111,8 @@ fn size(prepared: &Prepared, macs: &Cost) -> Size {
 
 /// Returns the MACs of scoring.
 ///
-/// Each unit that is scored exactly runs every later block once over all scoring rows. Sketched units share
-/// one backward pass per probe, which costs as much as a forward pass, and one more forward pass per round of probes.
+/// Each unit that is scored exactly runs every later block once over all scoring rows. Sketched units share a forward pass
+/// and one backward pass per probe, which costs as much as a forward pass. One round of probes is usually enough.
 fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let model = &prepared.model;
     let rows = prepared.scoring_rows(recipe);
@@ -122,18 +122,14 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let mut total = 0;
     for (block, work) in works.blocks.iter().enumerate().rev() {
         for group in model.groups_at(block) {
-            let width = model.groups[group].width;
-            let exact = match sketched[group] {
-                true => width.min(sketch::anchor::ANCHORS),
-                false => width,
-            };
-            total += exact as u64 * after;
+            if !sketched[group] {
+                total += model.groups[group].width as u64 * after;
+            }
         }
         after += full(model, work);
     }
     if sketched.contains(&true) {
-        let probes = sketch::Stop::default().most;
-        total += after * (probes + probes / sketch::ROUND) as u64;
+        total += after * (sketch::ROUND as u64 + 1);
     }
     // Each selection round after the first scores the model that the previous round kept.
     let rounds = recipe.method.rounds;

@@ -194,7 +194,7 @@ impl Prepared {
             scoring_rows: scoring.rows(),
             positions: all.positions(),
             mean_length: all.mean(),
-            gram_positions: recipe.method.gram_positions.min(scoring.positions()),
+            gram_positions: recipe.method.gram_positions.min(scoring.longest()),
         }
     }
 }

@@ -104,7 +104,7 @@ pub struct CalibrationUse {
     pub positions: usize,
     /// Mean number of positions per row. Costs are means over the rows, because attention is quadratic in the length.
     pub mean_length: f64,
-    /// Number of sampled positions in the Gram matrices.
+    /// Maximum number of positions in the Gram matrix of a row.
     #[serde(alias = "gram_tokens")]
     pub gram_positions: usize,
 }

@@ -101,8 +101,8 @@ enum Variant {
     Mean,
     /// Like default, in three rounds; the remaining model is repaired and scored again between rounds
     Rounds,
-    /// Like default, with equal weights for the answer term and the feature terms
-    Answers,
+    /// Like default, with a tenth of the weight for the answer term
+    Features,
     /// Like heads, with the local term, exponent 0.3
     Local,
     /// Like heads, with only the answer term and the local term, exponent 0.3
@@ -135,8 +135,8 @@ impl Variant {
                 rounds: 3,
                 ..method
             },
-            Self::Answers => Method {
-                answer_weight: 1.0,
+            Self::Features => Method {
+                answer_weight: method.answer_weight / 10.0,
                 ..method
             },
             Self::Local => Method {

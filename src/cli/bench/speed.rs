@@ -21,6 +21,7 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::NoJournal;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
+use crate::prune::rotate::rotate;
 use crate::prune::score::combine::combine;
 use crate::prune::score::exact::Wanted;
 use crate::prune::score::teacher::Teacher;
@@ -37,7 +38,7 @@ pub(in super::super) struct SpeedCommand {
         long,
         value_name = "N",
         value_delimiter = ',',
-        default_value = "16,32,64,128"
+        default_value = "8,16,32"
     )]
     probes: Vec<usize>,
     /// Score one in N neurons of each group exactly, and multiply the time by N
@@ -105,10 +106,12 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     let recipe = half(inputs, command.method.method())?;
     let places = local.places(None, data.device, PathBuf::new())?;
     let prepared = Prepared::read(&places, &recipe)?;
+    let (prepared, rotation) = time(|| rotate(prepared, &NoJournal, &Unwatched))?;
     let peak = peak(command.repeats, &prepared.device)?;
     let teacher = Teacher::run(&prepared, &recipe)?;
     let forward = forward(&teacher, command.repeats)?;
     let per_forward = forward.ms;
+    let rows = prepared.calibration.len();
     let mut measured = Vec::new();
     let mut note = |what: String, took: &Took, times: f64| {
         let gflop = flops(took.macs) as f64 * times / 1e9;
@@ -123,6 +126,7 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
         });
     };
     note("original model, forward".to_owned(), &forward, 1.0);
+    note(format!("rotation, {rows} rows"), &rotation, 1.0);
     let (exact, sampled) = exact_parts(&teacher, &recipe, command.sample_every)?;
     note("exact, few or wide units".to_owned(), &exact, 1.0);
     let extrapolated = format!(
@@ -142,7 +146,6 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     note("search, 50%".to_owned(), &took, 1.0);
     let (_, took) =
         time(|| compensate::compensate(&prepared, &masks, &recipe, &NoJournal, &Unwatched))?;
-    let rows = prepared.calibration.len();
     note(format!("repair, {rows} rows"), &took, 1.0);
     let groups = &teacher.model.groups;
     let answer = Answer {
@@ -229,9 +232,8 @@ fn sketched(teacher: &Teacher<'_>, recipe: &Recipe, probes: usize) -> Result<Too
         ));
     }
     let stop = sketch::Stop {
-        least: probes,
         most: probes,
-        reliability: 0.0,
+        reliability: f64::INFINITY,
     };
     let (seed, method) = (recipe.calibration.seed, &recipe.method);
     let sketch = || sketch::score(teacher, method, seed, &wanted, stop, &|_| Ok(()));

@@ -30,7 +30,8 @@ pub struct Method {
     /// Maximum number of sampled calibration rows that scoring uses.
     #[schemars(range(min = 1, max = 4_096))]
     pub scoring_samples: usize,
-    /// Number of sampled positions in the Gram matrices (`K` in the paper), which compare the features of two models.
+    /// Maximum number of positions in the Gram matrix of a row, which compares the features of two models. Of a longer
+    /// row, so many positions are sampled.
     #[schemars(range(min = 2, max = 8_192))]
     #[serde(alias = "gram_tokens")]
     pub gram_positions: usize,
@@ -65,8 +66,8 @@ impl Default for Method {
             position_weights: PositionWeights::Sensitivity,
             audit: false,
             scoring_samples: 128,
-            gram_positions: 768,
-            answer_weight: 0.1,
+            gram_positions: 64,
+            answer_weight: 1.0,
             rounds: 1,
             local_weight: 0.0,
             temperature: 4.0,

@@ -16,9 +16,9 @@ use candle_core::{Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::lanes;
-use super::manifold::{gram_change, normalise};
+use super::manifold::{gram_changes, normalise};
 use super::scores::UnitScores;
-use super::teacher::{STACKED_POSITIONS, Teacher, flat, sampled_rows};
+use super::teacher::{STACKED_POSITIONS, Teacher, flat};
 use crate::answer::task::Outputs;
 use crate::model::block::Block;
 use crate::model::chain::Model;
@@ -29,7 +29,7 @@ use crate::model::nn::meter;
 use crate::statistics::mean;
 
 /// Maximum number of variants in one stack. It bounds the memory of the sampled features in a lane.
-pub const MAX_VARIANTS: usize = 32;
+const MAX_VARIANTS: usize = 32;
 
 /// Units of one group to score.
 #[derive(Clone, Debug)]
@@ -155,23 +155,27 @@ fn score_stack(
     let count = units.len();
     let own = model.groups[group].seat.block;
     let stack = Stack::new(model, group, units)?;
-    let mut features: Vec<Vec<Tensor>> = vec![Vec::new(); teacher.features.len()];
+    // Sum over the rows, `[feature][variant]`.
+    let mut manifold = vec![vec![0.0; count]; teacher.features.len()];
     let mut divergences: Vec<Vec<f64>> = vec![Vec::new(); count];
     for batch in 0..teacher.batches.len() {
         let sum = stack.removed_from(&model.blocks[own], &start(teacher, own, batch)?)?;
         let mut hidden = model.blocks[own].finish.forward(&sum)?;
-        for (current, rows) in features.iter_mut().enumerate().skip(own) {
+        for (current, sums) in manifold.iter_mut().enumerate().skip(own) {
             if current > own {
                 hidden = model.block(current, &hidden, &full)?;
             }
             let Some(feature) = &teacher.features[current] else {
                 continue;
             };
-            if let (Some(layers), Some(positions)) =
-                (&model.blocks[current].feature, &feature.samples[batch])
-            {
-                let feature = layers.forward(&hidden)?;
-                rows.push(sampled_rows(&feature.stream, positions, count)?);
+            if let Some(layers) = &model.blocks[current].feature {
+                let whole = layers.forward(&hidden)?.stream;
+                let changed = normalise(&feature.samples[batch].select(&whole)?)?;
+                let changes = gram_changes(&feature.vectors[batch], &changed)?;
+                let variants = changes.chunks_exact(changes.len() / count);
+                for (sum, changes) in sums.iter_mut().zip(variants) {
+                    *sum += changes.iter().sum::<f64>();
+                }
             }
         }
         let stacked = model.head.forward(&hidden)?;
@@ -189,19 +193,15 @@ fn score_stack(
             }));
         }
     }
-    let mut manifold: Vec<Vec<f64>> = vec![Vec::new(); count];
-    for (parts, reference) in features.iter().zip(&teacher.features) {
-        if let (false, Some(reference)) = (parts.is_empty(), reference) {
-            let changed = normalise(&Tensor::cat(parts, 1)?)?;
-            for (variant, terms) in manifold.iter_mut().enumerate() {
-                terms.push(gram_change(&reference.rows, &changed.get(variant)?)?);
-            }
-        }
-    }
-    let scored = manifold.into_iter().zip(&divergences);
-    Ok(scored
-        .map(|(terms, divergences)| (terms, mean(divergences)))
-        .collect())
+    let rows = teacher.rows() as f64;
+    let later = || manifold.iter().zip(&teacher.features).skip(own);
+    let scores = divergences.iter().enumerate();
+    let scores = scores.map(|(variant, divergences)| {
+        let terms = later().filter(|(_, feature)| feature.is_some());
+        let terms = terms.map(|(sums, _)| sums[variant] / rows);
+        (terms.collect(), mean(divergences))
+    });
+    Ok(scores.collect())
 }
 
 /// Units that are removed in parallel, each from its own copy of the rows.

@@ -1,9 +1,12 @@
-//! Manifold distillation: the change of the Gram matrix of the token vectors.
+//! Manifold distillation: the change of the Gram matrices of the token vectors.
 //!
-//! `L = ||F' F'^T - F F^T||_F^2 / K^2` over `K` rows normalized to length 1 (paper, equation of the manifold loss). The
-//! divisor, which the paper does not have, makes features with different numbers of positions comparable. When a single
-//! unit is removed, both products agree in most digits. The change is therefore computed from the difference
-//! `D = F' - F`: with `M = D (F + D/2)^T` it is `M + M^T`, which avoids cancellation.
+//! `L = ||F' F'^T - F F^T||_F^2 / k^2` over the `k` positions of one row, each normalized to length 1, and its mean over
+//! the rows. The paper's manifold loss compares the positions of all rows with each other. Pairs within a row predict
+//! the damage as well, and one backward pass then serves as an independent random probe of every row (`sketch`). The
+//! divisor makes features with different numbers of positions comparable.
+//!
+//! When a single unit is removed, both products agree in most digits. The change is therefore computed from the
+//! difference `D = F' - F`: with `M = D (F + D/2)^T` it is `M + M^T`, which avoids cancellation.
 
 use candle_core::{D, Result, Tensor};
 
@@ -18,19 +21,32 @@ pub fn normalise(features: &Tensor) -> Result<Tensor> {
     features.broadcast_div(&norm.maximum(f64::from(f32::MIN_POSITIVE))?)
 }
 
-/// Returns the mean over all pairs of rows of the squared change of their product from `reference` to `changed`. Both are
-/// normalized, `[K, d]`.
+/// Returns for each row of a batch the mean over all pairs of its positions of the squared change of their product from
+/// `reference` to `changed`. Both are normalized, `[rows, k, d]` and `[copies * rows, k, d]`. The result is
+/// `[copies * rows]`.
 ///
 /// # Errors
-/// Returns an error if the shapes differ.
-pub fn gram_change(reference: &Tensor, changed: &Tensor) -> Result<f64> {
-    let difference = (changed - reference)?;
+/// Returns an error if the shapes do not match.
+pub fn gram_changes(reference: &Tensor, changed: &Tensor) -> Result<Vec<f64>> {
+    let (rows, size, width) = changed.dims3()?;
+    if size < 2 {
+        // There are no pairs.
+        return Ok(vec![0.0; rows]);
+    }
+    let copies = rows / reference.dim(0)?.max(1);
+    let reference = match copies {
+        1 => reference.clone(),
+        _ => reference.repeat((copies, 1, 1))?,
+    };
+    let difference = (changed - &reference)?;
     let middle = (reference + (&difference * 0.5)?)?;
-    let half = difference.matmul(&middle.t()?)?;
-    let size = half.dims()[0];
-    meter::count(size * size * reference.dims()[1]);
+    let half = difference.matmul(&middle.transpose(1, 2)?.contiguous()?)?;
+    meter::count(rows * size * size * width);
     let values = half.flatten_all()?.to_vec1::<f32>()?;
-    Ok(symmetric_norm(&values, size) / (size * size).max(1) as f64)
+    let matrices = values.chunks_exact(size * size);
+    Ok(matrices
+        .map(|matrix| symmetric_norm(matrix, size) / (size * size) as f64)
+        .collect())
 }
 
 /// Returns `||M + M^T||_F^2` of a square matrix, summed in f64. It works tile by tile, because reading the whole

@@ -162,14 +162,10 @@ fn sketch_groups(
         .sum();
     let stop = sketch::Stop::default();
     let seed = recipe.calibration.seed;
-    let mut sketch = sketch::score(teacher, &recipe.method, seed, wanted, stop, &|probes| {
+    let sketch = sketch::score(teacher, &recipe.method, seed, wanted, stop, &|probes| {
         watch.proceed()?;
         watch.progress(units * probes as u64 / stop.most as u64, total);
         Ok(())
-    })?;
-    let temperature = recipe.method.temperature;
-    sketch::anchor::set_scale(teacher, temperature, seed, &mut sketch.groups, &|| {
-        watch.proceed()
     })?;
     Ok(sketch.groups)
 }

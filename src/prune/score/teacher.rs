@@ -10,7 +10,7 @@ use super::super::failure::Failure;
 use super::super::prepare::Prepared;
 use super::super::recipe::Recipe;
 use super::manifold::normalise;
-use super::sample;
+use super::sample::{self, Sample};
 use crate::answer::task::Answer;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
@@ -42,14 +42,12 @@ pub struct Teacher<'a> {
     pub answers: Vec<Vec<f32>>,
 }
 
-/// Sampled rows of a feature.
+/// Sampled positions of a feature, one entry per batch.
 pub struct Feature {
-    /// Sampled positions of each batch, u32 `[k]` each, `K` in total. `None` for a batch without sampled positions.
-    pub samples: Vec<Option<Tensor>>,
-    /// Number of positions per row of each batch.
-    pub positions: Vec<usize>,
-    /// The sampled rows, normalized, `[K, channels]`.
-    pub rows: Tensor,
+    /// The sampled positions.
+    pub samples: Vec<Sample>,
+    /// The vectors at these positions, normalized, `[rows, each, channels]`.
+    pub vectors: Vec<Tensor>,
 }
 
 impl<'a> Teacher<'a> {
@@ -85,22 +83,20 @@ impl<'a> Teacher<'a> {
         seed: u64,
         budget: usize,
     ) -> std::result::Result<Self, Failure> {
-        let mut samples = samples(model, &batches, gram_positions, seed)?;
+        let mut features = samples(model, &batches, gram_positions, seed);
         let full = Masks::full(&model.groups);
         let mut inputs: Vec<Vec<Hidden>> = Vec::new();
         let mut answers = Vec::new();
-        let mut sampled = vec![Vec::new(); model.blocks.len()];
         let (mut stride, mut bytes) = (1, 0);
         for (index, batch) in batches.iter().enumerate() {
             inputs.push(Vec::new());
             let mut hidden = model.stem.forward(batch)?;
             for (at, block) in model.blocks.iter().enumerate() {
                 let next = model.block(at, &hidden, &full)?;
-                let positions = samples[at].as_ref();
-                let positions = positions.and_then(|drawn| drawn.samples[index].as_ref());
-                if let (Some(feature), Some(positions)) = (&block.feature, positions) {
-                    let feature = feature.forward(&next)?;
-                    sampled[at].push(sampled_rows(&feature.stream, positions, 1)?);
+                if let (Some(layers), Some(feature)) = (&block.feature, &mut features[at]) {
+                    let whole = layers.forward(&next)?.stream;
+                    let sampled = feature.samples[index].select(&whole)?;
+                    feature.vectors.push(normalise(&sampled)?);
                 }
                 if at % stride == 0 {
                     bytes += hidden.bytes();
@@ -115,18 +111,8 @@ impl<'a> Teacher<'a> {
             }
             answers.push(flat(&model.head.forward(&hidden)?)?);
         }
-        let features = samples.drain(..).zip(&sampled).map(|(drawn, parts)| {
-            let rows = |drawn: Drawn| -> Result<Feature> {
-                Ok(Feature {
-                    samples: drawn.samples,
-                    positions: drawn.positions,
-                    rows: normalise(&Tensor::cat(parts, 1)?.squeeze(0)?)?,
-                })
-            };
-            drawn.map(rows).transpose()
-        });
         Ok(Self {
-            features: features.collect::<Result<_>>()?,
+            features,
             model,
             answer,
             batches,
@@ -147,6 +133,12 @@ impl<'a> Teacher<'a> {
         (kept * self.stride..block).try_fold(start, |hidden, earlier| {
             self.model.block(earlier, &hidden, &full)
         })
+    }
+
+    /// Returns the number of scoring rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(Batch::len).sum()
     }
 
     /// Returns the size of the kept inputs in bytes.
@@ -171,59 +163,26 @@ fn every_second(inputs: &mut Vec<Hidden>) {
     });
 }
 
-/// Sampled positions of one feature.
-struct Drawn {
-    samples: Vec<Option<Tensor>>,
-    positions: Vec<usize>,
-}
-
 /// Samples the positions of every feature.
-fn samples(
-    model: &Model,
-    batches: &[Batch],
-    wanted: usize,
-    seed: u64,
-) -> Result<Vec<Option<Drawn>>> {
+fn samples(model: &Model, batches: &[Batch], wanted: usize, seed: u64) -> Vec<Option<Feature>> {
     let extents: Vec<_> = batches
         .iter()
         .map(|batch| model.extents(&batch.extent()))
         .collect();
     let blocks = model.blocks.iter().enumerate();
-    let drawn = blocks.map(|(at, block)| {
-        let Some(feature) = &block.feature else {
-            return Ok(None);
-        };
-        let positions = extents
+    let features = blocks.map(|(at, block)| {
+        let feature = block.feature.as_ref()?;
+        let lengths = extents
             .iter()
             .map(|extents| feature.extent(&extents[at + 1]).longest());
-        let positions: Vec<usize> = positions.collect();
-        let sizes = batches.iter().zip(&positions);
-        let sizes: Vec<usize> = sizes
-            .map(|(batch, positions)| batch.len() * positions)
-            .collect();
-        let samples = sample::draw(&sizes, wanted, seed).into_iter();
-        let samples = samples.map(|positions| match positions.is_empty() {
-            true => Ok(None),
-            false => Tensor::new(positions, model.device()).map(Some),
-        });
-        Ok(Some(Drawn {
-            samples: samples.collect::<Result<_>>()?,
-            positions,
-        }))
+        let sizes = batches.iter().map(Batch::len).zip(lengths);
+        let sizes: Vec<(usize, usize)> = sizes.collect();
+        Some(Feature {
+            samples: sample::draw(&sizes, wanted, seed),
+            vectors: Vec::with_capacity(batches.len()),
+        })
     });
-    drawn.collect()
-}
-
-/// Returns the sampled rows of one batch, `[variants, k, channels]`. `feature` holds `variants` stacked runs of the
-/// batch, `[variants * rows, positions, channels]`.
-///
-/// # Errors
-/// Returns an error if shapes do not match.
-pub fn sampled_rows(feature: &Tensor, positions: &Tensor, variants: usize) -> Result<Tensor> {
-    let (rows, length, width) = feature.dims3()?;
-    feature
-        .reshape((variants, rows / variants * length, width))?
-        .index_select(positions, 1)
+    features.collect()
 }
 
 /// Returns the numbers of all answers, row-major.

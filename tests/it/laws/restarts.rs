@@ -54,12 +54,11 @@ pub fn inputs_that_are_not_kept_are_computed_again_to_the_bit<F: Family>() {
                 );
                 assert_eq!(relative_difference(&expected.stream, &ours.stream), 0.0);
             }
-            let rows = teacher.features[block]
-                .as_ref()
-                .map(|feature| &feature.rows);
-            let expected = whole.features[block].as_ref().map(|feature| &feature.rows);
-            if let (Some(rows), Some(expected)) = (rows, expected) {
-                assert_eq!(relative_difference(expected, rows), 0.0);
+            if let (Some(ours), Some(expected)) = (&teacher.features[block], &whole.features[block])
+            {
+                for (ours, expected) in ours.vectors.iter().zip(&expected.vectors) {
+                    assert_eq!(relative_difference(expected, ours), 0.0);
+                }
             }
         }
         assert_eq!(teacher.answers, whole.answers);

@@ -5,7 +5,7 @@ use optin::answer::task::{Answer, Outputs};
 use optin::statistics::mean;
 
 use crate::fixture::task;
-use optin::prune::score::manifold::{gram_change, normalise};
+use optin::prune::score::manifold::{gram_changes, normalise};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -18,7 +18,7 @@ fn random(rows: usize, width: usize, size: f64, seed: u64) -> Tensor {
     Tensor::from_vec(values, (rows, width), &Device::Cpu).unwrap()
 }
 
-/// Computes `||F' F'^T - F F^T||^2` directly in f64.
+/// Computes `||F' F'^T - F F^T||^2 / k^2` directly in f64.
 fn direct(reference: &Tensor, changed: &Tensor) -> f64 {
     let gram = |features: &Tensor| {
         let norm = features
@@ -56,11 +56,17 @@ fn the_difference_form_equals_the_direct_one_for_large_and_tiny_changes() {
             &reference.to_dtype(DType::F64).unwrap(),
             &changed.to_dtype(DType::F64).unwrap(),
         );
-        let ours = gram_change(
-            &normalise(&reference).unwrap(),
-            &normalise(&changed).unwrap(),
+        // Two copies of one row: the changed one and the reference.
+        let both = Tensor::stack(&[&changed, &reference], 0).unwrap();
+        let ours = gram_changes(
+            &normalise(&reference.unsqueeze(0).unwrap()).unwrap(),
+            &normalise(&both).unwrap(),
         )
         .unwrap();
+        let [ours, unchanged] = ours[..] else {
+            panic!("one change for each copy");
+        };
+        assert_eq!(unchanged, 0.0);
         assert!(
             (ours / exact - 1.0).abs() < tolerance,
             "change of {size}: {ours}, expected {exact}"
@@ -78,8 +84,18 @@ fn the_term_is_zero_without_a_change_even_for_a_row_of_zeros() {
         0,
     )
     .unwrap();
-    let features = normalise(&features.to_dtype(DType::F32).unwrap()).unwrap();
-    assert_eq!(gram_change(&features, &features).unwrap(), 0.0);
+    let features = features.to_dtype(DType::F32).unwrap();
+    let features = normalise(&features.unsqueeze(0).unwrap()).unwrap();
+    assert_eq!(gram_changes(&features, &features).unwrap(), [0.0]);
+}
+
+#[test]
+fn a_row_with_one_position_has_no_pairs() {
+    let [before, after] = [1, 2].map(|seed| {
+        let features = random(3, 8, 1.0, seed).to_dtype(DType::F32).unwrap();
+        normalise(&features.unsqueeze(1).unwrap()).unwrap()
+    });
+    assert_eq!(gram_changes(&before, &after).unwrap(), [0.0; 3]);
 }
 
 /// Returns the mean divergence of rows with this number of outputs.

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use optin::model::batch::Batch;
 use optin::model::mask::Masks;
 use optin::model::unit::{Channels, Units};
@@ -22,21 +22,18 @@ use crate::fixture::folder::{Folder, open, open_with};
 use crate::fixture::task;
 use optin::statistics::mean;
 
-const GRAM_TOKENS: usize = 20;
+const GRAM_POSITIONS: usize = 5;
 const SEED: u64 = 5;
 
-/// Returns the features at the sampled positions of all rows, and all logits.
+/// Returns the features at the sampled positions of each row, `[feature][row][position]`, and all logits.
 fn trajectory(
     reference: &Reference<'_>,
     batches: &[Batch],
     dropped: Dropped,
-) -> (Vec<Rows>, Vec<Vec<f64>>) {
-    let sizes: Vec<usize> = batches
-        .iter()
-        .map(|batch| batch.len() * batch.length())
-        .collect();
-    let samples = sample::draw(&sizes, GRAM_TOKENS, SEED);
-    let mut features = vec![Rows::new(); reference.tiny.layers];
+) -> (Vec<Vec<Rows>>, Vec<Vec<f64>>) {
+    let sizes = batches.iter().map(|batch| (batch.len(), batch.length()));
+    let samples = sample::draw(&sizes.collect::<Vec<_>>(), GRAM_POSITIONS, SEED);
+    let mut features = vec![Vec::new(); reference.tiny.layers];
     let mut logits = Vec::new();
     for (batch, sample) in batches.iter().zip(samples) {
         let (ids, types) = batch.input.tokens().unwrap();
@@ -46,17 +43,17 @@ fn trajectory(
         );
         for (row, (ids, types)) in ids.iter().zip(&types).enumerate() {
             let (layers, row_logits) = reference.run(ids, types, dropped);
-            let own = sample
-                .iter()
-                .filter(|&&position| position as usize / ids.len() == row);
             let (last, others) = features.split_last_mut().unwrap();
-            for position in own.map(|position| *position as usize % ids.len()) {
-                for (feature, layer) in others.iter_mut().zip(&layers) {
-                    feature.push(layer[position].clone());
-                }
+            let own = sample.positions(row);
+            for (feature, layer) in others.iter_mut().zip(&layers) {
+                feature.push(
+                    own.iter()
+                        .map(|&position| layer[position].clone())
+                        .collect(),
+                );
             }
             // The head reads only the first position, so the last layer computes no other.
-            last.push(layers[layers.len() - 1][0].clone());
+            last.push(vec![layers[layers.len() - 1][0].clone()]);
             logits.push(row_logits);
         }
     }
@@ -80,10 +77,14 @@ fn gram(rows: &Rows) -> Rows {
         .collect()
 }
 
-fn gram_distance(left: &Rows, right: &Rows) -> f64 {
-    let (left, right) = (gram(left).concat(), gram(right).concat());
-    let squares = left.iter().zip(&right).map(|(a, b)| (a - b).powi(2));
-    mean(&squares.collect::<Vec<f64>>())
+/// Returns the mean over the rows of the mean squared change of their Gram matrices.
+fn gram_distance(left: &[Rows], right: &[Rows]) -> f64 {
+    let rows = left.iter().zip(right).map(|(left, right)| {
+        let (left, right) = (gram(left).concat(), gram(right).concat());
+        let squares = left.iter().zip(&right).map(|(a, b)| (a - b).powi(2));
+        mean(&squares.collect::<Vec<f64>>())
+    });
+    mean(&rows.collect::<Vec<f64>>())
 }
 
 fn divergence(left: &[Vec<f64>], right: &[Vec<f64>], temperature: f64) -> f64 {
@@ -126,7 +127,7 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
         &model,
         task.as_ref(),
         batches.clone(),
-        GRAM_TOKENS,
+        GRAM_POSITIONS,
         SEED,
         TRAJECTORY_BYTES,
     )
@@ -163,7 +164,7 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
                 let expected = gram_distance(&features[layer + after], &changed[layer + after]);
                 let ours = scores.manifold[unit * scores.features + after];
                 assert!(
-                    (ours / expected - 1.0).abs() < 1e-3,
+                    (ours - expected).abs() <= 1e-3 * expected + 1e-20,
                     "{} {unit}, feature {after}: {ours}, expected {expected}",
                     group.name
                 );
@@ -180,23 +181,48 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
 }
 
 #[test]
-fn the_sample_depends_on_the_seed_and_contains_each_position_once() {
-    let batches = [18, 5, 12];
-    let drawn = sample::draw(&batches, 20, 1);
-    assert_eq!(drawn.iter().map(Vec::len).sum::<usize>(), 20);
-    for (positions, size) in drawn.iter().zip(batches) {
-        assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(positions.iter().all(|&position| (position as usize) < size));
+fn the_sample_depends_on_the_seed_and_contains_equally_many_positions_of_each_row() {
+    let batches = [(2, 9), (1, 5), (3, 4)];
+    let drawn = sample::draw(&batches, 5, 1);
+    for (sample, (rows, length)) in drawn.iter().zip(batches) {
+        assert_eq!(sample.each(), length.min(5));
+        for row in 0..rows {
+            let positions = sample.positions(row);
+            assert_eq!(positions.len(), sample.each());
+            assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
+            assert!(positions.iter().all(|&position| position < length));
+        }
     }
-    assert_eq!(drawn, sample::draw(&batches, 20, 1));
-    assert_ne!(drawn, sample::draw(&batches, 20, 2));
+    assert_eq!(drawn, sample::draw(&batches, 5, 1));
+    assert_ne!(drawn, sample::draw(&batches, 5, 2));
     assert_eq!(
-        sample::draw(&batches, 1_000, 1)
-            .iter()
-            .map(Vec::len)
-            .sum::<usize>(),
-        35
+        drawn[0].of_rows(&(1..2)).positions(0),
+        drawn[0].positions(1)
     );
+}
+
+#[test]
+fn sampled_vectors_return_to_their_positions() {
+    let values: Vec<f32> = (0..4 * 3 * 2).map(|value| value as f32 + 1.0).collect();
+    let feature = Tensor::from_vec(values, (4, 3, 2), &Device::Cpu).unwrap();
+    for wanted in [1, 2, 3] {
+        let sample = sample::draw(&[(2, 3)], wanted, 7).remove(0);
+        let sampled = sample.select(&feature).unwrap();
+        assert_eq!(sampled.dims(), [4, wanted, 2]);
+        let spread = sample.spread(&sampled).unwrap().to_vec3::<f32>().unwrap();
+        let feature = feature.to_vec3::<f32>().unwrap();
+        // Two copies of the two rows, with the same positions.
+        for row in 0..4 {
+            let own = sample.positions(row % 2);
+            for position in 0..3 {
+                let expected = match own.contains(&position) {
+                    true => feature[row][position].clone(),
+                    false => vec![0.0; 2],
+                };
+                assert_eq!(spread[row][position], expected);
+            }
+        }
+    }
 }
 
 #[test]
@@ -280,7 +306,7 @@ fn check_local_terms(units: Units) {
         &model,
         task.as_ref(),
         batches,
-        GRAM_TOKENS,
+        GRAM_POSITIONS,
         SEED,
         TRAJECTORY_BYTES,
     )

@@ -1,24 +1,22 @@
 //! Sketched scores: estimates from random probes. Each probe needs one backward pass for all units together.
 //!
-//! Near the unpruned model, the change of a Gram matrix `G_z` and of the answers is linear in the masks.
-//! A unit's manifold term over the later features `z` is therefore `sum_z ||dG_z/dm_i||^2`, and its
+//! Near the unpruned model, the change of a row's Gram matrix `G_z` and of its answers is linear in the masks. A unit's
+//! manifold term over the later features `z` is therefore the mean over the rows of `sum_z ||dG_z/dm_i||^2`, and its
 //! answer term is a quadratic form.
 //!
-//! Let `R_z` be a probe with `E <R_z, X>^2 = ||X||^2`, sampled independently for each feature. Then
-//! `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`. This is the sum of the manifold
-//! terms on the scale of the exact ones (the trajectory `mean` divides by their number later).
-//! `tally.rs` combines the probes to one estimate, and `anchor.rs` sets the scale of each group. The
-//! form of the answers is decomposed by the task rather than sampled.
+//! Let `R_z` be a probe with `E <R_z, X>^2 = ||X||^2`, sampled independently for each row and feature. Then
+//! `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`. This is the sum of the manifold terms on the scale
+//! of the exact ones (the trajectory `mean` divides by their number later). Rows do not depend on each other, so one
+//! backward pass gives `g_i` of every row with a probe of its own, and the mean of `g_i^2` over the rows averages over
+//! as many probes as there are rows. The form of the answers is decomposed by the task rather than sampled.
 //!
 //! Input: the teacher. Output: [`UnitScores`] with one column per unit. The module uses the chain of
 //! blocks and does not depend on an architecture.
 //! Source: Hutchinson's estimator on the Gauss-Newton matrix of the paper's losses (section 3).
 
-pub mod anchor;
 mod per_unit;
 mod piece;
 mod probe;
-mod tally;
 
 use super::super::failure::Failure;
 use super::super::lanes;
@@ -28,19 +26,14 @@ use super::teacher::Teacher;
 use crate::answer::task::Form;
 use crate::statistics::spearman;
 use per_unit::{PerUnit, add, zeros};
-use piece::Piece;
 pub use piece::TRACED_POSITIONS;
-pub use probe::MAX_TERMS;
-use tally::Tally;
 
 /// Number of probes in a round. The reliability is checked after each round.
-pub const ROUND: usize = 16;
+pub const ROUND: usize = 8;
 
 /// Stopping rule for the number of probes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
-    /// Minimum number of probes.
-    pub least: usize,
     /// Maximum number of probes.
     pub most: usize,
     /// Reliability at which sampling stops.
@@ -50,8 +43,7 @@ pub struct Stop {
 impl Default for Stop {
     fn default() -> Self {
         Self {
-            least: 32,
-            most: 64,
+            most: 32,
             reliability: 0.98,
         }
     }
@@ -82,37 +74,52 @@ pub fn score(
     progress: &(dyn Fn(usize) -> std::result::Result<(), Failure> + Sync),
 ) -> std::result::Result<Sketch, Failure> {
     let pieces = piece::pieces(teacher)?;
-    let answers = answer_terms(teacher, method, seed, wanted, &pieces, progress)?;
-    let source = probe::Source::new(teacher, seed)?;
-    let mut tally = Tally::new(&zeros(teacher, wanted));
+    let form = Form {
+        temperature: method.temperature,
+        seed,
+    };
+    let mut answers = zeros(teacher, wanted);
+    // Sums over the rows and over the even and the odd probes.
+    let mut halves = [0, 1].map(|_| zeros(teacher, wanted));
     let (mut probes, mut reliability) = (0, 0.0);
     while probes < stop.most {
-        let count = ROUND.min(stop.most - probes);
-        let drawn = source.draw(probes, count)?;
+        let round = probes..stop.most.min(probes + ROUND);
         let parts = lanes::run(pieces.len(), |index| {
             progress(probes)?;
-            Ok(pieces[index].derivatives(teacher, &drawn, wanted)?)
+            let piece = &pieces[index];
+            let trace = piece.trace(teacher, wanted)?;
+            let answers = match probes {
+                0 => Some(piece.answers(teacher, &trace, form, wanted)?),
+                _ => None,
+            };
+            let squares = piece.squares(teacher, &trace, seed, round.clone(), wanted)?;
+            Ok((answers, squares))
         })?;
-        for probe in 0..count {
-            let (mut whole, mut apart) = (zeros(teacher, wanted), zeros(teacher, wanted));
-            for part in &parts {
-                add(&mut whole, &part[probe].whole);
-                add(&mut apart, &part[probe].apart);
+        for (of_answers, squares) in parts {
+            of_answers.iter().for_each(|part| add(&mut answers, part));
+            for (probe, squares) in round.clone().zip(&squares) {
+                add(&mut halves[probe % 2], squares);
             }
-            tally.add(drawn.number(probe), &whole, &apart);
         }
-        probes += count;
-        reliability = agreement(teacher, &tally);
-        if probes >= stop.least && reliability >= stop.reliability {
+        probes = round.end;
+        reliability = agreement(teacher, &halves);
+        if reliability >= stop.reliability {
             break;
         }
     }
     progress(probes)?;
-    let groups = answers.into_iter().enumerate().map(|(group, answers)| {
+    let rows = teacher.rows() as f64;
+    let [even, odd] = halves;
+    let groups = even.into_iter().zip(odd).zip(answers).enumerate();
+    let groups = groups.map(|(group, ((even, odd), answers))| {
         wanted[group].then(|| UnitScores {
             features: teacher.features_after(teacher.model.groups[group].seat.block),
-            manifold: tally.estimate(group).units,
-            answers,
+            manifold: even
+                .into_iter()
+                .zip(odd)
+                .map(|(even, odd)| (even + odd) / (rows * probes as f64))
+                .collect(),
+            answers: answers.into_iter().map(|sum| sum / rows).collect(),
         })
     });
     Ok(Sketch {
@@ -123,47 +130,19 @@ pub fn score(
 }
 
 /// Returns the reliability: the expected correlation with the estimates from as many other probes.
-fn agreement(teacher: &Teacher<'_>, tally: &Tally) -> f64 {
-    let (mut even, mut odd) = (Vec::new(), Vec::new());
-    for (index, group) in teacher.model.groups.iter().enumerate() {
-        let features = teacher.features_after(group.seat.block).max(1) as f64;
-        let [even_half, odd_half] = tally.estimate(index).halves;
-        even.extend(even_half.into_iter().map(|unit| unit / features));
-        odd.extend(odd_half.into_iter().map(|unit| unit / features));
-    }
+fn agreement(teacher: &Teacher<'_>, halves: &[PerUnit; 2]) -> f64 {
+    let [even, odd] = halves.each_ref().map(|half| -> Vec<f64> {
+        let groups = half.iter().zip(&teacher.model.groups);
+        let units = groups.flat_map(|(units, group)| {
+            let features = teacher.features_after(group.seat.block).max(1) as f64;
+            units.iter().map(move |unit| unit / features)
+        });
+        units.collect()
+    });
     let alike = spearman(&even, &odd);
     if alike > 0.0 {
         2.0 * alike / (1.0 + alike)
     } else {
         0.0
     }
-}
-
-/// Returns the answer term of every unit, as the mean over the rows.
-fn answer_terms(
-    teacher: &Teacher<'_>,
-    method: &Method,
-    seed: u64,
-    wanted: &[bool],
-    pieces: &[Piece],
-    progress: &(dyn Fn(usize) -> std::result::Result<(), Failure> + Sync),
-) -> std::result::Result<PerUnit, Failure> {
-    let parts = lanes::run(pieces.len(), |index| {
-        progress(0)?;
-        let form = Form {
-            temperature: method.temperature,
-            seed,
-        };
-        Ok(pieces[index].answers(teacher, form, wanted)?)
-    })?;
-    let rows: usize = pieces.iter().map(Piece::rows).sum();
-    let mut totals = zeros(teacher, wanted);
-    for part in parts {
-        for (totals, units) in totals.iter_mut().zip(part) {
-            for (total, unit) in totals.iter_mut().zip(units) {
-                *total += unit / rows as f64;
-            }
-        }
-    }
-    Ok(totals)
 }
