@@ -124,6 +124,10 @@ pub fn report(
             kind: group.kind.as_str().to_owned(),
             width: group.width,
             kept: masks.count(index),
+            heads: group.heads.map(|before| BeforeAfter {
+                before: before.count,
+                after: cut.model.groups[index].heads.map_or(0, |after| after.count),
+            }),
         });
     let macs = cut.model.cost(&prepared.calibration.extent());
     let macs = macs.with_all(&cut.model.groups);

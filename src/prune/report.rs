@@ -72,7 +72,7 @@ impl Report {
 }
 
 /// A quantity of the original and of the pruned model.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "before_after_{T}")]
 pub struct BeforeAfter<T> {
     /// Value of the original model.
@@ -121,6 +121,10 @@ pub struct GroupReport {
     pub width: usize,
     /// Number of units of the pruned model.
     pub kept: usize,
+    /// Number of attention heads that hold the units, before and after pruning. All of them hold equally many. Null for
+    /// other units.
+    #[serde(default)]
+    pub heads: Option<BeforeAfter<usize>>,
 }
 
 /// Error of the output of one projection before and after the repair, on rows that the repair was not fitted to.

@@ -136,11 +136,17 @@ fn write_card(
         }
         writeln!(card)?;
     }
-    writeln!(card, "## Kept\n\n| group | kept | of |\n|---|---:|---:|")?;
+    writeln!(
+        card,
+        "## Kept\n\n| group | kept | of | heads |\n|---|---:|---:|---:|"
+    )?;
     for group in &report.groups {
+        let heads = group.heads.map_or_else(String::new, |heads| {
+            format!("{} of {}", heads.after, heads.before)
+        });
         writeln!(
             card,
-            "| `{}` | {} | {} |",
+            "| `{}` | {} | {} | {heads} |",
             group.group, group.kept, group.width
         )?;
     }

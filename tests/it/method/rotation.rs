@@ -8,8 +8,10 @@ use optin::prune::journal::{FolderJournal, NoJournal};
 use optin::prune::prepare::Prepared;
 use optin::prune::recipe::{Recipe, Units};
 use optin::prune::repairs::Repairs;
+use optin::prune::report::BeforeAfter;
 use optin::prune::rotate::basis::{Basis, queries_and_keys, values};
 use optin::prune::rotate::rotate;
+use optin::prune::run;
 use optin::prune::surgery;
 use optin::prune::watch::Unwatched;
 use rand::RngExt;
@@ -191,4 +193,36 @@ fn heads_may_keep_one_channel_or_no_queries() {
             assert!(difference <= 1e-5, "{heads} heads: {difference:e}");
         }
     }
+}
+
+#[test]
+fn the_report_counts_the_heads_that_hold_the_units() {
+    let folder = Folder::new(Tiny::default());
+    let report = run(
+        &folder.places("out"),
+        &recipe(&folder),
+        &NoJournal,
+        &Unwatched,
+    )
+    .unwrap();
+    let config = std::fs::read(folder.root.path().join("out/config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    let before = folder.tiny.heads;
+    let mut layers = [0, 0];
+    for group in &report.groups {
+        let (layer, key) = match group.kind.as_str() {
+            "value" => (&mut layers[0], "value_size_per_layer"),
+            "query" => (&mut layers[1], "query_size_per_layer"),
+            _ => {
+                assert_eq!(group.heads, None);
+                continue;
+            }
+        };
+        let after = config["heads_per_layer"][*layer].as_u64().unwrap() as usize;
+        let each = config[key][*layer].as_u64().unwrap() as usize;
+        assert_eq!(group.heads, Some(BeforeAfter { before, after }));
+        assert_eq!(group.kept, after * each, "{}", group.group);
+        *layer += 1;
+    }
+    assert_eq!(layers, [folder.tiny.layers; 2]);
 }
