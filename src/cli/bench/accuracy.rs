@@ -12,7 +12,7 @@ use strum::VariantArray;
 use super::super::exit::Exit;
 use super::super::progress::Bar;
 use super::super::recipe::{
-    DataFlags, INPUT_HEADING, LabelFlags, LocalFlags, MethodFlags, RoundFlags,
+    ConstraintFlags, DataFlags, INPUT_HEADING, LabelFlags, LocalFlags, MethodFlags, RoundFlags,
 };
 use super::super::{interrupt, output, table};
 use super::judge::{Judge, Quality};
@@ -80,6 +80,8 @@ pub(in super::super) struct AccuracyCommand {
     method: MethodFlags,
     #[command(flatten)]
     rounds: RoundFlags,
+    #[command(flatten)]
+    constraints: ConstraintFlags,
 }
 
 /// Steps from the paper's formula to the default method, and the default method with one change.
@@ -204,7 +206,10 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     let mut dense = None;
     for &seed in &command.seeds {
         let inputs = data.inputs(local.uris(evaluation)?, Some(&command.labels), seed);
-        let recipe = half(inputs, method)?;
+        let recipe = Recipe {
+            constraints: command.constraints.constraints(),
+            ..half(inputs, method)?
+        };
         for units in Units::VARIANTS {
             let variants = command.variants.iter().zip(&mut scored);
             let mut variants = variants

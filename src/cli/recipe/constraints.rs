@@ -27,7 +27,7 @@ pub(in super::super) struct ConstraintFlags {
 }
 
 impl ConstraintFlags {
-    pub(super) fn constraints(&self) -> Constraints {
+    pub(in super::super) fn constraints(&self) -> Constraints {
         Constraints {
             round_to: self.round_to,
             round_widths_to: self.round_widths_to,

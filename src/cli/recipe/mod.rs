@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::exit::Exit;
 use crate::job::Device;
 use crate::prune::recipe::{Constraints, Method, Recipe, Target};
+pub(super) use constraints::ConstraintFlags;
 pub(super) use method::{MethodFlags, RoundFlags, ScoringFlags};
 pub(super) use sources::{
     DataFlags, INPUT_HEADING, Inputs, LabelFlags, LocalFlags, RemoteFlags, Uris,
