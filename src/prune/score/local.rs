@@ -1,7 +1,8 @@
 //! The local term: the contribution of a unit to the output sum of its block.
 //!
 //! The term is the squared change of the block's sum when the unit is removed, over all positions of the scoring rows,
-//! divided by the total squared deviation of the sum from its mean. For columns of the activations the numerator is
+//! divided by the total squared deviation of the sum from its mean, or by the total square of the sum if it is the same at all
+//! positions, as with a single one. For columns of the activations the numerator is
 //! `||units_i W_i||_F^2`, and for a neuron `|a|^2 |w|^2` (K-prune, Park et al. 2024). For inner channels the block runs
 //! without each unit in turn. The term measures a removal before later layers can hide or undo its effect, so it
 //! distinguishes units that hardly change the trajectory.
@@ -16,6 +17,9 @@ use crate::model::hidden::Hidden;
 use crate::model::nn::meter;
 use crate::model::unit::UnitGroup;
 use crate::prune::sums::add;
+
+/// Smallest squared deviation of a block's sum from its mean that is not a rounding error, relative to its square.
+const MIN_VARIATION: f64 = 1e-6;
 
 /// The sums over one batch.
 struct Sums {
@@ -56,7 +60,10 @@ pub fn energies(teacher: &Teacher<'_>, index: usize) -> std::result::Result<Vec<
         positions += part.positions;
     }
     let mean_energy: f64 = sum.iter().map(|sum| sum * sum).sum::<f64>() / positions.max(1) as f64;
-    let variation = (squares - mean_energy).max(f64::MIN_POSITIVE);
+    let variation = match squares - mean_energy {
+        variation if variation > MIN_VARIATION * squares => variation,
+        _ => squares.max(f64::MIN_POSITIVE),
+    };
     let energies = match group.is_columns() {
         true => {
             let weight = projection.weight().to_vec2::<f32>()?;

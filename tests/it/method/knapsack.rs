@@ -149,6 +149,15 @@ fn the_search_ends_if_worths_are_negative_and_gains_are_in_any_order() {
 }
 
 #[test]
+fn the_search_ends_if_a_worth_is_not_a_finite_number() {
+    for worth in [1e308, f64::INFINITY, f64::NAN] {
+        let stages = vec![linear(&[worth; 3], 4), linear(&[3.0, 2.0, 1.0], 5)];
+        let items = Knapsack::new(stages.clone()).best(0, 13).unwrap();
+        assert!(total(&stages, &items).0 <= 13);
+    }
+}
+
+#[test]
 fn the_choice_is_the_best_of_all_if_costs_have_steps() {
     let (unsolved, low_binds) = compare(8, |random| {
         let stages = (0..4).map(|_| {

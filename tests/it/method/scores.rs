@@ -354,3 +354,33 @@ fn check_local_terms(units: Units) {
         }
     }
 }
+
+#[test]
+fn the_local_term_of_a_single_position_is_relative_to_its_square() {
+    let folder = Folder::new(Tiny::default());
+    let (_weights, model) = open(&folder.model());
+    let task = task::classes(&["a", "b", "c"]);
+    let teacher = Teacher::follow(
+        &model,
+        task.as_ref(),
+        vec![folder.tiny.batch(1, 6, 1)],
+        GRAM_POSITIONS,
+        SEED,
+        TRAJECTORY_BYTES,
+    )
+    .unwrap();
+    // The last layer computes only the first position, so its sum has no variation.
+    for (index, group) in model.groups.iter().enumerate() {
+        let energies = local::energies(&teacher, index).unwrap();
+        assert!(
+            energies.iter().all(|&energy| (0.0..1e3).contains(&energy)),
+            "{}: {energies:?}",
+            group.name
+        );
+        assert!(
+            energies.iter().any(|&energy| energy > 0.0),
+            "{}",
+            group.name
+        );
+    }
+}

@@ -97,7 +97,9 @@ impl<'a> Search<'a> {
             // All choices with so small a gap were tried. Rounding may have dropped the known one, which is then still
             // the best.
             let proven = |worth: f64| !thinned && self.bound - worth <= allowed;
-            if !excluded || last || known.as_ref().is_some_and(|&(worth, _)| proven(worth)) {
+            // A gap that no number expresses, for example of infinite worths, cannot grow.
+            let ends = !excluded || last || !allowed.is_finite();
+            if ends || known.as_ref().is_some_and(|&(worth, _)| proven(worth)) {
                 return known.map(|(_, items)| items);
             }
             // If too many choices are almost equally good, the last enumeration samples all that may be the best.
