@@ -206,10 +206,7 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     let mut dense = None;
     for &seed in &command.seeds {
         let inputs = data.inputs(local.uris(evaluation)?, Some(&command.labels), seed);
-        let recipe = Recipe {
-            constraints: command.constraints.constraints(),
-            ..half(inputs, method)?
-        };
+        let recipe = half(inputs, command.constraints.constraints(), method)?;
         for units in Units::VARIANTS {
             let variants = command.variants.iter().zip(&mut scored);
             let mut variants = variants

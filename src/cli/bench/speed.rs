@@ -20,7 +20,7 @@ use crate::model::nn::meter;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::NoJournal;
 use crate::prune::prepare::Prepared;
-use crate::prune::recipe::Recipe;
+use crate::prune::recipe::{Constraints, Recipe};
 use crate::prune::rotate::rotate;
 use crate::prune::score::combine::combine;
 use crate::prune::score::exact::Wanted;
@@ -103,7 +103,7 @@ fn time<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failu
 pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     let (local, data) = (&command.local, &command.data);
     let inputs = data.inputs(local.uris(None)?, None, 0);
-    let recipe = half(inputs, command.method.method())?;
+    let recipe = half(inputs, Constraints::default(), command.method.method())?;
     let places = local.places(None, data.device, PathBuf::new())?;
     let prepared = Prepared::read(&places, &recipe)?;
     let (prepared, rotation) = time(|| rotate(prepared, &NoJournal, &Unwatched))?;
