@@ -212,11 +212,6 @@ impl<'a> RankedLayer<'a> {
         }
     }
 
-    /// Returns the importance of all queries.
-    fn of_queries(&self) -> f64 {
-        self.heads.iter().map(|ranked| ranked.queries.lost(0)).sum()
-    }
-
     /// Returns how much importance each head adds if it is kept with so many channels, the most useful head first.
     fn gains(&self, shape: Shape) -> Vec<(usize, f64)> {
         let heads = self.heads.iter().enumerate();
@@ -231,15 +226,13 @@ impl<'a> RankedLayer<'a> {
 
     /// Returns the useful choices, the cheapest first: each is worth more than all cheaper ones.
     pub(super) fn menu(&self, cost: &Cost, constraints: &Constraints) -> Vec<Item> {
-        // Without heads no query counts as lost, so the worth of all queries is the worth of a choice without heads.
-        let queries = self.of_queries();
         let shapes = self.layer.shapes(constraints).into_iter();
         let items = shapes.map(|shape| {
             let gains = self.gains(shape).into_iter().take(shape.heads);
             Item {
                 shape,
                 cost: self.layer.cost(cost, shape),
-                worth: queries + gains.map(|(_, gain)| gain).sum::<f64>(),
+                worth: gains.map(|(_, gain)| gain).sum(),
             }
         });
         let mut items: Vec<Item> = items.collect();

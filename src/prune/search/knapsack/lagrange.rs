@@ -66,8 +66,8 @@ impl Lagrangian {
         for _ in 0..PRICES {
             let price = (above.1 - worth) / (above.0 - cost) as f64;
             best = self.at(price);
-            let known = worth - price * cost as f64;
-            if best.value <= known + rounding(&self.stages, worth.max(price * cost as f64)) {
+            let spent = price * cost as f64;
+            if best.value <= worth - spent + rounding(&self.stages, worth.abs().max(spent)) {
                 break;
             }
             if best.cost <= high {
