@@ -16,8 +16,6 @@ pub struct Pair {
     pub weight: f64,
     /// Whether the sketched scores select it.
     pub chosen: bool,
-    /// Whether the search selects it if it knows the exact scores of the sample.
-    pub better: bool,
     /// Sketched importance.
     pub sketched: f64,
     /// Exact importance.
@@ -48,12 +46,13 @@ impl Gates {
     }
 }
 
-/// Computes the metrics of an audit. `regret` does not depend on the sample alone.
+/// Computes the metrics of an audit. `better` tells for each unit whether the search selects it if it knows the exact scores
+/// of the sample. `regret` does not depend on the sample alone.
 #[must_use]
-pub fn measure(pairs: &[Pair], regret: f64) -> Gates {
+pub fn measure(pairs: &[Pair], better: &[bool], regret: f64) -> Gates {
     Gates {
         spearman: spearman(pairs),
-        overlap: overlap(pairs),
+        overlap: overlap(pairs, better),
         median_ratio: median_ratio(pairs),
         regret,
     }
@@ -61,11 +60,11 @@ pub fn measure(pairs: &[Pair], regret: f64) -> Gates {
 
 /// Returns the weight of the units that both selections contain, divided by the weight of the selection by sketched scores.
 #[must_use]
-pub fn overlap(pairs: &[Pair]) -> f64 {
-    let chosen = || pairs.iter().filter(|pair| pair.chosen);
-    let weight: f64 = chosen().map(|pair| pair.weight).sum();
-    let common = chosen().filter(|pair| pair.better);
-    let common: f64 = common.map(|pair| pair.weight).sum();
+pub fn overlap(pairs: &[Pair], better: &[bool]) -> f64 {
+    let chosen = || pairs.iter().zip(better).filter(|(pair, _)| pair.chosen);
+    let weight: f64 = chosen().map(|(pair, _)| pair.weight).sum();
+    let common = chosen().filter(|(_, better)| **better);
+    let common: f64 = common.map(|(pair, _)| pair.weight).sum();
     if weight > 0.0 { common / weight } else { 1.0 }
 }
 

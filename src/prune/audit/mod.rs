@@ -97,15 +97,11 @@ pub fn audit(
         .collect();
     let pairs = |value: &dyn Fn(usize, [f64; 2]) -> f64| -> Vec<Pair> {
         let both = sampled.iter().zip(&exactly);
-        both.map(|(sampled, &exactly)| {
-            let chosen = masks.keeps(sampled.group, sampled.unit);
-            Pair {
-                weight: sampled.weight,
-                chosen,
-                better: chosen,
-                sketched: value(sampled.group, estimates[sampled.group][sampled.unit]),
-                exact: value(sampled.group, exactly),
-            }
+        both.map(|(sampled, &exactly)| Pair {
+            weight: sampled.weight,
+            chosen: masks.keeps(sampled.group, sampled.unit),
+            sketched: value(sampled.group, estimates[sampled.group][sampled.unit]),
+            exact: value(sampled.group, exactly),
         })
         .collect()
     };
@@ -119,13 +115,15 @@ pub fn audit(
         });
         gates::spearman(&pairs)
     };
-    let mut all = pairs(&weighed);
+    let all = pairs(&weighed);
     let known = corrected(importance, &sampled, &all);
-    let better = search::choose(prepared, &known, recipe, limit)?;
-    for (pair, sampled) in all.iter_mut().zip(&sampled) {
-        pair.better = better.keeps(sampled.group, sampled.unit);
-    }
-    let gates = gates::measure(&all, 1.0 - kept(&known, masks) / kept(&known, &better));
+    let best = search::choose(prepared, &known, recipe, limit)?;
+    let better = sampled
+        .iter()
+        .map(|sampled| best.keeps(sampled.group, sampled.unit));
+    let better: Vec<bool> = better.collect();
+    let regret = 1.0 - kept(&known, masks) / kept(&known, &best);
+    let gates = gates::measure(&all, &better, regret);
     Ok(AuditReport {
         units: sampled.len(),
         boundary: sampled.iter().filter(|sampled| sampled.boundary).count(),
@@ -142,15 +140,13 @@ pub fn audit(
 /// Replaces the importance of the sampled units by the exact one. The other units of a sketched group are scaled by the
 /// group's median ratio.
 fn corrected(mut known: UnitImportance, sampled: &[Sampled], pairs: &[Pair]) -> UnitImportance {
-    let both: Vec<(&Sampled, &Pair)> = sampled.iter().zip(pairs).collect();
-    for of_group in both.chunk_by(|a, b| a.0.group == b.0.group) {
-        let group = &mut known.groups[of_group[0].0.group];
-        let pairs: Vec<Pair> = of_group.iter().map(|(_, pair)| **pair).collect();
-        let ratio = gates::median_ratio(&pairs);
+    for (of_group, here) in grouped(sampled, pairs) {
+        let group = &mut known.groups[of_group[0].group];
+        let ratio = gates::median_ratio(here);
         if ratio > 0.0 {
             group.iter_mut().for_each(|value| *value /= ratio);
         }
-        for (sampled, pair) in of_group {
+        for (sampled, pair) in of_group.iter().zip(here) {
             group[sampled.unit] = pair.exact;
         }
     }
@@ -177,18 +173,24 @@ fn terms(scores: &UnitScores) -> impl Iterator<Item = [f64; 2]> {
 }
 
 fn by_group(prepared: &Prepared, sampled: &[Sampled], pairs: &[Pair]) -> Vec<GroupAudit> {
-    let mut rest = pairs;
+    let groups = grouped(sampled, pairs).map(|(of_group, pairs)| GroupAudit {
+        group: prepared.model.groups[of_group[0].group].name.clone(),
+        units: pairs.len(),
+        spearman: gates::spearman(pairs),
+        median_ratio: gates::median_ratio(pairs),
+    });
+    groups.collect()
+}
+
+/// Splits the sample into its groups.
+fn grouped<'a>(
+    sampled: &'a [Sampled],
+    mut pairs: &'a [Pair],
+) -> impl Iterator<Item = (&'a [Sampled], &'a [Pair])> {
     let groups = sampled.chunk_by(|a, b| a.group == b.group);
-    groups
-        .map(|of_group| {
-            let (here, later) = rest.split_at(of_group.len());
-            rest = later;
-            GroupAudit {
-                group: prepared.model.groups[of_group[0].group].name.clone(),
-                units: here.len(),
-                spearman: gates::spearman(here),
-                median_ratio: gates::median_ratio(here),
-            }
-        })
-        .collect()
+    groups.map(move |of_group| {
+        let (here, later) = pairs.split_at(of_group.len());
+        pairs = later;
+        (of_group, here)
+    })
 }
