@@ -155,7 +155,7 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let positions = STACKED_POSITIONS.max(sizes.longest);
     let grams = positions * (6 * sizes.hidden + 2 * sizes.gram_positions);
     let lane = match score::sketched(&prepared.model, recipe).contains(&true) {
-        true => sizes.block(STACKED_POSITIONS).max(sizes.backward()),
+        true => sizes.backward(),
         false => sizes.block(STACKED_POSITIONS),
     };
     // With more than one round, the pruned model of the previous round is in memory as well.

@@ -28,7 +28,7 @@ use crate::model::mask::Masks;
 use crate::model::nn::meter;
 use crate::statistics::mean;
 
-/// Maximum number of variants in one stack. It bounds the memory of the sampled features in a lane.
+/// Maximum number of variants in one stack, however short the rows are.
 const MAX_VARIANTS: usize = 32;
 
 /// Units of one group to score.
@@ -165,17 +165,17 @@ fn score_stack(
             if current > own {
                 hidden = model.block(current, &hidden, &full)?;
             }
-            let Some(feature) = &teacher.features[current] else {
+            let (Some(feature), Some(layers)) =
+                (&teacher.features[current], &model.blocks[current].feature)
+            else {
                 continue;
             };
-            if let Some(layers) = &model.blocks[current].feature {
-                let whole = layers.forward(&hidden)?.stream;
-                let changed = normalise(&feature.samples[batch].select(&whole)?)?;
-                let changes = gram_changes(&feature.vectors[batch], &changed)?;
-                let variants = changes.chunks_exact(changes.len() / count);
-                for (sum, changes) in sums.iter_mut().zip(variants) {
-                    *sum += changes.iter().sum::<f64>();
-                }
+            let whole = layers.forward(&hidden)?.stream;
+            let changed = normalise(&feature.samples[batch].select(&whole)?)?;
+            let changes = gram_changes(&feature.vectors[batch], &changed)?;
+            let variants = changes.chunks_exact(changes.len() / count);
+            for (sum, changes) in sums.iter_mut().zip(variants) {
+                *sum += changes.iter().sum::<f64>();
             }
         }
         let stacked = model.head.forward(&hidden)?;

@@ -17,8 +17,16 @@ use crate::model::nn::meter;
 /// # Errors
 /// Does not fail for f32 tensors.
 pub fn normalise(features: &Tensor) -> Result<Tensor> {
-    let norm = features.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
-    features.broadcast_div(&norm.maximum(f64::from(f32::MIN_POSITIVE))?)
+    features.broadcast_div(&lengths(features)?)
+}
+
+/// Returns the lengths of rows, `[.., d]` to `[.., 1]`. That of a row of zeros is a positive number.
+///
+/// # Errors
+/// Does not fail for f32 tensors.
+pub fn lengths(features: &Tensor) -> Result<Tensor> {
+    let lengths = features.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
+    lengths.maximum(f64::from(f32::MIN_POSITIVE))
 }
 
 /// Returns for each row of a batch the mean over all pairs of its positions of the squared change of their product from
@@ -34,10 +42,7 @@ pub fn gram_changes(reference: &Tensor, changed: &Tensor) -> Result<Vec<f64>> {
         return Ok(vec![0.0; rows]);
     }
     let copies = rows / reference.dim(0)?.max(1);
-    let reference = match copies {
-        1 => reference.clone(),
-        _ => reference.repeat((copies, 1, 1))?,
-    };
+    let reference = reference.repeat((copies, 1, 1))?;
     let difference = (changed - &reference)?;
     let middle = (reference + (&difference * 0.5)?)?;
     let half = difference.matmul(&middle.transpose(1, 2)?.contiguous()?)?;

@@ -4,7 +4,9 @@
 use std::sync::Mutex;
 
 use candle_core::{Device, Tensor};
+use optin::answer::task::Answer;
 use optin::model::batch::Batch;
+use optin::model::chain::Model;
 use optin::model::mask::Masks;
 use optin::model::unit::{Channels, Units};
 use optin::prune::recipe::{Importance, Method, Trajectory};
@@ -108,6 +110,10 @@ fn divergence(left: &[Vec<f64>], right: &[Vec<f64>], temperature: f64) -> f64 {
     temperature * temperature * rows.sum::<f64>() / left.len() as f64
 }
 
+fn teacher<'a>(model: &'a Model, task: &'a dyn Answer, batches: Vec<Batch>) -> Teacher<'a> {
+    Teacher::follow(model, task, batches, GRAM_POSITIONS, SEED, TRAJECTORY_BYTES).unwrap()
+}
+
 #[test]
 fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
     let folder = Folder::new(Tiny::default());
@@ -123,15 +129,7 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
         tiny.batch(3, 4, 3),
     ];
     let task = task::classes(&["a", "b", "c"]);
-    let teacher = Teacher::follow(
-        &model,
-        task.as_ref(),
-        batches.clone(),
-        GRAM_POSITIONS,
-        SEED,
-        TRAJECTORY_BYTES,
-    )
-    .unwrap();
+    let teacher = teacher(&model, task.as_ref(), batches.clone());
     let recipe = folder.recipe(0.5);
     let temperature = recipe.method.temperature;
     let (features, logits) = trajectory(&reference, &batches, None);
@@ -302,15 +300,7 @@ fn check_local_terms(units: Units) {
     let (_weights, model) = open_with(&folder.model(), units);
     let batches = vec![folder.tiny.batch(2, 9, 1), folder.tiny.batch(3, 4, 3)];
     let task = task::classes(&["a", "b", "c"]);
-    let teacher = Teacher::follow(
-        &model,
-        task.as_ref(),
-        batches,
-        GRAM_POSITIONS,
-        SEED,
-        TRAJECTORY_BYTES,
-    )
-    .unwrap();
+    let teacher = teacher(&model, task.as_ref(), batches);
     for (index, group) in model.groups.iter().enumerate() {
         let block = group.seat.block;
         let energies = local::energies(&teacher, index).unwrap();
@@ -360,15 +350,7 @@ fn the_local_term_of_a_single_position_is_relative_to_its_square() {
     let folder = Folder::new(Tiny::default());
     let (_weights, model) = open(&folder.model());
     let task = task::classes(&["a", "b", "c"]);
-    let teacher = Teacher::follow(
-        &model,
-        task.as_ref(),
-        vec![folder.tiny.batch(1, 6, 1)],
-        GRAM_POSITIONS,
-        SEED,
-        TRAJECTORY_BYTES,
-    )
-    .unwrap();
+    let teacher = teacher(&model, task.as_ref(), vec![folder.tiny.batch(1, 6, 1)]);
     // The last layer computes only the first position, so its sum has no variation.
     for (index, group) in model.groups.iter().enumerate() {
         let energies = local::energies(&teacher, index).unwrap();

@@ -247,7 +247,8 @@ impl Case {
         (grams, Tensor::cat(&logits, 0).unwrap())
     }
 
-    /// Returns the mean over the rows of `sum_z ||dG_z/dm||^2 / k^2`, and the quadratic form of the logits, by central differences.
+    /// Returns the mean over the rows of `sum_z ||dG_z/dm||^2 / k^2`, and the quadratic form of the logits, by central
+    /// differences.
     fn differences(&self, teacher: &Teacher<'_>, block: usize, unit: usize) -> (f64, f64) {
         let step = 0.03f32;
         let (up, logits_up) = self.run(teacher, block, unit, 1.0 + step);

@@ -4,6 +4,7 @@ use candle_core::Result;
 
 use crate::model::chain::Model;
 use crate::prune::score::teacher::Teacher;
+use crate::prune::sums;
 
 /// One number per unit, one list per group. The list of a group that is not wanted is empty.
 pub(super) type PerUnit = Vec<Vec<f64>>;
@@ -18,9 +19,7 @@ pub(super) fn zeros(teacher: &Teacher<'_>, wanted: &[bool]) -> PerUnit {
 /// Adds the values of each unit.
 pub(super) fn add(totals: &mut PerUnit, part: &PerUnit) {
     for (totals, units) in totals.iter_mut().zip(part) {
-        for (total, unit) in totals.iter_mut().zip(units) {
-            *total += unit;
-        }
+        sums::add(totals, units);
     }
 }
 

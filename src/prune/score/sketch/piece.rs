@@ -10,6 +10,7 @@ use crate::answer::task::Form;
 use crate::model::batch::Batch;
 use crate::model::trace::Trace;
 use crate::prune::score::directions::Directions;
+use crate::prune::score::manifold::lengths;
 use crate::prune::score::teacher::{STACKED_POSITIONS, Teacher};
 
 /// Maximum number of positions whose activations a lane keeps for a backward pass.
@@ -112,18 +113,12 @@ impl Piece {
             vectors: &vectors,
         };
         let cotangent = probed.cotangent()?;
-        let norms = sample.select(own)?.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
-        let norms = norms.maximum(f64::from(f32::MIN_POSITIVE))?;
-        let (vectors, norms) = match probes.len() {
-            1 => (vectors, norms),
-            copies => (
-                vectors.repeat((copies, 1, 1))?,
-                norms.repeat((copies, 1, 1))?,
-            ),
-        };
+        let copies = (probes.len(), 1, 1);
+        let lengths = lengths(&sample.select(own)?)?.repeat(copies)?;
+        let vectors = vectors.repeat(copies)?;
         let along = (&cotangent * &vectors)?.sum_keepdim(D::Minus1)?;
         let across = (cotangent - vectors.broadcast_mul(&along)?)?;
-        sample.spread(&across.broadcast_div(&norms)?).map(Some)
+        sample.spread(&across.broadcast_div(&lengths)?).map(Some)
     }
 
     /// Returns the sum of the quadratic forms of these rows for each wanted unit.
