@@ -7,8 +7,10 @@ use super::work::Terms;
 /// Cost of a model. With `n[g]` units in group `g`, it is
 ///
 /// ```text
-/// fixed + sum over g of groups[g](n[g]) + sum over g of pairs[g] * n[g] * n[g + 1]
+/// fixed + sum over g of groups[g](n[g]) + sum over g of pairs[g] * n[g] * n[g + 1] + sum over g of heads[g] * h[g]
 /// ```
+///
+/// where `h[g]` is the number of attention heads that hold the units.
 ///
 /// Most costs are linear in the units. A convolution between two groups of channels costs the product of their numbers.
 /// Measured times are tables.
@@ -20,6 +22,8 @@ pub struct Cost {
     pub groups: Vec<Curve>,
     /// For each group but the last, the cost of each pair of one of its units and a unit of the next group.
     pub pairs: Vec<u64>,
+    /// For each group of values, the cost of a head that does not depend on its number of channels. 0 for other groups.
+    pub heads: Vec<u64>,
     /// Cost of what the original implementation computes although nothing reads it, with all units. The graph omits it.
     pub unread: u64,
 }
@@ -83,12 +87,13 @@ impl Cost {
         Self {
             fixed,
             pairs: vec![0; groups.len().saturating_sub(1)],
+            heads: vec![0; groups.len()],
             groups,
             unread: 0,
         }
     }
 
-    /// Returns the cost of a model with these numbers of kept units in each group.
+    /// Returns the cost of a model with these numbers of kept units in each group. The cost of heads is not included.
     #[must_use]
     pub fn of(&self, kept: impl IntoIterator<Item = usize>) -> u64 {
         self.fixed + self.parts(kept).iter().sum::<u64>()
@@ -117,7 +122,15 @@ impl Cost {
     /// Returns the cost of the graph with all units.
     #[must_use]
     pub fn with_all(&self, groups: &[UnitGroup]) -> u64 {
-        self.of(groups.iter().map(|group| group.width))
+        let units = self.of(groups.iter().map(|group| group.width));
+        units + self.of_heads(groups.iter().map(UnitGroup::heads))
+    }
+
+    /// Returns the cost of these numbers of heads of each group, without their units.
+    #[must_use]
+    pub fn of_heads(&self, kept: impl IntoIterator<Item = usize>) -> u64 {
+        let heads = self.heads.iter().zip(kept);
+        heads.map(|(each, count)| each * count as u64).sum()
     }
 
     /// Returns the cost of one unit of each group while all other units are kept.
@@ -148,6 +161,7 @@ impl Cost {
             fixed: self.fixed,
             groups: curves.collect(),
             pairs: self.pairs.clone(),
+            heads: self.heads.clone(),
             unread: self.unread,
         }
     }

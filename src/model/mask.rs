@@ -88,6 +88,18 @@ impl Masks {
         self.kept[group].iter().filter(|&&kept| kept).count()
     }
 
+    /// Returns the number of heads of a group of which a unit is kept. 0 if the units do not belong to heads.
+    #[must_use]
+    pub fn heads(&self, index: usize, group: &UnitGroup) -> usize {
+        match group.width.checked_div(group.heads()) {
+            None | Some(0) => 0,
+            Some(each) => {
+                let heads = self.kept[index].chunks(each);
+                heads.filter(|units| units.contains(&true)).count()
+            }
+        }
+    }
+
     /// Whether every unit of a group is kept.
     #[must_use]
     pub fn is_full(&self, group: usize) -> bool {

@@ -139,6 +139,12 @@ impl UnitGroup {
         self.seat.channels == Channels::Columns
     }
 
+    /// Returns the number of attention heads that hold the units. 0 if the units do not belong to heads, or are heads.
+    #[must_use]
+    pub fn heads(&self) -> usize {
+        self.heads.map_or(0, |heads| heads.count)
+    }
+
     /// Returns the channels of all units of the group.
     #[must_use]
     pub fn all_channels(&self) -> Range<usize> {

@@ -111,9 +111,15 @@ impl<'a> Layer<'a> {
 
     fn cost(&self, cost: &Cost, shape: Shape) -> u64 {
         let counts = self.counts(shape);
-        counts
+        let units: u64 = counts
             .map(|(group, count)| cost.groups[group].of(count))
-            .sum()
+            .sum();
+        units + self.overhead(cost, shape)
+    }
+
+    /// Returns the cost of the heads without their channels.
+    pub(super) fn overhead(&self, cost: &Cost, shape: Shape) -> u64 {
+        cost.heads[self.values] * shape.heads as u64
     }
 
     /// Returns the cheapest shape that the constraints allow.

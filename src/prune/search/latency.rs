@@ -4,8 +4,10 @@
 //! each shape and several counts of its units, a model is pruned so that every group of the shape keeps
 //! that count and all other groups stay whole. Its forward passes are timed alternately with those of the
 //! original. The difference, divided evenly among the groups of the shape, is the time of a group. The
-//! times of different groups add up (after ZipLM, Kurtic et al. 2023). Two measurements are never equal, so
-//! another measurement may lead to another selection. A job stores its table in the journal.
+//! times of different groups add up (after ZipLM, Kurtic et al. 2023). Where the units are channels of attention heads,
+//! a model with half of the heads is timed as well. What it saves beyond its channels is the overhead of the heads, such
+//! as their softmax. Two measurements are never equal, so another measurement may lead to another selection. A job
+//! stores its table in the journal.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +63,24 @@ pub struct ShapeTimes {
     pub groups: Vec<usize>,
     /// The measured points, from the fewest units up. The full width is the unpruned model and is not measured.
     pub points: Vec<PointTime>,
+    /// The time with half of the heads, whose channels are the units of the groups. `None` for queries, which share the
+    /// heads of the values, for layers with one head, and for units that do not belong to heads.
+    pub half: Option<HalfTime>,
+}
+
+/// Time of the model when each layer of a shape keeps half of its heads, with all their channels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HalfTime {
+    /// Number of heads of each layer.
+    pub heads: usize,
+    /// Number of heads that each layer keeps.
+    pub kept: usize,
+    /// The groups that lose their channels: those of the shape, and those of the queries of the same heads.
+    pub groups: Vec<usize>,
+    /// See [`PointTime::share`].
+    pub share: f64,
+    /// See [`PointTime::deviation`].
+    pub deviation: f64,
 }
 
 /// Time of the model when each group of a shape keeps this number of units.
@@ -85,7 +105,7 @@ pub fn table(
 ) -> Result<LatencyTable, Failure> {
     let batch = mean_batch(&prepared.calibration)?;
     let digest = prepared
-        .model_digest("latency/3")
+        .model_digest("latency/4")
         .part("instructions", instruction_set())
         .part("lanes", lanes::lanes())
         .part("rows", ROWS)
@@ -112,22 +132,35 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
     let model = &prepared.model;
     let shapes = shapes(model, &batch.extent()).into_iter();
     let mut shapes: Vec<ShapeTimes> = shapes
-        .map(|groups| ShapeTimes::unmeasured(&model.groups[groups[0]], groups))
+        .map(|own| ShapeTimes::unmeasured(&model.groups, own))
         .collect();
     let mut whole = Vec::new();
-    let total: usize = shapes.iter().map(|shape| shape.points.len()).sum();
+    let counts = shapes
+        .iter()
+        .map(|shape| shape.points.len() + usize::from(shape.half.is_some()));
+    let total: usize = counts.sum();
     let mut done = 0;
+    let mut time = |narrow: Vec<Vec<usize>>| -> Result<(f64, f64), Failure> {
+        watch.proceed()?;
+        watch.progress(done, total as u64);
+        done += 1;
+        let narrow = narrowed(prepared, &narrow)?;
+        let times = in_turns([model, &narrow], batch, WARM_UP, ROUNDS)?;
+        whole.extend(times.iter().map(|[whole, _]| *whole));
+        let shares: Vec<f64> = times.iter().map(|[whole, narrow]| narrow / whole).collect();
+        let spread = deviation(&shares);
+        Ok((median(shares), spread))
+    };
     for shape in &mut shapes {
         for point in &mut shape.points {
-            watch.proceed()?;
-            watch.progress(done, total as u64);
-            let narrow = narrowed(prepared, &shape.groups, point.kept)?;
-            let times = in_turns([model, &narrow], batch, WARM_UP, ROUNDS)?;
-            let shares: Vec<f64> = times.iter().map(|[whole, narrow]| narrow / whole).collect();
-            point.deviation = deviation(&shares);
-            point.share = median(shares);
-            whole.extend(times.iter().map(|[whole, _]| *whole));
-            done += 1;
+            let kept = keeping(&model.groups, &shape.groups, |group| evenly(group, point.kept));
+            (point.share, point.deviation) = time(kept)?;
+        }
+        if let Some(half) = &mut shape.half {
+            let kept = keeping(&model.groups, &half.groups, |group| {
+                (0..group.width / half.heads * half.kept).collect()
+            });
+            (half.share, half.deviation) = time(kept)?;
         }
     }
     Ok(LatencyTable {
@@ -168,24 +201,34 @@ pub fn shapes(model: &Model, extent: &Extent) -> Vec<Vec<usize>> {
     shapes
 }
 
-/// Returns the model with `kept` units in each of the `narrow` groups.
-fn narrowed(prepared: &Prepared, narrow: &[usize], kept: usize) -> Result<Model, Failure> {
-    let groups = &prepared.model.groups;
-    let keep = groups.iter().enumerate().map(|(index, group)| {
-        let count = if narrow.contains(&index) {
-            kept
-        } else {
-            group.width
-        };
-        // Channels of heads are removed evenly from all heads.
-        let heads = group.heads.map_or(1, |heads| heads.count.max(1));
-        let (each, kept) = (group.width / heads, count / heads);
-        let heads = 0..heads;
-        heads
-            .flat_map(|head| head * each..head * each + kept)
-            .collect()
+/// Returns the kept units of each group, if the `narrow` groups keep those that `units` returns, and all other groups
+/// stay whole.
+fn keeping(
+    groups: &[UnitGroup],
+    narrow: &[usize],
+    units: impl Fn(&UnitGroup) -> Vec<usize>,
+) -> Vec<Vec<usize>> {
+    let groups = groups.iter().enumerate();
+    let kept = groups.map(|(index, group)| match narrow.contains(&index) {
+        true => units(group),
+        false => (0..group.width).collect(),
     });
-    let masks = Masks::keeping(groups, &keep.collect::<Vec<_>>());
+    kept.collect()
+}
+
+/// Returns the first `kept` units. Channels of heads are removed evenly from all heads.
+fn evenly(group: &UnitGroup, kept: usize) -> Vec<usize> {
+    let heads = group.heads().max(1);
+    let (each, kept) = (group.width / heads, kept / heads);
+    let heads = 0..heads;
+    heads
+        .flat_map(|head| head * each..head * each + kept)
+        .collect()
+}
+
+/// Returns the model with only these units.
+fn narrowed(prepared: &Prepared, kept: &[Vec<usize>]) -> Result<Model, Failure> {
+    let masks = Masks::keeping(&prepared.model.groups, kept);
     let repairs = Repairs::none(prepared.model.blocks.len());
     let (_, _, model) = surgery::open(prepared, &masks, &repairs)?;
     Ok(model)
@@ -197,19 +240,32 @@ impl LatencyTable {
     pub fn cost(&self, groups: &[UnitGroup]) -> Cost {
         let nanoseconds = |share: f64| (share * self.whole_ms * 1e6).round() as u64;
         let mut fixed = 1.0;
-        let mut curves = vec![Curve::Table(vec![0]); groups.len()];
+        let mut shares = vec![vec![0.0]; groups.len()];
         for shape in &self.shapes {
             let curve = shape.curve();
             fixed -= curve[shape.width] * shape.groups.len() as f64;
-            let curve: Vec<u64> = curve.into_iter().map(nanoseconds).collect();
             for &group in &shape.groups {
-                curves[group] = Curve::Table(curve.clone());
+                shares[group].clone_from(&curve);
             }
         }
+        let mut heads = vec![0; groups.len()];
+        for shape in &self.shapes {
+            if let Some(half) = &shape.half {
+                let each = half.overhead(&shares) / shape.groups.len() as f64;
+                fixed -= each * (half.heads * shape.groups.len()) as f64;
+                for &group in &shape.groups {
+                    heads[group] = nanoseconds(each);
+                }
+            }
+        }
+        let curves = shares
+            .into_iter()
+            .map(|curve| Curve::Table(curve.into_iter().map(nanoseconds).collect()));
         Cost {
             fixed: nanoseconds(fixed.max(0.0)),
-            groups: curves,
+            groups: curves.collect(),
             pairs: vec![0; groups.len().saturating_sub(1)],
+            heads,
             unread: 0,
         }
     }
@@ -220,7 +276,8 @@ impl ShapeTimes {
     ///
     /// If the units are channels of heads, all heads are kept and lose equally many channels. The layer without heads is
     /// not timed, because it also lacks the units of another group. Its time is the continuation of the curve.
-    fn unmeasured(group: &UnitGroup, groups: Vec<usize>) -> Self {
+    fn unmeasured(all: &[UnitGroup], groups: Vec<usize>) -> Self {
+        let group = &all[groups[0]];
         let width = group.width;
         let (heads, first) = group.heads.map_or((1, 0), |heads| (heads.count.max(1), 1));
         let each = width / heads;
@@ -231,10 +288,26 @@ impl ShapeTimes {
             share: 0.0,
             deviation: 0.0,
         });
+        let has_values = group.heads.is_some_and(|own| own.values.is_none());
+        let half = (has_values && heads > 1).then(|| {
+            let of_heads = |group: &UnitGroup| {
+                let values = group.heads.and_then(|own| own.values);
+                values.is_some_and(|values| groups.contains(&values))
+            };
+            let queries = (0..all.len()).filter(|&group| of_heads(&all[group]));
+            HalfTime {
+                heads,
+                kept: heads / 2,
+                groups: groups.iter().copied().chain(queries).collect(),
+                share: 0.0,
+                deviation: 0.0,
+            }
+        });
         Self {
             width,
             groups,
             points: points.collect(),
+            half,
         }
     }
 
@@ -263,5 +336,19 @@ impl ShapeTimes {
             }
         }
         curve
+    }
+}
+
+impl HalfTime {
+    /// Returns the time that one head of each layer adds, besides that of its channels, as a fraction of the time of the
+    /// unpruned model. `curves` holds the time of each group's units.
+    fn overhead(&self, curves: &[Vec<f64>]) -> f64 {
+        let channels = self.groups.iter().map(|&group| {
+            let curve = &curves[group];
+            let width = curve.len() - 1;
+            curve[width] - curve[width / self.heads * self.kept]
+        });
+        let saved = 1.0 - self.share - channels.sum::<f64>();
+        saved.max(0.0) / (self.heads - self.kept) as f64
     }
 }

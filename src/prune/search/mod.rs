@@ -147,10 +147,7 @@ pub fn fill(
     let low = (budget as f64 * (1.0 - tolerance)).ceil() as u64;
     ranking.choose(low, budget).ok_or_else(|| {
         let below = ranking.choose(0, budget);
-        let below = below.map_or(ranking.cost().fixed, |masks| {
-            let counts = (0..masks.groups()).map(|group| masks.count(group));
-            ranking.cost().of(counts)
-        });
+        let below = below.map_or(ranking.cost().fixed, |masks| ranking.cost_of(&masks));
         Failure::new(
             Code::TargetUnreachable,
             format!(
@@ -206,12 +203,15 @@ pub fn least(groups: &[UnitGroup], cost: &Cost, constraints: &Constraints) -> u6
         .iter()
         .map(|group| constraints.least(group))
         .collect();
+    let mut heads = 0;
     for layer in Layer::all(groups) {
-        for (group, count) in layer.counts(layer.least(cost, constraints)) {
+        let shape = layer.least(cost, constraints);
+        heads += layer.overhead(cost, shape);
+        for (group, count) in layer.counts(shape) {
             counts[group] = count;
         }
     }
-    cost.of(counts)
+    cost.of(counts) + heads
 }
 
 fn percent(cost: u64, whole: u64) -> f64 {

@@ -57,6 +57,15 @@ impl<'a> Ranking<'a> {
         self.cost
     }
 
+    /// Returns the cost of the model that these masks keep.
+    #[must_use]
+    pub fn cost_of(&self, masks: &Masks) -> u64 {
+        let counts = (0..masks.groups()).map(|group| masks.count(group));
+        let groups = self.groups.iter().enumerate();
+        let heads = groups.map(|(index, group)| masks.heads(index, group));
+        self.cost.of(counts) + self.cost.of_heads(heads)
+    }
+
     /// Returns the choice with the largest total importance that costs at least `low` and at most `high`, or `None` if
     /// there is none.
     #[must_use]
@@ -99,7 +108,11 @@ impl<'a> Ranking<'a> {
             let layers = layers.collect();
             Counts { groups, layers }
         });
-        let cost = |counts: &Counts| self.cost.of(counts.groups.iter().copied());
+        let cost = |counts: &Counts| {
+            let layers = self.layers.iter().zip(&counts.layers);
+            let heads = layers.map(|(ranked, &shape)| ranked.layer.overhead(self.cost, shape));
+            self.cost.of(counts.groups.iter().copied()) + heads.sum::<u64>()
+        };
         let largest = shares.find(|counts| cost(counts) <= high);
         largest.filter(|counts| cost(counts) >= low)
     }

@@ -2,11 +2,11 @@
 //! share.
 
 use optin::model::cost::{Cost, Curve};
-use optin::model::unit::{UnitGroup, UnitKind};
+use optin::model::unit::{InHeads, UnitGroup, UnitKind};
 use optin::prune::failure::Code;
 use optin::prune::recipe::Constraints;
 use optin::prune::score::combine::UnitImportance;
-use optin::prune::search::latency::{LatencyTable, PointTime, ShapeTimes};
+use optin::prune::search::latency::{HalfTime, LatencyTable, PointTime, ShapeTimes};
 use optin::prune::search::{budget, select};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -45,6 +45,7 @@ fn the_selection_is_the_best_of_all_counts_if_costs_depend_on_counts() {
             fixed: 30,
             groups: curves,
             pairs: vec![0; 2],
+            heads: vec![0; 3],
             unread: 0,
         };
         let budget = budget(cost.whole(&groups), 0.6);
@@ -181,11 +182,13 @@ fn a_latency_table_is_interpolated_and_made_monotonic() {
                 groups: vec![0, 2],
                 // The time for 4 units is less than for 2, as after a disturbed measurement.
                 points: vec![point(0, 0.5), point(2, 0.7), point(4, 0.6)],
+                half: None,
             },
             ShapeTimes {
                 width: 2,
                 groups: vec![1],
                 points: vec![point(0, 0.8), point(1, 0.9)],
+                half: None,
             },
         ],
     };
@@ -214,4 +217,55 @@ fn a_latency_table_is_interpolated_and_made_monotonic() {
     // The heads are the least important, and 4 neurons cost no more than 2.
     assert_eq!(masks.count(1), 0);
     assert!(masks.count(0).min(masks.count(2)) >= 4);
+}
+
+#[test]
+fn a_latency_table_prices_a_head_by_what_its_channels_do_not_explain() {
+    let heads = |values| Some(InHeads { count: 4, values });
+    let mut groups = [
+        group("values", UnitKind::Value, 8),
+        group("queries", UnitKind::Query, 8),
+    ];
+    groups[0].heads = heads(None);
+    groups[1].heads = heads(Some(0));
+    let shape = |groups: Vec<usize>, share: f64, half: Option<HalfTime>| ShapeTimes {
+        width: 8,
+        groups,
+        points: vec![PointTime {
+            kept: 4,
+            share,
+            deviation: 0.01,
+        }],
+        half,
+    };
+    // Half of the values take 0.08 of the time, and half of the queries take 0.04.
+    let table = |share: f64| LatencyTable {
+        batch: 8,
+        length: 16,
+        whole_ms: 10.0,
+        shapes: vec![
+            shape(
+                vec![0],
+                0.92,
+                Some(HalfTime {
+                    heads: 4,
+                    kept: 2,
+                    groups: vec![0, 1],
+                    share,
+                    deviation: 0.01,
+                }),
+            ),
+            shape(vec![1], 0.96, None),
+        ],
+    };
+    // Two heads save 0.2: 0.12 for their channels, and 0.04 for each head.
+    let cost = table(0.8).cost(&groups);
+    assert_eq!(cost.heads, [400_000, 0]);
+    assert_eq!(cost.fixed, 10_000_000 - 2 * 800_000 - 2 * 400_000 - 4 * 400_000);
+    assert_eq!(cost.whole(&groups), 10_000_000);
+    assert_eq!(cost.of([4, 4]) + cost.of_heads([2, 2]), 8_000_000);
+    // A measurement below what the channels explain does not make heads profitable.
+    let cost = table(0.9).cost(&groups);
+    assert_eq!(cost.heads, [0, 0]);
+    assert_eq!(cost.whole(&groups), 10_000_000);
 }

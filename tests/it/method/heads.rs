@@ -55,9 +55,9 @@ fn largest(values: &[f64], count: usize) -> f64 {
 }
 
 /// Returns the worth of the best choice within a budget: kept values and neurons, minus the queries that kept heads
-/// lose.
-fn brute_force(importance: &UnitImportance, step: usize, budget: u64) -> f64 {
-    let of_head = |group: usize, head: usize| {
+/// lose. `of_head` is the cost of a head without its channels.
+fn brute_force(importance: &UnitImportance, step: usize, of_head: u64, budget: u64) -> f64 {
+    let channels = |group: usize, head: usize| {
         &importance.groups[group][head * CHANNELS..(head + 1) * CHANNELS]
     };
     let mut best = f64::NEG_INFINITY;
@@ -66,12 +66,12 @@ fn brute_force(importance: &UnitImportance, step: usize, budget: u64) -> f64 {
             for queries in (step..=CHANNELS).step_by(step) {
                 let kept = (0..HEADS).filter(|head| heads >> head & 1 == 1);
                 let gains = kept.map(|head| {
-                    let (of_values, of_queries) = (of_head(0, head), of_head(1, head));
+                    let (of_values, of_queries) = (channels(0, head), channels(1, head));
                     let lost = largest(of_queries, CHANNELS) - largest(of_queries, queries);
                     largest(of_values, values) - lost
                 });
                 let worth: f64 = gains.sum();
-                let each = values as u64 * COSTS[0] + queries as u64 * COSTS[1];
+                let each = values as u64 * COSTS[0] + queries as u64 * COSTS[1] + of_head;
                 let cost = u64::from(heads.count_ones()) * each;
                 for neurons in 0..=6 {
                     if cost + neurons as u64 * COSTS[2] <= budget {
@@ -116,8 +116,10 @@ fn worth(importance: &UnitImportance, masks: &Masks, step: usize) -> f64 {
 #[test]
 fn the_selection_is_the_best_of_all_shapes_of_the_heads() {
     let groups = groups();
-    let cost = Cost::linear(10, COSTS);
     for seed in 0..60 {
+        let of_head = [0, 9][seed as usize % 2];
+        let mut cost = Cost::linear(10, COSTS);
+        cost.heads[0] = of_head;
         let importance = importance(seed);
         for step in [1, 2] {
             let constraints = Constraints {
@@ -129,8 +131,9 @@ fn the_selection_is_the_best_of_all_shapes_of_the_heads() {
                 let masks = select(&groups, &cost, &importance, &target, &constraints).unwrap();
                 let budget = (cost.whole(&groups) as f64 * keep) as u64;
                 let kept = (0..masks.groups()).map(|group| masks.count(group));
-                assert!(cost.of(kept) <= budget);
-                let expected = brute_force(&importance, step, budget - 10);
+                let heads = masks.heads(0, &groups[0]) as u64 * of_head;
+                assert!(cost.of(kept) + heads <= budget);
+                let expected = brute_force(&importance, step, of_head, budget - 10);
                 let worth = worth(&importance, &masks, step);
                 assert!(
                     (worth - expected).abs() < 1e-9,

@@ -75,6 +75,7 @@ fn a_tensor_with_units_in_two_dimensions_costs_each_pair() {
         fixed: 2,
         groups: vec![Curve::Linear(27 + 1), Curve::Linear(1 + 8)],
         pairs: vec![9],
+        heads: vec![0; 2],
         unread: 0,
     };
     assert_eq!(cost, expected);
