@@ -27,7 +27,7 @@ pub enum Input {
         /// 0 for the first text of a pair, 1 for the second.
         types: Tensor,
     },
-    /// Preprocessed images, f32 `[rows, pixels, channels]`, and the arrangement of their pixels.
+    /// Preprocessed images, f32 `[rows, pixels, channels]`, and the arrangement of their [patches](ImageShape::patch).
     Pixels(Tensor, Layout),
 }
 
@@ -49,6 +49,23 @@ pub struct ImageShape {
     pub width: usize,
     /// Number of channels.
     pub channels: usize,
+    /// Side of the squares of pixels of which the model makes one position each. Pixels beyond the last whole square
+    /// are not read.
+    pub patch: usize,
+}
+
+impl ImageShape {
+    /// Returns the arrangement and the number of the patches.
+    #[must_use]
+    pub fn patches(&self) -> (Layout, usize) {
+        let (height, width) = (self.height / self.patch, self.width / self.patch);
+        let layout = Layout::Map {
+            height,
+            width,
+            lead: 0,
+        };
+        (layout, height * width)
+    }
 }
 
 /// Limits of the token ids that a model can read.
@@ -68,14 +85,7 @@ impl Reads {
     pub fn largest(&self) -> (Layout, usize) {
         match *self {
             Self::Text(limits) => (Layout::Sequence, limits.positions),
-            Self::Pixels(shape) => {
-                let layout = Layout::Map {
-                    height: shape.height,
-                    width: shape.width,
-                    lead: 0,
-                };
-                (layout, shape.height * shape.width)
-            }
+            Self::Pixels(shape) => shape.patches(),
         }
     }
 }
@@ -93,12 +103,19 @@ impl Batch {
         self.rows.is_empty()
     }
 
-    /// Returns the number of positions (tokens or pixels) per row.
+    /// Returns the number of positions (tokens or patches of an image) per row.
     #[must_use]
     pub fn length(&self) -> usize {
         match &self.input {
             Input::Tokens { ids, .. } => ids.dims()[1],
-            Input::Pixels(values, _) => values.dims()[1],
+            Input::Pixels(values, layout) => match *layout {
+                Layout::Map {
+                    height,
+                    width,
+                    lead,
+                } => lead + height * width,
+                Layout::Sequence => values.dims()[1],
+            },
         }
     }
 
@@ -156,7 +173,7 @@ impl Input {
         }
     }
 
-    /// Returns the pixels of images, `[rows, pixels, channels]`, and their arrangement.
+    /// Returns the pixels of images, `[rows, pixels, channels]`, and the arrangement of their patches.
     ///
     /// # Errors
     /// Returns an error for token ids.

@@ -109,8 +109,8 @@ impl Block {
         }
         let at = self.units.extent(extent);
         let Projection { linear, weight, .. } = &self.projection;
-        let inputs = widths.of(weight, 1, linear.inputs());
-        let outputs = widths.of(weight, 0, linear.outputs());
+        let inputs = widths.of(weight, 1, 0..linear.inputs());
+        let outputs = widths.of(weight, 0, 0..linear.outputs());
         let written = at.mean() * outputs.full;
         work += Work {
             macs: &inputs * &outputs * at.mean(),

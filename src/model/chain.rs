@@ -42,7 +42,12 @@ pub trait Stem: Send + Sync {
     /// Returns an error if the batch does not match the model.
     fn forward(&self, batch: &Batch) -> Result<Hidden>;
 
-    /// Returns the mean work per row, for rows of these shapes.
+    /// Returns the shapes of the rows before the first block, for inputs of these shapes.
+    fn extent(&self, extent: &Extent) -> Extent {
+        extent.clone()
+    }
+
+    /// Returns the mean work per row, for inputs of these shapes.
     fn work(&self, extent: &Extent) -> Work;
 
     /// Returns the device that holds the weights.
@@ -193,10 +198,10 @@ impl Model {
         first
     }
 
-    /// Returns the shapes of the rows before each block and after the last one.
+    /// Returns the shapes of the rows before each block and after the last one, for inputs of these shapes.
     #[must_use]
     pub fn extents(&self, extent: &Extent) -> Vec<Extent> {
-        let mut extents = vec![extent.clone()];
+        let mut extents = vec![self.stem.extent(extent)];
         for block in &self.blocks {
             let next = block.extent(&extents[extents.len() - 1]);
             extents.push(next);
@@ -204,7 +209,7 @@ impl Model {
         extents
     }
 
-    /// Returns the mean work per row of stem, of each block and of the head, for rows of these shapes.
+    /// Returns the mean work per row of stem, of each block and of the head, for inputs of these shapes.
     #[must_use]
     pub fn work(&self, extent: &Extent) -> Works {
         let widths = Widths::new(&self.groups);
@@ -219,7 +224,7 @@ impl Model {
         }
     }
 
-    /// Returns the mean MACs per row, for rows of these shapes.
+    /// Returns the mean MACs per row, for inputs of these shapes.
     ///
     /// # Panics
     /// Panics if the architecture declares units of groups that are not neighbors but share operations.

@@ -6,7 +6,7 @@
 use super::hidden::Layout;
 
 /// The rows of a data set by their shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     shapes: Vec<Shape>,
     /// See [`of_original`](Self::of_original).
@@ -96,6 +96,19 @@ impl Extent {
             .map(|(here, there)| here.positions * there.positions * here.rows)
             .sum();
         products as f64 / self.rows().max(1) as f64
+    }
+
+    /// Returns the distribution of the longest row alone. It is empty if there are no rows.
+    #[must_use]
+    pub fn of_longest(&self) -> Self {
+        let longest = self.shapes.iter().max_by_key(|shape| shape.positions);
+        Self {
+            shapes: longest
+                .map(|shape| Shape { rows: 1, ..*shape })
+                .into_iter()
+                .collect(),
+            original: self.original,
+        }
     }
 
     /// Returns the largest number of positions of a row.

@@ -10,6 +10,7 @@ pub mod block;
 pub mod chain;
 pub mod cost;
 pub mod device;
+mod encoder;
 pub mod export;
 pub mod extent;
 pub mod head_maps;

@@ -1,6 +1,7 @@
 //! Sizes of tensor dimensions as functions of the kept units, from the slices that groups declare.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::unit::UnitGroup;
 use super::work::Width;
@@ -16,6 +17,8 @@ pub struct Widths<'a> {
 struct Owner {
     group: usize,
     units: usize,
+    /// Index of the first slice.
+    offset: usize,
     /// Indices per unit.
     span: f64,
 }
@@ -31,6 +34,7 @@ impl<'a> Widths<'a> {
                 of_tensor.push(Owner {
                     group: index,
                     units: group.width,
+                    offset: slice.offset,
                     span: slice.span as f64,
                 });
             }
@@ -38,11 +42,16 @@ impl<'a> Widths<'a> {
         Self { owners }
     }
 
-    /// Returns the size of a tensor's dimension, which is `size` while all units are kept.
+    /// Returns the size of a part of a tensor's dimension, which is the length of `part` while all units are kept. All
+    /// slices of a group are inside of the part or outside of it.
     #[must_use]
-    pub fn of(&self, tensor: &str, dim: usize, size: usize) -> Width {
-        let mut width = Width::constant(size);
-        for &Owner { group, units, span } in self.owners.get(&(tensor, dim)).into_iter().flatten() {
+    pub fn of(&self, tensor: &str, dim: usize, part: Range<usize>) -> Width {
+        let mut width = Width::constant(part.len());
+        let owners = self.owners.get(&(tensor, dim)).into_iter().flatten();
+        for owner in owners.filter(|owner| part.contains(&owner.offset)) {
+            let &Owner {
+                group, units, span, ..
+            } = owner;
             width.fixed -= units as f64 * span;
             match width.spans.iter_mut().find(|(own, _)| *own == group) {
                 Some((_, sum)) => *sum += span,

@@ -10,7 +10,6 @@ use super::score::teacher::{STACKED_POSITIONS, TRAJECTORY_BYTES};
 use super::score::{self, sketch};
 use super::{compensate, timing, verify};
 use crate::model::extent::Extent;
-use crate::model::hidden::Layout;
 use crate::model::layer::Layer;
 use crate::model::nn::linear::Linear;
 
@@ -74,8 +73,9 @@ impl Sizes {
         let model = &prepared.model;
         let linears = || model.blocks.iter().map(|block| &block.projection.linear);
         let all = prepared.evaluation.iter().chain([&prepared.calibration]);
-        let longest = all.map(|data| data.extent().longest()).max().unwrap_or(0);
-        let row = Extent::of([(Layout::Sequence, longest)]);
+        let rows = all.map(|data| data.extent().of_longest());
+        let row = rows.max_by_key(Extent::longest).unwrap_or_default();
+        let longest = model.stem.extent(&row).longest();
         let per_position = |numbers: f64| (numbers / longest.max(1) as f64).ceil() as usize;
         let works = model.work(&row);
         let extents = model.extents(&row);
@@ -89,9 +89,8 @@ impl Sizes {
         let written = works.blocks.iter().map(|work| work.written);
         let remembered: f64 = works.blocks.iter().map(|work| work.remembered).sum();
         let calibration = prepared.calibration_use(recipe);
-        let scoring = prepared
-            .calibration
-            .extent_of(&prepared.scoring_rows(recipe));
+        let scoring = prepared.scoring_rows(recipe);
+        let scoring = model.stem.extent(&prepared.calibration.extent_of(&scoring));
         Self {
             stored: (prepared.weights.total_bytes() as usize).div_ceil(F32),
             weights: prepared.weights.parameters() as usize,

@@ -187,8 +187,9 @@ impl Prepared {
     /// Returns what the run uses of the calibration file.
     #[must_use]
     pub fn calibration_use(&self, recipe: &Recipe) -> CalibrationUse {
-        let all = self.calibration.extent();
-        let scoring = self.calibration.extent_of(&self.scoring_rows(recipe));
+        let stem = &self.model.stem;
+        let all = stem.extent(&self.calibration.extent());
+        let scoring = stem.extent(&self.calibration.extent_of(&self.scoring_rows(recipe)));
         CalibrationUse {
             rows: all.rows(),
             scoring_rows: scoring.rows(),

@@ -465,6 +465,7 @@ fn a_folder_without_a_tokenizer_is_rejected() {
 #[test]
 fn images_have_no_reader() {
     let reads = Reads::Pixels(ImageShape {
+        patch: 1,
         height: 2,
         width: 2,
         channels: 3,

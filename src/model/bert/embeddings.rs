@@ -3,11 +3,11 @@
 use candle_core::{Device, Result, Tensor};
 
 use super::config::BertConfig;
-use super::load;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::batch::Batch;
 use crate::model::chain::Stem;
+use crate::model::encoder::load;
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::layer_norm::LayerNorm;

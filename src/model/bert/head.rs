@@ -2,11 +2,11 @@
 
 use super::class::Class;
 use super::config::BertConfig;
-use super::load;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
+use crate::model::encoder::load;
 use crate::model::layer::dense::Dense;
-use crate::model::layer::first_position::FirstPosition;
+use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::sequence::Sequence;
 use crate::model::layer::tanh::Tanh;
 
@@ -23,7 +23,7 @@ fn of_first_token(config: &BertConfig, weights: &Weights) -> Result<Sequence, Ch
     let classifier = classifier(config, weights)?;
     let pooler = load::dense(weights, "bert.pooler.dense", config.hidden, config.hidden)?;
     Ok(Sequence::identity()
-        .then(FirstPosition::default())
+        .then(LeadingPositions::one())
         .then(pooler)
         .then(Tanh)
         .then(classifier))

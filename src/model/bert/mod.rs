@@ -11,7 +11,6 @@ mod config;
 mod embeddings;
 mod export;
 mod head;
-mod load;
 mod names;
 mod pruned;
 
@@ -33,21 +32,17 @@ use crate::checkpoint::weights::Weights;
 /// or contains values that are not finite.
 pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, CheckpointError> {
     let config = BertConfig::read(source, weights)?;
-    let (mut blocks, mut groups) = (Vec::new(), Vec::new());
+    let (mut blocks, mut groups, mut head_maps) = (Vec::new(), Vec::new(), Vec::new());
     for layer in 0..config.layers() {
+        let (maps, heads) = (blocks::attention_maps(layer), config.sizes.heads(layer));
+        let (name, place) = (blocks::layer_name(layer), blocks.len());
+        groups.extend(maps.groups(&name, place, heads, units, groups.len()));
+        head_maps.push(maps.rotated(place, heads));
         blocks.push(blocks::attention(&config, layer, weights)?);
-        groups.extend(blocks::attention_groups(
-            &config,
-            layer,
-            units,
-            groups.len(),
-        ));
         let (block, group) = blocks::feed_forward(&config, layer, weights)?;
         blocks.push(block);
         groups.push(group);
     }
-    let head_maps = (0..config.layers()).map(|layer| blocks::head_maps(&config, layer));
-    let head_maps = head_maps.collect();
     let source = source.clone();
     Ok(Model {
         reads: Reads::Text(TextLimits {

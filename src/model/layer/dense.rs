@@ -16,6 +16,8 @@ pub struct Dense {
     activation: Option<Activation>,
     /// Tensor name of the weight.
     weight: String,
+    /// Row of the stored tensor with which the weight begins.
+    first: usize,
 }
 
 impl Dense {
@@ -26,7 +28,14 @@ impl Dense {
             linear,
             activation: None,
             weight,
+            first: 0,
         }
+    }
+
+    /// Sets the row of the stored tensor with which the weight begins. It is not 0 for the later parts of a fused map.
+    #[must_use]
+    pub fn from_row(self, first: usize) -> Self {
+        Self { first, ..self }
     }
 
     /// Adds an activation after the map.
@@ -47,13 +56,14 @@ impl Dense {
     /// Returns the number of outputs as a function of the kept units.
     #[must_use]
     pub fn outputs(&self, widths: &Widths<'_>) -> Width {
-        widths.of(&self.weight, 0, self.linear.outputs())
+        let rows = self.first..self.first + self.linear.outputs();
+        widths.of(&self.weight, 0, rows)
     }
 
     /// Returns the number of inputs as a function of the kept units.
     #[must_use]
     pub fn inputs(&self, widths: &Widths<'_>) -> Width {
-        widths.of(&self.weight, 1, self.linear.inputs())
+        widths.of(&self.weight, 1, 0..self.linear.inputs())
     }
 }
 

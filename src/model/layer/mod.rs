@@ -4,7 +4,7 @@
 //! Costs, memory estimates and scores of an architecture follow from the layers that it composes.
 
 pub mod dense;
-pub mod first_position;
+pub mod leading_positions;
 pub mod norm;
 pub mod self_attention;
 pub mod sequence;

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::dense::Dense;
-use super::first_position::{FirstPosition, first, spread};
+use super::leading_positions::{LeadingPositions, spread};
 use super::{Layer, Pulled};
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
@@ -22,7 +22,7 @@ pub struct SelfAttention {
     incoming: [Dense; 3],
     heads: Heads,
     /// The selection of the positions for which a context is computed. `None` for all positions.
-    selection: Option<FirstPosition>,
+    selection: Option<LeadingPositions>,
 }
 
 impl SelfAttention {
@@ -36,10 +36,10 @@ impl SelfAttention {
         }
     }
 
-    /// Computes the context only for the first position of each row, because later layers read no other. Keys and values
-    /// are those of all positions.
+    /// Computes the context only for these positions of each row, because later layers read no other. Keys and values are
+    /// those of all positions.
     #[must_use]
-    pub fn at(self, selection: Option<FirstPosition>) -> Self {
+    pub fn at(self, selection: Option<LeadingPositions>) -> Self {
         Self { selection, ..self }
     }
 
@@ -49,7 +49,7 @@ impl SelfAttention {
         let all = &input.stream;
         let query = match self.selection {
             None => query.forward(all)?,
-            Some(_) => query.forward(&first(all)?)?,
+            Some(selection) => query.forward(&selection.of(all)?)?,
         };
         Ok([query, key.forward(all)?, value.forward(all)?])
     }

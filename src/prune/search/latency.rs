@@ -153,7 +153,9 @@ fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<Late
     };
     for shape in &mut shapes {
         for point in &mut shape.points {
-            let kept = keeping(&model.groups, &shape.groups, |group| evenly(group, point.kept));
+            let kept = keeping(&model.groups, &shape.groups, |group| {
+                evenly(group, point.kept)
+            });
             (point.share, point.deviation) = time(kept)?;
         }
         if let Some(half) = &mut shape.half {

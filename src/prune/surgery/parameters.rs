@@ -21,7 +21,7 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failu
     let mut terms = Terms::default();
     for entry in weights.entries() {
         let dimensions = entry.shape.iter().enumerate();
-        let dimensions = dimensions.map(|(dim, &size)| widths.of(entry.name, dim, size));
+        let dimensions = dimensions.map(|(dim, &size)| widths.of(entry.name, dim, 0..size));
         let (owned, others): (Vec<Width>, Vec<Width>) =
             dimensions.partition(|width| !width.spans.is_empty());
         let others: f64 = others.iter().map(|width| width.full).product();
@@ -55,7 +55,7 @@ fn fits(weights: &Weights, groups: &[UnitGroup], widths: &Widths<'_>) -> Result<
             continue;
         };
         let size = shape.get(slice.dim);
-        let fixed = size.map(|&size| widths.of(&slice.tensor, slice.dim, size).fixed);
+        let fixed = size.map(|&size| widths.of(&slice.tensor, slice.dim, 0..size).fixed);
         if fixed.is_none_or(|fixed| fixed < 0.0) {
             return Err(uncountable(
                 &slice.tensor,

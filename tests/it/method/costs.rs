@@ -261,7 +261,10 @@ fn a_latency_table_prices_a_head_by_what_its_channels_do_not_explain() {
     // Two heads save 0.2: 0.12 for their channels, and 0.04 for each head.
     let cost = table(0.8).cost(&groups);
     assert_eq!(cost.heads, [400_000, 0]);
-    assert_eq!(cost.fixed, 10_000_000 - 2 * 800_000 - 2 * 400_000 - 4 * 400_000);
+    assert_eq!(
+        cost.fixed,
+        10_000_000 - 2 * 800_000 - 2 * 400_000 - 4 * 400_000
+    );
     assert_eq!(cost.whole(&groups), 10_000_000);
     assert_eq!(cost.of([4, 4]) + cost.of_heads([2, 2]), 8_000_000);
     // A measurement below what the channels explain does not make heads profitable.

@@ -8,7 +8,7 @@ use optin::model::chain::Model;
 use optin::model::hidden::Hidden;
 use optin::model::layer::Layer;
 use optin::model::layer::dense::Dense;
-use optin::model::layer::first_position::FirstPosition;
+use optin::model::layer::leading_positions::LeadingPositions;
 use optin::model::layer::sequence::Sequence;
 use optin::model::nn::activation::Activation;
 use optin::model::nn::attention::{Heads, attend};
@@ -87,7 +87,7 @@ fn each_pullback_is_the_derivative() {
         traced::tanh(x).unwrap()
     });
     let first = Sequence::identity()
-        .then(FirstPosition::default())
+        .then(LeadingPositions::one())
         .then(Dense::new("weight".to_owned(), linear.clone()));
     check_pullback(
         "first position, then a linear map",

@@ -7,7 +7,7 @@ use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
 
 /// Loads a linear map from `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.
-pub(super) fn linear(
+pub(in crate::model) fn linear(
     weights: &Weights,
     name: &str,
     inputs: usize,
@@ -21,7 +21,7 @@ pub(super) fn linear(
 }
 
 /// Loads a linear layer from `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.
-pub(super) fn dense(
+pub(in crate::model) fn dense(
     weights: &Weights,
     name: &str,
     inputs: usize,
@@ -32,7 +32,7 @@ pub(super) fn dense(
 }
 
 /// Loads a layer norm from `{name}.weight` and `{name}.bias`, both `[width]`.
-pub(super) fn layer_norm(
+pub(in crate::model) fn layer_norm(
     weights: &Weights,
     name: &str,
     width: usize,

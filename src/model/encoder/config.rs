@@ -1,0 +1,115 @@
+//! Reads and writes the parts of `config.json` that encoders share.
+
+use serde_json::{Map, Value, json};
+
+use crate::checkpoint::config::Config;
+use crate::checkpoint::error::CheckpointError;
+use crate::model::nn::activation::Activation;
+
+/// Maximum number of layers. More layers are rejected as a mistake before anything of that size is allocated.
+pub(in crate::model) const MAX_LAYERS: usize = 1_024;
+
+/// Maximum of a width and of the number of positions, for the same reason.
+pub(in crate::model) const MAX_WIDTH: usize = 1 << 20;
+
+/// Returns a size.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if the key is missing, or if its value is 0 or more than `most`.
+pub(in crate::model) fn size(
+    config: &Config,
+    key: &str,
+    most: usize,
+) -> Result<usize, CheckpointError> {
+    let value = config.usize(key)?;
+    if value == 0 || value > most {
+        return Err(CheckpointError::Invalid(format!(
+            "config.json: {key} is {value}; it must be between 1 and {most}"
+        )));
+    }
+    Ok(value)
+}
+
+/// Returns `layer_norm_eps`, which is added to the variance so that the norm never divides by 0.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if it is not between 0 and 1.
+pub(in crate::model) fn norm_epsilon(config: &Config) -> Result<f64, CheckpointError> {
+    let epsilon = config.f64_or("layer_norm_eps", 1e-12)?;
+    match epsilon > 0.0 && epsilon < 1.0 {
+        true => Ok(epsilon),
+        false => Err(CheckpointError::Invalid(format!(
+            "config.json: layer_norm_eps is {epsilon}; it must be strictly between 0 and 1"
+        ))),
+    }
+}
+
+/// Returns the activation that `hidden_act` names.
+///
+/// # Errors
+/// Returns [`CheckpointError::UnsupportedModel`] if it is not supported.
+pub(in crate::model) fn activation(config: &Config) -> Result<Activation, CheckpointError> {
+    let name = config.str_or("hidden_act", "gelu")?;
+    Activation::named(name).map_err(|unsupported| {
+        CheckpointError::UnsupportedModel(format!("config.json has hidden_act {unsupported}"))
+    })
+}
+
+/// How the keys of the original configuration are written.
+pub(in crate::model) struct Keys {
+    /// Keys whose values are copied, because pruning does not change them.
+    pub(in crate::model) carried: &'static [&'static str],
+    /// Keys that are written again, or whose meaning is the same for every result.
+    pub(in crate::model) replaced: &'static [&'static str],
+    /// Keys that have no effect. They are left out without a note.
+    pub(in crate::model) without_effect: &'static [&'static str],
+}
+
+impl Keys {
+    /// Copies entries of the original configuration to the written one. Returns the keys that are not written.
+    pub(in crate::model) fn carry(
+        &self,
+        source: &Map<String, Value>,
+        written: &mut Map<String, Value>,
+    ) -> Vec<String> {
+        let mut left_out = Vec::new();
+        for (key, value) in source {
+            let known = |keys: &[&str]| keys.contains(&key.as_str());
+            if known(self.carried) {
+                written.insert(key.clone(), value.clone());
+            } else if !known(self.replaced)
+                && !known(self.without_effect)
+                && !written.contains_key(key)
+            {
+                left_out.push(key.clone());
+            }
+        }
+        left_out
+    }
+}
+
+/// Returns the entries `id2label` and `label2id`.
+pub(in crate::model) fn labels(names: &[String]) -> [(String, Value); 2] {
+    let numbered = || (0..).zip(names);
+    let by_index: Map<String, Value> = numbered()
+        .map(|(index, label): (usize, _)| (index.to_string(), json!(label)))
+        .collect();
+    let by_label: Map<String, Value> = numbered()
+        .map(|(index, label): (usize, _)| (label.clone(), json!(index)))
+        .collect();
+    [
+        ("id2label".to_owned(), by_index.into()),
+        ("label2id".to_owned(), by_label.into()),
+    ]
+}
+
+/// Returns the classes of a modeling file by the auto classes of `transformers` for which the file registers them.
+/// `file` is its name without the extension.
+pub(in crate::model) fn auto_map(file: &str, modeling: &str) -> Map<String, Value> {
+    let lines = modeling.lines().filter_map(|line| {
+        let (class, auto) = line.split_once(".register_for_auto_class(\"")?;
+        let auto = auto.strip_suffix("\")")?;
+        Some((auto.to_owned(), json!(format!("{file}.{class}"))))
+    });
+    lines.collect()
+}

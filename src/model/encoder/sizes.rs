@@ -1,0 +1,204 @@
+//! Sizes of the layers of an encoder. Each layer has its own, so a pruned encoder is the same kind of graph.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::config::{MAX_WIDTH, size};
+use crate::checkpoint::config::Config;
+use crate::checkpoint::error::CheckpointError;
+use crate::model::mask::Masks;
+use crate::model::nn::attention::Heads;
+use crate::model::unit::Units;
+
+/// Key of the number of heads of each layer. Only results of `optin` have it, and the other keys.
+const HEADS: &str = "heads_per_layer";
+
+/// Key of the width of the queries of each layer's heads.
+const QUERY_SIZES: &str = "query_size_per_layer";
+
+/// Key of the width of the values of each layer's heads.
+const VALUE_SIZES: &str = "value_size_per_layer";
+
+/// Key of the number of neurons of each layer.
+const NEURONS: &str = "intermediate_size_per_layer";
+
+/// The keys of `config.json` with the sizes of each layer.
+pub(in crate::model) const KEYS: [&str; 4] = [HEADS, QUERY_SIZES, VALUE_SIZES, NEURONS];
+
+/// Sizes of the layers.
+pub(in crate::model) struct LayerSizes {
+    /// Width of a head of the original model, which determines the scale of its scores.
+    pub(in crate::model) head_dim: usize,
+    /// Number of heads of each layer.
+    heads: Vec<usize>,
+    /// Width of the queries and keys of each head, by layer.
+    query_sizes: Vec<usize>,
+    /// Width of the values of each head, by layer.
+    value_sizes: Vec<usize>,
+    /// Number of neurons of each layer.
+    neurons: Vec<usize>,
+    /// Whether the file that opens the checkpoint computes the last layer only at the positions that its head reads.
+    pub(in crate::model) skips_unread: bool,
+}
+
+/// Sizes that are the same for all layers, where `config.json` has no list.
+#[derive(Clone, Copy)]
+pub(in crate::model) struct Whole {
+    /// Number of layers.
+    pub(in crate::model) layers: usize,
+    /// Width of a head of the original model.
+    pub(in crate::model) head_dim: usize,
+    /// Number of neurons.
+    pub(in crate::model) neurons: usize,
+}
+
+impl LayerSizes {
+    /// Reads the sizes. `heads` returns the numbers of heads if there is no list of them.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Invalid`] if a list is malformed, has another length, or contradicts another list.
+    pub(in crate::model) fn read(
+        config: &Config,
+        whole: Whole,
+        heads: impl FnOnce() -> Result<Vec<usize>, CheckpointError>,
+    ) -> Result<Self, CheckpointError> {
+        let Whole {
+            layers, head_dim, ..
+        } = whole;
+        let heads = match config.usize_list(HEADS)? {
+            Some(heads) => heads,
+            None => heads()?,
+        };
+        per_layer(HEADS, &heads, layers, MAX_WIDTH / head_dim)?;
+        let sizes = |key: &str, otherwise: usize, most: usize| {
+            let sizes = config.usize_list(key)?;
+            let sizes = sizes.unwrap_or_else(|| vec![otherwise; layers]);
+            per_layer(key, &sizes, layers, most)?;
+            Ok::<_, CheckpointError>(sizes)
+        };
+        let of_heads = |key: &str| sizes(key, head_dim, MAX_WIDTH / head_dim);
+        let (query_sizes, value_sizes) = (of_heads(QUERY_SIZES)?, of_heads(VALUE_SIZES)?);
+        let mut layers_with_heads = heads.iter().zip(&value_sizes);
+        if layers_with_heads.any(|(&heads, &size)| heads > 0 && size == 0) {
+            return Err(CheckpointError::Invalid(format!(
+                "config.json: {VALUE_SIZES} contains 0 for a layer with heads"
+            )));
+        }
+        Ok(Self {
+            head_dim,
+            heads,
+            query_sizes,
+            value_sizes,
+            neurons: sizes(NEURONS, whole.neurons, MAX_WIDTH)?,
+            skips_unread: config.map().contains_key(QUERY_SIZES),
+        })
+    }
+
+    /// Returns the number of layers.
+    pub(in crate::model) fn layers(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Returns the sizes of the heads of a layer. The scale stays that of the whole heads of the original.
+    pub(in crate::model) fn heads(&self, layer: usize) -> Heads {
+        Heads {
+            count: self.heads[layer],
+            query: self.query_sizes[layer],
+            value: self.value_sizes[layer],
+            ..Heads::whole(0, self.head_dim)
+        }
+    }
+
+    /// Returns the number of neurons of a layer.
+    pub(in crate::model) fn neurons(&self, layer: usize) -> usize {
+        self.neurons[layer]
+    }
+
+    /// Returns the largest number of neurons of a layer.
+    pub(in crate::model) fn most_neurons(&self) -> usize {
+        self.neurons.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Returns the entries of `config.json` with the sizes that the masks keep. The groups of each layer are those of its
+    /// attention, with these units, and the group of its neurons.
+    pub(in crate::model) fn kept(&self, units: Units, masks: &Masks) -> Map<String, Value> {
+        let mut lists: [Vec<usize>; 4] = Default::default();
+        let mut group = 0;
+        for layer in 0..self.layers() {
+            let of_layer = self.heads(layer);
+            let (heads, query, value, groups) = match units {
+                Units::Heads => (masks.count(group), of_layer.query, of_layer.value, 1),
+                Units::Dimensions => {
+                    // A kept head keeps some of its values.
+                    let values = masks.kept(group).into_iter();
+                    let heads: BTreeSet<usize> =
+                        values.map(|value| value / of_layer.value).collect();
+                    let each = |group: usize| masks.count(group).checked_div(heads.len());
+                    let [values, queries] = [group, group + 1].map(|at| each(at).unwrap_or(0));
+                    (heads.len(), queries, values, 2)
+                }
+            };
+            group += groups;
+            let sizes = [heads, query, value, masks.count(group)];
+            group += 1;
+            for (list, size) in lists.iter_mut().zip(sizes) {
+                list.push(size);
+            }
+        }
+        let lists = KEYS.into_iter().zip(lists);
+        lists
+            .map(|(key, list)| (key.to_owned(), json!(list)))
+            .collect()
+    }
+}
+
+fn per_layer(
+    key: &str,
+    values: &[usize],
+    layers: usize,
+    most: usize,
+) -> Result<(), CheckpointError> {
+    if values.len() != layers {
+        return Err(CheckpointError::Invalid(format!(
+            "config.json: {key} has {} entries, but num_hidden_layers is {layers}",
+            values.len()
+        )));
+    }
+    match values.iter().find(|&&value| value > most) {
+        Some(value) => Err(CheckpointError::Invalid(format!(
+            "config.json: {key} contains {value}; the maximum is {most}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Returns the width of a head. It is that of the original model, even if heads were pruned.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if a key is missing or out of range, or if the heads do not divide the channels.
+pub(in crate::model) fn head_dim(config: &Config, hidden: usize) -> Result<usize, CheckpointError> {
+    // Results of earlier versions of `optin` contain the width itself.
+    if config
+        .map()
+        .get("head_dim")
+        .is_some_and(|value| !value.is_null())
+    {
+        return size(config, "head_dim", hidden);
+    }
+    let heads = size(config, "num_attention_heads", MAX_WIDTH)?;
+    divided(hidden, heads)
+}
+
+/// Returns the width of each of `heads` heads.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if the heads do not divide the channels.
+pub(in crate::model) fn divided(hidden: usize, heads: usize) -> Result<usize, CheckpointError> {
+    if !hidden.is_multiple_of(heads) {
+        return Err(CheckpointError::Invalid(format!(
+            "config.json: hidden_size {hidden} is not a multiple of num_attention_heads {heads}"
+        )));
+    }
+    Ok(hidden / heads)
+}

@@ -1,0 +1,144 @@
+//! The units of an encoder layer, as data.
+
+use crate::model::head_maps::{HeadMaps, RowMap};
+use crate::model::nn::attention::Heads;
+use crate::model::unit::{Channels, InHeads, ParamSlice, Seat, UnitGroup, UnitKind, Units};
+
+/// The maps of an attention block, as the checkpoint stores them.
+pub(in crate::model) struct AttentionMaps {
+    /// The map to the queries.
+    pub(in crate::model) query: RowMap,
+    /// The map to the keys.
+    pub(in crate::model) key: RowMap,
+    /// The map to the values.
+    pub(in crate::model) value: RowMap,
+    /// Tensor name of the weight of the output projection.
+    pub(in crate::model) output: String,
+}
+
+impl AttentionMaps {
+    /// Returns the groups of an attention block: its heads, or the channels of their values and queries. Each head has
+    /// `query` rows of the query and key maps, `value` rows of the value map, and `value` columns of the output.
+    ///
+    /// `layer` is the name of the layer, `block` the index of its block, and `first` the index of the first of these
+    /// groups.
+    pub(in crate::model) fn groups(
+        &self,
+        layer: &str,
+        block: usize,
+        heads: Heads,
+        units: Units,
+        first: usize,
+    ) -> Vec<UnitGroup> {
+        let group = |kind: UnitKind, names: &str, width: usize| UnitGroup {
+            name: format!("{layer}.{names}"),
+            kind,
+            seat: Seat {
+                block,
+                channels: Channels::Columns,
+                first: 0,
+                span: 1,
+            },
+            width,
+            heads: None,
+            slices: Vec::new(),
+        };
+        let columns = |span: usize| slice(self.output.clone(), 1, 0, span);
+        let queries = |span: usize| [rows(&self.query, span), rows(&self.key, span)].concat();
+        let count = heads.count;
+        match units {
+            Units::Heads => {
+                let whole = group(UnitKind::Head, "heads", count);
+                let values = rows(&self.value, heads.value);
+                vec![UnitGroup {
+                    seat: Seat {
+                        span: heads.value,
+                        ..whole.seat
+                    },
+                    slices: [queries(heads.query), values, vec![columns(heads.value)]].concat(),
+                    ..whole
+                }]
+            }
+            Units::Dimensions => {
+                let values = group(UnitKind::Value, "values", heads.values());
+                let of_queries = group(UnitKind::Query, "queries", heads.queries());
+                vec![
+                    UnitGroup {
+                        heads: Some(InHeads {
+                            count,
+                            values: None,
+                        }),
+                        slices: [rows(&self.value, 1), vec![columns(1)]].concat(),
+                        ..values
+                    },
+                    UnitGroup {
+                        seat: Seat {
+                            channels: Channels::Inner,
+                            ..of_queries.seat
+                        },
+                        heads: Some(InHeads {
+                            count,
+                            values: Some(first),
+                        }),
+                        slices: queries(1),
+                        ..of_queries
+                    },
+                ]
+            }
+        }
+    }
+
+    /// Returns the maps for a rotation of the heads.
+    pub(in crate::model) fn rotated(self, block: usize, heads: Heads) -> HeadMaps {
+        HeadMaps {
+            block,
+            heads,
+            queries: Some([self.query, self.key]),
+            values: self.value,
+        }
+    }
+}
+
+/// Returns the group of the neurons of a feed-forward block. Each neuron has a row of the first linear map and a column
+/// of the second. The names are those of the maps, without `.weight`.
+pub(in crate::model) fn neurons(
+    layer: &str,
+    block: usize,
+    width: usize,
+    [first, second]: [&str; 2],
+) -> UnitGroup {
+    UnitGroup {
+        name: format!("{layer}.neurons"),
+        kind: UnitKind::Neuron,
+        seat: Seat {
+            block,
+            channels: Channels::Columns,
+            first: 0,
+            span: 1,
+        },
+        width,
+        heads: None,
+        slices: vec![
+            slice(format!("{first}.weight"), 0, 0, 1),
+            slice(format!("{first}.bias"), 0, 0, 1),
+            slice(format!("{second}.weight"), 1, 0, 1),
+        ],
+    }
+}
+
+/// Returns the slices of a map whose rows belong to units.
+fn rows(map: &RowMap, span: usize) -> Vec<ParamSlice> {
+    let names = std::iter::once(&map.weight).chain(&map.bias);
+    names
+        .map(|name| slice(name.clone(), 0, map.offset, span))
+        .collect()
+}
+
+fn slice(tensor: String, dim: usize, offset: usize, span: usize) -> ParamSlice {
+    ParamSlice {
+        tensor,
+        dim,
+        offset,
+        span,
+    }
+}
