@@ -15,6 +15,8 @@
 )]
 #![expect(unreachable_pub, reason = "the fixtures belong to the tests")]
 
+#[path = "../tests/it/fixture/random_weights.rs"]
+mod random_weights;
 #[path = "../tests/it/fixture/bert.rs"]
 mod bert;
 #[path = "../tests/it/fixture/difference.rs"]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::metric::{Metric, Records};
 use super::order;
 use super::softmax::{self, predicted};
-use super::task::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -15,7 +15,7 @@ use crate::data::truth::{ReadTruth, Truth};
 /// The task.
 pub const TASK: Task = Task {
     name: "single_label_classification",
-    class: "ForSequenceClassification",
+    heads: OF_ROWS,
     open,
 };
 
@@ -98,9 +98,5 @@ impl Answer for Classes {
         let truths: Vec<usize> = truths.iter().map(|truth| truth.class()).collect();
         let answers: Vec<usize> = original.iter().map(|record| record[1] as usize).collect();
         order::hint(&self.0, &truths, &answers)
-    }
-
-    fn pipeline(&self) -> &'static str {
-        "text-classification"
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::diagonal;
 use super::metric::{Metric, Records, ratio};
-use super::task::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -16,7 +16,7 @@ use crate::statistics::mean;
 /// The task.
 pub const TASK: Task = Task {
     name: "multi_label_classification",
-    class: "ForSequenceClassification",
+    heads: OF_ROWS,
     open,
 };
 
@@ -185,9 +185,5 @@ impl Answer for Labels {
             Metric::of_contributions("micro_f1", records, None, micro),
             Metric::of_contributions("macro_f1", records, None, of_macro),
         ]
-    }
-
-    fn pipeline(&self) -> &'static str {
-        "text-classification"
     }
 }

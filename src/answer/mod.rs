@@ -16,6 +16,7 @@ pub mod spans;
 pub mod task;
 pub mod tokens;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::checkpoint::config::Config;
@@ -40,11 +41,16 @@ pub const TASKS: &[&Task] = &[
 pub fn of(config: &Config) -> Result<Arc<dyn Answer>, CheckpointError> {
     let class = config.class()?.unwrap_or("ForSequenceClassification");
     let (problem_type, labels) = (config.str_or("problem_type", "")?, config.labels()?);
-    let tasks = || TASKS.iter().filter(|task| class.ends_with(task.class));
+    let tasks = || TASKS.iter().filter(|task| task.is_of(class));
     if let Some(opened) = tasks().find_map(|task| (task.open)(problem_type, &labels)) {
         return opened;
     }
     let named = |tasks: Vec<&str>| tasks.join(", ");
+    let heads = || {
+        let heads = TASKS.iter().flat_map(|task| task.heads);
+        let classes: BTreeSet<&str> = heads.map(|head| head.class).collect();
+        classes.into_iter().collect()
+    };
     Err(CheckpointError::UnsupportedModel(
         match tasks().next().is_some() {
             true => format!(
@@ -52,8 +58,8 @@ pub fn of(config: &Config) -> Result<Arc<dyn Answer>, CheckpointError> {
                 named(tasks().map(|task| task.name).collect())
             ),
             false => format!(
-                "config.json has architectures [\"{class}\"], whose task is not supported; supported are classes that end in {}",
-                named(TASKS.iter().map(|task| task.class).collect())
+                "config.json has architectures [\"{class}\"], whose task is not supported; supported are classes for {}",
+                named(heads())
             ),
         },
     ))

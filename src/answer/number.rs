@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records};
-use super::task::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -14,7 +14,7 @@ use crate::statistics::spearman;
 /// The task.
 pub const TASK: Task = Task {
     name: "regression",
-    class: "ForSequenceClassification",
+    heads: OF_ROWS,
     open,
 };
 
@@ -79,9 +79,5 @@ impl Answer for Number {
                 spearman(&pick(0), &pick(1))
             },
         )]
-    }
-
-    fn pipeline(&self) -> &'static str {
-        "text-classification"
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::diagonal;
 use super::metric::{Metric, Records};
-use super::task::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -16,7 +16,7 @@ use crate::statistics::{mean, spearman};
 /// The task.
 pub const TASK: Task = Task {
     name: "multi_target_regression",
-    class: "ForSequenceClassification",
+    heads: OF_ROWS,
     open,
 };
 
@@ -108,9 +108,5 @@ impl Answer for Numbers {
             mean(&(0..self.0).map(of_number).collect::<Vec<_>>())
         };
         vec![Metric::bootstrapped("mean_spearman", records, score)]
-    }
-
-    fn pipeline(&self) -> &'static str {
-        "text-classification"
     }
 }

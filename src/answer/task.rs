@@ -10,10 +10,50 @@ use crate::data::truth::{ReadTruth, Truth};
 pub struct Task {
     /// Name of the task, as in the report.
     pub name: &'static str,
-    /// End of the names of classes that have a head for the task, for example `ForSequenceClassification`.
-    pub class: &'static str,
+    /// The heads that answer it, one for each kind of input.
+    pub heads: &'static [Head],
     /// Opens the task if the configuration describes it.
     pub(super) open: Open,
+}
+
+/// A head of transformers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The kind of input, as in [`Wording`](crate::data::reader::Wording).
+    pub input: &'static str,
+    /// Part of the names of its classes, for example `ForSequenceClassification`.
+    pub class: &'static str,
+    /// The pipeline that serves it.
+    pub pipeline: &'static str,
+}
+
+/// The heads that answer once per row.
+pub(super) const OF_ROWS: &[Head] = &[
+    Head {
+        input: "text",
+        class: "ForSequenceClassification",
+        pipeline: "text-classification",
+    },
+    Head {
+        input: "image",
+        class: "ForImageClassification",
+        pipeline: "image-classification",
+    },
+];
+
+impl Task {
+    /// Returns the head for a kind of input. If there is none, returns the first one.
+    #[must_use]
+    pub fn head(&self, input: &str) -> &'static Head {
+        let found = self.heads.iter().find(|head| head.input == input);
+        found.unwrap_or(&self.heads[0])
+    }
+
+    /// Whether a class with this name has a head for the task.
+    #[must_use]
+    pub fn is_of(&self, class: &str) -> bool {
+        self.heads.iter().any(|head| class.contains(head.class))
+    }
 }
 
 /// Opens a task from the `problem_type` of a configuration, which is empty if it is missing, and the names of the
@@ -76,9 +116,6 @@ pub trait Answer: ReadTruth + Send + Sync {
     fn hint(&self, _truths: &[&Truth], _original: &[Vec<f64>]) -> Option<String> {
         None
     }
-
-    /// Returns the pipeline of transformers that serves the task.
-    fn pipeline(&self) -> &'static str;
 }
 
 impl std::fmt::Debug for dyn Answer {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::metric::{Metric, Records, ratio};
 use super::softmax::{self, predicted};
 use super::spans::{Span, Tag, spans};
-use super::task::{Answer, Form, Outputs, Task};
+use super::task::{Answer, Form, Head, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -19,7 +19,11 @@ use crate::data::truth::{ReadTruth, Truth};
 /// The task.
 pub const TASK: Task = Task {
     name: "token_classification",
-    class: "ForTokenClassification",
+    heads: &[Head {
+        input: "text",
+        class: "ForTokenClassification",
+        pipeline: "token-classification",
+    }],
     open,
 };
 
@@ -203,9 +207,5 @@ impl Answer for Tokens {
             ],
             false => vec![accuracy],
         }
-    }
-
-    fn pipeline(&self) -> &'static str {
-        "token-classification"
     }
 }

@@ -19,6 +19,21 @@ pub struct Config {
     map: Map<String, Value>,
 }
 
+/// Keys with the number of labels: of transformers, and of timm.
+const COUNTS: [&str; 2] = ["num_labels", "num_classes"];
+
+/// Returns the names, if they are as many as the configuration says.
+fn counted(names: Vec<String>, count: Option<u64>) -> Result<Vec<String>, CheckpointError> {
+    match names.is_empty() || count.is_some_and(|count| count != names.len() as u64) {
+        true => Err(CheckpointError::Invalid(format!(
+            "config.json: label_names has {} names for {} labels; correct one of them",
+            names.len(),
+            count.unwrap_or_default()
+        ))),
+        false => Ok(names),
+    }
+}
+
 impl Config {
     /// Reads `config.json` of a folder.
     ///
@@ -142,18 +157,29 @@ impl Config {
                 .get(key)
                 .is_some_and(|value: &Value| !value.is_null())
         };
-        says("id2label") || says("num_labels")
+        says("id2label") || COUNTS.into_iter().any(says) || says("label_names")
     }
 
-    /// Returns the label names in the order of the logits. They come from `id2label`. If it is missing, they are
-    /// `LABEL_0`, `LABEL_1` and so on, as many as `num_labels` says (2 by default, as in transformers).
+    /// Returns the label names in the order of the logits. They come from `id2label`, or from `label_names` as timm writes
+    /// them. If both are missing, they are `LABEL_0`, `LABEL_1` and so on, as many as `num_labels` (or timm's `num_classes`)
+    /// says (2 by default, as in transformers).
     ///
     /// # Errors
     /// Returns [`CheckpointError::Invalid`] if the labels are not numbered from 0 without gaps, or if `num_labels` is
     /// another number.
     pub fn labels(&self) -> Result<Vec<String>, CheckpointError> {
         let named = self.optional("id2label", "a map from index to name", Value::as_object)?;
-        let count = self.optional("num_labels", "a whole number", Value::as_u64)?;
+        let mut count = None;
+        for key in COUNTS {
+            count = count.or(self.optional(key, "a whole number", Value::as_u64)?);
+        }
+        let listed = self.optional("label_names", "a list of names", |value| {
+            let names = value.as_array()?.iter();
+            names.map(|name| name.as_str().map(str::to_owned)).collect()
+        })?;
+        if let (None, Some(listed)) = (named, listed) {
+            return counted(listed, count);
+        }
         let Some(named) = named else {
             let count = count.map_or(2, |count| usize::try_from(count).unwrap_or(usize::MAX));
             if count == 0 || count > MAX_LABELS {

@@ -68,10 +68,14 @@ pub trait Reader: Send + Sync {
 /// Words for users about a kind of input.
 #[derive(Clone, Copy, Debug)]
 pub struct Wording {
+    /// The kind of input.
+    pub input: &'static str,
     /// What the positions of a row are, in the plural.
     pub positions: &'static str,
     /// What turns a row into the input of the model.
     pub processor: &'static str,
+    /// A variable in Python code that holds it.
+    pub variable: &'static str,
     /// The class of transformers that opens it.
     pub auto_class: &'static str,
 }

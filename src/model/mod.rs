@@ -22,5 +22,6 @@ pub mod projection;
 pub mod registry;
 pub mod trace;
 pub mod unit;
+pub mod vit;
 pub mod width;
 pub mod work;

@@ -1,8 +1,8 @@
 //! The supported architectures, by the `model_type` of their `config.json`.
 
-use super::bert;
 use super::chain::Model;
 use super::unit::Units;
+use super::{bert, vit};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -15,9 +15,14 @@ pub struct Architecture {
     pub model_types: &'static [&'static str],
     /// Supported values of `architectures`, the class that wrote the checkpoint.
     pub classes: &'static [&'static str],
+    /// Beginnings of the names of architectures of timm, whose folders have an `architecture` instead of the two above.
+    pub of_timm: &'static [&'static str],
     names: Names,
     open: Open,
 }
+
+/// `model_type` of transformers' wrapper of timm.
+const TIMM_WRAPPER: &str = "timm_wrapper";
 
 /// Renames tensors to their current names.
 type Names = fn(Weights) -> Result<Weights, CheckpointError>;
@@ -38,13 +43,32 @@ pub struct Opened {
 }
 
 /// All supported architectures.
-pub const ARCHITECTURES: &[Architecture] = &[Architecture {
-    name: "bert",
-    model_types: &["bert", "optin_bert"],
-    classes: bert::CLASSES,
-    names: bert::todays_names,
-    open: bert::open,
-}];
+pub const ARCHITECTURES: &[Architecture] = &[
+    Architecture {
+        name: "bert",
+        model_types: &["bert", "optin_bert"],
+        classes: bert::CLASSES,
+        of_timm: &[],
+        names: bert::todays_names,
+        open: bert::open,
+    },
+    Architecture {
+        name: "vit",
+        model_types: &["vit"],
+        classes: vit::CLASSES,
+        of_timm: &[],
+        names: vit::names_of_files,
+        open: vit::open,
+    },
+    Architecture {
+        name: "timm-vit",
+        model_types: &[],
+        classes: &[],
+        of_timm: vit::timm::ARCHITECTURES,
+        names: vit::timm::plain_names,
+        open: vit::timm::open,
+    },
+];
 
 /// Opens the graph that the configuration names, with these units of its attention layers.
 ///
@@ -69,6 +93,9 @@ pub fn open(config: &Config, weights: Weights, units: Units) -> Result<Opened, C
 /// Other classes are rejected. They have another head on the same body, so their weights may fit by accident, but the
 /// model would compute the output of another task.
 fn find(config: &Config) -> Result<&'static Architecture, CheckpointError> {
+    if let Some(name) = of_timm(config)? {
+        return find_of_timm(name);
+    }
     let model_type = config.model_type()?;
     let known = ARCHITECTURES
         .iter()
@@ -93,4 +120,27 @@ fn find(config: &Config) -> Result<&'static Architecture, CheckpointError> {
         }
         _ => Ok(architecture),
     }
+}
+
+/// Returns the name of an architecture of timm, if the configuration has one: a folder of timm itself, or of
+/// transformers' wrapper.
+fn of_timm(config: &Config) -> Result<Option<&str>, CheckpointError> {
+    let wrapper = config.str_or("model_type", TIMM_WRAPPER)? == TIMM_WRAPPER;
+    let name = config.str_or("architecture", "")?;
+    Ok((wrapper && !name.is_empty()).then_some(name))
+}
+
+fn find_of_timm(name: &str) -> Result<&'static Architecture, CheckpointError> {
+    let known = ARCHITECTURES.iter().find(|architecture| {
+        let mut beginnings = architecture.of_timm.iter();
+        beginnings.any(|beginning| name.starts_with(beginning))
+    });
+    known.ok_or_else(|| {
+        let names = ARCHITECTURES.iter().flat_map(|architecture| architecture.of_timm);
+        let names: Vec<String> = names.map(|name| format!("{name}*")).collect();
+        CheckpointError::UnsupportedModel(format!(
+            "config.json has architecture \"{name}\" of timm, which is not supported; supported architectures: {}",
+            names.join(", ")
+        ))
+    })
 }

@@ -227,14 +227,13 @@ pub fn close(
         draft.write_json(latency::NAME, table)?;
     }
     draft.write_json("report.json", report)?;
-    let companions: Vec<&str> = export.companions.iter().map(|(name, _)| *name).collect();
     draft.write(
         "README.md",
         card(
             report,
             prepared.answer.as_ref(),
             prepared.reader.wording(),
-            &companions,
+            &export,
         )
         .as_bytes(),
     )?;

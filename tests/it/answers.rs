@@ -48,7 +48,7 @@ fn directions_are_the_quadratic_form_of_the_divergence() {
         for config in every_task(labels) {
             let task = task(config.clone());
             let channels = config["num_labels"].as_u64().unwrap() as usize;
-            let positions = match task.task().class {
+            let positions = match task.task().head("text").class {
                 "ForTokenClassification" => positions,
                 _ => 1,
             };

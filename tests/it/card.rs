@@ -1,10 +1,11 @@
 //! The model card of a pruned model.
 
 use optin::data::reader::Wording;
+use optin::model::export::Export;
 use optin::prune::inputs::Role;
 use optin::prune::report::Report;
 use optin::prune::surgery::card::card;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fixture::job::report;
 use crate::fixture::task::classes;
@@ -17,12 +18,20 @@ fn the_card_names_the_device_of_the_measurement() {
             ..report()
         };
         let wording = Wording {
+            input: "text",
             positions: "tokens",
             processor: "tokenizer",
+            variable: "tokenizer",
             auto_class: "AutoTokenizer",
         };
         let task = classes(&["a", "b"]);
-        let text = card(&report, task.as_ref(), wording, &["modeling.py"]);
+        let export = Export {
+            config: Map::new(),
+            companions: vec![("modeling.py", "")],
+            usage: None,
+            left_out: Vec::new(),
+        };
+        let text = card(&report, task.as_ref(), wording, &export);
         assert!(text.contains(words), "{text}");
     }
 }

@@ -165,8 +165,10 @@ impl Reader for TextReader {
 
     fn wording(&self) -> Wording {
         Wording {
+            input: "text",
             positions: "tokens",
             processor: "tokenizer",
+            variable: "tokenizer",
             auto_class: "AutoTokenizer",
         }
     }

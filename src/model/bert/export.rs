@@ -13,7 +13,10 @@ use crate::model::mask::Masks;
 use crate::model::unit::Units;
 
 /// Python code with which `transformers` opens the folder (`trust_remote_code=True`).
-const MODELING: &str = include_str!("modeling_optin_bert.py");
+const MODELING: (&str, &str) = (
+    "modeling_optin_bert.py",
+    include_str!("modeling_optin_bert.py"),
+);
 
 const KEYS: Keys = Keys {
     carried: &[
@@ -61,7 +64,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, units: Units, masks: 
     let sizes = &config.sizes;
     let written = json!({
         "architectures": [config.class.name()],
-        "auto_map": auto_map("modeling_optin_bert", MODELING),
+        "auto_map": auto_map(MODELING, config.class.name()),
         "model_type": "bert",
         "vocab_size": config.vocabulary,
         "max_position_embeddings": config.positions,
@@ -83,7 +86,8 @@ pub(super) fn export(config: &BertConfig, source: &Config, units: Units, masks: 
     let left_out = KEYS.carry(source, &mut map);
     Export {
         config: map,
-        companions: vec![("modeling_optin_bert.py", MODELING)],
+        companions: vec![MODELING],
+        usage: None,
         left_out,
     }
 }

@@ -104,12 +104,20 @@ pub(in crate::model) fn labels(names: &[String]) -> [(String, Value); 2] {
 }
 
 /// Returns the classes of a modeling file by the auto classes of `transformers` for which the file registers them.
-/// `file` is its name without the extension.
-pub(in crate::model) fn auto_map(file: &str, modeling: &str) -> Map<String, Value> {
-    let lines = modeling.lines().filter_map(|line| {
-        let (class, auto) = line.split_once(".register_for_auto_class(\"")?;
-        let auto = auto.strip_suffix("\")")?;
-        Some((auto.to_owned(), json!(format!("{file}.{class}"))))
-    });
-    lines.collect()
+/// `file` is its name. If it registers several classes for one auto class, the map has `written`, the class of the model.
+pub(in crate::model) fn auto_map(
+    (file, modeling): (&str, &str),
+    written: &str,
+) -> Map<String, Value> {
+    let module = file.trim_end_matches(".py");
+    let mut map = Map::new();
+    for line in modeling.lines() {
+        if let Some((class, rest)) = line.split_once(".register_for_auto_class(\"")
+            && let Some(auto) = rest.strip_suffix("\")")
+            && (class == written || !map.contains_key(auto))
+        {
+            map.insert(auto.to_owned(), json!(format!("{module}.{class}")));
+        }
+    }
+    map
 }

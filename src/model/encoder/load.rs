@@ -1,7 +1,10 @@
 //! Construction of building blocks from named tensors.
 
-use crate::checkpoint::error::CheckpointError;
+use candle_core::Tensor;
+
+use crate::checkpoint::error::{CheckpointError, reason};
 use crate::checkpoint::weights::Weights;
+use crate::model::head_maps::RowMap;
 use crate::model::layer::dense::Dense;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
@@ -18,6 +21,28 @@ pub(in crate::model) fn linear(
         weight,
         weights.tensor(&format!("{name}.bias"), &[outputs])?,
     ))
+}
+
+/// Loads the rows of a map that belong to heads, `[rows, inputs]`. The stored tensors have `stored` rows, which is more than
+/// `rows` if they hold several maps.
+pub(in crate::model) fn rows(
+    weights: &Weights,
+    map: &RowMap,
+    inputs: usize,
+    rows: usize,
+    stored: usize,
+) -> Result<Dense, CheckpointError> {
+    let part = |tensor: Tensor| {
+        let part = tensor.narrow(0, map.offset, rows);
+        part.and_then(|part| part.contiguous())
+            .map_err(|error| CheckpointError::Invalid(reason(&error)))
+    };
+    let weight = part(weights.tensor(&map.weight, &[stored, inputs])?)?;
+    let bias = match &map.bias {
+        Some(name) => Some(part(weights.tensor(name, &[stored])?)?),
+        None => None,
+    };
+    Ok(Dense::new(map.weight.clone(), Linear::new(weight, bias)).from_row(map.offset))
 }
 
 /// Loads a linear layer from `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.

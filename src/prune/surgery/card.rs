@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use crate::answer::task::Answer;
 use crate::data::reader::Wording;
+use crate::model::export::{Export, Usage};
 use crate::prune::report::{BeforeAfter, Report};
 
 /// Returns the model card as Markdown.
 #[must_use]
-pub fn card(report: &Report, answer: &dyn Answer, wording: Wording, companions: &[&str]) -> String {
+pub fn card(report: &Report, answer: &dyn Answer, wording: Wording, export: &Export) -> String {
     let mut card = String::new();
     // Writing to a string cannot fail.
-    let _ = write_card(&mut card, report, answer, wording, companions);
+    let _ = write_card(&mut card, report, answer, wording, export);
     card
 }
 
@@ -20,14 +21,14 @@ fn write_card(
     report: &Report,
     answer: &dyn Answer,
     wording: Wording,
-    companions: &[&str],
+    export: &Export,
 ) -> std::fmt::Result {
-    let class = answer.task().class;
     let size = &report.size;
     writeln!(
         card,
-        "---\nlibrary_name: transformers\npipeline_tag: {}\ntags: [pruned, optin]\n---\n",
-        answer.pipeline()
+        "---\nlibrary_name: {}\npipeline_tag: {}\ntags: [pruned, optin]\n---\n",
+        export.usage.map_or("transformers", |usage| usage.library),
+        answer.task().head(wording.input).pipeline
     )?;
     writeln!(
         card,
@@ -106,29 +107,10 @@ fn write_card(
         latency.median_ms.after,
         latency.speedup
     )?;
-    writeln!(
-        card,
-        "## Use\n\n```python\nfrom transformers import AutoModel{class}, {}\n",
-        wording.auto_class
-    )?;
-    writeln!(
-        card,
-        "model = AutoModel{class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
-    )?;
-    writeln!(
-        card,
-        "{} = {}.from_pretrained(\"path/to/this/folder\")\n```\n",
-        wording.processor, wording.auto_class
-    )?;
-    writeln!(
-        card,
-        "`trust_remote_code` allows transformers to run `{}` from this folder. The code is needed because the\n\
-         layers have different widths, which the built-in classes do not support. Without it, transformers uses the\n\
-         built-in class, which fails with \"size mismatch\". Configuration and {} do not need it.\n\
-         `verify.json` contains inputs and the logits that the model must return for them.\n",
-        companions.join("`, `"),
-        wording.processor
-    )?;
+    match export.usage {
+        Some(usage) => write_usage(card, usage)?,
+        None => write_usage_in_transformers(card, answer, wording, export)?,
+    }
     if !report.notes.is_empty() {
         writeln!(card, "## Notes\n")?;
         for note in &report.notes {
@@ -153,5 +135,46 @@ fn write_card(
     writeln!(
         card,
         "\n`keep_map.json` lists the kept units by their indices in the original. `report.json` contains all figures."
+    )
+}
+
+fn write_usage(card: &mut String, usage: Usage) -> std::fmt::Result {
+    writeln!(
+        card,
+        "## Use\n\n```python\n{}\n```\n\n`verify.json` contains inputs and the logits that the model must return for them.\n",
+        usage.code
+    )
+}
+
+fn write_usage_in_transformers(
+    card: &mut String,
+    answer: &dyn Answer,
+    wording: Wording,
+    export: &Export,
+) -> std::fmt::Result {
+    let class = answer.task().head(wording.input).class;
+    writeln!(
+        card,
+        "## Use\n\n```python\nfrom transformers import AutoModel{class}, {}\n",
+        wording.auto_class
+    )?;
+    writeln!(
+        card,
+        "model = AutoModel{class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
+    )?;
+    writeln!(
+        card,
+        "{} = {}.from_pretrained(\"path/to/this/folder\")\n```\n",
+        wording.variable, wording.auto_class
+    )?;
+    let companions = export.companions.iter().map(|(name, _)| *name);
+    writeln!(
+        card,
+        "`trust_remote_code` allows transformers to run `{}` from this folder. The code is needed because the\n\
+         layers have different widths, which the built-in classes do not support. Without it, transformers uses the\n\
+         built-in class, which fails with \"size mismatch\". Configuration and {} do not need it.\n\
+         `verify.json` contains inputs and the logits that the model must return for them.\n",
+        companions.collect::<Vec<_>>().join("`, `"),
+        wording.processor
     )
 }

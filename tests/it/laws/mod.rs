@@ -27,6 +27,7 @@ use tempfile::TempDir;
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
+use crate::fixture::vit::{self, Form};
 
 /// A family of models.
 trait Family {
@@ -76,6 +77,36 @@ impl Family for BertDimensions {
     fn batch(rows: usize, length: usize, seed: u64) -> Batch {
         Bert::batch(rows, length, seed)
     }
+}
+
+/// Declares families of vision transformers. The images have one size, so batches have no other length.
+macro_rules! vision_transformers {
+    ($($family:ident: $form:ident, $units:ident;)+) => {
+        $(
+            struct $family;
+
+            impl Family for $family {
+                fn write(folder: &Path, dtype: Dtype) {
+                    Form::$form.write(folder, dtype);
+                }
+
+                fn open(folder: &Path) -> (Weights, Model) {
+                    folder::open_with(folder, Units::$units)
+                }
+
+                fn batch(rows: usize, _: usize, seed: u64) -> Batch {
+                    vit::batch(rows, seed)
+                }
+            }
+        )+
+    };
+}
+
+vision_transformers! {
+    Vit: Vit, Heads;
+    VitDimensions: Vit, Dimensions;
+    TimmVit: Timm, Heads;
+    TimmDistilled: TimmDistilled, Dimensions;
 }
 
 impl Family for Scratch {
@@ -277,4 +308,8 @@ laws! {
     bert: Bert;
     bert_dimensions: BertDimensions;
     scratch_family: Scratch;
+    vit_heads: Vit;
+    vit_dimensions: VitDimensions;
+    timm_vit_heads: TimmVit;
+    timm_distilled: TimmDistilled;
 }

@@ -1,0 +1,74 @@
+//! The blocks of a layer: attention with its heads, then the feed-forward layer with its neurons. Each has a norm first.
+
+use super::config::VitConfig;
+use super::names::LayerNames;
+use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::weights::Weights;
+use crate::model::block::Block;
+use crate::model::encoder::load;
+use crate::model::layer::self_attention::SelfAttention;
+use crate::model::layer::sequence::Sequence;
+use crate::model::projection::Projection;
+
+/// Builds the attention block of a layer.
+pub(super) fn attention(
+    config: &VitConfig,
+    layer: usize,
+    names: &LayerNames,
+    weights: &Weights,
+) -> Result<Block, CheckpointError> {
+    let (heads, hidden) = (config.sizes.heads(layer), config.hidden);
+    let incoming = |map, rows: usize| {
+        let stored = names.stored(heads, rows);
+        load::rows(weights, map, hidden, rows, stored)
+    };
+    let incoming = [
+        incoming(&names.query, heads.queries())?,
+        incoming(&names.key, heads.queries())?,
+        incoming(&names.value, heads.values())?,
+    ];
+    let selection = config.selection_of(layer);
+    let output = load::linear(weights, &names.output, heads.values(), hidden)?;
+    let skip = Sequence::identity();
+    Ok(Block {
+        units: norm(config, &names.norms[0], weights)?
+            .then(SelfAttention::new(incoming, heads).at(selection)),
+        projection: Projection::new(&names.output, output),
+        skip: Some(match selection {
+            None => skip,
+            Some(selection) => skip.then(selection),
+        }),
+        finish: Sequence::identity(),
+        feature: None,
+    })
+}
+
+/// Builds the feed-forward block of a layer.
+pub(super) fn feed_forward(
+    config: &VitConfig,
+    layer: usize,
+    names: &LayerNames,
+    weights: &Weights,
+) -> Result<Block, CheckpointError> {
+    let (width, hidden) = (config.sizes.neurons(layer), config.hidden);
+    let first = load::dense(weights, &names.first, hidden, width)?;
+    let second = load::linear(weights, &names.second, width, hidden)?;
+    Ok(Block {
+        units: norm(config, &names.norms[1], weights)?.then(first.activated(config.activation)),
+        projection: Projection::new(&names.second, second),
+        skip: Some(Sequence::identity()),
+        finish: Sequence::identity(),
+        // The output of a whole layer is a feature.
+        feature: Some(Sequence::identity()),
+    })
+}
+
+/// Returns a sequence that begins with a norm.
+pub(super) fn norm(
+    config: &VitConfig,
+    name: &str,
+    weights: &Weights,
+) -> Result<Sequence, CheckpointError> {
+    let norm = load::layer_norm(weights, name, config.hidden, config.norm_epsilon)?;
+    Ok(Sequence::identity().then(norm))
+}

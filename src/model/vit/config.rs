@@ -1,0 +1,182 @@
+//! The configuration of a vision transformer, whole or pruned, from `config.json`.
+
+use serde_json::Value;
+
+use crate::checkpoint::config::Config;
+use crate::checkpoint::error::CheckpointError;
+use crate::model::batch::ImageShape;
+use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation, norm_epsilon, size};
+use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim};
+use crate::model::layer::leading_positions::LeadingPositions;
+use crate::model::nn::activation::Activation;
+
+/// Maximum height and width of an image, in pixels.
+const MAX_SIDE: usize = 1 << 14;
+
+/// Maximum number of channels of an image.
+const MAX_CHANNELS: usize = 64;
+
+/// A family whose checkpoints have the names of transformers.
+pub(in crate::model) struct Family {
+    /// Value of `model_type`, and the first part of the names of the body's tensors.
+    pub(in crate::model) model_type: &'static str,
+    /// Names of the special tokens, in the order of the positions.
+    pub(in crate::model) special: &'static [&'static str],
+    /// Names of the classes. The first one is that of a checkpoint that names none.
+    pub(in crate::model) classes: &'static [&'static str],
+    /// Names of the classifiers of a class with a teacher. Empty if the family has no such class.
+    pub(in crate::model) classifiers_with_teacher: &'static [&'static str],
+    /// Names and contents of the Python files with which `transformers` opens a result (`trust_remote_code=True`). The
+    /// first one has the classes.
+    pub(in crate::model) modeling: &'static [(&'static str, &'static str)],
+}
+
+/// Which special tokens the head reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::model) enum HeadKind {
+    /// The first one.
+    First,
+    /// The first two, each with its own classifier. The answer is the mean of both.
+    Both,
+}
+
+/// The sizes of the graph.
+pub(in crate::model) struct VitConfig {
+    pub(in crate::model) hidden: usize,
+    pub(in crate::model) sizes: LayerSizes,
+    pub(in crate::model) image: ImageShape,
+    /// Number of special tokens before the patches.
+    pub(in crate::model) special: usize,
+    pub(in crate::model) has_qkv_bias: bool,
+    pub(in crate::model) activation: Activation,
+    pub(in crate::model) norm_epsilon: f64,
+    pub(in crate::model) head: HeadKind,
+    /// The class of transformers with this head.
+    pub(in crate::model) class: &'static str,
+    /// Names of the outputs.
+    pub(in crate::model) labels: Vec<String>,
+}
+
+impl VitConfig {
+    /// Reads a configuration of transformers.
+    pub(in crate::model) fn read(
+        family: &Family,
+        config: &Config,
+    ) -> Result<Self, CheckpointError> {
+        let hidden = size(config, "hidden_size", MAX_WIDTH)?;
+        let head_dim = head_dim(config, hidden)?;
+        let heads = size(config, "num_attention_heads", MAX_WIDTH / head_dim)?;
+        let whole = Whole {
+            layers: size(config, "num_hidden_layers", MAX_LAYERS)?,
+            head_dim,
+            neurons: size(config, "intermediate_size", MAX_WIDTH)?,
+        };
+        let written = config.class()?;
+        let class = family.classes.iter().find(|class| written == Some(class));
+        let class = class.copied().unwrap_or(family.classes[0]);
+        Ok(Self {
+            hidden,
+            sizes: LayerSizes::read(config, whole, || Ok(vec![heads; whole.layers]))?,
+            image: image(config)?,
+            special: family.special.len(),
+            has_qkv_bias: flag(config, "qkv_bias", true)?,
+            activation: activation(config)?,
+            norm_epsilon: norm_epsilon(config)?,
+            head: match class.ends_with("WithTeacher") {
+                true => HeadKind::Both,
+                false => HeadKind::First,
+            },
+            class,
+            labels: config.labels()?,
+        })
+    }
+
+    /// Returns the selection of the positions that the head reads.
+    pub(super) fn read_by_head(&self) -> LeadingPositions {
+        LeadingPositions::new(match self.head {
+            HeadKind::First => 1,
+            HeadKind::Both => 2,
+        })
+    }
+
+    /// Returns the selection of the positions at which a layer computes its output, or `None` for all positions. The head
+    /// reads no other positions of the last layer.
+    pub(super) fn selection_of(&self, layer: usize) -> Option<LeadingPositions> {
+        let last = layer + 1 == self.sizes.layers();
+        let selection = last.then(|| self.read_by_head());
+        match self.sizes.skips_unread {
+            true => selection,
+            false => selection.map(LeadingPositions::early),
+        }
+    }
+}
+
+/// Returns the shape of the images.
+fn image(config: &Config) -> Result<ImageShape, CheckpointError> {
+    let [height, width] = pair(config, "image_size", 224)?;
+    let [patch, other] = pair(config, "patch_size", 16)?;
+    if patch != other {
+        return Err(CheckpointError::UnsupportedModel(format!(
+            "config.json has patch_size [{patch}, {other}]; only square patches are supported"
+        )));
+    }
+    let channels = config.usize_or("num_channels", 3)?;
+    checked(ImageShape {
+        height,
+        width,
+        channels,
+        patch,
+    })
+}
+
+/// Checks the shape of the images.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if it is out of range.
+pub(in crate::model) fn checked(shape: ImageShape) -> Result<ImageShape, CheckpointError> {
+    let ImageShape {
+        height,
+        width,
+        channels,
+        patch,
+    } = shape;
+    let sides = 1..=MAX_SIDE;
+    let fits = sides.contains(&height)
+        && sides.contains(&width)
+        && (1..=height.min(width)).contains(&patch)
+        && (1..=MAX_CHANNELS).contains(&channels);
+    match fits {
+        true => Ok(shape),
+        false => Err(CheckpointError::Invalid(format!(
+            "config.json describes images of {height} x {width} pixels with {channels} channels and patches of {patch} x {patch} \
+             pixels; images must have 1 to {MAX_SIDE} pixels per side and 1 to {MAX_CHANNELS} channels, and hold a patch"
+        ))),
+    }
+}
+
+/// Returns a size in two dimensions: one number for both, or a list of two.
+fn pair(config: &Config, key: &str, default: usize) -> Result<[usize; 2], CheckpointError> {
+    match config.map().get(key) {
+        Some(Value::Array(_)) => {
+            let values = config.usize_list(key)?.unwrap_or_default();
+            values.try_into().map_err(|values: Vec<usize>| {
+                CheckpointError::Invalid(format!(
+                    "config.json: {key} has {} numbers; it must be one number or two",
+                    values.len()
+                ))
+            })
+        }
+        _ => Ok([config.usize_or(key, default)?; 2]),
+    }
+}
+
+/// Returns a flag, or `default` if the key is missing.
+fn flag(config: &Config, key: &str, default: bool) -> Result<bool, CheckpointError> {
+    match config.map().get(key) {
+        None | Some(Value::Null) => Ok(default),
+        Some(Value::Bool(value)) => Ok(*value),
+        Some(value) => Err(CheckpointError::Invalid(format!(
+            "config.json: {key} is {value}; it must be true or false"
+        ))),
+    }
+}
