@@ -9,6 +9,7 @@ pub mod bert;
 pub mod block;
 pub mod chain;
 pub mod cost;
+pub mod deit;
 pub mod device;
 mod encoder;
 pub mod export;

@@ -2,7 +2,7 @@
 
 use super::chain::Model;
 use super::unit::Units;
-use super::{bert, vit};
+use super::{bert, deit, vit};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -59,6 +59,14 @@ pub const ARCHITECTURES: &[Architecture] = &[
         of_timm: &[],
         names: vit::names_of_files,
         open: vit::open,
+    },
+    Architecture {
+        name: "deit",
+        model_types: &["deit"],
+        classes: deit::CLASSES,
+        of_timm: &[],
+        names: vit::names_of_files,
+        open: deit::open,
     },
     Architecture {
         name: "timm-vit",

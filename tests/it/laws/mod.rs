@@ -105,6 +105,8 @@ macro_rules! vision_transformers {
 vision_transformers! {
     Vit: Vit, Heads;
     VitDimensions: Vit, Dimensions;
+    DeitDimensions: Deit, Dimensions;
+    DeitWithTeacher: DeitWithTeacher, Dimensions;
     TimmVit: Timm, Heads;
     TimmDistilled: TimmDistilled, Dimensions;
 }
@@ -310,6 +312,8 @@ laws! {
     scratch_family: Scratch;
     vit_heads: Vit;
     vit_dimensions: VitDimensions;
+    deit_dimensions: DeitDimensions;
+    deit_with_teacher: DeitWithTeacher;
     timm_vit_heads: TimmVit;
     timm_distilled: TimmDistilled;
 }
