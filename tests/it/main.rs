@@ -46,5 +46,6 @@ mod service;
 mod source;
 mod tables;
 mod target;
+mod vit;
 mod webhook;
 mod worker;
