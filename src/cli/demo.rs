@@ -1,10 +1,10 @@
-//! `optin demo`: prunes the bundled model through the HTTP API of a service that it starts.
+//! `optin demo`: prunes a bundled model through the HTTP API of a service that it starts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -30,14 +30,17 @@ const PORT: u16 = 8080;
 /// Flags of `optin demo`.
 #[derive(Args)]
 pub(super) struct DemoCommand {
-    /// Folder with the example model and its data
+    /// The example
+    #[arg(value_name = "EXAMPLE", default_value = "sections")]
+    example: Example,
+    /// Folder with the examples
     #[arg(
         long,
-        env = "OPTIN_DEMO_DIR",
+        env = "OPTIN_EXAMPLES_DIR",
         value_name = "DIR",
-        default_value = "examples/debian-sections"
+        default_value = "examples"
     )]
-    example: PathBuf,
+    examples: PathBuf,
     /// Percentage of the FLOPs to KEEP
     #[arg(long, value_name = "PERCENT", default_value = "40%")]
     target: String,
@@ -57,13 +60,57 @@ pub(super) struct DemoCommand {
     json: bool,
 }
 
+/// A bundled model with its data.
+#[derive(Clone, Copy, ValueEnum)]
+enum Example {
+    /// A text classifier: the section of a Debian package, from its description
+    Sections,
+    /// A text classifier with several labels: the tags of a Debian package
+    Tags,
+    /// A label for each word: the markup of the PostgreSQL documentation
+    Markup,
+    /// An image classifier: a vision transformer on Fashion-MNIST
+    Vision,
+}
+
+impl Example {
+    /// Returns the folder of the example in the folder of examples, the folder of its model, and its data files for
+    /// calibration and evaluation.
+    fn paths(self) -> (&'static str, [&'static str; 3]) {
+        match self {
+            Self::Sections => (
+                "debian-sections",
+                ["model", "calibration.tsv", "evaluation.tsv"],
+            ),
+            Self::Tags => (
+                "debian-tags",
+                ["model", "calibration.jsonl", "evaluation.jsonl"],
+            ),
+            Self::Markup => (
+                "postgresql-markup",
+                ["model", "calibration.jsonl", "evaluation.jsonl"],
+            ),
+            Self::Vision => ("fashion-mnist", ["coarse", "calibration.npz", "evaluation.npz"]),
+        }
+    }
+}
+
+impl DemoCommand {
+    /// Returns the paths of the model and of its data.
+    fn paths(&self) -> [PathBuf; 3] {
+        let (folder, names) = self.example.paths();
+        names.map(|name| self.examples.join(folder).join(name))
+    }
+}
+
 /// Runs the demo.
 pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
     start("warn", Format::Text).map_err(Exit::Broken)?;
-    if !command.example.join("model").is_dir() {
+    let [model, ..] = command.paths();
+    if !model.is_dir() {
         return Err(Exit::Usage(format!(
-            "the example model was not found in {}; run this in the root of the repository, or set its folder with --example",
-            command.example.display()
+            "the example model was not found in {}; run this in the root of the repository, or set the folder of the examples with --examples",
+            model.display()
         )));
     }
     runtime()?.block_on(async {
@@ -101,7 +148,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         s3: Default::default(),
     };
     let source = SourceFlags {
-        source_roots: vec![command.example.clone()],
+        source_roots: vec![command.examples.clone()],
         source_buckets: Vec::new(),
         hub_endpoint: HUB.to_owned(),
         hub_token: None,
@@ -166,12 +213,12 @@ async fn show(command: &DemoCommand, url: &str) -> Result<(), Exit> {
 }
 
 fn request(command: &DemoCommand) -> Result<Value, Exit> {
-    let example = command.example.canonicalize()?;
-    let uri = |name: &str| file_uri(&example.join(name));
+    let [model, calibration, evaluation] = command.paths();
+    let uri = |path: PathBuf| file_uri(&path.canonicalize()?);
     Ok(json!({
-        "model": {"uri": uri("model")?},
-        "calibration": {"uri": uri("calibration.tsv")?},
-        "evaluation": {"uri": uri("evaluation.tsv")?},
+        "model": {"uri": uri(model)?},
+        "calibration": {"uri": uri(calibration)?},
+        "evaluation": {"uri": uri(evaluation)?},
         "target": {"value": command.target},
         "labels": {"from": "demo"},
     }))

@@ -58,7 +58,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prune the bundled example model through the HTTP API, then keep serving
+    /// Prune a bundled example model through the HTTP API, then keep serving
     ///
     /// Starts a service on 127.0.0.1, at port 8080 or another free port. Submits a job for the example
     /// model, waits for it, downloads the artifacts through signed URLs and verifies their checksums.
