@@ -8,6 +8,7 @@ pub mod content;
 pub mod error;
 pub mod folder;
 pub mod header;
+pub mod image_processor;
 mod index;
 mod json;
 pub mod layout;

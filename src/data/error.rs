@@ -14,7 +14,7 @@ pub enum DataError {
     /// The data is larger than the limits allow.
     #[error("{0}")]
     Limit(String),
-    /// The tokenizer failed.
+    /// The tokenizer or image processor cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] CheckpointError),
     /// A batch could not be created.

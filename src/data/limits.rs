@@ -9,6 +9,8 @@ pub struct Limits {
     pub rows: usize,
     /// Maximum number of fields: rows times columns, plus the items of the lists that are read.
     pub fields: usize,
+    /// Maximum size of all images that a job uses, in bytes.
+    pub image_bytes: u64,
 }
 
 impl Default for Limits {
@@ -17,6 +19,7 @@ impl Default for Limits {
             file_bytes: 1 << 30,
             rows: 10_000_000,
             fields: 100_000_000,
+            image_bytes: 16 << 30,
         }
     }
 }

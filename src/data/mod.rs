@@ -8,6 +8,7 @@ pub mod draw;
 pub mod error;
 pub mod examples;
 pub mod format;
+pub mod image;
 pub mod label;
 pub mod limits;
 pub mod mapping;
@@ -21,18 +22,17 @@ use std::sync::Arc;
 
 use crate::model::batch::Reads;
 use error::DataError;
+use image::ImageReader;
 use reader::Reader;
 use text::TextReader;
 
 /// Opens the reader for the examples of a model. `folder` is the folder of the model.
 ///
 /// # Errors
-/// Returns [`DataError`] if the folder has no usable tokenizer, or if there is no reader for this kind of input.
+/// Returns [`DataError`] if the folder has no usable tokenizer or image processor.
 pub fn open(reads: &Reads, folder: &Path) -> Result<Arc<dyn Reader>, DataError> {
     match reads {
         Reads::Text(limits) => Ok(Arc::new(TextReader::open(*limits, folder)?)),
-        Reads::Pixels(_) => Err(DataError::Invalid(
-            "the model reads images, and image data is not supported".to_owned(),
-        )),
+        Reads::Pixels(shape) => Ok(Arc::new(ImageReader::open(*shape, folder)?)),
     }
 }

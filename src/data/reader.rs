@@ -58,6 +58,10 @@ pub trait Reader: Send + Sync {
     /// Returns [`DataError`] if a file cannot be written as text.
     fn files(&self) -> Result<Vec<(&'static str, String)>, DataError>;
 
+    /// Whether a result may show rows of the data as the model reads them. The pixels of an image are the image itself,
+    /// which it may not be permitted to pass on, and they are many.
+    fn shows_rows(&self) -> bool;
+
     /// Returns fixed inputs with which other libraries can check the tokenizer or image processor of a result.
     ///
     /// # Errors

@@ -29,10 +29,12 @@ const MAX_BYTES: u64 = 17 << 30;
 /// Maximum number of uploads of a tenant.
 pub(super) const MAX_UPLOADS: usize = 200;
 
-/// Allowed file extensions: an archive with a model, or a data file.
+/// Allowed file extensions: an archive with a model, or a data file. The archive is first, as in the example.
 fn ends() -> Vec<String> {
+    const ARCHIVE: &str = ".tar";
     let mut ends = data_format::ends();
-    ends.insert(0, ".tar".to_owned());
+    ends.retain(|end| end != ARCHIVE);
+    ends.insert(0, ARCHIVE.to_owned());
     ends
 }
 

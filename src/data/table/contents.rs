@@ -54,6 +54,8 @@ pub(super) struct Reading<'a> {
     pub(super) has_header: bool,
     /// Returns whether the lists of a column are read, by the name of the column.
     pub(super) lists: &'a dyn Fn(&str) -> bool,
+    /// Returns whether the values of a column of a Parquet file are left out, by the name of the column.
+    pub(super) left_out: &'a dyn Fn(&str) -> bool,
     pub(super) limits: &'a Limits,
 }
 

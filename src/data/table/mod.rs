@@ -40,6 +40,8 @@ pub struct Table {
     unit: &'static str,
     /// First row and name of each shard. Empty for a single file.
     shards: Vec<(usize, String)>,
+    /// Names of the rows in messages, if they are not rows of a file.
+    entries: Vec<String>,
 }
 
 impl Table {
@@ -58,10 +60,25 @@ impl Table {
         lists: &dyn Fn(&str) -> bool,
         limits: &Limits,
     ) -> Result<Self, DataError> {
+        Self::read_except(path, has_header, lists, &|_| false, limits)
+    }
+
+    /// Does the same, but leaves out the values of some columns of a Parquet file, which can be large.
+    ///
+    /// # Errors
+    /// Returns the errors of [`read`](Self::read).
+    pub fn read_except(
+        path: &Path,
+        has_header: bool,
+        lists: &dyn Fn(&str) -> bool,
+        left_out: &dyn Fn(&str) -> bool,
+        limits: &Limits,
+    ) -> Result<Self, DataError> {
         let name = path.display().to_string();
         let reading = Reading {
             has_header,
             lists,
+            left_out,
             limits,
         };
         let table = match path.is_dir() {
@@ -72,13 +89,71 @@ impl Table {
                 Self::new(name, contents, read)
             }
         };
-        if table.rows.is_empty() {
-            return Err(DataError::Invalid(format!(
-                "{} has no data rows",
-                table.file
-            )));
+        table.not_empty()
+    }
+
+    /// Reads the content of a table that is not a file of its own. `file` is its name in messages.
+    ///
+    /// # Errors
+    /// Returns [`DataError`] if the content is empty or malformed, or if the name has no known ending.
+    pub fn parse(
+        file: &str,
+        bytes: Vec<u8>,
+        has_header: bool,
+        lists: &dyn Fn(&str) -> bool,
+        limits: &Limits,
+    ) -> Result<Self, DataError> {
+        let (format, _) = format_of(file)?;
+        let reading = Reading {
+            has_header,
+            lists,
+            left_out: &|_| false,
+            limits,
+        };
+        let read = ReadFile::of(file, &bytes);
+        let contents = parsed(file, format, bytes, &reading)?;
+        Self::new(file.to_owned(), contents, read).not_empty()
+    }
+
+    /// Creates a table from rows that are not those of a file. `entries` are the names of the rows in messages.
+    #[must_use]
+    pub fn of_entries(
+        file: String,
+        names: &[&str],
+        rows: Vec<Vec<Cell>>,
+        entries: Vec<String>,
+    ) -> Self {
+        let rows = rows.into_iter().enumerate();
+        let rows = rows.map(|(index, cells)| Row {
+            line: index + 1,
+            cells,
+        });
+        Self {
+            file,
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            rows: rows.collect(),
+            files: Vec::new(),
+            classes: HashMap::new(),
+            unit: "row",
+            shards: Vec::new(),
+            entries,
         }
-        Ok(table)
+    }
+
+    fn not_empty(self) -> Result<Self, DataError> {
+        match self.rows.is_empty() {
+            true => Err(DataError::Invalid(format!(
+                "{} has no data rows",
+                self.file
+            ))),
+            false => Ok(self),
+        }
+    }
+
+    /// Returns the first row and the name of each shard of a folder. Empty for a single file.
+    #[must_use]
+    pub fn shards(&self) -> &[(usize, String)] {
+        &self.shards
     }
 
     fn new(file: String, contents: Contents, read: ReadFile) -> Self {
@@ -90,12 +165,16 @@ impl Table {
             classes: contents.classes,
             unit: contents.unit,
             shards: Vec::new(),
+            entries: Vec::new(),
         }
     }
 
     /// Returns the location of a row, for messages.
     #[must_use]
     pub fn place(&self, row: usize) -> String {
+        if let Some(entry) = self.entries.get(row) {
+            return format!("{}, {entry}", self.file);
+        }
         let shard = self.shards.iter().rev().find(|(first, _)| *first <= row);
         let file = match shard {
             Some((_, shard)) => format!("{}/{shard}", self.file),
@@ -207,12 +286,17 @@ impl Table {
 }
 
 fn format_of(name: &str) -> Result<(Format, Packing), DataError> {
-    Format::of(name).ok_or_else(|| {
-        DataError::Invalid(format!(
+    match Format::of(name) {
+        Some((format, packing)) if format.is_table() => Ok((format, packing)),
+        Some(_) => Err(DataError::Invalid(format!(
+            "{name} contains images, but the model reads a table; use {}",
+            format::tables()
+        ))),
+        None => Err(DataError::Invalid(format!(
             "{name} has an unknown format; use {}",
-            format::described()
-        ))
-    })
+            format::tables()
+        ))),
+    }
 }
 
 fn contents(
@@ -223,6 +307,15 @@ fn contents(
     reading: &Reading<'_>,
 ) -> Result<(Contents, ReadFile), DataError> {
     let (bytes, read) = content::read(path, name, packing, reading.limits.file_bytes)?;
+    Ok((parsed(name, format, bytes, reading)?, read))
+}
+
+fn parsed(
+    name: &str,
+    format: Format,
+    bytes: Vec<u8>,
+    reading: &Reading<'_>,
+) -> Result<Contents, DataError> {
     let unpacked = bytes.len() as u64;
     let mut contents = if format == Format::Parquet {
         parquet::read(name, bytes, reading)?
@@ -231,11 +324,11 @@ fn contents(
         match format {
             Format::Tsv | Format::Csv => delimited::read(name, &text, format, reading)?,
             Format::JsonLines => json::lines(name, &text, reading)?,
-            Format::Json | Format::Parquet => json::document(name, &text, reading)?,
+            _ => json::document(name, &text, reading)?,
         }
     };
     contents.bytes += unpacked;
-    Ok((contents, read))
+    Ok(contents)
 }
 
 /// Formats an ordinal number, for example "1st" or "12th".

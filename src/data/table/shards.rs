@@ -27,8 +27,8 @@ impl Table {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if let Some((format, packing)) =
-                Format::of(&own).filter(|_| path.is_file() && !own.starts_with('.'))
+            if let Some((format, packing)) = Format::of(&own)
+                .filter(|(format, _)| format.is_table() && path.is_file() && !own.starts_with('.'))
             {
                 files.push((path, own, format, packing));
             }
@@ -37,7 +37,7 @@ impl Table {
         let Some((_, first, format, _)) = files.first().cloned() else {
             return Err(DataError::Invalid(format!(
                 "the folder {name} contains no data file; it must contain files in one of these formats: {}",
-                format::described()
+                format::tables()
             )));
         };
         if let Some((_, other, ..)) = files.iter().find(|(_, _, own, _)| *own != format) {

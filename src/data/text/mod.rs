@@ -181,6 +181,10 @@ impl Reader for TextReader {
         Ok(self.tokenizer.files()?)
     }
 
+    fn shows_rows(&self) -> bool {
+        true
+    }
+
     fn checks(&self) -> Result<Checks, DataError> {
         checks::checks(&self.tokenizer, &self.limits)
     }

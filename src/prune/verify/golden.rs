@@ -1,7 +1,8 @@
 //! Inputs and the answers that the delivered model must give to them (`verify.json`), for checks with other libraries.
 //!
 //! Rows of the data are written only as the model reads them, because it may not be permitted to pass on their sources.
-//! The other rows are fixed inputs of `optin`, with which the tokenizer or image processor can be checked as well.
+//! Images of the data are not written at all. The other rows are fixed inputs of `optin`, with which the tokenizer or
+//! image processor can be checked as well. A fixed image is a formula for its samples.
 
 use candle_core::Result;
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,7 @@ pub enum Numbers {
     Positions(Vec<Vec<f32>>),
 }
 
-/// Runs the pruned model on the first rows of the data, and on the fixed inputs.
+/// Runs the pruned model on the first rows of the data, if a result may show them, and on the fixed inputs.
 ///
 /// # Errors
 /// Returns an error if a row cannot be read or the graph fails.
@@ -75,7 +76,8 @@ pub fn golden(
     reader: &dyn Reader,
     data: &Dataset,
 ) -> std::result::Result<Golden, Failure> {
-    let of_data = (0..data.len().min(ROWS)).map(|row| {
+    let shown = if reader.shows_rows() { ROWS } else { 0 };
+    let of_data = (0..data.len().min(shown)).map(|row| {
         Ok(Check {
             named: data.examples.arguments(row)?,
             input: data.examples.load(&[row])?,

@@ -20,6 +20,7 @@ fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
         rows: 1_000,
         fields: 100_000,
         file_bytes: 1 << 20,
+        ..Limits::default()
     };
     let _ = Table::read(&path, kind & 0x80 == 0, &|_| true, &limits);
 });

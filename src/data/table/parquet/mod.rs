@@ -60,7 +60,7 @@ fn decode(file: &str, bytes: Vec<u8>, reading: &Reading<'_>) -> Result<Contents,
         .iter()
         .map(|root| Cell::Nested(schema::kind(root)))
         .collect();
-    let columns = schema::readable(schema, reading.lists);
+    let columns = schema::readable(schema, reading.lists, reading.left_out);
     check_size(file, &reader, &columns, names.len(), limits)?;
     let mut made = Made {
         max_bytes: limits.file_bytes,

@@ -32,14 +32,19 @@ pub(super) enum Shape {
     },
 }
 
-/// Returns the columns of single values, and the columns of lists of single values whose name `lists` accepts.
-pub(super) fn readable(schema: &SchemaDescriptor, lists: &dyn Fn(&str) -> bool) -> Vec<Column> {
+/// Returns the columns of single values, and the columns of lists of single values whose name `lists` accepts, but not
+/// those whose name `left_out` accepts.
+pub(super) fn readable(
+    schema: &SchemaDescriptor,
+    lists: &dyn Fn(&str) -> bool,
+    left_out: &dyn Fn(&str) -> bool,
+) -> Vec<Column> {
     let leaves = 0..schema.num_columns();
     let columns = leaves.filter_map(|leaf| {
         let position = schema.get_column_root_idx(leaf);
         let root = schema.root_schema().get_fields().get(position)?;
         let shape = shape(root)?;
-        let is_read = shape == Shape::Single || lists(root.name());
+        let is_read = (shape == Shape::Single || lists(root.name())) && !left_out(root.name());
         is_read.then_some(Column {
             position,
             leaf,
@@ -52,6 +57,7 @@ pub(super) fn readable(schema: &SchemaDescriptor, lists: &dyn Fn(&str) -> bool) 
 /// Returns the kind of the values in a column that is not read, for messages.
 pub(super) fn kind(column: &Type) -> &'static str {
     match (shape(column), is_list(column)) {
+        (Some(Shape::Single), _) => "a value that is not read",
         (Some(_), _) => LIST,
         (None, true) => NESTED_LIST,
         (None, false) => "a nested value",

@@ -1,0 +1,163 @@
+//! Images: finds them in folders, archives, tables and arrays, and turns them into pixels as the image processor of a
+//! model does.
+
+mod checks;
+mod crop;
+mod decode;
+mod held;
+mod limits;
+mod processor;
+mod raster;
+mod resize;
+mod rows;
+mod source;
+mod used;
+mod window;
+
+use std::path::Path;
+
+use self::processor::steps::Processor;
+use self::source::columns;
+use self::source::pictures::{Opening, Source};
+use self::used::Used;
+use super::dataset::{Dataset, Sample};
+use super::draw::draw;
+use super::error::DataError;
+use super::limits::Limits;
+use super::mapping::Mapping;
+use super::reader::{Checks, Reader, Wording};
+use super::table::column::Column;
+use super::truth::ReadTruth;
+use crate::checkpoint::image_processor;
+use crate::model::batch::ImageShape;
+
+/// Number of pixels that count as one position of a sample: a patch of 16 x 16, as in most vision transformers.
+const PIXELS_OF_A_POSITION: usize = 256;
+
+/// The reader of images.
+pub struct ImageReader {
+    processor: Processor,
+    shape: ImageShape,
+    /// The content of the file of the image processor, if there is one.
+    file: Option<String>,
+    sources: Vec<&'static str>,
+}
+
+impl ImageReader {
+    /// Opens the image processor in the folder of a model.
+    ///
+    /// # Errors
+    /// Returns [`DataError::Tokenizer`] if the settings are missing or not supported, or do not fit the model.
+    pub fn open(shape: ImageShape, folder: &Path) -> Result<Self, DataError> {
+        let (processor, file) = processor::open(folder, shape)?;
+        Ok(Self {
+            processor,
+            shape,
+            sources: file.iter().map(|_| image_processor::FILE).collect(),
+            file,
+        })
+    }
+
+    fn used<'a>(&'a self, source: &'a Source, limits: &'a Limits) -> Used<'a> {
+        Used {
+            source,
+            processor: &self.processor,
+            shape: self.shape,
+            limits,
+        }
+    }
+}
+
+impl Reader for ImageReader {
+    fn calibration(
+        &self,
+        path: &Path,
+        mapping: &Mapping,
+        truths: &dyn ReadTruth,
+        sample: Sample,
+        limits: &Limits,
+    ) -> Result<Dataset, DataError> {
+        let opening = Opening {
+            mapping,
+            truths,
+            limits,
+        };
+        let source = source::open(path, &opening)?;
+        let positions = (self.shape.height * self.shape.width / PIXELS_OF_A_POSITION).max(1);
+        let most = sample.max_positions.div_ceil(positions).max(1);
+        let wanted = sample.max_rows.min(most);
+        let rows = draw(source.table.rows.len(), wanted, sample.seed);
+        let answers = vec![None; rows.len()];
+        self.used(&source, limits)
+            .dataset(&rows, answers, Mapping::default())
+    }
+
+    fn evaluation(
+        &self,
+        path: &Path,
+        mapping: &Mapping,
+        truths: &dyn ReadTruth,
+        max_samples: Option<usize>,
+        limits: &Limits,
+    ) -> Result<Dataset, DataError> {
+        let opening = Opening {
+            mapping,
+            truths,
+            limits,
+        };
+        let source = source::open(path, &opening)?;
+        if let Some(unlabeled) = &source.unlabeled {
+            return Err(DataError::Invalid(unlabeled.clone()));
+        }
+        let table = &source.table;
+        let wanted = table.rows.len().min(max_samples.unwrap_or(usize::MAX));
+        let rows: Vec<usize> = (0..wanted).collect();
+        let column = columns::label(table, mapping, truths)?;
+        let labels = truths.read(Column::new(table, &rows, column), mapping.labels)?;
+        let (rows, labels): (Vec<usize>, Vec<_>) = rows
+            .iter()
+            .zip(labels)
+            .filter(|(_, label)| label.is_some())
+            .unzip();
+        let read = Mapping {
+            label: Some(table.names[column].clone()),
+            labels: mapping.labels,
+            ..Mapping::default()
+        };
+        Ok(Dataset {
+            unlabelled: wanted - rows.len(),
+            ..self.used(&source, limits).dataset(&rows, labels, read)?
+        })
+    }
+
+    fn notes(&self, _: &dyn ReadTruth, _: &[&Dataset]) -> Result<Vec<String>, DataError> {
+        Ok(Vec::new())
+    }
+
+    fn wording(&self) -> Wording {
+        Wording {
+            positions: "pixels",
+            processor: "image processor",
+            auto_class: "AutoImageProcessor",
+        }
+    }
+
+    fn sources(&self) -> &[&'static str] {
+        &self.sources
+    }
+
+    fn files(&self) -> Result<Vec<(&'static str, String)>, DataError> {
+        let file = self.file.iter();
+        Ok(file
+            .map(|text| (image_processor::FILE, text.clone()))
+            .collect())
+    }
+
+    fn shows_rows(&self) -> bool {
+        false
+    }
+
+    fn checks(&self) -> Result<Checks, DataError> {
+        checks::checks(&self.processor, self.shape)
+    }
+}

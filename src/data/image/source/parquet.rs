@@ -1,0 +1,225 @@
+//! Images in a column of a table in Parquet, as the hub stores them: bytes, or a group of bytes and a path.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::columns;
+use super::pictures::{Form, Opening, Pictures, Source};
+use crate::checkpoint::read_file::ReadFile;
+use crate::data::error::DataError;
+use crate::data::image::held::Held;
+use crate::data::table::Table;
+
+/// Opens a file, or a folder of shards.
+///
+/// # Errors
+/// Returns [`DataError`] if the files are not a table, or have no column of images.
+pub(super) fn open(path: &Path, opening: &Opening<'_>) -> Result<Source, DataError> {
+    let lists = |column: &str| opening.reads_list(column);
+    let left_out = |column: &str| columns::is_image(opening.mapping, column);
+    let table = Table::read_except(path, true, &lists, &left_out, opening.limits)?;
+    let Some(column) = columns::image(&table, opening.mapping)? else {
+        return Err(table.missing("images", "text"));
+    };
+    let image = table.names[column].clone();
+    let shards = match table.shards() {
+        [] => vec![(0, path.to_owned())],
+        shards => shards
+            .iter()
+            .map(|(first, own)| (*first, path.join(own)))
+            .collect(),
+    };
+    let places = (0..table.rows.len()).map(|row| table.place(row)).collect();
+    Ok(Source {
+        pictures: Box::new(Shards {
+            image: image.clone(),
+            shards,
+            places,
+            max_bytes: opening.limits.file_bytes,
+            files: table.files.clone(),
+        }),
+        table,
+        image,
+        form: Form::Encoded,
+        unlabeled: None,
+    })
+}
+
+/// The shards of a table.
+struct Shards {
+    /// Name of the column of images.
+    image: String,
+    /// The first row of each shard, and its file.
+    shards: Vec<(usize, PathBuf)>,
+    /// The location of each row, for messages.
+    places: Vec<String>,
+    /// Maximum size of the images that are taken, in bytes.
+    max_bytes: u64,
+    files: Vec<ReadFile>,
+}
+
+impl Pictures for Shards {
+    fn take(&self, rows: &[usize]) -> Result<Vec<Held>, DataError> {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|&place| rows[place]);
+        let mut held = vec![Held::Bytes(Vec::new()); rows.len()];
+        let mut left = self.max_bytes;
+        for (index, (first, path)) in self.shards.iter().enumerate() {
+            let end = self
+                .shards
+                .get(index + 1)
+                .map_or(usize::MAX, |(next, _)| *next);
+            let wanted = order
+                .iter()
+                .copied()
+                .filter(|&place| (*first..end).contains(&rows[place]));
+            let wanted: Vec<usize> = wanted.collect();
+            let own: Vec<usize> = wanted.iter().map(|&place| rows[place] - first).collect();
+            let images = self.read(path, *first, &own, &mut left)?;
+            for (place, image) in wanted.into_iter().zip(images) {
+                held[place] = Held::Bytes(image);
+            }
+        }
+        Ok(held)
+    }
+
+    fn files(&self) -> Option<Vec<ReadFile>> {
+        Some(self.files.clone())
+    }
+}
+
+impl Shards {
+    /// Reads the images of these rows of a shard, which are in ascending order.
+    fn read(
+        &self,
+        path: &Path,
+        first: usize,
+        rows: &[usize],
+        left: &mut u64,
+    ) -> Result<Vec<Vec<u8>>, DataError> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|source| DataError::Io {
+            path: name.clone(),
+            source,
+        })?;
+        // The library checks some properties of an untrusted file with assertions, which panic.
+        let read = catch_unwind(AssertUnwindSafe(|| self.decode(file, first, rows, left)));
+        read.unwrap_or(Err(Stop::Unreadable)).map_err(|stop| match stop {
+            Stop::Data(error) => error,
+            Stop::Unreadable => DataError::Invalid(format!(
+                "{name} is not a readable Parquet file; it is truncated, corrupt, or compressed with a codec other than snappy, gzip, \
+                 lz4 and zstd"
+            )),
+        })
+    }
+
+    fn decode(
+        &self,
+        file: File,
+        first: usize,
+        rows: &[usize],
+        left: &mut u64,
+    ) -> Result<Vec<Vec<u8>>, Stop> {
+        let reader = SerializedFileReader::new(file)?;
+        let schema = reader.metadata().file_metadata().schema_descr();
+        let is_image = |&leaf: &usize| {
+            let column = schema.column(leaf);
+            let parts = column.path().parts();
+            parts == [self.image.as_str()] || parts == [self.image.as_str(), "bytes"]
+        };
+        let leaf = (0..schema.num_columns()).find(is_image);
+        let is_bytes =
+            |leaf: &usize| schema.column(*leaf).physical_type() == parquet::basic::Type::BYTE_ARRAY;
+        let Some(leaf) = leaf.filter(is_bytes) else {
+            return Err(Stop::Data(DataError::Invalid(format!(
+                "{}: the column \"{}\" holds no images; it must hold bytes, or objects with the keys bytes and path",
+                self.places[first], self.image
+            ))));
+        };
+        let (mut images, mut rows) = (Vec::new(), rows.iter().copied().peekable());
+        let mut begin = 0;
+        for group in 0..reader.num_row_groups() {
+            let group = reader.get_row_group(group)?;
+            let count =
+                usize::try_from(group.metadata().num_rows()).map_err(|_| Stop::Unreadable)?;
+            let end = begin + count;
+            if rows.peek().is_some_and(|&row| row < end) {
+                let present = group
+                    .metadata()
+                    .column(leaf)
+                    .column_descr_ptr()
+                    .max_def_level();
+                let mut column: ColumnReaderImpl<ByteArrayType> =
+                    get_typed_column_reader(group.get_column_reader(leaf)?);
+                let mut next = begin;
+                while let Some(row) = rows.next_if(|&row| row < end) {
+                    if row >= next {
+                        column.skip_records(row - next)?;
+                        let image = one(&mut column, present)?;
+                        images.push(self.checked(first + row, image, left)?);
+                        next = row + 1;
+                    } else if let Some(same) = images.last().cloned() {
+                        images.push(same);
+                    }
+                }
+            }
+            begin = end;
+        }
+        Ok(images)
+    }
+
+    fn checked(
+        &self,
+        row: usize,
+        image: Option<ByteArray>,
+        left: &mut u64,
+    ) -> Result<Vec<u8>, Stop> {
+        let Some(image) = image else {
+            return Err(Stop::Data(DataError::Invalid(format!(
+                "{}, column \"{}\" contains no image; write the bytes of the images into the table, or leave the row out",
+                self.places[row], self.image
+            ))));
+        };
+        *left = left.checked_sub(image.len() as u64).ok_or_else(|| {
+            Stop::Data(DataError::Limit(format!(
+                "{}: the images that are used are too large together: the limit is {} bytes; use fewer samples",
+                self.places[row], self.max_bytes
+            )))
+        })?;
+        Ok(image.data().to_vec())
+    }
+}
+
+/// Reads the value of the next row. `present` is the definition level of a row with a value.
+fn one(
+    column: &mut ColumnReaderImpl<ByteArrayType>,
+    present: i16,
+) -> Result<Option<ByteArray>, Stop> {
+    let (mut definitions, mut values) = (Vec::new(), Vec::new());
+    let (records, ..) = column.read_records(1, Some(&mut definitions), None, &mut values)?;
+    match (records, definitions.first()) {
+        (1, Some(definition)) if *definition < present => Ok(None),
+        (1, _) => Ok(Some(values.pop().ok_or(Stop::Unreadable)?)),
+        _ => Err(Stop::Unreadable),
+    }
+}
+
+/// Reason why the decoding of a file stops.
+enum Stop {
+    /// The file is malformed.
+    Unreadable,
+    /// A row cannot be used.
+    Data(DataError),
+}
+
+impl From<ParquetError> for Stop {
+    fn from(_: ParquetError) -> Self {
+        Self::Unreadable
+    }
+}
