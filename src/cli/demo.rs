@@ -90,7 +90,10 @@ impl Example {
                 "postgresql-markup",
                 ["model", "calibration.jsonl", "evaluation.jsonl"],
             ),
-            Self::Vision => ("fashion-mnist", ["coarse", "calibration.npz", "evaluation.npz"]),
+            Self::Vision => (
+                "fashion-mnist",
+                ["coarse", "calibration.npz", "evaluation.npz"],
+            ),
         }
     }
 }

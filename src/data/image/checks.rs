@@ -79,6 +79,7 @@ fn summary(numbers: &[f32], shape: ImageShape) -> Value {
         height,
         width,
         channels,
+        ..
     } = shape;
     let of = |channel: usize| numbers.iter().skip(channel).step_by(channels);
     let mean = |channel: usize| {

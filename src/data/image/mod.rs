@@ -31,9 +31,6 @@ use super::truth::ReadTruth;
 use crate::checkpoint::image_processor;
 use crate::model::batch::ImageShape;
 
-/// Number of pixels that count as one position of a sample: a patch of 16 x 16, as in most vision transformers.
-const PIXELS_OF_A_POSITION: usize = 256;
-
 /// The reader of images.
 pub struct ImageReader {
     processor: Processor,
@@ -83,7 +80,7 @@ impl Reader for ImageReader {
             limits,
         };
         let source = source::open(path, &opening)?;
-        let positions = (self.shape.height * self.shape.width / PIXELS_OF_A_POSITION).max(1);
+        let positions = self.shape.patches().1.max(1);
         let most = sample.max_positions.div_ceil(positions).max(1);
         let wanted = sample.max_rows.min(most);
         let rows = draw(source.table.rows.len(), wanted, sample.seed);
@@ -136,8 +133,10 @@ impl Reader for ImageReader {
 
     fn wording(&self) -> Wording {
         Wording {
-            positions: "pixels",
+            input: "image",
+            positions: "patches",
             processor: "image processor",
+            variable: "image_processor",
             auto_class: "AutoImageProcessor",
         }
     }

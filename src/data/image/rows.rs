@@ -56,7 +56,7 @@ impl ImageRows {
 
 impl Examples for ImageRows {
     fn shape(&self, _: usize) -> (Layout, usize) {
-        (layout(self.shape), self.shape.height * self.shape.width)
+        self.shape.patches()
     }
 
     fn load(&self, rows: &[usize]) -> Result<Input, DataError> {
@@ -75,6 +75,7 @@ impl Examples for ImageRows {
             height,
             width,
             channels,
+            ..
         } = self.shape;
         let line = |channel: usize, y: usize| -> Vec<f32> {
             let columns = 0..width;
@@ -99,13 +100,5 @@ pub(super) fn input(images: &[Vec<f32>], shape: ImageShape) -> candle_core::Resu
         (images.len(), pixels, shape.channels),
         &Device::Cpu,
     )?;
-    Ok(Input::Pixels(values, layout(shape)))
-}
-
-fn layout(shape: ImageShape) -> Layout {
-    Layout::Map {
-        height: shape.height,
-        width: shape.width,
-        lead: 0,
-    }
+    Ok(Input::Pixels(values, shape.patches().0))
 }
