@@ -11,6 +11,7 @@ use super::{output, table};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
+use crate::model::batch::Reads;
 use crate::model::extent::Extent;
 use crate::model::hidden::Layout;
 use crate::model::registry::{self, Opened};
@@ -27,7 +28,7 @@ pub(super) struct InspectCommand {
     /// Sequence length at which costs are counted, in tokens per row
     ///
     /// A pruning job counts mean costs over its calibration rows, so its reachable targets
-    /// differ from these.
+    /// differ from these. Models that read images of one size count that size.
     #[arg(
         long,
         verbatim_doc_comment,
@@ -50,7 +51,9 @@ struct Inspection {
     sha256: String,
     bytes: u64,
     parameters: u64,
-    /// Tokens per row.
+    /// What costs are counted for, in words.
+    row: String,
+    /// Tokens or patches per row.
     length: usize,
     /// MACs of one row of that length.
     macs: u64,
@@ -91,8 +94,8 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
         weights,
         unused,
     } = registry::open(&config, weights, command.units)?;
-    let row = Extent::of([(Layout::Sequence, command.length)]);
-    let cost = model.cost(&row);
+    let (row, extent, length) = row(&model.reads, command.length);
+    let cost = model.cost(&Extent::of([(extent, length)]));
     let macs = cost.whole(&model.groups);
     let groups =
         model
@@ -110,13 +113,26 @@ fn inspect(command: &InspectCommand) -> Result<Inspection, Failure> {
         sha256: weights.sha256().to_owned(),
         bytes,
         parameters: weights.parameters(),
-        length: command.length,
+        row,
+        length,
         macs,
         reachable_macs: cost.fixed,
         reachable_percent: 100.0 * cost.fixed as f64 / macs as f64,
         groups: groups.collect(),
         unused_tensors: unused,
     })
+}
+
+/// Returns the row for which costs are counted, in words, with the arrangement and the number of its positions.
+fn row(reads: &Reads, length: usize) -> (String, Layout, usize) {
+    match reads {
+        Reads::Text(_) => (format!("row of {length} tokens"), Layout::Sequence, length),
+        Reads::Pixels(shape) => {
+            let (layout, patches) = shape.patches();
+            let words = format!("image of {} x {} pixels", shape.height, shape.width);
+            (words, layout, patches)
+        }
+    }
 }
 
 fn text(inspection: &Inspection) -> String {
@@ -135,7 +151,7 @@ fn text(inspection: &Inspection) -> String {
             table::grouped(inspection.parameters),
         ],
         [
-            format!("MACs, row of {} tokens", inspection.length),
+            format!("MACs, {}", inspection.row),
             table::grouped(inspection.macs),
         ],
         [

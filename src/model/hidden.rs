@@ -40,6 +40,22 @@ pub enum Layout {
 pub enum Slot {
     /// The shortcut of a residual unit that spans several blocks, `[rows, positions, channels]`.
     Skip,
+    /// Number of original positions that each position stands for, f32 `[rows, positions]`. Empty while nothing is merged.
+    Sizes,
+    /// The position that stands for each original position, u32 `[rows, original positions]`. Empty while nothing is
+    /// merged.
+    Origins,
+}
+
+impl Layout {
+    /// Returns the number of positions before the pixels.
+    #[must_use]
+    pub fn lead(self) -> usize {
+        match self {
+            Self::Sequence => 0,
+            Self::Map { lead, .. } => lead,
+        }
+    }
 }
 
 impl Hidden {
@@ -77,6 +93,21 @@ impl Hidden {
         tensors
             .map(|tensor| tensor.elem_count() * tensor.dtype().size_in_bytes())
             .sum()
+    }
+
+    /// Returns the same state with other positions, which are a sequence after `lead` leading ones. Carried tensors stay.
+    #[must_use]
+    pub fn with_positions(&self, stream: Tensor, lead: usize) -> Self {
+        let width = stream.dims()[1] - lead;
+        Self {
+            layout: Layout::Map {
+                height: 1,
+                width,
+                lead,
+            },
+            stream,
+            carried: self.carried.clone(),
+        }
     }
 
     /// Returns the number of positions per row.

@@ -34,6 +34,7 @@ mod labels;
 mod laws;
 mod lists;
 mod memory;
+mod merging;
 mod method;
 mod openapi;
 mod proxy;

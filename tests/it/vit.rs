@@ -54,6 +54,8 @@ fn outputs_equal_those_of_transformers_and_timm() {
         "timm_distilled",
         "pruned",
         "pruned_with_teacher",
+        "merging",
+        "merging_with_teacher",
     ] {
         let (_, model) = open_with(&goldens(case), Units::Dimensions);
         let path = goldens(case).join("golden.safetensors");

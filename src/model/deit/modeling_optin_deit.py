@@ -1,4 +1,4 @@
-"""DeiT whose layers differ in heads, in widths of the heads, and in neurons: see `modeling_optin_vit.py`.
+"""DeiT whose layers differ in heads, in widths of the heads, in neurons, and in positions: see `modeling_optin_vit.py`.
 
     AutoModelForImageClassification.from_pretrained(folder, trust_remote_code=True)
 """
@@ -6,7 +6,7 @@
 import transformers
 from transformers.models.deit import modeling_deit
 
-from .modeling_optin_vit import TRANSFORMERS_4, LastLayer, Narrow, NarrowAttention, OneClassifier, leading_only
+from .modeling_optin_vit import TRANSFORMERS_4, Narrow, NarrowAttention, NarrowLayer, OneClassifier, shortened
 
 BUILT_IN = modeling_deit.DeiTSelfAttention if TRANSFORMERS_4 else modeling_deit.DeiTAttention
 
@@ -15,7 +15,7 @@ class NarrowDeiTAttention(NarrowAttention, BUILT_IN):
     pass
 
 
-class DeiTLayer(LastLayer, modeling_deit.DeiTLayer):
+class DeiTLayer(NarrowLayer, modeling_deit.DeiTLayer):
     """It has the name of the built-in class, because transformers and accelerate look for layers by that name."""
 
 
@@ -44,13 +44,13 @@ class DeiTModel(NarrowDeiT, transformers.DeiTModel):
 
 
 class DeiTForImageClassification(OneClassifier, NarrowDeiT, transformers.DeiTForImageClassification):
-    forward = leading_only(transformers.DeiTForImageClassification.forward)
+    forward = shortened(transformers.DeiTForImageClassification.forward)
 
 
 class DeiTForImageClassificationWithTeacher(
     TwoClassifiers, NarrowDeiT, transformers.DeiTForImageClassificationWithTeacher
 ):
-    forward = leading_only(transformers.DeiTForImageClassificationWithTeacher.forward)
+    forward = shortened(transformers.DeiTForImageClassificationWithTeacher.forward)
 
 
 # With this, `save_pretrained` of an opened model copies this file to the folder of the weights.

@@ -5,10 +5,12 @@
 
 pub mod dense;
 pub mod leading_positions;
+pub mod merge;
 pub mod norm;
 pub mod self_attention;
 pub mod sequence;
 pub mod tanh;
+pub mod unmerge;
 
 use candle_core::{Result, Tensor};
 

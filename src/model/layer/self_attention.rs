@@ -6,8 +6,8 @@ use super::dense::Dense;
 use super::leading_positions::{LeadingPositions, spread};
 use super::{Layer, Pulled};
 use crate::model::extent::Extent;
-use crate::model::hidden::{Hidden, Layout};
-use crate::model::nn::attention::{Heads, attend};
+use crate::model::hidden::{Hidden, Layout, Slot};
+use crate::model::nn::attention::{Heads, attend_with};
 use crate::model::nn::attention_back;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
@@ -63,6 +63,12 @@ impl SelfAttention {
     }
 }
 
+/// Returns the bias of the scores: the logarithm of the number of original positions that each position stands for (Bolya
+/// et al. 2023, proportional attention). `None` while nothing is merged.
+fn bias(input: &Hidden) -> Result<Option<Tensor>> {
+    input.carried(Slot::Sizes).map(Tensor::log).transpose()
+}
+
 /// The way back from query, key and value to the input.
 struct Backward {
     incoming: [Linear; 3],
@@ -89,7 +95,9 @@ impl Backward {
 impl Layer for SelfAttention {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
         let [query, key, value] = self.parts(input)?;
-        Ok(self.output(input, attend(&query, &key, &value, self.heads)?))
+        let bias = bias(input)?;
+        let context = attend_with(&query, &key, &value, self.heads, bias.as_ref())?;
+        Ok(self.output(input, context))
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
@@ -107,12 +115,14 @@ impl Layer for SelfAttention {
     fn forward_masked(&self, input: &Hidden, factors: &Tensor) -> Result<Hidden> {
         let [query, key, value] = self.parts(input)?;
         let query = query.broadcast_mul(factors)?;
-        Ok(self.output(input, attend(&query, &key, &value, self.heads)?))
+        let bias = bias(input)?;
+        let context = attend_with(&query, &key, &value, self.heads, bias.as_ref())?;
+        Ok(self.output(input, context))
     }
 
     fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
         let [query, key, value] = self.parts(input)?;
-        let attention = attention_back::traced(query, key, value, self.heads)?;
+        let attention = attention_back::traced_with(query, key, value, self.heads, bias(input)?)?;
         let backward = Backward {
             incoming: self.incoming.each_ref().map(|map| map.linear().clone()),
             selects: self.selection.is_some(),

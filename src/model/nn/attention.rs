@@ -53,6 +53,21 @@ impl Heads {
 /// # Errors
 /// Returns an error if shapes do not match.
 pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, heads: Heads) -> Result<Tensor> {
+    attend_with(query, key, value, heads, None)
+}
+
+/// Computes `softmax(scale q k^T + bias) v` for each head. `bias` has a number for each key, `[rows, length]`. See
+/// [`attend`].
+///
+/// # Errors
+/// Returns an error if shapes do not match.
+pub fn attend_with(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    heads: Heads,
+    bias: Option<&Tensor>,
+) -> Result<Tensor> {
     let (rows, positions, _) = query.dims3()?;
     let length = value.dim(1)?;
     if rows * positions * heads.values() == 0 {
@@ -64,12 +79,21 @@ pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, heads: Heads) -> Res
     }
     meter::count(rows * positions * length * (heads.queries() + heads.values()));
     if on_cpu(query) {
-        return query.apply_op3_no_bwd(key, value, &Attention { heads });
+        let bias = bias.map(|bias| of_rows(bias, rows, length)).transpose()?;
+        return query.apply_op3_no_bwd(key, value, &Attention { heads, bias });
     }
-    attend_plainly(query, key, value, heads)
+    attend_plainly(query, key, value, heads, bias)
 }
 
-/// Computes the same as [`attend`] with candle's own operations.
+/// Returns the biases of all rows, row-major.
+pub(super) fn of_rows(bias: &Tensor, rows: usize, length: usize) -> Result<Vec<f32>> {
+    if bias.dims() != [rows, length] {
+        candle_core::bail!("the shapes of the keys and their bias do not match");
+    }
+    bias.flatten_all()?.to_vec1()
+}
+
+/// Computes the same as [`attend_with`] with candle's own operations.
 ///
 /// # Errors
 /// Returns an error if shapes do not match.
@@ -78,16 +102,22 @@ pub fn attend_plainly(
     key: &Tensor,
     value: &Tensor,
     heads: Heads,
+    bias: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (rows, positions, _) = query.dims3()?;
-    let weights = weights_plainly(query, key, heads)?;
+    let weights = weights_plainly(query, key, heads, bias)?;
     let context = weights.matmul(&by_head(value, heads.count)?)?;
     let context = context.transpose(1, 2)?;
     context.reshape((rows, positions, heads.values()))
 }
 
-/// Returns `softmax(scale q k^T)`, `[rows, heads, positions, length]`.
-pub(super) fn weights_plainly(query: &Tensor, key: &Tensor, heads: Heads) -> Result<Tensor> {
+/// Returns `softmax(scale q k^T + bias)`, `[rows, heads, positions, length]`.
+pub(super) fn weights_plainly(
+    query: &Tensor,
+    key: &Tensor,
+    heads: Heads,
+    bias: Option<&Tensor>,
+) -> Result<Tensor> {
     let (rows, positions, _) = query.dims3()?;
     let scores = match heads.query {
         0 => {
@@ -99,6 +129,10 @@ pub(super) fn weights_plainly(query: &Tensor, key: &Tensor, heads: Heads) -> Res
             let key = by_head(key, heads.count)?;
             query.matmul(&key.transpose(D::Minus1, D::Minus2)?)?
         }
+    };
+    let scores = match bias {
+        Some(bias) => scores.broadcast_add(&bias.unsqueeze(1)?.unsqueeze(1)?)?,
+        None => scores,
     };
     candle_nn::ops::softmax_last_dim(&scores)
 }
@@ -112,6 +146,8 @@ pub(super) fn by_head(tensor: &Tensor, heads: usize) -> Result<Tensor> {
 
 struct Attention {
     heads: Heads,
+    /// See [`of_rows`].
+    bias: Option<Vec<f32>>,
 }
 
 impl CustomOp3 for Attention {
@@ -151,7 +187,7 @@ impl CustomOp3 for Attention {
         of_rows.for_each_init(
             || vec![0.0; positions * length],
             |weights, (row, context)| {
-                let row = shape.row(query, key, value, row);
+                let row = shape.row(query, key, value, self.bias.as_deref(), row);
                 for head in 0..heads.count {
                     row.weights(head, weights);
                     let context = &mut context[head * heads.value..];
@@ -214,6 +250,7 @@ impl RowShape {
         query: &'a [f32],
         key: &'a [f32],
         value: &'a [f32],
+        bias: Option<&'a [f32]>,
         row: usize,
     ) -> Row<'a> {
         Row {
@@ -221,6 +258,7 @@ impl RowShape {
             query: &query[row * self.queries()..][..self.queries()],
             key: &key[row * self.keys()..][..self.keys()],
             value: &value[row * self.values()..][..self.values()],
+            bias: bias.map(|bias| &bias[row * self.length..][..self.length]),
         }
     }
 }
@@ -232,6 +270,8 @@ pub(super) struct Row<'a> {
     query: &'a [f32],
     key: &'a [f32],
     value: &'a [f32],
+    /// A number for each key.
+    bias: Option<&'a [f32]>,
 }
 
 impl<'a> Row<'a> {
@@ -266,7 +306,7 @@ impl<'a> Row<'a> {
         )
     }
 
-    /// Writes `softmax(scale q k^T)` of one head to `weights`, `[positions, length]`.
+    /// Writes `softmax(scale q k^T + bias)` of one head to `weights`, `[positions, length]`.
     pub(super) fn weights(self, head: usize, weights: &mut [f32]) {
         match self.shape.heads.query {
             0 => weights.fill(0.0),
@@ -276,6 +316,14 @@ impl<'a> Row<'a> {
             }
         }
         let scale = self.shape.heads.scale;
+        if let Some(bias) = self.bias {
+            // The softmax multiplies by the scale.
+            for scores in weights.chunks_exact_mut(self.shape.length) {
+                for (score, bias) in scores.iter_mut().zip(bias) {
+                    *score += bias / scale;
+                }
+            }
+        }
         softmax::softmax(weights, self.shape.length, scale, Path::Fastest);
     }
 }

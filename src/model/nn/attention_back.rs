@@ -2,7 +2,7 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::attention::{Heads, RowShape, attend, by_head, weights_plainly};
+use super::attention::{Heads, RowShape, attend_with, by_head, of_rows, weights_plainly};
 use super::kernel::product::multiply;
 use super::kernel::{Path, softmax};
 use super::meter;
@@ -17,19 +17,35 @@ pub struct TracedAttention {
     key: Tensor,
     values: Tensor,
     heads: Heads,
+    bias: Option<Tensor>,
 }
 
-/// Runs [`attend`] and keeps its inputs for the backward pass.
+/// Runs [`attend`](super::attention::attend) and keeps its inputs for the backward pass.
 ///
 /// # Errors
 /// Returns an error if shapes do not match.
 pub fn traced(query: Tensor, key: Tensor, values: Tensor, heads: Heads) -> Result<TracedAttention> {
+    traced_with(query, key, values, heads, None)
+}
+
+/// Runs [`attend_with`] and keeps its inputs for the backward pass, which does not reach the bias.
+///
+/// # Errors
+/// Returns an error if shapes do not match.
+pub fn traced_with(
+    query: Tensor,
+    key: Tensor,
+    values: Tensor,
+    heads: Heads,
+    bias: Option<Tensor>,
+) -> Result<TracedAttention> {
     Ok(TracedAttention {
-        value: attend(&query, &key, &values, heads)?,
+        value: attend_with(&query, &key, &values, heads, bias.as_ref())?,
         query,
         key,
         values,
         heads,
+        bias,
     })
 }
 
@@ -64,9 +80,11 @@ impl TracedAttention {
             positions,
             length,
         };
+        let bias = self.bias.as_ref();
+        let bias = bias.map(|bias| of_rows(bias, rows, length)).transpose()?;
         let all = [&self.query, &self.key, &self.values, cotangent];
         let [query, key, value] = read(all, |[query, key, value, cotangent]| {
-            back(shape, [query, key, value], cotangent)
+            back(shape, [query, key, value], bias.as_deref(), cotangent)
         })?;
         let tensor = |values: Vec<f32>, like: &Tensor| {
             let (_, length, width) = like.dims3()?;
@@ -90,7 +108,9 @@ impl TracedAttention {
             tensor.reshape((rows, length, heads * width))
         };
         let count = self.heads.count;
-        let weights = of_all(weights_plainly(&self.query, &self.key, self.heads)?)?;
+        let bias = self.bias.as_ref();
+        let weights = weights_plainly(&self.query, &self.key, self.heads, bias)?;
+        let weights = of_all(weights)?;
         let context = by_head(cotangent, count)?;
         let value_back = joined(transposed(&weights)?.matmul(&context)?)?;
         if self.heads.query == 0 {
@@ -110,7 +130,12 @@ impl TracedAttention {
 }
 
 /// Returns the cotangents on query, key and value.
-fn back(shape: RowShape, [query, key, value]: [&[f32]; 3], cotangent: &[f32]) -> [Vec<f32>; 3] {
+fn back(
+    shape: RowShape,
+    [query, key, value]: [&[f32]; 3],
+    bias: Option<&[f32]>,
+    cotangent: &[f32],
+) -> [Vec<f32>; 3] {
     let RowShape {
         heads,
         positions,
@@ -124,7 +149,7 @@ fn back(shape: RowShape, [query, key, value]: [&[f32]; 3], cotangent: &[f32]) ->
     let mut weights = vec![0.0; positions * length];
     let mut scores = vec![0.0; positions * length];
     for index in 0..rows {
-        let row = shape.row(query, key, value, index);
+        let row = shape.row(query, key, value, bias, index);
         for head in 0..heads.count {
             row.weights(head, &mut weights);
             for copy in (index..copies).step_by(rows) {

@@ -6,8 +6,10 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
 use crate::model::encoder::load;
+use crate::model::layer::merge::Merge;
 use crate::model::layer::self_attention::SelfAttention;
 use crate::model::layer::sequence::Sequence;
+use crate::model::layer::unmerge::Unmerge;
 use crate::model::projection::Projection;
 
 /// Builds the attention block of a layer.
@@ -38,7 +40,10 @@ pub(super) fn attention(
             None => skip,
             Some(selection) => skip.then(selection),
         }),
-        finish: Sequence::identity(),
+        finish: match config.merged[layer] {
+            0 => Sequence::identity(),
+            pairs => Sequence::identity().then(Merge::new(pairs, hidden)),
+        },
         feature: None,
     })
 }
@@ -59,7 +64,10 @@ pub(super) fn feed_forward(
         skip: Some(Sequence::identity()),
         finish: Sequence::identity(),
         // The output of a whole layer is a feature.
-        feature: Some(Sequence::identity()),
+        feature: Some(match config.unmerges(layer) {
+            true => Sequence::identity().then(Unmerge::new(config.positions())),
+            false => Sequence::identity(),
+        }),
     })
 }
 

@@ -16,6 +16,9 @@ const MAX_SIDE: usize = 1 << 14;
 /// Maximum number of channels of an image.
 const MAX_CHANNELS: usize = 64;
 
+/// Key of the number of pairs of positions that each layer merges. Only results of `optin` have it.
+pub(in crate::model) const MERGED: &str = "merged_tokens_per_layer";
+
 /// A family whose checkpoints have the names of transformers.
 pub(in crate::model) struct Family {
     /// Value of `model_type`, and the first part of the names of the body's tensors.
@@ -47,6 +50,8 @@ pub(in crate::model) struct VitConfig {
     pub(in crate::model) image: ImageShape,
     /// Number of special tokens before the patches.
     pub(in crate::model) special: usize,
+    /// Number of pairs of positions that each layer merges after its attention.
+    pub(in crate::model) merged: Vec<usize>,
     pub(in crate::model) has_qkv_bias: bool,
     pub(in crate::model) activation: Activation,
     pub(in crate::model) norm_epsilon: f64,
@@ -79,6 +84,7 @@ impl VitConfig {
             sizes: LayerSizes::read(config, whole, || Ok(vec![heads; whole.layers]))?,
             image: image(config)?,
             special: family.special.len(),
+            merged: merged(config, whole.layers)?,
             has_qkv_bias: flag(config, "qkv_bias", true)?,
             activation: activation(config)?,
             norm_epsilon: norm_epsilon(config)?,
@@ -89,6 +95,17 @@ impl VitConfig {
             class,
             labels: config.labels()?,
         })
+    }
+
+    /// Returns the number of positions of the first layer.
+    pub(super) fn positions(&self) -> usize {
+        self.special + self.image.patches().1
+    }
+
+    /// Whether positions of a layer's output stand for several patches. The last layer returns special tokens only.
+    pub(super) fn unmerges(&self, layer: usize) -> bool {
+        let last = layer + 1 == self.sizes.layers();
+        !last && self.merged[..=layer].iter().any(|&pairs| pairs > 0)
     }
 
     /// Returns the selection of the positions that the head reads.
@@ -109,6 +126,26 @@ impl VitConfig {
             false => selection.map(LeadingPositions::early),
         }
     }
+}
+
+/// Returns the number of pairs of positions that each layer merges. The last layer merges none, because it computes only
+/// the positions that the head reads.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if the list is malformed.
+pub(in crate::model) fn merged(
+    config: &Config,
+    layers: usize,
+) -> Result<Vec<usize>, CheckpointError> {
+    let Some(merged) = config.usize_list(MERGED)? else {
+        return Ok(vec![0; layers]);
+    };
+    if merged.len() != layers || merged.last().is_some_and(|&last| last > 0) {
+        return Err(CheckpointError::Invalid(format!(
+            "config.json: {MERGED} is {merged:?}; it must have {layers} entries, one for each layer, and end with 0"
+        )));
+    }
+    Ok(merged)
 }
 
 /// Returns the shape of the images.

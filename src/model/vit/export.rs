@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::config::{Family, VitConfig};
+use super::config::{Family, MERGED, VitConfig};
 use crate::checkpoint::config::Config;
 use crate::model::encoder::config::{Keys, auto_map, labels};
 use crate::model::export::Export;
@@ -52,6 +52,7 @@ pub(super) fn export(
         "intermediate_size": original("intermediate_size", Value::Null),
         "hidden_act": original("hidden_act", json!("gelu")),
         "layer_norm_eps": config.norm_epsilon,
+        MERGED: config.merged,
     });
     let mut map = match written {
         Value::Object(map) => map,

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::config::{HeadKind, VitConfig, checked};
+use super::config::{HeadKind, MERGED, VitConfig, checked, merged};
 use super::names::Names;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
@@ -153,6 +153,7 @@ fn read(
         sizes: LayerSizes::read(config, whole, || Ok(vec![heads; layers]))?,
         image: image(config, channels, patch, positions.saturating_sub(special))?,
         special,
+        merged: merged(config, layers)?,
         has_qkv_bias: weights.contains("blocks.0.attn.qkv.bias"),
         activation: Activation::Gelu,
         norm_epsilon: NORM_EPSILON,
@@ -235,6 +236,7 @@ fn image(
 fn export(config: &VitConfig, source: &Config, units: Units, masks: &Masks) -> Export {
     let mut map: Map<String, Value> = source.map().clone();
     map.extend(config.sizes.kept(units, masks));
+    map.insert(MERGED.to_owned(), json!(config.merged));
     // transformers' wrapper writes null, which timm cannot open.
     if map.get("model_args").is_some_and(Value::is_null) {
         map.insert("model_args".to_owned(), json!({}));

@@ -6,7 +6,8 @@ Writes one folder a case beside this file: `config.json` and `model.safetensors`
 `golden.safetensors` with `pixel_values` (float32 `[3, channels, height, width]`) and `logits` (float32 `[3, labels]`).
 The case `in_memory_names` has the names of the modules of transformers 5. The cases `pruned` and `pruned_with_teacher`
 have layers of different sizes. They run in the modeling files of results, which must agree with the built-in class of
-the whole model, whose missing heads and neurons are zero. Seeded: the same bytes each time.
+the whole model, whose missing heads and neurons are zero. The cases `merging` and `merging_with_teacher` merge patches,
+which only the modeling files do. Seeded: the same bytes each time.
 """
 
 import json
@@ -127,25 +128,53 @@ def with_zeros(model):
     return model
 
 
+def opened(folder, implementation="sdpa"):
+    """Opens a folder with the modeling files."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        for file in MODELING:
+            shutil.copy(file, copy)
+        model, loading = AutoModelForImageClassification.from_pretrained(
+            copy, trust_remote_code=True, attn_implementation=implementation, output_loading_info=True
+        )
+    assert not any(loading.values()), loading
+    return model.eval()
+
+
+def merging_case(case, model, auto_class, merged):
+    """A model that merges positions. Only the modeling file does that."""
+    config = model.config.to_diff_dict() | {
+        "architectures": [type(model).__name__], "auto_map": {"AutoModelForImageClassification": auto_class},
+        "heads_per_layer": [4] * len(merged), "query_size_per_layer": [4] * len(merged),
+        "value_size_per_layer": [4] * len(merged), "intermediate_size_per_layer": [24] * len(merged),
+        "merged_tokens_per_layer": merged,
+    }  # fmt: skip
+    folder = HERE / case
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    pixels = torch.randn(3, 3, *config["image_size"], generator=torch.Generator().manual_seed(5))
+    with torch.inference_mode():
+        logits = opened(folder)(pixels).logits
+        for arguments in ({}, {"output_hidden_states": True}):
+            error = (opened(folder, "eager")(pixels, **arguments).logits - logits).abs().max().item()
+            print(f"{case}, {arguments}: {error:.1e}")
+            assert error < 1e-5
+    save_file({"pixel_values": pixels, "logits": logits.clone()}, folder / "golden.safetensors")
+
+
 def pruned_case(case, make, auto_class):
     auto_map = {"AutoModelForImageClassification": auto_class}
     save = lambda folder: save_pruned(make(), auto_map, folder)
     pixels, expected = write(case, with_zeros(make()), (3, 14, 9), save)
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(HERE / case, folder, dirs_exist_ok=True)
-        for file in MODELING:
-            shutil.copy(file, folder)
-        for implementation in ("eager", "sdpa"):
-            opened, loading = AutoModelForImageClassification.from_pretrained(
-                folder, trust_remote_code=True, attn_implementation=implementation, output_loading_info=True
-            )
-            assert not any(loading.values()), loading
-            with torch.inference_mode():
-                for arguments in ({}, {"output_hidden_states": True}):
-                    found = opened.eval()(pixels, **arguments).logits
-                    error = (found - expected).abs().max().item()
-                    print(f"{case}, {implementation}, {arguments}: {error:.1e}")
-                    assert error < 1e-4
+    for implementation in ("eager", "sdpa"):
+        model = opened(HERE / case, implementation)
+        with torch.inference_mode():
+            for arguments in ({}, {"output_hidden_states": True}):
+                found = model(pixels, **arguments).logits
+                error = (found - expected).abs().max().item()
+                print(f"{case}, {implementation}, {arguments}: {error:.1e}")
+                assert error < 1e-4
 
 
 def main():
@@ -160,6 +189,12 @@ def main():
     timm_case("timm_distilled", "deit_tiny_distilled_patch16_224")
     vit = lambda: randomized(ViTForImageClassification(ViTConfig(**SIZES, **IMAGE)), 6)
     pruned_case("pruned", vit, "modeling_optin_vit.ViTForImageClassification")
+    many = SIZES | {"num_hidden_layers": 4, "image_size": [20, 16], "patch_size": 4}
+    merging = randomized(ViTForImageClassification(ViTConfig(**many)), 7)
+    merging_case("merging", merging, "modeling_optin_vit.ViTForImageClassification", [5, 0, 4, 0])
+    merging = randomized(DeiTForImageClassificationWithTeacher(DeiTConfig(**many)), 8)
+    auto_class = "modeling_optin_deit.DeiTForImageClassificationWithTeacher"
+    merging_case("merging_with_teacher", merging, auto_class, [3, 8, 9, 0])
     pruned_case("pruned_with_teacher", teacher, "modeling_optin_deit.DeiTForImageClassificationWithTeacher")
 
 

@@ -109,6 +109,8 @@ vision_transformers! {
     DeitWithTeacher: DeitWithTeacher, Dimensions;
     TimmVit: Timm, Heads;
     TimmDistilled: TimmDistilled, Dimensions;
+    VitMerging: VitMerging, Dimensions;
+    TimmMerging: TimmMerging, Heads;
 }
 
 impl Family for Scratch {
@@ -316,4 +318,6 @@ laws! {
     deit_with_teacher: DeitWithTeacher;
     timm_vit_heads: TimmVit;
     timm_distilled: TimmDistilled;
+    vit_merging: VitMerging;
+    timm_merging: TimmMerging;
 }

@@ -1,0 +1,80 @@
+//! Copies merged positions back to the original ones.
+
+use candle_core::{DType, Result, Tensor};
+
+use super::Layer;
+use crate::model::extent::Extent;
+use crate::model::hidden::{Hidden, Slot};
+use crate::model::nn::traced::Traced;
+use crate::model::width::Widths;
+use crate::model::work::Work;
+
+/// `[rows, positions, channels]` to `[rows, original, channels]`: each original position gets the vector of the position
+/// that stands for it. Features of runs that merge different pairs can then be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Unmerge {
+    /// Number of original positions.
+    original: usize,
+}
+
+impl Unmerge {
+    /// Creates the layer for rows of this number of original positions.
+    #[must_use]
+    pub fn new(original: usize) -> Self {
+        Self { original }
+    }
+
+    /// Returns the index of the position of each original position, among those of all rows.
+    fn places(&self, input: &Hidden) -> Result<Option<Tensor>> {
+        let Some(origins) = input.carried(Slot::Origins) else {
+            return Ok(None);
+        };
+        let (rows, positions) = (origins.dim(0)?, input.positions()?);
+        let first: Vec<u32> = (0..rows).map(|row| (row * positions) as u32).collect();
+        let first = Tensor::from_vec(first, (rows, 1), origins.device())?;
+        Ok(Some(origins.broadcast_add(&first)?.flatten_all()?))
+    }
+}
+
+impl Layer for Unmerge {
+    fn forward(&self, input: &Hidden) -> Result<Hidden> {
+        let Some(places) = self.places(input)? else {
+            return Ok(input.clone());
+        };
+        let (rows, _, channels) = input.stream.dims3()?;
+        let all = input.stream.flatten(0, 1)?.index_select(&places, 0)?;
+        let all = all.reshape((rows, self.original, channels))?;
+        Ok(input.with_positions(all, input.layout.lead()))
+    }
+
+    fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
+        let value = self.forward(input)?;
+        let Some(places) = self.places(input)? else {
+            return Ok(Traced::identity(input));
+        };
+        let (rows, positions, channels) = input.stream.dims3()?;
+        let layout = input.layout;
+        let original = self.original;
+        Ok(Traced {
+            value,
+            pull: Box::new(move |cotangent: Hidden| {
+                let copies = cotangent.stream.dim(0)? / rows.max(1);
+                let device = cotangent.stream.device();
+                let all = (copies, rows * original, channels);
+                let all = cotangent.stream.reshape(all)?.contiguous()?;
+                let sum = (copies, rows * positions, channels);
+                let sum = Tensor::zeros(sum, DType::F32, device)?.index_add(&places, &all, 1)?;
+                let sum = sum.reshape((copies * rows, positions, channels))?;
+                Ok(Hidden::new(sum, layout))
+            }),
+        })
+    }
+
+    fn extent(&self, extent: &Extent) -> Extent {
+        extent.map(|layout, _| (layout, self.original))
+    }
+
+    fn work(&self, _: &Extent, _: &Widths<'_>) -> Work {
+        Work::default()
+    }
+}
