@@ -59,6 +59,17 @@ impl Dataset {
         self.answers.iter().flatten().collect()
     }
 
+    /// Returns the first examples as a dataset of their own.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        Self {
+            answers: self.answers[..count].to_vec(),
+            sha256: format!("{}, first {count}", self.sha256),
+            ..self.clone()
+        }
+    }
+
     /// Returns the shapes of all examples.
     #[must_use]
     pub fn extent(&self) -> Extent {

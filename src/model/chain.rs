@@ -12,6 +12,7 @@ use super::hidden::Hidden;
 use super::layer::Layer;
 use super::layer::sequence::Sequence;
 use super::mask::Masks;
+use super::merging::Merging;
 use super::unit::{Channels, UnitGroup};
 use super::width::Widths;
 use super::work::{Terms, Work};
@@ -30,6 +31,8 @@ pub struct Model {
     pub groups: Vec<UnitGroup>,
     /// The maps of the attention heads that can be rotated.
     pub head_maps: Vec<HeadMaps>,
+    /// How positions are merged. `None` if the architecture does not merge positions.
+    pub merging: Option<Merging>,
     /// Writer of the configuration and companion files of a pruned model.
     pub export: Box<dyn Fn(&Masks) -> Export + Send + Sync>,
 }

@@ -140,6 +140,56 @@ impl Hidden {
         self
     }
 
+    /// Whether positions stand for several original ones.
+    #[must_use]
+    pub fn is_merged(&self) -> bool {
+        self.carried(Slot::Origins).is_some()
+    }
+
+    /// Returns the index of the position of each original position, among those of all rows. `None` if nothing is merged.
+    ///
+    /// # Errors
+    /// Does not fail in practice: the shapes come from the state.
+    pub fn places(&self) -> Result<Option<Tensor>> {
+        let Some(origins) = self.carried(Slot::Origins) else {
+            return Ok(None);
+        };
+        let (rows, positions) = (origins.dim(0)?, self.positions()?);
+        let first: Vec<u32> = (0..rows).map(|row| (row * positions) as u32).collect();
+        let first = Tensor::from_vec(first, (rows, 1), origins.device())?;
+        Ok(Some(origins.broadcast_add(&first)?.flatten_all()?))
+    }
+
+    /// Returns the sum of the vectors of the original positions that each position stands for: `[rows, original, channels]`
+    /// to `[rows, positions, channels]`. If nothing is merged, returns the same vectors.
+    ///
+    /// # Errors
+    /// Returns an error if the shape does not match.
+    pub fn summed(&self, original: &Tensor) -> Result<Tensor> {
+        let Some(places) = self.places()? else {
+            return Ok(original.clone());
+        };
+        let (rows, _, channels) = original.dims3()?;
+        let positions = self.positions()?;
+        let sums = (rows * positions, channels);
+        let sums = Tensor::zeros(sums, original.dtype(), original.device())?;
+        let sums = sums.index_add(&places, &original.flatten(0, 1)?.contiguous()?, 0)?;
+        sums.reshape((rows, positions, channels))
+    }
+
+    /// Returns the mean of the vectors of the original positions that each position stands for. See
+    /// [`summed`](Self::summed).
+    ///
+    /// # Errors
+    /// Returns an error if the shape does not match.
+    pub fn averaged(&self, original: &Tensor) -> Result<Tensor> {
+        let sums = self.summed(original)?;
+        match self.carried(Slot::Sizes) {
+            Some(sizes) => sums.broadcast_div(&sizes.unsqueeze(2)?),
+            None => Ok(sums),
+        }
+    }
+
     /// Returns a state with another stream, which holds `copies` copies of the rows one after another, and with as many
     /// copies of what is carried.
     ///

@@ -18,6 +18,7 @@ pub mod head_maps;
 pub mod hidden;
 pub mod layer;
 pub mod mask;
+pub mod merging;
 pub mod nn;
 pub mod projection;
 pub mod registry;

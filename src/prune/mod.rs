@@ -1,7 +1,7 @@
 //! The pruning pipeline, from the sources to a verified checkpoint.
 //!
-//! [`run`] executes the stages in order: prepare, plan, rotate, score, search, compensate, cut, verify. Each
-//! stage has its own folder or file and passes one value to the next stage.
+//! [`run`] executes the stages in order: prepare, plan, rotate, score, merge, search, compensate, cut, verify.
+//! Each stage has its own folder or file and passes one value to the next stage.
 
 pub mod audit;
 pub mod compensate;
@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod journal;
 pub mod lanes;
 pub mod memory;
+pub mod merging;
 pub mod numbers;
 pub mod outcome;
 pub mod peak;
@@ -73,6 +74,14 @@ pub fn run(
         let scores = score::score(&prepared, recipe, journal, watch)?;
         let audit = audit::on_request(&prepared, recipe, &limit, &scores, watch)?;
         Ok((scores, audit))
+    })?;
+    let (prepared, limit) = clock.time(Stage::Merging, || {
+        let prepared = merging::choose(prepared, recipe, &scores, journal, watch)?;
+        let limit = match prepared.plans_merging() {
+            true => Limit::of(&prepared, recipe, journal, watch)?,
+            false => limit,
+        };
+        Ok((prepared, limit))
     })?;
     let (masks, frontier) = clock.time(Stage::Searching, || {
         let masks = rounds::choose(&prepared, recipe, &limit, &scores, journal, watch)?;

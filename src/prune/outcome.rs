@@ -35,6 +35,8 @@ pub struct Cut {
     draft: Draft,
     export: Export,
     model: Model,
+    /// The pruned model without the merging that the job planned, if it planned any.
+    unmerged: Option<Model>,
     parameters: u64,
     bytes: u64,
 }
@@ -68,16 +70,22 @@ pub fn cut(
     let limits = Limits::default();
     let weights = Weights::open(draft.path(), &limits)?.on(&prepared.device);
     let bytes = weights.total_bytes();
-    let opened = registry::open(
-        &Config::open(draft.path(), &limits)?,
-        weights,
-        prepared.units,
-    )?;
+    let config = Config::open(draft.path(), &limits)?;
+    let opened = registry::open(&config, weights, prepared.units)?;
+    let parameters = opened.weights.parameters();
+    let unmerged = match (&opened.model.merging, prepared.plans_merging()) {
+        (Some(merging), true) => {
+            let config = merging.planned(&config, &vec![0; merging.schedule.len()]);
+            Some(registry::open(&config, opened.weights, prepared.units)?.model)
+        }
+        _ => None,
+    };
     Ok(Cut {
         draft,
         export,
         model: opened.model,
-        parameters: opened.weights.parameters(),
+        unmerged,
+        parameters,
         bytes,
     })
 }
@@ -94,7 +102,9 @@ pub fn verify(
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
     let student = Student::repaired(&prepared.model, masks.clone(), repairs)?;
-    verify::verify(prepared, &cut.model, &student, watch)
+    let unmerged = Student::repaired(prepared.original(), masks.clone(), repairs)?;
+    let both = (&unmerged, cut.unmerged.as_ref().unwrap_or(&cut.model));
+    verify::verify(prepared, &cut.model, &student, both, watch)
 }
 
 /// Builds the report.
@@ -154,6 +164,7 @@ pub fn report(
         },
         kept: after.macs as f64 / plan.size.macs as f64,
         groups: groups.collect(),
+        merged_positions: merged_positions(&cut.model),
         compensation: repairs.reports,
         consistency: measured.consistency,
         fidelity: measured.fidelity,
@@ -162,6 +173,14 @@ pub fn report(
         peak_bytes: plan.peak_bytes,
         stages,
         notes,
+    }
+}
+
+/// Returns the number of pairs of positions that each layer merges, if any.
+fn merged_positions(model: &Model) -> Vec<usize> {
+    match &model.merging {
+        Some(merging) if !merging.is_off() => merging.schedule.clone(),
+        _ => Vec::new(),
     }
 }
 

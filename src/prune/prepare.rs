@@ -43,6 +43,8 @@ pub struct Prepared {
     pub answer: Arc<dyn Answer>,
     /// The model's graph.
     pub model: Model,
+    /// The graph of the original model, if a schedule of merged positions was planned for `model`.
+    unmerged: Option<Model>,
     /// The reader of the model's examples.
     pub reader: Arc<dyn Reader>,
     /// Notes for the user about how the sources were read, as sentences.
@@ -116,6 +118,7 @@ impl Prepared {
             architecture,
             answer,
             model,
+            unmerged: None,
             reader,
             notes,
             calibration,
@@ -137,6 +140,72 @@ impl Prepared {
             model: opened.model,
             ..self
         })
+    }
+
+    /// Plans a schedule of merged positions and builds the graph again. A schedule that merges nothing gives the original
+    /// graph.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    pub fn with_schedule(self, schedule: &[usize]) -> Result<Self, Failure> {
+        let Some(merging) = self.model.merging.clone() else {
+            return Ok(self);
+        };
+        let Self {
+            config,
+            weights,
+            model,
+            unmerged,
+            units,
+            ..
+        } = self;
+        let original = unmerged.unwrap_or(model);
+        let planned = merging.planned(&config, schedule);
+        let opened = registry::open(&planned, weights, units)?;
+        let merges = schedule.iter().any(|&pairs| pairs > 0);
+        let (model, unmerged) = match merges {
+            true => (opened.model, Some(original)),
+            false => (original, None),
+        };
+        Ok(Self {
+            config: planned,
+            weights: opened.weights,
+            model,
+            unmerged,
+            ..self
+        })
+    }
+
+    /// Returns the graph of the original model. It merges no positions for which a job planned that.
+    #[must_use]
+    pub fn original(&self) -> &Model {
+        self.unmerged.as_ref().unwrap_or(&self.model)
+    }
+
+    /// Returns the same sources with a pruned model, for another round of scoring. There are no evaluation rows.
+    #[must_use]
+    pub fn narrowed(&self, weights: Weights, config: Config, model: Model) -> Self {
+        Self {
+            beside_the_weights: self.beside_the_weights.clone(),
+            weights,
+            device: self.device.clone(),
+            config,
+            units: self.units,
+            architecture: self.architecture,
+            answer: self.answer.clone(),
+            model,
+            unmerged: None,
+            reader: self.reader.clone(),
+            notes: Vec::new(),
+            calibration: self.calibration.clone(),
+            evaluation: None,
+        }
+    }
+
+    /// Whether a schedule of merged positions was planned.
+    #[must_use]
+    pub fn plans_merging(&self) -> bool {
+        self.unmerged.is_some()
     }
 
     /// Starts the digest of a document that depends on the model and the device. `kind` names the document and the

@@ -41,6 +41,13 @@ pub struct Report {
     pub kept: f64,
     /// Number of kept units of each group, in the order of the model.
     pub groups: Vec<GroupReport>,
+    /// Number of pairs of patches that each layer merges. Empty if no layer merges any.
+    #[serde(
+        default,
+        rename = "merged_tokens",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub merged_positions: Vec<usize>,
     /// Error of each repaired projection. Empty if `method.compensation` is `none`.
     pub compensation: Vec<CompensationReport>,
     /// Largest difference between an answer of the pruned model and that of the original model with the removed units set

@@ -31,6 +31,8 @@ pub enum Stage {
     Rotating,
     /// Scores every unit.
     Scoring,
+    /// Decides how many patches of an image each layer merges.
+    Merging,
     /// Selects the units to keep.
     Searching,
     /// Repairs the remaining weights.

@@ -121,7 +121,7 @@ fn repeated_merging_keeps_the_sum_of_the_original_positions() {
 fn no_more_pairs_are_merged_than_there_are() {
     for (others, wanted, left) in [(5, 9, 4), (1, 1, 2), (0, 3, 1), (6, 0, 7)] {
         let input = state(others, 1);
-        let merge = Merge::new(wanted, CHANNELS);
+        let merge = Merge::new(wanted, CHANNELS).planned();
         let merged = merge.forward(&input).unwrap();
         assert_eq!(merged.positions().unwrap(), left);
         let extent = Extent::of([(input.layout, 1 + others)]);

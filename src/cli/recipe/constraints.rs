@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::range::ranged;
 use crate::prune::recipe::Constraints;
+use crate::prune::search::position_merging::PositionMerging;
 
 /// Constraints on the kept units, besides the target.
 #[derive(Args)]
@@ -24,6 +25,13 @@ pub(in super::super) struct ConstraintFlags {
     /// Keep the same fraction of every group
     #[arg(long)]
     uniform: bool,
+    /// Merging of similar patches of images: search, off, or the percentage of the patches to keep
+    #[arg(long, value_name = "MODE", default_value = "search", value_parser = tokens)]
+    tokens: PositionMerging,
+}
+
+fn tokens(written: &str) -> Result<PositionMerging, String> {
+    PositionMerging::parse(written).map_err(|failure| failure.detail)
 }
 
 impl ConstraintFlags {
@@ -34,6 +42,7 @@ impl ConstraintFlags {
             min_kept: self.min_kept,
             keep_whole: self.keep_whole.clone(),
             uniform: self.uniform,
+            merging: self.tokens.clone(),
         }
     }
 }

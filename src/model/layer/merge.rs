@@ -28,6 +28,8 @@ pub struct Merge {
     count: usize,
     /// Number of channels.
     channels: usize,
+    /// See [`planned`](Self::planned).
+    planned: bool,
 }
 
 /// Where the positions of a row go.
@@ -44,7 +46,20 @@ impl Merge {
     /// Creates a layer that merges `count` pairs of positions with this number of channels.
     #[must_use]
     pub fn new(count: usize, channels: usize) -> Self {
-        Self { count, channels }
+        Self {
+            count,
+            channels,
+            planned: false,
+        }
+    }
+
+    /// Marks a layer that the original implementation does not have.
+    #[must_use]
+    pub fn planned(self) -> Self {
+        Self {
+            planned: true,
+            ..self
+        }
     }
 
     /// Returns the number of pairs that are merged in a row: at most as many as the first set has.
@@ -224,7 +239,7 @@ impl Layer for Merge {
     }
 
     fn extent(&self, extent: &Extent) -> Extent {
-        if extent.is_of_original() {
+        if self.planned && extent.is_of_original() {
             return extent.clone();
         }
         extent.map(|layout, positions| {
@@ -241,7 +256,7 @@ impl Layer for Merge {
 
     /// Returns the work of the similarities.
     fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {
-        if extent.is_of_original() {
+        if self.planned && extent.is_of_original() {
             return Work::default();
         }
         let sets = |half: fn((usize, usize)) -> usize| {

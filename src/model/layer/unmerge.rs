@@ -4,7 +4,7 @@ use candle_core::{DType, Result, Tensor};
 
 use super::Layer;
 use crate::model::extent::Extent;
-use crate::model::hidden::{Hidden, Slot};
+use crate::model::hidden::Hidden;
 use crate::model::nn::traced::Traced;
 use crate::model::width::Widths;
 use crate::model::work::Work;
@@ -23,22 +23,11 @@ impl Unmerge {
     pub fn new(original: usize) -> Self {
         Self { original }
     }
-
-    /// Returns the index of the position of each original position, among those of all rows.
-    fn places(&self, input: &Hidden) -> Result<Option<Tensor>> {
-        let Some(origins) = input.carried(Slot::Origins) else {
-            return Ok(None);
-        };
-        let (rows, positions) = (origins.dim(0)?, input.positions()?);
-        let first: Vec<u32> = (0..rows).map(|row| (row * positions) as u32).collect();
-        let first = Tensor::from_vec(first, (rows, 1), origins.device())?;
-        Ok(Some(origins.broadcast_add(&first)?.flatten_all()?))
-    }
 }
 
 impl Layer for Unmerge {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let Some(places) = self.places(input)? else {
+        let Some(places) = input.places()? else {
             return Ok(input.clone());
         };
         let (rows, _, channels) = input.stream.dims3()?;
@@ -49,7 +38,7 @@ impl Layer for Unmerge {
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
         let value = self.forward(input)?;
-        let Some(places) = self.places(input)? else {
+        let Some(places) = input.places()? else {
             return Ok(Traced::identity(input));
         };
         let (rows, positions, channels) = input.stream.dims3()?;

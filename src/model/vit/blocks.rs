@@ -42,7 +42,10 @@ pub(super) fn attention(
         }),
         finish: match config.merged[layer] {
             0 => Sequence::identity(),
-            pairs => Sequence::identity().then(Merge::new(pairs, hidden)),
+            pairs => Sequence::identity().then(match config.merges_already {
+                true => Merge::new(pairs, hidden),
+                false => Merge::new(pairs, hidden).planned(),
+            }),
         },
         feature: None,
     })

@@ -19,6 +19,9 @@ const MAX_CHANNELS: usize = 64;
 /// Key of the number of pairs of positions that each layer merges. Only results of `optin` have it.
 pub(in crate::model) const MERGED: &str = "merged_tokens_per_layer";
 
+/// Key of a schedule that a job plans for a model that merges nothing. No file has it.
+pub(in crate::model) const PLANNED: &str = "planned_merged_tokens_per_layer";
+
 /// A family whose checkpoints have the names of transformers.
 pub(in crate::model) struct Family {
     /// Value of `model_type`, and the first part of the names of the body's tensors.
@@ -52,6 +55,8 @@ pub(in crate::model) struct VitConfig {
     pub(in crate::model) special: usize,
     /// Number of pairs of positions that each layer merges after its attention.
     pub(in crate::model) merged: Vec<usize>,
+    /// Whether the implementation that the checkpoint comes with merges them as well.
+    pub(in crate::model) merges_already: bool,
     pub(in crate::model) has_qkv_bias: bool,
     pub(in crate::model) activation: Activation,
     pub(in crate::model) norm_epsilon: f64,
@@ -85,6 +90,7 @@ impl VitConfig {
             image: image(config)?,
             special: family.special.len(),
             merged: merged(config, whole.layers)?,
+            merges_already: !config.map().contains_key(PLANNED),
             has_qkv_bias: flag(config, "qkv_bias", true)?,
             activation: activation(config)?,
             norm_epsilon: norm_epsilon(config)?,
@@ -137,7 +143,8 @@ pub(in crate::model) fn merged(
     config: &Config,
     layers: usize,
 ) -> Result<Vec<usize>, CheckpointError> {
-    let Some(merged) = config.usize_list(MERGED)? else {
+    let planned = config.usize_list(PLANNED)?;
+    let Some(merged) = planned.or(config.usize_list(MERGED)?) else {
         return Ok(vec![0; layers]);
     };
     if merged.len() != layers || merged.last().is_some_and(|&last| last > 0) {

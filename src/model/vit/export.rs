@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::config::{Family, MERGED, VitConfig};
+use super::config::{Family, MERGED, PLANNED, VitConfig};
 use crate::checkpoint::config::Config;
 use crate::model::encoder::config::{Keys, auto_map, labels};
 use crate::model::export::Export;
@@ -27,7 +27,7 @@ const KEYS: Keys = Keys {
         "torch_dtype",
         "transformers_version",
     ],
-    replaced: &["_name_or_path", "num_labels", "pruned_heads"],
+    replaced: &["_name_or_path", "num_labels", PLANNED, "pruned_heads"],
     without_effect: &["add_cross_attention", "is_decoder", "use_cache"],
 };
 

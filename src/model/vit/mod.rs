@@ -12,13 +12,14 @@ mod patches;
 mod teacher;
 pub mod timm;
 
-use self::config::{Family, HeadKind, VitConfig};
+use self::config::{Family, HeadKind, PLANNED, VitConfig};
 use self::names::Names;
 use self::patches::Patches;
 use super::batch::Reads;
 use super::chain::Model;
 use super::export::Export;
 use super::mask::Masks;
+use super::merging::Merging;
 use super::unit::Units;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
@@ -104,6 +105,11 @@ pub(in crate::model) fn build(
         blocks,
         groups,
         head_maps,
+        merging: Some(Merging {
+            key: PLANNED,
+            schedule: config.merged.clone(),
+            positions: config.image.patches().1,
+        }),
         export: Box::new(move |masks| export(&config, masks)),
     })
 }

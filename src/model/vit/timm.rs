@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::config::{HeadKind, MERGED, VitConfig, checked, merged};
+use super::config::{HeadKind, MERGED, PLANNED, VitConfig, checked, merged};
 use super::names::Names;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
@@ -154,6 +154,7 @@ fn read(
         image: image(config, channels, patch, positions.saturating_sub(special))?,
         special,
         merged: merged(config, layers)?,
+        merges_already: !config.map().contains_key(PLANNED),
         has_qkv_bias: weights.contains("blocks.0.attn.qkv.bias"),
         activation: Activation::Gelu,
         norm_epsilon: NORM_EPSILON,
@@ -241,6 +242,7 @@ fn export(config: &VitConfig, source: &Config, units: Units, masks: &Masks) -> E
     if map.get("model_args").is_some_and(Value::is_null) {
         map.insert("model_args".to_owned(), json!({}));
     }
+    map.remove(PLANNED);
     map.remove("model_type");
     map.remove("architectures");
     Export {

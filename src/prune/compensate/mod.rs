@@ -30,6 +30,7 @@ use super::repairs::Repairs;
 use super::report::CompensationReport;
 use super::student::Student;
 use super::watch::Watch;
+use crate::model::chain::Model;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 use judge::relative_error;
@@ -86,8 +87,9 @@ pub fn compensate(
         watch.proceed()?;
         watch.progress(block as u64, blocks as u64);
         pruned |= !masks.are_full(&model.groups_at(block));
-        let posed = pose(&mut walks, &student, block)?;
-        // Before the first pruned block both models are equal, and there is nothing to repair.
+        pruned |= walks.iter().any(|walk| walk.student.is_merged());
+        let posed = pose(&mut walks, prepared.original(), &student, block)?;
+        // Before the first block that lost units or positions both models are equal, and there is nothing to repair.
         if pruned {
             let dtype = prepared.weights.dtype(&own.projection.weight);
             let (repaired, report) = repair(&posed, student.projection(block), recipe, |linear| {
@@ -129,6 +131,7 @@ struct Posed {
 /// Builds a block's problem, a few batches at a time, and advances the teacher by the block.
 fn pose(
     walks: &mut [Walk],
+    original: &Model,
     student: &Student<'_>,
     block: usize,
 ) -> std::result::Result<Posed, Failure> {
@@ -136,7 +139,9 @@ fn pose(
     let mut moments = Moments::new(inputs, outputs);
     let mut judges = Vec::new();
     for some in walks.chunks_mut(lanes::lanes() * AT_ONCE) {
-        let problems = lanes::run(some.len(), |index| Ok(some[index].pose(student, block)?))?;
+        let problems = lanes::run(some.len(), |index| {
+            Ok(some[index].pose(original, student, block)?)
+        })?;
         for (walk, (problem, teacher)) in some.iter_mut().zip(problems) {
             walk.teacher = teacher;
             if walk.part.fits {

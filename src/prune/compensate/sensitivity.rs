@@ -38,7 +38,7 @@ pub fn position_weights_once(
     batches: &Batches<'_>,
     journal: &dyn Journal,
 ) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
-    let (model, answer) = (&prepared.model, prepared.answer.as_ref());
+    let (model, answer) = (prepared.original(), prepared.answer.as_ref());
     if model.first_traceable() > 0 {
         return Ok(None);
     }

@@ -8,6 +8,7 @@ use super::super::prepare::Prepared;
 use super::super::recipe::PositionWeights;
 use super::super::student::Student;
 use super::sensitivity::position_weights_once;
+use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 
@@ -69,7 +70,7 @@ pub(super) fn start(
     weights: PositionWeights,
     journal: &dyn Journal,
 ) -> std::result::Result<Vec<Walk>, Failure> {
-    let model = &prepared.model;
+    let (model, original) = (&prepared.model, prepared.original());
     let data = &prepared.calibration;
     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
         (0..data.len()).partition(|row| row % HOLD_OUT_INTERVAL == HOLD_OUT_INTERVAL - 1);
@@ -84,7 +85,7 @@ pub(super) fn start(
     };
     let mut weights = weights.map(Vec::into_iter);
     let walks = (0..batches.len()).map(|index| {
-        let hidden = model.stem.forward(&batches.load(index)?)?;
+        let batch = batches.load(index)?;
         let fits = index < of_fit;
         Ok(Walk {
             part: Part {
@@ -92,30 +93,40 @@ pub(super) fn start(
                 judges: !fits || none_held_out,
             },
             weights: weights.as_mut().and_then(Iterator::next),
-            teacher: hidden.clone(),
-            student: hidden,
+            teacher: original.stem.forward(&batch)?,
+            student: model.stem.forward(&batch)?,
         })
     });
     walks.collect()
 }
 
 impl Walk {
-    /// Returns the least-squares problem of the next block, and the teacher's output of that block.
-    pub(super) fn pose(&self, student: &Student<'_>, block: usize) -> Result<(Problem, Hidden)> {
-        let own = &student.model.blocks[block];
+    /// Returns the least-squares problem of the next block, and the original's output of that block. If a position of the
+    /// student stands for several, its target is their mean.
+    pub(super) fn pose(
+        &self,
+        original: &Model,
+        student: &Student<'_>,
+        block: usize,
+    ) -> Result<(Problem, Hidden)> {
+        let own = &original.blocks[block];
         let units = own.units.forward(&self.teacher)?;
         let sum = own.sum(&own.projection.linear, &units, &self.teacher)?;
-        let target = match own.residual(&self.student)? {
-            Some(residual) => (&sum.stream - &residual)?,
-            None => sum.stream.clone(),
+        let inputs = student.units(block, &self.student)?;
+        let target = inputs.averaged(&sum.stream)?;
+        let target = match student.model.blocks[block].residual(&self.student)? {
+            Some(residual) => (target - &residual)?,
+            None => target,
         };
         let target = target.flatten(0, 1)?;
         let weights = self.weights.as_ref().map(|weights| {
-            let shape = (weights[block].len(), 1);
-            Tensor::from_slice(&weights[block], shape, target.device())
+            let (rows, positions, _) = sum.stream.dims3()?;
+            let weights =
+                Tensor::from_slice(&weights[block], (rows, positions, 1), target.device());
+            inputs.summed(&weights?)?.flatten(0, 1)
         });
         let problem = Problem {
-            inputs: student.units(block, &self.student)?.stream.flatten(0, 1)?,
+            inputs: inputs.stream.flatten(0, 1)?,
             target,
             weights: weights.transpose()?,
         };

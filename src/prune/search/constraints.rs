@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::position_merging::{MergingMode, PositionMerging};
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::{Code, Failure};
 
@@ -27,6 +28,11 @@ pub struct Constraints {
     pub keep_whole: Vec<String>,
     /// Whether every group keeps the same fraction of its units.
     pub uniform: bool,
+    /// Merging of similar patches of an image. `search` tries several schedules and uses the one with which the pruned
+    /// model is closest to the original, which may merge nothing. `off` merges nothing. With a percentage, the layers keep
+    /// this part of the patches on average. Only used for models that read images, with a target in FLOPs.
+    #[serde(rename = "tokens")]
+    pub merging: PositionMerging,
 }
 
 impl Default for Constraints {
@@ -37,6 +43,7 @@ impl Default for Constraints {
             min_kept: 0,
             keep_whole: Vec::new(),
             uniform: false,
+            merging: PositionMerging::Mode(MergingMode::Search),
         }
     }
 }
@@ -45,8 +52,9 @@ impl Constraints {
     /// Checks that the model has a group for each name of `keep_whole`.
     ///
     /// # Errors
-    /// Returns [`Code::InvalidRecipe`] with the unknown name.
+    /// Returns [`Code::InvalidRecipe`] with the unknown name, or if the part of the positions to keep is not a percentage.
     pub fn check(&self, groups: &[UnitGroup]) -> Result<(), Failure> {
+        self.merging.kept()?;
         let unknown = self
             .keep_whole
             .iter()

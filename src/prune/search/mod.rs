@@ -20,6 +20,7 @@ pub mod keep_map;
 pub mod knapsack;
 pub mod latency;
 mod order;
+pub mod position_merging;
 pub mod ranking;
 mod stages;
 

@@ -52,18 +52,5 @@ pub fn narrowed(
     repairs: &Repairs,
 ) -> Result<Prepared, Failure> {
     let (weights, config, model) = open(prepared, masks, repairs)?;
-    Ok(Prepared {
-        beside_the_weights: prepared.beside_the_weights.clone(),
-        weights,
-        device: prepared.device.clone(),
-        config,
-        units: prepared.units,
-        architecture: prepared.architecture,
-        answer: prepared.answer.clone(),
-        model,
-        reader: prepared.reader.clone(),
-        notes: Vec::new(),
-        calibration: prepared.calibration.clone(),
-        evaluation: None,
-    })
+    Ok(prepared.narrowed(weights, config, model))
 }

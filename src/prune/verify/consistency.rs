@@ -25,8 +25,7 @@ pub const TOLERANCE: f64 = 1e-4;
 /// # Errors
 /// Returns [`Code::Internal`] if the difference is above [`TOLERANCE`]. The result must not be published then.
 pub fn check(
-    student: &Student<'_>,
-    cut: &Model,
+    (student, cut): (&Student<'_>, &Model),
     batch: &Batch,
 ) -> std::result::Result<f64, Failure> {
     let difference = difference(student, cut, batch)?;

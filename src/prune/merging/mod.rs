@@ -1,0 +1,88 @@
+//! Choice of the schedule by which a model merges positions (the share tau of the OPTIN paper, section 3.3).
+//!
+//! Merging positions and removing units save operations of the same budget. The share of both is not given but measured:
+//! each candidate schedule is pruned to the target with the scores of the unmerged model, repaired on some calibration
+//! rows, and compared with the original model on others. The schedule with the smallest divergence is used, which may be
+//! the one that merges nothing. Later stages search, repair and cut the model that merges.
+//!
+//! Input: the model, its scores and unlabeled rows. Output: the same model with a schedule.
+
+mod candidates;
+mod document;
+mod trial;
+
+use super::failure::Failure;
+use super::journal::{self, Journal};
+use super::prepare::Prepared;
+use super::recipe::{Metric, Recipe};
+use super::score::combine::combine;
+use super::score::scores::Scores;
+use super::search::position_merging::PositionMerging;
+use super::watch::Watch;
+use candidates::candidates;
+use trial::Trials;
+
+/// Chooses the schedule of a model that can merge positions and does not do so yet. The choice is read from the journal, or
+/// made and stored there.
+///
+/// Only operations depend on positions, so nothing is merged for other targets.
+///
+/// # Errors
+/// Returns an error if the job must stop, if a graph fails, or if the journal cannot be read or written.
+pub fn choose(
+    prepared: Prepared,
+    recipe: &Recipe,
+    scores: &Scores,
+    journal: &dyn Journal,
+    watch: &dyn Watch,
+) -> Result<Prepared, Failure> {
+    let wanted = &recipe.constraints.merging;
+    let merging = match &prepared.model.merging {
+        Some(merging)
+            if merging.is_off()
+                && *wanted != PositionMerging::off()
+                && recipe.target.metric == Metric::Flops =>
+        {
+            merging.clone()
+        }
+        _ => return Ok(prepared),
+    };
+    let digest = prepared
+        .digest("merging/1")
+        .part("recipe", document::settings(recipe)?)
+        .hex();
+    let mut prepared = Some(prepared);
+    let schedule = journal::remember(
+        journal,
+        document::NAME,
+        &digest,
+        |bytes| serde_json::from_slice::<Vec<usize>>(bytes).ok(),
+        document::encode,
+        || {
+            let unmerged = prepared
+                .take()
+                .expect("the model is there until it is tried");
+            let importance = combine(scores, &recipe.method);
+            let mut trials = Trials::new(unmerged, recipe, &importance)?;
+            let all = candidates(&merging, wanted.kept()?);
+            let mut best: Option<(f64, Vec<usize>)> = None;
+            for (index, schedule) in all.iter().enumerate() {
+                watch.proceed()?;
+                watch.progress(index as u64, all.len() as u64);
+                if let Some(divergence) = trials.divergence(schedule, watch)?
+                    && best.as_ref().is_none_or(|(least, _)| divergence < *least)
+                {
+                    best = Some((divergence, schedule.clone()));
+                }
+            }
+            prepared = Some(trials.into_prepared()?);
+            // The later stages report a target that no schedule reaches.
+            Ok(best.map_or_else(|| vec![0; merging.schedule.len()], |(_, schedule)| schedule))
+        },
+    )?;
+    let prepared = prepared.expect("the model is returned after the trials");
+    match schedule.iter().any(|&pairs| pairs > 0) {
+        true => prepared.with_schedule(&schedule),
+        false => Ok(prepared),
+    }
+}
