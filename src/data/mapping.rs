@@ -18,10 +18,14 @@ use super::label::LabelReading;
 /// `tags`, `labels`, `pos_tags`, `chunk_tags`, `label`. For multi-label classification, the label is a list of names or
 /// indices, or a list with a 0 or 1 for each label of the model. For regression of several numbers, it is a list of
 /// numbers.
+///
+/// For images, `text` is the column of the images or of their paths. Without it, the first of these names is used:
+/// `image`, `img`, `file_name`, `path`, `file`. Class folders and arrays have the columns `image` and `label`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
-    /// Column of the text, of the first text of a pair, or of the list of words. Detected by name by default.
+    /// Column of the text, of the first text of a pair, of the list of words, or of the images or their paths. Detected by
+    /// name by default.
     pub text: Option<String>,
     /// Column of the second text of a pair. If `text` is given, the default is that there is none. Otherwise it is
     /// detected by name.

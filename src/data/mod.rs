@@ -22,9 +22,27 @@ use std::sync::Arc;
 
 use crate::model::batch::Reads;
 use error::DataError;
+use format::Format;
 use image::ImageReader;
+use limits::Limits;
 use reader::Reader;
+use table::Table;
 use text::TextReader;
+
+/// Checks that a file opens as a table, or as a source of images, before it is known which model reads it.
+///
+/// # Errors
+/// Returns [`DataError`] if the file is not one of these, or exceeds the limits.
+pub fn check(path: &Path, limits: &Limits) -> Result<(), DataError> {
+    let name = path.display().to_string();
+    match Format::of(&name) {
+        Some((format, _)) if !format.is_table() => image::check(path, limits),
+        _ => {
+            let left_out = |column: &str| image::is_column(column);
+            Table::read_except(path, true, &|_| false, &left_out, limits).map(drop)
+        }
+    }
+}
 
 /// Opens the reader for the examples of a model. `folder` is the folder of the model.
 ///

@@ -26,6 +26,7 @@ mod faults;
 mod file_name;
 mod fixture;
 mod ids;
+mod images;
 mod imports;
 mod job_state;
 mod job_store;

@@ -47,7 +47,8 @@ fn name_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(format!(
-            "File name with its extension. A model is a folder in an uncompressed `.tar` archive. A data file is one of {}.",
+            "File name with its extension. A model is a folder in an uncompressed `.tar` archive, and an uploaded `.tar` archive is \
+             always a model. A data file is one of {}. Upload an archive of images as `.zip` or `.tar.gz`.",
             data_format::described()
         )))
         .pattern(Some(format!(

@@ -116,11 +116,21 @@ pub(crate) struct ModelBody {
 pub(crate) struct CalibrationBody {
     /// URI of a data file in one of the formats of `getCapabilities`, such as TSV, CSV, JSON lines or Parquet:
     ///
-    /// - `file:///absolute/path`: A file, or a folder of shards, within a folder that the service allows.
+    /// - `file:///absolute/path`: A file, a folder of shards, or a folder of images, within a folder that the service allows.
     /// - `hf://datasets/org/name@revision/path`: A file of a dataset on the Hugging Face Hub. The path can be a
     ///   pattern, such as `data/train-*.parquet`. The default revision is `main`.
     /// - `s3://bucket/path`: A file in a bucket that the service allows.
     /// - `upload://id`: A completed upload of a data file.
+    ///
+    /// A model that reads images needs JPEG, PNG, WebP or BMP images from one of these sources:
+    ///
+    /// - A folder, or an archive in `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, with a folder of images for each class, such
+    ///   as `pets/cat/1.png`. Instead of class folders, a table such as `metadata.csv` or `metadata.jsonl` in it can list
+    ///   the paths of the images and their labels.
+    /// - Parquet with a column of images: bytes, or objects with the bytes and a path, as the hub stores them.
+    /// - NumPy arrays of uint8 with the shape (images, height, width) or (images, height, width, channels): `.npz` with
+    ///   the images in `x` and the labels in `y`, or `.npy` without labels.
+    /// - The two files of MNIST, `*-images-idx3-ubyte` and `*-labels-idx1-ubyte`, in one folder.
     #[schema(example = "file:///srv/data/train.tsv")]
     pub(crate) uri: String,
     /// Columns of the dataset. By default, columns are detected by their names.

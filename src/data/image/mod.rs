@@ -23,13 +23,46 @@ use self::used::Used;
 use super::dataset::{Dataset, Sample};
 use super::draw::draw;
 use super::error::DataError;
+use super::label::LabelReading;
 use super::limits::Limits;
 use super::mapping::Mapping;
 use super::reader::{Checks, Reader, Wording};
 use super::table::column::Column;
-use super::truth::ReadTruth;
+use super::truth::{ReadTruth, Truth};
 use crate::checkpoint::image_processor;
 use crate::model::batch::ImageShape;
+
+/// Whether a column with this name holds images, if the user names no other one.
+#[must_use]
+pub fn is_column(name: &str) -> bool {
+    columns::is_image(&Mapping::default(), name)
+}
+
+/// Checks that a file is a source of images. Only the list of the images is read, and not the images.
+///
+/// # Errors
+/// Returns [`DataError`] if it is not.
+pub fn check(path: &Path, limits: &Limits) -> Result<(), DataError> {
+    let opening = Opening {
+        mapping: &Mapping::default(),
+        truths: &Unread,
+        limits,
+    };
+    source::open(path, &opening).map(drop)
+}
+
+/// Reads no true answers.
+struct Unread;
+
+impl ReadTruth for Unread {
+    fn read(
+        &self,
+        column: Column<'_>,
+        _: Option<LabelReading>,
+    ) -> Result<Vec<Option<Truth>>, DataError> {
+        Ok(vec![None; column.rows.len()])
+    }
+}
 
 /// The reader of images.
 pub struct ImageReader {

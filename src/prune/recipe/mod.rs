@@ -73,7 +73,7 @@ impl Source {
 /// The unlabeled rows for scoring and repair. Labels in the dataset are not read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Calibration {
-    /// A data file, or a folder of shards.
+    /// A data file, a folder of shards, or a folder of images.
     #[serde(flatten)]
     pub source: Source,
     /// Columns of the dataset.
@@ -82,7 +82,8 @@ pub struct Calibration {
     #[serde(default = "Calibration::default_max_samples")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_samples: usize,
-    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text.
+    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text. An image counts
+    /// one position for each 16 x 16 pixels.
     #[serde(default = "Calibration::default_max_positions", alias = "max_tokens")]
     #[schemars(range(min = 1, max = 100_000_000))]
     pub max_positions: usize,
@@ -108,7 +109,7 @@ impl Calibration {
 /// The labeled rows on which the original and the pruned model are evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evaluation {
-    /// A data file, or a folder of shards.
+    /// A data file, a folder of shards, or a folder of images.
     #[serde(flatten)]
     pub source: Source,
     /// Columns of the dataset.

@@ -29,7 +29,6 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
 use crate::data;
-use crate::data::table::Table;
 use crate::job::TenantId;
 use crate::model::device::Device;
 use crate::prune::digest::Digest;
@@ -139,7 +138,7 @@ impl Sources {
                 Weights::open(&folder, &limits)?;
             } else {
                 let limits = data::limits::Limits::default();
-                Table::read(&folder.join(name), true, &|_| false, &limits)?;
+                data::check(&folder.join(name), &limits)?;
             }
             Ok(())
         });
@@ -203,7 +202,8 @@ impl Sources {
                     false => Err(Failure::new(
                         Code::SourceNotFound,
                         format!(
-                            "upload://{id} is {}; a model must be a .tar archive, and data must be one of {}",
+                            "upload://{id} is {}; an uploaded model must be a .tar archive, and an uploaded .tar archive is always a \
+                             model; data must be one of {}; upload an archive of images as .zip or .tar.gz",
                             upload.name,
                             data::format::described()
                         ),

@@ -1,8 +1,8 @@
-//! Selects the files of a model in a folder, bucket or archive: configuration, tokenizer and safetensors, never code or
-//! pickles.
+//! Selects the files of a model in a folder, bucket or archive: configuration, tokenizer or image processor, and
+//! safetensors, never code or pickles.
 
 use super::uri::is_plain;
-use crate::checkpoint::{layout, tokenizer};
+use crate::checkpoint::{image_processor, layout, tokenizer};
 
 /// Returns whether a file with this name belongs to a model.
 #[must_use]
@@ -10,5 +10,6 @@ pub fn belongs(name: &str) -> bool {
     let weights = name == layout::WEIGHTS
         || name == layout::INDEX
         || (name.starts_with("model-") && name.ends_with(".safetensors"));
-    is_plain(name) && (weights || name == layout::CONFIG || tokenizer::is_file_of_one(name))
+    let processor = tokenizer::is_file_of_one(name) || name == image_processor::FILE;
+    is_plain(name) && (weights || name == layout::CONFIG || processor)
 }

@@ -9,7 +9,7 @@ use crate::data::truth::ReadTruth;
 pub(super) const IMAGES: &[&str] = &["image", "img", "file_name", "path", "file"];
 
 /// Whether a column holds the images, or their paths.
-pub(super) fn is_image(mapping: &Mapping, column: &str) -> bool {
+pub(in crate::data::image) fn is_image(mapping: &Mapping, column: &str) -> bool {
     match &mapping.text {
         Some(name) => name == column,
         None => IMAGES.contains(&column),
