@@ -58,7 +58,7 @@ impl Used<'_> {
         if bytes > self.limits.image_bytes {
             return Err(DataError::Limit(format!(
                 "{}: the {} images that are used have {bytes} bytes, the limit is {}; use fewer samples",
-                source.table.file,
+                source.holder,
                 images.len(),
                 self.limits.image_bytes
             )));
@@ -131,7 +131,7 @@ impl Used<'_> {
             .iter()
             .map(|(path, image)| format!("{}  {path}\n", hex::encode(image.sha256)));
         let list: String = lines.collect();
-        let name = table.file.trim_end_matches('/').rsplit('/').next();
+        let name = self.source.holder.trim_end_matches('/').rsplit('/').next();
         let mut files = table.files.clone();
         files.push(ReadFile {
             name: format!("{} ({} images)", name.unwrap_or_default(), listed.len()),

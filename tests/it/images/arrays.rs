@@ -129,8 +129,8 @@ fn other_arrays_are_rejected() {
             &["the type <f4", "uint8"][..],
         ),
         (
-            npy("|u1", "(3, 3, 4, 4)", &images()),
-            &["the shape [3, 3, 4, 4]", "1, 3 or 4 channels"],
+            npy("|u1", "(3, 3, 4, 5)", &images()),
+            &["the shape [3, 3, 4, 5]", "1, 3 or 4 channels"],
         ),
         (npy("|u1", "(48,)", &[0; 48]), &["the shape [48]"]),
         (npy("|u1", "(0, 4, 4)", &[]), &["contains no images"]),

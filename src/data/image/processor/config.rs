@@ -22,7 +22,7 @@ enum Class {
 const WARPED_EDGE: usize = 384;
 
 /// The mean and the deviation of samples if the settings have none.
-const HALF: f32 = 0.5;
+const HALF: f64 = 0.5;
 
 impl Class {
     const ALL: [Self; 3] = [Self::Vit, Self::Deit, Self::ConvNext];
@@ -191,8 +191,9 @@ pub(super) fn normalization(
         keys.per_channel(mean, HALF, channels)?,
         keys.per_channel(std, HALF, channels)?,
     );
+    let singles = |numbers: Vec<f64>| numbers.into_iter().map(|number| number as f32).collect();
     match stds.iter().all(|std| *std > 0.0) {
-        true => Ok((means, stds)),
+        true => Ok((singles(means), singles(stds))),
         false => Err(keys.refused(std, "positive numbers")),
     }
 }

@@ -49,19 +49,14 @@ impl<'a> Keys<'a> {
     pub(super) fn per_channel(
         &self,
         key: &str,
-        default: f32,
+        default: f64,
         channels: usize,
-    ) -> Result<Vec<f32>, CheckpointError> {
-        let number = |value: &Value| {
-            value
-                .as_f64()
-                .map(|number| number as f32)
-                .filter(|number| number.is_finite())
-        };
+    ) -> Result<Vec<f64>, CheckpointError> {
+        let number = |value: &Value| value.as_f64().filter(|number| number.is_finite());
         let Some(value) = self.get(key) else {
             return Ok(vec![default; channels]);
         };
-        let numbers: Option<Vec<f32>> = match value {
+        let numbers: Option<Vec<f64>> = match value {
             Value::Array(items) => items.iter().map(number).collect(),
             value => number(value).map(|number| vec![number; channels]),
         };

@@ -1,7 +1,6 @@
 //! The settings of timm's models (`pretrained_cfg` in `config.json`), and what timm makes of them for an evaluation
 //! (`transforms_imagenet_eval`).
 
-use super::config::normalization;
 use super::keys::{Keys, pixels};
 use super::steps::{Processor, Size};
 use crate::checkpoint::error::CheckpointError;
@@ -9,11 +8,14 @@ use crate::data::image::crop::{Crop, Halves};
 use crate::data::image::resize::Filter;
 use crate::model::batch::ImageShape;
 
+/// The mean and the deviation of other models if the settings have none.
+const HALF: f64 = 0.5;
+
 /// The part of an image that is kept if the settings have none.
 const CROP_SHARE: f64 = 0.875;
 
-/// ImageNet's mean and deviation, the defaults.
-const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
+/// ImageNet's mean and deviation, the defaults of models that read colors.
+const IMAGENET: [[f64; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 
 /// Returns the image processor with these settings.
 ///
@@ -33,10 +35,15 @@ pub(super) fn processor(keys: &Keys<'_>, shape: ImageShape) -> Result<Processor,
     };
     let share = keys.number("crop_pct", CROP_SHARE)?;
     let scaled = |side: usize| (side as f64 / share).floor() as usize;
-    let normalize = match (keys.get("mean"), keys.get("std"), shape.channels) {
-        (None, None, 3) => (IMAGENET[0].to_vec(), IMAGENET[1].to_vec()),
-        _ => normalization(keys, ["mean", "std"], shape.channels)?,
+    let channels = shape.channels;
+    let of = |key: &str, default: [f64; 3]| match keys.get(key) {
+        None if channels == default.len() => Ok(default.to_vec()),
+        _ => keys.per_channel(key, HALF, channels),
     };
+    let (mean, std) = (of("mean", IMAGENET[0])?, of("std", IMAGENET[1])?);
+    if std.iter().any(|std| *std <= 0.0) {
+        return Err(keys.refused("std", "positive numbers"));
+    }
     let (whole_height, whole_width) = (scaled(height), scaled(width));
     let mut fill = vec![0; shape.channels];
     let size = match keys.text("crop_mode")?.unwrap_or("center") {
@@ -53,10 +60,8 @@ pub(super) fn processor(keys: &Keys<'_>, shape: ImageShape) -> Result<Processor,
             width: whole_width,
         },
         "border" => {
-            let colors = normalize.0.iter();
-            fill = colors
-                .map(|mean| (255.0 * f64::from(*mean)).round_ties_even() as u8)
-                .collect();
+            let colors = mean.iter().map(|mean| (255.0 * mean).round_ties_even());
+            fill = colors.map(|level| level as u8).collect();
             Size::Within {
                 height: whole_height,
                 width: whole_width,
@@ -87,8 +92,12 @@ pub(super) fn processor(keys: &Keys<'_>, shape: ImageShape) -> Result<Processor,
             halves: Halves::Even,
         }),
         rescale: Some(1.0 / 255.0),
-        normalize: Some(normalize),
+        normalize: Some((singles(&mean), singles(&std))),
         shape,
         file: keys.file,
     })
+}
+
+fn singles(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|&number| number as f32).collect()
 }

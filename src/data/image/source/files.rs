@@ -37,7 +37,7 @@ impl Files<'_> {
     ) -> Result<Source, DataError> {
         if self.paths.len() > opening.limits.rows {
             return Err(DataError::Limit(format!(
-                "{} contains too many files: the limit is {}",
+                "{} has too many entries: the limit is {}",
                 self.holder, opening.limits.rows
             )));
         }
@@ -139,6 +139,7 @@ impl Files<'_> {
         };
         let order = (0..table.rows.len()).map(file);
         Ok(Source {
+            holder: self.holder.to_owned(),
             image: table.names[column].clone(),
             pictures: Box::new(Ordered {
                 order: order.collect::<Result<_, _>>()?,
@@ -184,6 +185,7 @@ impl Files<'_> {
         });
         let rows = rows.collect();
         Source {
+            holder: self.holder.to_owned(),
             table: Table::of_entries(self.holder.to_owned(), &["image", "label"], rows, entries),
             image: "image".to_owned(),
             form: Form::Encoded,

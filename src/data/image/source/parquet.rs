@@ -44,6 +44,7 @@ pub(super) fn open(path: &Path, opening: &Opening<'_>) -> Result<Source, DataErr
             max_bytes: opening.limits.file_bytes,
             files: table.files.clone(),
         }),
+        holder: table.file.clone(),
         table,
         image,
         form: Form::Encoded,

@@ -11,6 +11,8 @@ use crate::data::truth::ReadTruth;
 
 /// The images of a data source.
 pub(in crate::data::image) struct Source {
+    /// Path of the file or folder that holds the images.
+    pub(in crate::data::image) holder: String,
     /// One row for each image, with its label if there is one.
     pub(in crate::data::image) table: Table,
     /// Name of the column of the images.

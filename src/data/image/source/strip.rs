@@ -228,6 +228,7 @@ impl Strip {
         let entries = (0..self.rows).map(|row| format!("image {row}"));
         let rows = rows.collect();
         Ok(Source {
+            holder: name.to_owned(),
             table: Table::of_entries(
                 name.to_owned(),
                 &["image", "label"],
