@@ -463,7 +463,7 @@ fn a_folder_without_a_tokenizer_is_rejected() {
 }
 
 #[test]
-fn images_have_no_reader() {
+fn a_model_that_reads_images_needs_an_image_processor() {
     let reads = Reads::Pixels(ImageShape {
         patch: 1,
         height: 2,
@@ -472,5 +472,21 @@ fn images_have_no_reader() {
     });
     let folder = tempfile::tempdir().unwrap();
     let failure = Failure::from(data::open(&reads, folder.path()).err().unwrap());
-    assert_says(&failure, Code::InvalidData, &["images", "not supported"]);
+    assert_says(
+        &failure,
+        Code::InvalidCheckpoint,
+        &["has no preprocessor_config.json", "save_pretrained"],
+    );
+}
+
+#[test]
+fn archives_of_images_are_rejected_by_a_model_that_reads_texts() {
+    let setup = Setup::new();
+    for name in ["a.zip", "a.tar.gz", "a.tgz", "a.npz"] {
+        assert_rejected(
+            setup.calibration(&setup.file(name, "content"), &Mapping::default()),
+            Code::InvalidData,
+            &[name, "contains images", "the model reads a table", ".tsv"],
+        );
+    }
 }

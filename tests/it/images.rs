@@ -7,4 +7,5 @@ mod folders;
 mod goldens;
 mod reader;
 mod setup;
+mod sources;
 mod tables;

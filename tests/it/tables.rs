@@ -84,7 +84,13 @@ fn the_file_name_determines_format_and_compression() {
     for end in ends() {
         assert!(Format::of(&format!("a{end}")).is_some(), "{end}");
     }
-    assert_eq!(ends().len(), 6 + 2 * 5);
+    assert_eq!(Format::of("a.TGZ"), Some((Format::Tar, Packing::Gzip)));
+    assert_eq!(
+        Format::of("train-images-idx3-ubyte.gz"),
+        Some((Format::Idx, Packing::Gzip))
+    );
+    // Six ends of tables and five of images; those of five and two also in two compressions; and .tgz.
+    assert_eq!(ends().len(), 6 + 5 + 2 * (5 + 2) + 1);
 }
 
 #[test]
