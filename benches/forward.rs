@@ -15,12 +15,12 @@
 )]
 #![expect(unreachable_pub, reason = "the fixtures belong to the tests")]
 
-#[path = "../tests/it/fixture/random_weights.rs"]
-mod random_weights;
 #[path = "../tests/it/fixture/bert.rs"]
 mod bert;
 #[path = "../tests/it/fixture/difference.rs"]
 mod difference;
+#[path = "../tests/it/fixture/random_weights.rs"]
+mod random_weights;
 #[path = "../tests/it/fixture/reference.rs"]
 mod reference;
 

@@ -58,7 +58,10 @@ pub(super) fn before_after(report: &Report) -> String {
     }
     let latency = &report.latency;
     rows.push([
-        format!("latency {} x {} tokens", latency.batch, latency.length),
+        format!(
+            "latency {} x {} {}",
+            latency.batch, latency.length, report.position_name
+        ),
         format!("{:.2} ms", latency.median_ms.before),
         format!("{:.2} ms", latency.median_ms.after),
         format!("{:.2}x faster", latency.speedup),

@@ -154,6 +154,7 @@ pub fn report(
         inputs: prepared.inputs(),
         architecture: prepared.architecture.to_owned(),
         task: prepared.answer.task().name.to_owned(),
+        position_name: prepared.reader.wording().positions.to_owned(),
         device: kind(&prepared.device).to_owned(),
         estimator: score::estimator(&prepared.model, recipe),
         audit,

@@ -25,6 +25,9 @@ pub struct Report {
     /// Name of the model's task, one of `tasks` in `getCapabilities`. Empty in reports of older releases.
     #[serde(default)]
     pub task: String,
+    /// What the positions of a row are: `tokens` or `patches`.
+    #[serde(default = "Report::default_position_name")]
+    pub position_name: String,
     /// Device on which the model was pruned and measured: `cpu` or `cuda`.
     #[serde(default = "Report::default_device")]
     pub device: String,
@@ -72,6 +75,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Returns the name in reports of older releases.
+    fn default_position_name() -> String {
+        "tokens".to_owned()
+    }
+
     /// Returns the device for reports without the field.
     fn default_device() -> String {
         kind(&Device::Cpu).to_owned()
