@@ -82,8 +82,8 @@ pub struct Calibration {
     #[serde(default = "Calibration::default_max_samples")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_samples: usize,
-    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text. An image counts
-    /// one position for each 16 x 16 pixels.
+    /// Sampling stops when the sampled rows have this number of positions, which are the tokens of a text or the
+    /// patches of an image.
     #[serde(default = "Calibration::default_max_positions", alias = "max_tokens")]
     #[schemars(range(min = 1, max = 100_000_000))]
     pub max_positions: usize,

@@ -74,14 +74,14 @@ fn samples_depend_on_the_seed_and_the_limits_alone() {
             .calibration(&path, &mapping, task.as_ref(), sample, &limits)
             .unwrap()
     };
-    let first = sampled(9, 1000, 1);
+    let first = sampled(9, 1 << 20, 1);
     assert_eq!(first.len(), 9);
-    assert_eq!(levels(&first), levels(&sampled(9, 1000, 1)));
-    assert_eq!(first.sha256, sampled(9, 1000, 1).sha256);
-    assert_ne!(first.sha256, sampled(9, 1000, 2).sha256);
-    assert_ne!(levels(&first), levels(&sampled(9, 1000, 2)));
-    // An image of 16 pixels counts as one position.
-    assert_eq!(sampled(40, 7, 1).len(), 7);
+    assert_eq!(levels(&first), levels(&sampled(9, 1 << 20, 1)));
+    assert_eq!(first.sha256, sampled(9, 1 << 20, 1).sha256);
+    assert_ne!(first.sha256, sampled(9, 1 << 20, 2).sha256);
+    assert_ne!(levels(&first), levels(&sampled(9, 1 << 20, 2)));
+    // An image counts the patches that the model makes of it.
+    assert_eq!(sampled(40, 16 * 7, 1).len(), 7);
     assert!(first.answers.iter().all(Option::is_none));
     let evaluated = setup.evaluated(&path, Some(3), &Limits::default()).unwrap();
     assert_eq!(levels(&evaluated), [0, 2, 4]);
@@ -96,7 +96,7 @@ fn checks_can_be_computed_from_their_formula() {
     let shape = ImageShape {
         height: 14,
         width: 14,
-        channels: 3,
+        ..SHAPE
     };
     let setup = Setup::of(shape, &settings);
     let checks = setup.reader.checks().unwrap();
@@ -151,7 +151,7 @@ fn the_image_processor_is_copied_as_it_is() {
     let wording = reader.wording();
     assert_eq!(
         (wording.positions, wording.processor, wording.auto_class),
-        ("pixels", "image processor", "AutoImageProcessor")
+        ("patches", "image processor", "AutoImageProcessor")
     );
 }
 

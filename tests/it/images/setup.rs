@@ -23,6 +23,7 @@ pub const SHAPE: ImageShape = ImageShape {
     height: 4,
     width: 4,
     channels: 3,
+    patch: 1,
 };
 
 /// A folder with an image processor, to which tests write data.
