@@ -45,6 +45,8 @@ struct Sizes {
     stored: usize,
     /// The weights as f32.
     weights: usize,
+    /// The weights of the graph that merges no positions, if a job may plan to merge some.
+    unmerged: usize,
     /// The weights of the projections that consume units.
     projections: usize,
     blocks: usize,
@@ -94,6 +96,10 @@ impl Sizes {
         Self {
             stored: (prepared.weights.total_bytes() as usize).div_ceil(F32),
             weights: prepared.weights.parameters() as usize,
+            unmerged: match super::merging::may_plan(model, recipe) {
+                true => prepared.weights.parameters() as usize,
+                false => 0,
+            },
             projections: linears().map(|linear| linear.weight().elem_count()).sum(),
             blocks: model.blocks.len(),
             features: model
@@ -179,12 +185,12 @@ fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let judges = compensate::judged(sizes.rows, sizes.positions) * (sizes.units + sizes.hidden);
     let posed = judges + compensate::AT_ONCE * lanes() * sizes.block(compensate::BATCH_POSITIONS);
     let system = 4 * F64 * sizes.columns * (sizes.columns + sizes.hidden);
-    rows + weighing.max(posed + system)
+    sizes.unmerged + rows + weighing.max(posed + system)
 }
 
 /// Peak of verification: the pruned model as stored and as f32, the projections of the masked model and of the
 /// repair, and in each lane the activations of both models for one batch.
 fn verifying(sizes: &Sizes) -> usize {
-    let models = sizes.stored + sizes.weights + 2 * sizes.projections;
+    let models = sizes.unmerged + sizes.stored + sizes.weights + 2 * sizes.projections;
     models + lanes() * 2 * sizes.block(verify::run::BATCH_POSITIONS)
 }

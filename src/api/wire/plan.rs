@@ -40,14 +40,14 @@ pub(crate) struct EstimateBody {
     peak_bytes: u64,
 }
 
-/// A group of prunable units: the attention heads or the neurons of one layer.
+/// A group of prunable units of one layer: its neurons, the values or the queries of its attention heads, or the heads.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UnitGroup)]
 pub(crate) struct GroupBody {
     /// Name of the group.
     #[schema(example = "encoder.layer.0.heads")]
     group: String,
-    /// Kind of its units: `head` or `neuron`.
+    /// Kind of its units: `value` or `query` (dimensions inside attention heads), `head` or `neuron`.
     #[schema(example = "head")]
     kind: String,
     /// Number of units of the original model.

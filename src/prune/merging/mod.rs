@@ -19,8 +19,18 @@ use super::score::combine::combine;
 use super::score::scores::Scores;
 use super::search::position_merging::PositionMerging;
 use super::watch::Watch;
+use crate::model::chain::Model;
+use crate::model::merging::Merging;
 use candidates::candidates;
 use trial::Trials;
+
+/// Whether a job may plan to merge positions: the model can and does not do so yet, and the recipe allows it.
+#[must_use]
+pub fn may_plan(model: &Model, recipe: &Recipe) -> bool {
+    let can_merge = model.merging.as_ref().is_some_and(Merging::is_off);
+    let allowed = recipe.constraints.merging != PositionMerging::off();
+    can_merge && allowed && recipe.target.metric == Metric::Flops
+}
 
 /// Chooses the schedule of a model that can merge positions and does not do so yet. The choice is read from the journal, or
 /// made and stored there.
@@ -36,15 +46,8 @@ pub fn choose(
     journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> Result<Prepared, Failure> {
-    let wanted = &recipe.constraints.merging;
     let merging = match &prepared.model.merging {
-        Some(merging)
-            if merging.is_off()
-                && *wanted != PositionMerging::off()
-                && recipe.target.metric == Metric::Flops =>
-        {
-            merging.clone()
-        }
+        Some(merging) if may_plan(&prepared.model, recipe) => merging.clone(),
         _ => return Ok(prepared),
     };
     let digest = prepared
@@ -64,7 +67,7 @@ pub fn choose(
                 .expect("the model is there until it is tried");
             let importance = combine(scores, &recipe.method);
             let mut trials = Trials::new(unmerged, recipe, &importance)?;
-            let all = candidates(&merging, wanted.kept()?);
+            let all = candidates(&merging, recipe.constraints.merging.kept()?);
             let mut best: Option<(f64, Vec<usize>)> = None;
             for (index, schedule) in all.iter().enumerate() {
                 watch.proceed()?;

@@ -19,22 +19,26 @@ fn a_run_can_stop_anywhere_leaves_no_partial_output_and_resumes_from_the_stage_c
     recipe.method.estimator = Estimator::Exact;
     let journal = FolderJournal::open(&folder.root.path().join("journal")).unwrap();
     let mut stopped_in = Vec::new();
-    for stop_at in 0.. {
-        assert!(
-            stop_at < 400,
-            "the run must end within 400 calls of proceed"
-        );
-        let watch = Stopping::at(stop_at);
-        match run(&folder.places("out"), &recipe, &journal, &watch) {
-            Ok(_) => break,
-            Err(failure) => {
-                assert_eq!(failure.code, Code::Canceled);
-                stopped_in.push(failure.stage.unwrap());
-                let left = std::fs::read_dir(folder.root.path())
-                    .unwrap()
-                    .map(|file| file.unwrap().file_name().into_string().unwrap());
-                let left: Vec<String> = left.filter(|name| name.contains("out")).collect();
-                assert!(left.is_empty(), "{left:?}");
+    // A document that a stopped run left changes how often the next run asks, so the first pass may miss a stage. In the
+    // second pass, all documents are there.
+    for _ in 0..2 {
+        for stop_at in 0.. {
+            assert!(
+                stop_at < 400,
+                "the run must end within 400 calls of proceed"
+            );
+            let watch = Stopping::at(stop_at);
+            match run(&folder.places("out"), &recipe, &journal, &watch) {
+                Ok(_) => break,
+                Err(failure) => {
+                    assert_eq!(failure.code, Code::Canceled);
+                    stopped_in.push(failure.stage.unwrap());
+                    let left = std::fs::read_dir(folder.root.path())
+                        .unwrap()
+                        .map(|file| file.unwrap().file_name().into_string().unwrap());
+                    let left: Vec<String> = left.filter(|name| name.contains("out")).collect();
+                    assert!(left.is_empty(), "{left:?}");
+                }
             }
         }
     }
