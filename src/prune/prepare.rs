@@ -43,8 +43,8 @@ pub struct Prepared {
     pub answer: Arc<dyn Answer>,
     /// The model's graph.
     pub model: Model,
-    /// The graph of the original model, if a schedule of merged positions was planned for `model`.
-    unmerged: Option<Model>,
+    /// The original model, if a schedule of merged positions was planned for `model`.
+    unmerged: Option<Unmerged>,
     /// The reader of the model's examples.
     pub reader: Arc<dyn Reader>,
     /// Notes for the user about how the sources were read, as sentences.
@@ -53,6 +53,12 @@ pub struct Prepared {
     pub calibration: Dataset,
     /// Labeled examples, if the recipe names an evaluation file.
     pub evaluation: Option<Dataset>,
+}
+
+/// A model without a planned schedule.
+struct Unmerged {
+    model: Model,
+    config: Config,
 }
 
 impl Prepared {
@@ -148,38 +154,48 @@ impl Prepared {
     /// # Errors
     /// Returns an error if the device is out of memory.
     pub fn with_schedule(self, schedule: &[usize]) -> Result<Self, Failure> {
-        let Some(merging) = self.model.merging.clone() else {
-            return Ok(self);
+        let before = self.without_schedule();
+        let Some(merging) = before.model.merging.clone() else {
+            return Ok(before);
         };
-        let Self {
-            config,
-            weights,
-            model,
-            unmerged,
-            units,
-            ..
-        } = self;
-        let original = unmerged.unwrap_or(model);
-        let planned = merging.planned(&config, schedule);
-        let opened = registry::open(&planned, weights, units)?;
-        let merges = schedule.iter().any(|&pairs| pairs > 0);
-        let (model, unmerged) = match merges {
-            true => (opened.model, Some(original)),
-            false => (original, None),
-        };
+        if schedule.iter().all(|&pairs| pairs == 0) {
+            return Ok(before);
+        }
+        let planned = merging.planned(&before.config, schedule);
+        let opened = registry::open(&planned, before.weights, before.units)?;
         Ok(Self {
+            unmerged: Some(Unmerged {
+                model: before.model,
+                config: before.config,
+            }),
             config: planned,
             weights: opened.weights,
-            model,
-            unmerged,
-            ..self
+            model: opened.model,
+            ..before
         })
+    }
+
+    /// Removes a planned schedule.
+    #[must_use]
+    pub fn without_schedule(self) -> Self {
+        match self.unmerged {
+            None => self,
+            Some(Unmerged { model, config }) => Self {
+                model,
+                config,
+                unmerged: None,
+                ..self
+            },
+        }
     }
 
     /// Returns the graph of the original model. It merges no positions for which a job planned that.
     #[must_use]
     pub fn original(&self) -> &Model {
-        self.unmerged.as_ref().unwrap_or(&self.model)
+        match &self.unmerged {
+            Some(unmerged) => &unmerged.model,
+            None => &self.model,
+        }
     }
 
     /// Returns the same sources with a pruned model, for another round of scoring. There are no evaluation rows.

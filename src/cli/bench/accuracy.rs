@@ -20,6 +20,7 @@ use super::recipe::half;
 use crate::prune::compensate;
 use crate::prune::failure::Failure;
 use crate::prune::journal::FolderJournal;
+use crate::prune::merging;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::{
     Compensation, Importance, Method, PositionWeights, Recipe, Target, Trajectory, Units,
@@ -217,16 +218,20 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
             }
             let mut recipe = recipe.clone();
             recipe.method.units = *units;
-            let prepared = rotate(Prepared::read(&places, &recipe)?, &journal, &bar)?;
-            let judge = Judge::new(&prepared, &bar)?;
+            let original = Prepared::read(&places, &recipe)?;
+            let judge = Judge::new(&original, &bar)?;
+            let mut prepared = rotate(Prepared::read(&places, &recipe)?, &journal, &bar)?;
             let scores = score::score(&prepared, &recipe, &journal, &bar)?;
             for (variant, scored) in variants {
                 for (&keep, scored) in targets.iter().zip(scored) {
                     let mut recipe = recipe.clone();
                     recipe.method = variant.of(recipe.method);
                     recipe.target.keep = keep;
+                    prepared = merging::choose(prepared, &recipe, &scores, &journal, &bar)?;
                     let student = student(&prepared, &scores, &recipe, &journal, &bar)?;
                     scored.push(judge.quality(&student, &bar)?);
+                    drop(student);
+                    prepared = prepared.without_schedule();
                 }
             }
             dense = Some(judge.dense_quality());

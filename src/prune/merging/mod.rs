@@ -78,14 +78,11 @@ pub fn choose(
                     best = Some((divergence, schedule.clone()));
                 }
             }
-            prepared = Some(trials.into_prepared()?);
+            prepared = Some(trials.into_prepared());
             // The later stages report a target that no schedule reaches.
             Ok(best.map_or_else(|| vec![0; merging.schedule.len()], |(_, schedule)| schedule))
         },
     )?;
     let prepared = prepared.expect("the model is returned after the trials");
-    match schedule.iter().any(|&pairs| pairs > 0) {
-        true => prepared.with_schedule(&schedule),
-        false => Ok(prepared),
-    }
+    prepared.with_schedule(&schedule)
 }

@@ -105,16 +105,11 @@ impl<'a> Trials<'a> {
     }
 
     /// Returns the model without a schedule and with all calibration rows.
-    ///
-    /// # Errors
-    /// Returns an error if the device is out of memory.
-    pub(super) fn into_prepared(self) -> Result<Prepared, Failure> {
+    pub(super) fn into_prepared(self) -> Prepared {
         let prepared = self.prepared.expect("a trial returns its model");
-        let layers = prepared.model.merging.as_ref();
-        let none = vec![0; layers.map_or(0, |merging| merging.schedule.len())];
-        let mut prepared = prepared.with_schedule(&none)?;
+        let mut prepared = prepared.without_schedule();
         prepared.calibration = self.calibration;
-        Ok(prepared)
+        prepared
     }
 }
 
