@@ -110,7 +110,6 @@ vision_transformers! {
     TimmVit: Timm, Heads;
     TimmDistilled: TimmDistilled, Dimensions;
     VitMerging: VitMerging, Dimensions;
-    TimmMerging: TimmMerging, Dimensions;
 }
 
 impl Family for Scratch {
@@ -330,7 +329,6 @@ laws! {
     timm_vit_heads: TimmVit;
     timm_distilled: TimmDistilled;
     vit_merging: VitMerging;
-    timm_merging: TimmMerging;
 }
 
 // Jobs score a model before it merges positions. Without a unit, other positions may be merged, so scores of tiny models that
