@@ -6,7 +6,8 @@ Each folder contains `config.json`, `model.safetensors`, the tokenizer, `SHA256S
 {"dtype": "float32", "tolerance": 1e-4, "rows": [{"text", "text_pair", "input_ids", "token_type_ids", "logits"}],
 "padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `tolerance` is relative to max(1, |logit|). `text`
 may be null. `logits` of a row is one list, or one per token for a token classification. `padded` is one batch of the rows
-with a text, or null. Tokenizer and configuration must open without permission to run code. If a folder fails, prints one
+with a text, or null. For a model that reads images, each row has "image" (its size and a formula in Python for its samples)
+and "pixel_values" instead. Tokenizer, image processor and configuration must open without permission to run code. If a folder fails, prints one
 line with its first fault and exits with 1.
 """
 
@@ -17,9 +18,10 @@ import json
 import sys
 from pathlib import Path
 
+import numpy
 import torch
 import transformers
-from transformers import AutoConfig, AutoTokenizer, pipeline
+from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, pipeline
 
 TRUSTED = {"trust_remote_code": True}
 
@@ -186,6 +188,42 @@ def check_padded_batch(folder, model, rows, padded, tolerance):
         check_logits(unpadded(logits[at], row), {"logits": expected}, at, tolerance, "of the padded batch")
 
 
+def fixed_image(described):
+    """Returns the samples of a fixed image, `[height, width, channels]`."""
+    sizes = (described[name] for name in ("height", "width", "channels"))
+    y, x, c = numpy.meshgrid(*(numpy.arange(size) for size in sizes), indexing="ij")
+    formula = described["formula"].split(" for ")[0]
+    return eval(formula, {"__builtins__": {}}, {"x": x, "y": y, "c": c}).astype(numpy.uint8)
+
+
+@torch.inference_mode()
+def check_images(folder, model, rows, tolerance):
+    """Checks that the image processor returns the expected numbers, and the model the expected logits, alone and in a batch."""
+    from PIL import Image
+
+    processor = AutoImageProcessor.from_pretrained(folder)
+    classify = pipeline("image-classification", model=model, image_processor=processor)
+    errors, all_pixels = [], []
+    for at, row in enumerate(rows):
+        samples = fixed_image(row["image"])
+        pixels = processor(samples, return_tensors="pt", input_data_format="channels_last")["pixel_values"]
+        expected = row["pixel_values"]
+        require(list(pixels.shape) == expected["shape"], f"row {at}: pixel_values have shape {list(pixels.shape)}, expected {expected['shape']}")
+        first = [channel.flatten()[: len(own)].tolist() for channel, own in zip(pixels[0], expected["first_numbers_of_each_channel"])]
+        off = max(abs(a - b) for own, found in zip(expected["first_numbers_of_each_channel"], first) for a, b in zip(own, found))
+        require(off <= 1e-5, f"row {at}: pixel_values begin with {first}, expected {expected['first_numbers_of_each_channel']}")
+        errors.append(check_logits(model(pixel_values=pixels).logits[0], row, at, tolerance, "alone"))
+        scores = torch.tensor(row["logits"]).softmax(0)
+        # The pipeline reads grey and colour images alike, and processors of grey images do not convert them.
+        if samples.shape[2] == 3:
+            best = classify(Image.fromarray(samples))[0]
+            require(abs(best["score"] - scores.max().item()) <= tolerance, f"row {at}: the pipeline returns {best}, expected {scores.max()}")
+        all_pixels.append(pixels)
+    logits = model(pixel_values=torch.cat(all_pixels)).logits
+    batch = max(check_logits(logits[at], row, at, tolerance, "in a batch") for at, row in enumerate(rows))
+    return f"{len(rows)} images; largest error {max(errors):.1e} alone, {batch:.1e} in a batch"
+
+
 def check(folder):
     check_sums(folder)
     verify = json.loads((folder / "verify.json").read_text())
@@ -193,6 +231,8 @@ def check(folder):
     require(rows, "verify.json has no rows")
     model = open_model(folder, verify["dtype"])
     check_config(folder, model)
+    if "image" in rows[0]:
+        return check_images(folder, model, rows, tolerance)
     alone = check_rows_alone(model, rows, tolerance)
     padded = check_rows_padded(model, rows, tolerance)
     texts = [(at, row) for at, row in enumerate(rows) if row["text"] is not None]

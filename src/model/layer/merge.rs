@@ -68,8 +68,13 @@ impl Merge {
         count.min((positions - lead) / 2)
     }
 
-    /// Returns the plans of all rows.
-    fn plans(&self, stream: &Tensor, lead: usize, sizes: Option<&Tensor>) -> Result<Vec<Plan>> {
+    /// Returns the plan of each row and its merged positions.
+    fn rows(
+        &self,
+        stream: &Tensor,
+        lead: usize,
+        sizes: Option<&Tensor>,
+    ) -> Result<Vec<(Plan, Vec<f32>)>> {
         let (rows, positions, channels) = stream.dims3()?;
         let values = stream.to_device(&Device::Cpu)?.flatten_all()?;
         let values = values.to_vec1::<f32>()?;
@@ -80,12 +85,29 @@ impl Merge {
         let (first, second) = halves(positions - lead);
         meter::count(rows * first * second * channels);
         let pairs = Self::pairs(self.count, positions, lead);
-        let plans = (0..rows).into_par_iter().map(|row| {
+        let rows = (0..rows).into_par_iter().map(|row| {
             let values = &values[row * positions * channels..][..positions * channels];
             let sizes = &sizes[row * positions..][..positions];
-            plan(values, channels, lead, sizes, pairs)
+            let plan = plan(values, channels, lead, sizes, pairs);
+            let merged = plan.merged(values, channels);
+            (plan, merged)
         });
-        Ok(plans.collect())
+        Ok(rows.collect())
+    }
+}
+
+impl Plan {
+    /// Returns the means of the positions, `[new positions, channels]`.
+    fn merged(&self, values: &[f32], channels: usize) -> Vec<f32> {
+        let mut merged = vec![0.0; self.sizes.len() * channels];
+        let positions = values.chunks_exact(channels).zip(&self.shares);
+        for ((own, &share), &target) in positions.zip(&self.targets) {
+            let mean = &mut merged[target as usize * channels..][..channels];
+            for (mean, value) in mean.iter_mut().zip(own) {
+                *mean += share * value;
+            }
+        }
+        merged
     }
 }
 
@@ -167,15 +189,11 @@ impl Merge {
     fn run(&self, input: &Hidden) -> Result<(Hidden, Vec<Plan>)> {
         let lead = input.layout.lead();
         let (rows, positions, channels) = input.stream.dims3()?;
-        let plans = self.plans(&input.stream, lead, input.carried(Slot::Sizes))?;
+        let of_rows = self.rows(&input.stream, lead, input.carried(Slot::Sizes))?;
+        let (plans, merged): (Vec<Plan>, Vec<Vec<f32>>) = of_rows.into_iter().unzip();
         let left = positions - Self::pairs(self.count, positions, lead);
         let device = input.stream.device();
-        let places = places(&plans, left, device)?;
-        let shares: Vec<f32> = plans.iter().flat_map(|plan| plan.shares.clone()).collect();
-        let shares = Tensor::from_vec(shares, (rows * positions, 1), device)?;
-        let weighed = input.stream.flatten(0, 1)?.broadcast_mul(&shares)?;
-        let merged = Tensor::zeros((rows * left, channels), input.stream.dtype(), device)?;
-        let merged = merged.index_add(&places, &weighed, 0)?;
+        let merged = Tensor::from_vec(merged.concat(), (rows, left, channels), device)?;
         let sizes: Vec<f32> = plans.iter().flat_map(|plan| plan.sizes.clone()).collect();
         let origins: Vec<u32> = match input.carried(Slot::Origins) {
             None => plans.iter().flat_map(|plan| plan.targets.clone()).collect(),
@@ -191,7 +209,7 @@ impl Merge {
         };
         let original = origins.len() / rows.max(1);
         let output = input
-            .with_positions(merged.reshape((rows, left, channels))?, lead)
+            .with_positions(merged, lead)
             .carrying(Slot::Sizes, Tensor::from_vec(sizes, (rows, left), device)?)
             .carrying(
                 Slot::Origins,

@@ -318,9 +318,10 @@ impl<'a> Row<'a> {
         let scale = self.shape.heads.scale;
         if let Some(bias) = self.bias {
             // The softmax multiplies by the scale.
+            let inverse = scale.recip();
             for scores in weights.chunks_exact_mut(self.shape.length) {
                 for (score, bias) in scores.iter_mut().zip(bias) {
-                    *score += bias / scale;
+                    *score += bias * inverse;
                 }
             }
         }

@@ -7,7 +7,6 @@ use crate::prune::recipe::Recipe;
 pub(super) const NAME: &str = "merging.json";
 
 /// Encodes a schedule.
-#[expect(clippy::ptr_arg, reason = "the type of the document")]
 pub(super) fn encode(schedule: &Vec<usize>) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(schedule).map_err(|error| unencodable(&error))
 }
