@@ -55,6 +55,23 @@
 //! optin bench accuracy --model minilm-l6-sst2 --calibration train.tsv --evaluation dev.tsv --text sentence --label label --max-samples 2048 --targets 60%,50%,40%,30%,25%,20%,15% --stage-cache scores --variants default,heads
 //! ```
 //!
+//! # Vision transformers
+//!
+//! The model of `examples/fashion-mnist` (6 layers, hidden size 128, 4 heads, FFN size 256, 49 patches), with 1,024 calibration
+//! images and one random calibration set. All 10,000 test images are evaluated. The original model has 0.8844 with a standard
+//! error of 0.0032. The second number of each cell is the Kullback-Leibler divergence from the answers of the original model:
+//!
+//! | FLOPs kept | default | without merging of patches | heads, without merging | heads, formula of the paper, no repair |
+//! |---|---:|---:|---:|---:|
+//! | 60 % | 0.8843, 0.0002 | 0.8839, 0.0002 | 0.8790, 0.0036 | 0.8772, 0.0254 |
+//! | 50 % | 0.8838, 0.0005 | 0.8823, 0.0008 | 0.8778, 0.0092 | 0.8686, 0.0802 |
+//! | 40 % | 0.8829, 0.0011 | 0.8821, 0.0019 | 0.8713, 0.0265 | 0.8158, 0.3087 |
+//! | 30 % | 0.8819, 0.0028 | 0.8796, 0.0058 | 0.8659, 0.0435 | 0.7519, 0.4378 |
+//!
+//! `optin audit` at 50 %: Spearman's correlation 0.9994, overlap of the selections 1.000. The default needs 13 trials of
+//! schedules, which took 1.6 times as long as scoring in one job. Merging saves operations, not always time: with only 49
+//! patches, it costs about as much time as it saves.
+//!
 //! # Variants of the method
 //!
 //! Divergence on SST-2 with 1,024 calibration rows and one random calibration set:

@@ -3,6 +3,9 @@
 //! A choice keeps some heads, and equally many values and queries of each of them. A removed head loses all its values,
 //! and a kept one its least important values and queries. The importance of the queries of a removed head does not count,
 //! because nothing reads them.
+//!
+//! Heads of different widths are not offered. The attention kernels of PyTorch need equal widths, so narrower heads would be
+//! padded to the widest one and save nothing.
 
 use std::ops::Range;
 
