@@ -2,6 +2,7 @@
 
 use optin::prune::failure::Code;
 use optin::prune::recipe::{Constraints, Method, Recipe, bounds};
+use optin::prune::search::position_merging::PositionMerging;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -90,4 +91,25 @@ fn fields_that_a_newer_release_stored_are_ignored() {
     }
     let read: Recipe = serde_json::from_value(stored).unwrap();
     assert_eq!(read, recipe);
+}
+
+#[test]
+fn merging_is_searched_off_or_a_whole_percentage() {
+    let read = |written: &str| serde_json::from_value::<PositionMerging>(json!(written));
+    for (written, expected) in [
+        ("search", PositionMerging::Search),
+        ("off", PositionMerging::Off),
+        ("1%", PositionMerging::Kept(1)),
+        ("70%", PositionMerging::Kept(70)),
+    ] {
+        assert_eq!(read(written).unwrap(), expected);
+        assert_eq!(json!(expected), written);
+    }
+    assert_eq!(PositionMerging::Kept(70).kept(), Some(0.7));
+    for wrong in [
+        "", "%", "0%", "07%", "+7%", "7", "7.5%", "100%", "1e1%", "Search",
+    ] {
+        let error = read(wrong).unwrap_err().to_string();
+        assert!(error.contains("for example 70%"), "{wrong}: {error}");
+    }
 }

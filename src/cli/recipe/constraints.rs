@@ -31,7 +31,7 @@ pub(in super::super) struct ConstraintFlags {
 }
 
 fn tokens(written: &str) -> Result<PositionMerging, String> {
-    PositionMerging::parse(written).map_err(|failure| failure.detail)
+    written.to_owned().try_into()
 }
 
 impl ConstraintFlags {
@@ -42,7 +42,7 @@ impl ConstraintFlags {
             min_kept: self.min_kept,
             keep_whole: self.keep_whole.clone(),
             uniform: self.uniform,
-            merging: self.tokens.clone(),
+            merging: self.tokens,
         }
     }
 }

@@ -28,7 +28,7 @@ use trial::Trials;
 #[must_use]
 pub fn may_plan(model: &Model, recipe: &Recipe) -> bool {
     let can_merge = model.merging.as_ref().is_some_and(Merging::is_off);
-    let allowed = recipe.constraints.merging != PositionMerging::off();
+    let allowed = recipe.constraints.merging != PositionMerging::Off;
     can_merge && allowed && recipe.target.metric == Metric::Flops
 }
 
@@ -67,7 +67,7 @@ pub fn choose(
                 .expect("the model is there until it is tried");
             let importance = combine(scores, &recipe.method);
             let mut trials = Trials::new(unmerged, recipe, &importance)?;
-            let all = candidates(&merging, recipe.constraints.merging.kept()?);
+            let all = candidates(&merging, recipe.constraints.merging.kept());
             let mut best: Option<(f64, Vec<usize>)> = None;
             for (index, schedule) in all.iter().enumerate() {
                 watch.proceed()?;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::position_merging::{MergingMode, PositionMerging};
+use super::position_merging::PositionMerging;
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::{Code, Failure};
 
@@ -32,6 +32,11 @@ pub struct Constraints {
     /// model is closest to the original, which may merge nothing. `off` merges nothing. With a percentage, the layers keep
     /// this part of the patches on average. Only used for models that read images, with a target in FLOPs.
     #[serde(rename = "tokens")]
+    #[schemars(
+        with = "String",
+        regex(pattern = "^(search|off|[1-9][0-9]?%)$"),
+        example = &"search"
+    )]
     pub merging: PositionMerging,
 }
 
@@ -43,7 +48,7 @@ impl Default for Constraints {
             min_kept: 0,
             keep_whole: Vec::new(),
             uniform: false,
-            merging: PositionMerging::Mode(MergingMode::Search),
+            merging: PositionMerging::Search,
         }
     }
 }
@@ -52,9 +57,8 @@ impl Constraints {
     /// Checks that the model has a group for each name of `keep_whole`.
     ///
     /// # Errors
-    /// Returns [`Code::InvalidRecipe`] with the unknown name, or if the part of the positions to keep is not a percentage.
+    /// Returns [`Code::InvalidRecipe`] with the unknown name.
     pub fn check(&self, groups: &[UnitGroup]) -> Result<(), Failure> {
-        self.merging.kept()?;
         let unknown = self
             .keep_whole
             .iter()
