@@ -9,9 +9,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::failure::Failure;
+use super::failure::{Code, Failure};
 
 /// First bytes of a sealed document. The SHA-256 of the content follows, then the content.
 const SEAL: &[u8] = b"optin journal 1\n";
@@ -70,6 +72,28 @@ pub fn remember<T>(
     let made = make()?;
     journal.store(name, digest, &encode(&made)?)?;
     Ok(made)
+}
+
+/// Does the same as [`remember`] for a document in JSON.
+///
+/// # Errors
+/// Returns the failure of `make`, or an error if the document cannot be encoded or the journal cannot be read or written.
+pub fn remember_json<T: Serialize + DeserializeOwned>(
+    journal: &dyn Journal,
+    name: &str,
+    digest: &str,
+    make: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let encode = |made: &T| {
+        serde_json::to_vec(made).map_err(|error| {
+            Failure::new(
+                Code::Internal,
+                format!("could not encode {name} as JSON: {error}"),
+            )
+        })
+    };
+    let decode = |bytes: &[u8]| serde_json::from_slice(bytes).ok();
+    remember(journal, name, digest, decode, encode, make)
 }
 
 /// A journal in a local folder. Several processes may share the folder.

@@ -102,8 +102,17 @@ pub fn verify(
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
     let student = Student::repaired(&prepared.model, masks.clone(), repairs)?;
-    let unmerged = Student::repaired(prepared.original(), masks.clone(), repairs)?;
-    let both = (&unmerged, cut.unmerged.as_ref().unwrap_or(&cut.model));
+    let unmerged = match &cut.unmerged {
+        Some(cut) => Some((
+            Student::repaired(prepared.original(), masks.clone(), repairs)?,
+            cut,
+        )),
+        None => None,
+    };
+    let both = match &unmerged {
+        Some((student, cut)) => (student, *cut),
+        None => (&student, &cut.model),
+    };
     verify::verify(prepared, &cut.model, &student, both, watch)
 }
 

@@ -228,18 +228,34 @@ impl Prepared {
     /// version of the code that produces it.
     #[must_use]
     pub fn model_digest(&self, kind: &str) -> Digest {
+        self.digest_with(&self.config, kind)
+    }
+
+    fn digest_with(&self, config: &Config, kind: &str) -> Digest {
         Digest::new(kind)
             .part("device", device::kind(&self.device))
             .part("weights", self.weights.sha256())
             .part("architecture", self.architecture)
             .part("units", <&str>::from(self.units))
-            .part("config", config_digest(&self.config))
+            .part("config", config_digest(config))
     }
 
     /// Starts the digest of a document that also depends on the calibration rows.
     #[must_use]
     pub fn digest(&self, kind: &str) -> Digest {
         self.model_digest(kind)
+            .part("calibration", &self.calibration.sha256)
+    }
+
+    /// Starts the digest of a document that depends on the original model and the calibration rows, but not on a planned
+    /// schedule.
+    #[must_use]
+    pub fn original_digest(&self, kind: &str) -> Digest {
+        let config = match &self.unmerged {
+            Some(unmerged) => &unmerged.config,
+            None => &self.config,
+        };
+        self.digest_with(config, kind)
             .part("calibration", &self.calibration.sha256)
     }
 

@@ -70,7 +70,7 @@ pub(super) fn start(
     weights: PositionWeights,
     journal: &dyn Journal,
 ) -> std::result::Result<Vec<Walk>, Failure> {
-    let (model, original) = (&prepared.model, prepared.original());
+    let model = &prepared.model;
     let data = &prepared.calibration;
     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
         (0..data.len()).partition(|row| row % HOLD_OUT_INTERVAL == HOLD_OUT_INTERVAL - 1);
@@ -85,7 +85,8 @@ pub(super) fn start(
     };
     let mut weights = weights.map(Vec::into_iter);
     let walks = (0..batches.len()).map(|index| {
-        let batch = batches.load(index)?;
+        // Merging begins after the stem, so both models have the same one.
+        let hidden = model.stem.forward(&batches.load(index)?)?;
         let fits = index < of_fit;
         Ok(Walk {
             part: Part {
@@ -93,8 +94,8 @@ pub(super) fn start(
                 judges: !fits || none_held_out,
             },
             weights: weights.as_mut().and_then(Iterator::next),
-            teacher: original.stem.forward(&batch)?,
-            student: model.stem.forward(&batch)?,
+            teacher: hidden.clone(),
+            student: hidden,
         })
     });
     walks.collect()

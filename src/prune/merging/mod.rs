@@ -8,10 +8,9 @@
 //! Input: the model, its scores and unlabeled rows. Output: the same model with a schedule.
 
 mod candidates;
-mod document;
 mod trial;
 
-use super::failure::Failure;
+use super::failure::{Code, Failure};
 use super::journal::{self, Journal};
 use super::prepare::Prepared;
 use super::recipe::{Metric, Recipe};
@@ -23,6 +22,9 @@ use crate::model::chain::Model;
 use crate::model::merging::Merging;
 use candidates::candidates;
 use trial::Trials;
+
+/// Name of the document with the chosen schedule: the number of pairs that each layer merges.
+const NAME: &str = "merging.json";
 
 /// Whether a job may plan to merge positions: the model can and does not do so yet, and the recipe allows it.
 #[must_use]
@@ -52,37 +54,41 @@ pub fn choose(
     };
     let digest = prepared
         .digest("merging/1")
-        .part("recipe", document::settings(recipe)?)
+        .part("recipe", settings(recipe)?)
         .hex();
     let mut prepared = Some(prepared);
-    let schedule = journal::remember(
-        journal,
-        document::NAME,
-        &digest,
-        |bytes| serde_json::from_slice::<Vec<usize>>(bytes).ok(),
-        document::encode,
-        || {
-            let unmerged = prepared
-                .take()
-                .expect("the model is there until it is tried");
-            let importance = combine(scores, &recipe.method);
-            let mut trials = Trials::new(unmerged, recipe, &importance)?;
-            let all = candidates(&merging, recipe.constraints.merging.kept());
-            let mut best: Option<(f64, Vec<usize>)> = None;
-            for (index, schedule) in all.iter().enumerate() {
-                watch.proceed()?;
-                watch.progress(index as u64, all.len() as u64);
-                if let Some(divergence) = trials.divergence(schedule, watch)?
-                    && best.as_ref().is_none_or(|(least, _)| divergence < *least)
-                {
-                    best = Some((divergence, schedule.clone()));
-                }
+    let schedule = journal::remember_json(journal, NAME, &digest, || {
+        let unmerged = prepared
+            .take()
+            .expect("the model is there until it is tried");
+        let importance = combine(scores, &recipe.method);
+        let mut trials = Trials::new(unmerged, recipe, &importance)?;
+        let all = candidates(&merging, recipe.constraints.merging.kept());
+        let mut best: Option<(f64, Vec<usize>)> = None;
+        for (index, schedule) in all.iter().enumerate() {
+            watch.proceed()?;
+            watch.progress(index as u64, all.len() as u64);
+            if let Some(divergence) = trials.divergence(schedule, watch)?
+                && best.as_ref().is_none_or(|(least, _)| divergence < *least)
+            {
+                best = Some((divergence, schedule.clone()));
             }
-            prepared = Some(trials.into_prepared());
-            // The later stages report a target that no schedule reaches.
-            Ok(best.map_or_else(|| vec![0; merging.schedule.len()], |(_, schedule)| schedule))
-        },
-    )?;
+        }
+        prepared = Some(trials.into_prepared());
+        // The later stages report a target that no schedule reaches.
+        Ok(best.map_or_else(|| vec![0; merging.schedule.len()], |(_, schedule)| schedule))
+    })?;
     let prepared = prepared.expect("the model is returned after the trials");
     prepared.with_schedule(&schedule)
+}
+
+/// Returns the settings on which the choice depends, as text.
+fn settings(recipe: &Recipe) -> Result<String, Failure> {
+    let parts = (&recipe.target, &recipe.constraints, &recipe.method);
+    serde_json::to_string(&parts).map_err(|error| {
+        Failure::new(
+            Code::Internal,
+            format!("could not encode the recipe as JSON: {error}"),
+        )
+    })
 }

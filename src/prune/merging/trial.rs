@@ -1,11 +1,14 @@
 //! Measures how far a model with a schedule is from the original after pruning and repair.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::data::dataset::Dataset;
 use crate::model::hidden::Hidden;
 use crate::model::mask::Masks;
 use crate::prune::compensate;
 use crate::prune::failure::{Code, Failure};
-use crate::prune::journal::NoJournal;
+use crate::prune::journal::{Journal, NoJournal, document_name};
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
 use crate::prune::recipe::Recipe;
@@ -31,6 +34,8 @@ pub(super) struct Trials<'a> {
     answers: Vec<Hidden>,
     recipe: &'a Recipe,
     importance: &'a UnitImportance,
+    /// What all trials share: the weights of the positions in the repair.
+    shared: Shared,
 }
 
 impl<'a> Trials<'a> {
@@ -60,11 +65,12 @@ impl<'a> Trials<'a> {
         })?;
         Ok(Self {
             prepared: Some(prepared),
-            calibration: calibration.clone(),
+            calibration,
             compared,
             answers,
             recipe,
             importance,
+            shared: Shared::default(),
         })
     }
 
@@ -85,8 +91,13 @@ impl<'a> Trials<'a> {
             Err(failure) if failure.code == Code::TargetUnreachable => return Ok(None),
             masks => masks?,
         };
-        let repairs =
-            compensate::compensate(prepared, &masks, self.recipe, &NoJournal, &Stopping(watch))?;
+        let repairs = compensate::compensate(
+            prepared,
+            &masks,
+            self.recipe,
+            &self.shared,
+            &Stopping(watch),
+        )?;
         let student = Student::repaired(&prepared.model, masks, &repairs)?;
         let answer = prepared.answer.as_ref();
         let batches = self.calibration.batches_of(&self.compared, BATCH_POSITIONS);
@@ -110,6 +121,28 @@ impl<'a> Trials<'a> {
         let mut prepared = prepared.without_schedule();
         prepared.calibration = self.calibration;
         prepared
+    }
+}
+
+/// A journal in memory. It is dropped with the trials.
+#[derive(Default)]
+struct Shared(Mutex<HashMap<String, Vec<u8>>>);
+
+impl Shared {
+    fn documents(&self) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for Shared {
+    fn load(&self, name: &str, digest: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.documents().get(&document_name(name, digest)).cloned())
+    }
+
+    fn store(&self, name: &str, digest: &str, document: &[u8]) -> Result<(), Failure> {
+        let name = document_name(name, digest);
+        self.documents().insert(name, document.to_vec());
+        Ok(())
     }
 }
 

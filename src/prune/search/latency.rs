@@ -19,7 +19,7 @@ use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::unit::UnitGroup;
 use crate::model::work::Work;
-use crate::prune::failure::{Code, Failure};
+use crate::prune::failure::Failure;
 use crate::prune::journal::{self, Journal};
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
@@ -111,21 +111,7 @@ pub fn table(
         .part("rows", ROWS)
         .part("length", batch.length())
         .hex();
-    journal::remember(
-        journal,
-        NAME,
-        &digest,
-        |bytes| serde_json::from_slice(bytes).ok(),
-        |table| {
-            serde_json::to_vec(table).map_err(|error| {
-                Failure::new(
-                    Code::Internal,
-                    format!("could not encode the latency table as JSON: {error}"),
-                )
-            })
-        },
-        || measure(prepared, &batch, watch),
-    )
+    journal::remember_json(journal, NAME, &digest, || measure(prepared, &batch, watch))
 }
 
 fn measure(prepared: &Prepared, batch: &Batch, watch: &dyn Watch) -> Result<LatencyTable, Failure> {
