@@ -218,9 +218,8 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
             }
             let mut recipe = recipe.clone();
             recipe.method.units = *units;
-            let original = Prepared::read(&places, &recipe)?;
-            let judge = Judge::new(&original, &bar)?;
             let mut prepared = rotate(Prepared::read(&places, &recipe)?, &journal, &bar)?;
+            let judge = Judge::new(&prepared, &bar)?;
             let scores = score::score(&prepared, &recipe, &journal, &bar)?;
             for (variant, scored) in variants {
                 for (&keep, scored) in targets.iter().zip(scored) {

@@ -1,8 +1,10 @@
 //! Quality of pruned models on labeled rows: the score, and the distance to the answers of the original model.
 
+use std::sync::Arc;
+
 use crate::answer::metric::Records;
 use crate::answer::task::Answer as Task;
-use crate::data::dataset::{Batches, Dataset};
+use crate::data::dataset::Dataset;
 use crate::model::hidden::Hidden;
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
@@ -21,28 +23,27 @@ pub(super) struct Quality {
 }
 
 /// Labeled rows and the records of the original model for them.
-pub(super) struct Judge<'a> {
-    answer: &'a dyn Task,
-    data: &'a Dataset,
-    batches: Batches<'a>,
+pub(super) struct Judge {
+    answer: Arc<dyn Task>,
+    data: Dataset,
     dense: Vec<Vec<f64>>,
     /// Answers of the original model to each batch.
     answers: Vec<Hidden>,
 }
 
-impl<'a> Judge<'a> {
-    pub(super) fn new(prepared: &'a Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
+impl Judge {
+    pub(super) fn new(prepared: &Prepared, watch: &dyn Watch) -> Result<Self, Failure> {
         let model = &prepared.model;
-        let data = prepared.compared();
+        let data = prepared.compared().clone();
         let batches = data.batches(forward::BATCH_POSITIONS);
         let full = Masks::full(&model.groups);
-        let answer = prepared.answer.as_ref();
+        let answer = prepared.answer.clone();
         let parts = lanes::run(batches.len(), |index| {
             watch.proceed()?;
             let batch = batches.load(index)?;
             let answers = model.forward(&batch, &full)?;
             Ok((
-                forward::recorded(answer, &batches, &batch, &answers)?,
+                forward::recorded(answer.as_ref(), &batches, &batch, &answers)?,
                 answers,
             ))
         })?;
@@ -50,7 +51,6 @@ impl<'a> Judge<'a> {
         Ok(Self {
             answer,
             data,
-            batches,
             dense: forward::joined(records),
             answers,
         })
@@ -61,11 +61,12 @@ impl<'a> Judge<'a> {
         student: &Student<'_>,
         watch: &dyn Watch,
     ) -> Result<Quality, Failure> {
-        let parts = lanes::run(self.batches.len(), |index| {
+        let batches = self.data.batches(forward::BATCH_POSITIONS);
+        let parts = lanes::run(batches.len(), |index| {
             watch.proceed()?;
-            let batch = self.batches.load(index)?;
+            let batch = batches.load(index)?;
             let answers = student.forward(&batch)?;
-            let records = forward::recorded(self.answer, &self.batches, &batch, &answers)?;
+            let records = forward::recorded(self.answer.as_ref(), &batches, &batch, &answers)?;
             let both = [&self.answers[index], &answers];
             let divergences = forward::each_row(both, batch.len(), |[before, after]| {
                 self.answer.divergence(before, after, 1.0)
@@ -96,6 +97,6 @@ impl<'a> Judge<'a> {
             after,
             bare: None,
         };
-        quality::compare(self.answer, &self.data.truths(), records)
+        quality::compare(self.answer.as_ref(), &self.data.truths(), records)
     }
 }
