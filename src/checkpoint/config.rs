@@ -135,6 +135,16 @@ impl Config {
             .unwrap_or(default))
     }
 
+    /// Returns a flag, or `default` if the key is missing.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Invalid`] if it is not a boolean.
+    pub fn bool_or(&self, key: &str, default: bool) -> Result<bool, CheckpointError> {
+        Ok(self
+            .optional(key, "true or false", Value::as_bool)?
+            .unwrap_or(default))
+    }
+
     /// Returns a list of whole numbers, or `None` if the key is missing.
     ///
     /// # Errors

@@ -50,3 +50,10 @@ pub trait ReadTruth {
         wanted: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError>;
 }
+
+/// Returns the rows that have a true answer, with their answers. Each answer is that of the row at its place.
+#[must_use]
+pub fn labeled(rows: &[usize], answers: Vec<Option<Truth>>) -> (Vec<usize>, Vec<Option<Truth>>) {
+    let both = rows.iter().zip(answers);
+    both.filter(|(_, answer)| answer.is_some()).unzip()
+}

@@ -1,10 +1,11 @@
 //! Digests that identify a document by all of its inputs.
 
 use std::fmt::Display;
-use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::checkpoint::read_file::ReadFile;
 
 /// A SHA-256 digest over named parts.
 pub struct Digest(Sha256);
@@ -41,13 +42,5 @@ impl Digest {
 /// # Errors
 /// Returns an error if the file cannot be read.
 pub fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex::encode(digest.finalize())),
-            count => digest.update(&buffer[..count]),
-        }
-    }
+    Ok(ReadFile::of_file(path)?.sha256)
 }

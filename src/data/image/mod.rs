@@ -28,7 +28,7 @@ use super::limits::Limits;
 use super::mapping::Mapping;
 use super::reader::{Checks, Reader, Wording};
 use super::table::column::Column;
-use super::truth::{ReadTruth, Truth};
+use super::truth::{ReadTruth, Truth, labeled};
 use crate::checkpoint::image_processor;
 use crate::model::batch::ImageShape;
 
@@ -144,11 +144,7 @@ impl Reader for ImageReader {
         let rows: Vec<usize> = (0..wanted).collect();
         let column = columns::label(table, mapping, truths)?;
         let labels = truths.read(Column::new(table, &rows, column), mapping.labels)?;
-        let (rows, labels): (Vec<usize>, Vec<_>) = rows
-            .iter()
-            .zip(labels)
-            .filter(|(_, label)| label.is_some())
-            .unzip();
+        let (rows, labels) = labeled(&rows, labels);
         let read = Mapping {
             label: Some(table.names[column].clone()),
             labels: mapping.labels,

@@ -4,10 +4,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use crate::checkpoint::content::{Content, FIRST_BYTES};
-use crate::checkpoint::read_file::ReadFile;
+use crate::checkpoint::read_file::{Digested, ReadFile};
 use crate::data::error::DataError;
 use crate::data::format::Packing;
 
@@ -56,42 +54,6 @@ pub(super) fn read(
     let own = path.file_name().unwrap_or_default().to_string_lossy();
     let read = file.whole(&own).map_err(failed)?;
     Ok((bytes, read))
-}
-
-/// A reader that counts and hashes the bytes that it reads.
-struct Digested<R> {
-    inner: R,
-    bytes: u64,
-    sha256: Sha256,
-}
-
-impl<R: Read> Digested<R> {
-    fn new(inner: R) -> Self {
-        Self {
-            inner,
-            bytes: 0,
-            sha256: Sha256::new(),
-        }
-    }
-
-    /// Returns the record of the whole file. First reads the rest of the file, after the end of the compressed data.
-    fn whole(mut self, name: &str) -> std::io::Result<ReadFile> {
-        std::io::copy(&mut self, &mut std::io::sink())?;
-        Ok(ReadFile {
-            name: name.to_owned(),
-            bytes: self.bytes,
-            sha256: hex::encode(self.sha256.finalize()),
-        })
-    }
-}
-
-impl<R: Read> Read for Digested<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.bytes += count as u64;
-        self.sha256.update(&buffer[..count]);
-        Ok(count)
-    }
 }
 
 /// Returns the text of a file, without its byte order mark and with `\n` as the end of lines in old Macintosh files.

@@ -20,7 +20,7 @@ use super::mapping::Mapping;
 use super::reader::{Checks, Reader, Wording};
 use super::table::Table;
 use super::table::column::Column;
-use super::truth::ReadTruth;
+use super::truth::{ReadTruth, labeled};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::limits::Limits as FileLimits;
 use crate::checkpoint::tokenizer::{self, Tokenizer};
@@ -132,11 +132,7 @@ impl Reader for TextReader {
             Some(column) => truths.read(Column::new(&table, &rows, column), mapping.labels)?,
             None => vec![None; rows.len()],
         };
-        let (rows, labels): (Vec<usize>, Vec<_>) = rows
-            .iter()
-            .zip(labels)
-            .filter(|(_, label)| label.is_some())
-            .unzip();
+        let (rows, labels) = labeled(&rows, labels);
         let source = self.source(&table, columns, truths);
         let unlabelled = wanted - rows.len();
         let encoded = source.encode_all(&rows, labels, usize::MAX)?;

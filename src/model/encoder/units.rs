@@ -30,18 +30,8 @@ impl AttentionMaps {
         units: Units,
         first: usize,
     ) -> Vec<UnitGroup> {
-        let group = |kind: UnitKind, names: &str, width: usize| UnitGroup {
-            name: format!("{layer}.{names}"),
-            kind,
-            seat: Seat {
-                block,
-                channels: Channels::Columns,
-                first: 0,
-                span: 1,
-            },
-            width,
-            heads: None,
-            slices: Vec::new(),
+        let group = |kind: UnitKind, names: &str, width: usize| {
+            columns_of(format!("{layer}.{names}"), kind, block, width)
         };
         let columns = |span: usize| slice(self.output.clone(), 1, 0, span);
         let queries = |span: usize| [rows(&self.query, span), rows(&self.key, span)].concat();
@@ -108,8 +98,20 @@ pub(in crate::model) fn neurons(
     [first, second]: [&str; 2],
 ) -> UnitGroup {
     UnitGroup {
-        name: format!("{layer}.neurons"),
-        kind: UnitKind::Neuron,
+        slices: vec![
+            slice(format!("{first}.weight"), 0, 0, 1),
+            slice(format!("{first}.bias"), 0, 0, 1),
+            slice(format!("{second}.weight"), 1, 0, 1),
+        ],
+        ..columns_of(format!("{layer}.neurons"), UnitKind::Neuron, block, width)
+    }
+}
+
+/// Returns a group whose units are columns of a block, without slices.
+fn columns_of(name: String, kind: UnitKind, block: usize, width: usize) -> UnitGroup {
+    UnitGroup {
+        name,
+        kind,
         seat: Seat {
             block,
             channels: Channels::Columns,
@@ -118,11 +120,7 @@ pub(in crate::model) fn neurons(
         },
         width,
         heads: None,
-        slices: vec![
-            slice(format!("{first}.weight"), 0, 0, 1),
-            slice(format!("{first}.bias"), 0, 0, 1),
-            slice(format!("{second}.weight"), 1, 0, 1),
-        ],
+        slices: Vec::new(),
     }
 }
 

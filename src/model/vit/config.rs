@@ -91,7 +91,7 @@ impl VitConfig {
             special: family.special.len(),
             merged: merged(config, whole.layers)?,
             merges_already: !config.map().contains_key(PLANNED),
-            has_qkv_bias: flag(config, "qkv_bias", true)?,
+            has_qkv_bias: config.bool_or("qkv_bias", true)?,
             activation: activation(config)?,
             norm_epsilon: norm_epsilon(config)?,
             head: match class.ends_with("WithTeacher") {
@@ -211,16 +211,5 @@ fn pair(config: &Config, key: &str, default: usize) -> Result<[usize; 2], Checkp
             })
         }
         _ => Ok([config.usize_or(key, default)?; 2]),
-    }
-}
-
-/// Returns a flag, or `default` if the key is missing.
-fn flag(config: &Config, key: &str, default: bool) -> Result<bool, CheckpointError> {
-    match config.map().get(key) {
-        None | Some(Value::Null) => Ok(default),
-        Some(Value::Bool(value)) => Ok(*value),
-        Some(value) => Err(CheckpointError::Invalid(format!(
-            "config.json: {key} is {value}; it must be true or false"
-        ))),
     }
 }

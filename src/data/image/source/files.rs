@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::columns;
 use super::paths::{self, common_folder};
 use super::pictures::{Form, Opening, Pictures, Source};
+use super::{archive, columns};
 use crate::checkpoint::read_file::ReadFile;
 use crate::data::error::DataError;
 use crate::data::format::{self, Format, Packing};
@@ -35,12 +35,7 @@ impl Files<'_> {
         opening: &Opening<'_>,
         table: &dyn Fn(usize) -> Result<Table, DataError>,
     ) -> Result<Source, DataError> {
-        if self.paths.len() > opening.limits.rows {
-            return Err(DataError::Limit(format!(
-                "{} has too many entries: the limit is {}",
-                self.holder, opening.limits.rows
-            )));
-        }
+        archive::check_entries(self.holder, self.paths.len(), opening.limits)?;
         let mut seen = HashSet::new();
         if let Some(twice) = self.paths.iter().find(|path| !seen.insert(path.as_str())) {
             return Err(DataError::Invalid(format!(
