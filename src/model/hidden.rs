@@ -56,6 +56,30 @@ impl Layout {
             Self::Map { lead, .. } => lead,
         }
     }
+
+    /// Returns the number of pixels. 0 for a sequence.
+    #[must_use]
+    pub fn pixels(self) -> usize {
+        match self {
+            Self::Sequence => 0,
+            Self::Map { height, width, .. } => height * width,
+        }
+    }
+
+    /// Returns the numbers of rows and columns of pixels.
+    ///
+    /// # Errors
+    /// Returns an error if there are positions that are no pixels.
+    pub fn size(self) -> Result<[usize; 2]> {
+        match self {
+            Self::Map {
+                height,
+                width,
+                lead: 0,
+            } => Ok([height, width]),
+            _ => candle_core::bail!("the positions are not those of a map"),
+        }
+    }
 }
 
 impl Hidden {
@@ -93,6 +117,16 @@ impl Hidden {
         tensors
             .map(|tensor| tensor.elem_count() * tensor.dtype().size_in_bytes())
             .sum()
+    }
+
+    /// Returns the same state with another stream in another arrangement.
+    #[must_use]
+    pub fn arranged(&self, stream: Tensor, layout: Layout) -> Self {
+        Self {
+            stream,
+            layout,
+            carried: self.carried.clone(),
+        }
     }
 
     /// Returns the same state with other positions, which are a sequence after `lead` leading ones. Carried tensors stay.

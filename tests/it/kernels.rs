@@ -5,10 +5,11 @@ use candle_core::{D, DType, Device, Tensor};
 use optin::model::nn::activation::Activation;
 use optin::model::nn::attention::{Heads, attend, attend_plainly, attend_with};
 use optin::model::nn::attention_back;
+use optin::model::nn::elementwise;
 use optin::model::nn::kernel::{Path, elementary, epilogue, norm, softmax};
 use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
-use optin::model::nn::traced::{self, Traced};
+use optin::model::nn::traced::Traced;
 use optin::model::nn::units::mask_derivative;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -270,9 +271,11 @@ fn values_and_pullbacks_are_equal_with_and_without_kernels() {
             let linear = linear(on);
             linear.traced_activated(&on(&input), activation).unwrap()
         });
+        assert_traced_close(&format!("{activation:?} alone"), |on| {
+            elementwise::traced(&on(&input), activation).unwrap()
+        });
     }
     assert_traced_close("layer norm", |on| norm(on).traced(&on(&residual)).unwrap());
-    assert_traced_close("tanh", |on| traced::tanh(&on(&input)).unwrap());
     let parts = [6, 7, 8].map(|seed| tensor(&[2, 5, 6], seed, 1.5));
     for (part, name) in ["query", "key", "value"].into_iter().enumerate() {
         for bias in [None, Some(tensor(&[2, 5], 9, 1.5))] {

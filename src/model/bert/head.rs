@@ -8,7 +8,7 @@ use crate::model::encoder::load;
 use crate::model::layer::dense::Dense;
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::sequence::Sequence;
-use crate::model::layer::tanh::Tanh;
+use crate::model::nn::activation::Activation;
 
 /// Builds the head of the configuration's class.
 pub(super) fn head(config: &BertConfig, weights: &Weights) -> Result<Sequence, CheckpointError> {
@@ -24,8 +24,7 @@ fn of_first_token(config: &BertConfig, weights: &Weights) -> Result<Sequence, Ch
     let pooler = load::dense(weights, "bert.pooler.dense", config.hidden, config.hidden)?;
     Ok(Sequence::identity()
         .then(LeadingPositions::one())
-        .then(pooler)
-        .then(Tanh)
+        .then(pooler.activated(Activation::Tanh))
         .then(classifier))
 }
 

@@ -3,13 +3,17 @@
 //! A layer describes itself once: its forward pass, its backward pass, its effect on the shape of rows, and its work.
 //! Costs, memory estimates and scores of an architecture follow from the layers that it composes.
 
+pub mod activate;
+pub mod convolution;
 pub mod dense;
 pub mod leading_positions;
 pub mod merge;
 pub mod norm;
+pub mod pool;
 pub mod self_attention;
 pub mod sequence;
-pub mod tanh;
+pub mod shortcut;
+pub mod unfold;
 pub mod unmerge;
 
 use candle_core::{Result, Tensor};

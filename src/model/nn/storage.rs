@@ -1,6 +1,6 @@
 //! Access to candle tensors as plain slices, for the kernels.
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor};
 
 /// Returns the values of a contiguous f32 tensor on the CPU.
 pub(super) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -46,6 +46,17 @@ pub(super) fn rewrite(tensor: &Tensor, work: &dyn Fn(&mut [f32]) -> Result<()>) 
         return Ok(());
     }
     tensor.inplace_op1(&Rewrite(work))
+}
+
+/// Returns a new tensor on the CPU whose values `work` writes. They are zero before.
+pub(super) fn filled(
+    shape: impl Into<Shape>,
+    work: impl FnOnce(&mut [f32]) -> Result<()>,
+) -> Result<Tensor> {
+    let shape = shape.into();
+    let mut values = vec![0.0; shape.elem_count()];
+    work(&mut values)?;
+    Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
 struct Rewrite<'a>(&'a dyn Fn(&mut [f32]) -> Result<()>);

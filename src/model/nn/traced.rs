@@ -43,19 +43,6 @@ impl<T: Clone + 'static> Traced<T> {
     }
 }
 
-/// Applies `tanh` to each element.
-///
-/// # Errors
-/// Does not fail for f32 tensors.
-pub fn tanh(input: &Tensor) -> Result<Traced> {
-    let value = input.tanh()?;
-    let slopes = (1.0 - value.sqr()?)?;
-    Ok(Traced {
-        value,
-        pull: Box::new(move |cotangent| times_each(cotangent, &slopes)),
-    })
-}
-
 /// Multiplies each copy in the cotangent by the same factors, in place on the CPU.
 pub(super) fn times_each(cotangent: Tensor, factors: &Tensor) -> Result<Tensor> {
     let cotangent = cotangent.contiguous()?;

@@ -13,9 +13,10 @@ use optin::model::layer::sequence::Sequence;
 use optin::model::nn::activation::Activation;
 use optin::model::nn::attention::{Heads, attend};
 use optin::model::nn::attention_back;
+use optin::model::nn::elementwise;
 use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
-use optin::model::nn::traced::{self, Traced};
+use optin::model::nn::traced::Traced;
 use optin::prune::recipe::Method;
 use optin::prune::score::manifold::normalise;
 use optin::prune::score::sketch::{self, Sketch, Stop};
@@ -84,7 +85,7 @@ fn each_pullback_is_the_derivative() {
         norm.traced(x).unwrap()
     });
     check_pullback("tanh", &input, &|x| x.tanh().unwrap(), &|x| {
-        traced::tanh(x).unwrap()
+        elementwise::traced(x, Activation::Tanh).unwrap()
     });
     let first = Sequence::identity()
         .then(LeadingPositions::one())

@@ -9,10 +9,13 @@ mod curve;
 pub mod elementary;
 pub mod epilogue;
 pub mod norm;
+pub mod pool;
 pub mod product;
 pub mod scale;
 pub mod softmax;
 pub mod threads;
+pub mod unfold;
+pub mod window;
 
 use pulp::{Arch, NullaryFnOnce};
 

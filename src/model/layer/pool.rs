@@ -1,0 +1,108 @@
+//! Pooling of a feature map.
+
+use candle_core::Result;
+
+use super::Layer;
+use super::unfold::over;
+use crate::model::extent::Extent;
+use crate::model::hidden::{Hidden, Layout};
+use crate::model::nn::kernel::pool::Regions;
+use crate::model::nn::kernel::window::Window;
+use crate::model::nn::pool::{self, Pooling};
+use crate::model::nn::traced::Traced;
+use crate::model::width::Widths;
+use crate::model::work::Work;
+
+/// Replaces the pixels of each region by their mean or maximum: `[rows, pixels, channels]` to `[rows, regions, channels]`.
+pub struct Pool {
+    pooling: Pooling,
+    regions: Kind,
+    /// Number of channels while all units are kept.
+    channels: usize,
+}
+
+/// The regions of a map.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Sliding windows.
+    Windows(Window),
+    /// A grid of this size that covers the map.
+    Grid([usize; 2]),
+}
+
+impl Pool {
+    /// Creates a layer whose regions are sliding windows.
+    #[must_use]
+    pub fn windows(pooling: Pooling, window: Window, channels: usize) -> Self {
+        Self {
+            pooling,
+            regions: Kind::Windows(window),
+            channels,
+        }
+    }
+
+    /// Creates a layer that averages a map to `[height, width]` positions, as adaptive average pooling does.
+    #[must_use]
+    pub fn mean_to(size: [usize; 2], channels: usize) -> Self {
+        Self {
+            pooling: Pooling::Mean,
+            regions: Kind::Grid(size),
+            channels,
+        }
+    }
+
+    fn regions(&self, size: [usize; 2]) -> Regions {
+        match self.regions {
+            Kind::Windows(window) => pool::windows(size, window),
+            Kind::Grid(grid) => pool::adaptive(size, grid),
+        }
+    }
+
+    fn layout(&self, before: Layout) -> Layout {
+        match self.regions {
+            Kind::Windows(window) => over(window, before),
+            Kind::Grid([height, width]) => Layout::Map {
+                height,
+                width,
+                lead: 0,
+            },
+        }
+    }
+}
+
+impl Layer for Pool {
+    fn forward(&self, input: &Hidden) -> Result<Hidden> {
+        let size = input.layout.size()?;
+        let stream = pool::forward(self.pooling, &input.stream, size, &self.regions(size))?;
+        Ok(input.arranged(stream, self.layout(input.layout)))
+    }
+
+    fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
+        let (before, size) = (input.layout, input.layout.size()?);
+        let Traced { value, pull } =
+            pool::traced(self.pooling, &input.stream, size, self.regions(size))?;
+        Ok(Traced {
+            value: input.arranged(value, self.layout(before)),
+            pull: Box::new(move |cotangent: Hidden| {
+                let stream = pull(cotangent.stream.clone())?;
+                Ok(cotangent.arranged(stream, before))
+            }),
+        })
+    }
+
+    fn extent(&self, extent: &Extent) -> Extent {
+        extent.map(|layout, _| {
+            let layout = self.layout(layout);
+            (layout, layout.pixels())
+        })
+    }
+
+    fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {
+        let written = self.extent(extent).mean() * self.channels as f64;
+        Work {
+            written,
+            remembered: 2.0 * written,
+            ..Work::default()
+        }
+    }
+}

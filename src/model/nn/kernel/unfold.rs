@@ -1,0 +1,80 @@
+//! Unfolding of maps into the pixels of sliding windows, and its transposed map.
+
+use super::threads;
+use super::window::Window;
+
+/// Writes the pixels of each window: `[rows, pixels, channels]` to `[rows, windows, channels * side * side]`.
+pub fn unfold(map: &[f32], out: &mut [f32], size: [usize; 2], channels: usize, window: Window) {
+    let side = window.pixels();
+    let row = size.iter().product::<usize>() * channels;
+    let windows: usize = window.over(size).iter().product();
+    threads::by_rows(out, channels * side, |first, out| {
+        for (index, out) in out.chunks_exact_mut(channels * side).enumerate() {
+            let (of_row, position) = ((first + index) / windows, (first + index) % windows);
+            let map = &map[of_row * row..][..row];
+            for (pixel, source) in window.sources(size, position).enumerate() {
+                let out = out[pixel..].iter_mut().step_by(side);
+                match source {
+                    Some(source) => {
+                        let values = &map[source * channels..][..channels];
+                        out.zip(values).for_each(|(out, value)| *out = *value);
+                    }
+                    None => out.for_each(|out| *out = 0.0),
+                }
+            }
+        }
+    });
+}
+
+/// Writes the pixels of some windows of all rows, from the window `first` on, ordered by the pixel in the window, then by
+/// channel: `[rows, pixels, channels]` to `[windows, side * side * channels]`.
+pub fn gather(
+    map: &[f32],
+    out: &mut [f32],
+    size: [usize; 2],
+    channels: usize,
+    window: Window,
+    first: usize,
+) {
+    let row = size.iter().product::<usize>() * channels;
+    let windows: usize = window.over(size).iter().product();
+    let outs = out.chunks_exact_mut(channels * window.pixels());
+    for (index, out) in outs.enumerate() {
+        let (of_row, position) = ((first + index) / windows, (first + index) % windows);
+        let map = &map[of_row * row..][..row];
+        let sources = window.sources(size, position);
+        for (out, source) in out.chunks_exact_mut(channels).zip(sources) {
+            match source {
+                Some(source) => out.copy_from_slice(&map[source * channels..][..channels]),
+                None => out.fill(0.0),
+            }
+        }
+    }
+}
+
+/// Writes the sum over all windows of the values that belong to each pixel: `[rows, windows, channels * side * side]` to
+/// `[rows, pixels, channels]`.
+pub fn fold(unfolded: &[f32], out: &mut [f32], size: [usize; 2], channels: usize, window: Window) {
+    let side = window.pixels();
+    let pixels: usize = size.iter().product();
+    let [_, across] = window.over(size);
+    let windows: usize = window.over(size).iter().product();
+    let row = windows * channels * side;
+    threads::by_rows(out, channels, |first, out| {
+        for (index, out) in out.chunks_exact_mut(channels).enumerate() {
+            let (of_row, pixel) = ((first + index) / pixels, (first + index) % pixels);
+            let unfolded = &unfolded[of_row * row..][..row];
+            out.fill(0.0);
+            let [down, right] = [pixel / size[1], pixel % size[1]];
+            for (top, y) in window.covering(down, size[0]) {
+                for (left, x) in window.covering(right, size[1]) {
+                    let at = ((top * across + left) * channels) * side + y * window.side + x;
+                    let values = unfolded[at..].iter().step_by(side);
+                    out.iter_mut()
+                        .zip(values)
+                        .for_each(|(sum, value)| *sum += value);
+                }
+            }
+        }
+    });
+}
