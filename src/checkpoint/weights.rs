@@ -118,6 +118,12 @@ impl Weights {
         Self { device, ..self }
     }
 
+    /// Returns the device on which [`tensor`](Self::tensor) creates tensors.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Returns a tensor as f32 on the device of the weights, which is the CPU by default.
     ///
     /// # Errors
@@ -141,14 +147,17 @@ impl Weights {
         self.read(name, shape).map(|(_, values)| values)
     }
 
+    /// Keeps a tensor in [`without_unread`](Self::without_unread) that no graph reads, such as a counter. Does nothing if
+    /// there is none with this name.
+    pub fn keep(&self, name: &str) {
+        let requested = self.requested.lock();
+        let mut requested = requested.unwrap_or_else(PoisonError::into_inner);
+        requested.insert(name.to_owned());
+    }
+
     /// Returns a tensor on the CPU, and its elements.
     fn read(&self, name: &str, shape: &[usize]) -> Result<(Tensor, Vec<f32>), CheckpointError> {
-        let mut requested = self
-            .requested
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        requested.insert(name.to_owned());
-        drop(requested);
+        self.keep(name);
         let invalid = |what: String| CheckpointError::Invalid(what);
         let entry = self
             .entry(name)

@@ -108,12 +108,9 @@ impl Block {
             work += skip.work(extent, widths);
         }
         let at = self.units.extent(extent);
-        let Projection { linear, weight, .. } = &self.projection;
-        let inputs = widths.of(weight, 1, 0..linear.inputs());
-        let outputs = widths.of(weight, 0, 0..linear.outputs());
-        let written = at.mean() * outputs.full;
+        let written = at.mean() * self.projection.outputs(widths).full;
         work += Work {
-            macs: &inputs * &outputs * at.mean(),
+            macs: self.projection.macs(widths) * at.mean(),
             // The projection's output, and the sum with the residual.
             written: 2.0 * written,
             remembered: written,

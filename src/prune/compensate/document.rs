@@ -46,20 +46,18 @@ pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
         .hex()
 }
 
-/// Rounds a projection to the type of the tensor that it replaces in the checkpoint, so that later blocks are
-/// repaired against the weights that are delivered.
+/// Rounds values to the type of the tensor that they replace in the checkpoint, so that later blocks are repaired against
+/// the weights that are delivered.
 ///
 /// # Errors
 /// Does not fail for f32 tensors.
-pub fn as_stored(linear: &Linear, dtype: Option<Dtype>) -> Result<Linear> {
+pub fn as_stored(values: &Tensor, dtype: Option<Dtype>) -> Result<Tensor> {
     let through = match dtype {
         Some(Dtype::F16) => DType::F16,
         Some(Dtype::BF16) => DType::BF16,
-        _ => return Ok(linear.clone()),
+        _ => return Ok(values.clone()),
     };
-    let round = |tensor: &Tensor| tensor.to_dtype(through)?.to_dtype(DType::F32);
-    let bias = linear.bias().map(round).transpose()?;
-    Ok(Linear::new(round(linear.weight())?, bias))
+    values.to_dtype(through)?.to_dtype(DType::F32)
 }
 
 /// Encodes the repairs as a document.

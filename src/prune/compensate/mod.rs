@@ -91,9 +91,10 @@ pub fn compensate(
         let posed = pose(&mut walks, prepared.original(), &student, block)?;
         // Before the first block that lost units or positions both models are equal, and there is nothing to repair.
         if pruned {
-            let dtype = prepared.weights.dtype(&own.projection.weight);
             let (repaired, report) = repair(&posed, student.projection(block), recipe, |linear| {
-                document::as_stored(linear, dtype)
+                let dtype = |name: &str| prepared.weights.dtype(name);
+                let round = |name: &str, values: &_| document::as_stored(values, dtype(name));
+                own.projection.rounded(linear, round)
             })?;
             repairs.reports.push(CompensationReport {
                 group: model.block_name(block),

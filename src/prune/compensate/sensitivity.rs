@@ -45,7 +45,7 @@ pub fn position_weights_once(
     journal::remember(
         journal,
         NAME,
-        &prepared.original_digest("position_weights/2").hex(),
+        &prepared.original_digest("position_weights/3").hex(),
         |bytes| decode(bytes, &sizes(model, batches)),
         |weights| {
             let values = weights.iter().flatten().flatten();

@@ -92,17 +92,14 @@ fn repaired<'a>(
     let blocks = model.blocks.iter().zip(&repairs.projections).enumerate();
     for (index, (block, linear)) in blocks {
         let Some(linear) = linear else { continue };
-        let weight = Repaired {
-            values: linear.weight().flatten_all()?.to_vec1()?,
-            columns: model.kept_columns(index, masks),
-        };
-        repaired.insert(block.projection.weight.as_str(), weight);
-        if let (Some(name), Some(bias)) = (&block.projection.bias, linear.bias()) {
-            let bias = Repaired {
-                values: bias.to_vec1()?,
-                columns: None,
+        // Only the weight has a column per unit.
+        let mut columns = Some(model.kept_columns(index, masks));
+        for (name, tensor) in block.projection.stored(linear)? {
+            let repair = Repaired {
+                values: tensor.flatten_all()?.to_vec1()?,
+                columns: columns.take().flatten(),
             };
-            repaired.insert(name, bias);
+            repaired.insert(name, repair);
         }
     }
     Ok(repaired)
