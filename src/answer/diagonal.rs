@@ -1,12 +1,12 @@
 //! Directions of a divergence whose quadratic form is diagonal: the channels of an answer do not depend on each other.
 
-use super::softmax::{MAX_DIRECTIONS, signs};
+use super::softmax::{is_random, share, signs, used};
 
 /// Returns one direction along each channel, with the length of that channel in `lengths`. With too many channels,
 /// random sums of these directions are returned, which `row` and `seed` determine.
 pub(super) fn directions(lengths: &[f32], row: usize, seed: u64) -> Vec<Vec<f32>> {
-    let directions = (0..lengths.len().min(MAX_DIRECTIONS)).map(|index| {
-        if lengths.len() > MAX_DIRECTIONS {
+    let directions = (0..used(lengths.len())).map(|index| {
+        if is_random(lengths.len()) {
             let mut sign = signs(row, index, seed);
             return lengths
                 .iter()
@@ -22,8 +22,5 @@ pub(super) fn directions(lengths: &[f32], row: usize, seed: u64) -> Vec<Vec<f32>
 
 /// Returns the factor of the squared derivatives with which their sum is the sum over all channels, or its expectation.
 pub(super) fn scale(channels: usize) -> f64 {
-    match channels > MAX_DIRECTIONS {
-        true => 1.0 / MAX_DIRECTIONS as f64,
-        false => 1.0,
-    }
+    share(channels)
 }

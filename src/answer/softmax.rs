@@ -9,8 +9,11 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// Maximum number of exact directions. With more, this number of random directions is used.
-pub(super) const MAX_DIRECTIONS: usize = 32;
+/// Maximum number of exact directions.
+const MAX_EXACT: usize = 16;
+
+/// Number of random directions that replace more exact ones. Each row has its own, so few are enough.
+pub(super) const RANDOM: usize = 8;
 
 /// First random stream of these samples, so that they are independent of all others with the same seed.
 const FIRST_STREAM: u64 = 1 << 62;
@@ -43,27 +46,45 @@ fn log_softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
     scaled.into_iter().map(|value| value - log_sum).collect()
 }
 
+/// Returns whether this number of exact directions is replaced by random ones.
+pub(super) fn is_random(exact: usize) -> bool {
+    exact > MAX_EXACT
+}
+
+/// Returns the number of directions that are used in place of this number of exact ones.
+pub(super) fn used(exact: usize) -> usize {
+    match is_random(exact) {
+        true => RANDOM,
+        false => exact,
+    }
+}
+
+/// Returns the factor of the squared derivatives with which their sum is that over this number of exact directions, or has
+/// it as its expectation.
+pub(super) fn share(exact: usize) -> f64 {
+    match is_random(exact) {
+        true => 1.0 / RANDOM as f64,
+        false => 1.0,
+    }
+}
+
 /// Returns the number of directions of a distribution over this number of classes.
 pub(super) fn count(classes: usize) -> usize {
-    classes.saturating_sub(1).min(MAX_DIRECTIONS)
+    used(classes.saturating_sub(1))
 }
 
 /// Returns the factor of the squared derivatives with which their sum is the form.
 pub(super) fn scale(classes: usize) -> f64 {
-    match classes.saturating_sub(1) > MAX_DIRECTIONS {
-        true => 0.5 / MAX_DIRECTIONS as f64,
-        false => 0.5,
-    }
+    0.5 * share(classes.saturating_sub(1))
 }
 
 /// Returns the directions at these logits. `row` and `seed` determine the random ones.
 pub(super) fn directions(logits: &[f32], temperature: f64, row: usize, seed: u64) -> Vec<Vec<f32>> {
     let root = square_roots(logits, temperature);
-    let directions =
-        (0..count(logits.len())).map(|index| match logits.len() - 1 > MAX_DIRECTIONS {
-            false => orthogonal(&root, index),
-            true => random(&root, row, index, seed),
-        });
+    let directions = (0..count(logits.len())).map(|index| match is_random(logits.len() - 1) {
+        false => orthogonal(&root, index),
+        true => random(&root, row, index, seed),
+    });
     directions.collect()
 }
 

@@ -136,7 +136,7 @@ impl Answer for Tokens {
         let count = softmax::count(self.labels.len());
         let drawn = (0..count * self.repeats()).map(|index| {
             // Beyond the streams of random directions.
-            let mut sign = softmax::signs(row, softmax::MAX_DIRECTIONS + index, form.seed);
+            let mut sign = softmax::signs(row, softmax::RANDOM + index, form.seed);
             let signed = of_positions.iter().flat_map(|directions| {
                 let sign = sign() as f32;
                 let direction = directions[index % count].iter();

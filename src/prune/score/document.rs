@@ -17,7 +17,7 @@ pub const NAME: &str = "scores.safetensors";
 pub fn digest(prepared: &Prepared, recipe: &Recipe, group: usize, sketched: bool) -> String {
     let method = &recipe.method;
     prepared
-        .digest(if sketched { "sketch/7" } else { "scores/6" })
+        .digest(if sketched { "sketch/8" } else { "scores/6" })
         .part("scoring_samples", method.scoring_samples)
         .part("gram_positions", method.gram_positions)
         .part("temperature", method.temperature)
