@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::error::CheckpointError;
+use super::image_processor::Settings;
 use super::layout::CONFIG;
 use super::limits::Limits;
 use super::small_file;
@@ -17,6 +18,8 @@ const MAX_LABELS: usize = 100_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     map: Map<String, Value>,
+    /// See [`size_of_processed_images`](Self::size_of_processed_images).
+    processed: Option<[usize; 2]>,
 }
 
 /// Keys with the number of labels: of transformers, and of timm.
@@ -46,13 +49,28 @@ impl Config {
         }
         let text = small_file::read(&path, limits.config_bytes)?;
         let map = json::object(&path, &text)?;
-        Ok(Self { map })
+        // Only models that read images need the settings, and report an error in them.
+        let processor = Settings::open(folder, limits).ok().flatten();
+        Ok(Self {
+            map,
+            processed: processor.and_then(|settings| settings.output_size()),
+        })
     }
 
     /// Creates a configuration from its JSON object.
     #[must_use]
     pub fn new(map: Map<String, Value>) -> Self {
-        Self { map }
+        Self {
+            map,
+            processed: None,
+        }
+    }
+
+    /// Returns the height and width of the images that the image processor of the same folder returns. `None` if it is
+    /// unknown.
+    #[must_use]
+    pub fn size_of_processed_images(&self) -> Option<[usize; 2]> {
+        self.processed
     }
 
     /// Returns the whole JSON object.

@@ -35,4 +35,36 @@ impl Settings {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Ok(Some(Self { text, map }))
     }
+
+    /// Returns the height and width of processed images, if all images get the same size.
+    #[must_use]
+    pub fn output_size(&self) -> Option<[usize; 2]> {
+        let flag = |key: &str, default: bool| {
+            let given = self.map.get(key).and_then(Value::as_bool);
+            given.unwrap_or(default)
+        };
+        if flag("do_center_crop", false) {
+            return self.map.get("crop_size").and_then(both_sides);
+        }
+        let size = self.map.get("size").filter(|_| flag("do_resize", true))?;
+        both_sides(size).or_else(|| {
+            // The processor of ConvNeXt, which ResNet uses, crops to a square.
+            let class = ["image_processor_type", "feature_extractor_type"];
+            let class = class.iter().find_map(|key| self.map.get(*key)?.as_str())?;
+            let edge = pixels(size.get("shortest_edge")?)?;
+            class.starts_with("ConvNext").then_some([edge, edge])
+        })
+    }
+}
+
+/// Returns both sides of a size that is one number or has a height and a width.
+fn both_sides(size: &Value) -> Option<[usize; 2]> {
+    match pixels(size) {
+        Some(side) => Some([side, side]),
+        None => Some([pixels(size.get("height")?)?, pixels(size.get("width")?)?]),
+    }
+}
+
+fn pixels(value: &Value) -> Option<usize> {
+    usize::try_from(value.as_u64()?).ok()
 }

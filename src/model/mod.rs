@@ -5,9 +5,11 @@
 //! use the same declaration. A graph does not depend on the reason for which it is masked.
 
 pub mod batch;
+pub mod batch_norm;
 pub mod bert;
 pub mod block;
 pub mod chain;
+mod convnet;
 pub mod cost;
 pub mod deit;
 pub mod device;
@@ -16,12 +18,14 @@ pub mod export;
 pub mod extent;
 pub mod head_maps;
 pub mod hidden;
+mod image_config;
 pub mod layer;
 pub mod mask;
 pub mod merging;
 pub mod nn;
 pub mod projection;
 pub mod registry;
+pub mod resnet;
 pub mod trace;
 pub mod unit;
 pub mod vit;

@@ -2,7 +2,7 @@
 
 use super::chain::Model;
 use super::unit::Units;
-use super::{bert, deit, vit};
+use super::{bert, deit, resnet, vit};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -67,6 +67,14 @@ pub const ARCHITECTURES: &[Architecture] = &[
         of_timm: &[],
         names: vit::names_of_files,
         open: deit::open,
+    },
+    Architecture {
+        name: "resnet",
+        model_types: &["resnet"],
+        classes: resnet::CLASSES,
+        of_timm: &[],
+        names: Ok,
+        open: resnet::open,
     },
     Architecture {
         name: "timm-vit",

@@ -32,6 +32,8 @@ pub enum UnitKind {
     Query,
     /// A neuron of a feed-forward layer.
     Neuron,
+    /// A channel of a feature map between two convolutions.
+    Channel,
 }
 
 /// Units of attention layers.

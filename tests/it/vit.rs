@@ -6,40 +6,21 @@ use candle_core::{Device, Tensor};
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
-use optin::model::batch::{Batch, ImageShape, Input, Reads};
-use optin::model::chain::Model;
 use optin::model::mask::Masks;
 use optin::model::registry;
 use optin::prune::recipe::Units;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
-use crate::fixture::difference::relative_difference;
 use crate::fixture::folder::{open, open_with};
-use crate::fixture::vit::{Form, IMAGE, batch};
+use crate::fixture::golden_images;
+use crate::fixture::random_images;
+use crate::fixture::vit::{Form, IMAGE};
 
 fn goldens(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/goldens/vit")
         .join(case)
-}
-
-/// Returns a batch of images in the form of torch, `[rows, channels, height, width]`.
-fn images(pixels: &Tensor, shape: ImageShape) -> Batch {
-    let (rows, channels, height, width) = pixels.dims4().unwrap();
-    let last = pixels.permute((0, 2, 3, 1)).unwrap().contiguous().unwrap();
-    let pixels = last.reshape((rows, height * width, channels)).unwrap();
-    Batch {
-        rows: (0..rows).collect(),
-        input: Input::Pixels(pixels, shape.patches().0),
-    }
-}
-
-fn shape_of(model: &Model) -> ImageShape {
-    match model.reads {
-        Reads::Pixels(shape) => shape,
-        Reads::Text(_) => panic!("the model reads text"),
-    }
 }
 
 /// The goldens were computed by transformers and timm (`tests/goldens/vit/make_goldens.py`).
@@ -57,13 +38,7 @@ fn outputs_equal_those_of_transformers_and_timm() {
         "merging",
         "merging_with_teacher",
     ] {
-        let (_, model) = open_with(&goldens(case), Units::Dimensions);
-        let path = goldens(case).join("golden.safetensors");
-        let golden = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
-        let batch = images(&golden["pixel_values"], shape_of(&model));
-        let answers = model.forward(&batch, &Masks::full(&model.groups)).unwrap();
-        let difference =
-            relative_difference(&answers.stream.squeeze(1).unwrap(), &golden["logits"]);
+        let difference = golden_images::difference(&goldens(case));
         assert!(difference <= 1e-5, "{case}: {difference:e}");
     }
 }
@@ -127,12 +102,18 @@ fn images_of_another_size_are_rejected() {
     Form::Vit.write(folder.path(), Dtype::F32);
     let (_, model) = open(folder.path());
     let pixels = Tensor::zeros((1, 3, 14, 10), candle_core::DType::F32, &Device::Cpu).unwrap();
-    let error = model.forward(&images(&pixels, IMAGE), &Masks::full(&model.groups));
+    let error = model.forward(
+        &golden_images::images(&pixels, IMAGE),
+        &Masks::full(&model.groups),
+    );
     let error = error.unwrap_err().to_string();
     assert!(error.contains("14 x 9 pixels with 3 channels"), "{error}");
     assert!(
         model
-            .forward(&batch(2, 1), &Masks::full(&model.groups))
+            .forward(
+                &random_images::batch(IMAGE, 2, 1),
+                &Masks::full(&model.groups)
+            )
             .is_ok()
     );
 }

@@ -5,7 +5,7 @@ use super::pruned;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation, norm_epsilon, size};
+use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
 use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim};
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::nn::activation::Activation;
@@ -52,7 +52,7 @@ impl BertConfig {
             vocabulary: size(config, "vocab_size", usize::MAX)?,
             positions: size(config, "max_position_embeddings", MAX_WIDTH)?,
             segments: config.usize_or("type_vocab_size", 2)?,
-            activation: activation(config)?,
+            activation: activation_or(config, "gelu")?,
             norm_epsilon: norm_epsilon(config)?,
             class: Class::of(config.class()?),
             labels: config.labels()?,

@@ -44,12 +44,15 @@ pub(in crate::model) fn norm_epsilon(config: &Config) -> Result<f64, CheckpointE
     }
 }
 
-/// Returns the activation that `hidden_act` names.
+/// Returns the activation that `hidden_act` names, or the one with the name `default`.
 ///
 /// # Errors
 /// Returns [`CheckpointError::UnsupportedModel`] if it is not supported.
-pub(in crate::model) fn activation(config: &Config) -> Result<Activation, CheckpointError> {
-    let name = config.str_or("hidden_act", "gelu")?;
+pub(in crate::model) fn activation_or(
+    config: &Config,
+    default: &str,
+) -> Result<Activation, CheckpointError> {
+    let name = config.str_or("hidden_act", default)?;
     Activation::named(name).map_err(|unsupported| {
         CheckpointError::UnsupportedModel(format!("config.json has hidden_act {unsupported}"))
     })

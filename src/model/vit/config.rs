@@ -1,20 +1,13 @@
 //! The configuration of a vision transformer, whole or pruned, from `config.json`.
 
-use serde_json::Value;
-
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::model::batch::ImageShape;
-use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation, norm_epsilon, size};
+use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
 use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim};
+use crate::model::image_config::{checked, pair};
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::nn::activation::Activation;
-
-/// Maximum height and width of an image, in pixels.
-const MAX_SIDE: usize = 1 << 14;
-
-/// Maximum number of channels of an image.
-const MAX_CHANNELS: usize = 64;
 
 /// Key of the number of pairs of positions that each layer merges. Only results of `optin` have it.
 pub(in crate::model) const MERGED: &str = "merged_tokens_per_layer";
@@ -92,7 +85,7 @@ impl VitConfig {
             merged: merged(config, whole.layers)?,
             merges_already: !config.map().contains_key(PLANNED),
             has_qkv_bias: config.bool_or("qkv_bias", true)?,
-            activation: activation(config)?,
+            activation: activation_or(config, "gelu")?,
             norm_epsilon: norm_epsilon(config)?,
             head: match class.ends_with("WithTeacher") {
                 true => HeadKind::Both,
@@ -171,45 +164,4 @@ fn image(config: &Config) -> Result<ImageShape, CheckpointError> {
         channels,
         patch,
     })
-}
-
-/// Checks the shape of the images.
-///
-/// # Errors
-/// Returns [`CheckpointError::Invalid`] if it is out of range.
-pub(in crate::model) fn checked(shape: ImageShape) -> Result<ImageShape, CheckpointError> {
-    let ImageShape {
-        height,
-        width,
-        channels,
-        patch,
-    } = shape;
-    let sides = 1..=MAX_SIDE;
-    let fits = sides.contains(&height)
-        && sides.contains(&width)
-        && (1..=height.min(width)).contains(&patch)
-        && (1..=MAX_CHANNELS).contains(&channels);
-    match fits {
-        true => Ok(shape),
-        false => Err(CheckpointError::Invalid(format!(
-            "config.json describes images of {height} x {width} pixels with {channels} channels and patches of {patch} x {patch} \
-             pixels; images must have 1 to {MAX_SIDE} pixels per side and 1 to {MAX_CHANNELS} channels, and hold a patch"
-        ))),
-    }
-}
-
-/// Returns a size in two dimensions: one number for both, or a list of two.
-fn pair(config: &Config, key: &str, default: usize) -> Result<[usize; 2], CheckpointError> {
-    match config.map().get(key) {
-        Some(Value::Array(_)) => {
-            let values = config.usize_list(key)?.unwrap_or_default();
-            values.try_into().map_err(|values: Vec<usize>| {
-                CheckpointError::Invalid(format!(
-                    "config.json: {key} has {} numbers; it must be one number or two",
-                    values.len()
-                ))
-            })
-        }
-        _ => Ok([config.usize_or(key, default)?; 2]),
-    }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::config::{HeadKind, MERGED, PLANNED, VitConfig, checked, merged};
+use super::config::{HeadKind, MERGED, PLANNED, VitConfig, merged};
 use super::names::Names;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
@@ -15,6 +15,7 @@ use crate::model::chain::Model;
 use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH};
 use crate::model::encoder::sizes::{LayerSizes, Whole, divided};
 use crate::model::export::{Export, Usage};
+use crate::model::image_config::checked;
 use crate::model::mask::Masks;
 use crate::model::nn::activation::Activation;
 use crate::model::unit::Units;

@@ -1,7 +1,6 @@
 //! Laws of costs: the declared work and sizes equal those of a run of the pruned model.
 
 use optin::model::extent::Extent;
-use optin::model::hidden::Layout;
 use optin::model::layer::Layer;
 use optin::model::mask::Masks;
 use optin::model::nn::meter;
@@ -41,7 +40,7 @@ pub fn costs_are_means_over_rows_of_different_lengths<F: Family>() {
     let lengths = [2, 2, 8, 20];
     let widths = || model.groups.iter().map(|group| group.width);
     let rows = |lengths: &[usize]| {
-        let rows = lengths.iter().map(|&length| (Layout::Sequence, length));
+        let rows = lengths.iter().map(|&length| F::row(length));
         model.cost(&Extent::of(rows)).of(widths())
     };
     let alone: u64 = lengths.iter().map(|&length| rows(&[length])).sum();

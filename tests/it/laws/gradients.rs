@@ -12,9 +12,6 @@ use safetensors::Dtype;
 
 use super::{Family, case, prune, uneven, unrepaired};
 
-/// Half of the distance between the masks of a central difference.
-const STEP: f32 = 0.01;
-
 fn random(like: &Tensor, seed: u64) -> Tensor {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let values = (0..like.elem_count()).map(|_| random.random_range(-1.0f32..1.0));
@@ -97,14 +94,15 @@ pub fn the_backward_pass_equals_finite_differences<F: Family>() {
     let answers = &trace.answers().stream;
     let cotangent = Hidden::sequence(twice(random(answers, 99)));
     trace.pull_answers(cotangent, &wanted, &mut visit).unwrap();
+    let (step, tolerance) = F::DIFFERENCE;
     for (group, derivatives) in derivatives.iter().enumerate() {
         let largest = derivatives.iter().fold(0.0f64, |most, d| most.max(d.abs()));
         for (unit, derivative) in derivatives.iter().enumerate() {
-            let up = value(&model, &input, group, unit, 1.0 + STEP);
-            let down = value(&model, &input, group, unit, 1.0 - STEP);
-            let expected = (up - down) / f64::from(2.0 * STEP);
+            let up = value(&model, &input, group, unit, 1.0 + step);
+            let down = value(&model, &input, group, unit, 1.0 - step);
+            let expected = (up - down) / f64::from(2.0 * step);
             assert!(
-                (derivative - expected).abs() <= 2e-2 * largest,
+                (derivative - expected).abs() <= tolerance * largest,
                 "{} {unit}: {derivative}, expected {expected}",
                 model.groups[group].name
             );

@@ -41,9 +41,22 @@ pub fn a_mask_removes_exactly_the_contribution_of_the_unit<F: Family>() {
         let unmasked = block.finish.forward(&sum).unwrap();
         let groups = model.groups_at(index).into_iter();
         for group in groups.filter(|&group| model.groups[group].is_columns()) {
-            let own = model.groups[group].channels(1);
+            // A rectified channel may be zero everywhere.
+            let active = |unit: &usize| {
+                let own = model.groups[group].channels(*unit);
+                let own = units.stream.narrow(2, own.start, own.len()).unwrap();
+                own.abs()
+                    .unwrap()
+                    .max_all()
+                    .unwrap()
+                    .to_scalar::<f32>()
+                    .unwrap()
+                    > 0.1
+            };
+            let unit = (0..model.groups[group].width).find(active).unwrap();
+            let own = model.groups[group].channels(unit);
             let mut masks = full.clone();
-            masks.drop_unit(group, 1);
+            masks.drop_unit(group, unit);
             let masked = model.block(index, &hidden, &masks).unwrap();
             let columns = units.stream.narrow(2, own.start, own.len()).unwrap();
             let weight = block.projection.linear.weight();

@@ -17,6 +17,7 @@ use optin::checkpoint::weights::Weights;
 use optin::checkpoint::write::write;
 use optin::model::batch::Batch;
 use optin::model::chain::Model;
+use optin::model::hidden::Layout;
 use optin::model::mask::Masks;
 use optin::model::unit::{InHeads, Units};
 use optin::prune::repairs::Repairs;
@@ -27,10 +28,14 @@ use tempfile::TempDir;
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
-use crate::fixture::vit::{self, Form};
+use crate::fixture::{random_images, resnet, vit};
 
 /// A family of models.
 trait Family {
+    /// Half of the distance between the masks of a central difference, and the difference from the derivative that it may
+    /// have. Where activations have a kink, the step is small, and rounding errors are large.
+    const DIFFERENCE: (f32, f64) = (0.01, 0.02);
+
     /// Writes a tiny model with random weights.
     fn write(folder: &Path, dtype: Dtype);
 
@@ -39,6 +44,11 @@ trait Family {
 
     /// Returns a batch of `rows` rows with `length` random positions each.
     fn batch(rows: usize, length: usize, seed: u64) -> Batch;
+
+    /// Returns the arrangement of a row of this length, and its number of positions.
+    fn row(length: usize) -> (Layout, usize) {
+        (Layout::Sequence, length)
+    }
 }
 
 /// BERT.
@@ -79,15 +89,17 @@ impl Family for BertDimensions {
     }
 }
 
-/// Declares families of vision transformers. The images have one size, so batches have no other length.
-macro_rules! vision_transformers {
-    ($($family:ident: $form:ident, $units:ident;)+) => {
+/// Declares families that read images. The images have one size, so batches have no other length.
+macro_rules! of_images {
+    ($($family:ident: $module:ident, $form:ident, $units:ident;)+) => {
         $(
             struct $family;
 
             impl Family for $family {
+                const DIFFERENCE: (f32, f64) = $module::DIFFERENCE;
+
                 fn write(folder: &Path, dtype: Dtype) {
-                    Form::$form.write(folder, dtype);
+                    $module::Form::$form.write(folder, dtype);
                 }
 
                 fn open(folder: &Path) -> (Weights, Model) {
@@ -95,21 +107,27 @@ macro_rules! vision_transformers {
                 }
 
                 fn batch(rows: usize, _: usize, seed: u64) -> Batch {
-                    vit::batch(rows, seed)
+                    random_images::batch($module::IMAGE, rows, seed)
+                }
+
+                fn row(length: usize) -> (Layout, usize) {
+                    $module::row(length)
                 }
             }
         )+
     };
 }
 
-vision_transformers! {
-    Vit: Vit, Heads;
-    VitDimensions: Vit, Dimensions;
-    DeitDimensions: Deit, Dimensions;
-    DeitWithTeacher: DeitWithTeacher, Dimensions;
-    TimmVit: Timm, Heads;
-    TimmDistilled: TimmDistilled, Dimensions;
-    VitMerging: VitMerging, Dimensions;
+of_images! {
+    Vit: vit, Vit, Heads;
+    VitDimensions: vit, Vit, Dimensions;
+    DeitDimensions: vit, Deit, Dimensions;
+    DeitWithTeacher: vit, DeitWithTeacher, Dimensions;
+    TimmVit: vit, Timm, Heads;
+    TimmDistilled: vit, TimmDistilled, Dimensions;
+    VitMerging: vit, VitMerging, Dimensions;
+    ResNetBasic: resnet, Basic, Heads;
+    ResNetBottleneck: resnet, Bottleneck, Heads;
 }
 
 impl Family for Scratch {
@@ -329,6 +347,8 @@ laws! {
     timm_vit_heads: TimmVit;
     timm_distilled: TimmDistilled;
     vit_merging: VitMerging;
+    resnet_basic: ResNetBasic;
+    resnet_bottleneck: ResNetBottleneck;
 }
 
 // Jobs score a model before it merges positions. Without a unit, other positions may be merged, so scores of tiny models that
@@ -343,4 +363,6 @@ score_laws! {
     scores_of_deit_with_teacher: DeitWithTeacher;
     scores_of_timm_vit_heads: TimmVit;
     scores_of_timm_distilled: TimmDistilled;
+    scores_of_resnet_basic: ResNetBasic;
+    scores_of_resnet_bottleneck: ResNetBottleneck;
 }
