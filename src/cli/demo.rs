@@ -71,6 +71,8 @@ enum Example {
     Markup,
     /// An image classifier: a vision transformer on Fashion-MNIST
     Vision,
+    /// An image classifier: a residual convolutional network on Fashion-MNIST
+    Cnn,
 }
 
 impl Example {
@@ -93,6 +95,10 @@ impl Example {
             Self::Vision => (
                 "fashion-mnist",
                 ["coarse", "calibration.npz", "evaluation.npz"],
+            ),
+            Self::Cnn => (
+                "fashion-mnist",
+                ["cnn", "calibration.npz", "evaluation.npz"],
             ),
         }
     }

@@ -326,7 +326,8 @@ fn unused_tensors(unused: &[String]) -> Option<String> {
 /// Returns a note if the weights are not stored as float32, because other libraries may compute in the stored type.
 fn stored_in_other_type(weights: &Weights) -> Option<String> {
     let mut types = weights.entries().map(|entry| entry.dtype);
-    let dtype = types.find(|dtype| *dtype != Dtype::F32)?;
+    // Integers are counters of training steps.
+    let dtype = types.find(|dtype| matches!(dtype, Dtype::F64 | Dtype::F16 | Dtype::BF16))?;
     Some(format!(
         "The weights are stored as {dtype:?}, but the figures were measured in float32. transformers 5 computes in the \
          stored type unless you pass dtype=torch.float32."

@@ -163,7 +163,10 @@ impl Reader for ImageReader {
     fn wording(&self) -> Wording {
         Wording {
             input: "image",
-            positions: "patches",
+            positions: match self.shape.patch {
+                1 => "pixels",
+                _ => "patches",
+            },
             processor: "image processor",
             variable: "image_processor",
             auto_class: "AutoImageProcessor",

@@ -151,7 +151,7 @@ fn the_image_processor_is_copied_as_it_is() {
     let wording = reader.wording();
     assert_eq!(
         (wording.positions, wording.processor, wording.auto_class),
-        ("patches", "image processor", "AutoImageProcessor")
+        ("pixels", "image processor", "AutoImageProcessor")
     );
 }
 
