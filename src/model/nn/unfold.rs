@@ -37,7 +37,7 @@ pub fn unfold(map: &Tensor, size: [usize; 2], window: Window) -> Result<Tensor> 
 }
 
 /// Returns the sum over all windows of the values that belong to each pixel: `[rows, windows, channels * side * side]`
-/// to `[rows, pixels, channels]`. It is the transposed map of [`unfold`].
+/// to `[rows, pixels, channels]`. It is the transposed map of [`unfold()`].
 ///
 /// # Errors
 /// Returns an error if the shape does not match.
