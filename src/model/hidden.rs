@@ -102,11 +102,7 @@ impl Hidden {
     /// Returns the same state with another stream.
     #[must_use]
     pub fn with_stream(&self, stream: Tensor) -> Self {
-        Self {
-            stream,
-            layout: self.layout,
-            carried: self.carried.clone(),
-        }
+        self.arranged(stream, self.layout)
     }
 
     /// Returns the size of all tensors in bytes.
@@ -133,15 +129,12 @@ impl Hidden {
     #[must_use]
     pub fn with_positions(&self, stream: Tensor, lead: usize) -> Self {
         let width = stream.dims()[1] - lead;
-        Self {
-            layout: Layout::Map {
-                height: 1,
-                width,
-                lead,
-            },
-            stream,
-            carried: self.carried.clone(),
-        }
+        let layout = Layout::Map {
+            height: 1,
+            width,
+            lead,
+        };
+        self.arranged(stream, layout)
     }
 
     /// Returns the number of positions per row.
@@ -269,14 +262,26 @@ impl Hidden {
     /// # Errors
     /// Returns the error of the step.
     pub fn traced(&self, step: impl FnOnce(&Tensor) -> Result<Traced>) -> Result<Traced<Self>> {
+        self.traced_to(self.layout, step)
+    }
+
+    /// Does the same as [`traced`](Self::traced) for a step that gives the stream another arrangement.
+    ///
+    /// # Errors
+    /// Returns the error of the step.
+    pub fn traced_to(
+        &self,
+        layout: Layout,
+        step: impl FnOnce(&Tensor) -> Result<Traced>,
+    ) -> Result<Traced<Self>> {
         let Traced { value, pull } = step(&self.stream)?;
+        let before = self.layout;
         Ok(Traced {
-            value: self.with_stream(value),
+            value: self.arranged(value, layout),
             pull: Box::new(move |cotangent: Self| {
-                let stream = pull(cotangent.stream)?;
                 Ok(Self {
-                    stream,
-                    layout: cotangent.layout,
+                    stream: pull(cotangent.stream)?,
+                    layout: before,
                     carried: cotangent.carried,
                 })
             }),

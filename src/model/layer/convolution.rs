@@ -51,16 +51,10 @@ impl Layer for Convolve {
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let (before, size) = (input.layout, input.layout.size()?);
-        let Traced { value, pull } =
-            self.convolution
-                .traced(&input.stream, size, self.activation)?;
-        Ok(Traced {
-            value: input.arranged(value, over(self.convolution.window(), before)),
-            pull: Box::new(move |cotangent: Hidden| {
-                let stream = pull(cotangent.stream.clone())?;
-                Ok(cotangent.arranged(stream, before))
-            }),
+        let size = input.layout.size()?;
+        let layout = over(self.convolution.window(), input.layout);
+        input.traced_to(layout, |stream| {
+            self.convolution.traced(stream, size, self.activation)
         })
     }
 

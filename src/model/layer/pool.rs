@@ -78,15 +78,9 @@ impl Layer for Pool {
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let (before, size) = (input.layout, input.layout.size()?);
-        let Traced { value, pull } =
-            pool::traced(self.pooling, &input.stream, size, self.regions(size))?;
-        Ok(Traced {
-            value: input.arranged(value, self.layout(before)),
-            pull: Box::new(move |cotangent: Hidden| {
-                let stream = pull(cotangent.stream.clone())?;
-                Ok(cotangent.arranged(stream, before))
-            }),
+        let size = input.layout.size()?;
+        input.traced_to(self.layout(input.layout), |stream| {
+            pool::traced(self.pooling, stream, size, self.regions(size))
         })
     }
 

@@ -7,7 +7,7 @@ use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::kernel::window::Window;
 use crate::model::nn::traced::Traced;
-use crate::model::nn::unfold::{fold, unfold};
+use crate::model::nn::unfold::{traced, unfold};
 use crate::model::width::Widths;
 use crate::model::work::Work;
 
@@ -34,14 +34,9 @@ impl Layer for Unfold {
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let (before, size) = (input.layout, input.layout.size()?);
-        let window = self.window;
-        Ok(Traced {
-            value: self.forward(input)?,
-            pull: Box::new(move |cotangent| {
-                let stream = fold(&cotangent.stream, size, window)?;
-                Ok(cotangent.arranged(stream, before))
-            }),
+        let size = input.layout.size()?;
+        input.traced_to(over(self.window, input.layout), |stream| {
+            traced(stream, size, self.window)
         })
     }
 

@@ -8,6 +8,7 @@ use candle_core::{Result, Tensor};
 use super::activation::Activation;
 use super::kernel::{Path, epilogue};
 use super::storage::{on_cpu, read, rewrite};
+use super::traced::{Traced, times_each};
 
 /// Returns `activation(product + bias)`. The product may be overwritten, so no other code may read it.
 ///
@@ -41,7 +42,7 @@ pub(super) fn finish_product(
 ///
 /// # Errors
 /// Returns an error if the last dimension is not that of the bias.
-pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
     if !on_cpu(&product) {
         return activation.derivative(&product.broadcast_add(bias)?);
     }
@@ -54,6 +55,22 @@ pub(super) fn slopes(product: Tensor, bias: &Tensor, activation: Activation) -> 
         })?;
     }
     Ok(product)
+}
+
+/// Computes the same as [`finish_product`], with a pullback to the product.
+///
+/// # Errors
+/// Returns an error if the last dimension is not that of the bias.
+pub(super) fn finish_traced(
+    product: Tensor,
+    bias: &Tensor,
+    activation: Activation,
+) -> Result<Traced> {
+    let slopes = slopes(product.copy()?, bias, activation)?;
+    Ok(Traced {
+        value: finish_product(product, bias, Some(activation))?,
+        pull: Box::new(move |cotangent| times_each(cotangent, &slopes)),
+    })
 }
 
 fn check_width(product: &Tensor, bias: &Tensor) -> Result<()> {

@@ -4,14 +4,14 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::activation::Activation;
-use super::biased::{finish_product, slopes};
+use super::biased::{finish_product, finish_traced};
 use super::kernel::product::{View, multiply};
 use super::kernel::unfold::gather;
 use super::kernel::window::Window;
 use super::linear::Linear;
 use super::meter;
 use super::storage::{filled, on_cpu, read};
-use super::traced::{Traced, times_each};
+use super::traced::Traced;
 use super::unfold::{check, fold, unfold};
 
 /// Number of floats of unfolded positions that are multiplied at once. They stay in the second level of the cache.
@@ -85,21 +85,17 @@ impl Convolution {
         size: [usize; 2],
         activation: Option<Activation>,
     ) -> Result<Traced> {
-        let product = self.product(map, size)?;
-        let bias = self.linear.bias_or_zeros()?;
-        let slopes = activation
-            .map(|activation| slopes(product.copy()?, &bias, activation))
-            .transpose()?;
+        let Traced { value, pull } = match activation {
+            Some(activation) => {
+                let product = self.product(map, size)?;
+                finish_traced(product, &self.linear.bias_or_zeros()?, activation)?
+            }
+            None => Traced::identity(&self.forward(map, size, None)?),
+        };
         let (linear, window) = (self.linear.clone(), self.window);
         Ok(Traced {
-            value: finish_product(product, &bias, activation)?,
-            pull: Box::new(move |cotangent| {
-                let cotangent = match &slopes {
-                    Some(slopes) => times_each(cotangent, slopes)?,
-                    None => cotangent,
-                };
-                fold(&linear.pull(&cotangent)?, size, window)
-            }),
+            value,
+            pull: Box::new(move |cotangent| fold(&linear.pull(&pull(cotangent)?)?, size, window)),
         })
     }
 

@@ -3,8 +3,8 @@
 use candle_core::{Result, Tensor};
 
 use super::activation::Activation;
-use super::biased::{finish_product, slopes};
-use super::traced::{Traced, times_each};
+use super::biased::{finish_product, finish_traced};
+use super::traced::Traced;
 
 /// Applies the function to each element of `[.., width]`.
 ///
@@ -20,11 +20,7 @@ pub fn activate(input: &Tensor, activation: Activation) -> Result<Tensor> {
 /// # Errors
 /// Returns an error if the tensor has no dimension.
 pub fn traced(input: &Tensor, activation: Activation) -> Result<Traced> {
-    let slopes = slopes(input.contiguous()?.copy()?, &zeros(input)?, activation)?;
-    Ok(Traced {
-        value: activate(input, activation)?,
-        pull: Box::new(move |cotangent| times_each(cotangent, &slopes)),
-    })
+    finish_traced(input.contiguous()?.copy()?, &zeros(input)?, activation)
 }
 
 /// Returns a bias of zeros.

@@ -3,9 +3,9 @@
 use candle_core::{Result, Tensor};
 
 use super::activation::Activation;
-use super::biased::{finish_product, slopes};
+use super::biased::{finish_product, finish_traced};
 use super::meter;
-use super::traced::{Traced, times_each};
+use super::traced::Traced;
 
 /// `y = x W^T + b` with `W` `[out, in]` and `b` `[out]`, as Hugging Face stores them. `in` and `out` may be 0.
 /// With 0 inputs, after the removal of all units, the map still adds its bias.
@@ -99,12 +99,11 @@ impl Linear {
     /// Returns an error if the last dimension is not `in`.
     pub fn traced_activated(&self, input: &Tensor, activation: Activation) -> Result<Traced> {
         let product = self.product(input)?;
-        let bias = self.bias_or_zeros()?;
-        let slopes = slopes(product.copy()?, &bias, activation)?;
+        let Traced { value, pull } = finish_traced(product, &self.bias_or_zeros()?, activation)?;
         let linear = self.clone();
         Ok(Traced {
-            value: finish_product(product, &bias, Some(activation))?,
-            pull: Box::new(move |cotangent| linear.pull(&times_each(cotangent, &slopes)?)),
+            value,
+            pull: Box::new(move |cotangent| linear.pull(&pull(cotangent)?)),
         })
     }
 

@@ -9,6 +9,7 @@ use candle_core::{Result, Tensor};
 use super::kernel::unfold;
 use super::kernel::window::Window;
 use super::storage::{filled, on_cpu, read};
+use super::traced::Traced;
 
 /// Unfolds a map of this size: `[rows, pixels, channels]` to `[rows, windows, channels * side * side]`.
 ///
@@ -34,6 +35,17 @@ pub fn unfold(map: &Tensor, size: [usize; 2], window: Window) -> Result<Tensor> 
     let pixels = padded.index_select(&table(map, size, window)?, 1)?;
     let pixels = pixels.reshape((rows, windows, window.pixels(), channels))?;
     pixels.transpose(2, 3)?.contiguous()?.reshape(shape)
+}
+
+/// Computes the same as [`unfold()`], with a pullback.
+///
+/// # Errors
+/// Returns an error if the map has another size.
+pub fn traced(map: &Tensor, size: [usize; 2], window: Window) -> Result<Traced> {
+    Ok(Traced {
+        value: unfold(map, size, window)?,
+        pull: Box::new(move |cotangent| fold(&cotangent, size, window)),
+    })
 }
 
 /// Returns the sum over all windows of the values that belong to each pixel: `[rows, windows, channels * side * side]`

@@ -47,41 +47,38 @@ impl Regions {
 
 /// Writes the mean over each region: `[rows, pixels, channels]` to `[rows, regions, channels]`.
 pub fn mean(map: &[f32], out: &mut [f32], regions: &Regions, pixels: usize, channels: usize) {
-    let row = pixels * channels;
-    threads::by_rows(out, channels, |first, out| {
-        for (index, out) in out.chunks_exact_mut(channels).enumerate() {
-            let (of_row, region) = split(first + index, regions);
-            let map = &map[of_row * row..][..row];
-            let region = regions.of(region);
-            out.fill(0.0);
-            for &pixel in region {
-                let values = &map[pixel as usize * channels..][..channels];
-                out.iter_mut()
-                    .zip(values)
-                    .for_each(|(sum, value)| *sum += value);
-            }
-            let share = 1.0 / region.len() as f32;
-            out.iter_mut().for_each(|sum| *sum *= share);
-        }
+    let shape = [regions.len(), channels];
+    threads::by_positions(out, shape, map, pixels * channels, |region, map, out| {
+        let region = regions.of(region);
+        fold(map, out, region, 0.0, |sum, value| sum + value);
+        let share = 1.0 / region.len() as f32;
+        out.iter_mut().for_each(|sum| *sum *= share);
     });
 }
 
 /// Writes the maximum over each region: `[rows, pixels, channels]` to `[rows, regions, channels]`.
 pub fn max(map: &[f32], out: &mut [f32], regions: &Regions, pixels: usize, channels: usize) {
-    let row = pixels * channels;
-    threads::by_rows(out, channels, |first, out| {
-        for (index, out) in out.chunks_exact_mut(channels).enumerate() {
-            let (of_row, region) = split(first + index, regions);
-            let map = &map[of_row * row..][..row];
-            out.fill(f32::NEG_INFINITY);
-            for &pixel in regions.of(region) {
-                let values = &map[pixel as usize * channels..][..channels];
-                out.iter_mut()
-                    .zip(values)
-                    .for_each(|(most, value)| *most = most.max(*value));
-            }
-        }
+    let shape = [regions.len(), channels];
+    threads::by_positions(out, shape, map, pixels * channels, |region, map, out| {
+        fold(map, out, regions.of(region), f32::NEG_INFINITY, f32::max);
     });
+}
+
+/// Combines the pixels of a region, channel by channel.
+fn fold(
+    map: &[f32],
+    out: &mut [f32],
+    region: &[u32],
+    start: f32,
+    combine: impl Fn(f32, f32) -> f32,
+) {
+    out.fill(start);
+    for &pixel in region {
+        let values = &map[pixel as usize * out.len()..][..out.len()];
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = combine(*out, *value);
+        }
+    }
 }
 
 /// Returns the pixel of the first maximum over each region, `[rows, regions, channels]`.
@@ -139,9 +136,4 @@ pub fn pull_max(cotangent: &[f32], out: &mut [f32], places: &[u32], row: usize, 
             out[*place as usize * channels + index % channels] += value;
         }
     }
-}
-
-/// Returns the row and the region of a position of the result.
-fn split(position: usize, regions: &Regions) -> (usize, usize) {
-    (position / regions.len(), position % regions.len())
 }

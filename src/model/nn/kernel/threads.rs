@@ -5,6 +5,23 @@ use rayon::prelude::*;
 /// Number of floats in a piece of work for a thread. It is large enough to outweigh the cost of scheduling.
 const PIECE: usize = 1 << 14;
 
+/// Calls `work(position, source, result)` for each of `positions` results of each row. A result has `width` numbers, and its
+/// source is the row of `sources`, of `row` numbers.
+pub(crate) fn by_positions(
+    values: &mut [f32],
+    [positions, width]: [usize; 2],
+    sources: &[f32],
+    row: usize,
+    work: impl Fn(usize, &[f32], &mut [f32]) + Sync + Send,
+) {
+    by_rows(values, width, |first, values| {
+        for (index, result) in (first..).zip(values.chunks_exact_mut(width)) {
+            let source = &sources[index / positions * row..][..row];
+            work(index % positions, source, result);
+        }
+    });
+}
+
 /// Calls `work(first row, rows)` for consecutive pieces of `values`. Each piece consists of whole rows of `width`
 /// numbers.
 pub(crate) fn by_rows(

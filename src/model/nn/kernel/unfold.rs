@@ -8,19 +8,16 @@ pub fn unfold(map: &[f32], out: &mut [f32], size: [usize; 2], channels: usize, w
     let side = window.pixels();
     let row = size.iter().product::<usize>() * channels;
     let windows: usize = window.over(size).iter().product();
-    threads::by_rows(out, channels * side, |first, out| {
-        for (index, out) in out.chunks_exact_mut(channels * side).enumerate() {
-            let (of_row, position) = ((first + index) / windows, (first + index) % windows);
-            let map = &map[of_row * row..][..row];
-            for (pixel, source) in window.sources(size, position).enumerate() {
-                let out = out[pixel..].iter_mut().step_by(side);
-                match source {
-                    Some(source) => {
-                        let values = &map[source * channels..][..channels];
-                        out.zip(values).for_each(|(out, value)| *out = *value);
-                    }
-                    None => out.for_each(|out| *out = 0.0),
+    let shape = [windows, channels * side];
+    threads::by_positions(out, shape, map, row, |position, map, out| {
+        for (pixel, source) in window.sources(size, position).enumerate() {
+            let out = out[pixel..].iter_mut().step_by(side);
+            match source {
+                Some(source) => {
+                    let values = &map[source * channels..][..channels];
+                    out.zip(values).for_each(|(out, value)| *out = *value);
                 }
+                None => out.for_each(|out| *out = 0.0),
             }
         }
     });
@@ -60,10 +57,12 @@ pub fn fold(unfolded: &[f32], out: &mut [f32], size: [usize; 2], channels: usize
     let [_, across] = window.over(size);
     let windows: usize = window.over(size).iter().product();
     let row = windows * channels * side;
-    threads::by_rows(out, channels, |first, out| {
-        for (index, out) in out.chunks_exact_mut(channels).enumerate() {
-            let (of_row, pixel) = ((first + index) / pixels, (first + index) % pixels);
-            let unfolded = &unfolded[of_row * row..][..row];
+    threads::by_positions(
+        out,
+        [pixels, channels],
+        unfolded,
+        row,
+        |pixel, unfolded, out| {
             out.fill(0.0);
             let [down, right] = [pixel / size[1], pixel % size[1]];
             for (top, y) in window.covering(down, size[0]) {
@@ -75,6 +74,6 @@ pub fn fold(unfolded: &[f32], out: &mut [f32], size: [usize; 2], channels: usize
                         .for_each(|(sum, value)| *sum += value);
                 }
             }
-        }
-    });
+        },
+    );
 }
