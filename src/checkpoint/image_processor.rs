@@ -44,10 +44,10 @@ impl Settings {
             given.unwrap_or(default)
         };
         if flag("do_center_crop", false) {
-            return self.map.get("crop_size").and_then(both_sides);
+            return self.map.get("crop_size").and_then(square_or_both_sides);
         }
         let size = self.map.get("size").filter(|_| flag("do_resize", true))?;
-        both_sides(size).or_else(|| {
+        square_or_both_sides(size).or_else(|| {
             // The processor of ConvNeXt, which ResNet uses, crops to a square.
             let class = ["image_processor_type", "feature_extractor_type"];
             let class = class.iter().find_map(|key| self.map.get(*key)?.as_str())?;
@@ -57,14 +57,31 @@ impl Settings {
     }
 }
 
-/// Returns both sides of a size that is one number or has a height and a width.
-fn both_sides(size: &Value) -> Option<[usize; 2]> {
-    match pixels(size) {
-        Some(side) => Some([side, side]),
-        None => Some([pixels(size.get("height")?)?, pixels(size.get("width")?)?]),
+/// Returns the height and the width of a size that may be one number for both.
+#[must_use]
+pub fn square_or_both_sides(size: &Value) -> Option<[usize; 2]> {
+    let side = pixels(size).map(|side| [side, side]);
+    side.or_else(|| both_sides(size))
+}
+
+/// Returns the height and the width, from an object with these keys or from a list.
+#[must_use]
+pub fn both_sides(value: &Value) -> Option<[usize; 2]> {
+    match value {
+        Value::Array(items) => match items.as_slice() {
+            [height, width] => Some([pixels(height)?, pixels(width)?]),
+            _ => None,
+        },
+        value => Some([pixels(value.get("height")?)?, pixels(value.get("width")?)?]),
     }
 }
 
-fn pixels(value: &Value) -> Option<usize> {
-    usize::try_from(value.as_u64()?).ok()
+/// Returns a length in pixels.
+#[must_use]
+pub fn pixels(value: &Value) -> Option<usize> {
+    const LONGEST: u64 = 1 << 14;
+    let length = value
+        .as_u64()
+        .filter(|length| (1..=LONGEST).contains(length))?;
+    usize::try_from(length).ok()
 }

@@ -1,10 +1,9 @@
 //! The settings of transformers' image processors (`preprocessor_config.json`), and their defaults in version 5.
 
-use serde_json::Value;
-
-use super::keys::{Keys, pixels};
+use super::keys::Keys;
 use super::steps::{Processor, Size};
 use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::image_processor::{both_sides, pixels, square_or_both_sides};
 use crate::data::image::crop::{Crop, Halves};
 use crate::data::image::resize::Filter;
 use crate::model::batch::ImageShape;
@@ -227,7 +226,7 @@ fn size(keys: &Keys<'_>, class: Class) -> Result<Size, CheckpointError> {
             Class::Vit | Class::Deit => square(side),
         });
     }
-    if let Some((height, width)) = both_sides(value) {
+    if let Some([height, width]) = both_sides(value) {
         return Ok(Size::Exact { height, width });
     }
     let edge = value
@@ -248,25 +247,11 @@ fn crop_size(keys: &Keys<'_>) -> Result<(usize, usize), CheckpointError> {
     let Some(value) = keys.get("crop_size") else {
         return Ok((224, 224));
     };
-    let sides = match pixels(value) {
-        Some(side) => Some((side, side)),
-        None => both_sides(value),
-    };
+    let sides = square_or_both_sides(value).map(|[height, width]| (height, width));
     sides.ok_or_else(|| {
         keys.refused(
             "crop_size",
             "a length, or an object with the keys \"height\" and \"width\"",
         )
     })
-}
-
-/// Returns the height and the width, from an object with these keys or from a list.
-fn both_sides(value: &Value) -> Option<(usize, usize)> {
-    match value {
-        Value::Array(items) => match items.as_slice() {
-            [height, width] => Some((pixels(height)?, pixels(width)?)),
-            _ => None,
-        },
-        value => Some((pixels(value.get("height")?)?, pixels(value.get("width")?)?)),
-    }
 }

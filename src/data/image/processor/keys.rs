@@ -91,12 +91,3 @@ impl<'a> Keys<'a> {
         ))
     }
 }
-
-/// Returns a length in pixels.
-pub(super) fn pixels(value: &Value) -> Option<usize> {
-    const LONGEST: u64 = 1 << 14;
-    let length = value
-        .as_u64()
-        .filter(|length| (1..=LONGEST).contains(length))?;
-    usize::try_from(length).ok()
-}

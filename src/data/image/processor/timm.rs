@@ -1,9 +1,10 @@
 //! The settings of timm's models (`pretrained_cfg` in `config.json`), and what timm makes of them for an evaluation
 //! (`transforms_imagenet_eval`).
 
-use super::keys::{Keys, pixels};
+use super::keys::Keys;
 use super::steps::{Processor, Size};
 use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::image_processor::pixels;
 use crate::data::image::crop::{Crop, Halves};
 use crate::data::image::resize::Filter;
 use crate::model::batch::ImageShape;
