@@ -1,6 +1,6 @@
 //! Directions of a divergence whose quadratic form is diagonal: the channels of an answer do not depend on each other.
 
-use super::softmax::{is_random, share, signs, used};
+use super::sampling::{is_random, share, signs, used};
 
 /// Returns one direction along each channel, with the length of that channel in `lengths`. With too many channels,
 /// random sums of these directions are returned, which `row` and `seed` determine.

@@ -11,6 +11,7 @@ pub mod metric;
 pub mod number;
 pub mod numbers;
 pub mod order;
+mod sampling;
 pub mod softmax;
 pub mod spans;
 pub mod task;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records, ratio};
+use super::sampling::{RANDOM, signs};
 use super::softmax::{self, predicted};
 use super::spans::{Span, Tag, spans};
 use super::task::{Answer, Form, Head, Outputs, Task};
@@ -136,7 +137,7 @@ impl Answer for Tokens {
         let count = softmax::count(self.labels.len());
         let drawn = (0..count * self.repeats()).map(|index| {
             // Beyond the streams of random directions.
-            let mut sign = softmax::signs(row, softmax::RANDOM + index, form.seed);
+            let mut sign = signs(row, RANDOM + index, form.seed);
             let signed = of_positions.iter().flat_map(|directions| {
                 let sign = sign() as f32;
                 let direction = directions[index % count].iter();
