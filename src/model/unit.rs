@@ -120,6 +120,17 @@ pub enum Channels {
 }
 
 impl ParamSlice {
+    /// Creates the slices of a tensor of which each unit has one index, the first unit the index 0.
+    #[must_use]
+    pub fn single(tensor: String, dim: usize) -> Self {
+        Self {
+            tensor,
+            dim,
+            offset: 0,
+            span: 1,
+        }
+    }
+
     /// Returns the indices of a unit's slice.
     #[must_use]
     pub fn indices(&self, unit: usize) -> Range<usize> {
@@ -128,6 +139,30 @@ impl ParamSlice {
 }
 
 impl UnitGroup {
+    /// Creates a group without slices. Its units are all columns of a block, each `span` of them.
+    #[must_use]
+    pub fn of_columns(
+        name: String,
+        kind: UnitKind,
+        block: usize,
+        width: usize,
+        span: usize,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            seat: Seat {
+                block,
+                channels: Channels::Columns,
+                first: 0,
+                span,
+            },
+            width,
+            heads: None,
+            slices: Vec::new(),
+        }
+    }
+
     /// Returns the channels of a unit.
     #[must_use]
     pub fn channels(&self, unit: usize) -> Range<usize> {

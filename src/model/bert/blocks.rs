@@ -4,11 +4,11 @@ use super::config::BertConfig;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
-use crate::model::encoder::load;
 use crate::model::encoder::units::{AttentionMaps, neurons};
 use crate::model::head_maps::RowMap;
 use crate::model::layer::self_attention::SelfAttention;
 use crate::model::layer::sequence::Sequence;
+use crate::model::load;
 use crate::model::projection::Projection;
 use crate::model::unit::UnitGroup;
 

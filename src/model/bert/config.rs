@@ -5,7 +5,7 @@ use super::pruned;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
+use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
 use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim};
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::nn::activation::Activation;

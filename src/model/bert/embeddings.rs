@@ -7,9 +7,9 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::batch::Batch;
 use crate::model::chain::Stem;
-use crate::model::encoder::load;
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
+use crate::model::load;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::work::Work;
 

@@ -3,11 +3,11 @@
 //! The `model_type` stays `bert`, so the configuration and the tokenizer open without a question about custom code.
 //! The modeling file makes the built-in class narrower. Only the entry for that file refers to custom code.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::config::BertConfig;
 use crate::checkpoint::config::Config;
-use crate::model::encoder::config::{Keys, auto_map, labels};
+use crate::model::config::{Keys, auto_map, entries, labels};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
@@ -77,10 +77,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, units: Units, masks: 
         "hidden_act": original("hidden_act", json!("gelu")),
         "layer_norm_eps": config.norm_epsilon,
     });
-    let mut map = match written {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    };
+    let mut map = entries(written);
     map.extend(sizes.kept(units, masks));
     map.extend(labels(&config.labels));
     let left_out = KEYS.carry(source, &mut map);

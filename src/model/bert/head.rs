@@ -4,10 +4,10 @@ use super::class::Class;
 use super::config::BertConfig;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::encoder::load;
 use crate::model::layer::dense::Dense;
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::sequence::Sequence;
+use crate::model::load;
 use crate::model::nn::activation::Activation;
 
 /// Builds the head of the configuration's class.

@@ -1,7 +1,7 @@
 //! Channels of convolutions as units.
 
 use super::load::ConvNames;
-use crate::model::unit::{Channels, ParamSlice, Seat, UnitGroup, UnitKind};
+use crate::model::unit::{ParamSlice, UnitGroup, UnitKind};
 
 /// Parts of a batch norm that have one value per channel.
 const OF_NORM: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
@@ -15,30 +15,18 @@ pub(in crate::model) fn channels(
     span: usize,
     [before, after]: [&ConvNames; 2],
 ) -> UnitGroup {
-    let slice = |tensor: String, dim: usize| ParamSlice {
-        tensor,
-        dim,
-        offset: 0,
-        span: 1,
-    };
     let mut slices = vec![
-        slice(format!("{}.weight", before.map), 0),
-        slice(format!("{}.bias", before.map), 0),
+        ParamSlice::single(format!("{}.weight", before.map), 0),
+        ParamSlice::single(format!("{}.bias", before.map), 0),
     ];
-    let norm = before.norm.iter();
-    slices.extend(norm.flat_map(|norm| OF_NORM.map(|part| slice(format!("{norm}.{part}"), 0))));
-    slices.push(slice(format!("{}.weight", after.map), 1));
+    let of_norm = before
+        .norm
+        .iter()
+        .flat_map(|norm| OF_NORM.map(|part| format!("{norm}.{part}")));
+    slices.extend(of_norm.map(|tensor| ParamSlice::single(tensor, 0)));
+    slices.push(ParamSlice::single(format!("{}.weight", after.map), 1));
     UnitGroup {
-        name,
-        kind: UnitKind::Channel,
-        seat: Seat {
-            block,
-            channels: Channels::Columns,
-            first: 0,
-            span,
-        },
-        width,
-        heads: None,
         slices,
+        ..UnitGroup::of_columns(name, UnitKind::Channel, block, width, span)
     }
 }

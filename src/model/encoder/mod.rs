@@ -1,6 +1,4 @@
 //! What the families of transformer encoders share: sizes that differ by layer, and the units of a layer.
 
-pub(in crate::model) mod config;
-pub(in crate::model) mod load;
 pub(in crate::model) mod sizes;
 pub(in crate::model) mod units;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::config::{MAX_WIDTH, size};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
+use crate::model::config::{MAX_WIDTH, size};
 use crate::model::mask::Masks;
 use crate::model::nn::attention::Heads;
 use crate::model::unit::Units;

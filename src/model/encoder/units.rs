@@ -30,28 +30,26 @@ impl AttentionMaps {
         units: Units,
         first: usize,
     ) -> Vec<UnitGroup> {
-        let group = |kind: UnitKind, names: &str, width: usize| {
-            columns_of(format!("{layer}.{names}"), kind, block, width)
+        let group = |kind: UnitKind, names: &str, width: usize, span: usize| {
+            UnitGroup::of_columns(format!("{layer}.{names}"), kind, block, width, span)
         };
-        let columns = |span: usize| slice(self.output.clone(), 1, 0, span);
+        let columns = |span: usize| ParamSlice {
+            span,
+            ..ParamSlice::single(self.output.clone(), 1)
+        };
         let queries = |span: usize| [rows(&self.query, span), rows(&self.key, span)].concat();
         let count = heads.count;
         match units {
             Units::Heads => {
-                let whole = group(UnitKind::Head, "heads", count);
                 let values = rows(&self.value, heads.value);
                 vec![UnitGroup {
-                    seat: Seat {
-                        span: heads.value,
-                        ..whole.seat
-                    },
                     slices: [queries(heads.query), values, vec![columns(heads.value)]].concat(),
-                    ..whole
+                    ..group(UnitKind::Head, "heads", count, heads.value)
                 }]
             }
             Units::Dimensions => {
-                let values = group(UnitKind::Value, "values", heads.values());
-                let of_queries = group(UnitKind::Query, "queries", heads.queries());
+                let values = group(UnitKind::Value, "values", heads.values(), 1);
+                let of_queries = group(UnitKind::Query, "queries", heads.queries(), 1);
                 vec![
                     UnitGroup {
                         heads: Some(InHeads {
@@ -99,44 +97,27 @@ pub(in crate::model) fn neurons(
 ) -> UnitGroup {
     UnitGroup {
         slices: vec![
-            slice(format!("{first}.weight"), 0, 0, 1),
-            slice(format!("{first}.bias"), 0, 0, 1),
-            slice(format!("{second}.weight"), 1, 0, 1),
+            ParamSlice::single(format!("{first}.weight"), 0),
+            ParamSlice::single(format!("{first}.bias"), 0),
+            ParamSlice::single(format!("{second}.weight"), 1),
         ],
-        ..columns_of(format!("{layer}.neurons"), UnitKind::Neuron, block, width)
-    }
-}
-
-/// Returns a group whose units are columns of a block, without slices.
-fn columns_of(name: String, kind: UnitKind, block: usize, width: usize) -> UnitGroup {
-    UnitGroup {
-        name,
-        kind,
-        seat: Seat {
+        ..UnitGroup::of_columns(
+            format!("{layer}.neurons"),
+            UnitKind::Neuron,
             block,
-            channels: Channels::Columns,
-            first: 0,
-            span: 1,
-        },
-        width,
-        heads: None,
-        slices: Vec::new(),
+            width,
+            1,
+        )
     }
 }
 
 /// Returns the slices of a map whose rows belong to units.
 fn rows(map: &RowMap, span: usize) -> Vec<ParamSlice> {
     let names = std::iter::once(&map.weight).chain(&map.bias);
-    names
-        .map(|name| slice(name.clone(), 0, map.offset, span))
-        .collect()
-}
-
-fn slice(tensor: String, dim: usize, offset: usize, span: usize) -> ParamSlice {
-    ParamSlice {
-        tensor,
-        dim,
-        offset,
+    let slices = names.map(|name| ParamSlice {
+        offset: map.offset,
         span,
-    }
+        ..ParamSlice::single(name.clone(), 0)
+    });
+    slices.collect()
 }

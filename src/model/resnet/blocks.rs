@@ -65,22 +65,17 @@ pub(super) fn residual(
         if window(index) != Window::PIXEL {
             units = units.then(Unfold::new(window(index), width(index)));
         }
-        let finish = Sequence::identity();
+        let sum = || Activate::new(config.activation, sizes.outputs);
         let (skip, finish) = match (index == last, last > 1) {
             (false, _) => (
                 None,
-                finish.then(Activate::new(Activation::Relu, width(index + 1))),
+                Sequence::identity().then(Activate::new(Activation::Relu, width(index + 1))),
             ),
-            (true, carried) => {
-                let sum = Activate::new(config.activation, sizes.outputs);
-                match carried {
-                    true => (
-                        Some(Sequence::identity().then(Arrive)),
-                        finish.then(Forget).then(sum),
-                    ),
-                    false => (Some(shortcut()?), finish.then(sum)),
-                }
-            }
+            (true, true) => (
+                Some(Sequence::identity().then(Arrive)),
+                Sequence::identity().then(Forget).then(sum()),
+            ),
+            (true, false) => (Some(shortcut()?), Sequence::identity().then(sum())),
         };
         let block = Block {
             units,

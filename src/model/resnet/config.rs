@@ -3,8 +3,8 @@
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::model::batch::ImageShape;
+use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_or, size};
 use crate::model::convnet::image::image;
-use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation_or, size};
 use crate::model::nn::activation::Activation;
 
 /// Names of the classes that write supported checkpoints.
@@ -54,7 +54,7 @@ pub(in crate::model) struct ResNetConfig {
 
 impl BlockKind {
     /// Returns the side of the window of each convolution.
-    pub(in crate::model) fn sides(self) -> &'static [usize] {
+    pub(super) fn sides(self) -> &'static [usize] {
         match self {
             Self::Basic => &[3, 3],
             Self::Bottleneck { .. } => &[1, 3, 1],
@@ -62,7 +62,7 @@ impl BlockKind {
     }
 
     /// Returns the convolution that has the stride of the block.
-    pub(in crate::model) fn strided(self) -> usize {
+    pub(super) fn strided(self) -> usize {
         match self {
             Self::Basic | Self::Bottleneck { stride_first: true } => 0,
             Self::Bottleneck { .. } => 1,
@@ -80,7 +80,7 @@ impl BlockKind {
 
 impl BlockSizes {
     /// Whether the shortcut is a convolution. It is the input itself otherwise.
-    pub(in crate::model) fn has_shortcut(&self) -> bool {
+    pub(super) fn has_shortcut(&self) -> bool {
         self.inputs != self.outputs || self.stride != 1
     }
 }
@@ -154,10 +154,7 @@ impl ResNetConfig {
 ///
 /// # Errors
 /// Returns [`CheckpointError::Invalid`] if the list is malformed.
-pub(in crate::model) fn kept(
-    config: &Config,
-    blocks: &mut [BlockSizes],
-) -> Result<(), CheckpointError> {
+fn kept(config: &Config, blocks: &mut [BlockSizes]) -> Result<(), CheckpointError> {
     let Some(kept) = config.usize_list(INNER)? else {
         return Ok(());
     };

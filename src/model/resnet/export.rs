@@ -1,11 +1,11 @@
 //! `config.json` of a pruned ResNet. It is written from known keys, with the numbers of channels of each block.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::config::{CLASSES, INNER, ResNetConfig};
 use crate::checkpoint::config::Config;
+use crate::model::config::{Keys, auto_map, entries, labels};
 use crate::model::convnet::image::IMAGE_SIZE;
-use crate::model::encoder::config::{Keys, auto_map, labels};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 
@@ -49,10 +49,7 @@ pub(super) fn export(config: &ResNetConfig, source: &Config, masks: &Masks) -> E
         IMAGE_SIZE: [config.image.height, config.image.width],
         INNER: kept,
     });
-    let mut map = match written {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    };
+    let mut map = entries(written);
     map.extend(labels(&config.labels));
     let left_out = KEYS.carry(source.map(), &mut map);
     Export {

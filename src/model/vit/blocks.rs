@@ -5,11 +5,11 @@ use super::names::LayerNames;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
-use crate::model::encoder::load;
 use crate::model::layer::merge::Merge;
 use crate::model::layer::self_attention::SelfAttention;
 use crate::model::layer::sequence::Sequence;
 use crate::model::layer::unmerge::Unmerge;
+use crate::model::load;
 use crate::model::projection::Projection;
 
 /// Builds the attention block of a layer.

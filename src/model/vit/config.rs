@@ -3,7 +3,7 @@
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::model::batch::ImageShape;
-use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
+use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
 use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim};
 use crate::model::image_config::{checked, pair};
 use crate::model::layer::leading_positions::LeadingPositions;

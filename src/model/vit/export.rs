@@ -1,10 +1,10 @@
 //! `config.json` of a pruned vision transformer. It is written from known keys, with sizes that differ by layer.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::config::{Family, MERGED, PLANNED, VitConfig};
 use crate::checkpoint::config::Config;
-use crate::model::encoder::config::{Keys, auto_map, labels};
+use crate::model::config::{Keys, auto_map, entries, labels};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
@@ -54,10 +54,7 @@ pub(super) fn export(
         "layer_norm_eps": config.norm_epsilon,
         MERGED: config.merged,
     });
-    let mut map = match written {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    };
+    let mut map = entries(written);
     map.extend(config.sizes.kept(units, masks));
     map.extend(labels(&config.labels));
     let left_out = KEYS.carry(source, &mut map);

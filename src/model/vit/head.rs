@@ -6,9 +6,9 @@ use super::names::Names;
 use super::teacher::MeanOfTwo;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::encoder::load;
 use crate::model::layer::dense::Dense;
 use crate::model::layer::sequence::Sequence;
+use crate::model::load;
 
 /// Builds the head: `[rows, positions, hidden]` to `[rows, 1, outputs]`.
 pub(super) fn head(

@@ -12,7 +12,7 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::batch::ImageShape;
 use crate::model::chain::Model;
-use crate::model::encoder::config::{MAX_LAYERS, MAX_WIDTH};
+use crate::model::config::{MAX_LAYERS, MAX_WIDTH};
 use crate::model::encoder::sizes::{LayerSizes, Whole, divided};
 use crate::model::export::{Export, Usage};
 use crate::model::image_config::checked;

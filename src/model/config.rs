@@ -1,4 +1,4 @@
-//! Reads and writes the parts of `config.json` that encoders share.
+//! Reads and writes the parts of `config.json` that architectures share.
 
 use serde_json::{Map, Value, json};
 
@@ -88,6 +88,14 @@ impl Keys {
             }
         }
         left_out
+    }
+}
+
+/// Returns the entries of a JSON object, to which others are added.
+pub(in crate::model) fn entries(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(map) => map,
+        _ => Map::new(),
     }
 }
 
