@@ -4,12 +4,10 @@ use std::path::Path;
 
 use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
-use optin::checkpoint::weights::Weights;
-use optin::model::registry;
-use optin::model::unit::Units;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
+use crate::fixture::folder;
 use crate::fixture::golden_images;
 use crate::fixture::resnet::Form;
 
@@ -39,15 +37,7 @@ fn refusal(key: &str, value: Value) -> String {
         Value::Null => drop(config.as_object_mut().unwrap().remove(key)),
         value => config[key] = value,
     }
-    let path = folder.path().join("config.json");
-    std::fs::write(path, config.to_string()).unwrap();
-    let limits = Limits::default();
-    let config = Config::open(folder.path(), &limits).unwrap();
-    let weights = Weights::open(folder.path(), &limits).unwrap();
-    match registry::open(&config, weights, Units::Heads) {
-        Ok(_) => panic!("{key} was accepted"),
-        Err(error) => error.to_string(),
-    }
+    folder::refusal(folder.path(), &config)
 }
 
 #[test]

@@ -3,16 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use optin::checkpoint::config::Config;
-use optin::checkpoint::limits::Limits;
-use optin::checkpoint::weights::Weights;
 use optin::model::mask::Masks;
-use optin::model::registry;
 use optin::prune::recipe::Units;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
-use crate::fixture::folder::{open, open_with};
+use crate::fixture::folder::{self, open, open_with};
 use crate::fixture::golden_images;
 use crate::fixture::random_images;
 use crate::fixture::vit::{Form, IMAGE};
@@ -124,14 +120,7 @@ fn refusal(form: Form, change: impl Fn(&mut Value)) -> String {
     form.write(folder.path(), Dtype::F32);
     let mut config = form.config();
     change(&mut config);
-    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-    let limits = Limits::default();
-    let weights = Weights::open(folder.path(), &limits).unwrap();
-    let config = Config::open(folder.path(), &limits).unwrap();
-    match registry::open(&config, weights, Units::Dimensions) {
-        Ok(_) => panic!("the model was opened"),
-        Err(error) => error.to_string(),
-    }
+    folder::refusal(folder.path(), &config)
 }
 
 #[test]
