@@ -55,6 +55,16 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
+    /// Number of positions of an image that count to the size of a sample: its patches, or the pixels that the repair
+    /// [samples](Reads::sampled_positions).
+    #[must_use]
+    pub fn counted(&self) -> usize {
+        let (_, patches) = self.patches();
+        Reads::Pixels(*self)
+            .sampled_positions()
+            .map_or(patches, |most| most.min(patches))
+    }
+
     /// Returns the arrangement and the number of the patches.
     #[must_use]
     pub fn patches(&self) -> (Layout, usize) {
@@ -79,7 +89,22 @@ pub struct TextLimits {
     pub segments: usize,
 }
 
+/// Number of positions of each feature map that the repair of a convolutional network samples.
+const SAMPLED_PIXELS: usize = 128;
+
 impl Reads {
+    /// Whether the model is a convolutional network, whose positions are the pixels of an image and then of maps.
+    #[must_use]
+    pub fn is_maps(&self) -> bool {
+        matches!(self, Self::Pixels(shape) if shape.patch == 1)
+    }
+
+    /// Returns the maximum number of positions of each row that a repair samples. `None` if it uses all positions.
+    #[must_use]
+    pub fn sampled_positions(&self) -> Option<usize> {
+        self.is_maps().then_some(SAMPLED_PIXELS)
+    }
+
     /// Returns the arrangement and the number of the positions of the largest row.
     #[must_use]
     pub fn largest(&self) -> (Layout, usize) {

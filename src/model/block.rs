@@ -1,7 +1,7 @@
 //! Blocks: sublayers with units between two linear maps.
 //!
 //! ```text
-//! hidden -> units [rows, positions, columns] -> (mask) -> projection -> + skip -> finish -> hidden'
+//! hidden -> units [rows, positions, channels] -> (mask) -> projection -> + skip -> finish -> hidden'
 //! ```
 //!
 //! Access to the units between the two maps makes pruning cheap and exact. Removing unit `j` changes the
@@ -11,11 +11,11 @@
 
 use candle_core::{Result, Tensor};
 
+use super::affine::Affine;
 use super::extent::Extent;
 use super::hidden::Hidden;
 use super::layer::sequence::Sequence;
 use super::layer::{Layer, Pulled, without_inner};
-use super::nn::linear::Linear;
 use super::nn::traced::Traced;
 use super::projection::Projection;
 use super::width::Widths;
@@ -52,7 +52,7 @@ impl Block {
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn sum(&self, projection: &Linear, units: &Hidden, input: &Hidden) -> Result<Hidden> {
+    pub fn sum(&self, projection: &Affine, units: &Hidden, input: &Hidden) -> Result<Hidden> {
         sum(projection, units, self.residual(input)?.as_ref())
     }
 
@@ -61,9 +61,9 @@ impl Block {
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn close(&self, projection: &Linear, units: &Hidden, input: &Hidden) -> Result<Hidden> {
+    pub fn close(&self, projection: &Affine, units: &Hidden, input: &Hidden) -> Result<Hidden> {
         let residual = self.residual(input)?;
-        if let Some(residual) = &residual
+        if let (Some(residual), Affine::OfPositions(projection)) = (&residual, projection)
             && let Some(output) = self.finish.forward_sum(projection, units, residual)?
         {
             return Ok(output);
@@ -97,7 +97,13 @@ impl Block {
     /// Returns the shapes of the rows after the block.
     #[must_use]
     pub fn extent(&self, extent: &Extent) -> Extent {
-        self.finish.extent(&self.units.extent(extent))
+        self.finish.extent(&self.sum_extent(extent))
+    }
+
+    /// Returns the shapes of the rows of the block's sum.
+    #[must_use]
+    pub fn sum_extent(&self, extent: &Extent) -> Extent {
+        self.projection.affine.extent(&self.units.extent(extent))
     }
 
     /// Returns the mean work per row, for rows of these shapes.
@@ -107,7 +113,7 @@ impl Block {
         if let Some(skip) = &self.skip {
             work += skip.work(extent, widths);
         }
-        let at = self.units.extent(extent);
+        let at = self.sum_extent(extent);
         let written = at.mean() * self.projection.outputs(widths).full;
         work += Work {
             macs: self.projection.macs(widths) * at.mean(),
@@ -121,12 +127,12 @@ impl Block {
 }
 
 /// Returns the projected units plus the residual, if there is one.
-fn sum(projection: &Linear, units: &Hidden, residual: Option<&Tensor>) -> Result<Hidden> {
-    let projected = projection.forward(&units.stream)?;
-    Ok(units.with_stream(match residual {
-        Some(residual) => (projected + residual)?,
-        None => projected,
-    }))
+fn sum(projection: &Affine, units: &Hidden, residual: Option<&Tensor>) -> Result<Hidden> {
+    let projected = projection.forward(units)?;
+    match residual {
+        Some(residual) => Ok(projected.with_stream((&projected.stream + residual)?)),
+        None => Ok(projected),
+    }
 }
 
 /// A block that ran, with the pullbacks of its parts.
@@ -159,7 +165,7 @@ impl Block {
         });
         let residual = residual.transpose()?;
         let added = residual.as_ref().map(|residual| &residual.value.stream);
-        let sum = sum(&self.projection.linear, &units.value, added)?;
+        let sum = sum(&self.projection.affine, &units.value, added)?;
         let finish = self.finish.traced(&sum)?;
         let feature = self.feature.as_ref();
         let feature = feature.map(|feature| feature.traced(&finish.value));

@@ -85,14 +85,28 @@ impl Model {
         }
     }
 
-    /// Returns the columns of a block's activations that the masks keep, in ascending order. Columns that belong to no
-    /// unit are kept. Returns `None` if all columns are kept.
+    /// Returns the channels of a block's activations that the masks keep, in ascending order. Channels that belong to no
+    /// unit are kept. Returns `None` if all channels are kept.
     #[must_use]
-    pub fn kept_columns(&self, block: usize, masks: &Masks) -> Option<Vec<u32>> {
+    pub fn kept_activations(&self, block: usize, masks: &Masks) -> Option<Vec<u32>> {
         let kept = self.kept_channels(block, Channels::Columns, masks)?;
         let kept = kept.into_iter().enumerate();
         Some(
-            kept.filter_map(|(column, kept)| kept.then_some(column as u32))
+            kept.filter_map(|(channel, kept)| kept.then_some(channel as u32))
+                .collect(),
+        )
+    }
+
+    /// Returns the columns of a block's projection that the masks keep, in ascending order. Returns `None` if all columns
+    /// are kept.
+    #[must_use]
+    pub fn kept_columns(&self, block: usize, masks: &Masks) -> Option<Vec<u32>> {
+        let kept = self.kept_activations(block, masks)?;
+        let pixels = self.blocks[block].projection.affine.window().pixels() as u32;
+        let columns = kept.into_iter();
+        Some(
+            columns
+                .flat_map(|channel| channel * pixels..(channel + 1) * pixels)
                 .collect(),
         )
     }
@@ -106,7 +120,7 @@ impl Model {
             return None;
         }
         let mut kept = match channels {
-            Channels::Columns => vec![true; self.blocks[block].projection.linear.inputs()],
+            Channels::Columns => vec![true; self.blocks[block].projection.affine.channels()],
             Channels::Inner => vec![true; self.blocks[block].units.inner_channels()],
         };
         for index in groups {
@@ -137,7 +151,7 @@ impl Model {
         factors.transpose()
     }
 
-    /// Returns the activations of a block's units, `[rows, positions, columns]`, with the masks of inner channels
+    /// Returns the activations of a block's units, `[rows, positions, channels]`, with the masks of inner channels
     /// applied. The masks of columns are not applied.
     ///
     /// # Errors
@@ -161,7 +175,7 @@ impl Model {
             Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor)?),
             None => units,
         };
-        block.close(&block.projection.linear, &masked, input)
+        block.close(&block.projection.affine, &masked, input)
     }
 
     /// Runs the blocks and returns the output of the last one.

@@ -4,6 +4,7 @@
 //! such as patch merging change the number of positions. A distribution covers all of these exactly.
 
 use super::hidden::Layout;
+use super::nn::kernel::window::Window;
 
 /// The rows of a data set by their shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +117,15 @@ impl Extent {
     pub fn longest(&self) -> usize {
         let positions = self.shapes.iter().map(|shape| shape.positions);
         positions.max().unwrap_or(0)
+    }
+
+    /// Returns the rows after a step that makes one position of each window over a map.
+    #[must_use]
+    pub fn under(&self, window: Window) -> Self {
+        self.map(|layout, _| {
+            let layout = layout.under(window);
+            (layout, layout.pixels())
+        })
     }
 
     /// Returns the rows after a step that changes the layout and the number of positions.

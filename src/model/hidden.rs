@@ -5,6 +5,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::nn::kernel::window::Window;
 use super::nn::traced::Traced;
 
 /// A hidden state of several rows. A cotangent on a hidden state is a hidden state as well: one with several copies of
@@ -63,6 +64,26 @@ impl Layout {
         match self {
             Self::Sequence => 0,
             Self::Map { height, width, .. } => height * width,
+        }
+    }
+
+    /// Returns the arrangement of the windows over a map. A sequence stays.
+    #[must_use]
+    pub fn under(self, window: Window) -> Self {
+        match self {
+            Self::Sequence => Self::Sequence,
+            Self::Map {
+                height,
+                width,
+                lead,
+            } => {
+                let [height, width] = window.over([height, width]);
+                Self::Map {
+                    height,
+                    width,
+                    lead,
+                }
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::affine::Affine;
 use super::batch_norm::BatchNorm;
 use super::nn::kernel::window::Window;
 use super::nn::linear::Linear;
@@ -10,17 +11,16 @@ use super::work::{Terms, Width};
 
 /// The linear map of a block, and where its checkpoint stores it.
 pub struct Projection {
-    /// The map, with weight `[out, columns]` and bias `[out]`, if it has one.
-    pub linear: Linear,
+    /// The map.
+    pub affine: Affine,
     /// Tensor name of the weight. The stored tensor is `[out, in]`, or `[out, in, side, side]` for a convolution.
     pub weight: String,
+    /// Whether the stored tensor of a convolution is `[out, in * side * side]`, as after a flattening.
+    is_flat: bool,
     /// Tensor name of the bias. `None` if the checkpoint stores none there. Without a norm, a repair then fits the weight
     /// alone.
     bias: Option<String>,
-    /// The window of the convolution, or [`Window::PIXEL`] for a map of each position. The columns are those of the
-    /// [unfolded](super::layer::unfold::Unfold) units.
-    window: Window,
-    /// The norm after the map, which `linear` contains.
+    /// The norm after the map, which `affine` contains.
     norm: Option<BatchNorm>,
 }
 
@@ -30,39 +30,62 @@ impl Projection {
     pub fn new(name: &str, linear: Linear) -> Self {
         Self {
             weight: format!("{name}.weight"),
+            is_flat: false,
             bias: linear.bias().map(|_| format!("{name}.bias")),
-            linear,
-            window: Window::PIXEL,
+            affine: Affine::OfPositions(linear),
             norm: None,
         }
     }
 
-    /// Sets the window of a convolution.
+    /// Makes the map a convolution with this window.
+    ///
+    /// # Errors
+    /// Returns an error if the number of inputs is not a multiple of the pixels of the window.
+    pub fn over(self, window: Window) -> Result<Self> {
+        Ok(Self {
+            affine: Affine::new(self.affine.linear().clone(), window)?,
+            ..self
+        })
+    }
+
+    /// Makes the stored tensor of a convolution a matrix.
     #[must_use]
-    pub fn over(self, window: Window) -> Self {
-        Self { window, ..self }
+    pub fn flat(self) -> Self {
+        Self {
+            is_flat: true,
+            ..self
+        }
     }
 
     /// Sets the norm after the map, and the map that contains it.
     #[must_use]
     pub fn normed(self, (norm, linear): (BatchNorm, Linear)) -> Self {
         Self {
-            linear,
+            affine: Affine::OfPositions(linear),
             norm: Some(norm),
             ..self
         }
     }
 
+    /// Returns the map as a matrix: a weight `[out, columns]` and a bias `[out]`, if it has one.
+    #[must_use]
+    pub fn linear(&self) -> &Linear {
+        self.affine.linear()
+    }
+
     /// Returns the multiply-accumulates at one position.
     pub(super) fn macs(&self, widths: &Widths<'_>) -> Terms {
-        let pixels = self.window.pixels();
-        let inputs = widths.of(&self.weight, 1, 0..self.linear.inputs() / pixels);
-        &inputs * &self.outputs(widths) * pixels as f64
+        let (stored, each) = match self.is_flat {
+            true => (self.linear().inputs(), 1),
+            false => (self.affine.channels(), self.affine.window().pixels()),
+        };
+        let inputs = widths.of(&self.weight, 1, 0..stored);
+        &inputs * &self.outputs(widths) * each as f64
     }
 
     /// Returns the number of outputs as a function of the kept units.
     pub(super) fn outputs(&self, widths: &Widths<'_>) -> Width {
-        widths.of(&self.weight, 0, 0..self.linear.outputs())
+        widths.of(&self.weight, 0, 0..self.linear().outputs())
     }
 
     /// Returns the tensors that store a map with the outputs of this one, `[out, in]`, by their names. The first one is the

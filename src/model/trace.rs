@@ -130,7 +130,7 @@ impl<'a> Trace<'a> {
                 (Some(one), None) | (None, Some(one)) => one,
                 (None, None) => continue,
             };
-            let mut on_sum = (block.finish.pull)(here)?;
+            let on_sum = (block.finish.pull)(here)?;
             visit_sum(index, &on_sum.stream)?;
             let groups = self.model.groups_at(index).into_iter();
             let (columns, inside): (Vec<usize>, Vec<usize>) = groups
@@ -140,15 +140,16 @@ impl<'a> Trace<'a> {
                 continue;
             }
             let layers = &self.model.blocks[index];
-            let units = layers.projection.linear.pull(&on_sum.stream)?;
+            let before = block.units.value.layout;
+            let units = layers.projection.affine.pull(&on_sum.stream, before)?;
             for group in columns {
                 visit(group, &self.derivatives(group, block, &units)?)?;
             }
             if place == 0 && inside.is_empty() {
                 continue;
             }
-            let sum = std::mem::replace(&mut on_sum.stream, units);
-            let Pulled { input, inner } = (block.units.pull)(on_sum)?;
+            let on_units = on_sum.arranged(units, before);
+            let Pulled { input, inner } = (block.units.pull)(on_units)?;
             let channels = layers.units.inner_channels();
             for group in inside {
                 let Some(inner) = &inner else {
@@ -160,7 +161,7 @@ impl<'a> Trace<'a> {
             if place > 0 {
                 below = Some(match &block.residual {
                     Some(residual) => {
-                        let cotangent = Hidden::new(sum, residual.value.layout);
+                        let cotangent = Hidden::new(on_sum.stream, residual.value.layout);
                         input.plus((residual.pull)(cotangent)?)?
                     }
                     None => input,

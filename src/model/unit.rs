@@ -139,7 +139,7 @@ impl ParamSlice {
 }
 
 impl UnitGroup {
-    /// Creates a group without slices. Its units are all columns of a block, each `span` of them.
+    /// Creates a group without slices. Its units are all columns of a block.
     #[must_use]
     pub fn of_columns(
         name: String,

@@ -9,6 +9,7 @@ use super::recipe::{Metric, PositionWeights, Recipe};
 use super::score::teacher::{STACKED_POSITIONS, TRAJECTORY_BYTES};
 use super::score::{self, sketch};
 use super::{compensate, timing, verify};
+use crate::model::block::Block;
 use crate::model::extent::Extent;
 use crate::model::layer::Layer;
 use crate::model::nn::linear::Linear;
@@ -55,6 +56,10 @@ struct Sizes {
     hidden: usize,
     /// Numbers per position of the widest activations of units.
     units: usize,
+    /// Numbers per position of the columns that the repair of the largest block samples.
+    sampled: usize,
+    /// Sampled positions of all blocks, per position.
+    weighed: f64,
     /// Columns of the widest projection.
     columns: usize,
     /// Numbers per position that a forward pass through one block writes.
@@ -73,7 +78,8 @@ struct Sizes {
 impl Sizes {
     fn of(prepared: &Prepared, recipe: &Recipe) -> Self {
         let model = &prepared.model;
-        let linears = || model.blocks.iter().map(|block| &block.projection.linear);
+        let linears = || model.blocks.iter().map(|block| block.projection.linear());
+        let most = model.reads.sampled_positions().unwrap_or(usize::MAX) as f64;
         let all = prepared.evaluation.iter().chain([&prepared.calibration]);
         let rows = all.map(|data| data.extent().of_longest());
         let row = rows.max_by_key(Extent::longest).unwrap_or_default();
@@ -81,13 +87,14 @@ impl Sizes {
         let per_position = |numbers: f64| (numbers / longest.max(1) as f64).ceil() as usize;
         let works = model.work(&row);
         let extents = model.extents(&row);
-        let at = model.blocks.iter().zip(&extents);
-        let at = at.map(|(block, extent)| block.units.extent(extent).mean());
-        let widest = |channels: fn(&Linear) -> usize| {
-            let rows = linears().zip(at.clone());
-            let rows = rows.map(|(linear, positions)| channels(linear) as f64 * positions);
-            per_position(rows.fold(0.0, f64::max))
+        let widest = |numbers: &dyn Fn(&Block, &Extent) -> f64| {
+            let blocks = model.blocks.iter().zip(&extents);
+            let of_blocks = blocks.map(|(block, extent)| numbers(block, extent));
+            per_position(of_blocks.fold(0.0, f64::max))
         };
+        let summed = |block: &Block, extent: &Extent| block.sum_extent(extent).mean();
+        let weighed = model.blocks.iter().zip(&extents);
+        let weighed = weighed.map(|(block, extent)| summed(block, extent).min(most));
         let written = works.blocks.iter().map(|work| work.written);
         let remembered: f64 = works.blocks.iter().map(|work| work.remembered).sum();
         let calibration = prepared.calibration_use(recipe);
@@ -107,8 +114,16 @@ impl Sizes {
                 .iter()
                 .filter(|block| block.is_feature())
                 .count(),
-            hidden: widest(Linear::outputs),
-            units: widest(Linear::inputs),
+            hidden: widest(&|block, extent| {
+                block.projection.linear().outputs() as f64 * summed(block, extent)
+            }),
+            units: widest(&|block, extent| {
+                block.projection.affine.channels() as f64 * block.units.extent(extent).mean()
+            }),
+            sampled: widest(&|block, extent| {
+                block.projection.linear().inputs() as f64 * summed(block, extent).min(most)
+            }),
+            weighed: weighed.sum::<f64>() / longest.max(1) as f64,
             columns: linears().map(Linear::inputs).max().unwrap_or(0),
             written: per_position(written.fold(0.0, f64::max)),
             remembered: per_position(remembered + works.head.remembered),
@@ -124,7 +139,8 @@ impl Sizes {
     /// Returns the size of a block's activations for this number of positions: what the block writes, its input, and
     /// the values of the block before it.
     fn block(&self, positions: usize) -> usize {
-        positions.max(self.longest) * (self.written + self.units + 3 * self.hidden)
+        let units = self.units.max(self.sampled);
+        positions.max(self.longest) * (self.written + units + 3 * self.hidden)
     }
 
     /// Returns the size of a recorded forward pass and of a stack of probes in its backward pass.
@@ -171,18 +187,22 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     cut + teacher + lanes() * (lane + grams)
 }
 
-/// Peak of the repair: the hidden states of all rows in both models and the student's next ones; the problems of
-/// one block; its moments, and the linear system and its factor.
+/// Peak of the repair: the hidden states of all rows in both models and the student's next ones, within their budget; the
+/// problems of one block; its moments, and the linear system and its factor.
 fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let weighs = prepared.model.first_traceable() == 0
         && recipe.method.position_weights == PositionWeights::Sensitivity;
     let (weights, weighing) = match weighs {
-        true => (sizes.positions * sizes.blocks, lanes() * sizes.backward()),
+        true => (
+            (sizes.positions as f64 * sizes.weighed) as usize,
+            lanes() * sizes.backward(),
+        ),
         false => (0, 0),
     };
     // Two copies of the projections: the student's and the repaired ones.
-    let rows = 3 * sizes.positions * sizes.hidden + weights + 2 * sizes.projections;
-    let judges = compensate::judged(sizes.rows, sizes.positions) * (sizes.units + sizes.hidden);
+    let kept = (sizes.positions * sizes.hidden).min(compensate::KEPT_BYTES / F32 / 2);
+    let rows = 3 * kept + weights + 2 * sizes.projections;
+    let judges = compensate::judged(sizes.rows, sizes.positions) * (sizes.sampled + sizes.hidden);
     let posed = judges + compensate::AT_ONCE * lanes() * sizes.block(compensate::BATCH_POSITIONS);
     let system = 4 * F64 * sizes.columns * (sizes.columns + sizes.hidden);
     sizes.unmerged + rows + weighing.max(posed + system)

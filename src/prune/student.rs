@@ -4,6 +4,7 @@
 use candle_core::{Result, Tensor};
 
 use super::repairs::Repairs;
+use crate::model::affine::Affine;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
@@ -17,9 +18,9 @@ pub struct Student<'a> {
     pub model: &'a Model,
     /// The kept units.
     pub masks: Masks,
-    /// Kept columns of each block's activations. `None` if all columns are kept.
-    columns: Vec<Option<Tensor>>,
-    projections: Vec<Linear>,
+    /// Kept channels of each block's activations. `None` if all channels are kept.
+    channels: Vec<Option<Tensor>>,
+    projections: Vec<Affine>,
     repaired: bool,
 }
 
@@ -29,22 +30,24 @@ impl<'a> Student<'a> {
     /// # Errors
     /// Does not fail in practice: all shapes come from the model.
     pub fn new(model: &'a Model, masks: Masks) -> Result<Self> {
-        let columns = (0..model.blocks.len()).map(|block| {
-            let kept = model.kept_columns(block, &masks);
-            kept.map(|kept| Tensor::new(kept, model.device()))
-                .transpose()
-        });
-        let columns: Vec<Option<Tensor>> = columns.collect::<Result<_>>()?;
-        let projections = model.blocks.iter().zip(&columns).map(|(block, columns)| {
-            let whole = &block.projection.linear;
-            let weight = keep_columns(whole.weight(), columns.as_ref())?;
-            Ok(Linear::new(weight, whole.bias().cloned()))
+        let tensor = |kept: Option<Vec<u32>>| {
+            let kept = kept.map(|kept| Tensor::new(kept, model.device()));
+            kept.transpose()
+        };
+        let blocks = 0..model.blocks.len();
+        let channels = blocks.map(|block| tensor(model.kept_activations(block, &masks)));
+        let projections = model.blocks.iter().enumerate().map(|(index, block)| {
+            let columns = tensor(model.kept_columns(index, &masks))?;
+            let whole = block.projection.linear();
+            let weight = keep(whole.weight(), columns.as_ref())?;
+            let linear = Linear::new(weight, whole.bias().cloned());
+            block.projection.affine.with(linear)
         });
         Ok(Self {
             projections: projections.collect::<Result<_>>()?,
+            channels: channels.collect::<Result<_>>()?,
             model,
             masks,
-            columns,
             repaired: false,
         })
     }
@@ -57,22 +60,26 @@ impl<'a> Student<'a> {
         let mut student = Self::new(model, masks)?;
         for (block, projection) in repairs.projections.iter().enumerate() {
             if let Some(linear) = projection {
-                student.replace(block, linear.clone());
+                student.replace(block, linear.clone())?;
             }
         }
         Ok(student)
     }
 
-    /// Returns the projection of a block: a weight `[out, kept columns]` and its bias.
+    /// Returns the projection of a block, which reads the kept channels.
     #[must_use]
-    pub fn projection(&self, block: usize) -> &Linear {
+    pub fn projection(&self, block: usize) -> &Affine {
         &self.projections[block]
     }
 
-    /// Replaces the projection of a block.
-    pub fn replace(&mut self, block: usize, projection: Linear) {
-        self.projections[block] = projection;
+    /// Replaces the projection of a block by a weight `[out, kept columns]` and its bias.
+    ///
+    /// # Errors
+    /// Returns an error if the window of the projection has another number of pixels.
+    pub fn replace(&mut self, block: usize, projection: Linear) -> Result<()> {
+        self.projections[block] = self.projections[block].with(projection)?;
         self.repaired = true;
+        Ok(())
     }
 
     /// Whether any projection was replaced.
@@ -81,13 +88,13 @@ impl<'a> Student<'a> {
         self.repaired
     }
 
-    /// Returns the activations of the kept units, `[rows, positions, kept columns]`.
+    /// Returns the activations of the kept units, `[rows, positions, kept channels]`.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
     pub fn units(&self, block: usize, input: &Hidden) -> Result<Hidden> {
         let units = self.model.units(block, input, &self.masks)?;
-        let kept = keep_columns(&units.stream, self.columns[block].as_ref())?;
+        let kept = keep(&units.stream, self.channels[block].as_ref())?;
         Ok(units.with_stream(kept))
     }
 
@@ -113,16 +120,16 @@ impl<'a> Student<'a> {
     }
 }
 
-/// Selects columns of the last dimension.
-fn keep_columns(tensor: &Tensor, columns: Option<&Tensor>) -> Result<Tensor> {
-    let Some(columns) = columns else {
+/// Selects indices of the last dimension.
+fn keep(tensor: &Tensor, kept: Option<&Tensor>) -> Result<Tensor> {
+    let Some(kept) = kept else {
         return Ok(tensor.clone());
     };
     let last = tensor.rank() - 1;
-    if columns.elem_count() == 0 {
+    if kept.elem_count() == 0 {
         let mut shape = tensor.dims().to_vec();
         shape[last] = 0;
         return Tensor::zeros(shape, tensor.dtype(), tensor.device());
     }
-    tensor.index_select(columns, last)
+    tensor.index_select(kept, last)
 }

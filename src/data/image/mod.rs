@@ -113,7 +113,7 @@ impl Reader for ImageReader {
             limits,
         };
         let source = source::open(path, &opening)?;
-        let positions = self.shape.patches().1.max(1);
+        let positions = self.shape.counted().max(1);
         let most = sample.max_positions.div_ceil(positions).max(1);
         let wanted = sample.max_rows.min(most);
         let rows = draw(source.table.rows.len(), wanted, sample.seed);

@@ -22,12 +22,45 @@ pub(in crate::model) struct ConvNames {
     pub(in crate::model) norm: Option<String>,
 }
 
+/// A convolution with the names of its tensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::model) struct Named {
+    pub(in crate::model) names: ConvNames,
+    pub(in crate::model) sizes: ConvSizes,
+}
+
 /// Sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::model) struct ConvSizes {
     pub(in crate::model) inputs: usize,
     pub(in crate::model) outputs: usize,
     pub(in crate::model) window: Window,
+}
+
+/// Returns the sizes of a convolution from the shape of its weight, `[out, in, side, side]`. It pads so that each
+/// `stride`-th pixel is the center of a window.
+///
+/// # Errors
+/// Returns an error if the weight is missing, or is not that of a convolution with square windows of an odd side.
+pub(in crate::model) fn sizes(
+    weights: &Weights,
+    map: &str,
+    stride: usize,
+) -> std::result::Result<ConvSizes, CheckpointError> {
+    let name = format!("{map}.weight");
+    match weights.shape(&name) {
+        Some(&[outputs, inputs, side, other]) if side == other && side % 2 == 1 => Ok(ConvSizes {
+            inputs,
+            outputs,
+            window: Window::centered(side, stride),
+        }),
+        Some(shape) => Err(CheckpointError::Invalid(format!(
+            "tensor \"{name}\" has shape {shape:?}; a convolution has [out, in, side, side], with an odd side"
+        ))),
+        None => Err(CheckpointError::Invalid(format!(
+            "the checkpoint has no tensor \"{name}\""
+        ))),
+    }
 }
 
 /// Loads a convolution as a layer. A batch norm after it is folded into it.
@@ -39,17 +72,27 @@ pub(in crate::model) fn convolve(
     names: &ConvNames,
     sizes: ConvSizes,
 ) -> std::result::Result<Convolve, CheckpointError> {
-    let projection = projection(weights, names, sizes)?;
-    let convolution = Convolution::new(projection.linear, sizes.window);
+    let projection = matrix(weights, names, sizes)?;
+    let convolution = Convolution::new(projection.linear().clone(), sizes.window);
     let convolution = convolution.map_err(|error| CheckpointError::Invalid(reason(&error)))?;
     Ok(Convolve::new(projection.weight, convolution))
 }
 
-/// Loads a convolution as the projection of a block, whose units are unfolded. A batch norm after it is folded into it.
+/// Loads a convolution as the projection of a block. A batch norm after it is folded into it.
 ///
 /// # Errors
 /// Returns an error if a tensor is missing or has another shape.
 pub(in crate::model) fn projection(
+    weights: &Weights,
+    names: &ConvNames,
+    sizes: ConvSizes,
+) -> std::result::Result<Projection, CheckpointError> {
+    let projection = matrix(weights, names, sizes)?.over(sizes.window);
+    projection.map_err(|error| CheckpointError::Invalid(reason(&error)))
+}
+
+/// Loads a convolution as a matrix over the pixels of a window.
+fn matrix(
     weights: &Weights,
     names: &ConvNames,
     sizes: ConvSizes,
@@ -71,7 +114,7 @@ pub(in crate::model) fn projection(
         Ok(Linear::new(weight, bias))
     };
     let linear = flat().map_err(|error| CheckpointError::Invalid(reason(&error)))?;
-    let projection = Projection::new(&names.map, linear.clone()).over(window);
+    let projection = Projection::new(&names.map, linear.clone());
     match &names.norm {
         Some(norm) => {
             let folded = BatchNorm::fold(weights, norm, &linear, NORM_EPSILON)?;

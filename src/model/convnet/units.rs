@@ -6,13 +6,11 @@ use crate::model::unit::{ParamSlice, UnitGroup, UnitKind};
 /// Parts of a batch norm that have one value per channel.
 const OF_NORM: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
 
-/// Returns the group of the channels between two convolutions. The second one is the projection of `block`. Each channel
-/// has `span` of its columns.
+/// Returns the group of the channels between two convolutions. The second one is the projection of `block`.
 pub(in crate::model) fn channels(
     name: String,
     block: usize,
     width: usize,
-    span: usize,
     [before, after]: [&ConvNames; 2],
 ) -> UnitGroup {
     let mut slices = vec![
@@ -27,6 +25,6 @@ pub(in crate::model) fn channels(
     slices.push(ParamSlice::single(format!("{}.weight", after.map), 1));
     UnitGroup {
         slices,
-        ..UnitGroup::of_columns(name, UnitKind::Channel, block, width, span)
+        ..UnitGroup::of_columns(name, UnitKind::Channel, block, width, 1)
     }
 }

@@ -3,7 +3,6 @@
 use candle_core::Result;
 
 use super::Layer;
-use super::unfold::{moved, over};
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::activation::Activation;
@@ -47,19 +46,19 @@ impl Layer for Convolve {
         let stream = self
             .convolution
             .forward(&input.stream, size, self.activation)?;
-        Ok(input.arranged(stream, over(self.convolution.window(), input.layout)))
+        Ok(input.arranged(stream, input.layout.under(self.convolution.window())))
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
         let size = input.layout.size()?;
-        let layout = over(self.convolution.window(), input.layout);
+        let layout = input.layout.under(self.convolution.window());
         input.traced_to(layout, |stream| {
             self.convolution.traced(stream, size, self.activation)
         })
     }
 
     fn extent(&self, extent: &Extent) -> Extent {
-        moved(self.convolution.window(), extent)
+        extent.under(self.convolution.window())
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::activation::Activation;
 use super::biased::{finish_product, finish_traced};
 use super::kernel::product::{View, multiply};
-use super::kernel::unfold::gather;
+use super::kernel::unfold::{gather, scatter};
 use super::kernel::window::Window;
 use super::linear::Linear;
 use super::meter;
@@ -92,11 +92,64 @@ impl Convolution {
             }
             None => Traced::identity(&self.forward(map, size, None)?),
         };
-        let (linear, window) = (self.linear.clone(), self.window);
+        let convolution = self.clone();
         Ok(Traced {
             value,
-            pull: Box::new(move |cotangent| fold(&linear.pull(&pull(cotangent)?)?, size, window)),
+            pull: Box::new(move |cotangent| convolution.pull(&pull(cotangent)?, size)),
         })
+    }
+
+    /// Pulls a cotangent back to a map of this size: `[rows, windows, out]` to `[rows, pixels, channels]`.
+    ///
+    /// # Errors
+    /// Returns an error if the windows do not belong to such a map, or if the last dimension is not `out`.
+    pub fn pull(&self, cotangent: &Tensor, size: [usize; 2]) -> Result<Tensor> {
+        let (inputs, outputs) = (self.linear.inputs(), self.linear.outputs());
+        if !self.is_tiled(cotangent) {
+            return fold(&self.linear.pull(cotangent)?, size, self.window);
+        }
+        let (rows, windows, width) = cotangent.dims3()?;
+        if width != outputs || windows != self.window.over(size).iter().product::<usize>() {
+            candle_core::bail!("the cotangent does not belong to a map of {size:?} pixels");
+        }
+        let (pixels, channels) = (
+            size.iter().product::<usize>(),
+            inputs / self.window.pixels(),
+        );
+        meter::count(rows * windows * inputs * outputs);
+        filled((rows, pixels, channels), |out| {
+            read(
+                [&cotangent.contiguous()?, &self.by_pixel],
+                |[given, weight]| {
+                    let weight = View::rows_of(weight, inputs, outputs, outputs).transposed();
+                    let of_rows = given.par_chunks((windows * outputs).max(1));
+                    let of_rows = of_rows.zip(out.par_chunks_mut((pixels * channels).max(1)));
+                    of_rows.for_each_init(Vec::new, |unfolded, (given, out)| {
+                        out.fill(0.0);
+                        let tiles = given.chunks(self.positions() * outputs).enumerate();
+                        for (tile, given) in tiles {
+                            let count = given.len() / outputs;
+                            unfolded.resize(count * inputs, 0.0);
+                            let given = View::rows_of(given, count, outputs, outputs);
+                            multiply(unfolded, inputs, given, weight);
+                            let first = tile * self.positions();
+                            scatter(unfolded, out, size, channels, self.window, first);
+                        }
+                    });
+                },
+            )
+        })
+    }
+
+    /// Returns the number of unfolded positions that are multiplied at once.
+    fn positions(&self) -> usize {
+        (TILE / self.linear.inputs().max(1)).max(MIN_POSITIONS)
+    }
+
+    /// Whether maps like this one are unfolded in tiles.
+    fn is_tiled(&self, like: &Tensor) -> bool {
+        let (inputs, outputs) = (self.linear.inputs(), self.linear.outputs());
+        self.window != Window::PIXEL && on_cpu(like) && inputs > 0 && outputs > 0
     }
 
     /// Returns the convolution without its bias, in newly allocated memory.
@@ -106,7 +159,7 @@ impl Convolution {
         if channels * self.window.pixels() != inputs {
             candle_core::bail!("a convolution received a map of {channels} channels");
         }
-        if self.window == Window::PIXEL || !on_cpu(map) || inputs == 0 || outputs == 0 {
+        if !self.is_tiled(map) {
             return self.linear.product(&unfold(map, size, self.window)?);
         }
         let windows: usize = self.window.over(size).iter().product();
@@ -115,7 +168,7 @@ impl Convolution {
         filled((rows, windows, outputs), |out| {
             read([&map.contiguous()?, &self.by_pixel], |[map, weight]| {
                 let weight = View::rows_of(weight, inputs, outputs, outputs);
-                let positions = (TILE / inputs).max(MIN_POSITIONS);
+                let positions = self.positions();
                 let tiles = out.par_chunks_mut(positions * outputs).enumerate();
                 tiles.for_each_init(Vec::new, |unfolded, (tile, out)| {
                     let count = out.len() / outputs;

@@ -41,6 +41,22 @@ pub fn adaptive([height, width]: [usize; 2], [down, right]: [usize; 2]) -> Regio
     }))
 }
 
+/// Returns the squares of `side` pixels that cover a map. Those at the right and the lower edge can be smaller.
+#[must_use]
+pub fn squares([height, width]: [usize; 2], side: usize) -> Regions {
+    let parts = |size: usize| {
+        (0..size)
+            .step_by(side)
+            .map(move |at| at..size.min(at + side))
+    };
+    let positions =
+        parts(height).flat_map(|rows| parts(width).map(move |part| (rows.clone(), part)));
+    Regions::new(positions.map(|(rows, part)| {
+        rows.flat_map(|y| part.clone().map(move |x| (y * width + x) as u32))
+            .collect()
+    }))
+}
+
 /// Pools a map of this size: `[rows, pixels, channels]` to `[rows, regions, channels]`.
 ///
 /// # Errors

@@ -9,7 +9,6 @@ use candle_core::{Result, Tensor};
 use super::kernel::unfold;
 use super::kernel::window::Window;
 use super::storage::{filled, on_cpu, read};
-use super::traced::Traced;
 
 /// Unfolds a map of this size: `[rows, pixels, channels]` to `[rows, windows, channels * side * side]`.
 ///
@@ -37,14 +36,25 @@ pub fn unfold(map: &Tensor, size: [usize; 2], window: Window) -> Result<Tensor> 
     pixels.transpose(2, 3)?.contiguous()?.reshape(shape)
 }
 
-/// Computes the same as [`unfold()`], with a pullback.
+/// Unfolds some windows of a map of this size, given by their places among the windows of all rows, `[rows * windows]`:
+/// `[rows, pixels, channels]` to `[places, channels * side * side]`.
 ///
 /// # Errors
-/// Returns an error if the map has another size.
-pub fn traced(map: &Tensor, size: [usize; 2], window: Window) -> Result<Traced> {
-    Ok(Traced {
-        value: unfold(map, size, window)?,
-        pull: Box::new(move |cotangent| fold(&cotangent, size, window)),
+/// Returns an error if the map has another size or a place does not exist.
+pub fn unfold_at(map: &Tensor, size: [usize; 2], window: Window, places: &[u32]) -> Result<Tensor> {
+    let channels = check(map, size)?;
+    if !on_cpu(map) || window == Window::PIXEL {
+        let unfolded = unfold(map, size, window)?.flatten(0, 1)?;
+        return unfolded.index_select(&Tensor::new(places, map.device())?, 0);
+    }
+    let windows = map.dim(0)? * window.over(size).iter().product::<usize>();
+    if places.iter().any(|&place| place as usize >= windows) {
+        candle_core::bail!("a window does not belong to a map of {size:?} pixels");
+    }
+    filled((places.len(), channels * window.pixels()), |out| {
+        read([&map.contiguous()?], |[map]| {
+            unfold::unfold_at(map, out, size, channels, window, places);
+        })
     })
 }
 

@@ -35,7 +35,7 @@ struct Summary<'a> {
 pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
     let kept = (0..masks.groups()).map(|group| masks.kept(group));
     prepared
-        .digest("compensation/4")
+        .digest("compensation/5")
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
         .part("compensation", format!("{:?}", recipe.method.compensation))
         .part(

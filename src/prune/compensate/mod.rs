@@ -15,6 +15,7 @@
 pub mod document;
 mod judge;
 pub mod moments;
+pub mod places;
 pub mod sensitivity;
 pub mod solve;
 mod walk;
@@ -35,8 +36,8 @@ use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 use judge::relative_error;
 use moments::Moments;
-pub use walk::{AT_ONCE, BATCH_POSITIONS, judged};
-use walk::{Problem, Walk};
+pub use walk::{AT_ONCE, BATCH_POSITIONS, KEPT_BYTES, judged};
+use walk::{Problem, Walk, Walks};
 
 /// Returns the repairs from the journal, or computes and stores them. Returns no repairs if the recipe has no
 /// compensation.
@@ -77,41 +78,45 @@ pub fn compensate(
     journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> std::result::Result<Repairs, Failure> {
-    let model = &prepared.model;
+    let (model, original) = (&prepared.model, prepared.original());
     let blocks = model.blocks.len();
     let mut student = Student::new(model, masks.clone())?;
-    let mut walks = walk::start(prepared, recipe.method.position_weights, journal)?;
+    let (batches, of_fit) = walk::divide(prepared);
+    let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal)?;
     let mut repairs = Repairs::none(blocks);
     let mut pruned = false;
+    let extent = prepared.calibration.extent();
+    let merged = model.extents(&extent).into_iter();
+    let mut merged = merged.zip(original.extents(&extent));
     for (block, own) in model.blocks.iter().enumerate() {
         watch.proceed()?;
         watch.progress(block as u64, blocks as u64);
         pruned |= !masks.are_full(&model.groups_at(block));
-        pruned |= walks.iter().any(|walk| walk.student.is_merged());
-        let posed = pose(&mut walks, prepared.original(), &student, block)?;
+        pruned |= merged.next().is_some_and(|(own, other)| own != other);
+        let posed = pose(&mut walks.all, original, &student, block)?;
         // Before the first block that lost units or positions both models are equal, and there is nothing to repair.
         if pruned {
-            let (repaired, report) = repair(&posed, student.projection(block), recipe, |linear| {
-                let dtype = |name: &str| prepared.weights.dtype(name);
-                let round = |name: &str, values: &_| document::as_stored(values, dtype(name));
-                own.projection.rounded(linear, round)
-            })?;
+            let (repaired, report) = repair(
+                &posed,
+                student.projection(block).linear(),
+                recipe,
+                |linear| {
+                    let dtype = |name: &str| prepared.weights.dtype(name);
+                    let round = |name: &str, values: &_| document::as_stored(values, dtype(name));
+                    own.projection.rounded(linear, round)
+                },
+            )?;
             repairs.reports.push(CompensationReport {
                 group: model.block_name(block),
                 ..report
             });
             if let Some(linear) = repaired {
-                student.replace(block, linear.clone());
+                student.replace(block, linear.clone())?;
                 repairs.projections[block] = Some(linear);
             }
         }
         drop(posed);
-        let next = lanes::run(walks.len(), |index| {
-            Ok(walks[index].output(&student, block)?)
-        })?;
-        for (walk, next) in walks.iter_mut().zip(next) {
-            walk.student = next;
-        }
+        walks.advance(original, &student, block)?;
     }
     watch.progress(blocks as u64, blocks as u64);
     Ok(repairs)
@@ -131,20 +136,20 @@ struct Posed {
 
 /// Builds a block's problem, a few batches at a time, and advances the teacher by the block.
 fn pose(
-    walks: &mut [Walk],
+    walks: &mut [Walk<'_>],
     original: &Model,
     student: &Student<'_>,
     block: usize,
 ) -> std::result::Result<Posed, Failure> {
-    let (outputs, inputs) = student.projection(block).weight().dims2()?;
+    let (outputs, inputs) = student.projection(block).linear().weight().dims2()?;
     let mut moments = Moments::new(inputs, outputs);
     let mut judges = Vec::new();
     for some in walks.chunks_mut(lanes::lanes() * AT_ONCE) {
         let problems = lanes::run(some.len(), |index| {
-            Ok(some[index].pose(original, student, block)?)
+            some[index].pose(original, student, block)
         })?;
         for (walk, (problem, teacher)) in some.iter_mut().zip(problems) {
-            walk.teacher = teacher;
+            walk.remember(teacher);
             if walk.part.fits {
                 moments.add(&problem.inputs, &problem.target, problem.weights.as_ref())?;
             }

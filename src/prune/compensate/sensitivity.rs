@@ -15,11 +15,11 @@ use super::super::lanes;
 use super::super::prepare::Prepared;
 use super::super::score::directions::Directions;
 use super::super::score::sketch::TRACED_POSITIONS;
+use super::places::Places;
 use crate::answer::task::{Answer, Form};
 use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
-use crate::model::layer::Layer;
 use crate::model::trace::Trace;
 
 /// Weight of a position that the answers do not depend on.
@@ -36,6 +36,7 @@ const NAME: &str = "position_weights.f32";
 pub fn position_weights_once(
     prepared: &Prepared,
     batches: &Batches<'_>,
+    places: Places,
     journal: &dyn Journal,
 ) -> std::result::Result<Option<Vec<Vec<Vec<f32>>>>, Failure> {
     let (model, answer) = (prepared.original(), prepared.answer.as_ref());
@@ -45,13 +46,13 @@ pub fn position_weights_once(
     journal::remember(
         journal,
         NAME,
-        &prepared.original_digest("position_weights/3").hex(),
-        |bytes| decode(bytes, &sizes(model, batches)),
+        &prepared.original_digest("position_weights/4").hex(),
+        |bytes| decode(bytes, &sizes(model, batches, places)),
         |weights| {
             let values = weights.iter().flatten().flatten();
             Ok(values.flat_map(|value| value.to_le_bytes()).collect())
         },
-        || position_weights(model, answer, batches),
+        || position_weights(model, answer, batches, places),
     )
     .map(Some)
 }
@@ -73,18 +74,19 @@ fn decode(bytes: &[u8], sizes: &[Vec<usize>]) -> Option<Vec<Vec<Vec<f32>>>> {
     Some(weights.collect())
 }
 
-/// Returns the number of weights, `[batch][block]`: rows times positions of the block's sum.
-fn sizes(model: &Model, batches: &Batches<'_>) -> Vec<Vec<usize>> {
+/// Returns the number of weights, `[batch][block]`: rows times sampled positions of the block's sum.
+fn sizes(model: &Model, batches: &Batches<'_>, places: Places) -> Vec<Vec<usize>> {
     let of_batch = |index: usize| {
         let extents = model.extents(&batches.extent(index));
         let blocks = model.blocks.iter().zip(&extents);
-        let positions = blocks.map(|(block, extent)| block.units.extent(extent).positions());
-        positions.collect()
+        let sums = blocks.map(|(block, extent)| block.sum_extent(extent));
+        sums.map(|sum| sum.rows() * places.of_row(sum.longest()))
+            .collect()
     };
     (0..batches.len()).map(of_batch).collect()
 }
 
-/// Computes weights `[batch][block][rows * positions]`, with mean 1 over all positions of a block.
+/// Computes weights `[batch][block][rows * sampled positions]`, with mean 1 over all of a block.
 ///
 /// # Errors
 /// Returns an error if the graph fails or has no backward pass.
@@ -92,9 +94,21 @@ pub fn position_weights(
     model: &Model,
     answer: &dyn Answer,
     batches: &Batches<'_>,
+    places: Places,
 ) -> std::result::Result<Vec<Vec<Vec<f32>>>, Failure> {
     let mut weights = lanes::run(batches.len(), |index| {
-        Ok(derivatives(model, answer, &batches.load(index)?)?)
+        let mut lengths = derivatives(model, answer, &batches.load(index)?)?;
+        let extent = batches.extent(index);
+        let sums = model.blocks.iter().zip(model.extents(&extent));
+        for (block, (lengths, (own, extent))) in lengths.iter_mut().zip(sums).enumerate() {
+            let positions = own.sum_extent(&extent).longest();
+            let sample = places.of(index, block, extent.rows(), positions);
+            if let Some(places) = sample.places(1) {
+                let sampled = places.into_iter().map(|place| lengths[place as usize]);
+                *lengths = sampled.collect();
+            }
+        }
+        Ok(lengths)
     })?;
     for block in 0..model.blocks.len() {
         let all = || weights.iter().flat_map(|batch| &batch[block]);

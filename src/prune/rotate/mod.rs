@@ -55,7 +55,7 @@ fn rotations(prepared: &Prepared, watch: &dyn Watch) -> Result<Vec<Rotation>, Fa
 }
 
 fn rotation(prepared: &Prepared, block: usize, moments: &Moments) -> Result<Rotation, Failure> {
-    let output = prepared.model.blocks[block].projection.linear.weight();
+    let output = prepared.model.blocks[block].projection.linear().weight();
     let output = output.to_vec2::<f32>()?;
     let of_values = moments.contexts.heads().enumerate();
     let of_values = of_values.map(|(head, covariance)| {

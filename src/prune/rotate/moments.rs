@@ -164,7 +164,7 @@ fn of_batch(model: &Model, batch: &Batch) -> Result<Vec<Moments>> {
             }
             moments.push(own);
         }
-        hidden = block.close(&block.projection.linear, &units, &hidden)?;
+        hidden = block.close(&block.projection.affine, &units, &hidden)?;
     }
     Ok(moments)
 }

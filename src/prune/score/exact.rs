@@ -209,9 +209,10 @@ pub(super) enum Stack {
     /// Columns of the activations. Their removal subtracts their contributions from the block's sum.
     Columns {
         count: usize,
+        /// Number of columns of a unit.
         span: usize,
-        /// The units' columns of the activations, `[count * span]`.
-        columns: Tensor,
+        /// The units' channels of the activations, `[count * channels]`.
+        channels: Tensor,
         /// The units' columns of the projection, `[count, span, out]`.
         weights: Tensor,
     },
@@ -237,17 +238,20 @@ impl Stack {
             let factors = Tensor::from_vec(factors, (count, inner), device)?;
             return Ok(Self::Inner { count, factors });
         }
-        let span = group.seat.span;
-        let columns = units.iter().flat_map(|&unit| group.channels(unit));
-        let columns: Vec<u32> = columns.map(|column| column as u32).collect();
-        let weight = block.projection.linear.weight();
-        let columns = Tensor::new(columns, device)?;
+        let pixels = block.projection.affine.window().pixels() as u32;
+        let span = group.seat.span * pixels as usize;
+        let channels = units.iter().flat_map(|&unit| group.channels(unit));
+        let channels: Vec<u32> = channels.map(|channel| channel as u32).collect();
+        let columns = channels.iter();
+        let columns = columns.flat_map(|&channel| channel * pixels..(channel + 1) * pixels);
+        let columns = Tensor::new(columns.collect::<Vec<u32>>(), device)?;
+        let weight = block.projection.linear().weight();
         let outputs = weight.dims()[0];
         let weights = weight.index_select(&columns, 1)?.t()?.contiguous()?;
         Ok(Self::Columns {
             count,
             span,
-            columns,
+            channels: Tensor::new(channels, device)?,
             weights: weights.reshape((count, span, outputs))?,
         })
     }
@@ -258,13 +262,15 @@ impl Stack {
             Self::Columns {
                 count,
                 span,
-                columns,
+                channels,
                 weights,
             } => {
                 let (count, span) = (*count, *span);
-                let sum = block.sum(&block.projection.linear, &start.units, &start.input)?;
+                let affine = &block.projection.affine;
+                let sum = block.sum(affine, &start.units, &start.input)?;
                 let (rows, positions, outputs) = sum.stream.dims3()?;
-                let units = start.units.stream.flatten(0, 1)?.index_select(columns, 1)?;
+                let units = start.units.stream.index_select(channels, 2)?;
+                let units = affine.columns(&start.units.with_stream(units))?;
                 let units = units
                     .reshape((rows * positions, count, span))?
                     .transpose(0, 1)?
@@ -283,7 +289,7 @@ impl Stack {
                 let stream = start.input.stream.repeat((*count, 1, 1))?;
                 let input = start.input.with_copies(stream, *count)?;
                 let units = block.units.forward_masked(&input, &factors)?;
-                block.sum(&block.projection.linear, &units, &input)
+                block.sum(&block.projection.affine, &units, &input)
             }
         }
     }

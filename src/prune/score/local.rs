@@ -13,6 +13,7 @@ use super::super::failure::Failure;
 use super::super::lanes;
 use super::exact::{self, Stack, Start};
 use super::teacher::Teacher;
+use crate::model::block::Block;
 use crate::model::hidden::Hidden;
 use crate::model::nn::meter;
 use crate::model::unit::UnitGroup;
@@ -39,7 +40,8 @@ struct Sums {
 /// Returns [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
 pub fn energies(teacher: &Teacher<'_>, index: usize) -> std::result::Result<Vec<f64>, Failure> {
     let group = &teacher.model.groups[index];
-    let projection = &teacher.model.blocks[group.seat.block].projection.linear;
+    let projection = &teacher.model.blocks[group.seat.block].projection;
+    let pixels = projection.affine.window().pixels();
     if group.width == 0 {
         return Ok(Vec::new());
     }
@@ -47,11 +49,11 @@ pub fn energies(teacher: &Teacher<'_>, index: usize) -> std::result::Result<Vec<
         Ok(sums(teacher, index, batch)?)
     })?;
     let size = match group.is_columns() {
-        true => group.seat.span * group.seat.span,
+        true => (group.seat.span * pixels).pow(2),
         false => 1,
     };
     let mut units = vec![0.0; group.width * size];
-    let mut sum = vec![0.0; projection.outputs()];
+    let mut sum = vec![0.0; projection.linear().outputs()];
     let (mut squares, mut positions) = (0.0, 0);
     for part in parts {
         add(&mut units, &part.units);
@@ -66,10 +68,11 @@ pub fn energies(teacher: &Teacher<'_>, index: usize) -> std::result::Result<Vec<
     };
     let energies = match group.is_columns() {
         true => {
-            let weight = projection.weight().to_vec2::<f32>()?;
+            let weight = projection.linear().weight().to_vec2::<f32>()?;
             let units = units.chunks_exact(size).enumerate();
             let energies = units.map(|(unit, gram)| {
                 let own = group.channels(unit);
+                let own = own.start * pixels..own.end * pixels;
                 let rows = weight.iter();
                 rows.map(|row| quadratic(gram, &row[own.clone()])).sum()
             });
@@ -87,11 +90,11 @@ fn sums(teacher: &Teacher<'_>, index: usize, batch: usize) -> Result<Sums> {
     let group = &teacher.model.groups[index];
     let block = &teacher.model.blocks[group.seat.block];
     let start = exact::start(teacher, group.seat.block, batch)?;
-    let sum = block.sum(&block.projection.linear, &start.units, &start.input)?;
+    let sum = block.sum(&block.projection.affine, &start.units, &start.input)?;
     let sum = sum.stream.flatten(0, 1)?;
     Ok(Sums {
         units: match group.is_columns() {
-            true => grams(group, &start.units)?,
+            true => grams(group, block, &start.units)?,
             false => changes(teacher, index, &start, &sum)?,
         },
         positions: sum.dims()[0],
@@ -101,13 +104,15 @@ fn sums(teacher: &Teacher<'_>, index: usize, batch: usize) -> Result<Sums> {
 }
 
 /// Returns `U_i^T U_i` of every unit of a group of columns.
-fn grams(group: &UnitGroup, units: &Hidden) -> Result<Vec<f64>> {
+fn grams(group: &UnitGroup, block: &Block, units: &Hidden) -> Result<Vec<f64>> {
     let own = group.all_channels();
-    let units = units.stream.flatten(0, 1)?;
+    let affine = &block.projection.affine;
+    let units = units.with_stream(units.stream.narrow(2, own.start, own.len())?);
+    let units = affine.columns(&units)?.flatten(0, 1)?;
     let positions = units.dims()[0];
-    let units = units.narrow(1, own.start, own.len())?;
-    let units = units.reshape((positions, group.width, group.seat.span))?;
-    let grams = match group.seat.span {
+    let span = group.seat.span * affine.window().pixels();
+    let units = units.reshape((positions, group.width, span))?;
+    let grams = match span {
         1 => units.sqr()?.sum(0)?,
         span => {
             let units = units.transpose(0, 1)?.contiguous()?;

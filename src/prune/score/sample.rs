@@ -56,7 +56,8 @@ impl Sample {
     }
 
     /// Returns the places of the sampled positions in `[copies * rows * length]`. `None` if they are all places.
-    fn places(&self, copies: usize) -> Option<Vec<u32>> {
+    #[must_use]
+    pub fn places(&self, copies: usize) -> Option<Vec<u32>> {
         if self.positions.is_empty() {
             return None;
         }

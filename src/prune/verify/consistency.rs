@@ -6,6 +6,7 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::model::affine::Affine;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
@@ -80,22 +81,21 @@ fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
 
 /// Returns the student's projection with a column for every unit of the original. The columns of removed units are
 /// filled with ones, so that the answers differ if the mask does not zero these units.
-fn full_width(student: &Student<'_>, block: usize) -> Result<Linear> {
+fn full_width(student: &Student<'_>, block: usize) -> Result<Affine> {
     let projection = student.projection(block);
     let Some(columns) = student.model.kept_columns(block, &student.masks) else {
         return Ok(projection.clone());
     };
-    let (outputs, kept) = projection.weight().dims2()?;
-    let width = student.model.blocks[block].projection.linear.inputs();
-    let narrow = projection.weight().flatten_all()?.to_vec1::<f32>()?;
+    let linear = projection.linear();
+    let (outputs, kept) = linear.weight().dims2()?;
+    let width = student.model.blocks[block].projection.linear().inputs();
+    let narrow = linear.weight().flatten_all()?.to_vec1::<f32>()?;
     let mut wide = vec![1.0f32; outputs * width];
     for output in 0..outputs {
         for (from, &to) in columns.iter().enumerate() {
             wide[output * width + to as usize] = narrow[output * kept + from];
         }
     }
-    Ok(Linear::new(
-        Tensor::from_vec(wide, (outputs, width), projection.weight().device())?,
-        projection.bias().cloned(),
-    ))
+    let wide = Tensor::from_vec(wide, (outputs, width), linear.weight().device())?;
+    projection.with(Linear::new(wide, linear.bias().cloned()))
 }

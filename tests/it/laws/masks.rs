@@ -21,7 +21,7 @@ pub fn full_masks_change_nothing<F: Family>() {
     for block in &model.blocks {
         let units = block.units.forward(&hidden).unwrap();
         let sum = block
-            .sum(&block.projection.linear, &units, &hidden)
+            .sum(&block.projection.affine, &units, &hidden)
             .unwrap();
         hidden = block.finish.forward(&sum).unwrap();
     }
@@ -36,7 +36,7 @@ pub fn a_mask_removes_exactly_the_contribution_of_the_unit<F: Family>() {
     for (index, block) in model.blocks.iter().enumerate() {
         let units = block.units.forward(&hidden).unwrap();
         let sum = block
-            .sum(&block.projection.linear, &units, &hidden)
+            .sum(&block.projection.affine, &units, &hidden)
             .unwrap();
         let unmasked = block.finish.forward(&sum).unwrap();
         let groups = model.groups_at(index).into_iter();
@@ -58,9 +58,13 @@ pub fn a_mask_removes_exactly_the_contribution_of_the_unit<F: Family>() {
             let mut masks = full.clone();
             masks.drop_unit(group, unit);
             let masked = model.block(index, &hidden, &masks).unwrap();
-            let columns = units.stream.narrow(2, own.start, own.len()).unwrap();
-            let weight = block.projection.linear.weight();
-            let weight = weight.narrow(1, own.start, own.len()).unwrap();
+            let affine = &block.projection.affine;
+            let channels = units.stream.narrow(2, own.start, own.len()).unwrap();
+            let columns = affine.columns(&units.with_stream(channels)).unwrap();
+            let pixels = affine.window().pixels();
+            let weight = block.projection.linear().weight();
+            let weight = weight.narrow(1, own.start * pixels, own.len() * pixels);
+            let weight = weight.unwrap();
             let added = columns.flatten(0, 1).unwrap();
             let added = added.matmul(&weight.t().unwrap()).unwrap();
             let without = (&sum.stream - added.reshape(sum.stream.shape()).unwrap()).unwrap();
@@ -114,7 +118,7 @@ pub fn a_repaired_and_masked_model_equals_the_pruned_model<F: Family>() {
             let values: Vec<f32> = values.collect();
             (tensor + Tensor::from_vec(values, tensor.shape(), tensor.device()).unwrap()).unwrap()
         };
-        let linear = plain.projection(block);
+        let linear = plain.projection(block).linear();
         let weight = noise(linear.weight());
         *repaired = Some(Linear::new(weight, linear.bias().map(&mut noise)));
     }

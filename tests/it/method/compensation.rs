@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor};
 use optin::model::nn::linear::Linear;
 use optin::prune::compensate::moments::Moments;
+use optin::prune::compensate::places::Places;
 use optin::prune::compensate::sensitivity::position_weights;
 use optin::prune::compensate::solve::{solve, solve_bias};
 use rand::RngExt;
@@ -194,7 +195,8 @@ fn positions_are_weighted_by_their_effect_on_the_answers() {
     let task = task::classes(&["a", "b", "c"]);
     let data = dataset(&batches);
     let batches = data.batches(18);
-    let counts = position_weights(&model, task.as_ref(), &batches).unwrap();
+    let places = Places::new(&model.reads, 0);
+    let counts = position_weights(&model, task.as_ref(), &batches, places).unwrap();
     let last = model.groups.len() - 1;
     for block in 0..=last {
         let all = || counts.iter().flat_map(|batch| &batch[block]);

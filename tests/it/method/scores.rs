@@ -313,7 +313,7 @@ fn check_local_terms(units: Units) {
                     Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor).unwrap()),
                     None => units,
                 };
-                let sum = own.sum(&own.projection.linear, &units, &input).unwrap();
+                let sum = own.sum(&own.projection.affine, &units, &input).unwrap();
                 sum.stream.flatten(0, 1).unwrap()
             });
             Tensor::cat(&sums.collect::<Vec<_>>(), 0).unwrap()

@@ -220,7 +220,7 @@ impl Case {
                     let own = &model.blocks[block];
                     let units = own.units.forward(hidden).unwrap();
                     let units = units.with_stream(units.stream.broadcast_mul(&factor).unwrap());
-                    own.close(&own.projection.linear, &units, hidden).unwrap()
+                    own.close(&own.projection.affine, &units, hidden).unwrap()
                 } else {
                     model.block(current, hidden, &full).unwrap()
                 };

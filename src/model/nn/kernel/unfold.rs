@@ -5,22 +5,59 @@ use super::window::Window;
 
 /// Writes the pixels of each window: `[rows, pixels, channels]` to `[rows, windows, channels * side * side]`.
 pub fn unfold(map: &[f32], out: &mut [f32], size: [usize; 2], channels: usize, window: Window) {
-    let side = window.pixels();
     let row = size.iter().product::<usize>() * channels;
     let windows: usize = window.over(size).iter().product();
-    let shape = [windows, channels * side];
+    let shape = [windows, channels * window.pixels()];
     threads::by_positions(out, shape, map, row, |position, map, out| {
-        for (pixel, source) in window.sources(size, position).enumerate() {
-            let out = out[pixel..].iter_mut().step_by(side);
-            match source {
-                Some(source) => {
-                    let values = &map[source * channels..][..channels];
-                    out.zip(values).for_each(|(out, value)| *out = *value);
-                }
-                None => out.for_each(|out| *out = 0.0),
-            }
+        unfold_one(map, out, size, channels, window, position);
+    });
+}
+
+/// Writes the pixels of some windows, given by their places among the windows of all rows: `[rows, pixels, channels]` to
+/// `[places, channels * side * side]`.
+///
+/// # Panics
+/// Panics if a place does not exist.
+pub fn unfold_at(
+    map: &[f32],
+    out: &mut [f32],
+    size: [usize; 2],
+    channels: usize,
+    window: Window,
+    places: &[u32],
+) {
+    let row = size.iter().product::<usize>() * channels;
+    let windows: usize = window.over(size).iter().product();
+    threads::by_rows(out, channels * window.pixels(), |first, out| {
+        let outs = out.chunks_exact_mut(channels * window.pixels());
+        for (&place, out) in places[first..].iter().zip(outs) {
+            let (of_row, position) = (place as usize / windows, place as usize % windows);
+            let map = &map[of_row * row..][..row];
+            unfold_one(map, out, size, channels, window, position);
         }
     });
+}
+
+/// Writes the pixels of the window at `position` over the map of one row.
+fn unfold_one(
+    map: &[f32],
+    out: &mut [f32],
+    size: [usize; 2],
+    channels: usize,
+    window: Window,
+    position: usize,
+) {
+    let side = window.pixels();
+    for (pixel, source) in window.sources(size, position).enumerate() {
+        let out = out[pixel..].iter_mut().step_by(side);
+        match source {
+            Some(source) => {
+                let values = &map[source * channels..][..channels];
+                out.zip(values).for_each(|(out, value)| *out = *value);
+            }
+            None => out.for_each(|out| *out = 0.0),
+        }
+    }
 }
 
 /// Writes the pixels of some windows of all rows, from the window `first` on, ordered by the pixel in the window, then by
@@ -44,6 +81,28 @@ pub fn gather(
             match source {
                 Some(source) => out.copy_from_slice(&map[source * channels..][..channels]),
                 None => out.fill(0.0),
+            }
+        }
+    }
+}
+
+/// Adds the pixels of some windows of one row, from the window `first` on, to the pixels of its map: the transposed map of
+/// [`gather`].
+pub fn scatter(
+    unfolded: &[f32],
+    map: &mut [f32],
+    size: [usize; 2],
+    channels: usize,
+    window: Window,
+    first: usize,
+) {
+    let windows = unfolded.chunks_exact(channels * window.pixels());
+    for (position, values) in (first..).zip(windows) {
+        let sources = window.sources(size, position);
+        for (values, source) in values.chunks_exact(channels).zip(sources) {
+            if let Some(source) = source {
+                let sums = map[source * channels..][..channels].iter_mut();
+                sums.zip(values).for_each(|(sum, value)| *sum += value);
             }
         }
     }
