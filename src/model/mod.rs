@@ -4,6 +4,7 @@
 //! [layers](layer). A model declares its [units](unit::UnitGroup) as data, so that masking, costs, surgery and export
 //! use the same declaration. A graph does not depend on the reason for which it is masked.
 
+pub mod affine;
 pub mod batch;
 pub mod batch_norm;
 pub mod bert;

@@ -1,6 +1,7 @@
 //! The supported architectures, by the `model_type` of their `config.json`.
 
 use super::chain::Model;
+use super::convnet::library::TORCHVISION;
 use super::unit::Units;
 use super::{bert, deit, resnet, vit};
 use crate::checkpoint::config::Config;
@@ -17,6 +18,9 @@ pub struct Architecture {
     pub classes: &'static [&'static str],
     /// Beginnings of the names of architectures of timm, whose folders have an `architecture` instead of the two above.
     pub of_timm: &'static [&'static str],
+    /// Beginnings of the names of architectures of torchvision. Folders with their weights have the `model_type`
+    /// `torchvision` and an `architecture`.
+    pub of_torchvision: &'static [&'static str],
     names: Names,
     open: Open,
 }
@@ -49,6 +53,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
         model_types: &["bert", "optin_bert"],
         classes: bert::CLASSES,
         of_timm: &[],
+        of_torchvision: &[],
         names: bert::todays_names,
         open: bert::open,
     },
@@ -57,6 +62,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
         model_types: &["vit"],
         classes: vit::CLASSES,
         of_timm: &[],
+        of_torchvision: &[],
         names: vit::names_of_files,
         open: vit::open,
     },
@@ -65,6 +71,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
         model_types: &["deit"],
         classes: deit::CLASSES,
         of_timm: &[],
+        of_torchvision: &[],
         names: vit::names_of_files,
         open: deit::open,
     },
@@ -73,6 +80,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
         model_types: &["resnet"],
         classes: resnet::CLASSES,
         of_timm: &[],
+        of_torchvision: &[],
         names: Ok,
         open: resnet::open,
     },
@@ -81,8 +89,36 @@ pub const ARCHITECTURES: &[Architecture] = &[
         model_types: &[],
         classes: &[],
         of_timm: vit::timm::ARCHITECTURES,
+        of_torchvision: &[],
         names: vit::timm::plain_names,
         open: vit::timm::open,
+    },
+    Architecture {
+        name: "timm-resnet",
+        model_types: &[],
+        classes: &[],
+        of_timm: resnet::dialects::OF_TIMM,
+        of_torchvision: &[],
+        names: vit::timm::plain_names,
+        open: resnet::dialects::open_timm,
+    },
+    Architecture {
+        name: "torchvision-resnet",
+        model_types: &[],
+        classes: &[],
+        of_timm: &[],
+        of_torchvision: resnet::dialects::OF_TORCHVISION,
+        names: Ok,
+        open: resnet::dialects::open_torchvision,
+    },
+    Architecture {
+        name: "cifar-resnet",
+        model_types: resnet::dialects::OF_CIFAR,
+        classes: &[],
+        of_timm: &[],
+        of_torchvision: &[],
+        names: Ok,
+        open: resnet::dialects::open_cifar,
     },
 ];
 
@@ -110,9 +146,15 @@ pub fn open(config: &Config, weights: Weights, units: Units) -> Result<Opened, C
 /// model would compute the output of another task.
 fn find(config: &Config) -> Result<&'static Architecture, CheckpointError> {
     if let Some(name) = of_timm(config)? {
-        return find_of_timm(name);
+        return find_of("timm", name, |architecture| architecture.of_timm);
     }
     let model_type = config.model_type()?;
+    if model_type == TORCHVISION {
+        let name = config.str_or("architecture", "")?;
+        return find_of(TORCHVISION, name, |architecture| {
+            architecture.of_torchvision
+        });
+    }
     let known = ARCHITECTURES
         .iter()
         .find(|architecture| architecture.model_types.contains(&model_type));
@@ -121,6 +163,7 @@ fn find(config: &Config) -> Result<&'static Architecture, CheckpointError> {
             .iter()
             .flat_map(|architecture| architecture.model_types)
             .copied()
+            .chain([TORCHVISION])
             .collect();
         return Err(CheckpointError::UnsupportedModel(format!(
             "config.json has model_type \"{model_type}\", which is not supported; supported types: {}",
@@ -146,16 +189,21 @@ fn of_timm(config: &Config) -> Result<Option<&str>, CheckpointError> {
     Ok((wrapper && !name.is_empty()).then_some(name))
 }
 
-fn find_of_timm(name: &str) -> Result<&'static Architecture, CheckpointError> {
+/// Returns the architecture of a library whose list has the beginning of a name.
+fn find_of(
+    library: &str,
+    name: &str,
+    beginnings: fn(&Architecture) -> &[&'static str],
+) -> Result<&'static Architecture, CheckpointError> {
     let known = ARCHITECTURES.iter().find(|architecture| {
-        let mut beginnings = architecture.of_timm.iter();
+        let mut beginnings = beginnings(architecture).iter();
         beginnings.any(|beginning| name.starts_with(beginning))
     });
     known.ok_or_else(|| {
-        let names = ARCHITECTURES.iter().flat_map(|architecture| architecture.of_timm);
+        let names = ARCHITECTURES.iter().flat_map(beginnings);
         let names: Vec<String> = names.map(|name| format!("{name}*")).collect();
         CheckpointError::UnsupportedModel(format!(
-            "config.json has architecture \"{name}\" of timm, which is not supported; supported architectures: {}",
+            "config.json has architecture \"{name}\" of {library}, which is not supported; supported architectures: {}",
             names.join(", ")
         ))
     })

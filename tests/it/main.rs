@@ -19,6 +19,7 @@ mod bert;
 mod card;
 mod checkpoint;
 mod cli;
+mod convnet;
 mod data;
 mod draft;
 mod failure;

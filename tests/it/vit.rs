@@ -160,7 +160,7 @@ fn configurations_of_other_models_are_rejected() {
         (
             Form::Timm,
             "architecture",
-            json!("resnet50"),
+            json!("convnext_tiny"),
             "supported architectures: vit_*",
         ),
         (

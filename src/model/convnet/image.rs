@@ -13,7 +13,10 @@ pub(in crate::model) const IMAGE_SIZE: &str = "image_size";
 ///
 /// # Errors
 /// Returns [`CheckpointError::Invalid`] if neither file tells the size, or if it is out of range.
-pub(in crate::model) fn image(config: &Config) -> Result<ImageShape, CheckpointError> {
+pub(in crate::model) fn image(
+    config: &Config,
+    channels: usize,
+) -> Result<ImageShape, CheckpointError> {
     let [height, width] = match config.map().contains_key(IMAGE_SIZE) {
         true => pair(config, IMAGE_SIZE, 0)?,
         false => config.size_of_processed_images().ok_or_else(|| {
@@ -26,7 +29,7 @@ pub(in crate::model) fn image(config: &Config) -> Result<ImageShape, CheckpointE
     checked(ImageShape {
         height,
         width,
-        channels: config.usize_or("num_channels", 3)?,
+        channels,
         patch: 1,
     })
 }

@@ -9,11 +9,11 @@ pub mod dense;
 pub mod leading_positions;
 pub mod merge;
 pub mod norm;
+pub mod pad_channels;
 pub mod pool;
 pub mod self_attention;
 pub mod sequence;
 pub mod shortcut;
-pub mod unfold;
 pub mod unmerge;
 
 use candle_core::{Result, Tensor};

@@ -3,7 +3,6 @@
 use candle_core::Result;
 
 use super::Layer;
-use super::unfold::over;
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::kernel::pool::Regions;
@@ -28,6 +27,8 @@ enum Kind {
     Windows(Window),
     /// A grid of this size that covers the map.
     Grid([usize; 2]),
+    /// Squares of this side.
+    Squares(usize),
 }
 
 impl Pool {
@@ -51,20 +52,44 @@ impl Pool {
         }
     }
 
+    /// Creates a layer that averages squares of `side` pixels. Those at the right and the lower edge can be smaller, as with
+    /// `ceil_mode` of torch.
+    #[must_use]
+    pub fn mean_of_squares(side: usize, channels: usize) -> Self {
+        Self {
+            pooling: Pooling::Mean,
+            regions: Kind::Squares(side),
+            channels,
+        }
+    }
+
     fn regions(&self, size: [usize; 2]) -> Regions {
         match self.regions {
             Kind::Windows(window) => pool::windows(size, window),
             Kind::Grid(grid) => pool::adaptive(size, grid),
+            Kind::Squares(side) => pool::squares(size, side),
         }
     }
 
     fn layout(&self, before: Layout) -> Layout {
         match self.regions {
-            Kind::Windows(window) => over(window, before),
+            Kind::Windows(window) => before.under(window),
             Kind::Grid([height, width]) => Layout::Map {
                 height,
                 width,
                 lead: 0,
+            },
+            Kind::Squares(side) => match before {
+                Layout::Sequence => Layout::Sequence,
+                Layout::Map {
+                    height,
+                    width,
+                    lead,
+                } => Layout::Map {
+                    height: height.div_ceil(side),
+                    width: width.div_ceil(side),
+                    lead,
+                },
             },
         }
     }

@@ -1,11 +1,13 @@
-//! The configuration of a ResNet, whole or pruned, from `config.json` of transformers.
+//! A ResNet, whole or pruned, as `config.json` of transformers describes it.
 
+use super::names;
+use super::network::{Network, Residual, Shortcut};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
-use crate::model::batch::ImageShape;
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_or, size};
 use crate::model::convnet::image::image;
-use crate::model::nn::activation::Activation;
+use crate::model::convnet::load::{ConvSizes, Named};
+use crate::model::nn::kernel::window::Window;
 
 /// Names of the classes that write supported checkpoints.
 pub const CLASSES: &[&str] = &["ResNetForImageClassification"];
@@ -16,7 +18,7 @@ pub(in crate::model) const INNER: &str = "inner_channels";
 
 /// The kind of the residual blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::model) enum BlockKind {
+enum BlockKind {
     /// Two convolutions of 3 x 3 pixels.
     Basic,
     /// Convolutions of 1 x 1, 3 x 3 and 1 x 1 pixels. The two in the middle have a quarter of the channels.
@@ -26,35 +28,9 @@ pub(in crate::model) enum BlockKind {
     },
 }
 
-/// A residual block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::model) struct BlockSizes {
-    pub(in crate::model) stage: usize,
-    /// Index in its stage.
-    pub(in crate::model) index: usize,
-    pub(in crate::model) inputs: usize,
-    /// Channels after each convolution but the last.
-    pub(in crate::model) inner: Vec<usize>,
-    pub(in crate::model) outputs: usize,
-    pub(in crate::model) stride: usize,
-}
-
-/// The sizes of the graph.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::model) struct ResNetConfig {
-    pub(in crate::model) image: ImageShape,
-    /// Channels of the stem.
-    pub(in crate::model) stem: usize,
-    pub(in crate::model) kind: BlockKind,
-    pub(in crate::model) blocks: Vec<BlockSizes>,
-    /// Activation of the stem and after each sum. Inside of a block it is always ReLU.
-    pub(in crate::model) activation: Activation,
-    pub(in crate::model) labels: Vec<String>,
-}
-
 impl BlockKind {
     /// Returns the side of the window of each convolution.
-    pub(super) fn sides(self) -> &'static [usize] {
+    fn sides(self) -> &'static [usize] {
         match self {
             Self::Basic => &[3, 3],
             Self::Bottleneck { .. } => &[1, 3, 1],
@@ -62,7 +38,7 @@ impl BlockKind {
     }
 
     /// Returns the convolution that has the stride of the block.
-    pub(super) fn strided(self) -> usize {
+    fn strided(self) -> usize {
         match self {
             Self::Basic | Self::Bottleneck { stride_first: true } => 0,
             Self::Bottleneck { .. } => 1,
@@ -78,75 +54,140 @@ impl BlockKind {
     }
 }
 
-impl BlockSizes {
-    /// Whether the shortcut is a convolution. It is the input itself otherwise.
-    pub(super) fn has_shortcut(&self) -> bool {
-        self.inputs != self.outputs || self.stride != 1
-    }
+/// Sizes of a residual block.
+struct BlockSizes {
+    stage: usize,
+    /// Index in its stage.
+    index: usize,
+    inputs: usize,
+    /// Channels after each convolution but the last.
+    inner: Vec<usize>,
+    outputs: usize,
+    stride: usize,
 }
 
-impl ResNetConfig {
-    /// Reads a configuration of transformers.
-    pub(in crate::model) fn read(config: &Config) -> Result<Self, CheckpointError> {
-        let kind = match config.str_or("layer_type", "bottleneck")? {
-            "basic" => BlockKind::Basic,
-            "bottleneck" => BlockKind::Bottleneck {
-                stride_first: config.bool_or("downsample_in_bottleneck", false)?,
-            },
-            other => {
-                return Err(CheckpointError::Invalid(format!(
-                    "config.json: layer_type is \"{other}\"; it must be \"basic\" or \"bottleneck\""
-                )));
-            }
-        };
-        let list = |key: &str, default: [usize; 4]| -> Result<Vec<usize>, CheckpointError> {
-            Ok(config.usize_list(key)?.unwrap_or_else(|| default.to_vec()))
-        };
-        let widths = list("hidden_sizes", [256, 512, 1024, 2048])?;
-        let depths = list("depths", [3, 4, 6, 3])?;
-        let stem = match config.map().contains_key("embedding_size") {
-            true => size(config, "embedding_size", MAX_WIDTH)?,
-            false => 64,
-        };
-        let layers: usize = depths
-            .iter()
-            .fold(0, |sum, &depth| sum.saturating_add(depth));
-        let in_range = widths.iter().all(|width| (1..=MAX_WIDTH).contains(width));
-        if widths.len() != depths.len() || depths.contains(&0) || layers > MAX_LAYERS || !in_range {
+/// Reads a configuration.
+///
+/// # Errors
+/// Returns an error if a value is missing, malformed or out of range.
+pub(super) fn read(config: &Config) -> Result<Network, CheckpointError> {
+    let kind = match config.str_or("layer_type", "bottleneck")? {
+        "basic" => BlockKind::Basic,
+        "bottleneck" => BlockKind::Bottleneck {
+            stride_first: config.bool_or("downsample_in_bottleneck", false)?,
+        },
+        other => {
             return Err(CheckpointError::Invalid(format!(
-                "config.json has hidden_sizes {widths:?} and depths {depths:?}; they must have one entry for each stage, with up to \
-                 {MAX_WIDTH} channels and {MAX_LAYERS} blocks in total"
+                "config.json: layer_type is \"{other}\"; it must be \"basic\" or \"bottleneck\""
             )));
         }
-        let strided = config.bool_or("downsample_in_first_stage", false)?;
-        let mut blocks = Vec::new();
-        let mut inputs = stem;
-        for (stage, (&outputs, &depth)) in widths.iter().zip(&depths).enumerate() {
-            for index in 0..depth {
-                blocks.push(BlockSizes {
-                    stage,
-                    index,
-                    inputs,
-                    inner: kind.inner(outputs),
-                    outputs,
-                    stride: if index == 0 && (stage > 0 || strided) {
-                        2
-                    } else {
-                        1
-                    },
-                });
-                inputs = outputs;
-            }
+    };
+    let stem = match config.map().contains_key("embedding_size") {
+        true => size(config, "embedding_size", MAX_WIDTH)?,
+        false => 64,
+    };
+    let mut blocks = block_sizes(config, kind, stem)?;
+    kept(config, &mut blocks)?;
+    let image = image(config, config.usize_or("num_channels", 3)?)?;
+    Ok(Network {
+        image,
+        stem: vec![Named {
+            names: names::stem(),
+            sizes: ConvSizes {
+                inputs: image.channels,
+                outputs: stem,
+                window: Window::centered(7, 2),
+            },
+        }],
+        is_pooled: true,
+        blocks: blocks.iter().map(|block| residual(kind, block)).collect(),
+        activation: activation_or(config, "relu")?,
+        classifier: names::CLASSIFIER.to_owned(),
+        labels: config.labels()?,
+    })
+}
+
+/// Returns the sizes of all residual blocks.
+fn block_sizes(
+    config: &Config,
+    kind: BlockKind,
+    stem: usize,
+) -> Result<Vec<BlockSizes>, CheckpointError> {
+    let list = |key: &str, default: [usize; 4]| -> Result<Vec<usize>, CheckpointError> {
+        Ok(config.usize_list(key)?.unwrap_or_else(|| default.to_vec()))
+    };
+    let widths = list("hidden_sizes", [256, 512, 1024, 2048])?;
+    let depths = list("depths", [3, 4, 6, 3])?;
+    let layers: usize = depths
+        .iter()
+        .fold(0, |sum, &depth| sum.saturating_add(depth));
+    let in_range = widths.iter().all(|width| (1..=MAX_WIDTH).contains(width));
+    if widths.len() != depths.len() || depths.contains(&0) || layers > MAX_LAYERS || !in_range {
+        return Err(CheckpointError::Invalid(format!(
+            "config.json has hidden_sizes {widths:?} and depths {depths:?}; they must have one entry for each stage, with up to \
+             {MAX_WIDTH} channels and {MAX_LAYERS} blocks in total"
+        )));
+    }
+    let is_strided = config.bool_or("downsample_in_first_stage", false)?;
+    let mut blocks = Vec::new();
+    let mut inputs = stem;
+    for (stage, (&outputs, &depth)) in widths.iter().zip(&depths).enumerate() {
+        for index in 0..depth {
+            blocks.push(BlockSizes {
+                stage,
+                index,
+                inputs,
+                inner: kind.inner(outputs),
+                outputs,
+                stride: if index == 0 && (stage > 0 || is_strided) {
+                    2
+                } else {
+                    1
+                },
+            });
+            inputs = outputs;
         }
-        kept(config, &mut blocks)?;
-        Ok(Self {
-            image: image(config)?,
-            stem,
-            kind,
-            blocks,
-            activation: activation_or(config, "relu")?,
-            labels: config.labels()?,
-        })
+    }
+    Ok(blocks)
+}
+
+/// Returns a residual block with the names of its tensors.
+fn residual(kind: BlockKind, block: &BlockSizes) -> Residual {
+    let layer = names::layer(block.stage, block.index);
+    let widths = std::iter::once(&block.inputs).chain(&block.inner);
+    let outputs = block.inner.iter().chain([&block.outputs]);
+    let sizes = kind.sides().iter().zip(widths.zip(outputs)).enumerate();
+    let convolutions = sizes.map(|(index, (&side, (&inputs, &outputs)))| {
+        let stride = if index == kind.strided() {
+            block.stride
+        } else {
+            1
+        };
+        Named {
+            names: names::convolution(&layer, index),
+            sizes: ConvSizes {
+                inputs,
+                outputs,
+                window: Window::centered(side, stride),
+            },
+        }
+    });
+    Residual {
+        convolutions: convolutions.collect(),
+        shortcut: match block.inputs == block.outputs && block.stride == 1 {
+            true => Shortcut::Input,
+            false => Shortcut::Convolution(Named {
+                names: names::shortcut(&layer),
+                sizes: ConvSizes {
+                    inputs: block.inputs,
+                    outputs: block.outputs,
+                    window: Window::centered(1, block.stride),
+                },
+            }),
+        },
+        channels: (0..block.inner.len())
+            .map(|index| names::channels(block.stage, block.index, index))
+            .collect(),
     }
 }
 

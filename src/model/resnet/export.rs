@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::config::{CLASSES, INNER, ResNetConfig};
+use super::config::{CLASSES, INNER};
 use crate::checkpoint::config::Config;
+use crate::model::batch::ImageShape;
 use crate::model::config::{Keys, auto_map, entries, labels};
 use crate::model::convnet::image::IMAGE_SIZE;
 use crate::model::export::Export;
@@ -38,7 +39,12 @@ const KEYS: Keys = Keys {
 };
 
 /// Returns the configuration and the modeling file of the pruned model.
-pub(super) fn export(config: &ResNetConfig, source: &Config, masks: &Masks) -> Export {
+pub(super) fn export(
+    image: ImageShape,
+    names: &[String],
+    source: &Config,
+    masks: &Masks,
+) -> Export {
     let kept: Vec<usize> = (0..masks.groups())
         .map(|group| masks.count(group))
         .collect();
@@ -46,11 +52,11 @@ pub(super) fn export(config: &ResNetConfig, source: &Config, masks: &Masks) -> E
         "architectures": CLASSES,
         "auto_map": auto_map(MODELING, CLASSES[0]),
         "model_type": "resnet",
-        IMAGE_SIZE: [config.image.height, config.image.width],
+        IMAGE_SIZE: [image.height, image.width],
         INNER: kept,
     });
     let mut map = entries(written);
-    map.extend(labels(&config.labels));
+    map.extend(labels(names));
     let left_out = KEYS.carry(source.map(), &mut map);
     Export {
         config: map,

@@ -1,6 +1,5 @@
 //! Names of tensors, as transformers writes them.
 
-use super::config::BlockSizes;
 use crate::model::convnet::load::ConvNames;
 
 /// Name of the classifier, without `.weight`.
@@ -11,29 +10,24 @@ pub(super) fn stem() -> ConvNames {
     of("resnet.embedder.embedder")
 }
 
+/// Returns the beginning of the names of a residual block.
+pub(super) fn layer(stage: usize, index: usize) -> String {
+    format!("resnet.encoder.stages.{stage}.layers.{index}")
+}
+
 /// Returns the names of a convolution of a residual block.
-pub(super) fn convolution(block: &BlockSizes, index: usize) -> ConvNames {
-    of(&format!("{}.layer.{index}", layer(block)))
+pub(super) fn convolution(layer: &str, index: usize) -> ConvNames {
+    of(&format!("{layer}.layer.{index}"))
 }
 
 /// Returns the names of the shortcut of a residual block.
-pub(super) fn shortcut(block: &BlockSizes) -> ConvNames {
-    of(&format!("{}.shortcut", layer(block)))
+pub(super) fn shortcut(layer: &str) -> ConvNames {
+    of(&format!("{layer}.shortcut"))
 }
 
 /// Returns the name of the channels after a convolution of a residual block.
-pub(super) fn group(block: &BlockSizes, index: usize) -> String {
-    format!(
-        "encoder.stages.{}.layers.{}.layer.{index}.channels",
-        block.stage, block.index
-    )
-}
-
-fn layer(block: &BlockSizes) -> String {
-    format!(
-        "resnet.encoder.stages.{}.layers.{}",
-        block.stage, block.index
-    )
+pub(super) fn channels(stage: usize, index: usize, convolution: usize) -> String {
+    format!("encoder.stages.{stage}.layers.{index}.layer.{convolution}.channels")
 }
 
 fn of(name: &str) -> ConvNames {

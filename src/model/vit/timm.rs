@@ -15,7 +15,7 @@ use crate::model::chain::Model;
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH};
 use crate::model::encoder::sizes::{LayerSizes, Whole, divided};
 use crate::model::export::{Export, Usage};
-use crate::model::image_config::checked;
+use crate::model::image_config::{checked, timm_size};
 use crate::model::mask::Masks;
 use crate::model::nn::activation::Activation;
 use crate::model::unit::Units;
@@ -191,34 +191,7 @@ fn image(
     patch: usize,
     patches: usize,
 ) -> Result<ImageShape, CheckpointError> {
-    let side = |value: &Value| value.as_u64().and_then(|side| usize::try_from(side).ok());
-    let given = config
-        .map()
-        .get("model_args")
-        .and_then(|given| given.get("img_size"));
-    let given = given.and_then(|size| match size {
-        Value::Array(sides) => match sides.as_slice() {
-            [height, width] => Some([side(height)?, side(width)?]),
-            _ => None,
-        },
-        one => Some([side(one)?; 2]),
-    });
-    let pretrained = config
-        .map()
-        .get("pretrained_cfg")
-        .and_then(|given| given.get("input_size"));
-    let pretrained = pretrained
-        .and_then(Value::as_array)
-        .and_then(|size| match size.as_slice() {
-            [_, height, width] => Some([side(height)?, side(width)?]),
-            _ => None,
-        });
-    let [height, width] = given.or(pretrained).ok_or_else(|| {
-        CheckpointError::Invalid(
-            "config.json does not tell the size of the images; it must have input_size in pretrained_cfg, for example [3, 224, 224]"
-                .to_owned(),
-        )
-    })?;
+    let [height, width] = timm_size(config)?;
     let shape = checked(ImageShape {
         height,
         width,

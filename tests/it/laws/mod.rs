@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
-use crate::fixture::{random_images, resnet, vit};
+use crate::fixture::{convnet, random_images, resnet, vit};
 
 /// A family of models.
 trait Family {
@@ -128,6 +128,9 @@ of_images! {
     VitMerging: vit, VitMerging, Dimensions;
     ResNetBasic: resnet, Basic, Heads;
     ResNetBottleneck: resnet, Bottleneck, Heads;
+    CifarResNet: convnet, Cifar, Heads;
+    TorchvisionResNet: convnet, Torchvision, Heads;
+    TimmResNet: convnet, TimmD, Heads;
 }
 
 impl Family for Scratch {
@@ -349,6 +352,9 @@ laws! {
     vit_merging: VitMerging;
     resnet_basic: ResNetBasic;
     resnet_bottleneck: ResNetBottleneck;
+    cifar_resnet: CifarResNet;
+    torchvision_resnet: TorchvisionResNet;
+    timm_resnet: TimmResNet;
 }
 
 // Jobs score a model before it merges positions. Without a unit, other positions may be merged, so scores of tiny models that
@@ -365,4 +371,7 @@ score_laws! {
     scores_of_timm_distilled: TimmDistilled;
     scores_of_resnet_basic: ResNetBasic;
     scores_of_resnet_bottleneck: ResNetBottleneck;
+    scores_of_cifar_resnet: CifarResNet;
+    scores_of_torchvision_resnet: TorchvisionResNet;
+    scores_of_timm_resnet: TimmResNet;
 }
