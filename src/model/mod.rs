@@ -31,6 +31,7 @@ pub mod registry;
 pub mod resnet;
 pub mod trace;
 pub mod unit;
+pub mod vgg;
 pub mod vit;
 pub mod width;
 pub mod work;

@@ -3,7 +3,7 @@
 use super::chain::Model;
 use super::convnet::library::TORCHVISION;
 use super::unit::Units;
-use super::{bert, deit, resnet, vit};
+use super::{bert, deit, resnet, vgg, vit};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -119,6 +119,24 @@ pub const ARCHITECTURES: &[Architecture] = &[
         of_torchvision: &[],
         names: Ok,
         open: resnet::dialects::open_cifar,
+    },
+    Architecture {
+        name: "timm-vgg",
+        model_types: &[],
+        classes: &[],
+        of_timm: vgg::ARCHITECTURES,
+        of_torchvision: &[],
+        names: vit::timm::plain_names,
+        open: vgg::open_timm,
+    },
+    Architecture {
+        name: "torchvision-vgg",
+        model_types: &[],
+        classes: &[],
+        of_timm: &[],
+        of_torchvision: vgg::ARCHITECTURES,
+        names: Ok,
+        open: vgg::open_torchvision,
     },
 ];
 

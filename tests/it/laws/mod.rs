@@ -131,6 +131,8 @@ of_images! {
     CifarResNet: convnet, Cifar, Heads;
     TorchvisionResNet: convnet, Torchvision, Heads;
     TimmResNet: convnet, TimmD, Heads;
+    Vgg: convnet, Vgg, Heads;
+    TimmVgg: convnet, TimmVgg, Heads;
 }
 
 impl Family for Scratch {
@@ -355,6 +357,8 @@ laws! {
     cifar_resnet: CifarResNet;
     torchvision_resnet: TorchvisionResNet;
     timm_resnet: TimmResNet;
+    vgg: Vgg;
+    timm_vgg: TimmVgg;
 }
 
 // Jobs score a model before it merges positions. Without a unit, other positions may be merged, so scores of tiny models that
@@ -374,4 +378,6 @@ score_laws! {
     scores_of_cifar_resnet: CifarResNet;
     scores_of_torchvision_resnet: TorchvisionResNet;
     scores_of_timm_resnet: TimmResNet;
+    scores_of_vgg: Vgg;
+    scores_of_timm_vgg: TimmVgg;
 }
