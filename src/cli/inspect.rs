@@ -175,7 +175,7 @@ fn text(inspection: &Inspection) -> String {
         })
         .collect();
     let facts = facts
-        .map(|[name, value]| format!("{name:<24}{value}"))
+        .map(|[name, value]| format!("{name:<32}{value}"))
         .join("\n");
     let groups = table::aligned(
         ["units", "kind", "width", "MACs each"].map(str::to_owned),

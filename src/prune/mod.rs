@@ -118,7 +118,7 @@ fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Result<Fro
         &prepared.model.groups,
         &search::macs(prepared),
         &search::parameters(prepared)?,
-        &combine(scores, &recipe.method),
+        &combine(scores, &recipe.method.for_model(&prepared.model.reads)),
         &recipe.constraints,
     ))
 }

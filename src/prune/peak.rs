@@ -60,7 +60,7 @@ struct Sizes {
     sampled: usize,
     /// Sampled positions of all blocks, per position.
     weighed: f64,
-    /// Columns of the widest projection.
+    /// Columns of the widest projection whose weights are fitted.
     columns: usize,
     /// Numbers per position that a forward pass through one block writes.
     written: usize,
@@ -124,7 +124,11 @@ impl Sizes {
                 block.projection.linear().inputs() as f64 * summed(block, extent).min(most)
             }),
             weighed: weighed.sum::<f64>() / longest.max(1) as f64,
-            columns: linears().map(Linear::inputs).max().unwrap_or(0),
+            columns: linears()
+                .map(Linear::inputs)
+                .filter(|&inputs| inputs <= compensate::moments::MOST_INPUTS)
+                .max()
+                .unwrap_or(0),
             written: per_position(written.fold(0.0, f64::max)),
             remembered: per_position(remembered + works.head.remembered),
             rows: calibration.rows,
@@ -190,8 +194,9 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
 /// Peak of the repair: the hidden states of all rows in both models and the student's next ones, within their budget; the
 /// problems of one block; its moments, and the linear system and its factor.
 fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
+    let method = recipe.method.for_model(&prepared.model.reads);
     let weighs = prepared.model.first_traceable() == 0
-        && recipe.method.position_weights == PositionWeights::Sensitivity;
+        && method.position_weights == PositionWeights::Sensitivity;
     let (weights, weighing) = match weighs {
         true => (
             (sizes.positions as f64 * sizes.weighed) as usize,

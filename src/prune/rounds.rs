@@ -40,14 +40,14 @@ pub fn choose(
     let (groups, constraints) = (&prepared.model.groups, &recipe.constraints);
     let whole = limit.cost.whole(groups);
     let budget = search::reachable_budget(groups, &limit.cost, &recipe.target, constraints)?;
-    let importance = combine(scores, &recipe.method);
+    let importance = combine(scores, &recipe.method.for_model(&prepared.model.reads));
     let first = Ranking::new(groups, &limit.cost, &importance, constraints);
     let mut masks = step(&first, recipe, 1, whole, budget)?;
     for round in 2..=recipe.method.rounds {
         let repairs = compensate::compensate_once(prepared, &masks, recipe, journal, watch)?;
         let left = surgery::narrowed(prepared, &masks, &repairs)?;
         let scores = score(&left, recipe, journal, watch)?;
-        let importance = combine(&scores, &recipe.method);
+        let importance = combine(&scores, &recipe.method.for_model(&prepared.model.reads));
         let (groups, cost) = (&left.model.groups, limit.cost.narrowed(&masks));
         let ranking = Ranking::new(groups, &cost, &importance, constraints);
         masks = masks.refined(&step(&ranking, recipe, round, whole, budget)?);

@@ -8,7 +8,7 @@ use optin::model::nn::kernel::window::Window;
 use optin::model::nn::linear::Linear;
 use optin::model::nn::pool::{self, Pooling};
 use optin::model::nn::traced::Traced;
-use optin::model::nn::unfold::{fold, unfold};
+use optin::model::nn::unfold::{fold, unfold, unfold_at};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -105,6 +105,27 @@ fn a_convolution_of_many_positions_is_the_same() {
     let found = convolution.forward(&map, size, None).unwrap();
     for (found, expected) in values(&found).iter().zip(values(&expected)) {
         assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
+}
+
+#[test]
+fn some_windows_are_those_of_the_whole_map() {
+    for &(size, window) in CASES {
+        let map = map_of(size);
+        let whole = unfold(&map, size, window).unwrap();
+        let whole = whole.flatten(0, 1).unwrap();
+        let windows = whole.dim(0).unwrap() as u32;
+        let places: Vec<u32> = (0..windows).rev().step_by(2).chain([0]).collect();
+        let expected = Tensor::new(places.as_slice(), &Device::Cpu).unwrap();
+        let expected = whole.index_select(&expected, 0).unwrap();
+        let found = unfold_at(&map, size, window, &places).unwrap();
+        assert_close(&found, &expected);
+        let twice = map.to_dtype(DType::F64).unwrap();
+        assert_close(
+            &unfold_at(&twice, size, window, &places).unwrap(),
+            &expected,
+        );
+        assert!(unfold_at(&map, size, window, &[windows]).is_err());
     }
 }
 
@@ -232,6 +253,7 @@ fn pooling_pulls_cotangents_back() {
         ([6, 8], pool::windows([6, 8], window(3, 2, 1))),
         ([5, 5], pool::windows([5, 5], window(2, 2, 0))),
         ([5, 7], pool::adaptive([5, 7], [2, 3])),
+        ([5, 7], pool::squares([5, 7], 2)),
         ([4, 4], pool::adaptive([4, 4], [1, 1])),
     ];
     for (size, regions) in cases {

@@ -1,7 +1,8 @@
 //! Tests of the bounds of a recipe, and of recipes that another release stored.
 
+use optin::model::batch::{ImageShape, Reads};
 use optin::prune::failure::Code;
-use optin::prune::recipe::{Constraints, Method, Recipe, bounds};
+use optin::prune::recipe::{Constraints, Method, PositionWeights, Recipe, Trajectory, bounds};
 use optin::prune::search::position_merging::PositionMerging;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -111,5 +112,31 @@ fn merging_is_searched_off_or_a_whole_percentage() {
     ] {
         let error = read(wrong).unwrap_err().to_string();
         assert!(error.contains("for example 70%"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn auto_depends_on_the_model() {
+    let images = |patch| {
+        Reads::Pixels(ImageShape {
+            height: 28,
+            width: 28,
+            channels: 1,
+            patch,
+        })
+    };
+    for (reads, trajectory, weights) in [
+        (images(4), Trajectory::Sum, PositionWeights::Sensitivity),
+        (images(1), Trajectory::Mean, PositionWeights::Uniform),
+    ] {
+        let method = Method::default().for_model(&reads);
+        assert_eq!(method.trajectory, trajectory);
+        assert_eq!(method.position_weights, weights);
+        let chosen = Method {
+            trajectory: Trajectory::Sum,
+            position_weights: PositionWeights::Sensitivity,
+            ..Method::default()
+        };
+        assert_eq!(chosen.for_model(&reads), chosen);
     }
 }

@@ -140,7 +140,7 @@ pub(super) fn run(command: &SpeedCommand) -> Result<(), Exit> {
     }
     let (scores, took) = time(|| score::score(&prepared, &recipe, &NoJournal, &Unwatched))?;
     note("scoring, as in a job".to_owned(), &took, 1.0);
-    let importance = combine(&scores, &recipe.method);
+    let importance = combine(&scores, &recipe.method.for_model(&prepared.model.reads));
     let limit = Limit::of(&prepared, &recipe, &NoJournal, &Unwatched)?;
     let (masks, took) = time(|| search::choose(&prepared, &importance, &recipe, &limit))?;
     note("search, 50%".to_owned(), &took, 1.0);

@@ -64,7 +64,7 @@ pub fn audit(
     // Only the trajectory is audited, because the local term is always exact.
     let method = Method {
         local_weight: 0.0,
-        ..recipe.method
+        ..recipe.method.for_model(&model.reads)
     };
     let importance = combine(scores, &method);
     let masks = &search::choose(prepared, &importance, recipe, limit)?;

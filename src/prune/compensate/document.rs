@@ -33,15 +33,14 @@ struct Summary<'a> {
 /// Returns the digest of everything that the repairs depend on.
 #[must_use]
 pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
+    let method = recipe.method.for_model(&prepared.model.reads);
     let kept = (0..masks.groups()).map(|group| masks.kept(group));
     prepared
         .digest("compensation/5")
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
         .part("compensation", format!("{:?}", recipe.method.compensation))
-        .part(
-            "position_weights",
-            format!("{:?}", recipe.method.position_weights),
-        )
+        .part("position_weights", format!("{:?}", method.position_weights))
+        .part("seed", recipe.calibration.seed)
         .part("ridge", recipe.method.ridge)
         .hex()
 }

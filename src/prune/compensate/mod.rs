@@ -37,7 +37,7 @@ use crate::model::nn::linear::Linear;
 use judge::relative_error;
 use moments::Moments;
 pub use walk::{AT_ONCE, BATCH_POSITIONS, KEPT_BYTES, judged};
-use walk::{Problem, Walk, Walks};
+use walk::{Problem, Walks};
 
 /// Returns the repairs from the journal, or computes and stores them. Returns no repairs if the recipe has no
 /// compensation.
@@ -78,11 +78,26 @@ pub fn compensate(
     journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> std::result::Result<Repairs, Failure> {
+    compensate_within(KEPT_BYTES, prepared, masks, recipe, journal, watch)
+}
+
+/// Does the same as [`compensate`], and keeps at most `budget` bytes of hidden states. It computes the others again.
+///
+/// # Errors
+/// See [`compensate`].
+pub fn compensate_within(
+    budget: usize,
+    prepared: &Prepared,
+    masks: &Masks,
+    recipe: &Recipe,
+    journal: &dyn Journal,
+    watch: &dyn Watch,
+) -> std::result::Result<Repairs, Failure> {
     let (model, original) = (&prepared.model, prepared.original());
     let blocks = model.blocks.len();
     let mut student = Student::new(model, masks.clone())?;
     let (batches, of_fit) = walk::divide(prepared);
-    let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal)?;
+    let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal, budget)?;
     let mut repairs = Repairs::none(blocks);
     let mut pruned = false;
     let extent = prepared.calibration.extent();
@@ -93,7 +108,7 @@ pub fn compensate(
         watch.progress(block as u64, blocks as u64);
         pruned |= !masks.are_full(&model.groups_at(block));
         pruned |= merged.next().is_some_and(|(own, other)| own != other);
-        let posed = pose(&mut walks.all, original, &student, block)?;
+        let posed = pose(&mut walks, original, &student, block)?;
         // Before the first block that lost units or positions both models are equal, and there is nothing to repair.
         if pruned {
             let (repaired, report) = repair(
@@ -136,7 +151,7 @@ struct Posed {
 
 /// Builds a block's problem, a few batches at a time, and advances the teacher by the block.
 fn pose(
-    walks: &mut [Walk<'_>],
+    walks: &mut Walks<'_>,
     original: &Model,
     student: &Student<'_>,
     block: usize,
@@ -144,12 +159,13 @@ fn pose(
     let (outputs, inputs) = student.projection(block).linear().weight().dims2()?;
     let mut moments = Moments::new(inputs, outputs);
     let mut judges = Vec::new();
-    for some in walks.chunks_mut(lanes::lanes() * AT_ONCE) {
+    let advances = walks.kept[block + 1];
+    for some in walks.all.chunks_mut(lanes::lanes() * AT_ONCE) {
         let problems = lanes::run(some.len(), |index| {
-            some[index].pose(original, student, block)
+            some[index].pose(original, student, block, advances)
         })?;
         for (walk, (problem, teacher)) in some.iter_mut().zip(problems) {
-            walk.remember(teacher);
+            walk.lead(teacher);
             if walk.part.fits {
                 moments.add(&problem.inputs, &problem.target, problem.weights.as_ref())?;
             }

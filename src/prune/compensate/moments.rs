@@ -5,6 +5,10 @@ use candle_core::{Result, Tensor};
 use crate::model::nn::meter;
 use crate::prune::sums::add_tensor;
 
+/// Maximum number of inputs of a map whose weights are fitted. Its moments take 0.5 GB. Of a larger map, such as the first one
+/// of the classifier of VGG-16 with 25,088 inputs, only the bias is fitted.
+pub const MOST_INPUTS: usize = 8_192;
+
 /// Weighted sums over positions. Products within a batch use f32, and sums over batches use f64.
 pub struct Moments {
     /// Number of inputs.
@@ -17,9 +21,9 @@ pub struct Moments {
     pub input_sum: Vec<f64>,
     /// Sum of the targets, `[outputs]`.
     pub target_sum: Vec<f64>,
-    /// `X^T X`, `[inputs, inputs]`.
+    /// `X^T X`, `[inputs, inputs]`. Empty if there are more than [`MOST_INPUTS`].
     pub gram: Vec<f64>,
-    /// `X^T Y`, `[inputs, outputs]`.
+    /// `X^T Y`, `[inputs, outputs]`. Empty if there are more than [`MOST_INPUTS`] inputs.
     pub cross: Vec<f64>,
 }
 
@@ -27,14 +31,15 @@ impl Moments {
     /// Creates moments of zero positions.
     #[must_use]
     pub fn new(inputs: usize, outputs: usize) -> Self {
+        let multiplied = if inputs > MOST_INPUTS { 0 } else { inputs };
         Self {
             inputs,
             outputs,
             weight: 0.0,
             input_sum: vec![0.0; inputs],
             target_sum: vec![0.0; outputs],
-            gram: vec![0.0; inputs * inputs],
-            cross: vec![0.0; inputs * outputs],
+            gram: vec![0.0; multiplied * multiplied],
+            cross: vec![0.0; multiplied * outputs],
         }
     }
 
@@ -54,6 +59,9 @@ impl Moments {
         if self.inputs > 0 {
             let weighed = weigh(inputs, weights)?;
             add_tensor(&mut self.input_sum, &weighed.sum(0)?)?;
+            if self.gram.is_empty() {
+                return Ok(());
+            }
             let transposed = weighed.t()?;
             let positions = inputs.dims()[0];
             meter::count(positions * self.inputs * (self.inputs + self.outputs));

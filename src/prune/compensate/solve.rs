@@ -14,7 +14,8 @@ const ATTEMPTS: i32 = 4;
 /// Minimizes `sum_t ||y_t - W x_t - b||^2 + rho ||W - W0||^2` with `rho = ridge * mean diag(X^T X)`.
 ///
 /// With centered inputs and targets, the solution is `W = (X^T X + rho I)^-1 (X^T Y + rho W0^T)` and
-/// `b = mean y - W mean x`. If the original has no bias, `b` is 0 and nothing is centered. Returns `None` if the system cannot be solved with any of the tried ridges.
+/// `b = mean y - W mean x`. If the original has no bias, `b` is 0 and nothing is centered. Returns `None` if the system cannot
+/// be solved with any of the tried ridges. Fits only the bias if the moments hold no products of inputs.
 ///
 /// # Errors
 /// Does not fail in practice: all shapes come from the data.
@@ -22,7 +23,7 @@ pub fn solve(moments: &Moments, original: &Linear, ridge: f64) -> Result<Option<
     let Moments {
         inputs, outputs, ..
     } = *moments;
-    if inputs == 0 {
+    if moments.gram.is_empty() {
         return solve_bias(moments, original);
     }
     let count = moments.weight.max(f64::MIN_POSITIVE);

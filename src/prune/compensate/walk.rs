@@ -36,7 +36,7 @@ pub(super) struct Walks<'a> {
     /// The rows.
     pub(super) all: Vec<Walk<'a>>,
     /// Whether the states before each block are kept. One entry more than there are blocks.
-    kept: Vec<bool>,
+    pub(super) kept: Vec<bool>,
 }
 
 /// The hidden states of rows of one length in both models, after some of the completed blocks.
@@ -51,8 +51,8 @@ pub(super) struct Walk<'a> {
     weights: Option<Vec<Vec<f32>>>,
     /// The last kept states.
     kept: Option<Kept>,
-    /// The original's state after the current block, if the states before it are kept.
-    teacher: Option<Hidden>,
+    /// Whether the kept state of the original is already that after the block.
+    is_ahead: bool,
 }
 
 /// Hidden states before a block.
@@ -120,16 +120,18 @@ impl<'a> Walks<'a> {
         (batches, of_fit): (&'a Batches<'a>, usize),
         recipe: &Recipe,
         journal: &dyn Journal,
+        budget: usize,
     ) -> std::result::Result<Self, Failure> {
         let model = prepared.original();
         let places = Places::new(&model.reads, recipe.calibration.seed);
         // With too few rows to hold some out, the fit is evaluated on its own rows.
         let none_held_out = of_fit == batches.len();
-        let weights = match recipe.method.position_weights {
+        let method = recipe.method.for_model(&model.reads);
+        let weights = match method.position_weights {
             PositionWeights::Sensitivity => {
                 position_weights_once(prepared, batches, places, journal)?
             }
-            PositionWeights::Uniform => None,
+            PositionWeights::Auto | PositionWeights::Uniform => None,
         };
         let mut weights = weights.map(Vec::into_iter);
         let mut all: Vec<Walk<'a>> = (0..batches.len())
@@ -143,10 +145,10 @@ impl<'a> Walks<'a> {
                 places,
                 weights: weights.as_mut().and_then(Iterator::next),
                 kept: None,
-                teacher: None,
+                is_ahead: false,
             })
             .collect();
-        let kept = kept(model, batches)?;
+        let kept = kept(model, batches, budget)?;
         if kept[0] {
             let states = lanes::run(all.len(), |index| all[index].first(model))?;
             for (walk, states) in all.iter_mut().zip(states) {
@@ -173,7 +175,7 @@ impl<'a> Walks<'a> {
             self.all[index].after(original, student, block)
         })?;
         for (walk, states) in self.all.iter_mut().zip(states) {
-            walk.teacher = None;
+            walk.is_ahead = false;
             walk.kept = Some(Kept {
                 block: block + 1,
                 states,
@@ -184,7 +186,11 @@ impl<'a> Walks<'a> {
 }
 
 /// Returns whether the states before each block, and after the last one, are within the budget.
-fn kept(model: &Model, batches: &Batches<'_>) -> std::result::Result<Vec<bool>, Failure> {
+fn kept(
+    model: &Model,
+    batches: &Batches<'_>,
+    budget: usize,
+) -> std::result::Result<Vec<bool>, Failure> {
     let (full, mut of_blocks) = (Masks::full(&model.groups), vec![0; model.blocks.len() + 1]);
     if batches.is_empty() {
         return Ok(vec![true; of_blocks.len()]);
@@ -199,7 +205,7 @@ fn kept(model: &Model, batches: &Batches<'_>) -> std::result::Result<Vec<bool>, 
     let mut kept = Vec::with_capacity(of_blocks.len());
     for (block, extent) in extents(0).iter().enumerate() {
         let bytes = 2 * hidden.bytes() * of_blocks[block] / extent.positions().max(1);
-        kept.push(bytes <= KEPT_BYTES);
+        kept.push(bytes <= budget);
         if block < model.blocks.len() {
             hidden = model.block(block, &hidden, &full)?;
         }
@@ -209,12 +215,13 @@ fn kept(model: &Model, batches: &Batches<'_>) -> std::result::Result<Vec<bool>, 
 
 impl Walk<'_> {
     /// Returns the least-squares problem of the next block. If a position of the student stands for several, its target is
-    /// their mean.
+    /// their mean. Also returns the original's state after the block if `advances`, and if the states before it are kept.
     pub(super) fn pose(
         &self,
         original: &Model,
         student: &Student<'_>,
         block: usize,
+        advances: bool,
     ) -> std::result::Result<(Problem, Option<Hidden>), Failure> {
         let states = self.before(original, student, block)?;
         let own = &original.blocks[block];
@@ -222,7 +229,7 @@ impl Walk<'_> {
         let sum = own.sum(&own.projection.affine, &units, &states.teacher)?;
         let problem = self.problem(student, block, &states.student, &sum)?;
         let next = match &self.kept {
-            Some(kept) if kept.block == block => Some(own.finish.forward(&sum)?),
+            Some(kept) if advances && kept.block == block => Some(own.finish.forward(&sum)?),
             _ => None,
         };
         Ok((problem, next))
@@ -259,9 +266,12 @@ impl Walk<'_> {
         })
     }
 
-    /// Keeps the original's state after the current block until the student has it, too.
-    pub(super) fn remember(&mut self, teacher: Option<Hidden>) {
-        self.teacher = teacher;
+    /// Replaces the kept state of the original by that after the current block. The student follows.
+    pub(super) fn lead(&mut self, teacher: Option<Hidden>) {
+        if let (Some(kept), Some(teacher)) = (&mut self.kept, teacher) {
+            kept.states.teacher = teacher;
+            self.is_ahead = true;
+        }
     }
 
     /// Returns the states before the first block. Merging begins after the stem, so both models have the same ones.
@@ -301,9 +311,9 @@ impl Walk<'_> {
         student: &Student<'_>,
         block: usize,
     ) -> std::result::Result<States, Failure> {
-        match (&self.kept, &self.teacher) {
-            (Some(kept), Some(teacher)) => Ok(States {
-                teacher: teacher.clone(),
+        match &self.kept {
+            Some(kept) if self.is_ahead => Ok(States {
+                teacher: kept.states.teacher.clone(),
                 student: student.block(block, &kept.states.student)?,
             }),
             _ => self.before(original, student, block + 1),

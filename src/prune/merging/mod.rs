@@ -61,7 +61,8 @@ pub fn choose(
         let unmerged = prepared
             .take()
             .expect("the model is there until it is tried");
-        let importance = combine(scores, &recipe.method);
+        let method = recipe.method.for_model(&unmerged.model.reads);
+        let importance = combine(scores, &method);
         let mut trials = Trials::new(unmerged, recipe, &importance)?;
         let all = candidates(&merging, recipe.constraints.merging.kept());
         let mut best: Option<(f64, Vec<usize>)> = None;

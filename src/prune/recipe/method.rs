@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
+use crate::model::batch::Reads;
 pub use crate::model::unit::Units;
 
 /// How units are scored and how the pruned model is repaired.
@@ -55,15 +56,35 @@ pub struct Method {
     pub ridge: f64,
 }
 
+impl Method {
+    /// Replaces `auto` by what it stands for, for a model that reads this kind of rows.
+    #[must_use]
+    pub fn for_model(self, reads: &Reads) -> Self {
+        Self {
+            trajectory: match self.trajectory {
+                Trajectory::Auto if reads.is_maps() => Trajectory::Mean,
+                Trajectory::Auto => Trajectory::Sum,
+                chosen => chosen,
+            },
+            position_weights: match self.position_weights {
+                PositionWeights::Auto if reads.is_maps() => PositionWeights::Uniform,
+                PositionWeights::Auto => PositionWeights::Sensitivity,
+                chosen => chosen,
+            },
+            ..self
+        }
+    }
+}
+
 impl Default for Method {
     fn default() -> Self {
         Self {
             importance: Importance::Optin,
             estimator: Estimator::Sketch,
             units: Units::Dimensions,
-            trajectory: Trajectory::Sum,
+            trajectory: Trajectory::Auto,
             compensation: Compensation::LeastSquares,
-            position_weights: PositionWeights::Sensitivity,
+            position_weights: PositionWeights::Auto,
             audit: false,
             scoring_samples: 128,
             gram_positions: 64,
@@ -153,6 +174,8 @@ impl Estimator {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Trajectory {
+    /// The mean for convolutional networks, which have many features, and the sum for all others.
+    Auto,
     /// Their sum, as in the OPTIN paper. Units of early layers get higher scores, because more features follow them.
     Sum,
     /// Their mean. Early and late layers are scored on the same scale.
@@ -202,6 +225,8 @@ pub enum Compensation {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum PositionWeights {
+    /// Equal weights for convolutional networks, and sensitivity for all others.
+    Auto,
     /// Positions count by their effect on the answers. In an architecture without a backward pass, all positions count
     /// equally.
     Sensitivity,

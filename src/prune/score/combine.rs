@@ -26,7 +26,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Computes the scaling from the scores of all units.
+    /// Computes the scaling from the scores of all units. The method is that [for the model](Method::for_model).
     #[must_use]
     pub fn of(scores: &Scores, method: &Method) -> Self {
         let (trajectory, [manifold_weight, answer_weight, local_weight]) = match method.importance {
@@ -60,7 +60,7 @@ impl Scale {
     #[must_use]
     pub fn manifold(&self, features: usize, sum: f64) -> f64 {
         let term = match self.trajectory {
-            Trajectory::Sum => sum,
+            Trajectory::Auto | Trajectory::Sum => sum,
             Trajectory::Mean => sum / features.max(1) as f64,
         };
         term / self.manifold_mean
@@ -74,7 +74,7 @@ impl Scale {
     }
 }
 
-/// Returns the importance of every unit.
+/// Returns the importance of every unit. The method is that [for the model](Method::for_model).
 #[must_use]
 pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
     let scale = Scale::of(scores, method);

@@ -1,11 +1,16 @@
 //! The ridge solution, checked against its gradient and against closed forms.
 
 use candle_core::{Device, Tensor};
+use optin::model::mask::Masks;
 use optin::model::nn::linear::Linear;
 use optin::prune::compensate::moments::Moments;
 use optin::prune::compensate::places::Places;
 use optin::prune::compensate::sensitivity::position_weights;
 use optin::prune::compensate::solve::{solve, solve_bias};
+use optin::prune::compensate::{compensate, compensate_within};
+use optin::prune::journal::NoJournal;
+use optin::prune::prepare::Prepared;
+use optin::prune::watch::Unwatched;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -212,6 +217,30 @@ fn positions_are_weighted_by_their_effect_on_the_answers() {
         for weights in tokens {
             assert!(weights.iter().all(|&weight| weight > 0.03));
             assert!(weights.iter().any(|&weight| weight != weights[0]));
+        }
+    }
+}
+
+/// A run whose hidden states do not fit into memory computes them again.
+#[test]
+fn states_that_are_not_kept_give_the_same_repairs() {
+    let folder = Folder::new(Tiny::default());
+    let recipe = folder.recipe(0.5);
+    let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
+    let mut masks = Masks::full(&prepared.model.groups);
+    for (index, group) in prepared.model.groups.iter().enumerate() {
+        for unit in (0..group.width).filter(|unit| group.heads.is_none() && unit % 3 == 1) {
+            masks.drop_unit(index, unit);
+        }
+    }
+    let kept = compensate(&prepared, &masks, &recipe, &NoJournal, &Unwatched).unwrap();
+    let none = compensate_within(0, &prepared, &masks, &recipe, &NoJournal, &Unwatched).unwrap();
+    assert!(kept.projections.iter().any(Option::is_some));
+    for (kept, none) in kept.projections.iter().zip(&none.projections) {
+        match (kept, none) {
+            (Some(kept), Some(none)) => assert_close(kept.weight(), none.weight(), 1e-4),
+            (None, None) => {}
+            _ => panic!("one run repaired a projection that the other one left"),
         }
     }
 }

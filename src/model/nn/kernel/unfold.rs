@@ -76,12 +76,13 @@ pub fn gather(
     for (index, out) in outs.enumerate() {
         let (of_row, position) = ((first + index) / windows, (first + index) % windows);
         let map = &map[of_row * row..][..row];
-        let sources = window.sources(size, position);
-        for (out, source) in out.chunks_exact_mut(channels).zip(sources) {
-            match source {
-                Some(source) => out.copy_from_slice(&map[source * channels..][..channels]),
-                None => out.fill(0.0),
-            }
+        let runs = window.runs(size, position);
+        for (out, run) in out.chunks_exact_mut(window.side * channels).zip(runs) {
+            let (before, rest) = out.split_at_mut(run.first * channels);
+            let (own, after) = rest.split_at_mut(run.count * channels);
+            before.fill(0.0);
+            own.copy_from_slice(&map[run.pixel * channels..][..own.len()]);
+            after.fill(0.0);
         }
     }
 }
@@ -98,12 +99,11 @@ pub fn scatter(
 ) {
     let windows = unfolded.chunks_exact(channels * window.pixels());
     for (position, values) in (first..).zip(windows) {
-        let sources = window.sources(size, position);
-        for (values, source) in values.chunks_exact(channels).zip(sources) {
-            if let Some(source) = source {
-                let sums = map[source * channels..][..channels].iter_mut();
-                sums.zip(values).for_each(|(sum, value)| *sum += value);
-            }
+        let runs = window.runs(size, position);
+        for (values, run) in values.chunks_exact(window.side * channels).zip(runs) {
+            let values = &values[run.first * channels..][..run.count * channels];
+            let sums = map[run.pixel * channels..][..values.len()].iter_mut();
+            sums.zip(values).for_each(|(sum, value)| *sum += value);
         }
     }
 }

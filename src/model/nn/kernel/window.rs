@@ -11,6 +11,17 @@ pub struct Window {
     pub padding: usize,
 }
 
+/// The part of a row of a window that lies on a map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::model::nn) struct Run {
+    /// Its first pixel on the map.
+    pub(in crate::model::nn) pixel: usize,
+    /// The place of this pixel in the row of the window.
+    pub(in crate::model::nn) first: usize,
+    /// Number of pixels. The others of the row are padding.
+    pub(in crate::model::nn) count: usize,
+}
+
 impl Window {
     /// The window of one pixel at each pixel. It unfolds to the map itself.
     pub const PIXEL: Self = Self {
@@ -62,6 +73,31 @@ impl Window {
             let down = (top + pixel / self.side).checked_sub(self.padding)?;
             let right = (left + pixel % self.side).checked_sub(self.padding)?;
             (down < height && right < width).then_some(down * width + right)
+        })
+    }
+
+    /// Returns the part of each row of the window at `position` that lies on a map, row by row. Its pixels are neighbors on
+    /// the map.
+    pub(in crate::model::nn) fn runs(
+        self,
+        [height, width]: [usize; 2],
+        position: usize,
+    ) -> impl Iterator<Item = Run> {
+        let across = self.along(width).max(1);
+        let [top, left] = [position / across, position % across].map(|at| at * self.stride);
+        let first = self.padding.saturating_sub(left).min(self.side);
+        let beyond = (width + self.padding).saturating_sub(left);
+        let count = self.side.min(beyond).saturating_sub(first);
+        (0..self.side).map(move |row| {
+            let down = (top + row).checked_sub(self.padding);
+            match down.filter(|&down| down < height && count > 0) {
+                Some(down) => Run {
+                    pixel: down * width + left + first - self.padding,
+                    first,
+                    count,
+                },
+                None => Run::default(),
+            }
         })
     }
 
