@@ -188,12 +188,6 @@ impl Hidden {
         self
     }
 
-    /// Whether positions stand for several original ones.
-    #[must_use]
-    pub fn is_merged(&self) -> bool {
-        self.carried(Slot::Origins).is_some()
-    }
-
     /// Returns the index of the position of each original position, among those of all rows. `None` if nothing is merged.
     ///
     /// # Errors

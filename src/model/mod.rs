@@ -29,6 +29,7 @@ pub mod nn;
 pub mod projection;
 pub mod registry;
 pub mod resnet;
+mod timm;
 pub mod trace;
 pub mod unit;
 pub mod vgg;

@@ -3,7 +3,7 @@
 use super::chain::Model;
 use super::convnet::library::TORCHVISION;
 use super::unit::Units;
-use super::{bert, deit, resnet, vgg, vit};
+use super::{bert, deit, resnet, timm, vgg, vit};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -90,7 +90,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
         classes: &[],
         of_timm: vit::timm::ARCHITECTURES,
         of_torchvision: &[],
-        names: vit::timm::plain_names,
+        names: timm::plain_names,
         open: vit::timm::open,
     },
     Architecture {
@@ -99,7 +99,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
         classes: &[],
         of_timm: resnet::dialects::OF_TIMM,
         of_torchvision: &[],
-        names: vit::timm::plain_names,
+        names: timm::plain_names,
         open: resnet::dialects::open_timm,
     },
     Architecture {
@@ -126,7 +126,7 @@ pub const ARCHITECTURES: &[Architecture] = &[
         classes: &[],
         of_timm: vgg::ARCHITECTURES,
         of_torchvision: &[],
-        names: vit::timm::plain_names,
+        names: timm::plain_names,
         open: vgg::open_timm,
     },
     Architecture {

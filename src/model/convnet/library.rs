@@ -10,8 +10,9 @@ use crate::checkpoint::weights::Weights;
 use crate::model::batch::ImageShape;
 use crate::model::config::{Keys, labels as named};
 use crate::model::export::{Export, Usage};
-use crate::model::image_config::{checked, timm_size};
+use crate::model::image_config::checked;
 use crate::model::mask::Masks;
+use crate::model::timm;
 
 /// `model_type` of a folder with the names of torchvision. Its `architecture` is the name of a model of torchvision.
 pub(in crate::model) const TORCHVISION: &str = "torchvision";
@@ -58,7 +59,7 @@ impl Library {
             )));
         };
         let [height, width] = match self {
-            Self::Timm => timm_size(config)?,
+            Self::Timm => timm::size(config)?,
             Self::Torchvision | Self::Cifar => return image::image(config, channels),
         };
         checked(ImageShape {

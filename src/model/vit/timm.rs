@@ -15,9 +15,10 @@ use crate::model::chain::Model;
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH};
 use crate::model::encoder::sizes::{LayerSizes, Whole, divided};
 use crate::model::export::{Export, Usage};
-use crate::model::image_config::{checked, timm_size};
+use crate::model::image_config::checked;
 use crate::model::mask::Masks;
 use crate::model::nn::activation::Activation;
+use crate::model::timm;
 use crate::model::unit::Units;
 
 /// Beginnings of the names of supported architectures.
@@ -56,14 +57,6 @@ const OTHER_TENSORS: [(&str, &str); 6] = [
     ("fc_norm.weight", "a mean over the patches"),
     ("attn_pool.q.weight", "attention pooling"),
 ];
-
-/// Renames the tensors to the names of timm. Folders of transformers' wrapper put `timm_model.` before them.
-///
-/// # Errors
-/// Returns an error if a tensor exists under both names.
-pub fn plain_names(weights: Weights) -> Result<Weights, CheckpointError> {
-    weights.renamed(|name| name.strip_prefix("timm_model.").unwrap_or(name).to_owned())
-}
 
 /// Builds the graph that the configuration describes from the weights.
 ///
@@ -191,7 +184,7 @@ fn image(
     patch: usize,
     patches: usize,
 ) -> Result<ImageShape, CheckpointError> {
-    let [height, width] = timm_size(config)?;
+    let [height, width] = timm::size(config)?;
     let shape = checked(ImageShape {
         height,
         width,

@@ -6,7 +6,8 @@
 //! - The inputs of a block's problem are the kept units as computed by the prefix that is ALREADY PRUNED.
 //! - The target is the original's sum before its norm minus the student's residual, so that the repair also
 //!   corrects errors of earlier blocks.
-//! - Positions are weighted by their influence on the answers.
+//! - Positions are weighted by their influence on the answers. Of the maps of a convolutional network a sample of the
+//!   positions is fitted, all weighted equally.
 //! - The ridge pulls toward the original weights, and the bias is fitted together with the weights.
 //! - A repair is used only if it lowers the error on held-out rows.
 //!
