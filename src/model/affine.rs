@@ -1,5 +1,7 @@
 //! A linear map with a bias, of each position or of each window over a feature map.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 
 use super::extent::Extent;
@@ -60,6 +62,13 @@ impl Affine {
     #[must_use]
     pub fn channels(&self) -> usize {
         self.linear().inputs() / self.window().pixels()
+    }
+
+    /// Returns the columns of the matrix that belong to neighboring channels.
+    #[must_use]
+    pub fn columns_of(&self, channels: Range<usize>) -> Range<usize> {
+        let pixels = self.window().pixels();
+        channels.start * pixels..channels.end * pixels
     }
 
     /// Applies the map: `[rows, positions, channels]` to `[rows, positions or windows, out]`.

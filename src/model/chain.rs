@@ -102,13 +102,10 @@ impl Model {
     #[must_use]
     pub fn kept_columns(&self, block: usize, masks: &Masks) -> Option<Vec<u32>> {
         let kept = self.kept_activations(block, masks)?;
-        let pixels = self.blocks[block].projection.affine.window().pixels() as u32;
-        let columns = kept.into_iter();
-        Some(
-            columns
-                .flat_map(|channel| channel * pixels..(channel + 1) * pixels)
-                .collect(),
-        )
+        let affine = &self.blocks[block].projection.affine;
+        let columns = kept.into_iter().map(|channel| channel as usize);
+        let columns = columns.flat_map(|channel| affine.columns_of(channel..channel + 1));
+        Some(columns.map(|column| column as u32).collect())
     }
 
     /// Returns which channels of a block the masks keep. Channels that belong to no unit are kept. Returns `None` if all

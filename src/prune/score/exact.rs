@@ -238,13 +238,14 @@ impl Stack {
             let factors = Tensor::from_vec(factors, (count, inner), device)?;
             return Ok(Self::Inner { count, factors });
         }
-        let pixels = block.projection.affine.window().pixels() as u32;
-        let span = group.seat.span * pixels as usize;
+        let affine = &block.projection.affine;
+        let span = affine.columns_of(0..group.seat.span).len();
+        let columns = units.iter().map(|&unit| group.channels(unit));
+        let columns = columns.flat_map(|channels| affine.columns_of(channels));
+        let columns: Vec<u32> = columns.map(|column| column as u32).collect();
         let channels = units.iter().flat_map(|&unit| group.channels(unit));
         let channels: Vec<u32> = channels.map(|channel| channel as u32).collect();
-        let columns = channels.iter();
-        let columns = columns.flat_map(|&channel| channel * pixels..(channel + 1) * pixels);
-        let columns = Tensor::new(columns.collect::<Vec<u32>>(), device)?;
+        let columns = Tensor::new(columns, device)?;
         let weight = block.projection.linear().weight();
         let outputs = weight.dims()[0];
         let weights = weight.index_select(&columns, 1)?.t()?.contiguous()?;

@@ -41,7 +41,6 @@ struct Sums {
 pub fn energies(teacher: &Teacher<'_>, index: usize) -> std::result::Result<Vec<f64>, Failure> {
     let group = &teacher.model.groups[index];
     let projection = &teacher.model.blocks[group.seat.block].projection;
-    let pixels = projection.affine.window().pixels();
     if group.width == 0 {
         return Ok(Vec::new());
     }
@@ -49,7 +48,11 @@ pub fn energies(teacher: &Teacher<'_>, index: usize) -> std::result::Result<Vec<
         Ok(sums(teacher, index, batch)?)
     })?;
     let size = match group.is_columns() {
-        true => (group.seat.span * pixels).pow(2),
+        true => projection
+            .affine
+            .columns_of(0..group.seat.span)
+            .len()
+            .pow(2),
         false => 1,
     };
     let mut units = vec![0.0; group.width * size];
@@ -71,8 +74,7 @@ pub fn energies(teacher: &Teacher<'_>, index: usize) -> std::result::Result<Vec<
             let weight = projection.linear().weight().to_vec2::<f32>()?;
             let units = units.chunks_exact(size).enumerate();
             let energies = units.map(|(unit, gram)| {
-                let own = group.channels(unit);
-                let own = own.start * pixels..own.end * pixels;
+                let own = projection.affine.columns_of(group.channels(unit));
                 let rows = weight.iter();
                 rows.map(|row| quadratic(gram, &row[own.clone()])).sum()
             });
@@ -110,7 +112,7 @@ fn grams(group: &UnitGroup, block: &Block, units: &Hidden) -> Result<Vec<f64>> {
     let units = units.with_stream(units.stream.narrow(2, own.start, own.len())?);
     let units = affine.columns(&units)?.flatten(0, 1)?;
     let positions = units.dims()[0];
-    let span = group.seat.span * affine.window().pixels();
+    let span = affine.columns_of(0..group.seat.span).len();
     let units = units.reshape((positions, group.width, span))?;
     let grams = match span {
         1 => units.sqr()?.sum(0)?,
