@@ -6,12 +6,14 @@ use candle_core::{Result, Tensor};
 
 use super::extent::Extent;
 use super::hidden::{Hidden, Layout};
+use super::nn::activation::Activation;
 use super::nn::convolution::Convolution;
 use super::nn::kernel::window::Window;
 use super::nn::linear::Linear;
+use super::nn::traced::Traced;
 use super::nn::unfold::{unfold, unfold_at};
 
-/// A linear map with a bias that consumes the units of a block.
+/// A linear map with a bias.
 #[derive(Clone, Debug)]
 pub enum Affine {
     /// The same map at every position.
@@ -75,18 +77,50 @@ impl Affine {
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn forward(&self, units: &Hidden) -> Result<Hidden> {
-        match self {
-            Self::OfPositions(linear) => Ok(units.with_stream(linear.forward(&units.stream)?)),
-            Self::OfWindows(convolution) => {
-                let size = units.layout.size()?;
-                let stream = convolution.forward(&units.stream, size, None)?;
-                Ok(units.arranged(stream, self.layout(units.layout)))
-            }
-        }
+    pub fn forward(&self, input: &Hidden) -> Result<Hidden> {
+        self.forward_activated(input, None)
     }
 
-    /// Pulls a cotangent on the output back to the units, which have this arrangement.
+    /// Applies the map and then the activation, if there is one.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn forward_activated(
+        &self,
+        input: &Hidden,
+        activation: Option<Activation>,
+    ) -> Result<Hidden> {
+        let stream = &input.stream;
+        let stream = match (self, activation) {
+            (Self::OfPositions(linear), Some(activation)) => {
+                linear.forward_activated(stream, activation)
+            }
+            (Self::OfPositions(linear), None) => linear.forward(stream),
+            (Self::OfWindows(convolution), activation) => {
+                convolution.forward(stream, input.layout.size()?, activation)
+            }
+        };
+        Ok(input.arranged(stream?, self.layout(input.layout)))
+    }
+
+    /// Computes the same as [`forward_activated`](Self::forward_activated), with a pullback.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn traced(&self, input: &Hidden, activation: Option<Activation>) -> Result<Traced<Hidden>> {
+        let layout = self.layout(input.layout);
+        input.traced_to(layout, |stream| match (self, activation) {
+            (Self::OfPositions(linear), Some(activation)) => {
+                linear.traced_activated(stream, activation)
+            }
+            (Self::OfPositions(linear), None) => linear.traced(stream),
+            (Self::OfWindows(convolution), activation) => {
+                convolution.traced(stream, input.layout.size()?, activation)
+            }
+        })
+    }
+
+    /// Pulls a cotangent on the output back to an input with this arrangement.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.

@@ -17,7 +17,7 @@ use super::hidden::Hidden;
 use super::layer::sequence::Sequence;
 use super::layer::{Layer, Pulled, without_inner};
 use super::nn::traced::Traced;
-use super::projection::Projection;
+use super::stored_map::StoredMap;
 use super::width::Widths;
 use super::work::Work;
 
@@ -26,7 +26,7 @@ pub struct Block {
     /// From the block's input to the activations of its units.
     pub units: Sequence,
     /// The linear map that consumes the units.
-    pub projection: Projection,
+    pub projection: StoredMap,
     /// From the block's input to the tensor that is added to the projection's output. An empty sequence adds the
     /// input itself. `None` adds nothing.
     pub skip: Option<Sequence>,

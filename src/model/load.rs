@@ -8,6 +8,7 @@ use crate::model::head_maps::RowMap;
 use crate::model::layer::dense::Dense;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
+use crate::model::stored_map::StoredMap;
 
 /// Loads a linear map from `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.
 pub(in crate::model) fn linear(
@@ -43,6 +44,19 @@ pub(in crate::model) fn rows(
         None => None,
     };
     Ok(Dense::new(map.weight.clone(), Linear::new(weight, bias)).from_row(map.offset))
+}
+
+/// Loads a linear map with the names of its tensors. See [`linear`].
+pub(in crate::model) fn stored(
+    weights: &Weights,
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<StoredMap, CheckpointError> {
+    Ok(StoredMap::new(
+        name,
+        linear(weights, name, inputs, outputs)?,
+    ))
 }
 
 /// Loads a linear layer from `{name}.weight` `[outputs, inputs]` and `{name}.bias` `[outputs]`.

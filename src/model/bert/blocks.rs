@@ -6,10 +6,10 @@ use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
 use crate::model::encoder::units::{AttentionMaps, neurons};
 use crate::model::head_maps::RowMap;
+use crate::model::layer::mapped::Mapped;
 use crate::model::layer::self_attention::SelfAttention;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
-use crate::model::projection::Projection;
 use crate::model::unit::UnitGroup;
 
 /// Builds the attention block of a layer.
@@ -35,10 +35,7 @@ pub(super) fn attention(
     let skip = Sequence::identity();
     Ok(Block {
         units: Sequence::identity().then(attention),
-        projection: Projection::new(
-            &output,
-            load::linear(weights, &output, heads.values(), config.hidden)?,
-        ),
+        projection: load::stored(weights, &output, heads.values(), config.hidden)?,
         skip: Some(match selection {
             None => skip,
             Some(selection) => skip.then(selection),
@@ -85,13 +82,10 @@ pub(super) fn feed_forward(
         format!("{name}.intermediate.dense"),
         format!("{name}.output.dense"),
     );
-    let intermediate = load::dense(weights, &first, config.hidden, width)?;
+    let intermediate = Mapped::new(load::stored(weights, &first, config.hidden, width)?);
     let block = Block {
         units: Sequence::identity().then(intermediate.activated(config.activation)),
-        projection: Projection::new(
-            &second,
-            load::linear(weights, &second, width, config.hidden)?,
-        ),
+        projection: load::stored(weights, &second, width, config.hidden)?,
         skip: Some(Sequence::identity()),
         finish: norm(config, &name, weights)?,
         // The output of a whole layer is a feature.

@@ -5,11 +5,9 @@ use candle_core::Result;
 use crate::checkpoint::error::{CheckpointError, reason};
 use crate::checkpoint::weights::Weights;
 use crate::model::batch_norm::BatchNorm;
-use crate::model::layer::convolution::Convolve;
-use crate::model::nn::convolution::Convolution;
 use crate::model::nn::kernel::window::Window;
 use crate::model::nn::linear::Linear;
-use crate::model::projection::Projection;
+use crate::model::stored_map::StoredMap;
 
 /// What torch adds to the variance of a batch norm. No configuration has another value.
 const NORM_EPSILON: f64 = 1e-5;
@@ -63,32 +61,17 @@ pub(in crate::model) fn sizes(
     }
 }
 
-/// Loads a convolution as a layer. A batch norm after it is folded into it.
+/// Loads a convolution. A batch norm after it is folded into it.
 ///
 /// # Errors
 /// Returns an error if a tensor is missing or has another shape.
-pub(in crate::model) fn convolve(
+pub(in crate::model) fn convolution(
     weights: &Weights,
     names: &ConvNames,
     sizes: ConvSizes,
-) -> std::result::Result<Convolve, CheckpointError> {
-    let projection = matrix(weights, names, sizes)?;
-    let convolution = Convolution::new(projection.linear().clone(), sizes.window);
-    let convolution = convolution.map_err(|error| CheckpointError::Invalid(reason(&error)))?;
-    Ok(Convolve::new(projection.weight, convolution))
-}
-
-/// Loads a convolution as the projection of a block. A batch norm after it is folded into it.
-///
-/// # Errors
-/// Returns an error if a tensor is missing or has another shape.
-pub(in crate::model) fn projection(
-    weights: &Weights,
-    names: &ConvNames,
-    sizes: ConvSizes,
-) -> std::result::Result<Projection, CheckpointError> {
-    let projection = matrix(weights, names, sizes)?.over(sizes.window);
-    projection.map_err(|error| CheckpointError::Invalid(reason(&error)))
+) -> std::result::Result<StoredMap, CheckpointError> {
+    let map = matrix(weights, names, sizes)?.over(sizes.window);
+    map.map_err(|error| CheckpointError::Invalid(reason(&error)))
 }
 
 /// Loads a convolution as a matrix over the pixels of a window.
@@ -96,7 +79,7 @@ fn matrix(
     weights: &Weights,
     names: &ConvNames,
     sizes: ConvSizes,
-) -> std::result::Result<Projection, CheckpointError> {
+) -> std::result::Result<StoredMap, CheckpointError> {
     let ConvSizes {
         inputs,
         outputs,
@@ -114,12 +97,12 @@ fn matrix(
         Ok(Linear::new(weight, bias))
     };
     let linear = flat().map_err(|error| CheckpointError::Invalid(reason(&error)))?;
-    let projection = Projection::new(&names.map, linear.clone());
+    let map = StoredMap::new(&names.map, linear.clone());
     match &names.norm {
         Some(norm) => {
             let folded = BatchNorm::fold(weights, norm, &linear, NORM_EPSILON)?;
-            Ok(projection.normed(folded))
+            Ok(map.normed(folded))
         }
-        None => Ok(projection),
+        None => Ok(map),
     }
 }

@@ -4,9 +4,9 @@
 //! Costs, memory estimates and scores of an architecture follow from the layers that it composes.
 
 pub mod activate;
-pub mod convolution;
 pub mod dense;
 pub mod leading_positions;
+pub mod mapped;
 pub mod merge;
 pub mod norm;
 pub mod pad_channels;
@@ -24,6 +24,7 @@ use super::nn::linear::Linear;
 use super::nn::traced::Traced;
 use super::width::Widths;
 use super::work::Work;
+use mapped::Mapped;
 
 /// A step from one hidden state to the next.
 pub trait Layer: Send + Sync {
@@ -72,6 +73,11 @@ pub trait Layer: Send + Sync {
     /// Returns an error if shapes do not match.
     fn queries_and_keys(&self, _: &Hidden) -> Result<Option<[Tensor; 2]>> {
         Ok(None)
+    }
+
+    /// Returns the layer as a stored map with an activation, if it is one.
+    fn as_mapped(&self) -> Option<&Mapped> {
+        None
     }
 
     /// Returns the shapes of the rows after the layer.

@@ -7,9 +7,10 @@ use super::network::{Residual, Shortcut};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
-use crate::model::convnet::load::{Named, convolve, projection};
+use crate::model::convnet::load::{Named, convolution};
 use crate::model::convnet::units::channels;
 use crate::model::layer::activate::Activate;
+use crate::model::layer::mapped::Mapped;
 use crate::model::layer::pad_channels::PadChannels;
 use crate::model::layer::pool::Pool;
 use crate::model::layer::sequence::Sequence;
@@ -33,7 +34,7 @@ pub(super) fn of(
             if last > 1 {
                 units = units.then(Depart::new(shortcut(&residual.shortcut, weights)?));
             }
-            let before = convolve(weights, &before.names, before.sizes)?;
+            let before = Mapped::new(convolution(weights, &before.names, before.sizes)?);
             units = units.then(before.activated(Activation::Relu));
         }
         let (width, outputs) = (after.sizes.inputs, after.sizes.outputs);
@@ -54,7 +55,7 @@ pub(super) fn of(
         };
         let block = Block {
             units,
-            projection: projection(weights, &after.names, after.sizes)?,
+            projection: convolution(weights, &after.names, after.sizes)?,
             skip,
             finish,
             // The output of a whole residual block is a feature.
@@ -73,14 +74,16 @@ pub(super) fn of(
 
 /// Returns the layers of a shortcut.
 fn shortcut(shortcut: &Shortcut, weights: &Weights) -> Result<Sequence, CheckpointError> {
-    let convolution = |Named { names, sizes }: &Named| convolve(weights, names, *sizes);
+    let mapped = |Named { names, sizes }: &Named| {
+        Ok::<_, CheckpointError>(Mapped::new(convolution(weights, names, *sizes)?))
+    };
     let layers = Sequence::identity();
     Ok(match shortcut {
         Shortcut::Input => layers,
-        Shortcut::Convolution(named) => layers.then(convolution(named)?),
+        Shortcut::Convolution(named) => layers.then(mapped(named)?),
         Shortcut::PooledConvolution(side, named) => layers
             .then(Pool::mean_of_squares(*side, named.sizes.inputs))
-            .then(convolution(named)?),
+            .then(mapped(named)?),
         Shortcut::Padded {
             stride,
             channels,

@@ -6,9 +6,10 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::batch::Reads;
 use crate::model::chain::Model;
-use crate::model::convnet::load::{Named, convolve};
+use crate::model::convnet::load::{Named, convolution};
 use crate::model::convnet::stem::OfPixels;
 use crate::model::export::Export;
+use crate::model::layer::mapped::Mapped;
 use crate::model::layer::pool::Pool;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
@@ -27,7 +28,8 @@ pub(super) fn build(
 ) -> Result<Model, CheckpointError> {
     let mut layers = Sequence::identity();
     for Named { names, sizes } in &network.stem {
-        layers = layers.then(convolve(weights, names, *sizes)?.activated(network.activation));
+        let map = Mapped::new(convolution(weights, names, *sizes)?);
+        layers = layers.then(map.activated(network.activation));
     }
     let mut width = network.stem.last().map_or(0, |last| last.sizes.outputs);
     if network.is_pooled {

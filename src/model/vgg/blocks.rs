@@ -9,11 +9,12 @@ use crate::checkpoint::weights::Weights;
 use crate::model::batch::{ImageShape, Reads};
 use crate::model::block::Block;
 use crate::model::chain::Model;
-use crate::model::convnet::load::{ConvNames, ConvSizes, convolve, projection};
+use crate::model::convnet::load::{ConvNames, ConvSizes, convolution};
 use crate::model::convnet::stem::OfPixels;
 use crate::model::convnet::units::channels;
 use crate::model::export::Export;
 use crate::model::layer::activate::Activate;
+use crate::model::layer::mapped::Mapped;
 use crate::model::layer::pool::Pool;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
@@ -21,7 +22,7 @@ use crate::model::mask::Masks;
 use crate::model::nn::activation::Activation;
 use crate::model::nn::kernel::window::Window;
 use crate::model::nn::pool::Pooling;
-use crate::model::projection::Projection;
+use crate::model::stored_map::StoredMap;
 use crate::model::unit::{ParamSlice, UnitGroup, UnitKind};
 
 /// Side of the map that the classifier reads.
@@ -77,8 +78,8 @@ pub(super) fn build(
             .checked_sub(1)
             .map(|before| &features[before].convolution)
         else {
-            let first = convolve(weights, &own.names, own.sizes)?.activated(Activation::Relu);
-            stem = finish(feature, layers.then(first));
+            let first = Mapped::new(convolution(weights, &own.names, own.sizes)?);
+            stem = finish(feature, layers.then(first.activated(Activation::Relu)));
             continue;
         };
         layers = layers.then(Activate::new(Activation::Relu, own.sizes.outputs));
@@ -96,7 +97,7 @@ pub(super) fn build(
         ));
         blocks.push(Block {
             units: Sequence::identity(),
-            projection: projection(weights, &own.names, own.sizes)?,
+            projection: convolution(weights, &own.names, own.sizes)?,
             skip: None,
             finish: layers,
             feature: Some(Sequence::identity()),
@@ -200,7 +201,7 @@ impl Classifier {
             });
             blocks.push(Block {
                 units,
-                projection: self.projection(weights, names, index, [inputs, outputs])?,
+                projection: self.map(weights, names, index, [inputs, outputs])?,
                 skip: None,
                 finish,
                 feature: Some(Sequence::identity()),
@@ -210,13 +211,13 @@ impl Classifier {
     }
 
     /// Loads a map of the classifier.
-    fn projection(
+    fn map(
         &self,
         weights: &Weights,
         names: &ConvNames,
         index: usize,
         [inputs, outputs]: [usize; 2],
-    ) -> Result<Projection, CheckpointError> {
+    ) -> Result<StoredMap, CheckpointError> {
         let window = match index {
             0 => Window {
                 side: SIDE,
@@ -231,11 +232,11 @@ impl Classifier {
                 outputs,
                 window,
             };
-            return projection(weights, names, sizes);
+            return convolution(weights, names, sizes);
         }
         let linear = load::linear(weights, &names.map, inputs * window.pixels(), outputs)?;
-        let projection = Projection::new(&names.map, linear).flat().over(window);
-        projection.map_err(|error| CheckpointError::Invalid(reason(&error)))
+        let map = StoredMap::new(&names.map, linear).flat().over(window);
+        map.map_err(|error| CheckpointError::Invalid(reason(&error)))
     }
 }
 

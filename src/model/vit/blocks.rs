@@ -5,12 +5,12 @@ use super::names::LayerNames;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
+use crate::model::layer::mapped::Mapped;
 use crate::model::layer::merge::Merge;
 use crate::model::layer::self_attention::SelfAttention;
 use crate::model::layer::sequence::Sequence;
 use crate::model::layer::unmerge::Unmerge;
 use crate::model::load;
-use crate::model::projection::Projection;
 
 /// Builds the attention block of a layer.
 pub(super) fn attention(
@@ -30,12 +30,11 @@ pub(super) fn attention(
         incoming(&names.value, heads.values())?,
     ];
     let selection = config.selection_of(layer);
-    let output = load::linear(weights, &names.output, heads.values(), hidden)?;
     let skip = Sequence::identity();
     Ok(Block {
         units: norm(config, &names.norms[0], weights)?
             .then(SelfAttention::new(incoming, heads).at(selection)),
-        projection: Projection::new(&names.output, output),
+        projection: load::stored(weights, &names.output, heads.values(), hidden)?,
         skip: Some(match selection {
             None => skip,
             Some(selection) => skip.then(selection),
@@ -59,11 +58,10 @@ pub(super) fn feed_forward(
     weights: &Weights,
 ) -> Result<Block, CheckpointError> {
     let (width, hidden) = (config.sizes.neurons(layer), config.hidden);
-    let first = load::dense(weights, &names.first, hidden, width)?;
-    let second = load::linear(weights, &names.second, width, hidden)?;
+    let first = Mapped::new(load::stored(weights, &names.first, hidden, width)?);
     Ok(Block {
         units: norm(config, &names.norms[1], weights)?.then(first.activated(config.activation)),
-        projection: Projection::new(&names.second, second),
+        projection: load::stored(weights, &names.second, width, hidden)?,
         skip: Some(Sequence::identity()),
         finish: Sequence::identity(),
         // The output of a whole layer is a feature.

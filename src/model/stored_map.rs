@@ -1,4 +1,4 @@
-//! The linear map that consumes a block's units. Scoring, repair and surgery read no other weights.
+//! A linear map together with the tensors in which its checkpoint stores it. Repairs write these tensors.
 
 use candle_core::{Result, Tensor};
 
@@ -9,8 +9,8 @@ use super::nn::linear::Linear;
 use super::width::Widths;
 use super::work::{Terms, Width};
 
-/// The linear map of a block, and where its checkpoint stores it.
-pub struct Projection {
+/// A linear map of positions or of windows, and where its checkpoint stores it.
+pub struct StoredMap {
     /// The map.
     pub affine: Affine,
     /// Tensor name of the weight. The stored tensor is `[out, in]`, or `[out, in, side, side]` for a convolution.
@@ -24,8 +24,8 @@ pub struct Projection {
     norm: Option<BatchNorm>,
 }
 
-impl Projection {
-    /// Creates a projection from the tensor names `{name}.weight` and, if the map has a bias, `{name}.bias`.
+impl StoredMap {
+    /// Creates a map of positions from the tensor names `{name}.weight` and, if the map has a bias, `{name}.bias`.
     #[must_use]
     pub fn new(name: &str, linear: Linear) -> Self {
         Self {
