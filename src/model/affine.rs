@@ -60,6 +60,17 @@ impl Affine {
         Self::new(linear, self.window())
     }
 
+    /// Returns the map to some of its outputs.
+    ///
+    /// # Errors
+    /// Returns an error if an output does not exist.
+    pub fn of_rows(&self, rows: &Tensor) -> Result<Self> {
+        let linear = self.linear();
+        let weight = linear.weight().index_select(rows, 0)?;
+        let bias = linear.bias().map(|bias| bias.index_select(rows, 0));
+        self.with(Linear::new(weight, bias.transpose()?))
+    }
+
     /// Returns the number of channels that the map reads.
     #[must_use]
     pub fn channels(&self) -> usize {

@@ -65,6 +65,19 @@ impl BatchNorm {
         }
     }
 
+    /// Returns the norm of some of the outputs.
+    ///
+    /// # Errors
+    /// Returns an error if an output does not exist.
+    pub(super) fn of_rows(&self, rows: &Tensor) -> Result<Self> {
+        Ok(Self {
+            weight: self.weight.clone(),
+            bias: self.bias.clone(),
+            mean: self.mean.index_select(rows, 0)?,
+            deviation: self.deviation.index_select(rows, 0)?,
+        })
+    }
+
     /// Returns the tensors of the norm that give this map together with its weight `[out, in]`: the weight and the bias of
     /// the norm.
     ///

@@ -12,6 +12,7 @@
 use candle_core::{Result, Tensor};
 
 use super::affine::Affine;
+use super::entry::Entry;
 use super::extent::Extent;
 use super::hidden::Hidden;
 use super::layer::sequence::Sequence;
@@ -38,6 +39,13 @@ pub struct Block {
 }
 
 impl Block {
+    /// Returns the map whose outputs are the units. `None` if another layer computes
+    /// the units, such as an attention, or if they are the outputs of the block before.
+    #[must_use]
+    pub fn entry(&self) -> Option<Entry<'_>> {
+        self.units.entry()
+    }
+
     /// Returns the tensor that is added to the projection's output, or `None` if there is none.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ pub mod cost;
 pub mod deit;
 pub mod device;
 mod encoder;
+pub mod entry;
 pub mod export;
 pub mod extent;
 pub mod head_maps;

@@ -67,6 +67,22 @@ impl StoredMap {
         }
     }
 
+    /// Returns some of the outputs as a map of their own, which is stored in rows of the same tensors.
+    ///
+    /// # Errors
+    /// Returns an error if an output does not exist.
+    pub fn of_rows(&self, rows: &[u32]) -> Result<Self> {
+        let rows = Tensor::new(rows, self.linear().weight().device())?;
+        let norm = self.norm.as_ref().map(|norm| norm.of_rows(&rows));
+        Ok(Self {
+            affine: self.affine.of_rows(&rows)?,
+            weight: self.weight.clone(),
+            is_flat: self.is_flat,
+            bias: self.bias.clone(),
+            norm: norm.transpose()?,
+        })
+    }
+
     /// Returns the map as a matrix: a weight `[out, columns]` and a bias `[out]`, if it has one.
     #[must_use]
     pub fn linear(&self) -> &Linear {

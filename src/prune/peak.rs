@@ -5,7 +5,7 @@
 
 use super::lanes::lanes;
 use super::prepare::Prepared;
-use super::recipe::{Metric, PositionWeights, Recipe};
+use super::recipe::{Compensation, Metric, PositionWeights, Recipe};
 use super::score::teacher::{STACKED_POSITIONS, TRAJECTORY_BYTES};
 use super::score::{self, sketch};
 use super::{compensate, timing, verify};
@@ -62,6 +62,12 @@ struct Sizes {
     weighed: f64,
     /// Columns of the widest projection whose weights are fitted.
     columns: usize,
+    /// Size of the entries of all blocks.
+    entries: usize,
+    /// Values of each unit in the widest entry, and their number over all units.
+    entry: [usize; 2],
+    /// Columns of the widest entry in a tile of the joint fit.
+    tile: usize,
     /// Numbers per position that a forward pass through one block writes.
     written: usize,
     /// Numbers per position that a backward pass keeps, over all blocks.
@@ -84,6 +90,10 @@ impl Sizes {
         let rows = all.map(|data| data.extent().of_longest());
         let row = rows.max_by_key(Extent::longest).unwrap_or_default();
         let longest = model.stem.extent(&row).longest();
+        let entries = || {
+            let of_blocks = model.blocks.iter().filter_map(Block::entry);
+            of_blocks.map(|entry| entry.map.linear())
+        };
         let per_position = |numbers: f64| (numbers / longest.max(1) as f64).ceil() as usize;
         let works = model.work(&row);
         let extents = model.extents(&row);
@@ -129,6 +139,23 @@ impl Sizes {
                 .filter(|&inputs| inputs <= compensate::moments::MOST_INPUTS)
                 .max()
                 .unwrap_or(0),
+            entries: entries().map(|entry| entry.weight().elem_count()).sum(),
+            entry: [
+                entries().map(Linear::inputs).max().unwrap_or(0),
+                entries()
+                    .map(|entry| entry.weight().elem_count())
+                    .max()
+                    .unwrap_or(0),
+            ],
+            tile: {
+                let blocks = model.blocks.iter().zip(&extents);
+                let tiles = blocks.filter_map(|(block, extent)| {
+                    let positions = block.units.extent(extent).longest();
+                    let positions = positions.max(compensate::joint::TILE_POSITIONS);
+                    Some(positions * block.entry()?.map.linear().inputs())
+                });
+                tiles.max().unwrap_or(0)
+            },
             written: per_position(written.fold(0.0, f64::max)),
             remembered: per_position(remembered + works.head.remembered),
             rows: calibration.rows,
@@ -210,7 +237,21 @@ fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     let judges = compensate::judged(sizes.rows, sizes.positions) * (sizes.sampled + sizes.hidden);
     let posed = judges + compensate::AT_ONCE * lanes() * sizes.block(compensate::BATCH_POSITIONS);
     let system = 4 * F64 * sizes.columns * (sizes.columns + sizes.hidden);
-    sizes.unmerged + rows + weighing.max(posed + system)
+    let (entries, joint) = match method.compensation {
+        Compensation::Joint => (2 * sizes.entries, joint(sizes) + system),
+        _ => (0, 0),
+    };
+    sizes.unmerged + rows + entries + weighing.max(posed + system).max(joint)
+}
+
+/// Peak of the joint fit of two maps: its inputs and targets; in each lane the activations of a batch and a tile of columns,
+/// twice; the Gram matrix, the system and its factor; and the gradients and directions.
+fn joint(sizes: &Sizes) -> usize {
+    let positions = sizes.positions.min(compensate::JOINT_POSITIONS);
+    let examples = (2 * positions * sizes.hidden).min(compensate::JOINT_BYTES / F32);
+    let [columns, values] = sizes.entry;
+    let lane = sizes.block(compensate::BATCH_POSITIONS) + 2 * sizes.tile;
+    examples + lanes() * lane + F64 * (3 * columns * columns + 6 * values)
 }
 
 /// Peak of verification: the pruned model as stored and as f32, the projections of the masked model and of the

@@ -3,11 +3,13 @@
 use super::report::CompensationReport;
 use crate::model::nn::linear::Linear;
 
-/// The repaired projections.
-#[derive(Clone, Debug, Default)]
+/// The repaired maps.
+#[derive(Clone, Debug)]
 pub struct Repairs {
-    /// One entry per block. `None` if the original weights stay.
+    /// The projection of each block, `[out, kept columns]`. `None` if the original weights stay.
     pub projections: Vec<Option<Linear>>,
+    /// The [entry](crate::model::block::Block::entry) of each block, `[kept units, in]`. `None` if the original weights stay.
+    pub entries: Vec<Option<Linear>>,
     /// Effect of each repair.
     pub reports: Vec<CompensationReport>,
 }
@@ -18,6 +20,7 @@ impl Repairs {
     pub fn none(blocks: usize) -> Self {
         Self {
             projections: vec![None; blocks],
+            entries: vec![None; blocks],
             reports: Vec::new(),
         }
     }

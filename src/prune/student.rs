@@ -1,5 +1,5 @@
 //! The pruned model before physical removal: the original graph restricted to the kept units, with the
-//! repaired projections if there are any.
+//! repaired maps if there are any.
 
 use candle_core::{Result, Tensor};
 
@@ -11,8 +11,9 @@ use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
+use crate::model::stored_map::StoredMap;
 
-/// Kept units and projections of a model.
+/// Kept units and maps of a model.
 pub struct Student<'a> {
     /// The original.
     pub model: &'a Model,
@@ -21,6 +22,8 @@ pub struct Student<'a> {
     /// Kept channels of each block's activations. `None` if all channels are kept.
     channels: Vec<Option<Tensor>>,
     projections: Vec<Affine>,
+    /// The replaced entry of each block, which computes the kept units only. `None` if the block has its original one.
+    entries: Vec<Option<Affine>>,
     repaired: bool,
 }
 
@@ -45,6 +48,7 @@ impl<'a> Student<'a> {
         });
         Ok(Self {
             projections: projections.collect::<Result<_>>()?,
+            entries: vec![None; model.blocks.len()],
             channels: channels.collect::<Result<_>>()?,
             model,
             masks,
@@ -52,7 +56,7 @@ impl<'a> Student<'a> {
         })
     }
 
-    /// Creates a student with repaired projections.
+    /// Creates a student with repaired maps.
     ///
     /// # Errors
     /// Does not fail in practice: all shapes come from the model.
@@ -62,6 +66,9 @@ impl<'a> Student<'a> {
             if let Some(linear) = projection {
                 student.replace(block, linear.clone())?;
             }
+        }
+        for (block, entry) in repairs.entries.iter().enumerate() {
+            student.replace_entry(block, entry.clone())?;
         }
         Ok(student)
     }
@@ -82,7 +89,41 @@ impl<'a> Student<'a> {
         Ok(())
     }
 
-    /// Whether any projection was replaced.
+    /// Returns the entry of a block, which computes the kept units, if it was replaced.
+    #[must_use]
+    pub fn entry(&self, block: usize) -> Option<&Affine> {
+        self.entries[block].as_ref()
+    }
+
+    /// Returns the original entry of a block for the kept units only. `None` if the block has no entry.
+    ///
+    /// # Errors
+    /// Does not fail in practice: all shapes come from the model.
+    pub fn kept_entry(&self, block: usize) -> Result<Option<StoredMap>> {
+        let entry = self.model.blocks[block].entry();
+        let kept = entry.map(|entry| {
+            let all = || (0..entry.map.linear().outputs() as u32).collect();
+            let kept = self.model.kept_activations(block, &self.masks);
+            entry.map.of_rows(&kept.unwrap_or_else(all))
+        });
+        kept.transpose()
+    }
+
+    /// Replaces the entry of a block by a weight `[kept units, in]` and its bias, or by the original one. Without an entry,
+    /// nothing happens.
+    ///
+    /// # Errors
+    /// Returns an error if the window of the entry has another number of pixels.
+    pub fn replace_entry(&mut self, block: usize, linear: Option<Linear>) -> Result<()> {
+        if let Some(entry) = self.model.blocks[block].entry() {
+            let replaced = linear.map(|linear| entry.map.affine.with(linear));
+            self.entries[block] = replaced.transpose()?;
+            self.repaired |= self.entries[block].is_some();
+        }
+        Ok(())
+    }
+
+    /// Whether any map was replaced.
     #[must_use]
     pub fn is_repaired(&self) -> bool {
         self.repaired
@@ -93,6 +134,10 @@ impl<'a> Student<'a> {
     /// # Errors
     /// Returns an error if shapes do not match.
     pub fn units(&self, block: usize, input: &Hidden) -> Result<Hidden> {
+        let layers = &self.model.blocks[block].units;
+        if let (Some(affine), Some(entry)) = (&self.entries[block], layers.entry()) {
+            return affine.forward_activated(&layers.before_last(input)?, entry.activation);
+        }
         let units = self.model.units(block, input, &self.masks)?;
         let kept = keep(&units.stream, self.channels[block].as_ref())?;
         Ok(units.with_stream(kept))

@@ -4,6 +4,7 @@ mod audit;
 mod compensation;
 mod costs;
 mod heads;
+mod joint;
 mod knapsack;
 mod manifold;
 mod parameters;

@@ -3,6 +3,7 @@
 use candle_core::Result;
 
 use super::Layer;
+use crate::model::entry::Entry;
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::activation::Activation;
@@ -13,10 +14,8 @@ use crate::model::work::Work;
 
 /// `activation(W x + b)`: `[rows, positions, in]` to `[rows, positions or windows, out]`.
 pub struct Mapped {
-    /// The map.
-    pub map: StoredMap,
-    /// The activation after it.
-    pub activation: Option<Activation>,
+    map: StoredMap,
+    activation: Option<Activation>,
 }
 
 impl Mapped {
@@ -48,8 +47,11 @@ impl Layer for Mapped {
         self.map.affine.traced(input, self.activation)
     }
 
-    fn as_mapped(&self) -> Option<&Mapped> {
-        Some(self)
+    fn entry(&self) -> Option<Entry<'_>> {
+        Some(Entry {
+            map: &self.map,
+            activation: self.activation,
+        })
     }
 
     fn extent(&self, extent: &Extent) -> Extent {

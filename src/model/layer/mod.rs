@@ -18,13 +18,13 @@ pub mod unmerge;
 
 use candle_core::{Result, Tensor};
 
+use super::entry::Entry;
 use super::extent::Extent;
 use super::hidden::Hidden;
 use super::nn::linear::Linear;
 use super::nn::traced::Traced;
 use super::width::Widths;
 use super::work::Work;
-use mapped::Mapped;
 
 /// A step from one hidden state to the next.
 pub trait Layer: Send + Sync {
@@ -76,7 +76,7 @@ pub trait Layer: Send + Sync {
     }
 
     /// Returns the layer as a stored map with an activation, if it is one.
-    fn as_mapped(&self) -> Option<&Mapped> {
+    fn entry(&self) -> Option<Entry<'_>> {
         None
     }
 

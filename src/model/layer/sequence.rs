@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::{Layer, Pulled, without_inner};
+use crate::model::entry::Entry;
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::linear::Linear;
@@ -45,6 +46,15 @@ impl Sequence {
         let stream = first.forward_sum(projection, &units.stream, skip)?;
         let output = stream.map(|stream| run(rest, units.with_stream(stream)));
         output.transpose()
+    }
+
+    /// Runs all layers but the last one: the way to the [entry](Layer::entry), if there is one.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn before_last(&self, input: &Hidden) -> Result<Hidden> {
+        let before = self.0.split_last().map_or(&[][..], |(_, before)| before);
+        run(before, input.clone())
     }
 
     /// Returns the layer with inner channels, with the layers before and after it. At most one layer has some.
@@ -119,6 +129,10 @@ impl Layer for Sequence {
                 })
             }),
         })
+    }
+
+    fn entry(&self) -> Option<Entry<'_>> {
+        self.0.last()?.entry()
     }
 
     fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {

@@ -1,5 +1,6 @@
-//! The repairs as a journal document: a safetensors file with `{block}.weight` and `{block}.bias` of each
-//! repaired projection, in f32, and a summary in its metadata.
+//! The repairs as a journal document: a safetensors file with `{block}.projection.weight` and `{block}.projection.bias` of
+//! each repaired projection and `{block}.entry.weight` and `{block}.entry.bias` of each repaired entry, in f32, and a summary
+//! in its metadata.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,6 +24,12 @@ pub const NAME: &str = "compensation.safetensors";
 /// Key of the only metadata entry.
 const SUMMARY: &str = "repairs";
 
+/// Part of the names of the tensors of a projection.
+const PROJECTION: &str = "projection";
+
+/// Part of the names of the tensors of an entry.
+const ENTRY: &str = "entry";
+
 /// Content of the metadata entry.
 #[derive(Serialize, Deserialize)]
 struct Summary<'a> {
@@ -36,7 +43,7 @@ pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
     let method = recipe.method.for_model(&prepared.model.reads);
     let kept = (0..masks.groups()).map(|group| masks.kept(group));
     prepared
-        .digest("compensation/5")
+        .digest("compensation/6")
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
         .part("compensation", format!("{:?}", recipe.method.compensation))
         .part("position_weights", format!("{:?}", method.position_weights))
@@ -65,11 +72,15 @@ pub fn as_stored(values: &Tensor, dtype: Option<Dtype>) -> Result<Tensor> {
 /// Does not fail in practice: all shapes come from the data.
 pub fn encode(repairs: &Repairs) -> std::result::Result<Vec<u8>, Failure> {
     let mut tensors = Vec::new();
-    for (block, projection) in repairs.projections.iter().enumerate() {
-        if let Some(linear) = projection {
-            tensors.push((format!("{block}.weight"), linear.weight()));
-            let bias = linear.bias().map(|bias| (format!("{block}.bias"), bias));
-            tensors.extend(bias);
+    for (kind, maps) in [
+        (PROJECTION, &repairs.projections),
+        (ENTRY, &repairs.entries),
+    ] {
+        for (block, linear) in maps.iter().enumerate() {
+            let Some(linear) = linear else { continue };
+            tensors.push((format!("{block}.{kind}.weight"), linear.weight()));
+            let bias = linear.bias();
+            tensors.extend(bias.map(|bias| (format!("{block}.{kind}.bias"), bias)));
         }
     }
     let bytes = tensors.iter().map(|(_, tensor)| {
@@ -125,14 +136,18 @@ pub fn decode(document: &[u8], blocks: usize, device: &Device) -> Option<Repairs
             .collect();
         Tensor::from_vec(values, view.shape(), device).ok()
     };
-    let projection = |block: usize| {
-        Some(Linear::new(
-            tensor(format!("{block}.weight"))?,
-            tensor(format!("{block}.bias")),
-        ))
+    let maps = |kind: &str| {
+        let map = |block: usize| {
+            Some(Linear::new(
+                tensor(format!("{block}.{kind}.weight"))?,
+                tensor(format!("{block}.{kind}.bias")),
+            ))
+        };
+        (0..blocks).map(map).collect()
     };
     Some(Repairs {
-        projections: (0..blocks).map(projection).collect(),
+        projections: maps(PROJECTION),
+        entries: maps(ENTRY),
         reports: summary.reports.into_owned(),
     })
 }

@@ -1,19 +1,22 @@
-//! Repair of the pruned model: the weights of the projections are fitted again, from the first block to the last.
+//! Repair of the pruned model: the maps of each block are fitted again, from the first block to the last.
 //!
-//! Input: the model, the masks, unlabeled rows. Output: one [`Linear`] for each projection whose repair
-//! lowers the error.
+//! Input: the model, the masks, unlabeled rows. Output: one [`Linear`] for each map whose repair lowers the error.
 //!
 //! - The inputs of a block's problem are the kept units as computed by the prefix that is ALREADY PRUNED.
 //! - The target is the original's sum before its norm minus the student's residual, so that the repair also
 //!   corrects errors of earlier blocks.
 //! - Positions are weighted by their influence on the answers. Of the maps of a convolutional network a sample of the
 //!   positions is fitted, all weighted equally.
+//! - The entry of a block, the map that computes its units, is fitted together with the projection ([`joint`]).
 //! - The ridge pulls toward the original weights, and the bias is fitted together with the weights.
 //! - A repair is used only if it lowers the error on held-out rows.
 //!
 //! Reconstruction by least squares follows Kwon et al. 2022 and K-prune (Park et al. 2024).
 
+mod division;
 pub mod document;
+pub mod example;
+pub mod joint;
 mod judge;
 pub mod moments;
 pub mod places;
@@ -21,7 +24,7 @@ pub mod sensitivity;
 pub mod solve;
 mod walk;
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 
 use super::failure::Failure;
 use super::journal::{self, Journal};
@@ -35,9 +38,12 @@ use super::watch::Watch;
 use crate::model::chain::Model;
 use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
+use joint::Pair;
+
+pub use division::{BATCH_POSITIONS, judged};
 use judge::relative_error;
 use moments::Moments;
-pub use walk::{AT_ONCE, BATCH_POSITIONS, KEPT_BYTES, judged};
+pub use walk::{AT_ONCE, JOINT_BYTES, JOINT_POSITIONS, KEPT_BYTES};
 use walk::{Problem, Walks};
 
 /// Returns the repairs from the journal, or computes and stores them. Returns no repairs if the recipe has no
@@ -66,7 +72,7 @@ pub fn compensate_once(
     )
 }
 
-/// Repairs every projection that lost inputs or whose inputs changed.
+/// Repairs the maps of every block that lost units or whose input changed.
 ///
 /// Only a few batches of a block's activations are in memory at the same time, and those of the held-out rows.
 ///
@@ -97,41 +103,26 @@ pub fn compensate_within(
     let (model, original) = (&prepared.model, prepared.original());
     let blocks = model.blocks.len();
     let mut student = Student::new(model, masks.clone())?;
-    let (batches, of_fit) = walk::divide(prepared);
+    let (batches, of_fit) = division::divide(prepared);
     let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal, budget)?;
     let mut repairs = Repairs::none(blocks);
+    let repairer = Repairer { prepared, recipe };
     let mut pruned = false;
     let extent = prepared.calibration.extent();
     let merged = model.extents(&extent).into_iter();
     let mut merged = merged.zip(original.extents(&extent));
-    for (block, own) in model.blocks.iter().enumerate() {
+    for block in 0..blocks {
         watch.proceed()?;
         watch.progress(block as u64, blocks as u64);
         pruned |= !masks.are_full(&model.groups_at(block));
         pruned |= merged.next().is_some_and(|(own, other)| own != other);
-        let posed = pose(&mut walks, original, &student, block)?;
         // Before the first block that lost units or positions both models are equal, and there is nothing to repair.
         if pruned {
-            let (repaired, report) = repair(
-                &posed,
-                student.projection(block).linear(),
-                recipe,
-                |linear| {
-                    let dtype = |name: &str| prepared.weights.dtype(name);
-                    let round = |name: &str, values: &_| document::as_stored(values, dtype(name));
-                    own.projection.rounded(linear, round)
-                },
-            )?;
-            repairs.reports.push(CompensationReport {
-                group: model.block_name(block),
-                ..report
-            });
-            if let Some(linear) = repaired {
-                student.replace(block, linear.clone())?;
-                repairs.projections[block] = Some(linear);
-            }
+            let report = repairer.block(&mut walks, &mut student, block, &mut repairs)?;
+            repairs.reports.push(report);
+        } else {
+            pose(&mut walks, original, &student, block, true)?;
         }
-        drop(posed);
         walks.advance(original, &student, block)?;
     }
     watch.progress(blocks as u64, blocks as u64);
@@ -150,17 +141,18 @@ struct Posed {
     judges: Vec<Problem>,
 }
 
-/// Builds a block's problem, a few batches at a time, and advances the teacher by the block.
+/// Builds a block's problem, a few batches at a time. Advances the original by the block if `advances`.
 fn pose(
     walks: &mut Walks<'_>,
     original: &Model,
     student: &Student<'_>,
     block: usize,
+    advances: bool,
 ) -> std::result::Result<Posed, Failure> {
     let (outputs, inputs) = student.projection(block).linear().weight().dims2()?;
     let mut moments = Moments::new(inputs, outputs);
     let mut judges = Vec::new();
-    let advances = walks.kept[block + 1];
+    let advances = advances && walks.kept[block + 1];
     for some in walks.all.chunks_mut(lanes::lanes() * AT_ONCE) {
         let problems = lanes::run(some.len(), |index| {
             some[index].pose(original, student, block, advances)
@@ -178,37 +170,114 @@ fn pose(
     Ok(Posed { moments, judges })
 }
 
-/// Fits one projection again. `stored` rounds it to the type in which the checkpoint stores it.
-fn repair(
-    posed: &Posed,
-    before: &Linear,
-    recipe: &Recipe,
-    stored: impl Fn(&Linear) -> Result<Linear>,
-) -> std::result::Result<(Option<Linear>, CompensationReport), Failure> {
-    let Posed { moments, judges } = posed;
-    let error_before = relative_error(judges, before)?;
-    let solutions: Vec<Option<Linear>> = match recipe.method.compensation {
-        Compensation::LeastSquares => RIDGES
-            .iter()
-            .map(|factor| solve::solve(moments, before, factor * recipe.method.ridge))
-            .collect::<std::result::Result<_, Failure>>()?,
-        Compensation::Bias => vec![solve::solve_bias(moments, before)?],
-        Compensation::None => Vec::new(),
-    };
-    let (mut solved, mut error_after) = (None, error_before);
-    for linear in solutions.into_iter().flatten() {
-        let linear = stored(&linear)?;
-        let error = relative_error(judges, &linear)?;
-        if solved.is_none() || error < error_after {
-            (solved, error_after) = (Some(linear), error);
+/// Repairs one block after another.
+struct Repairer<'a> {
+    prepared: &'a Prepared,
+    recipe: &'a Recipe,
+}
+
+impl Repairer<'_> {
+    /// Repairs the maps of one block in the student, and adds them to the repairs.
+    fn block(
+        &self,
+        walks: &mut Walks<'_>,
+        student: &mut Student<'_>,
+        block: usize,
+        repairs: &mut Repairs,
+    ) -> std::result::Result<CompensationReport, Failure> {
+        let original = self.prepared.original();
+        let entry = match self.recipe.method.compensation {
+            Compensation::Joint => student.kept_entry(block)?,
+            _ => None,
+        };
+        let entry = entry.filter(|entry| entry.linear().outputs() > 0);
+        let posed = pose(walks, original, student, block, entry.is_none())?;
+        let mut fit = self.projection(&posed, student, block)?;
+        drop(posed);
+        if let Some(linear) = &fit.solved {
+            student.replace(block, linear.clone())?;
         }
+        if let Some(entry) = entry {
+            let linear = joint::fit(
+                &walks.examples(original, student, block)?,
+                Pair::of(student, block, &entry),
+                self.recipe.method.ridge,
+            )?;
+            let linear = entry.rounded(&linear, self.rounding())?;
+            student.replace_entry(block, Some(linear.clone()))?;
+            let posed = pose(walks, original, student, block, true)?;
+            let with_entry = self.projection(&posed, student, block)?;
+            if with_entry.error_after < fit.error_after {
+                repairs.entries[block] = Some(linear);
+                fit = Fit {
+                    solved: with_entry.solved.or(fit.solved),
+                    error_before: fit.error_before,
+                    error_after: with_entry.error_after,
+                };
+            } else {
+                student.replace_entry(block, None)?;
+            }
+        }
+        let accepted = fit.solved.is_some() || repairs.entries[block].is_some();
+        if let Some(linear) = fit.solved {
+            student.replace(block, linear.clone())?;
+            repairs.projections[block] = Some(linear);
+        }
+        Ok(CompensationReport {
+            group: self.prepared.model.block_name(block),
+            error_before: fit.error_before,
+            error_after: fit.error_after,
+            accepted,
+        })
     }
-    let accepted = error_after < error_before;
-    let report = CompensationReport {
-        group: String::new(),
-        error_before,
-        error_after,
-        accepted,
-    };
-    Ok((solved.filter(|_| accepted), report))
+
+    /// Fits the projection of a block again.
+    fn projection(
+        &self,
+        posed: &Posed,
+        student: &Student<'_>,
+        block: usize,
+    ) -> std::result::Result<Fit, Failure> {
+        let Posed { moments, judges } = posed;
+        let method = &self.recipe.method;
+        let before = student.projection(block).linear();
+        let error_before = relative_error(judges, before)?;
+        let solutions: Vec<Option<Linear>> = match method.compensation {
+            Compensation::Joint | Compensation::LeastSquares => RIDGES
+                .iter()
+                .map(|factor| solve::solve(moments, before, factor * method.ridge))
+                .collect::<std::result::Result<_, Failure>>()?,
+            Compensation::Bias => vec![solve::solve_bias(moments, before)?],
+            Compensation::None => Vec::new(),
+        };
+        let mut fit = Fit {
+            solved: None,
+            error_before,
+            error_after: error_before,
+        };
+        let stored = &self.prepared.model.blocks[block].projection;
+        for linear in solutions.into_iter().flatten() {
+            let linear = stored.rounded(&linear, self.rounding())?;
+            let error = relative_error(judges, &linear)?;
+            if error < fit.error_after {
+                (fit.solved, fit.error_after) = (Some(linear), error);
+            }
+        }
+        Ok(fit)
+    }
+
+    /// Returns a function that rounds values to the type in which the checkpoint stores the tensor of this name.
+    fn rounding(&self) -> impl Fn(&str, &Tensor) -> Result<Tensor> {
+        |name, values| document::as_stored(values, self.prepared.weights.dtype(name))
+    }
+}
+
+/// The fit of one projection.
+struct Fit {
+    /// The fitted map. `None` if no fit lowers the error.
+    solved: Option<Linear>,
+    /// Relative error on the rows that judge, with the map before the fit.
+    error_before: f64,
+    /// The same with the fitted map.
+    error_after: f64,
 }

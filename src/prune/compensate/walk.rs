@@ -10,7 +10,10 @@ use super::super::journal::Journal;
 use super::super::lanes;
 use super::super::prepare::Prepared;
 use super::super::recipe::{PositionWeights, Recipe};
+use super::super::score::sample::Sample;
 use super::super::student::Student;
+use super::division::Part;
+use super::example::{Example, sampled_columns};
 use super::places::Places;
 use super::sensitivity::position_weights_once;
 use crate::data::dataset::Batches;
@@ -19,17 +22,17 @@ use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 
-/// Maximum number of positions in one forward pass.
-pub const BATCH_POSITIONS: usize = 2_048;
-
 /// Number of batches per lane whose activations are in memory at the same time.
 pub const AT_ONCE: usize = 4;
 
 /// Maximum size of the kept hidden states of all rows in both models, in bytes.
 pub const KEPT_BYTES: usize = 1 << 30;
 
-/// One of this number of sampled rows is held out of the fit.
-const HOLD_OUT_INTERVAL: usize = 8;
+/// Maximum number of positions that the joint fit of two maps sees.
+pub const JOINT_POSITIONS: usize = 1 << 17;
+
+/// Maximum size of the inputs and targets of these positions, in bytes.
+pub const JOINT_BYTES: usize = 256 << 20;
 
 /// The rows of a repair, and the blocks before which their hidden states are kept.
 pub(super) struct Walks<'a> {
@@ -68,15 +71,6 @@ struct States {
     student: Hidden,
 }
 
-/// Use of some rows in a repair.
-#[derive(Clone, Copy)]
-pub(super) struct Part {
-    /// Whether the rows are fitted.
-    pub(super) fits: bool,
-    /// Whether the fit is evaluated on the rows.
-    pub(super) judges: bool,
-}
-
 /// One block's least-squares problem on one batch.
 pub(super) struct Problem {
     /// The columns of the kept units, `[positions, columns]`.
@@ -85,29 +79,6 @@ pub(super) struct Problem {
     pub(super) target: Tensor,
     /// Weight of each position, `[positions, 1]`. `None` if all positions have the same weight.
     pub(super) weights: Option<Tensor>,
-}
-
-/// Returns the maximum number of positions on which a fit is evaluated, for rows of similar length.
-#[must_use]
-pub fn judged(rows: usize, positions: usize) -> usize {
-    match rows < HOLD_OUT_INTERVAL {
-        true => positions,
-        false => positions.div_ceil(HOLD_OUT_INTERVAL),
-    }
-}
-
-/// Divides the calibration rows into batches. Returns them with the number of those that are fitted. The others are held
-/// out.
-pub(super) fn divide(prepared: &Prepared) -> (Batches<'_>, usize) {
-    let data = &prepared.calibration;
-    let (held_out, fitted): (Vec<usize>, Vec<usize>) =
-        (0..data.len()).partition(|row| row % HOLD_OUT_INTERVAL == HOLD_OUT_INTERVAL - 1);
-    let batches = data.batches_of(&fitted, BATCH_POSITIONS);
-    let of_fit = batches.len();
-    (
-        batches.chain(data.batches_of(&held_out, BATCH_POSITIONS)),
-        of_fit,
-    )
 }
 
 impl<'a> Walks<'a> {
@@ -156,6 +127,46 @@ impl<'a> Walks<'a> {
             }
         }
         Ok(Self { all, kept })
+    }
+
+    /// Returns what the joint fit of the two maps of a block sees: evenly chosen batches of those that are fitted. Returns
+    /// nothing if the block has no entry.
+    ///
+    /// # Errors
+    /// Returns an error if the graph fails.
+    pub(super) fn examples(
+        &self,
+        original: &Model,
+        student: &Student<'_>,
+        block: usize,
+    ) -> std::result::Result<Vec<Example>, Failure> {
+        let own = &student.model.blocks[block];
+        let Some(entry) = own.entry() else {
+            return Ok(Vec::new());
+        };
+        let inputs = entry.map.affine.channels();
+        let outputs = own.projection.linear().outputs();
+        let fitted = self.all.iter().filter(|walk| walk.part.fits);
+        let fitted: Vec<&Walk<'_>> = fitted.collect();
+        let (mut positions, mut numbers) = (0, 0);
+        for walk in &fitted {
+            let batch = walk.batches.extent(walk.index);
+            let before = &student.model.extents(&batch)[block];
+            let sum = own.sum_extent(before).positions();
+            positions += sum;
+            numbers += sum * outputs + before.positions() * inputs;
+        }
+        let most = [
+            JOINT_POSITIONS as f64 / positions as f64,
+            (JOINT_BYTES / size_of::<f32>()) as f64 / numbers as f64,
+        ];
+        let share = most.into_iter().fold(1.0, f64::min);
+        let wanted = (fitted.len() as f64 * share).ceil() as usize;
+        let chosen = (0..wanted).map(|index| fitted[index * fitted.len() / wanted]);
+        let chosen: Vec<&Walk<'_>> = chosen.collect();
+        lanes::run(chosen.len(), |index| {
+            chosen[index].example(original, student, block)
+        })
     }
 
     /// Advances both models by a block, if the states after it are kept.
@@ -213,9 +224,24 @@ fn kept(
     Ok(kept)
 }
 
+/// Returns the target of a student's projection at each position, `[rows, positions, out]`: the original's sum less the
+/// student's residual. `like` has the positions of the student. If one of them stands for several, its target is their mean.
+fn target(
+    student: &Student<'_>,
+    block: usize,
+    like: &Hidden,
+    input: &Hidden,
+    sum: &Hidden,
+) -> Result<Tensor> {
+    let target = like.averaged(&sum.stream)?;
+    match student.model.blocks[block].residual(input)? {
+        Some(residual) => target - &residual,
+        None => Ok(target),
+    }
+}
+
 impl Walk<'_> {
-    /// Returns the least-squares problem of the next block. If a position of the student stands for several, its target is
-    /// their mean. Also returns the original's state after the block if `advances`, and if the states before it are kept.
+    /// Returns the least-squares problem of the next block. Also returns the original's state after the block if `advances`, and if the states before it are kept.
     pub(super) fn pose(
         &self,
         original: &Model,
@@ -243,26 +269,55 @@ impl Walk<'_> {
         input: &Hidden,
         sum: &Hidden,
     ) -> Result<Problem> {
-        let (rows, positions, _) = sum.stream.dims3()?;
-        let sample = self.places.of(self.index, block, rows, positions);
+        let sample = self.sample(block, sum)?;
         let (units, affine) = (student.units(block, input)?, student.projection(block));
-        let target = units.averaged(&sum.stream)?;
-        let target = match student.model.blocks[block].residual(input)? {
-            Some(residual) => (target - &residual)?,
-            None => target,
-        };
+        let target = target(student, block, &units, input, sum)?;
+        Ok(Problem {
+            inputs: sampled_columns(affine, &units, &sample)?,
+            target: sample.select(&target)?.flatten(0, 1)?,
+            weights: self.weights(block, &sample, &units)?,
+        })
+    }
+
+    /// Returns the sampled positions of a block's sum.
+    fn sample(&self, block: usize, sum: &Hidden) -> Result<Sample> {
+        let (rows, positions, _) = sum.stream.dims3()?;
+        Ok(self.places.of(self.index, block, rows, positions))
+    }
+
+    /// Returns the weights of the sampled positions of a block, `[positions, 1]`. `units` has the positions of the student.
+    fn weights(&self, block: usize, sample: &Sample, units: &Hidden) -> Result<Option<Tensor>> {
         let weights = self.weights.as_ref().map(|weights| {
-            let shape = (rows, sample.each(), 1);
-            let weights = Tensor::from_slice(&weights[block], shape, target.device());
+            let shape = (weights[block].len() / sample.each(), sample.each(), 1);
+            let weights = Tensor::from_slice(&weights[block], shape, units.stream.device());
             units.summed(&weights?)?.flatten(0, 1)
         });
-        Ok(Problem {
-            inputs: match sample.places(1) {
-                Some(places) => affine.columns_at(&units, &places)?,
-                None => affine.columns(&units)?.flatten(0, 1)?,
+        weights.transpose()
+    }
+
+    /// Returns what the joint fit of the two maps of a block sees of these rows. The block has an entry.
+    pub(super) fn example(
+        &self,
+        original: &Model,
+        student: &Student<'_>,
+        block: usize,
+    ) -> std::result::Result<Example, Failure> {
+        let layers = &student.model.blocks[block].units;
+        let states = self.before(original, student, block)?;
+        let own = &original.blocks[block];
+        let units = own.units.forward(&states.teacher)?;
+        let sum = own.sum(&own.projection.affine, &units, &states.teacher)?;
+        let input = layers.before_last(&states.student)?;
+        let sample = self.sample(block, &sum)?;
+        Ok(Example {
+            target: target(student, block, &input, &states.student, &sum)?,
+            // All positions count equally where only a sample has weights.
+            weights: match sample.places(1) {
+                Some(_) => None,
+                None => self.weights(block, &sample, &input)?,
             },
-            target: sample.select(&target)?.flatten(0, 1)?,
-            weights: weights.transpose()?,
+            input,
+            sample,
         })
     }
 

@@ -83,7 +83,7 @@ impl Default for Method {
             estimator: Estimator::Sketch,
             units: Units::Dimensions,
             trajectory: Trajectory::Auto,
-            compensation: Compensation::LeastSquares,
+            compensation: Compensation::Joint,
             position_weights: PositionWeights::Auto,
             audit: false,
             scoring_samples: 128,
@@ -199,6 +199,9 @@ pub enum Trajectory {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
+    /// Does what `least_squares` does, and also refits the map that computes the units of a block, if it has one, together
+    /// with the projection.
+    Joint,
     /// Refits the weights and biases of each projection whose inputs were pruned, by least squares, from the first block
     /// to the last.
     LeastSquares,

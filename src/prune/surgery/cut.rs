@@ -1,11 +1,13 @@
 //! The tensors of the pruned model.
 //!
-//! First the repaired values overwrite those columns of the stored tensors that the repair fitted. Then the slices of
+//! First the repaired values overwrite those rows or columns of the stored tensors that the repair fitted. Then the slices of
 //! all removed units are cut from every tensor, repaired or not. A tensor may therefore lose slices of several groups
 //! in several dimensions, and several slices of one dimension, such as the rows of a fused query, key and value map.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+
+use candle_core::Tensor;
 
 use super::axis::Axis;
 use crate::checkpoint::weights::Weights;
@@ -31,11 +33,14 @@ pub fn cut<'a>(
     let cut = weights.entries().map(|entry| {
         let mut tensor = OutTensor::from(entry);
         let element = tensor.dtype.bitsize() / 8;
-        if let Some(Repaired { values, columns }) = repaired.remove(tensor.name.as_str()) {
+        if let Some(Repaired { values, place }) = repaired.remove(tensor.name.as_str()) {
             let encoded = encode(&values, tensor.dtype);
-            tensor.bytes = match columns {
-                Some(columns) => overwritten(&tensor, &encoded, &columns, element).into(),
-                None => Cow::Owned(encoded),
+            tensor.bytes = match place {
+                Place::Rows(rows) => with_rows(&tensor, &encoded, &rows).into(),
+                Place::Columns(columns) => {
+                    with_columns(&tensor, &encoded, &columns, element).into()
+                }
+                Place::Whole => Cow::Owned(encoded),
             };
         }
         for axis in axes.get(tensor.name.as_str()).into_iter().flatten() {
@@ -78,35 +83,74 @@ fn axes<'a>(weights: &Weights, model: &'a Model, masks: &Masks) -> HashMap<&'a s
 struct Repaired {
     /// The values, row-major.
     values: Vec<f32>,
-    /// The columns of the stored tensor to which they belong. `None` if they are the whole tensor.
-    columns: Option<Vec<u32>>,
+    place: Place,
+}
+
+/// The part of a stored tensor that was repaired.
+enum Place {
+    Whole,
+    /// Indices of the first dimension.
+    Rows(Vec<u32>),
+    /// Columns of the matrix `[shape[0], ..]`.
+    Columns(Vec<u32>),
 }
 
 /// Returns the repaired values by tensor name.
-fn repaired<'a>(
-    model: &'a Model,
+fn repaired(
+    model: &Model,
     masks: &Masks,
     repairs: &Repairs,
-) -> Result<HashMap<&'a str, Repaired>, Failure> {
+) -> Result<HashMap<String, Repaired>, Failure> {
     let mut repaired = HashMap::new();
-    let blocks = model.blocks.iter().zip(&repairs.projections).enumerate();
-    for (index, (block, linear)) in blocks {
-        let Some(linear) = linear else { continue };
-        // Only the weight has a column per unit.
-        let mut columns = Some(model.kept_columns(index, masks));
-        for (name, tensor) in block.projection.stored(linear)? {
-            let repair = Repaired {
-                values: tensor.flatten_all()?.to_vec1()?,
-                columns: columns.take().flatten(),
-            };
-            repaired.insert(name, repair);
+    let mut add = |(name, tensor): (&str, Tensor), place| -> Result<(), Failure> {
+        let values = tensor.flatten_all()?.to_vec1()?;
+        repaired.insert(name.to_owned(), Repaired { values, place });
+        Ok(())
+    };
+    for (index, block) in model.blocks.iter().enumerate() {
+        if let Some(linear) = &repairs.projections[index] {
+            // Only the weight has a column per unit.
+            let mut columns = model.kept_columns(index, masks);
+            for stored in block.projection.stored(linear)? {
+                add(stored, columns.take().map_or(Place::Whole, Place::Columns))?;
+            }
+        }
+        if let (Some(linear), Some(entry)) = (&repairs.entries[index], block.entry()) {
+            match model.kept_activations(index, masks) {
+                Some(rows) => {
+                    for stored in entry.map.of_rows(&rows)?.stored(linear)? {
+                        add(stored, Place::Rows(rows.clone()))?;
+                    }
+                }
+                None => {
+                    for stored in entry.map.stored(linear)? {
+                        add(stored, Place::Whole)?;
+                    }
+                }
+            }
         }
     }
     Ok(repaired)
 }
 
+/// Returns the tensor's bytes with some rows of the first dimension replaced by encoded values.
+fn with_rows(tensor: &OutTensor<'_>, encoded: &[u8], rows: &[u32]) -> Vec<u8> {
+    let mut bytes = tensor.bytes.to_vec();
+    let row_bytes = (bytes.len() / tensor.shape[0].max(1)).max(1);
+    for (&row, values) in rows.iter().zip(encoded.chunks_exact(row_bytes)) {
+        let start = row as usize * row_bytes;
+        bytes[start..start + row_bytes].copy_from_slice(values);
+    }
+    bytes
+}
+
 /// Returns the tensor's bytes with some columns of the matrix `[shape[0], ..]` replaced by encoded values.
-fn overwritten(tensor: &OutTensor<'_>, encoded: &[u8], columns: &[u32], element: usize) -> Vec<u8> {
+fn with_columns(
+    tensor: &OutTensor<'_>,
+    encoded: &[u8],
+    columns: &[u32],
+    element: usize,
+) -> Vec<u8> {
     let mut bytes = tensor.bytes.to_vec();
     if columns.is_empty() {
         return bytes;

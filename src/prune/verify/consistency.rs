@@ -68,7 +68,7 @@ fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
     let model = student.model;
     let mut hidden = model.stem.forward(batch)?;
     for (index, block) in model.blocks.iter().enumerate() {
-        let units = model.units(index, &hidden, &student.masks)?;
+        let units = units(student, index, &hidden)?;
         let masked = match model.factors(index, Channels::Columns, &student.masks)? {
             Some(factor) => units.with_stream(units.stream.broadcast_mul(&factor)?),
             None => units,
@@ -77,6 +77,38 @@ fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
         hidden = block.finish.forward(&sum)?;
     }
     model.head.forward(&hidden)
+}
+
+/// Returns the activations of all units of a block. Those of removed units have their original weights.
+fn units(student: &Student<'_>, block: usize, input: &Hidden) -> Result<Hidden> {
+    let model = student.model;
+    let layers = &model.blocks[block].units;
+    let (Some(repaired), Some(entry)) = (student.entry(block), layers.entry()) else {
+        return model.units(block, input, &student.masks);
+    };
+    let original = entry.map.linear();
+    let all = 0..original.outputs() as u32;
+    let kept = model.kept_activations(block, &student.masks);
+    let kept = kept.unwrap_or_else(|| all.collect());
+    let over = |original: &Tensor, repaired: &Tensor| -> Result<Tensor> {
+        let shape = original.shape();
+        let mut values = original.flatten_all()?.to_vec1::<f32>()?;
+        let width = values.len() / original.dims()[0].max(1);
+        let repaired = repaired.flatten_all()?.to_vec1::<f32>()?;
+        for (&unit, row) in kept.iter().zip(repaired.chunks(width.max(1))) {
+            let start = unit as usize * width;
+            values[start..start + width].copy_from_slice(row);
+        }
+        Tensor::from_vec(values, shape, original.device())
+    };
+    let linear = repaired.linear();
+    let bias = match (original.bias(), linear.bias()) {
+        (Some(original), Some(repaired)) => Some(over(original, repaired)?),
+        (bias, _) => bias.cloned(),
+    };
+    let wide = Linear::new(over(original.weight(), linear.weight())?, bias);
+    let affine = repaired.with(wide)?;
+    affine.forward_activated(&layers.before_last(input)?, entry.activation)
 }
 
 /// Returns the student's projection with a column for every unit of the original. The columns of removed units are

@@ -174,7 +174,7 @@ fn pruned_heads_that_are_removed_from_the_weights_are_supported() {
         &whole.weights,
         &whole.model,
         &masks,
-        &optin::prune::repairs::Repairs::default(),
+        &optin::prune::repairs::Repairs::none(whole.model.blocks.len()),
     )
     .unwrap();
     let path = folder.path().join("cut.safetensors");

@@ -112,15 +112,19 @@ pub fn a_repaired_and_masked_model_equals_the_pruned_model<F: Family>() {
     let mut random = ChaCha8Rng::seed_from_u64(4);
     let mut repairs = unrepaired(&case.model);
     let plain = Student::new(&case.model, masks.clone()).unwrap();
-    for (block, repaired) in repairs.projections.iter_mut().enumerate() {
+    for block in 0..case.model.blocks.len() {
         let mut noise = |tensor: &Tensor| -> Tensor {
             let values = (0..tensor.elem_count()).map(|_| random.random_range(-0.2f32..0.2));
             let values: Vec<f32> = values.collect();
             (tensor + Tensor::from_vec(values, tensor.shape(), tensor.device()).unwrap()).unwrap()
         };
-        let linear = plain.projection(block).linear();
-        let weight = noise(linear.weight());
-        *repaired = Some(Linear::new(weight, linear.bias().map(&mut noise)));
+        let mut noisy = |linear: &Linear| {
+            let weight = noise(linear.weight());
+            Linear::new(weight, linear.bias().map(&mut noise))
+        };
+        repairs.projections[block] = Some(noisy(plain.projection(block).linear()));
+        let entry = plain.kept_entry(block).unwrap();
+        repairs.entries[block] = entry.map(|entry| noisy(entry.linear()));
     }
     let student = Student::repaired(&case.model, masks.clone(), &repairs).unwrap();
     let smaller = tempfile::tempdir().unwrap();

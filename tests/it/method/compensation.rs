@@ -10,6 +10,7 @@ use optin::prune::compensate::solve::{solve, solve_bias};
 use optin::prune::compensate::{compensate, compensate_within};
 use optin::prune::journal::NoJournal;
 use optin::prune::prepare::Prepared;
+use optin::prune::repairs::Repairs;
 use optin::prune::watch::Unwatched;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -236,11 +237,13 @@ fn states_that_are_not_kept_give_the_same_repairs() {
     let kept = compensate(&prepared, &masks, &recipe, &NoJournal, &Unwatched).unwrap();
     let none = compensate_within(0, &prepared, &masks, &recipe, &NoJournal, &Unwatched).unwrap();
     assert!(kept.projections.iter().any(Option::is_some));
-    for (kept, none) in kept.projections.iter().zip(&none.projections) {
+    assert!(kept.entries.iter().any(Option::is_some));
+    let maps = |repairs: &Repairs| [repairs.projections.clone(), repairs.entries.clone()].concat();
+    for (kept, none) in maps(&kept).iter().zip(&maps(&none)) {
         match (kept, none) {
             (Some(kept), Some(none)) => assert_close(kept.weight(), none.weight(), 1e-4),
             (None, None) => {}
-            _ => panic!("one run repaired a projection that the other one left"),
+            _ => panic!("one run repaired a map that the other one left"),
         }
     }
 }
