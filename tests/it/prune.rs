@@ -268,6 +268,30 @@ fn compensation_brings_the_model_closer_to_the_original() {
     );
 }
 
+/// Both runs repair the same first block, whose inputs are those of the original.
+#[test]
+fn a_joint_repair_lowers_the_error_of_a_block_further() {
+    let folder = Folder::new(Tiny {
+        neurons: 48,
+        ..Tiny::default()
+    });
+    let [joint, alone] = [Compensation::Joint, Compensation::LeastSquares].map(|compensation| {
+        let mut recipe = folder.recipe(0.5);
+        recipe.constraints.keep_whole = vec!["encoder.layer.0.heads".to_owned()];
+        recipe.method.units = Units::Heads;
+        recipe.method.compensation = compensation;
+        let out = folder.places(<&str>::from(compensation));
+        run(&out, &recipe, &NoJournal, &Unwatched).unwrap()
+    });
+    let [joint, alone] = [&joint, &alone].map(|report| &report.compensation[0]);
+    assert_eq!(joint.group, "encoder.layer.0.neurons");
+    assert_eq!(joint.error_before, alone.error_before);
+    assert!(
+        joint.error_after < 0.98 * alone.error_after,
+        "{joint:?} {alone:?}"
+    );
+}
+
 #[test]
 fn an_estimate_matches_the_run() {
     let folder = Folder::new(Tiny::default());

@@ -2,7 +2,9 @@
 
 use optin::model::batch::{ImageShape, Reads};
 use optin::prune::failure::Code;
-use optin::prune::recipe::{Constraints, Method, PositionWeights, Recipe, Trajectory, bounds};
+use optin::prune::recipe::{
+    Compensation, Constraints, Method, PositionWeights, Recipe, Trajectory, bounds,
+};
 use optin::prune::search::position_merging::PositionMerging;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -125,18 +127,29 @@ fn auto_depends_on_the_model() {
             patch,
         })
     };
-    for (reads, trajectory, weights) in [
-        (images(4), Trajectory::Sum, PositionWeights::Sensitivity),
-        (images(1), Trajectory::Mean, PositionWeights::Uniform),
-    ] {
-        let method = Method::default().for_model(&reads);
-        assert_eq!(method.trajectory, trajectory);
-        assert_eq!(method.position_weights, weights);
-        let chosen = Method {
-            trajectory: Trajectory::Sum,
-            position_weights: PositionWeights::Sensitivity,
-            ..Method::default()
-        };
+    let with = |(trajectory, compensation, position_weights)| Method {
+        trajectory,
+        compensation,
+        position_weights,
+        ..Method::default()
+    };
+    let of_positions = with((
+        Trajectory::Sum,
+        Compensation::LeastSquares,
+        PositionWeights::Sensitivity,
+    ));
+    let of_maps = with((
+        Trajectory::Mean,
+        Compensation::Joint,
+        PositionWeights::Uniform,
+    ));
+    for (reads, expected) in [(images(4), of_positions), (images(1), of_maps)] {
+        assert_eq!(Method::default().for_model(&reads), expected);
+        let chosen = with((
+            Trajectory::Sum,
+            Compensation::Bias,
+            PositionWeights::Sensitivity,
+        ));
         assert_eq!(chosen.for_model(&reads), chosen);
     }
 }

@@ -45,7 +45,7 @@ pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
     prepared
         .digest("compensation/6")
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
-        .part("compensation", format!("{:?}", recipe.method.compensation))
+        .part("compensation", format!("{:?}", method.compensation))
         .part("position_weights", format!("{:?}", method.position_weights))
         .part("seed", recipe.calibration.seed)
         .part("ridge", recipe.method.ridge)

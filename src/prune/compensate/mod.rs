@@ -30,7 +30,7 @@ use super::failure::Failure;
 use super::journal::{self, Journal};
 use super::lanes;
 use super::prepare::Prepared;
-use super::recipe::{Compensation, Recipe};
+use super::recipe::{Compensation, Method, Recipe};
 use super::repairs::Repairs;
 use super::report::CompensationReport;
 use super::student::Student;
@@ -106,7 +106,10 @@ pub fn compensate_within(
     let (batches, of_fit) = division::divide(prepared);
     let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal, budget)?;
     let mut repairs = Repairs::none(blocks);
-    let repairer = Repairer { prepared, recipe };
+    let repairer = Repairer {
+        prepared,
+        method: recipe.method.for_model(&model.reads),
+    };
     let mut pruned = false;
     let extent = prepared.calibration.extent();
     let merged = model.extents(&extent).into_iter();
@@ -173,7 +176,7 @@ fn pose(
 /// Repairs one block after another.
 struct Repairer<'a> {
     prepared: &'a Prepared,
-    recipe: &'a Recipe,
+    method: Method,
 }
 
 impl Repairer<'_> {
@@ -186,7 +189,7 @@ impl Repairer<'_> {
         repairs: &mut Repairs,
     ) -> std::result::Result<CompensationReport, Failure> {
         let original = self.prepared.original();
-        let entry = match self.recipe.method.compensation {
+        let entry = match self.method.compensation {
             Compensation::Joint => student.kept_entry(block)?,
             _ => None,
         };
@@ -201,7 +204,7 @@ impl Repairer<'_> {
             let linear = joint::fit(
                 &walks.examples(original, student, block)?,
                 Pair::of(student, block, &entry),
-                self.recipe.method.ridge,
+                self.method.ridge,
             )?;
             let linear = entry.rounded(&linear, self.rounding())?;
             student.replace_entry(block, Some(linear.clone()))?;
@@ -239,16 +242,15 @@ impl Repairer<'_> {
         block: usize,
     ) -> std::result::Result<Fit, Failure> {
         let Posed { moments, judges } = posed;
-        let method = &self.recipe.method;
         let before = student.projection(block).linear();
         let error_before = relative_error(judges, before)?;
-        let solutions: Vec<Option<Linear>> = match method.compensation {
+        let solutions: Vec<Option<Linear>> = match self.method.compensation {
             Compensation::Joint | Compensation::LeastSquares => RIDGES
                 .iter()
-                .map(|factor| solve::solve(moments, before, factor * method.ridge))
+                .map(|factor| solve::solve(moments, before, factor * self.method.ridge))
                 .collect::<std::result::Result<_, Failure>>()?,
             Compensation::Bias => vec![solve::solve_bias(moments, before)?],
-            Compensation::None => Vec::new(),
+            Compensation::Auto | Compensation::None => Vec::new(),
         };
         let mut fit = Fit {
             solved: None,

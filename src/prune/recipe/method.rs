@@ -66,6 +66,11 @@ impl Method {
                 Trajectory::Auto => Trajectory::Sum,
                 chosen => chosen,
             },
+            compensation: match self.compensation {
+                Compensation::Auto if reads.is_maps() => Compensation::Joint,
+                Compensation::Auto => Compensation::LeastSquares,
+                chosen => chosen,
+            },
             position_weights: match self.position_weights {
                 PositionWeights::Auto if reads.is_maps() => PositionWeights::Uniform,
                 PositionWeights::Auto => PositionWeights::Sensitivity,
@@ -83,7 +88,7 @@ impl Default for Method {
             estimator: Estimator::Sketch,
             units: Units::Dimensions,
             trajectory: Trajectory::Auto,
-            compensation: Compensation::Joint,
+            compensation: Compensation::Auto,
             position_weights: PositionWeights::Auto,
             audit: false,
             scoring_samples: 128,
@@ -199,6 +204,8 @@ pub enum Trajectory {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
+    /// `joint` for convolutional networks, and `least_squares` for all others.
+    Auto,
     /// Does what `least_squares` does, and also refits the map that computes the units of a block, if it has one, together
     /// with the projection.
     Joint,

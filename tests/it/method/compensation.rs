@@ -10,6 +10,7 @@ use optin::prune::compensate::solve::{solve, solve_bias};
 use optin::prune::compensate::{compensate, compensate_within};
 use optin::prune::journal::NoJournal;
 use optin::prune::prepare::Prepared;
+use optin::prune::recipe::Compensation;
 use optin::prune::repairs::Repairs;
 use optin::prune::watch::Unwatched;
 use rand::RngExt;
@@ -226,7 +227,8 @@ fn positions_are_weighted_by_their_effect_on_the_answers() {
 #[test]
 fn states_that_are_not_kept_give_the_same_repairs() {
     let folder = Folder::new(Tiny::default());
-    let recipe = folder.recipe(0.5);
+    let mut recipe = folder.recipe(0.5);
+    recipe.method.compensation = Compensation::Joint;
     let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
     let mut masks = Masks::full(&prepared.model.groups);
     for (index, group) in prepared.model.groups.iter().enumerate() {
