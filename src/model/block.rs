@@ -39,11 +39,20 @@ pub struct Block {
 }
 
 impl Block {
-    /// Returns the map whose outputs are the units. `None` if another layer computes
-    /// the units, such as an attention, or if they are the outputs of the block before.
+    /// Returns the map whose outputs are the units. `None` if another layer computes the units, such as an attention, or if
+    /// they are the outputs of the block before.
     #[must_use]
     pub fn entry(&self) -> Option<Entry<'_>> {
         self.units.entry()
+    }
+
+    /// Returns the activations of the units that another map computes in place of the [entry](Self::entry).
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn units_of(&self, map: &Affine, input: &Hidden) -> Result<Hidden> {
+        let activation = self.entry().and_then(|entry| entry.activation);
+        map.forward_activated(&self.units.before_last(input)?, activation)
     }
 
     /// Returns the tensor that is added to the projection's output, or `None` if there is none.

@@ -97,6 +97,13 @@ impl Model {
         )
     }
 
+    /// Returns the rows of a block's [entry](Block::entry) that the masks keep, in ascending order.
+    #[must_use]
+    pub fn kept_rows(&self, block: usize, masks: &Masks) -> Vec<u32> {
+        let all = || (0..self.blocks[block].projection.affine.channels() as u32).collect();
+        self.kept_activations(block, masks).unwrap_or_else(all)
+    }
+
     /// Returns the columns of a block's projection that the masks keep, in ascending order. Returns `None` if all columns
     /// are kept.
     #[must_use]

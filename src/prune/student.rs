@@ -101,12 +101,8 @@ impl<'a> Student<'a> {
     /// Does not fail in practice: all shapes come from the model.
     pub fn kept_entry(&self, block: usize) -> Result<Option<StoredMap>> {
         let entry = self.model.blocks[block].entry();
-        let kept = entry.map(|entry| {
-            let all = || (0..entry.map.linear().outputs() as u32).collect();
-            let kept = self.model.kept_activations(block, &self.masks);
-            entry.map.of_rows(&kept.unwrap_or_else(all))
-        });
-        kept.transpose()
+        let rows = self.model.kept_rows(block, &self.masks);
+        entry.map(|entry| entry.map.of_rows(&rows)).transpose()
     }
 
     /// Replaces the entry of a block by a weight `[kept units, in]` and its bias, or by the original one. Without an entry,
@@ -134,9 +130,8 @@ impl<'a> Student<'a> {
     /// # Errors
     /// Returns an error if shapes do not match.
     pub fn units(&self, block: usize, input: &Hidden) -> Result<Hidden> {
-        let layers = &self.model.blocks[block].units;
-        if let (Some(affine), Some(entry)) = (&self.entries[block], layers.entry()) {
-            return affine.forward_activated(&layers.before_last(input)?, entry.activation);
+        if let Some(entry) = self.entry(block) {
+            return self.model.blocks[block].units_of(entry, input);
         }
         let units = self.model.units(block, input, &self.masks)?;
         let kept = keep(&units.stream, self.channels[block].as_ref())?;

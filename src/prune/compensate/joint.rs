@@ -141,19 +141,13 @@ impl Preconditioner {
         if columns > MOST_INPUTS {
             return Ok(None);
         }
-        let mut gram = vec![0.0; columns * columns];
-        for some in examples.chunks(lanes::lanes()) {
-            let parts = lanes::run(some.len(), |index| {
-                let weights = some[index].weights.as_ref();
-                Ok(over_tiles(&some[index].input, entry, |tile, at| {
-                    let weights = weights.map(|weights| rows(weights, at)).transpose()?;
-                    weigh(tile, weights.as_ref())?.t()?.matmul(tile)
-                })?)
-            })?;
-            for part in &parts {
-                add_tensor(&mut gram, part)?;
-            }
-        }
+        let gram = total(examples, columns * columns, |example| {
+            let weights = example.weights.as_ref();
+            over_tiles(&example.input, entry, |tile, at| {
+                let weights = weights.map(|weights| rows(weights, at)).transpose()?;
+                weigh(tile, weights.as_ref())?.t()?.matmul(tile)
+            })
+        })?;
         let value = |row: usize, column: usize| gram[row * columns + column];
         let damping = DAMPING * (0..columns).map(|at| value(at, at)).sum::<f64>() / columns as f64;
         let system = Mat::from_fn(columns, columns, |row, column| {
@@ -189,24 +183,32 @@ fn units(pair: &Pair, input: &Hidden) -> Result<(Hidden, Pullback)> {
 
 /// Returns half of the derivative of the error with respect to the entry, with the opposite sign, `[units, columns]`.
 fn gradient(examples: &[Example], pair: &Pair) -> std::result::Result<Vec<f64>, Failure> {
-    let mut gradient = vec![0.0; pair.entry.linear().outputs() * columns_of(&pair.entry)];
+    let values = pair.entry.linear().outputs() * columns_of(&pair.entry);
+    total(examples, values, |example| {
+        let (units, pull) = units(pair, &example.input)?;
+        let missed = (&example.target - &pair.projection.forward(&units)?.stream)?;
+        let missed = weigh_maps(&missed, example.weights.as_ref())?;
+        let on_units = pair.projection.pull(&missed, units.layout)?;
+        let on_outputs = pull(on_units)?.flatten(0, 1)?;
+        over_tiles(&example.input, &pair.entry, |tile, at| {
+            rows(&on_outputs, at)?.t()?.matmul(tile)
+        })
+    })
+}
+
+/// Returns the sum over all examples of a function with this number of values. One example per lane is in memory.
+fn total(
+    examples: &[Example],
+    values: usize,
+    of: impl Fn(&Example) -> Result<Tensor> + Sync,
+) -> std::result::Result<Vec<f64>, Failure> {
+    let mut total = vec![0.0; values];
     for some in examples.chunks(lanes::lanes()) {
-        let parts = lanes::run(some.len(), |index| {
-            let example = &some[index];
-            let (units, pull) = units(pair, &example.input)?;
-            let missed = (&example.target - &pair.projection.forward(&units)?.stream)?;
-            let missed = weigh_maps(&missed, example.weights.as_ref())?;
-            let on_units = pair.projection.pull(&missed, units.layout)?;
-            let on_outputs = pull(on_units)?.flatten(0, 1)?;
-            Ok(over_tiles(&example.input, &pair.entry, |tile, at| {
-                rows(&on_outputs, at)?.t()?.matmul(tile)
-            })?)
-        })?;
-        for part in &parts {
-            add_tensor(&mut gradient, part)?;
+        for part in lanes::run(some.len(), |index| Ok(of(&some[index])?))? {
+            add_tensor(&mut total, &part)?;
         }
     }
-    Ok(gradient)
+    Ok(total)
 }
 
 /// Returns the number of values of each unit in the entry: its weights, and its bias if there is one.
@@ -267,18 +269,13 @@ fn length(
     let projection = pair.projection.linear();
     let unbiased = Linear::new(projection.weight().clone(), None);
     let unbiased = pair.projection.with(unbiased)?;
-    let mut curvature = 0.0;
-    for some in examples.chunks(lanes::lanes()) {
-        let parts = lanes::run(some.len(), |index| {
-            let example = &some[index];
-            let (units, pull) = units(pair, &example.input)?;
-            let changed = pull(change.forward(&example.input)?.stream)?;
-            let changed = unbiased.forward(&units.with_stream(changed))?.stream;
-            let squares = weigh_maps(&changed.sqr()?, example.weights.as_ref())?;
-            Ok(f64::from(squares.sum_all()?.to_scalar::<f32>()?))
-        })?;
-        curvature += parts.iter().sum::<f64>();
-    }
+    let curvature = total(examples, 1, |example| {
+        let (units, pull) = units(pair, &example.input)?;
+        let changed = pull(change.forward(&example.input)?.stream)?;
+        let changed = unbiased.forward(&units.with_stream(changed))?.stream;
+        weigh_maps(&changed.sqr()?, example.weights.as_ref())?.sum_all()
+    })?;
+    let curvature = curvature[0];
     let length = dot(gradient, direction) / curvature;
     Ok((curvature > 0.0 && length.is_finite()).then_some(length))
 }
@@ -289,8 +286,11 @@ fn solved(examples: &[Example], pair: Pair, ridge: f64) -> std::result::Result<P
     let mut moments = Moments::new(inputs, outputs);
     for some in examples.chunks(lanes::lanes()) {
         let columns = lanes::run(some.len(), |index| {
-            let (units, _) = units(&pair, &some[index].input)?;
-            Ok(some[index].sampled_columns(&pair.projection, &units)?)
+            let example = &some[index];
+            let units = pair
+                .entry
+                .forward_activated(&example.input, pair.activation)?;
+            Ok(example.sampled_columns(&pair.projection, &units)?)
         })?;
         for (example, columns) in some.iter().zip(columns) {
             let target = example.sampled_target()?;

@@ -212,6 +212,9 @@ impl Repairer<'_> {
             let with_entry = self.projection(&posed, student, block)?;
             if with_entry.error_after < fit.error_after {
                 repairs.entries[block] = Some(linear);
+                if let Some(linear) = &with_entry.solved {
+                    student.replace(block, linear.clone())?;
+                }
                 fit = Fit {
                     solved: with_entry.solved.or(fit.solved),
                     error_before: fit.error_before,
@@ -222,10 +225,7 @@ impl Repairer<'_> {
             }
         }
         let accepted = fit.solved.is_some() || repairs.entries[block].is_some();
-        if let Some(linear) = fit.solved {
-            student.replace(block, linear.clone())?;
-            repairs.projections[block] = Some(linear);
-        }
+        repairs.projections[block] = fit.solved;
         Ok(CompensationReport {
             group: self.prepared.model.block_name(block),
             error_before: fit.error_before,

@@ -241,7 +241,8 @@ fn target(
 }
 
 impl Walk<'_> {
-    /// Returns the least-squares problem of the next block. Also returns the original's state after the block if `advances`, and if the states before it are kept.
+    /// Returns the least-squares problem of the next block. Also returns the original's state after the block if `advances`,
+    /// and if the states before it are kept.
     pub(super) fn pose(
         &self,
         original: &Model,
@@ -249,13 +250,12 @@ impl Walk<'_> {
         block: usize,
         advances: bool,
     ) -> std::result::Result<(Problem, Option<Hidden>), Failure> {
-        let states = self.before(original, student, block)?;
-        let own = &original.blocks[block];
-        let units = own.units.forward(&states.teacher)?;
-        let sum = own.sum(&own.projection.affine, &units, &states.teacher)?;
+        let (states, sum) = self.before_with_sum(original, student, block)?;
         let problem = self.problem(student, block, &states.student, &sum)?;
         let next = match &self.kept {
-            Some(kept) if advances && kept.block == block => Some(own.finish.forward(&sum)?),
+            Some(kept) if advances && kept.block == block => {
+                Some(original.blocks[block].finish.forward(&sum)?)
+            }
             _ => None,
         };
         Ok((problem, next))
@@ -296,17 +296,14 @@ impl Walk<'_> {
     }
 
     /// Returns what the joint fit of the two maps of a block sees of these rows. The block has an entry.
-    pub(super) fn example(
+    fn example(
         &self,
         original: &Model,
         student: &Student<'_>,
         block: usize,
     ) -> std::result::Result<Example, Failure> {
         let layers = &student.model.blocks[block].units;
-        let states = self.before(original, student, block)?;
-        let own = &original.blocks[block];
-        let units = own.units.forward(&states.teacher)?;
-        let sum = own.sum(&own.projection.affine, &units, &states.teacher)?;
+        let (states, sum) = self.before_with_sum(original, student, block)?;
         let input = layers.before_last(&states.student)?;
         let sample = self.sample(block, &sum)?;
         Ok(Example {
@@ -357,6 +354,20 @@ impl Walk<'_> {
             };
         }
         Ok(states)
+    }
+
+    /// Returns the states before a block, and the original's sum in it.
+    fn before_with_sum(
+        &self,
+        original: &Model,
+        student: &Student<'_>,
+        block: usize,
+    ) -> std::result::Result<(States, Hidden), Failure> {
+        let states = self.before(original, student, block)?;
+        let own = &original.blocks[block];
+        let units = own.units.forward(&states.teacher)?;
+        let sum = own.sum(&own.projection.affine, &units, &states.teacher)?;
+        Ok((states, sum))
     }
 
     /// Returns the states after the current block.

@@ -116,17 +116,9 @@ fn repaired(
             }
         }
         if let (Some(linear), Some(entry)) = (&repairs.entries[index], block.entry()) {
-            match model.kept_activations(index, masks) {
-                Some(rows) => {
-                    for stored in entry.map.of_rows(&rows)?.stored(linear)? {
-                        add(stored, Place::Rows(rows.clone()))?;
-                    }
-                }
-                None => {
-                    for stored in entry.map.stored(linear)? {
-                        add(stored, Place::Whole)?;
-                    }
-                }
+            let rows = model.kept_rows(index, masks);
+            for stored in entry.map.of_rows(&rows)?.stored(linear)? {
+                add(stored, Place::Rows(rows.clone()))?;
             }
         }
     }

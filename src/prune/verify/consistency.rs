@@ -82,14 +82,12 @@ fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
 /// Returns the activations of all units of a block. Those of removed units have their original weights.
 fn units(student: &Student<'_>, block: usize, input: &Hidden) -> Result<Hidden> {
     let model = student.model;
-    let layers = &model.blocks[block].units;
-    let (Some(repaired), Some(entry)) = (student.entry(block), layers.entry()) else {
+    let own = &model.blocks[block];
+    let (Some(repaired), Some(entry)) = (student.entry(block), own.entry()) else {
         return model.units(block, input, &student.masks);
     };
     let original = entry.map.linear();
-    let all = 0..original.outputs() as u32;
-    let kept = model.kept_activations(block, &student.masks);
-    let kept = kept.unwrap_or_else(|| all.collect());
+    let kept = model.kept_rows(block, &student.masks);
     let over = |original: &Tensor, repaired: &Tensor| -> Result<Tensor> {
         let shape = original.shape();
         let mut values = original.flatten_all()?.to_vec1::<f32>()?;
@@ -107,8 +105,7 @@ fn units(student: &Student<'_>, block: usize, input: &Hidden) -> Result<Hidden> 
         (bias, _) => bias.cloned(),
     };
     let wide = Linear::new(over(original.weight(), linear.weight())?, bias);
-    let affine = repaired.with(wide)?;
-    affine.forward_activated(&layers.before_last(input)?, entry.activation)
+    own.units_of(&repaired.with(wide)?, input)
 }
 
 /// Returns the student's projection with a column for every unit of the original. The columns of removed units are
