@@ -216,8 +216,15 @@ fn exact_parts(
                 units: (0..group.width).step_by(step).collect(),
             })
             .collect();
-        let temperature = recipe.method.temperature;
-        time(|| exact::score(teacher, temperature, &wanted, &|_| Ok(()), &|_, _| Ok(())))
+        time(|| {
+            exact::score(
+                teacher,
+                &recipe.method,
+                &wanted,
+                &|_| Ok(()),
+                &|_, _| Ok(()),
+            )
+        })
     };
     Ok((part(false, 1)?.1, part(true, sample_every.max(1))?.1))
 }

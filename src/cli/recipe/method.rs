@@ -5,7 +5,7 @@ use clap::Args;
 use super::super::one_of::explained;
 use super::range::ranged;
 use crate::prune::recipe::{
-    Compensation, Estimator, Importance, Method, PositionWeights, Trajectory, Units,
+    Compensation, Estimator, FeatureTerm, Importance, Method, PositionWeights, Trajectory, Units,
 };
 
 /// Help heading of these flags.
@@ -27,6 +27,9 @@ pub(in super::super) struct ScoringFlags {
     /// Units of attention layers
     #[arg(long, value_parser = explained::<Units>(), default_value = <&str>::from(Method::default().units))]
     units: Units,
+    /// What a feature term compares
+    #[arg(long, value_parser = explained::<FeatureTerm>(), default_value = <&str>::from(Method::default().feature_term))]
+    feature_term: FeatureTerm,
     /// How to combine the feature terms of later layers
     #[arg(long, value_parser = explained::<Trajectory>(), default_value = <&str>::from(Method::default().trajectory))]
     trajectory: Trajectory,
@@ -40,6 +43,7 @@ impl ScoringFlags {
             scoring_samples: self.scoring_samples,
             importance: self.importance,
             units: self.units,
+            feature_term: self.feature_term,
             trajectory: self.trajectory,
             answer_weight: self.answer_weight,
             ..Method::default()

@@ -83,9 +83,7 @@ pub fn audit(
         watch.progress(done, total);
         Ok(())
     };
-    let exactly = exact::score(&teacher, method.temperature, &wanted, &progress, &|_, _| {
-        Ok(())
-    })?;
+    let exactly = exact::score(&teacher, &method, &wanted, &progress, &|_, _| Ok(()))?;
     let exactly: Vec<[f64; 2]> = exactly.iter().flat_map(terms).collect();
     watch.progress(total, total);
     // Both use the scale of the scores of all units, because the mean of the sample would be another one.

@@ -18,6 +18,8 @@ pub struct Method {
     pub estimator: Estimator,
     /// Units of attention layers.
     pub units: Units,
+    /// What a feature term compares.
+    pub feature_term: FeatureTerm,
     /// How the feature terms of later layers are combined.
     pub trajectory: Trajectory,
     /// How the remaining weights are repaired after units are removed.
@@ -87,6 +89,7 @@ impl Default for Method {
             importance: Importance::Optin,
             estimator: Estimator::Sketch,
             units: Units::Dimensions,
+            feature_term: FeatureTerm::Pairs,
             trajectory: Trajectory::Auto,
             compensation: Compensation::Auto,
             position_weights: PositionWeights::Auto,
@@ -160,6 +163,31 @@ impl Estimator {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+}
+
+/// What the term of one feature compares. The vectors of all positions are first scaled to length 1.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+    EnumMessage,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureTerm {
+    /// The products of all pairs of positions of a row, as in the OPTIN paper (manifold distillation).
+    Pairs,
+    /// The vector of each position.
+    Vectors,
+    /// The mean vector of a row.
+    Mean,
 }
 
 /// How the feature terms of later layers are combined.

@@ -16,7 +16,9 @@ pub use super::search::constraints::Constraints;
 pub use crate::data::format as data_format;
 pub use crate::data::label::LabelReading;
 pub use crate::data::mapping::Mapping;
-pub use method::{Compensation, Estimator, Importance, Method, PositionWeights, Trajectory, Units};
+pub use method::{
+    Compensation, Estimator, FeatureTerm, Importance, Method, PositionWeights, Trajectory, Units,
+};
 pub use range::bounds;
 use range::check;
 pub use target::{Metric, Target};

@@ -20,6 +20,7 @@ pub fn digest(prepared: &Prepared, recipe: &Recipe, group: usize, sketched: bool
         .digest(if sketched { "sketch/8" } else { "scores/6" })
         .part("scoring_samples", method.scoring_samples)
         .part("gram_positions", method.gram_positions)
+        .part("feature_term", <&str>::from(method.feature_term))
         .part("temperature", method.temperature)
         .part("seed", recipe.calibration.seed)
         .part("group", group)

@@ -16,7 +16,8 @@ use candle_core::{Result, Tensor};
 
 use super::super::failure::Failure;
 use super::super::lanes;
-use super::manifold::{gram_changes, normalise};
+use super::super::recipe::Method;
+use super::manifold::{changes, normalise};
 use super::scores::UnitScores;
 use super::teacher::{STACKED_POSITIONS, Teacher, flat};
 use crate::answer::task::Outputs;
@@ -61,7 +62,7 @@ type Score = (Vec<f64>, f64);
 /// graph fails.
 pub fn score(
     teacher: &Teacher<'_>,
-    temperature: f64,
+    method: &Method,
     wanted: &[Wanted],
     progress: &(dyn Fn(u64) -> std::result::Result<(), Failure> + Sync),
     finished: &(dyn Fn(usize, &UnitScores) -> std::result::Result<(), Failure> + Sync),
@@ -84,7 +85,7 @@ pub fn score(
         progress(done.load(Ordering::Relaxed))?;
         let (place, stack) = places[index];
         let (group, units) = (wanted[place].group, stacks[place][stack]);
-        let made = score_stack(teacher, temperature, group, units)?;
+        let made = score_stack(teacher, method, group, units)?;
         done.fetch_add(units.len() as u64, Ordering::Relaxed);
         let mut of_group = lanes::locked(&scores[place]);
         of_group[stack] = Some(made);
@@ -146,7 +147,7 @@ pub(super) fn start(teacher: &Teacher<'_>, block: usize, batch: usize) -> Result
 /// Scores these units as one stack.
 fn score_stack(
     teacher: &Teacher<'_>,
-    temperature: f64,
+    method: &Method,
     group: usize,
     units: &[usize],
 ) -> Result<Vec<Score>> {
@@ -172,7 +173,7 @@ fn score_stack(
             };
             let whole = layers.forward(&hidden)?.stream;
             let changed = normalise(&feature.samples[batch].select(&whole)?)?;
-            let changes = gram_changes(&feature.vectors[batch], &changed)?;
+            let changes = changes(method.feature_term, &feature.vectors[batch], &changed)?;
             let variants = changes.chunks_exact(changes.len() / count);
             for (sum, changes) in sums.iter_mut().zip(variants) {
                 *sum += changes.iter().sum::<f64>();
@@ -189,7 +190,9 @@ fn score_stack(
             divergences.extend(examples.map(|(original, changed)| {
                 let [original, changed] =
                     [original, changed].map(|values| Outputs { values, positions });
-                teacher.answer.divergence(original, changed, temperature)
+                teacher
+                    .answer
+                    .divergence(original, changed, method.temperature)
             }));
         }
     }

@@ -1,4 +1,6 @@
-//! Manifold distillation: the change of the Gram matrices of the token vectors.
+//! Feature terms: what changed between the vectors of two models.
+//!
+//! Manifold distillation compares the Gram matrices of the vectors:
 //!
 //! `L = ||F' F'^T - F F^T||_F^2 / k^2` over the `k` positions of one row, each normalized to length 1, and its mean over
 //! the rows. The paper's manifold loss compares the positions of all rows with each other. Pairs within a row predict
@@ -7,10 +9,13 @@
 //!
 //! When a single unit is removed, both products agree in most digits. The change is therefore computed from the
 //! difference `D = F' - F`: with `M = D (F + D/2)^T` it is `M + M^T`, which avoids cancellation.
+//!
+//! The other terms are `||D||_F^2 / k` (vectors) and `||sum_p D_p||^2 / k^2` (their mean).
 
 use candle_core::{D, Result, Tensor};
 
 use crate::model::nn::meter;
+use crate::prune::recipe::FeatureTerm;
 
 /// Scales rows to length 1: `[.., d]` to the same shape. A row of zeros is unchanged.
 ///
@@ -29,13 +34,33 @@ pub fn lengths(features: &Tensor) -> Result<Tensor> {
     lengths.maximum(f64::from(f32::MIN_POSITIVE))
 }
 
+/// Returns the term of a feature for each row of a batch. `reference` and `changed` hold normalized vectors,
+/// `[rows, k, d]` and `[copies * rows, k, d]`. The result is `[copies * rows]`.
+///
+/// # Errors
+/// Returns an error if the shapes do not match.
+pub fn changes(term: FeatureTerm, reference: &Tensor, changed: &Tensor) -> Result<Vec<f64>> {
+    if term == FeatureTerm::Pairs {
+        return gram_changes(reference, changed);
+    }
+    let (rows, size, _) = changed.dims3()?;
+    let copies = rows / reference.dim(0)?.max(1);
+    let difference = (changed - reference.repeat((copies, 1, 1))?)?;
+    let squares = match term {
+        FeatureTerm::Mean => difference.mean(1)?.sqr()?.sum(1)?,
+        _ => (difference.sqr()?.sum((1, 2))? / size as f64)?,
+    };
+    let squares = squares.to_vec1::<f32>()?.into_iter();
+    Ok(squares.map(f64::from).collect())
+}
+
 /// Returns for each row of a batch the mean over all pairs of its positions of the squared change of their product from
 /// `reference` to `changed`. Both are normalized, `[rows, k, d]` and `[copies * rows, k, d]`. The result is
 /// `[copies * rows]`.
 ///
 /// # Errors
 /// Returns an error if the shapes do not match.
-pub fn gram_changes(reference: &Tensor, changed: &Tensor) -> Result<Vec<f64>> {
+fn gram_changes(reference: &Tensor, changed: &Tensor) -> Result<Vec<f64>> {
     let (rows, size, width) = changed.dims3()?;
     if size < 2 {
         // There are no pairs.

@@ -122,13 +122,7 @@ pub fn score(
         let digest = &digests[missing[place].group];
         journal.store(document::NAME, digest, &document::encode(scores)?)
     };
-    let made = exact::score(
-        &teacher,
-        recipe.method.temperature,
-        &missing,
-        &progress,
-        &keep,
-    )?;
+    let made = exact::score(&teacher, &recipe.method, &missing, &progress, &keep)?;
     watch.progress(total, total);
     let mut made = made.into_iter();
     let groups = known

@@ -38,21 +38,21 @@ fn gram(vectors: &Tensor) -> Tensor {
     vectors.matmul(&turned).unwrap()
 }
 
-fn exactly(case: &Case, teacher: &Teacher<'_>, temperature: f64) -> Vec<UnitScores> {
+fn exactly(case: &Case, teacher: &Teacher<'_>, method: &Method) -> Vec<UnitScores> {
     let groups = case.model.groups.iter().enumerate();
     let wanted = groups.map(|(index, group)| Wanted {
         group: index,
         units: (0..group.width).collect(),
     });
     let wanted: Vec<Wanted> = wanted.collect();
-    exact::score(teacher, temperature, &wanted, &|_| Ok(()), &|_, _| Ok(())).unwrap()
+    exact::score(teacher, method, &wanted, &|_| Ok(()), &|_, _| Ok(())).unwrap()
 }
 
 pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
     let case = case::<F>(Dtype::F32);
     let model = &case.model;
     let teacher = teacher::<F>(&case);
-    let scores = exactly(&case, &teacher, 4.0);
+    let scores = exactly(&case, &teacher, &Method::default());
     for (index, group) in model.groups.iter().enumerate() {
         for unit in 0..group.width {
             let mut masks = Masks::full(&model.groups);
@@ -112,7 +112,7 @@ pub fn sketched_scores_agree_with_exact_scores<F: Family>() {
     let groups = case.model.groups.iter();
     let wanted: Vec<bool> = groups.map(|group| group.kind != UnitKind::Head).collect();
     let sketch = sketch::score(&teacher, &method, SEED, &wanted, stop, &|_| Ok(())).unwrap();
-    let exact = exactly(&case, &teacher, method.temperature);
+    let exact = exactly(&case, &teacher, &method);
     for (group, (sketched, exact)) in sketch.groups.iter().zip(&exact).enumerate() {
         assert_eq!(sketched.is_some(), wanted[group]);
         if let Some(sketched) = sketched {

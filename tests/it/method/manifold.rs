@@ -5,10 +5,12 @@ use optin::answer::task::{Answer, Outputs};
 use optin::statistics::mean;
 
 use crate::fixture::task;
-use optin::prune::score::manifold::{gram_changes, normalise};
+use optin::prune::recipe::FeatureTerm;
+use optin::prune::score::manifold::{changes, normalise};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use strum::VariantArray;
 
 fn random(rows: usize, width: usize, size: f64, seed: u64) -> Tensor {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -58,7 +60,8 @@ fn the_difference_form_equals_the_direct_one_for_large_and_tiny_changes() {
         );
         // Two copies of one row: the changed one and the reference.
         let both = Tensor::stack(&[&changed, &reference], 0).unwrap();
-        let ours = gram_changes(
+        let ours = changes(
+            FeatureTerm::Pairs,
             &normalise(&reference.unsqueeze(0).unwrap()).unwrap(),
             &normalise(&both).unwrap(),
         )
@@ -86,7 +89,9 @@ fn the_term_is_zero_without_a_change_even_for_a_row_of_zeros() {
     .unwrap();
     let features = features.to_dtype(DType::F32).unwrap();
     let features = normalise(&features.unsqueeze(0).unwrap()).unwrap();
-    assert_eq!(gram_changes(&features, &features).unwrap(), [0.0]);
+    for &term in FeatureTerm::VARIANTS {
+        assert_eq!(changes(term, &features, &features).unwrap(), [0.0]);
+    }
 }
 
 #[test]
@@ -95,7 +100,29 @@ fn a_row_with_one_position_has_no_pairs() {
         let features = random(3, 8, 1.0, seed).to_dtype(DType::F32).unwrap();
         normalise(&features.unsqueeze(1).unwrap()).unwrap()
     });
-    assert_eq!(gram_changes(&before, &after).unwrap(), [0.0; 3]);
+    let changes = changes(FeatureTerm::Pairs, &before, &after).unwrap();
+    assert_eq!(changes, [0.0; 3]);
+}
+
+#[test]
+fn the_terms_of_vectors_and_of_their_mean_have_known_values() {
+    let tensor = |values: &[[f32; 2]]| {
+        let shape = (1, values.len(), 2);
+        Tensor::from_vec(values.concat(), shape, &Device::Cpu).unwrap()
+    };
+    let before = tensor(&[[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]);
+    // Copy 1 swaps two positions, so their mean is the same. Copy 2 turns one vector by a quarter.
+    let swapped = tensor(&[[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]);
+    let turned = tensor(&[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]);
+    let after = Tensor::cat(&[&swapped, &turned], 0).unwrap();
+    for (term, expected) in [
+        (FeatureTerm::Vectors, [4.0 / 3.0, 2.0 / 3.0]),
+        (FeatureTerm::Mean, [0.0, 2.0 / 9.0]),
+    ] {
+        let ours = changes(term, &before, &after).unwrap();
+        let near = |(ours, expected): (&f64, f64)| (ours - expected).abs() < 1e-6;
+        assert!(ours.iter().zip(expected).all(near), "{term:?}: {ours:?}");
+    }
 }
 
 /// Returns the mean divergence of rows with this number of outputs.

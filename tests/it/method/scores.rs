@@ -144,7 +144,7 @@ fn exact_scores_equal_those_of_one_complete_forward_pass_per_unit() {
         finished.lock().unwrap().push((place, scores.clone()));
         Ok(())
     };
-    let scores = exact::score(&teacher, temperature, &wanted, &|_| Ok(()), &finish).unwrap();
+    let scores = exact::score(&teacher, &recipe.method, &wanted, &|_| Ok(()), &finish).unwrap();
     let mut finished = finished.into_inner().unwrap();
     finished.sort_by_key(|(place, _)| *place);
     let in_order: Vec<(usize, UnitScores)> = scores.iter().cloned().enumerate().collect();

@@ -17,7 +17,7 @@ use optin::model::nn::elementwise;
 use optin::model::nn::layer_norm::LayerNorm;
 use optin::model::nn::linear::Linear;
 use optin::model::nn::traced::Traced;
-use optin::prune::recipe::Method;
+use optin::prune::recipe::{FeatureTerm, Method};
 use optin::prune::score::manifold::normalise;
 use optin::prune::score::sketch::{self, Sketch, Stop};
 use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
@@ -167,6 +167,21 @@ fn case(labels: usize) -> Case {
     }
 }
 
+/// Returns what a term compares of normalized vectors `[rows, k, channels]`, divided so that the squares of its numbers sum
+/// to the term.
+fn compares(term: FeatureTerm, vectors: &Tensor) -> Tensor {
+    let size = vectors.dim(1).unwrap() as f64;
+    let divided = match term {
+        FeatureTerm::Pairs => {
+            let turned = vectors.transpose(1, 2).unwrap().contiguous().unwrap();
+            vectors.matmul(&turned).unwrap() / size
+        }
+        FeatureTerm::Vectors => vectors / size.sqrt(),
+        FeatureTerm::Mean => vectors.mean(1),
+    };
+    divided.unwrap()
+}
+
 impl Case {
     fn teacher(&self) -> Teacher<'_> {
         let batches = [(2, 9, 1), (1, 5, 2), (3, 4, 3)];
@@ -183,20 +198,28 @@ impl Case {
     }
 
     fn sketch(&self, seed: u64, probes: usize) -> Sketch {
+        self.sketch_of(FeatureTerm::Pairs, seed, probes)
+    }
+
+    fn sketch_of(&self, feature_term: FeatureTerm, seed: u64, probes: usize) -> Sketch {
         let stop = Stop {
             most: probes,
             reliability: f64::INFINITY,
         };
         let wanted = vec![true; self.model.groups.len()];
-        let method = Method::default();
+        let method = Method {
+            feature_term,
+            ..Method::default()
+        };
         let teacher = self.teacher();
         sketch::score(&teacher, &method, seed, &wanted, stop, &|_| Ok(())).unwrap()
     }
 
-    /// Returns the Gram matrices of the rows of each batch for each feature from `block` on, `[rows, k, k]`, and all logits,
-    /// with the mask of one unit at `mask`.
+    /// Returns for each batch and each feature from `block` on what the term compares, divided so that the squares of its
+    /// numbers sum to the term, and all logits, with the mask of one unit at `mask`.
     fn run(
         &self,
+        term: FeatureTerm,
         teacher: &Teacher<'_>,
         block: usize,
         unit: usize,
@@ -213,7 +236,7 @@ impl Case {
         let mut hidden: Vec<Hidden> = (0..teacher.batches.len())
             .map(|batch| teacher.input(block, batch).unwrap())
             .collect();
-        let mut grams = Vec::new();
+        let mut compared = Vec::new();
         for current in block..model.groups.len() {
             for hidden in &mut hidden {
                 *hidden = if current == block {
@@ -228,8 +251,7 @@ impl Case {
             if let Some(feature) = &teacher.features[current] {
                 for (hidden, sample) in hidden.iter().zip(&feature.samples) {
                     let vectors = normalise(&sample.select(&hidden.stream).unwrap()).unwrap();
-                    let turned = vectors.transpose(1, 2).unwrap().contiguous().unwrap();
-                    grams.push(vectors.matmul(&turned).unwrap());
+                    compared.push(compares(term, &vectors));
                 }
             }
         }
@@ -245,24 +267,29 @@ impl Case {
                     .unwrap()
             })
             .collect();
-        (grams, Tensor::cat(&logits, 0).unwrap())
+        (compared, Tensor::cat(&logits, 0).unwrap())
     }
 
-    /// Returns the mean over the rows of `sum_z ||dG_z/dm||^2 / k^2`, and the quadratic form of the logits, by central
-    /// differences.
-    fn differences(&self, teacher: &Teacher<'_>, block: usize, unit: usize) -> (f64, f64) {
+    /// Returns the mean over the rows of the sum over the features of the squared derivative of what the term compares, and
+    /// the quadratic form of the logits, by central differences.
+    fn differences(
+        &self,
+        term: FeatureTerm,
+        teacher: &Teacher<'_>,
+        block: usize,
+        unit: usize,
+    ) -> (f64, f64) {
         let step = 0.03f32;
-        let (up, logits_up) = self.run(teacher, block, unit, 1.0 + step);
-        let (down, logits_down) = self.run(teacher, block, unit, 1.0 - step);
+        let (up, logits_up) = self.run(term, teacher, block, unit, 1.0 + step);
+        let (down, logits_down) = self.run(term, teacher, block, unit, 1.0 - step);
         let slope =
             |up: &Tensor, down: &Tensor| ((up - down).unwrap() / f64::from(2.0 * step)).unwrap();
         let manifold = up.iter().zip(&down).map(|(up, down)| {
             let slope = slope(up, down);
-            let (_, size, _) = slope.dims3().unwrap();
-            inner(&slope, &slope) / (size * size) as f64
+            inner(&slope, &slope)
         });
         let moved = slope(&logits_up, &logits_down);
-        let (_, logits) = self.run(teacher, block, unit, 1.0);
+        let (_, logits) = self.run(term, teacher, block, unit, 1.0);
         let temperature = Method::default().temperature;
         let p = candle_nn::ops::softmax(&(logits / temperature).unwrap(), D::Minus1).unwrap();
         let along = (&moved * &p).unwrap().sum_keepdim(1).unwrap();
@@ -284,7 +311,7 @@ fn both_terms_are_unbiased_estimates_of_the_squared_derivatives() {
     for (block, group) in case.model.groups.iter().enumerate() {
         let scores = sketch.groups[block].as_ref().unwrap();
         for unit in 0..group.width {
-            let (manifold, form) = case.differences(&teacher, block, unit);
+            let (manifold, form) = case.differences(FeatureTerm::Pairs, &teacher, block, unit);
             if scores.features == 1 {
                 // The last feature has one position per row, so there are no pairs.
                 assert_eq!(scores.manifold[unit], 0.0, "{} {unit}", group.name);
@@ -312,6 +339,30 @@ fn both_terms_are_unbiased_estimates_of_the_squared_derivatives() {
 }
 
 #[test]
+fn the_other_feature_terms_are_unbiased_estimates_as_well() {
+    let case = case(3);
+    let teacher = case.teacher();
+    let probes = 1_024;
+    for term in [FeatureTerm::Vectors, FeatureTerm::Mean] {
+        let sketch = case.sketch_of(term, SEED, probes);
+        for (block, group) in case.model.groups.iter().enumerate() {
+            let scores = sketch.groups[block].as_ref().unwrap();
+            for unit in 0..group.width {
+                let (expected, _) = case.differences(term, &teacher, block, unit);
+                let ratio = scores.manifold[unit] / expected;
+                // Five standard deviations, as above.
+                let bound = 5.0 * (3.0 / probes as f64).sqrt();
+                let name = &group.name;
+                assert!(
+                    (ratio - 1.0).abs() < bound,
+                    "{term:?} {name} {unit}: {ratio}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn many_classes_are_sampled_without_bias() {
     let case = case(40);
     let teacher = case.teacher();
@@ -320,7 +371,7 @@ fn many_classes_are_sampled_without_bias() {
     for (block, group) in case.model.groups.iter().enumerate() {
         let scores = sketch.groups[block].as_ref().unwrap();
         for unit in 0..group.width {
-            let (_, form) = case.differences(&teacher, block, unit);
+            let (_, form) = case.differences(FeatureTerm::Pairs, &teacher, block, unit);
             ratios.push(scores.answers[unit] / form);
         }
     }

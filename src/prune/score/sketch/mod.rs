@@ -4,6 +4,8 @@
 //! manifold term over the later features `z` is therefore the mean over the rows of `sum_z ||dG_z/dm_i||^2`, and its
 //! answer term is a quadratic form.
 //!
+//! The other [feature terms](crate::prune::recipe::FeatureTerm) compare vectors instead of Gram matrices, in the same way.
+//!
 //! Let `R_z` be a probe with `E <R_z, X>^2 = ||X||^2`, sampled independently for each row and feature. Then
 //! `g_i = d/dm_i sum_z <R_z, G_z>` has `E g_i^2 = sum_z ||dG_z/dm_i||^2`. This is the sum of the manifold terms on the scale
 //! of the exact ones (the trajectory `mean` divides by their number later). Rows do not depend on each other, so one
@@ -27,6 +29,7 @@ use crate::answer::task::Form;
 use crate::statistics::spearman;
 use per_unit::{PerUnit, add, zeros};
 pub use piece::TRACED_POSITIONS;
+use probe::Probes;
 
 /// Number of probes in a round. The reliability is checked after each round.
 pub const ROUND: usize = 8;
@@ -92,7 +95,12 @@ pub fn score(
                 0 => Some(piece.answers(teacher, &trace, form, wanted)?),
                 _ => None,
             };
-            let squares = piece.squares(teacher, &trace, seed, round.clone(), wanted)?;
+            let probes = Probes {
+                term: method.feature_term,
+                seed,
+                range: round.clone(),
+            };
+            let squares = piece.squares(teacher, &trace, &probes, wanted)?;
             Ok((answers, squares))
         })?;
         for (of_answers, squares) in parts {

@@ -5,10 +5,11 @@ use std::ops::Range;
 use candle_core::{D, Result, Tensor};
 
 use super::per_unit::{PerUnit, add_rows, lowest, zeros};
-use super::probe::Probed;
+use super::probe::{Probes, Rows};
 use crate::answer::task::Form;
 use crate::model::batch::Batch;
 use crate::model::trace::Trace;
+use crate::prune::recipe::FeatureTerm;
 use crate::prune::score::directions::Directions;
 use crate::prune::score::manifold::lengths;
 use crate::prune::score::teacher::{STACKED_POSITIONS, Teacher};
@@ -61,16 +62,20 @@ impl Piece {
         &self,
         teacher: &Teacher<'_>,
         trace: &Trace<'_>,
-        seed: u64,
-        probes: Range<usize>,
+        probes: &Probes,
         wanted: &[bool],
     ) -> Result<Vec<PerUnit>> {
-        let mut totals = vec![zeros(teacher, wanted); probes.len()];
-        for first in probes.clone().step_by(self.copies()) {
-            let some = first..probes.end.min(first + self.copies());
-            let totals = &mut totals[first - probes.start..];
+        let range = &probes.range;
+        let mut totals = vec![zeros(teacher, wanted); range.len()];
+        for first in range.clone().step_by(self.copies()) {
+            let some = first..range.end.min(first + self.copies());
+            let totals = &mut totals[first - range.start..];
+            let probes = Probes {
+                range: some.clone(),
+                ..*probes
+            };
             trace.pull(
-                |block| self.enter(teacher, trace, seed, block, &some),
+                |block| self.enter(teacher, trace, &probes, block),
                 wanted,
                 |group, derivatives| {
                     // Rows are independent of each other, so each derivative belongs to one row.
@@ -91,29 +96,26 @@ impl Piece {
         &self,
         teacher: &Teacher<'_>,
         trace: &Trace<'_>,
-        seed: u64,
+        probes: &Probes,
         block: usize,
-        probes: &Range<usize>,
     ) -> Result<Option<Tensor>> {
         let (Some(feature), Some(own)) = (&teacher.features[block], trace.feature(block)) else {
             return Ok(None);
         };
         let sample = feature.samples[self.batch].of_rows(&self.within);
-        if sample.each() < 2 {
+        if probes.term == FeatureTerm::Pairs && sample.each() < 2 {
             // There are no pairs.
             return Ok(None);
         }
         let vectors =
             feature.vectors[self.batch].narrow(0, self.within.start, self.within.len())?;
-        let probed = Probed {
-            seed,
+        let rows = Rows {
             block,
-            first_row: self.first,
-            probes: probes.clone(),
+            first: self.first,
             vectors: &vectors,
         };
-        let cotangent = probed.cotangent()?;
-        let copies = (probes.len(), 1, 1);
+        let cotangent = probes.cotangent(&rows)?;
+        let copies = (probes.range.len(), 1, 1);
         let lengths = lengths(&sample.select(own)?)?.repeat(copies)?;
         let vectors = vectors.repeat(copies)?;
         let along = (&cotangent * &vectors)?.sum_keepdim(D::Minus1)?;
