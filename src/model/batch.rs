@@ -49,9 +49,10 @@ pub struct ImageShape {
     pub width: usize,
     /// Number of channels.
     pub channels: usize,
-    /// Side of the squares of pixels of which the model makes one position each. Pixels beyond the last whole square
-    /// are not read.
+    /// Side of the squares of pixels of which the model makes one position each.
     pub patch: usize,
+    /// Whether the image is padded to whole squares. Otherwise, pixels beyond the last whole square are not read.
+    pub padded: bool,
 }
 
 impl ImageShape {
@@ -65,10 +66,33 @@ impl ImageShape {
             .map_or(patches, |most| most.min(patches))
     }
 
+    /// Checks that images `[rows, pixels, channels]` have this shape.
+    ///
+    /// # Errors
+    /// Returns an error if they do not.
+    pub fn check(&self, pixels: &Tensor) -> Result<()> {
+        let Self {
+            height,
+            width,
+            channels,
+            ..
+        } = *self;
+        let (_, count, found) = pixels.dims3()?;
+        if (count, found) != (height * width, channels) {
+            candle_core::bail!(
+                "the model reads images of {height} x {width} pixels with {channels} channels"
+            );
+        }
+        Ok(())
+    }
+
     /// Returns the arrangement and the number of the patches.
     #[must_use]
     pub fn patches(&self) -> (Layout, usize) {
-        let (height, width) = (self.height / self.patch, self.width / self.patch);
+        let [height, width] = [self.height, self.width].map(|side| match self.padded {
+            true => side.div_ceil(self.patch),
+            false => side / self.patch,
+        });
         let layout = Layout::Map {
             height,
             width,

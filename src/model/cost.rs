@@ -126,6 +126,15 @@ impl Cost {
         units + self.of_heads(groups.iter().map(UnitGroup::heads))
     }
 
+    /// Returns the cost of the units that the masks keep, and of their heads.
+    #[must_use]
+    pub fn of_masks(&self, masks: &Masks, groups: &[UnitGroup]) -> u64 {
+        let counts = (0..masks.groups()).map(|group| masks.count(group));
+        let heads = groups.iter().enumerate();
+        let heads = heads.map(|(index, group)| masks.heads(index, group));
+        self.of(counts) + self.of_heads(heads)
+    }
+
     /// Returns the cost of these numbers of heads of each group, without their units.
     #[must_use]
     pub fn of_heads(&self, kept: impl IntoIterator<Item = usize>) -> u64 {

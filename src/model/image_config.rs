@@ -22,6 +22,7 @@ pub(in crate::model) fn checked(shape: ImageShape) -> Result<ImageShape, Checkpo
         width,
         channels,
         patch,
+        ..
     } = shape;
     let sides = 1..=MAX_SIDE;
     let fits = sides.contains(&height)

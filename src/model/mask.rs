@@ -88,16 +88,24 @@ impl Masks {
         self.kept[group].iter().filter(|&&kept| kept).count()
     }
 
+    /// Returns for each head of a group whether a unit of it is kept. It is empty if the units do not belong to heads.
+    #[must_use]
+    pub fn kept_heads(&self, index: usize, group: &UnitGroup) -> Vec<bool> {
+        let heads = group.heads();
+        match group.width.checked_div(heads) {
+            None | Some(0) => vec![false; heads],
+            Some(each) => {
+                let heads = self.kept[index].chunks(each);
+                heads.map(|units| units.contains(&true)).collect()
+            }
+        }
+    }
+
     /// Returns the number of heads of a group of which a unit is kept. 0 if the units do not belong to heads.
     #[must_use]
     pub fn heads(&self, index: usize, group: &UnitGroup) -> usize {
-        match group.width.checked_div(group.heads()) {
-            None | Some(0) => 0,
-            Some(each) => {
-                let heads = self.kept[index].chunks(each);
-                heads.filter(|units| units.contains(&true)).count()
-            }
-        }
+        let heads = self.kept_heads(index, group).into_iter();
+        heads.filter(|&kept| kept).count()
     }
 
     /// Whether every unit of a group is kept.

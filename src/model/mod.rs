@@ -27,6 +27,7 @@ mod load;
 pub mod mask;
 pub mod merging;
 pub mod nn;
+mod pixels;
 pub mod registry;
 pub mod resnet;
 pub mod stored_map;

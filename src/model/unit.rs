@@ -87,13 +87,15 @@ pub struct UnitGroup {
 
 /// Attention heads whose channels are the units of a group. Each head has `width / count` consecutive units. All kept
 /// heads keep equally many of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InHeads {
     /// Number of heads.
     pub count: usize,
     /// The group with the values of the same heads, if this group has their queries. A head without values has no effect,
     /// so it keeps no queries.
     pub values: Option<usize>,
+    /// The tensors from which slices are removed together with a head. Slice `i` belongs to head `i`.
+    pub slices: Vec<ParamSlice>,
 }
 
 /// Place of a group's units in the chain of blocks. Unit `i` has the channels
@@ -179,7 +181,7 @@ impl UnitGroup {
     /// Returns the number of attention heads that hold the units. 0 if the units do not belong to heads, or are heads.
     #[must_use]
     pub fn heads(&self) -> usize {
-        self.heads.map_or(0, |heads| heads.count)
+        self.heads.as_ref().map_or(0, |heads| heads.count)
     }
 
     /// Returns the channels of all units of the group.

@@ -143,9 +143,9 @@ pub fn report(
             kind: group.kind.as_str().to_owned(),
             width: group.width,
             kept: masks.count(index),
-            heads: group.heads.map(|before| BeforeAfter {
+            heads: group.heads.as_ref().map(|before| BeforeAfter {
                 before: before.count,
-                after: cut.model.groups[index].heads.map_or(0, |after| after.count),
+                after: cut.model.groups[index].heads(),
             }),
         });
     let macs = cut.model.cost(&prepared.calibration.extent());

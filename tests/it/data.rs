@@ -466,6 +466,7 @@ fn a_folder_without_a_tokenizer_is_rejected() {
 fn a_model_that_reads_images_needs_an_image_processor() {
     let reads = Reads::Pixels(ImageShape {
         patch: 1,
+        padded: false,
         height: 2,
         width: 2,
         channels: 3,

@@ -5,6 +5,7 @@ use candle_core::{D, DType, Device, Tensor};
 use optin::model::nn::activation::Activation;
 use optin::model::nn::attention::{Heads, attend, attend_plainly, attend_with};
 use optin::model::nn::attention_back;
+use optin::model::nn::bias::Bias;
 use optin::model::nn::elementwise;
 use optin::model::nn::kernel::{Path, elementary, epilogue, norm, softmax};
 use optin::model::nn::layer_norm::LayerNorm;
@@ -184,19 +185,29 @@ fn attention_equals_that_of_candle() {
         let shape = [rows, length, heads * head_dim];
         let [query, key, value] = [1, 2, 3].map(|seed| tensor(&shape, seed, 2.0));
         let fused = attend(&query, &key, &value, sizes).unwrap();
-        let plain = attend_plainly(&query, &key, &value, sizes, None).unwrap();
+        let plain = attend_plainly(&query, &key, &value, sizes, &Bias::none()).unwrap();
         let error = difference(&values(&fused), &values(&plain));
         assert!(error <= 1e-6, "{shape:?}: {error:e}");
         let bias = tensor(&[rows, length], 4, 2.0);
-        let biased = attend_with(&query, &key, &value, sizes, Some(&bias)).unwrap();
-        let plain = attend_plainly(&query, &key, &value, sizes, Some(&bias)).unwrap();
+        let bias = Bias::of_keys(&bias).unwrap();
+        // The same for all rows, and another one for each head and each pair of positions.
+        let bias = bias.plus(tensor(&[1, heads, length, length], 5, 2.0));
+        let biased = attend_with(&query, &key, &value, sizes, &bias).unwrap();
+        let plain = attend_plainly(&query, &key, &value, sizes, &bias).unwrap();
         let error = difference(&values(&biased), &values(&plain));
         assert!(error <= 1e-6, "{shape:?} with a bias: {error:e}");
         // A key with the bias ln 2 counts as much as two keys.
         let twice = [&key, &value].map(|part| Tensor::cat(&[part, part], 1).unwrap());
         let double = attend(&query, &twice[0], &twice[1], sizes).unwrap();
         let logarithm = Tensor::full(2.0f32.ln(), (rows, length), &Device::Cpu).unwrap();
-        let once = attend_with(&query, &key, &value, sizes, Some(&logarithm)).unwrap();
+        let once = attend_with(
+            &query,
+            &key,
+            &value,
+            sizes,
+            &Bias::of_keys(&logarithm).unwrap(),
+        )
+        .unwrap();
         assert!(difference(&values(&once), &values(&double)) <= 2e-6);
         // Views of a larger tensor are read in place.
         let stacked = Tensor::cat(&[&query, &key], 0).unwrap();
@@ -278,11 +289,12 @@ fn values_and_pullbacks_are_equal_with_and_without_kernels() {
     assert_traced_close("layer norm", |on| norm(on).traced(&on(&residual)).unwrap());
     let parts = [6, 7, 8].map(|seed| tensor(&[2, 5, 6], seed, 1.5));
     for (part, name) in ["query", "key", "value"].into_iter().enumerate() {
-        for bias in [None, Some(tensor(&[2, 5], 9, 1.5))] {
+        for bias in [None, Some(tensor(&[2, 1, 5, 5], 9, 1.5))] {
             assert_traced_close(name, |on| {
                 let [query, key, values] = parts.each_ref().map(on);
                 let heads = Heads::whole(2, 3);
                 let bias = bias.as_ref().map(on);
+                let bias = bias.map_or_else(Bias::none, |bias| Bias::none().plus(bias));
                 let attention = attention_back::traced_with(query, key, values, heads, bias);
                 let attention = attention.unwrap();
                 Traced {

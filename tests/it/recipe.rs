@@ -125,6 +125,7 @@ fn auto_depends_on_the_model() {
             width: 28,
             channels: 1,
             patch,
+            padded: false,
         })
     };
     let with = |(trajectory, compensation, position_weights)| Method {

@@ -58,6 +58,7 @@ pub(super) fn attention_maps(layer: usize) -> AttentionMaps {
         key: map("key"),
         value: map("value"),
         output: format!("{name}.output.dense.weight"),
+        of_heads: Vec::new(),
     }
 }
 

@@ -6,13 +6,15 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
-use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim};
+use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim, lists_heads};
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::nn::activation::Activation;
 
 /// The sizes of the graph.
 pub(super) struct BertConfig {
     pub(super) hidden: usize,
+    /// Width of a head of the original model.
+    pub(super) head_dim: usize,
     pub(super) sizes: LayerSizes,
     pub(super) vocabulary: usize,
     pub(super) positions: usize,
@@ -38,16 +40,19 @@ impl BertConfig {
             Some(_) => 0,
             None => size(config, "intermediate_size", MAX_WIDTH)?,
         };
-        let whole = Whole {
-            layers,
+        let heads = match lists_heads(config) {
+            true => vec![hidden / head_dim; layers],
+            false => pruned::heads(config, weights, layers, hidden / head_dim, head_dim)?,
+        };
+        let whole = heads.into_iter().map(|heads| Whole {
+            heads,
             head_dim,
             neurons,
-        };
-        let sizes = LayerSizes::read(config, whole, || {
-            pruned::heads(config, weights, layers, hidden / head_dim, head_dim)
-        })?;
+        });
+        let sizes = LayerSizes::read(config, whole.collect())?;
         Ok(Self {
             hidden,
+            head_dim,
             sizes,
             vocabulary: size(config, "vocab_size", usize::MAX)?,
             positions: size(config, "max_position_embeddings", MAX_WIDTH)?,

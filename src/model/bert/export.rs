@@ -72,7 +72,7 @@ pub(super) fn export(config: &BertConfig, source: &Config, units: Units, masks: 
         "hidden_size": config.hidden,
         "num_hidden_layers": config.layers(),
         // The modeling file first builds the built-in class with these two sizes.
-        "num_attention_heads": config.hidden / sizes.head_dim,
+        "num_attention_heads": config.hidden / config.head_dim,
         "intermediate_size": original("intermediate_size", json!(sizes.most_neurons())),
         "hidden_act": original("hidden_act", json!("gelu")),
         "layer_norm_eps": config.norm_epsilon,

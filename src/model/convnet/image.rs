@@ -31,5 +31,6 @@ pub(in crate::model) fn image(
         width,
         channels,
         patch: 1,
+        padded: false,
     })
 }

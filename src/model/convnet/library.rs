@@ -67,6 +67,7 @@ impl Library {
             width,
             channels,
             patch: 1,
+            padded: false,
         })
     }
 

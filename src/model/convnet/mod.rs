@@ -4,5 +4,4 @@
 pub(in crate::model) mod image;
 pub(in crate::model) mod library;
 pub(in crate::model) mod load;
-pub(in crate::model) mod stem;
 pub(in crate::model) mod units;

@@ -26,10 +26,15 @@ const NEURONS: &str = "intermediate_size_per_layer";
 /// The keys of `config.json` with the sizes of each layer.
 pub(in crate::model) const KEYS: [&str; 4] = [HEADS, QUERY_SIZES, VALUE_SIZES, NEURONS];
 
+/// Whether `config.json` lists the number of heads of each layer.
+pub(in crate::model) fn lists_heads(config: &Config) -> bool {
+    config.map().contains_key(HEADS)
+}
+
 /// Sizes of the layers.
 pub(in crate::model) struct LayerSizes {
-    /// Width of a head of the original model, which determines the scale of its scores.
-    pub(in crate::model) head_dim: usize,
+    /// Sizes of the layers of the original model. Their width of a head determines the scale of its scores.
+    whole: Vec<Whole>,
     /// Number of heads of each layer.
     heads: Vec<usize>,
     /// Width of the queries and keys of each head, by layer.
@@ -42,43 +47,36 @@ pub(in crate::model) struct LayerSizes {
     pub(in crate::model) skips_unread: bool,
 }
 
-/// Sizes that are the same for all layers, where `config.json` has no list.
+/// Sizes of a layer of the original model, which hold where `config.json` has no list.
 #[derive(Clone, Copy)]
 pub(in crate::model) struct Whole {
-    /// Number of layers.
-    pub(in crate::model) layers: usize,
-    /// Width of a head of the original model.
+    /// Number of heads.
+    pub(in crate::model) heads: usize,
+    /// Width of a head.
     pub(in crate::model) head_dim: usize,
     /// Number of neurons.
     pub(in crate::model) neurons: usize,
 }
 
 impl LayerSizes {
-    /// Reads the sizes. `heads` returns the numbers of heads if there is no list of them.
+    /// Reads the sizes of layers with these sizes in the original model.
     ///
     /// # Errors
     /// Returns [`CheckpointError::Invalid`] if a list is malformed, has another length, or contradicts another list.
     pub(in crate::model) fn read(
         config: &Config,
-        whole: Whole,
-        heads: impl FnOnce() -> Result<Vec<usize>, CheckpointError>,
+        whole: Vec<Whole>,
     ) -> Result<Self, CheckpointError> {
-        let Whole {
-            layers, head_dim, ..
-        } = whole;
-        let heads = match config.usize_list(HEADS)? {
-            Some(heads) => heads,
-            None => heads()?,
-        };
-        per_layer(HEADS, &heads, layers, MAX_WIDTH / head_dim)?;
-        let sizes = |key: &str, otherwise: usize, most: usize| {
+        let sizes = |key: &str, of: fn(&Whole) -> usize, channels: fn(&Whole) -> usize| {
             let sizes = config.usize_list(key)?;
-            let sizes = sizes.unwrap_or_else(|| vec![otherwise; layers]);
-            per_layer(key, &sizes, layers, most)?;
+            let sizes = sizes.unwrap_or_else(|| whole.iter().map(of).collect());
+            per_layer(key, &sizes, &whole, channels)?;
             Ok::<_, CheckpointError>(sizes)
         };
-        let of_heads = |key: &str| sizes(key, head_dim, MAX_WIDTH / head_dim);
-        let (query_sizes, value_sizes) = (of_heads(QUERY_SIZES)?, of_heads(VALUE_SIZES)?);
+        let head_dim = |whole: &Whole| whole.head_dim;
+        let heads = sizes(HEADS, |whole| whole.heads, head_dim)?;
+        let query_sizes = sizes(QUERY_SIZES, head_dim, head_dim)?;
+        let value_sizes = sizes(VALUE_SIZES, head_dim, head_dim)?;
         let mut layers_with_heads = heads.iter().zip(&value_sizes);
         if layers_with_heads.any(|(&heads, &size)| heads > 0 && size == 0) {
             return Err(CheckpointError::Invalid(format!(
@@ -86,12 +84,12 @@ impl LayerSizes {
             )));
         }
         Ok(Self {
-            head_dim,
             heads,
             query_sizes,
             value_sizes,
-            neurons: sizes(NEURONS, whole.neurons, MAX_WIDTH)?,
+            neurons: sizes(NEURONS, |whole| whole.neurons, |_| 1)?,
             skips_unread: config.map().contains_key(QUERY_SIZES),
+            whole,
         })
     }
 
@@ -106,7 +104,7 @@ impl LayerSizes {
             count: self.heads[layer],
             query: self.query_sizes[layer],
             value: self.value_sizes[layer],
-            ..Heads::whole(0, self.head_dim)
+            ..Heads::whole(0, self.whole[layer].head_dim)
         }
     }
 
@@ -153,24 +151,29 @@ impl LayerSizes {
     }
 }
 
+/// Checks a list with a size for each layer. `channels` returns the number of channels that one unit of size has at most.
 fn per_layer(
     key: &str,
     values: &[usize],
-    layers: usize,
-    most: usize,
+    whole: &[Whole],
+    channels: fn(&Whole) -> usize,
 ) -> Result<(), CheckpointError> {
-    if values.len() != layers {
+    if values.len() != whole.len() {
         return Err(CheckpointError::Invalid(format!(
-            "config.json: {key} has {} entries, but num_hidden_layers is {layers}",
-            values.len()
+            "config.json: {key} has {} entries, but the model has {} layers",
+            values.len(),
+            whole.len()
         )));
     }
-    match values.iter().find(|&&value| value > most) {
-        Some(value) => Err(CheckpointError::Invalid(format!(
-            "config.json: {key} contains {value}; the maximum is {most}"
-        ))),
-        None => Ok(()),
+    for (&value, whole) in values.iter().zip(whole) {
+        let most = MAX_WIDTH / channels(whole).max(1);
+        if value > most {
+            return Err(CheckpointError::Invalid(format!(
+                "config.json: {key} contains {value}; the maximum is {most}"
+            )));
+        }
     }
+    Ok(())
 }
 
 /// Returns the width of a head. It is that of the original model, even if heads were pruned.

@@ -14,6 +14,8 @@ pub(in crate::model) struct AttentionMaps {
     pub(in crate::model) value: RowMap,
     /// Tensor name of the weight of the output projection.
     pub(in crate::model) output: String,
+    /// Other tensors of which each head has a slice.
+    pub(in crate::model) of_heads: Vec<ParamSlice>,
 }
 
 impl AttentionMaps {
@@ -43,7 +45,13 @@ impl AttentionMaps {
             Units::Heads => {
                 let values = rows(&self.value, heads.value);
                 vec![UnitGroup {
-                    slices: [queries(heads.query), values, vec![columns(heads.value)]].concat(),
+                    slices: [
+                        queries(heads.query),
+                        values,
+                        vec![columns(heads.value)],
+                        self.of_heads.clone(),
+                    ]
+                    .concat(),
                     ..group(UnitKind::Head, "heads", count, heads.value)
                 }]
             }
@@ -55,6 +63,7 @@ impl AttentionMaps {
                         heads: Some(InHeads {
                             count,
                             values: None,
+                            slices: self.of_heads.clone(),
                         }),
                         slices: [rows(&self.value, 1), vec![columns(1)]].concat(),
                         ..values
@@ -67,6 +76,7 @@ impl AttentionMaps {
                         heads: Some(InHeads {
                             count,
                             values: Some(first),
+                            slices: Vec::new(),
                         }),
                         slices: queries(1),
                         ..of_queries

@@ -9,6 +9,7 @@ use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout, Slot};
 use crate::model::nn::attention::{Heads, attend_with};
 use crate::model::nn::attention_back;
+use crate::model::nn::bias::Bias;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::units::mask_derivative;
@@ -54,6 +55,76 @@ impl SelfAttention {
         Ok([query, key.forward(all)?, value.forward(all)?])
     }
 
+    /// Runs the layer with its queries multiplied by `factors`, f32 `[inner]` or `[rows, 1, inner]`, and this bias of the
+    /// scores.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub(super) fn under(
+        &self,
+        input: &Hidden,
+        factors: Option<&Tensor>,
+        bias: &Bias,
+    ) -> Result<Hidden> {
+        let [query, key, value] = self.parts(input)?;
+        let query = match factors {
+            Some(factors) => query.broadcast_mul(factors)?,
+            None => query,
+        };
+        let context = attend_with(&query, &key, &value, self.heads, bias)?;
+        Ok(self.output(input, context))
+    }
+
+    /// Runs the layer with this bias of the scores, and returns the same value with its pullback, which does not reach the
+    /// bias.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub(super) fn traced_under(
+        &self,
+        input: &Hidden,
+        bias: Bias,
+    ) -> Result<Traced<Hidden, Pulled>> {
+        let [query, key, value] = self.parts(input)?;
+        let attention = attention_back::traced_with(query, key, value, self.heads, bias)?;
+        let backward = Backward {
+            incoming: self.incoming.each_ref().map(|map| map.linear().clone()),
+            selects: self.selection.is_some(),
+            layout: input.layout,
+        };
+        Ok(Traced {
+            value: self.output(input, attention.value.clone()),
+            pull: Box::new(move |cotangent| {
+                let parts = attention.pull(&cotangent.stream)?;
+                let inner = mask_derivative(&attention.query, &parts[0], 1)?;
+                Ok(Pulled {
+                    input: backward.input(&cotangent, parts)?,
+                    inner: Some(inner),
+                })
+            }),
+        })
+    }
+
+    /// Returns the work for queries and keys at rows of these shapes, with `pairs` pairs of a query and a key per row (Kwon
+    /// et al. 2022).
+    pub(super) fn work_of_pairs(
+        &self,
+        queries_at: &Extent,
+        keys_at: &Extent,
+        pairs: f64,
+        widths: &Widths<'_>,
+    ) -> Work {
+        let [query, key, value] = &self.incoming;
+        let mut work = query.work(queries_at, widths);
+        work += key.work(keys_at, widths);
+        work += value.work(keys_at, widths);
+        let (queries, values) = (query.outputs(widths), value.outputs(widths));
+        work.macs += (Terms::from(&queries) + Terms::from(&values)) * pairs;
+        work.written += queries_at.mean() * values.full;
+        work.remembered += queries_at.mean() * values.full;
+        work
+    }
+
     /// Returns the state of the positions of the queries.
     fn output(&self, input: &Hidden, context: Tensor) -> Hidden {
         match self.selection {
@@ -64,9 +135,12 @@ impl SelfAttention {
 }
 
 /// Returns the bias of the scores: the logarithm of the number of original positions that each position stands for (Bolya
-/// et al. 2023, proportional attention). `None` while nothing is merged.
-fn bias(input: &Hidden) -> Result<Option<Tensor>> {
-    input.carried(Slot::Sizes).map(Tensor::log).transpose()
+/// et al. 2023, proportional attention). It adds nothing while nothing is merged.
+fn bias(input: &Hidden) -> Result<Bias> {
+    match input.carried(Slot::Sizes) {
+        Some(sizes) => Bias::of_keys(&sizes.log()?),
+        None => Ok(Bias::none()),
+    }
 }
 
 /// The way back from query, key and value to the input.
@@ -94,10 +168,7 @@ impl Backward {
 
 impl Layer for SelfAttention {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let [query, key, value] = self.parts(input)?;
-        let bias = bias(input)?;
-        let context = attend_with(&query, &key, &value, self.heads, bias.as_ref())?;
-        Ok(self.output(input, context))
+        self.under(input, None, &bias(input)?)
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
@@ -113,32 +184,11 @@ impl Layer for SelfAttention {
     }
 
     fn forward_masked(&self, input: &Hidden, factors: &Tensor) -> Result<Hidden> {
-        let [query, key, value] = self.parts(input)?;
-        let query = query.broadcast_mul(factors)?;
-        let bias = bias(input)?;
-        let context = attend_with(&query, &key, &value, self.heads, bias.as_ref())?;
-        Ok(self.output(input, context))
+        self.under(input, Some(factors), &bias(input)?)
     }
 
     fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
-        let [query, key, value] = self.parts(input)?;
-        let attention = attention_back::traced_with(query, key, value, self.heads, bias(input)?)?;
-        let backward = Backward {
-            incoming: self.incoming.each_ref().map(|map| map.linear().clone()),
-            selects: self.selection.is_some(),
-            layout: input.layout,
-        };
-        Ok(Traced {
-            value: self.output(input, attention.value.clone()),
-            pull: Box::new(move |cotangent| {
-                let parts = attention.pull(&cotangent.stream)?;
-                let inner = mask_derivative(&attention.query, &parts[0], 1)?;
-                Ok(Pulled {
-                    input: backward.input(&cotangent, parts)?,
-                    inner: Some(inner),
-                })
-            }),
-        })
+        self.traced_under(input, bias(input)?)
     }
 
     fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {
@@ -153,18 +203,9 @@ impl Layer for SelfAttention {
         }
     }
 
-    /// Returns the work of the three maps, and of scores and context over all pairs of positions (Kwon et al. 2022).
+    /// Returns the work of the three maps, and of scores and context over all pairs of positions.
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
         let at = self.extent(extent);
-        let [query, key, value] = &self.incoming;
-        let mut work = query.work(&at, widths);
-        work += key.work(extent, widths);
-        work += value.work(extent, widths);
-        let (queries, values) = (query.outputs(widths), value.outputs(widths));
-        let pairs = at.mean_product(extent);
-        work.macs += (Terms::from(&queries) + Terms::from(&values)) * pairs;
-        work.written += at.mean() * values.full;
-        work.remembered += at.mean() * values.full;
-        work
+        self.work_of_pairs(&at, extent, at.mean_product(extent), widths)
     }
 }

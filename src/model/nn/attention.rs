@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::bias::{Bias, Terms};
 use super::kernel::product::{View, multiply};
 use super::kernel::{Path, softmax};
 use super::meter;
@@ -53,11 +54,10 @@ impl Heads {
 /// # Errors
 /// Returns an error if shapes do not match.
 pub fn attend(query: &Tensor, key: &Tensor, value: &Tensor, heads: Heads) -> Result<Tensor> {
-    attend_with(query, key, value, heads, None)
+    attend_with(query, key, value, heads, &Bias::none())
 }
 
-/// Computes `softmax(scale q k^T + bias) v` for each head. `bias` has a number for each key, `[rows, length]`. See
-/// [`attend`].
+/// Computes `softmax(scale q k^T + bias) v` for each head. See [`attend`].
 ///
 /// # Errors
 /// Returns an error if shapes do not match.
@@ -66,7 +66,7 @@ pub fn attend_with(
     key: &Tensor,
     value: &Tensor,
     heads: Heads,
-    bias: Option<&Tensor>,
+    bias: &Bias,
 ) -> Result<Tensor> {
     let (rows, positions, _) = query.dims3()?;
     let length = value.dim(1)?;
@@ -79,18 +79,10 @@ pub fn attend_with(
     }
     meter::count(rows * positions * length * (heads.queries() + heads.values()));
     if on_cpu(query) {
-        let bias = bias.map(|bias| of_rows(bias, rows, length)).transpose()?;
+        let bias = bias.read([rows, heads.count, positions, length])?;
         return query.apply_op3_no_bwd(key, value, &Attention { heads, bias });
     }
     attend_plainly(query, key, value, heads, bias)
-}
-
-/// Returns the biases of all rows, row-major.
-pub(super) fn of_rows(bias: &Tensor, rows: usize, length: usize) -> Result<Vec<f32>> {
-    if bias.dims() != [rows, length] {
-        candle_core::bail!("the shapes of the keys and their bias do not match");
-    }
-    bias.flatten_all()?.to_vec1()
 }
 
 /// Computes the same as [`attend_with`] with candle's own operations.
@@ -102,7 +94,7 @@ pub fn attend_plainly(
     key: &Tensor,
     value: &Tensor,
     heads: Heads,
-    bias: Option<&Tensor>,
+    bias: &Bias,
 ) -> Result<Tensor> {
     let (rows, positions, _) = query.dims3()?;
     let weights = weights_plainly(query, key, heads, bias)?;
@@ -116,7 +108,7 @@ pub(super) fn weights_plainly(
     query: &Tensor,
     key: &Tensor,
     heads: Heads,
-    bias: Option<&Tensor>,
+    bias: &Bias,
 ) -> Result<Tensor> {
     let (rows, positions, _) = query.dims3()?;
     let scores = match heads.query {
@@ -130,11 +122,7 @@ pub(super) fn weights_plainly(
             query.matmul(&key.transpose(D::Minus1, D::Minus2)?)?
         }
     };
-    let scores = match bias {
-        Some(bias) => scores.broadcast_add(&bias.unsqueeze(1)?.unsqueeze(1)?)?,
-        None => scores,
-    };
-    candle_nn::ops::softmax_last_dim(&scores)
+    candle_nn::ops::softmax_last_dim(&bias.add_plainly(scores)?)
 }
 
 /// Separates the heads: `[rows, length, heads * channels]` to `[rows, heads, length, channels]`.
@@ -146,8 +134,7 @@ pub(super) fn by_head(tensor: &Tensor, heads: usize) -> Result<Tensor> {
 
 struct Attention {
     heads: Heads,
-    /// See [`of_rows`].
-    bias: Option<Vec<f32>>,
+    bias: Terms,
 }
 
 impl CustomOp3 for Attention {
@@ -187,7 +174,7 @@ impl CustomOp3 for Attention {
         of_rows.for_each_init(
             || vec![0.0; positions * length],
             |weights, (row, context)| {
-                let row = shape.row(query, key, value, self.bias.as_deref(), row);
+                let row = shape.row(query, key, value, &self.bias, row);
                 for head in 0..heads.count {
                     row.weights(head, weights);
                     let context = &mut context[head * heads.value..];
@@ -250,7 +237,7 @@ impl RowShape {
         query: &'a [f32],
         key: &'a [f32],
         value: &'a [f32],
-        bias: Option<&'a [f32]>,
+        bias: &'a Terms,
         row: usize,
     ) -> Row<'a> {
         Row {
@@ -258,7 +245,8 @@ impl RowShape {
             query: &query[row * self.queries()..][..self.queries()],
             key: &key[row * self.keys()..][..self.keys()],
             value: &value[row * self.values()..][..self.values()],
-            bias: bias.map(|bias| &bias[row * self.length..][..self.length]),
+            bias,
+            index: row,
         }
     }
 }
@@ -270,8 +258,9 @@ pub(super) struct Row<'a> {
     query: &'a [f32],
     key: &'a [f32],
     value: &'a [f32],
-    /// A number for each key.
-    bias: Option<&'a [f32]>,
+    bias: &'a Terms,
+    /// Index of the row.
+    index: usize,
 }
 
 impl<'a> Row<'a> {
@@ -316,15 +305,8 @@ impl<'a> Row<'a> {
             }
         }
         let scale = self.shape.heads.scale;
-        if let Some(bias) = self.bias {
-            // The softmax multiplies by the scale.
-            let inverse = scale.recip();
-            for scores in weights.chunks_exact_mut(self.shape.length) {
-                for (score, bias) in scores.iter_mut().zip(bias) {
-                    *score += bias * inverse;
-                }
-            }
-        }
+        // The softmax multiplies by the scale.
+        self.bias.add(self.index, head, scale.recip(), weights);
         softmax::softmax(weights, self.shape.length, scale, Path::Fastest);
     }
 }

@@ -2,7 +2,8 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::attention::{Heads, RowShape, attend_with, by_head, of_rows, weights_plainly};
+use super::attention::{Heads, RowShape, attend_with, by_head, weights_plainly};
+use super::bias::{Bias, Terms};
 use super::kernel::product::multiply;
 use super::kernel::{Path, softmax};
 use super::meter;
@@ -17,7 +18,7 @@ pub struct TracedAttention {
     key: Tensor,
     values: Tensor,
     heads: Heads,
-    bias: Option<Tensor>,
+    bias: Bias,
 }
 
 /// Runs [`attend`](super::attention::attend) and keeps its inputs for the backward pass.
@@ -25,7 +26,7 @@ pub struct TracedAttention {
 /// # Errors
 /// Returns an error if shapes do not match.
 pub fn traced(query: Tensor, key: Tensor, values: Tensor, heads: Heads) -> Result<TracedAttention> {
-    traced_with(query, key, values, heads, None)
+    traced_with(query, key, values, heads, Bias::none())
 }
 
 /// Runs [`attend_with`] and keeps its inputs for the backward pass, which does not reach the bias.
@@ -37,10 +38,10 @@ pub fn traced_with(
     key: Tensor,
     values: Tensor,
     heads: Heads,
-    bias: Option<Tensor>,
+    bias: Bias,
 ) -> Result<TracedAttention> {
     Ok(TracedAttention {
-        value: attend_with(&query, &key, &values, heads, bias.as_ref())?,
+        value: attend_with(&query, &key, &values, heads, &bias)?,
         query,
         key,
         values,
@@ -80,11 +81,10 @@ impl TracedAttention {
             positions,
             length,
         };
-        let bias = self.bias.as_ref();
-        let bias = bias.map(|bias| of_rows(bias, rows, length)).transpose()?;
+        let bias = self.bias.read([rows, heads.count, positions, length])?;
         let all = [&self.query, &self.key, &self.values, cotangent];
         let [query, key, value] = read(all, |[query, key, value, cotangent]| {
-            back(shape, [query, key, value], bias.as_deref(), cotangent)
+            back(shape, [query, key, value], &bias, cotangent)
         })?;
         let tensor = |values: Vec<f32>, like: &Tensor| {
             let (_, length, width) = like.dims3()?;
@@ -108,8 +108,7 @@ impl TracedAttention {
             tensor.reshape((rows, length, heads * width))
         };
         let count = self.heads.count;
-        let bias = self.bias.as_ref();
-        let weights = weights_plainly(&self.query, &self.key, self.heads, bias)?;
+        let weights = weights_plainly(&self.query, &self.key, self.heads, &self.bias)?;
         let weights = of_all(weights)?;
         let context = by_head(cotangent, count)?;
         let value_back = joined(transposed(&weights)?.matmul(&context)?)?;
@@ -133,7 +132,7 @@ impl TracedAttention {
 fn back(
     shape: RowShape,
     [query, key, value]: [&[f32]; 3],
-    bias: Option<&[f32]>,
+    bias: &Terms,
     cotangent: &[f32],
 ) -> [Vec<f32>; 3] {
     let RowShape {

@@ -5,6 +5,7 @@
 pub mod activation;
 pub mod attention;
 pub mod attention_back;
+pub mod bias;
 mod biased;
 pub mod convolution;
 pub mod elementwise;

@@ -7,7 +7,6 @@ use crate::checkpoint::weights::Weights;
 use crate::model::batch::Reads;
 use crate::model::chain::Model;
 use crate::model::convnet::load::{Named, convolution};
-use crate::model::convnet::stem::OfPixels;
 use crate::model::export::Export;
 use crate::model::layer::mapped::Mapped;
 use crate::model::layer::pool::Pool;
@@ -16,6 +15,7 @@ use crate::model::load;
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::window::Window;
 use crate::model::nn::pool::Pooling;
+use crate::model::pixels::OfPixels;
 
 /// Builds the graph.
 ///
@@ -48,6 +48,7 @@ pub(super) fn build(
     Ok(Model {
         reads: Reads::Pixels(network.image),
         stem: Box::new(OfPixels {
+            image: network.image,
             layers,
             device: weights.device().clone(),
         }),

@@ -10,7 +10,6 @@ use crate::model::batch::{ImageShape, Reads};
 use crate::model::block::Block;
 use crate::model::chain::Model;
 use crate::model::convnet::load::{ConvNames, ConvSizes, convolution};
-use crate::model::convnet::stem::OfPixels;
 use crate::model::convnet::units::channels;
 use crate::model::export::Export;
 use crate::model::layer::activate::Activate;
@@ -22,6 +21,7 @@ use crate::model::mask::Masks;
 use crate::model::nn::activation::Activation;
 use crate::model::nn::kernel::window::Window;
 use crate::model::nn::pool::Pooling;
+use crate::model::pixels::OfPixels;
 use crate::model::stored_map::StoredMap;
 use crate::model::unit::{ParamSlice, UnitGroup, UnitKind};
 
@@ -119,6 +119,7 @@ pub(super) fn build(
     Ok(Model {
         reads: Reads::Pixels(image),
         stem: Box::new(OfPixels {
+            image,
             layers: stem,
             device: weights.device().clone(),
         }),

@@ -69,8 +69,9 @@ impl VitConfig {
         let hidden = size(config, "hidden_size", MAX_WIDTH)?;
         let head_dim = head_dim(config, hidden)?;
         let heads = size(config, "num_attention_heads", MAX_WIDTH / head_dim)?;
+        let layers = size(config, "num_hidden_layers", MAX_LAYERS)?;
         let whole = Whole {
-            layers: size(config, "num_hidden_layers", MAX_LAYERS)?,
+            heads,
             head_dim,
             neurons: size(config, "intermediate_size", MAX_WIDTH)?,
         };
@@ -79,10 +80,10 @@ impl VitConfig {
         let class = class.copied().unwrap_or(family.classes[0]);
         Ok(Self {
             hidden,
-            sizes: LayerSizes::read(config, whole, || Ok(vec![heads; whole.layers]))?,
+            sizes: LayerSizes::read(config, vec![whole; layers])?,
             image: image(config)?,
             special: family.special.len(),
-            merged: merged(config, whole.layers)?,
+            merged: merged(config, layers)?,
             merges_already: !config.map().contains_key(PLANNED),
             has_qkv_bias: config.bool_or("qkv_bias", true)?,
             activation: activation_or(config, "gelu")?,
@@ -163,5 +164,6 @@ fn image(config: &Config) -> Result<ImageShape, CheckpointError> {
         width,
         channels,
         patch,
+        padded: false,
     })
 }

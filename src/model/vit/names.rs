@@ -145,6 +145,7 @@ impl LayerNames {
             key: self.key.clone(),
             value: self.value.clone(),
             output: format!("{}.weight", self.output),
+            of_heads: Vec::new(),
         }
     }
 

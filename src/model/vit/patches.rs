@@ -62,13 +62,10 @@ impl Patches {
             width,
             channels,
             patch,
+            ..
         } = self.image;
-        let (rows, count, found) = pixels.dims3()?;
-        if (count, found) != (height * width, channels) {
-            candle_core::bail!(
-                "the model reads images of {height} x {width} pixels with {channels} channels"
-            );
-        }
+        self.image.check(pixels)?;
+        let rows = pixels.dim(0)?;
         let (down, right) = (height / patch, width / patch);
         let image = pixels.reshape((rows, height, width, channels))?;
         let image = image.narrow(1, 0, down * patch)?;

@@ -138,13 +138,13 @@ fn read(
         _ => shape("blocks.0.mlp.fc1.weight", 2)?[0],
     };
     let whole = Whole {
-        layers,
+        heads,
         head_dim: divided(hidden, heads)?.max(1),
         neurons: neurons.min(MAX_WIDTH),
     };
     Ok(VitConfig {
         hidden,
-        sizes: LayerSizes::read(config, whole, || Ok(vec![heads; layers]))?,
+        sizes: LayerSizes::read(config, vec![whole; layers])?,
         image: image(config, channels, patch, positions.saturating_sub(special))?,
         special,
         merged: merged(config, layers)?,
@@ -190,6 +190,7 @@ fn image(
         width,
         channels,
         patch,
+        padded: false,
     })?;
     match shape.patches().1 == patches {
         true => Ok(shape),

@@ -94,7 +94,7 @@ impl Constraints {
     /// units of one column each are rounded, whatever their kind.
     #[must_use]
     pub fn step(&self, group: &UnitGroup) -> usize {
-        match (group.seat.span, group.heads) {
+        match (group.seat.span, &group.heads) {
             (1, None) => self.round_to.max(1),
             _ => 1,
         }

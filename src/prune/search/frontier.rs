@@ -85,8 +85,8 @@ pub fn frontier(
         let kept: Vec<usize> = (0..groups.len()).map(|group| masks.count(group)).collect();
         let point = Point {
             percent,
-            macs: macs.of(kept.iter().copied()),
-            parameters: parameters.of(kept.iter().copied()),
+            macs: macs.of_masks(&masks, groups),
+            parameters: parameters.of_masks(&masks, groups),
             importance: share(importance, &masks),
             kept,
         };
@@ -101,7 +101,7 @@ pub fn frontier(
     }
     Frontier {
         macs: whole,
-        parameters: parameters.of(groups.iter().map(|group| group.width)),
+        parameters: parameters.with_all(groups),
         smallest_macs: super::least(groups, macs, constraints),
         smallest_parameters: super::least(groups, parameters, constraints),
         points,

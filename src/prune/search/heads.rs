@@ -40,12 +40,14 @@ impl<'a> Layer<'a> {
     /// Returns the attention layers of a model, in the order of their groups of values.
     pub(super) fn all(groups: &'a [UnitGroup]) -> Vec<Self> {
         let of_values = groups.iter().enumerate().filter_map(|(index, group)| {
-            let InHeads { count, values } = group.heads?;
-            values.is_none().then_some((index, count))
+            let InHeads { count, values, .. } = group.heads.as_ref()?;
+            values.is_none().then_some((index, *count))
         });
         let layers = of_values.map(|(values, heads)| {
-            let follows =
-                |group: &UnitGroup| group.heads.is_some_and(|own| own.values == Some(values));
+            let follows = |group: &UnitGroup| {
+                let heads = group.heads.as_ref();
+                heads.is_some_and(|own| own.values == Some(values))
+            };
             Self {
                 values,
                 queries: groups.iter().position(follows),

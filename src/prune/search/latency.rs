@@ -267,7 +267,10 @@ impl ShapeTimes {
     fn unmeasured(all: &[UnitGroup], groups: Vec<usize>) -> Self {
         let group = &all[groups[0]];
         let width = group.width;
-        let (heads, first) = group.heads.map_or((1, 0), |heads| (heads.count.max(1), 1));
+        let (heads, first) = group
+            .heads
+            .as_ref()
+            .map_or((1, 0), |heads| (heads.count.max(1), 1));
         let each = width / heads;
         let counts = (first..each).step_by(each.div_ceil(POINTS));
         let counts = counts.map(|count| count * heads);
@@ -276,10 +279,10 @@ impl ShapeTimes {
             share: 0.0,
             deviation: 0.0,
         });
-        let has_values = group.heads.is_some_and(|own| own.values.is_none());
+        let has_values = group.heads.as_ref().is_some_and(|own| own.values.is_none());
         let half = (has_values && heads > 1).then(|| {
             let of_heads = |group: &UnitGroup| {
-                let values = group.heads.and_then(|own| own.values);
+                let values = group.heads.as_ref().and_then(|own| own.values);
                 values.is_some_and(|values| groups.contains(&values))
             };
             let queries = (0..all.len()).filter(|&group| of_heads(&all[group]));

@@ -60,10 +60,7 @@ impl<'a> Ranking<'a> {
     /// Returns the cost of the model that these masks keep.
     #[must_use]
     pub fn cost_of(&self, masks: &Masks) -> u64 {
-        let counts = (0..masks.groups()).map(|group| masks.count(group));
-        let groups = self.groups.iter().enumerate();
-        let heads = groups.map(|(index, group)| masks.heads(index, group));
-        self.cost.of(counts) + self.cost.of_heads(heads)
+        self.cost.of_masks(masks, self.groups)
     }
 
     /// Returns the choice with the largest total importance that costs at least `low` and at most `high`, or `None` if

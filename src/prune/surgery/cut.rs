@@ -14,6 +14,7 @@ use crate::checkpoint::weights::Weights;
 use crate::checkpoint::write::{OutTensor, encode};
 use crate::model::chain::Model;
 use crate::model::mask::Masks;
+use crate::model::unit::ParamSlice;
 use crate::prune::failure::Failure;
 use crate::prune::repairs::Repairs;
 
@@ -54,14 +55,8 @@ pub fn cut<'a>(
 /// Returns the dimensions from which units are removed, by tensor name.
 fn axes<'a>(weights: &Weights, model: &'a Model, masks: &Masks) -> HashMap<&'a str, Vec<Axis>> {
     let mut axes: HashMap<&str, Vec<Axis>> = HashMap::new();
-    for (index, group) in model.groups.iter().enumerate() {
-        let removed: Vec<usize> = (0..group.width)
-            .filter(|&unit| !masks.keeps(index, unit))
-            .collect();
-        if removed.is_empty() {
-            continue;
-        }
-        for slice in &group.slices {
+    let mut remove = |slices: &'a [ParamSlice], removed: &[usize]| {
+        for slice in slices {
             let Some(shape) = weights.shape(&slice.tensor) else {
                 continue;
             };
@@ -71,9 +66,18 @@ fn axes<'a>(weights: &Weights, model: &'a Model, masks: &Masks) -> HashMap<&'a s
                 of_tensor.push(Axis::whole(slice.dim, shape[slice.dim]));
                 of_tensor.len() - 1
             });
-            for &unit in &removed {
+            for &unit in removed {
                 of_tensor[place].remove(slice.indices(unit));
             }
+        }
+    };
+    for (index, group) in model.groups.iter().enumerate() {
+        let units = (0..group.width).filter(|&unit| !masks.keeps(index, unit));
+        remove(&group.slices, &units.collect::<Vec<usize>>());
+        if let Some(heads) = &group.heads {
+            let kept = masks.kept_heads(index, group);
+            let removed = (0..heads.count).filter(|head| !kept[*head]);
+            remove(&heads.slices, &removed.collect::<Vec<usize>>());
         }
     }
     axes

@@ -30,6 +30,7 @@ fn read(case: &Value) -> Vec<f32> {
         width: side(1),
         channels: case["channels"].as_u64().unwrap() as usize,
         patch: 1,
+        padded: false,
     };
     let folder = tempfile::tempdir().unwrap();
     let name = case["image"].as_str().unwrap();

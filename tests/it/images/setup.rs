@@ -24,6 +24,7 @@ pub const SHAPE: ImageShape = ImageShape {
     width: 4,
     channels: 3,
     patch: 1,
+    padded: false,
 };
 
 /// A folder with an image processor, to which tests write data.

@@ -221,7 +221,13 @@ fn a_latency_table_is_interpolated_and_made_monotonic() {
 
 #[test]
 fn a_latency_table_prices_a_head_by_what_its_channels_do_not_explain() {
-    let heads = |values| Some(InHeads { count: 4, values });
+    let heads = |values| {
+        Some(InHeads {
+            count: 4,
+            values,
+            slices: Vec::new(),
+        })
+    };
     let mut groups = [
         group("values", UnitKind::Value, 8),
         group("queries", UnitKind::Query, 8),

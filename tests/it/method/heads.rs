@@ -24,6 +24,7 @@ fn groups() -> Vec<UnitGroup> {
         Some(InHeads {
             count: HEADS,
             values,
+            slices: Vec::new(),
         })
     };
     let mut groups = vec![

@@ -158,7 +158,7 @@ fn the_rotation_is_computed_once_for_each_stage_cache() {
 
 /// Returns masks that keep some heads of each layer, and these numbers of values and queries of each of them.
 fn thin(model: &Model, heads: usize, values: usize, queries: usize) -> Masks {
-    let kept = model.groups.iter().map(|group| match group.heads {
+    let kept = model.groups.iter().map(|group| match &group.heads {
         None => (0..group.width).collect(),
         Some(InHeads { count, .. }) => {
             let each = group.width / count;
