@@ -31,6 +31,7 @@ mod pixels;
 pub mod registry;
 pub mod resnet;
 pub mod stored_map;
+pub mod swin;
 mod timm;
 pub mod trace;
 pub mod unit;

@@ -3,7 +3,7 @@
 use super::chain::Model;
 use super::convnet::library::TORCHVISION;
 use super::unit::Units;
-use super::{bert, deit, resnet, timm, vgg, vit};
+use super::{bert, deit, resnet, swin, timm, vgg, vit};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -74,6 +74,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
         of_torchvision: &[],
         names: vit::names_of_files,
         open: deit::open,
+    },
+    Architecture {
+        name: "swin",
+        model_types: &["swin"],
+        classes: swin::CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: swin::names_of_files,
+        open: swin::open,
     },
     Architecture {
         name: "resnet",

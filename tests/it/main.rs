@@ -49,6 +49,7 @@ mod resnet;
 mod rounds;
 mod service;
 mod source;
+mod swin;
 mod tables;
 mod target;
 mod vit;

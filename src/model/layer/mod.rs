@@ -14,7 +14,9 @@ pub mod pool;
 pub mod self_attention;
 pub mod sequence;
 pub mod shortcut;
+pub mod squares;
 pub mod unmerge;
+pub mod windowed;
 
 use candle_core::{Result, Tensor};
 

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
-use crate::fixture::{convnet, random_images, resnet, vit};
+use crate::fixture::{convnet, random_images, resnet, swin, vit};
 
 /// A family of models.
 trait Family {
@@ -126,6 +126,8 @@ of_images! {
     TimmVit: vit, Timm, Heads;
     TimmDistilled: vit, TimmDistilled, Dimensions;
     VitMerging: vit, VitMerging, Dimensions;
+    Swin: swin, Swin, Heads;
+    SwinDimensions: swin, Swin, Dimensions;
     ResNetBasic: resnet, Basic, Heads;
     ResNetBottleneck: resnet, Bottleneck, Heads;
     CifarResNet: convnet, Cifar, Heads;
@@ -185,11 +187,11 @@ fn thinned(model: &Model) -> Masks {
 /// heads, `keeps` selects heads, and how many channels each of them keeps.
 fn keeping(model: &Model, keeps: impl Fn(usize, usize) -> bool) -> Masks {
     let groups = model.groups.iter().enumerate();
-    let kept = groups.map(|(index, group)| match group.heads {
+    let kept = groups.map(|(index, group)| match &group.heads {
         None => (0..group.width)
             .filter(|&unit| keeps(index, unit))
             .collect(),
-        Some(InHeads { count, values }) => {
+        &Some(InHeads { count, values, .. }) => {
             let heads = (0..count).filter(|&head| keeps(values.unwrap_or(index), head));
             let each = group.width.checked_div(count).unwrap_or(0);
             let kept = (0..each).filter(|&channel| keeps(index, channel)).count();
@@ -352,6 +354,8 @@ laws! {
     timm_vit_heads: TimmVit;
     timm_distilled: TimmDistilled;
     vit_merging: VitMerging;
+    swin_heads: Swin;
+    swin_dimensions: SwinDimensions;
     resnet_basic: ResNetBasic;
     resnet_bottleneck: ResNetBottleneck;
     cifar_resnet: CifarResNet;
@@ -373,6 +377,8 @@ score_laws! {
     scores_of_deit_with_teacher: DeitWithTeacher;
     scores_of_timm_vit_heads: TimmVit;
     scores_of_timm_distilled: TimmDistilled;
+    scores_of_swin_heads: Swin;
+    scores_of_swin_dimensions: SwinDimensions;
     scores_of_resnet_basic: ResNetBasic;
     scores_of_resnet_bottleneck: ResNetBottleneck;
     scores_of_cifar_resnet: CifarResNet;
