@@ -1,4 +1,7 @@
-//! Feature maps: unfolding, convolutions and pooling against other implementations.
+//! Feature maps: unfolding, convolutions, pooling and other operations against other implementations.
+
+mod golden;
+mod group_norm;
 
 use candle_core::{DType, Device, Tensor};
 use optin::model::nn::activation::Activation;

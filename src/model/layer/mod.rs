@@ -5,6 +5,7 @@
 
 pub mod activate;
 pub mod dense;
+pub mod group_norm;
 pub mod leading_positions;
 pub mod mapped;
 pub mod merge;

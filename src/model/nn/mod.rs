@@ -9,6 +9,7 @@ pub mod bias;
 mod biased;
 pub mod convolution;
 pub mod elementwise;
+pub mod group_norm;
 pub mod kernel;
 pub mod layer_norm;
 pub mod linear;

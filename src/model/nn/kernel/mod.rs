@@ -8,6 +8,7 @@ pub mod contract;
 mod curve;
 pub mod elementary;
 pub mod epilogue;
+pub mod group_norm;
 pub mod norm;
 pub mod pool;
 pub mod product;

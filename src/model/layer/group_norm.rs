@@ -1,0 +1,30 @@
+//! Group normalization as a layer.
+
+use candle_core::{Result, Tensor};
+
+use super::StreamLayer;
+use crate::model::extent::Extent;
+use crate::model::nn::group_norm::GroupNorm;
+use crate::model::nn::traced::Traced;
+use crate::model::width::Widths;
+use crate::model::work::Work;
+
+impl StreamLayer for GroupNorm {
+    fn forward(&self, stream: &Tensor) -> Result<Tensor> {
+        self.forward(stream)
+    }
+
+    fn traced(&self, stream: &Tensor) -> Result<Traced> {
+        self.traced(stream)
+    }
+
+    fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {
+        let written = extent.mean() * self.width() as f64;
+        Work {
+            written,
+            // The input and the output.
+            remembered: 2.0 * written,
+            ..Work::default()
+        }
+    }
+}
