@@ -2,6 +2,7 @@
 
 mod golden;
 mod group_norm;
+mod resize;
 
 use candle_core::{DType, Device, Tensor};
 use optin::model::nn::activation::Activation;

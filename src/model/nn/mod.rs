@@ -16,6 +16,7 @@ pub mod linear;
 pub mod meter;
 pub mod pool;
 pub mod rearrangement;
+pub mod resize;
 mod storage;
 pub mod traced;
 pub mod unfold;

@@ -14,6 +14,7 @@ pub mod pool;
 pub mod product;
 pub mod scale;
 pub mod softmax;
+pub mod taps;
 pub mod threads;
 pub mod unfold;
 pub mod window;
