@@ -3,6 +3,7 @@
 mod golden;
 mod group_norm;
 mod resize;
+mod softmax;
 
 use candle_core::{DType, Device, Tensor};
 use optin::model::nn::activation::Activation;

@@ -17,6 +17,7 @@ pub mod meter;
 pub mod pool;
 pub mod rearrangement;
 pub mod resize;
+pub mod softmax;
 mod storage;
 pub mod traced;
 pub mod unfold;
