@@ -1,5 +1,6 @@
 //! Feature maps: unfolding, convolutions, pooling and other operations against other implementations.
 
+mod deformable;
 mod golden;
 mod group_norm;
 mod resize;

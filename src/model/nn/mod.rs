@@ -8,6 +8,7 @@ pub mod attention_back;
 pub mod bias;
 mod biased;
 pub mod convolution;
+pub mod deformable;
 pub mod elementwise;
 pub mod group_norm;
 pub mod kernel;

@@ -6,12 +6,15 @@
 
 pub mod contract;
 mod curve;
+pub mod deformable;
 pub mod elementary;
 pub mod epilogue;
 pub mod group_norm;
+pub mod levels;
 pub mod norm;
 pub mod pool;
 pub mod product;
+pub mod sampling;
 pub mod scale;
 pub mod softmax;
 pub mod taps;
