@@ -4,6 +4,7 @@ mod deformable;
 mod golden;
 mod group_norm;
 mod resize;
+mod sine;
 mod softmax;
 
 use candle_core::{DType, Device, Tensor};
