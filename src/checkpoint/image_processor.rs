@@ -12,6 +12,12 @@ use super::small_file;
 /// Name of the file with the settings.
 pub const FILE: &str = "preprocessor_config.json";
 
+/// Start of the names of the image processors of Mask2Former, which round sizes up.
+pub const MASK2FORMER: &str = "Mask2Former";
+
+/// Default of `size_divisor`, to whose multiples Mask2Former rounds sizes up.
+pub const SIZE_DIVISOR: usize = 32;
+
 /// The settings of an image processor.
 pub struct Settings {
     /// The content of the file.
@@ -47,13 +53,28 @@ impl Settings {
             return self.map.get("crop_size").and_then(square_or_both_sides);
         }
         let size = self.map.get("size").filter(|_| flag("do_resize", true))?;
+        let class = ["image_processor_type", "feature_extractor_type"];
+        let class = class.iter().find_map(|key| self.map.get(*key)?.as_str());
+        let is_of = |start: &str| class.is_some_and(|class| class.starts_with(start));
+        if is_of(MASK2FORMER) {
+            let divisor = self.map.get("size_divisor").and_then(Value::as_u64);
+            let divisor = divisor.map_or(SIZE_DIVISOR, |divisor| divisor as usize);
+            return both_sides(size).map(|sides| rounded_up(sides, divisor));
+        }
         square_or_both_sides(size).or_else(|| {
             // The processor of ConvNeXt, which ResNet uses, crops to a square.
-            let class = ["image_processor_type", "feature_extractor_type"];
-            let class = class.iter().find_map(|key| self.map.get(*key)?.as_str())?;
             let edge = pixels(size.get("shortest_edge")?)?;
-            class.starts_with("ConvNext").then_some([edge, edge])
+            is_of("ConvNext").then_some([edge, edge])
         })
+    }
+}
+
+/// Returns both sides rounded up to multiples of a number. 0 leaves them.
+#[must_use]
+pub fn rounded_up(sides: [usize; 2], divisor: usize) -> [usize; 2] {
+    match divisor {
+        0 => sides,
+        _ => sides.map(|side| side.next_multiple_of(divisor)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the reader of images gives: batches, arguments, checks, and errors of image processors.
 
 use candle_core::Tensor;
+use optin::checkpoint::image_processor::Settings;
+use optin::checkpoint::limits::Limits as CheckpointLimits;
 use optin::data;
 use optin::data::dataset::Sample;
 use optin::data::limits::Limits;
@@ -10,7 +12,7 @@ use optin::model::hidden::Layout;
 use optin::prune::failure::{Code, Failure};
 use serde_json::{Value, json};
 
-use super::setup::{SHAPE, Setup, classes, levels, pixels, png, settings};
+use super::setup::{SHAPE, Setup, classes, grey, levels, pixels, png, settings};
 use crate::fixture::refusal::assert_says;
 
 fn with_images(setup: &Setup, count: u8) -> std::path::PathBuf {
@@ -268,6 +270,67 @@ fn unusable_image_processors_are_rejected() {
     )
     .unwrap();
     data::open(&Reads::Pixels(SHAPE), folder.path()).unwrap();
+}
+
+/// transformers 5.24 makes 128 x 96 pixels of `{"height": 100, "width": 90}`.
+#[test]
+fn mask2former_rounds_the_size_up_and_normalizes_as_imagenet() {
+    let shape = |height, width| ImageShape {
+        height,
+        width,
+        ..SHAPE
+    };
+    let own = |settings: Value| {
+        let mut all = json!({"image_processor_type": "Mask2FormerImageProcessor"});
+        let settings = settings.as_object().unwrap().clone();
+        all.as_object_mut().unwrap().extend(settings);
+        all
+    };
+    let size = json!({"height": 100, "width": 90});
+    for (divisor, height, width) in [(None, 128, 96), (Some(50), 100, 100), (Some(0), 100, 90)] {
+        let mut settings = own(json!({"size": size, "do_pad": true}));
+        if let Some(divisor) = divisor {
+            settings["size_divisor"] = json!(divisor);
+        }
+        let ours = Setup::of(shape(height, width), &settings);
+        let processor = Settings::open(ours.folder.path(), &CheckpointLimits::default());
+        let processor = processor.unwrap().unwrap();
+        assert_eq!(processor.output_size(), Some([height, width]));
+        let plain = Setup::of(
+            shape(height, width),
+            &json!({
+                "image_processor_type": "ViTImageProcessor",
+                "size": {"height": height, "width": width},
+                "image_mean": [0.485, 0.456, 0.406],
+                "image_std": [0.229, 0.224, 0.225],
+            }),
+        );
+        let of = |setup: &Setup| {
+            let path = setup.file("set/a.png", grey(17, 11));
+            let data = setup.calibration(path.parent().unwrap()).unwrap();
+            pixels(&data, 0)
+        };
+        assert_eq!(of(&ours), of(&plain));
+    }
+    for (settings, words) in [
+        (
+            json!({"size": {"shortest_edge": 4, "longest_edge": 8}}),
+            &["\"size\" is {", "\"height\" and \"width\"", "one size"][..],
+        ),
+        (json!({"size": 4}), &["\"size\" is 4", "one size"]),
+        (json!({}), &["\"size\" is null", "one size"]),
+        (
+            json!({"size": {"height": 4, "width": 4}, "size_divisor": -1}),
+            &["\"size_divisor\" is -1", "a whole number"],
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preprocessor_config.json");
+        std::fs::write(path, own(settings).to_string()).unwrap();
+        let failure = data::open(&Reads::Pixels(SHAPE), folder.path());
+        let failure: Failure = failure.map(|_| ()).unwrap_err().into();
+        assert_says(&failure, Code::InvalidCheckpoint, words);
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The settings of transformers' image processors (`preprocessor_config.json`), and their defaults in version 5.
 
-use super::keys::Keys;
+use super::keys::{HALVES, IMAGENET, Keys};
 use super::steps::{Processor, Size};
 use crate::checkpoint::error::CheckpointError;
-use crate::checkpoint::image_processor::{both_sides, pixels, square_or_both_sides};
+use crate::checkpoint::image_processor::{
+    MASK2FORMER, SIZE_DIVISOR, both_sides, pixels, rounded_up, square_or_both_sides,
+};
 use crate::data::image::crop::{Crop, Halves};
 use crate::data::image::resize::Filter;
 use crate::model::batch::ImageShape;
@@ -15,16 +17,15 @@ enum Class {
     Deit,
     /// Resizes and crops in one step.
     ConvNext,
+    /// Rounds the size up.
+    Mask2Former,
 }
 
 /// From this length of the shorter side on, ConvNext changes the aspect ratio instead of cropping.
 const WARPED_EDGE: usize = 384;
 
-/// The mean and the deviation of samples if the settings have none.
-const HALF: f64 = 0.5;
-
 impl Class {
-    const ALL: [Self; 3] = [Self::Vit, Self::Deit, Self::ConvNext];
+    const ALL: [Self; 4] = [Self::Vit, Self::Deit, Self::ConvNext, Self::Mask2Former];
 
     /// Returns the start of its names in transformers, and the values of `model_type` for which it is the default.
     fn names(self) -> (&'static str, &'static [&'static str]) {
@@ -32,6 +33,7 @@ impl Class {
             Self::Vit => ("ViT", &["vit", "swin"]),
             Self::Deit => ("DeiT", &["deit"]),
             Self::ConvNext => ("ConvNext", &["convnext", "resnet"]),
+            Self::Mask2Former => (MASK2FORMER, &["mask2former"]),
         }
     }
 
@@ -80,12 +82,24 @@ impl Class {
                 edge: WARPED_EDGE,
                 longest: None,
             },
+            Self::Mask2Former => Size::Shortest {
+                edge: 800,
+                longest: Some(1333),
+            },
+        }
+    }
+
+    /// Returns the mean and the deviation of each color.
+    fn normalization(self) -> [[f64; 3]; 2] {
+        match self {
+            Self::Vit | Self::Deit | Self::ConvNext => HALVES,
+            Self::Mask2Former => IMAGENET,
         }
     }
 
     fn filter(self) -> Filter {
         match self {
-            Self::Vit => Filter::Bilinear,
+            Self::Vit | Self::Mask2Former => Filter::Bilinear,
             Self::Deit | Self::ConvNext => Filter::Bicubic,
         }
     }
@@ -108,7 +122,8 @@ pub(super) fn processor(
     shape: ImageShape,
 ) -> Result<Processor, CheckpointError> {
     let class = Class::of(keys, family)?;
-    if keys.flag("do_pad", false)? {
+    // Mask2Former pads the images of a batch to one size, which all have here.
+    if class != Class::Mask2Former && keys.flag("do_pad", false)? {
         return Err(keys.refused(
             "do_pad",
             "false, because padding of images is not supported",
@@ -118,6 +133,11 @@ pub(super) fn processor(
         true => Some((size(keys, class)?, filter(keys, class)?)),
         false => None,
     };
+    if class == Class::Mask2Former
+        && let Some((size, _)) = &mut resize
+    {
+        *size = rounded(keys, *size)?;
+    }
     let crop = |height: usize, width: usize| Crop {
         height,
         width,
@@ -163,11 +183,7 @@ pub(super) fn processor(
         false => None,
     };
     let normalize = match keys.flag("do_normalize", true)? {
-        true => Some(normalization(
-            keys,
-            ["image_mean", "image_std"],
-            shape.channels,
-        )?),
+        true => Some(normalization(keys, class.normalization(), shape.channels)?),
         false => None,
     };
     Ok(Processor {
@@ -180,20 +196,38 @@ pub(super) fn processor(
     })
 }
 
+/// Returns the size of the images of Mask2Former.
+fn rounded(keys: &Keys<'_>, size: Size) -> Result<Size, CheckpointError> {
+    let Size::Exact { height, width } = size else {
+        return Err(keys.refused(
+            "size",
+            "an object with the keys \"height\" and \"width\", because all images must have one size",
+        ));
+    };
+    let divisor = match keys.get("size_divisor") {
+        None => Some(SIZE_DIVISOR),
+        Some(value) => value.as_u64().and_then(|value| usize::try_from(value).ok()),
+    };
+    let divisor = divisor.ok_or_else(|| keys.refused("size_divisor", "a whole number"))?;
+    let [height, width] = rounded_up([height, width], divisor);
+    Ok(Size::Exact { height, width })
+}
+
 /// Reads the mean and the deviation of each channel.
-pub(super) fn normalization(
+fn normalization(
     keys: &Keys<'_>,
-    [mean, std]: [&str; 2],
+    [mean, std]: [[f64; 3]; 2],
     channels: usize,
 ) -> Result<(Vec<f32>, Vec<f32>), CheckpointError> {
+    const STD: &str = "image_std";
     let (means, stds) = (
-        keys.per_channel(mean, HALF, channels)?,
-        keys.per_channel(std, HALF, channels)?,
+        keys.per_channel("image_mean", mean, channels)?,
+        keys.per_channel(STD, std, channels)?,
     );
     let singles = |numbers: Vec<f64>| numbers.into_iter().map(|number| number as f32).collect();
     match stds.iter().all(|std| *std > 0.0) {
         true => Ok((singles(means), singles(stds))),
-        false => Err(keys.refused(std, "positive numbers")),
+        false => Err(keys.refused(STD, "positive numbers")),
     }
 }
 
@@ -219,7 +253,7 @@ fn size(keys: &Keys<'_>, class: Class) -> Result<Size, CheckpointError> {
     };
     if let Some(side) = pixels(value) {
         return Ok(match class {
-            Class::ConvNext => Size::Shortest {
+            Class::ConvNext | Class::Mask2Former => Size::Shortest {
                 edge: side,
                 longest: None,
             },

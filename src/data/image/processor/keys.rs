@@ -4,6 +4,15 @@ use serde_json::{Map, Value};
 
 use crate::checkpoint::error::CheckpointError;
 
+/// The mean and the deviation of samples if the settings have none, and there is no other default.
+const HALF: f64 = 0.5;
+
+/// ImageNet's mean and deviation of each color.
+pub(super) const IMAGENET: [[f64; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
+
+/// The mean and the deviation of other processors.
+pub(super) const HALVES: [[f64; 3]; 2] = [[HALF; 3]; 2];
+
 /// The settings in a file.
 pub(super) struct Keys<'a> {
     /// Name of the file, for messages.
@@ -44,17 +53,20 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Returns the numbers of all channels, or `default` for each if the setting is missing. A single number stands for
-    /// all channels.
+    /// Returns the numbers of all channels. A single number stands for all of them. If the setting is missing, they are
+    /// `default` for colors, and a half for other channels.
     pub(super) fn per_channel(
         &self,
         key: &str,
-        default: f64,
+        default: [f64; 3],
         channels: usize,
     ) -> Result<Vec<f64>, CheckpointError> {
         let number = |value: &Value| value.as_f64().filter(|number| number.is_finite());
         let Some(value) = self.get(key) else {
-            return Ok(vec![default; channels]);
+            return Ok(match default.len() == channels {
+                true => default.to_vec(),
+                false => vec![HALF; channels],
+            });
         };
         let numbers: Option<Vec<f64>> = match value {
             Value::Array(items) => items.iter().map(number).collect(),

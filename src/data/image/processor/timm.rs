@@ -1,7 +1,7 @@
 //! The settings of timm's models (`pretrained_cfg` in `config.json`), and what timm makes of them for an evaluation
 //! (`transforms_imagenet_eval`).
 
-use super::keys::Keys;
+use super::keys::{IMAGENET, Keys};
 use super::steps::{Processor, Size};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::image_processor::pixels;
@@ -9,14 +9,8 @@ use crate::data::image::crop::{Crop, Halves};
 use crate::data::image::resize::Filter;
 use crate::model::batch::ImageShape;
 
-/// The mean and the deviation of other models if the settings have none.
-const HALF: f64 = 0.5;
-
 /// The part of an image that is kept if the settings have none.
 const CROP_SHARE: f64 = 0.875;
-
-/// ImageNet's mean and deviation, the defaults of models that read colors.
-const IMAGENET: [[f64; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 
 /// Returns the image processor with these settings.
 ///
@@ -37,11 +31,10 @@ pub(super) fn processor(keys: &Keys<'_>, shape: ImageShape) -> Result<Processor,
     let share = keys.number("crop_pct", CROP_SHARE)?;
     let scaled = |side: usize| (side as f64 / share).floor() as usize;
     let channels = shape.channels;
-    let of = |key: &str, default: [f64; 3]| match keys.get(key) {
-        None if channels == default.len() => Ok(default.to_vec()),
-        _ => keys.per_channel(key, HALF, channels),
-    };
-    let (mean, std) = (of("mean", IMAGENET[0])?, of("std", IMAGENET[1])?);
+    let (mean, std) = (
+        keys.per_channel("mean", IMAGENET[0], channels)?,
+        keys.per_channel("std", IMAGENET[1], channels)?,
+    );
     if std.iter().any(|std| *std <= 0.0) {
         return Err(keys.refused("std", "positive numbers"));
     }
