@@ -67,6 +67,8 @@ pub struct Outputs<'a> {
     pub values: &'a [f32],
     /// Number of positions.
     pub positions: usize,
+    /// Height and width if the positions are the pixels of a map, in raster order.
+    pub size: Option<[usize; 2]>,
 }
 
 /// Parameters of the quadratic form of a divergence.
@@ -79,6 +81,26 @@ pub struct Form {
 }
 
 impl<'a> Outputs<'a> {
+    /// Returns answers at this number of positions, which are not those of a map.
+    #[must_use]
+    pub fn new(values: &'a [f32], positions: usize) -> Self {
+        Self {
+            values,
+            positions,
+            size: None,
+        }
+    }
+
+    /// Returns answers at the pixels of a map of this height and width.
+    #[must_use]
+    pub fn of_map(values: &'a [f32], size: [usize; 2]) -> Self {
+        Self {
+            values,
+            positions: size.iter().product(),
+            size: Some(size),
+        }
+    }
+
     /// Returns the channels of each position.
     pub fn rows(&self) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         self.values

@@ -3,6 +3,7 @@
 //! [`run`] executes the stages in order: prepare, plan, rotate, score, merge, search, compensate, cut, verify.
 //! Each stage has its own folder or file and passes one value to the next stage.
 
+pub mod answers;
 pub mod audit;
 pub mod compensate;
 pub mod digest;

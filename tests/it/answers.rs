@@ -60,7 +60,7 @@ fn directions_are_the_quadratic_form_of_the_divergence() {
             let (original, change) = (draw(2.0), draw(0.02));
             let changed = original.iter().zip(&change).map(|(a, b)| a + b);
             let changed: Vec<f32> = changed.collect();
-            let outputs = |values| Outputs { values, positions };
+            let outputs = |values| Outputs::new(values, positions);
             let at = |temperature| {
                 let form = |seed| Form { temperature, seed };
                 let of_seed = |seed| {
@@ -148,10 +148,7 @@ fn the_f1_score_of_entities_counts_exact_spans() {
     let predicted = [vec![3, 1, 2, 3, 0, 1], vec![0, 0]];
     let records = truths.iter().zip(&predicted).map(|(truth, classes)| {
         let values = answers(classes, 4);
-        let outputs = Outputs {
-            values: &values,
-            positions: classes.len(),
-        };
+        let outputs = Outputs::new(&values, classes.len());
         tokens.record(outputs, truth)
     });
     let records: Vec<Vec<f64>> = records.collect();
@@ -186,10 +183,7 @@ fn labels_without_prefixes_have_no_entities() {
     }));
     let truth = Truth(vec![0.0, 1.0]);
     let values = answers(&[0, 0], 2);
-    let outputs = Outputs {
-        values: &values,
-        positions: 2,
-    };
+    let outputs = Outputs::new(&values, 2);
     let records = [tags.record(outputs, &truth)];
     let records = Records {
         before: &records,
@@ -215,10 +209,7 @@ fn the_f1_scores_of_labels_are_those_of_scikit_learn() {
         .map(|(truth, _)| Truth(truth.to_vec()))
         .collect();
     let records = rows.iter().zip(&truths).map(|((_, values), truth)| {
-        let outputs = Outputs {
-            values,
-            positions: 1,
-        };
+        let outputs = Outputs::new(values, 1);
         labels.record(outputs, truth)
     });
     let records: Vec<Vec<f64>> = records.collect();
@@ -364,10 +355,7 @@ fn several_numbers_are_lists_and_their_rank_correlations_are_averaged() {
         .iter()
         .map(|&truth| {
             let values = [truth * truth, -truth].map(|value: f64| value as f32);
-            let outputs = Outputs {
-                values: &values,
-                positions: 1,
-            };
+            let outputs = Outputs::new(&values, 1);
             numbers.record(outputs, &Truth(vec![truth as f32, truth as f32]))
         })
         .collect();

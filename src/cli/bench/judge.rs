@@ -68,7 +68,7 @@ impl Judge {
             let answers = student.forward(&batch)?;
             let records = forward::recorded(self.answer.as_ref(), &batches, &batch, &answers)?;
             let both = [&self.answers[index], &answers];
-            let divergences = forward::each_row(both, batch.len(), |[before, after]| {
+            let divergences = forward::each_row(both, |[before, after]| {
                 self.answer.divergence(before, after, 1.0)
             })?;
             Ok((records, divergences.iter().sum::<f64>()))

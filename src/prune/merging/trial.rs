@@ -105,7 +105,7 @@ impl<'a> Trials<'a> {
             watch.proceed()?;
             let batch = batches.load(index)?;
             let both = [&self.answers[index], &student.forward(&batch)?];
-            let rows = each_row(both, batch.len(), |[before, after]| {
+            let rows = each_row(both, |[before, after]| {
                 answer.divergence(before, after, 1.0)
             })?;
             Ok(rows.iter().sum::<f64>())

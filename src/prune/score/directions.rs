@@ -2,8 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
-use super::teacher::flat;
-use crate::answer::task::{Answer, Form, Outputs};
+use super::super::answers::Answers;
+use crate::answer::task::{Answer, Form};
 use crate::model::hidden::Hidden;
 
 /// Directions for all rows of a batch. Near the original answers, the divergence of a row is [`scale`](Self::scale) times
@@ -22,19 +22,17 @@ impl<'a> Directions<'a> {
     /// # Errors
     /// Does not fail for f32 tensors.
     pub fn at(task: &dyn Answer, answers: &'a Hidden, rows: &[usize], form: Form) -> Result<Self> {
-        let positions = answers.positions()?;
-        let values = flat(answers)?;
+        let numbers = Answers::of(answers)?;
         let mut directions: Vec<Vec<f32>> = Vec::new();
-        let examples = values.chunks_exact(values.len() / rows.len().max(1));
-        for (values, &row) in examples.zip(rows) {
-            let of_row = task.directions(Outputs { values, positions }, row, form);
+        for (outputs, &row) in numbers.rows().zip(rows) {
+            let of_row = task.directions(outputs, row, form);
             directions.resize(of_row.len(), Vec::new());
             for (all, own) in directions.iter_mut().zip(of_row) {
                 all.extend(own);
             }
         }
         Ok(Self {
-            scale: task.scale(directions.len(), positions),
+            scale: task.scale(directions.len(), numbers.positions()),
             answers,
             values: directions,
         })

@@ -14,12 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Result, Tensor};
 
+use super::super::answers::Answers;
 use super::super::failure::Failure;
 use super::super::lanes;
 use super::super::recipe::Method;
 use super::manifold::{changes, normalise};
 use super::scores::UnitScores;
-use super::teacher::{STACKED_POSITIONS, Teacher, flat};
+use super::teacher::{STACKED_POSITIONS, Teacher};
 use crate::answer::task::Outputs;
 use crate::model::block::Block;
 use crate::model::chain::Model;
@@ -179,17 +180,12 @@ fn score_stack(
                 *sum += changes.iter().sum::<f64>();
             }
         }
-        let stacked = model.head.forward(&hidden)?;
-        let positions = stacked.positions()?;
-        let stacked = flat(&stacked)?;
-        let size = stacked.len() / (count * teacher.batches[batch].len());
+        let stacked = Answers::of(&model.head.forward(&hidden)?)?;
+        let stacked: Vec<Outputs<'_>> = stacked.rows().collect();
         let variants = stacked.chunks_exact(stacked.len() / count);
         for (divergences, variant) in divergences.iter_mut().zip(variants) {
-            let original = teacher.answers[batch].chunks_exact(size);
-            let examples = original.zip(variant.chunks_exact(size));
-            divergences.extend(examples.map(|(original, changed)| {
-                let [original, changed] =
-                    [original, changed].map(|values| Outputs { values, positions });
+            let examples = teacher.answers[batch].rows().zip(variant);
+            divergences.extend(examples.map(|(original, &changed)| {
                 teacher
                     .answer
                     .divergence(original, changed, method.temperature)

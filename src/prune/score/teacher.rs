@@ -6,6 +6,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::super::answers::Answers;
 use super::super::failure::Failure;
 use super::super::prepare::Prepared;
 use super::super::recipe::Recipe;
@@ -38,8 +39,8 @@ pub struct Teacher<'a> {
     stride: usize,
     /// The feature of each block. `None` for a block whose output is not a feature.
     pub features: Vec<Option<Feature>>,
-    /// Answers of each batch, row-major.
-    pub answers: Vec<Vec<f32>>,
+    /// Answers to each batch.
+    pub answers: Vec<Answers>,
 }
 
 /// Sampled positions of a feature, one entry per batch.
@@ -109,7 +110,7 @@ impl<'a> Teacher<'a> {
                     bytes = inputs.iter().flatten().map(Hidden::bytes).sum();
                 }
             }
-            answers.push(flat(&model.head.forward(&hidden)?)?);
+            answers.push(Answers::of(&model.head.forward(&hidden)?)?);
         }
         Ok(Self {
             features,
@@ -183,12 +184,4 @@ fn samples(model: &Model, batches: &[Batch], wanted: usize, seed: u64) -> Vec<Op
         })
     });
     features.collect()
-}
-
-/// Returns the numbers of all answers, row-major.
-///
-/// # Errors
-/// Does not fail for f32 tensors.
-pub fn flat(answers: &Hidden) -> Result<Vec<f32>> {
-    answers.stream.flatten_all()?.to_vec1::<f32>()
 }

@@ -101,7 +101,7 @@ fn compare(
         ],
         ..Sums::default()
     };
-    let rows = each_row([&before.1, &after.1], batch.len(), |[before, after]| {
+    let rows = each_row([&before.1, &after.1], |[before, after]| {
         let divergence = answer.divergence(before, after, 1.0);
         (answer.agreement(before, after), divergence)
     })?;

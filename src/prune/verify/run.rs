@@ -9,9 +9,9 @@ use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
 use crate::model::layer::Layer;
 use crate::model::mask::Masks;
+use crate::prune::answers::Answers;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
-use crate::prune::score::teacher::flat;
 use crate::prune::watch::Watch;
 
 /// Maximum number of positions in one forward pass.
@@ -40,12 +40,11 @@ pub fn recorded(
     batch: &Batch,
     answers: &Hidden,
 ) -> Result<Numbered> {
-    let positions = answers.positions()?;
-    let values = flat(answers)?;
-    let examples = values.chunks_exact(values.len() / batch.len());
-    let records = examples.zip(&batch.rows).filter_map(|(values, &row)| {
+    let answers = Answers::of(answers)?;
+    let records = answers.rows().zip(&batch.rows);
+    let records = records.filter_map(|(outputs, &row)| {
         let truth = batches.truth(row)?;
-        Some((row, answer.record(Outputs { values, positions }, truth)))
+        Some((row, answer.record(outputs, truth)))
     });
     Ok(records.collect())
 }
@@ -56,16 +55,11 @@ pub fn recorded(
 /// Does not fail for f32 tensors.
 pub fn each_row<T>(
     [before, after]: [&Hidden; 2],
-    rows: usize,
-    row: impl FnMut([Outputs<'_>; 2]) -> T,
+    mut row: impl FnMut([Outputs<'_>; 2]) -> T,
 ) -> Result<Vec<T>> {
-    let positions = before.positions()?;
-    let (before, after) = (flat(before)?, flat(after)?);
-    let size = before.len() / rows;
-    let both = before.chunks_exact(size).zip(after.chunks_exact(size));
-    let both =
-        both.map(|(before, after)| [before, after].map(|values| Outputs { values, positions }));
-    Ok(both.map(row).collect())
+    let (before, after) = (Answers::of(before)?, Answers::of(after)?);
+    let both = before.rows().zip(after.rows());
+    Ok(both.map(|(before, after)| row([before, after])).collect())
 }
 
 /// Joins the records of all batches in the order of the rows.

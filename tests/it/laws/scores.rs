@@ -5,12 +5,13 @@ use optin::answer::task::Outputs;
 use optin::model::layer::Layer;
 use optin::model::mask::Masks;
 use optin::model::unit::UnitKind;
+use optin::prune::answers::Answers;
 use optin::prune::recipe::Method;
 use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::manifold::normalise;
 use optin::prune::score::scores::UnitScores;
 use optin::prune::score::sketch::{self, Stop};
-use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher, flat};
+use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 use optin::statistics::{mean, spearman};
 use safetensors::Dtype;
 
@@ -73,7 +74,11 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
                         expected += f64::from(sum) / teacher.rows() as f64;
                     }
                 }
-                answers.extend(flat(&model.head.forward(&hidden).unwrap()).unwrap());
+                answers.extend(
+                    Answers::of(&model.head.forward(&hidden).unwrap())
+                        .unwrap()
+                        .values,
+                );
             }
             let ours = scores[index].manifold_sums().nth(unit).unwrap();
             let name = &group.name;
@@ -81,13 +86,11 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
                 (ours - expected).abs() <= 1e-2 * expected + 1e-7,
                 "{name} {unit}: {ours}, expected {expected}"
             );
-            let reference = teacher.answers.concat();
+            let reference = teacher.answers.iter().flat_map(|answers| &answers.values);
+            let reference: Vec<f32> = reference.copied().collect();
             let examples = reference.chunks(3).zip(answers.chunks(3));
             let divergences = examples.map(|(original, changed)| {
-                let [original, changed] = [original, changed].map(|values| Outputs {
-                    values,
-                    positions: 1,
-                });
+                let [original, changed] = [original, changed].map(|values| Outputs::new(values, 1));
                 task().divergence(original, changed, 4.0)
             });
             let expected = mean(&divergences.collect::<Vec<_>>());

@@ -135,10 +135,7 @@ fn divergence(
 ) -> f64 {
     let rows = left.chunks(outputs).zip(right.chunks(outputs));
     let divergences = rows.map(|(left, right)| {
-        let [left, right] = [left, right].map(|values| Outputs {
-            values,
-            positions: 1,
-        });
+        let [left, right] = [left, right].map(|values| Outputs::new(values, 1));
         task.divergence(left, right, temperature)
     });
     mean(&divergences.collect::<Vec<_>>())
