@@ -45,7 +45,7 @@ impl ReadTruth for Classes {
     ) -> Result<Vec<Option<Truth>>, DataError> {
         let classes = label::classes(column, &self.0, wanted)?.into_iter();
         Ok(classes
-            .map(|class| class.map(|class| Truth(vec![class as f32])))
+            .map(|class| class.map(|class| Truth::Numbers(vec![class as f32])))
             .collect())
     }
 }

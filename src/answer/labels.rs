@@ -78,7 +78,7 @@ impl ReadTruth for Labels {
             let flags = |list: &List| list.iter().filter_map(|item| flag(item?)).collect();
             let truths = lists.into_iter();
             return Ok(truths
-                .map(|list| list.map(|list| Truth(flags(list))))
+                .map(|list| list.map(|list| Truth::Numbers(flags(list))))
                 .collect());
         }
         let classes = label::classes_of_lists(column, &lists, &self.0, wanted, |_| false)?;
@@ -88,7 +88,7 @@ impl ReadTruth for Labels {
                 .into_iter()
                 .flatten()
                 .for_each(|class| truth[class] = 1.0);
-            Truth(truth)
+            Truth::Numbers(truth)
         };
         Ok(classes
             .into_iter()
@@ -144,7 +144,7 @@ impl Answer for Labels {
     /// Returns for each label whether it is predicted rightly, predicted, and true. A label is predicted if its
     /// probability is above one half.
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
-        let labels = outputs.values.iter().zip(&truth.0);
+        let labels = outputs.values.iter().zip(truth.numbers());
         labels
             .flat_map(|(&logit, &truth)| {
                 let (predicted, truth) = (f64::from(u8::from(logit > 0.0)), f64::from(truth));

@@ -24,7 +24,7 @@ pub struct Records<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// Name of the metric.
-    pub name: &'static str,
+    pub name: String,
     /// The original model's score.
     pub before: Estimate,
     /// The pruned model's score.
@@ -50,7 +50,7 @@ impl Metric {
     /// Returns a metric that is the mean of one number per example.
     #[must_use]
     pub fn mean_of(
-        name: &'static str,
+        name: impl Into<String>,
         records: Records<'_>,
         number: impl Fn(&[f64]) -> f64,
         constant: Option<f64>,
@@ -64,7 +64,7 @@ impl Metric {
     /// of one model.
     #[must_use]
     pub fn of_contributions(
-        name: &'static str,
+        name: impl Into<String>,
         records: Records<'_>,
         constant: Option<f64>,
         contributions: impl Fn(&[Vec<f64>]) -> Vec<f64>,
@@ -80,7 +80,7 @@ impl Metric {
             error: standard_error(values),
         };
         Self {
-            name,
+            name: name.into(),
             before: estimate(&before),
             after: estimate(&after),
             difference_error: standard_error(&differences),
@@ -93,7 +93,7 @@ impl Metric {
     /// examples with these indices, in the records of one model.
     #[must_use]
     pub fn bootstrapped(
-        name: &'static str,
+        name: impl Into<String>,
         records: Records<'_>,
         score: impl Fn(&[Vec<f64>], &[usize]) -> f64,
     ) -> Self {
@@ -116,7 +116,7 @@ impl Metric {
             error,
         };
         Self {
-            name,
+            name: name.into(),
             before: estimate(records.before, before),
             after: estimate(records.after, after),
             difference_error,

@@ -4,6 +4,7 @@
 //! data, and which metrics compare a model with them. The pruning method sees only this interface. A new task is a file
 //! and a line in [`TASKS`].
 
+pub mod bilinear;
 pub mod class;
 pub mod diagonal;
 pub mod labels;
@@ -11,7 +12,10 @@ pub mod metric;
 pub mod number;
 pub mod numbers;
 pub mod order;
+mod overlap;
+mod positions;
 mod sampling;
+pub mod segmentation;
 pub mod softmax;
 pub mod spans;
 pub mod task;
@@ -31,6 +35,7 @@ pub const TASKS: &[&Task] = &[
     &numbers::TASK,
     &labels::TASK,
     &tokens::TASK,
+    &segmentation::TASK,
 ];
 
 /// Returns the task of a model. The class that wrote the checkpoint decides first, then `problem_type` and the number of

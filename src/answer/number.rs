@@ -36,7 +36,7 @@ impl ReadTruth for Number {
     ) -> Result<Vec<Option<Truth>>, DataError> {
         let numbers = label::numbers(column)?.into_iter();
         Ok(numbers
-            .map(|number| number.map(|number| Truth(vec![number])))
+            .map(|number| number.map(|number| Truth::Numbers(vec![number])))
             .collect())
     }
 }
@@ -65,7 +65,7 @@ impl Answer for Number {
 
     /// Returns the predicted number and the truth.
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
-        vec![f64::from(outputs.values[0]), f64::from(truth.0[0])]
+        vec![f64::from(outputs.values[0]), f64::from(truth.numbers()[0])]
     }
 
     fn metrics(&self, _: &[&Truth], records: Records<'_>) -> Vec<Metric> {

@@ -33,7 +33,7 @@ impl Numbers {
         let numbers = list.iter().map(|item| item?.trim().parse().ok());
         let numbers = numbers.collect::<Option<Vec<f32>>>()?;
         let finite = numbers.iter().all(|number| number.is_finite());
-        (finite && numbers.len() == self.0).then_some(Truth(numbers))
+        (finite && numbers.len() == self.0).then_some(Truth::Numbers(numbers))
     }
 }
 
@@ -92,7 +92,7 @@ impl Answer for Numbers {
 
     /// Returns the predicted numbers and the true ones.
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
-        let numbers = outputs.values.iter().chain(&truth.0);
+        let numbers = outputs.values.iter().chain(truth.numbers());
         numbers.map(|&number| f64::from(number)).collect()
     }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records, ratio};
-use super::sampling::{RANDOM, signs};
-use super::softmax::{self, predicted};
+use super::positions::Positions;
+use super::softmax::predicted;
 use super::spans::{Span, Tag, spans};
 use super::task::{Answer, Form, Head, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
@@ -27,9 +27,6 @@ pub const TASK: Task = Task {
     }],
     open,
 };
-
-/// Minimum number of directions. Random signs over the positions are drawn several times if there are few classes.
-const MIN_DIRECTIONS: usize = 16;
 
 /// The number that marks a position without a label. Data sets of transformers use it as well.
 const IGNORED: f32 = -100.0;
@@ -55,9 +52,8 @@ fn open(_: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>, Checkpoint
 }
 
 impl Tokens {
-    /// Returns how often the signs of each direction are drawn.
-    fn repeats(&self) -> usize {
-        MIN_DIRECTIONS.div_ceil(softmax::count(self.labels.len()).max(1))
+    fn positions(&self) -> Positions {
+        Positions(self.labels.len())
     }
 
     /// Returns the entities of a sequence of classes. `None` if a label has no prefix, so that there are no entities.
@@ -92,7 +88,7 @@ impl ReadTruth for Tokens {
         let classes = label::classes_of_lists(column, &lists, &self.labels, wanted, ignored)?;
         let truth = |words: Vec<Option<usize>>| {
             let words = words.into_iter();
-            Truth(
+            Truth::Numbers(
                 words
                     .map(|class| class.map_or(IGNORED, |class| class as f32))
                     .collect(),
@@ -107,9 +103,9 @@ impl ReadTruth for Tokens {
         let positions = words.iter().map(|&word| {
             let first = word.filter(|_| word != before);
             before = word;
-            first.map_or(IGNORED, |word| truth.0[word])
+            first.map_or(IGNORED, |word| truth.numbers()[word])
         });
-        Truth(positions.collect())
+        Truth::Numbers(positions.collect())
     }
 }
 
@@ -118,50 +114,26 @@ impl Answer for Tokens {
         &TASK
     }
 
-    /// Returns the mean over the positions of `T^2 KL(softmax(original / T) || softmax(changed / T))`.
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
-        let positions = original.rows().zip(changed.rows());
-        let sum: f64 = positions
-            .map(|(original, changed)| softmax::divergence(original, changed, temperature))
-            .sum();
-        temperature * temperature * sum / original.positions as f64
+        self.positions().divergence(original, changed, temperature)
     }
 
-    /// Returns the directions of each position, added with random signs. In expectation, the squares of different
-    /// positions add up.
     fn directions(&self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
-        let of_positions = at.rows();
-        let of_positions = of_positions
-            .map(|row_values| softmax::directions(row_values, form.temperature, row, form.seed));
-        let of_positions: Vec<Vec<Vec<f32>>> = of_positions.collect();
-        let count = softmax::count(self.labels.len());
-        let drawn = (0..count * self.repeats()).map(|index| {
-            // Beyond the streams of random directions.
-            let mut sign = signs(row, RANDOM + index, form.seed);
-            let signed = of_positions.iter().flat_map(|directions| {
-                let sign = sign() as f32;
-                let direction = directions[index % count].iter();
-                direction.map(move |value| sign * value)
-            });
-            signed.collect()
-        });
-        drawn.collect()
+        self.positions().directions(at, row, form)
     }
 
     fn scale(&self, _: usize, positions: usize) -> f64 {
-        softmax::scale(self.labels.len()) / (self.repeats() * positions) as f64
+        self.positions().scale(positions)
     }
 
     fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {
-        let same = left.rows().zip(right.rows());
-        let same = same.filter(|(left, right)| predicted(left) == predicted(right));
-        Some(same.count() as f64 / left.positions as f64)
+        Some(self.positions().agreement(left, right))
     }
 
     /// Returns the number of right labels, the number of labels, and the numbers of entities that are right, predicted
     /// and true.
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
-        let labeled = outputs.rows().zip(&truth.0);
+        let labeled = outputs.rows().zip(truth.numbers());
         let labeled = labeled.filter(|(_, class)| **class != IGNORED);
         let pairs: Vec<(usize, usize)> = labeled
             .map(|(values, &class)| (predicted(values), class as usize))
@@ -182,7 +154,7 @@ impl Answer for Tokens {
     /// accuracy of all labels.
     fn metrics(&self, truths: &[&Truth], records: Records<'_>) -> Vec<Metric> {
         let mut counts = vec![0usize; self.labels.len()];
-        let classes = truths.iter().flat_map(|truth| &truth.0);
+        let classes = truths.iter().flat_map(|truth| truth.numbers());
         for class in classes.filter(|class| **class != IGNORED) {
             counts[*class as usize] += 1;
         }

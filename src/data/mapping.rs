@@ -21,6 +21,9 @@ use super::label::LabelReading;
 ///
 /// For images, `text` is the column of the images or of their paths. Without it, the first of these names is used:
 /// `image`, `img`, `file_name`, `path`, `file`. Class folders and arrays have the columns `image` and `label`.
+///
+/// For semantic segmentation, `label` is the column of the label maps in Parquet. Without it, the first of these names
+/// is used: `label`, `labels`, `annotation`, `annotations`, `mask`, `masks`, `segmentation`, `semantic_segmentation`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
@@ -38,6 +41,10 @@ pub struct Mapping {
     /// possible and differ, the job fails with `invalid_data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelReading>,
+    /// Class id in label maps that means that a pixel has no class, as it is in the files. Pixels with `ignore_index` of
+    /// `preprocessor_config.json` have none either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored_label: Option<u16>,
 }
 
 impl Mapping {

@@ -10,6 +10,7 @@ pub mod examples;
 pub mod format;
 pub mod image;
 pub mod label;
+pub mod label_map;
 pub mod limits;
 pub mod mapping;
 pub mod reader;

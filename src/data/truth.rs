@@ -1,18 +1,60 @@
-//! True answers of examples, as tasks read them from a table.
+//! True answers of examples, as tasks read them from a table or from label maps.
+
+use sha2::{Digest, Sha256};
 
 use super::error::DataError;
 use super::label::{self, LabelReading};
+use super::label_map::LabelMap;
 use super::table::column::Column;
 
-/// The true answer of an example, as numbers whose meaning the task defines: the index of a class, a number, and so on.
+/// The true answer of an example.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Truth(pub Vec<f32>);
+pub enum Truth {
+    /// Numbers whose meaning the task defines: the index of a class, a number, and so on.
+    Numbers(Vec<f32>),
+    /// A class for each pixel of an image.
+    Map(LabelMap),
+}
 
 impl Truth {
+    /// Returns the numbers. Empty for a label map.
+    #[must_use]
+    pub fn numbers(&self) -> &[f32] {
+        match self {
+            Self::Numbers(numbers) => numbers,
+            Self::Map(_) => &[],
+        }
+    }
+
     /// Returns the first number as the index of a class.
     #[must_use]
     pub fn class(&self) -> usize {
-        self.0.first().copied().unwrap_or_default() as usize
+        self.numbers().first().copied().unwrap_or_default() as usize
+    }
+
+    /// Returns the label map. `None` for numbers.
+    #[must_use]
+    pub fn map(&self) -> Option<&LabelMap> {
+        match self {
+            Self::Numbers(_) => None,
+            Self::Map(map) => Some(map),
+        }
+    }
+}
+
+/// Adds the true answer of an example to a digest.
+pub(super) fn add_to_digest(answer: Option<&Truth>, digest: &mut Sha256) {
+    match answer {
+        None => digest.update("none"),
+        Some(Truth::Numbers(numbers)) => digest.update(format!("{numbers:?}")),
+        Some(Truth::Map(map)) => {
+            digest.update(format!("map of {:?}", map.size()));
+            // The numbers are the same for each type of the pixels.
+            let pixels = map
+                .classes()
+                .map(|class| class.map_or(u16::MAX, |class| class as u16));
+            digest.update(pixels.flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+        }
     }
 }
 
@@ -31,6 +73,11 @@ pub trait ReadTruth {
     /// Whether the true answer of an example is a list.
     fn reads_lists(&self) -> bool {
         self.reads_words()
+    }
+
+    /// Returns the number of classes if the true answer of an example is a label map. `None` if it is in a column.
+    fn map_classes(&self) -> Option<usize> {
+        None
     }
 
     /// Maps the true answers of the words of an example to its positions. `words` holds the word of each position. It

@@ -28,6 +28,7 @@ fn every_task(labels: usize) -> Vec<Value> {
         json!({"num_labels": labels, "problem_type": "regression"}),
         json!({"num_labels": labels, "problem_type": "multi_label_classification"}),
         json!({"num_labels": labels, "architectures": ["BertForTokenClassification"]}),
+        json!({"num_labels": labels, "architectures": ["Mask2FormerForUniversalSegmentation"]}),
     ]
 }
 
@@ -49,7 +50,7 @@ fn directions_are_the_quadratic_form_of_the_divergence() {
             let task = task(config.clone());
             let channels = config["num_labels"].as_u64().unwrap() as usize;
             let positions = match task.task().head("text").class {
-                "ForTokenClassification" => positions,
+                "ForTokenClassification" | "ForUniversalSegmentation" => positions,
                 _ => 1,
             };
             let mut random = ChaCha8Rng::seed_from_u64(1);
@@ -142,8 +143,8 @@ fn the_f1_score_of_entities_counts_exact_spans() {
         task(json!({"id2label": id2label, "architectures": ["BertForTokenClassification"]}));
     // Positions with -100 are ignored. The first example has one of two entities right, the second has none.
     let truths = [
-        Truth(vec![-100.0, 1.0, 2.0, -100.0, 0.0, 3.0]),
-        Truth(vec![0.0, 1.0]),
+        Truth::Numbers(vec![-100.0, 1.0, 2.0, -100.0, 0.0, 3.0]),
+        Truth::Numbers(vec![0.0, 1.0]),
     ];
     let predicted = [vec![3, 1, 2, 3, 0, 1], vec![0, 0]];
     let records = truths.iter().zip(&predicted).map(|(truth, classes)| {
@@ -163,7 +164,7 @@ fn the_f1_score_of_entities_counts_exact_spans() {
     );
     let named: Vec<(&str, f64)> = metrics
         .iter()
-        .map(|metric| (metric.name, metric.after.value))
+        .map(|metric| (metric.name.as_str(), metric.after.value))
         .collect();
     // Of three true and two predicted entities one is right: 2 * 1 / (3 + 2). Of six labels four are right.
     assert_eq!(named[0].0, "entity_f1");
@@ -181,7 +182,7 @@ fn labels_without_prefixes_have_no_entities() {
         "id2label": {"0": "NOUN", "1": "VERB"},
         "architectures": ["BertForTokenClassification"],
     }));
-    let truth = Truth(vec![0.0, 1.0]);
+    let truth = Truth::Numbers(vec![0.0, 1.0]);
     let values = answers(&[0, 0], 2);
     let outputs = Outputs::new(&values, 2);
     let records = [tags.record(outputs, &truth)];
@@ -191,7 +192,7 @@ fn labels_without_prefixes_have_no_entities() {
         bare: None,
     };
     let metrics = tags.metrics(&[&truth], records);
-    let names: Vec<&str> = metrics.iter().map(|metric| metric.name).collect();
+    let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
     assert_eq!(names, ["token_accuracy"]);
     assert_eq!(metrics[0].after.value, 0.5);
 }
@@ -206,7 +207,7 @@ fn the_f1_scores_of_labels_are_those_of_scikit_learn() {
     ];
     let truths: Vec<Truth> = rows
         .iter()
-        .map(|(truth, _)| Truth(truth.to_vec()))
+        .map(|(truth, _)| Truth::Numbers(truth.to_vec()))
         .collect();
     let records = rows.iter().zip(&truths).map(|((_, values), truth)| {
         let outputs = Outputs::new(values, 1);
@@ -276,8 +277,8 @@ fn sets_of_labels_are_lists_of_names_or_indices_or_flags() {
         "problem_type": "multi_label_classification",
     }));
     let expected = [
-        Some(Truth(vec![1.0, 0.0, 1.0])),
-        Some(Truth(vec![0.0, 0.0, 0.0])),
+        Some(Truth::Numbers(vec![1.0, 0.0, 1.0])),
+        Some(Truth::Numbers(vec![0.0, 0.0, 0.0])),
         None,
     ];
     for lines in [
@@ -319,7 +320,7 @@ fn labels_of_words_are_names_or_indices_and_may_be_ignored() {
         "id2label": {"0": "O", "1": "B-X"},
         "architectures": ["BertForTokenClassification"],
     }));
-    let expected = [Some(Truth(vec![0.0, 1.0, -100.0]))];
+    let expected = [Some(Truth::Numbers(vec![0.0, 1.0, -100.0]))];
     for line in [
         json!(["O", "B-X", null]),
         json!(["O", "B-X", -100]),
@@ -329,10 +330,13 @@ fn labels_of_words_are_names_or_indices_and_may_be_ignored() {
     }
     // A word of two tokens, then a special token, a word that was cut away, and a word of one token.
     let aligned = tokens.align(
-        Truth(vec![1.0, 0.0, 1.0]),
+        Truth::Numbers(vec![1.0, 0.0, 1.0]),
         &[None, Some(0), Some(0), Some(2), None],
     );
-    assert_eq!(aligned, Truth(vec![-100.0, 1.0, -100.0, 1.0, -100.0]));
+    assert_eq!(
+        aligned,
+        Truth::Numbers(vec![-100.0, 1.0, -100.0, 1.0, -100.0])
+    );
 }
 
 #[test]
@@ -340,7 +344,7 @@ fn several_numbers_are_lists_and_their_rank_correlations_are_averaged() {
     let numbers = task(json!({"num_labels": 2, "problem_type": "regression"}));
     assert_eq!(
         truths(numbers.as_ref(), &[json!([1.5, -2]), Value::Null]).unwrap(),
-        [Some(Truth(vec![1.5, -2.0])), None]
+        [Some(Truth::Numbers(vec![1.5, -2.0])), None]
     );
     for wrong in [json!([1.5]), json!([1.5, "a"]), json!([1.5, null])] {
         let failure = truths(numbers.as_ref(), &[json!([0, 0]), wrong]).unwrap_err();
@@ -356,7 +360,7 @@ fn several_numbers_are_lists_and_their_rank_correlations_are_averaged() {
         .map(|&truth| {
             let values = [truth * truth, -truth].map(|value: f64| value as f32);
             let outputs = Outputs::new(&values, 1);
-            numbers.record(outputs, &Truth(vec![truth as f32, truth as f32]))
+            numbers.record(outputs, &Truth::Numbers(vec![truth as f32, truth as f32]))
         })
         .collect();
     let records = Records {

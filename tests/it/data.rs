@@ -88,6 +88,7 @@ fn columns(text: Option<&str>, text_pair: Option<&str>, label: Option<&str>) -> 
         text_pair: text_pair.map(str::to_owned),
         label: label.map(str::to_owned),
         labels: None,
+        ignored_label: None,
     }
 }
 
@@ -223,7 +224,10 @@ fn labels_are_matched_by_name_with_and_without_case() {
         .unwrap();
     let labels: Vec<Truth> = data.truths().into_iter().cloned().collect();
     // "7" is the name of a class here, not an index.
-    assert_eq!(labels, [0.0, 1.0, 1.0, 2.0].map(|class| Truth(vec![class])));
+    assert_eq!(
+        labels,
+        [0.0, 1.0, 1.0, 2.0].map(|class| Truth::Numbers(vec![class]))
+    );
     for wrong in ["neutral", "3"] {
         let path = setup.file("b.tsv", format!("text\tlabel\nw1\t0\nw2\t{wrong}\n"));
         assert_rejected(
@@ -246,7 +250,7 @@ fn labels_of_a_regression_must_be_numbers() {
     let data = setup
         .evaluation(&path, &Mapping::default(), &task::number())
         .unwrap();
-    assert_eq!(data.answers[1], Some(Truth(vec![-1.0])));
+    assert_eq!(data.answers[1], Some(Truth::Numbers(vec![-1.0])));
     for wrong in ["high", "NaN", "inf", "4,5"] {
         let wrong = format!("\"{wrong}\"");
         let path = setup.file("b.csv", format!("text,score\nw1,{wrong}\n"));
@@ -317,7 +321,7 @@ fn columns_of_a_file_without_a_header_are_selected_by_number() {
         .evaluation(&path, &columns(Some("0"), Some("1"), Some("2")), &classes())
         .unwrap();
     assert_eq!(data.len(), 2);
-    assert_eq!(data.answers[1], Some(Truth(vec![1.0])));
+    assert_eq!(data.answers[1], Some(Truth::Numbers(vec![1.0])));
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod recipe;
 mod reference;
 mod resnet;
 mod rounds;
+mod segmentation;
 mod service;
 mod source;
 mod swin;

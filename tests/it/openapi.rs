@@ -152,7 +152,9 @@ fn the_description_of_the_columns_lists_all_detected_names() {
         .flat_map(|(text, pair)| [Some(*text), *pair])
         .flatten();
     let tokens = task::task(json!({"architectures": ["BertForTokenClassification"]}));
-    let lists = [columns::WORDS, label::COLUMNS, tokens.columns()].concat();
+    let maps = task::pixels(&["a", "b"]);
+    let labels = [label::COLUMNS, tokens.columns(), maps.columns()].concat();
+    let lists = [columns::WORDS, &labels].concat();
     for name in texts.chain(lists) {
         assert!(
             description.contains(&format!("`{name}`")),

@@ -161,6 +161,12 @@ fn max_positions() -> RefOr<Schema> {
 #[schema(as = Evaluation)]
 pub(crate) struct EvaluationBody {
     /// URI of a data file, with the same forms as `calibration.uri`.
+    ///
+    /// Semantic segmentation needs a label map for each image: a PNG of the size of the image, whose pixels are class ids.
+    /// They are the indices of a palette, or gray samples of 8 or 16 bits. A folder or an archive has the images in the
+    /// folder `images` (or `image`, `img`) and the label maps in the folder `labels` (or `label`, `annotations`,
+    /// `annotation`, `masks`, `mask`), each under the name of its image, such as `images/1.jpg` and `labels/1.png`. Parquet
+    /// has the label maps in a second column.
     #[schema(example = "file:///srv/data/dev.tsv")]
     pub(crate) uri: String,
     /// Columns of the dataset. By default, columns are detected by their names.

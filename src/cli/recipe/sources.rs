@@ -126,6 +126,9 @@ pub(in super::super) struct LabelFlags {
     /// Whether the label column has class names or class indices (config.json, id2label) [default: detected]
     #[arg(long, value_parser = one_of::<LabelReading>(), value_name = "ENCODING")]
     label_encoding: Option<LabelReading>,
+    /// Class id of pixels without a class in label maps, besides ignore_index in preprocessor_config.json
+    #[arg(long, value_name = "ID")]
+    ignored_label: Option<u16>,
 }
 
 /// The inputs of a recipe.
@@ -148,6 +151,7 @@ impl DataFlags {
             text_pair: self.text_pair.clone(),
             label: labels.and_then(|labels| labels.label.clone()),
             labels: labels.and_then(|labels| labels.label_encoding),
+            ignored_label: labels.and_then(|labels| labels.ignored_label),
         };
         Inputs {
             model: uris.model,

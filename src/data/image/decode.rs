@@ -15,6 +15,9 @@ use super::raster::Raster;
 use crate::checkpoint::content::{Content, FIRST_BYTES};
 use crate::data::error::DataError;
 
+/// The formats of images, for messages.
+const READABLE: &str = "JPEG, PNG, WebP or BMP";
+
 /// Decodes an image and gives it this number of channels.
 ///
 /// # Errors
@@ -53,12 +56,13 @@ pub(super) fn decode(bytes: &[u8], channels: usize, place: &str) -> Result<Raste
     Ok(raster.with_channels(channels))
 }
 
-/// Checks the format and the size that the file declares, without decoding it.
+/// Checks the format and the size that the file declares, without decoding it. Returns the height and the width.
 ///
 /// # Errors
 /// Returns [`DataError`] if the file is not an image, or has too many pixels. The message begins with `place`.
-pub(super) fn check(bytes: &[u8], place: &str) -> Result<(), DataError> {
-    opened(bytes, place).map(drop)
+pub(super) fn check(bytes: &[u8], place: &str) -> Result<[usize; 2], DataError> {
+    let (width, height) = opened(bytes, place)?.dimensions();
+    Ok([height as usize, width as usize])
 }
 
 fn opened<'a>(bytes: &'a [u8], place: &str) -> Result<impl ImageDecoder + use<'a>, DataError> {
@@ -72,7 +76,7 @@ fn opened<'a>(bytes: &'a [u8], place: &str) -> Result<impl ImageDecoder + use<'a
     let Some(format) = format.filter(|format| known.contains(format)) else {
         return Err(DataError::Invalid(format!(
             "{place} {}",
-            content(bytes, format)
+            content(bytes, format, READABLE)
         )));
     };
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
@@ -95,18 +99,18 @@ fn opened<'a>(bytes: &'a [u8], place: &str) -> Result<impl ImageDecoder + use<'a
     Ok(decoder)
 }
 
-/// Describes a content that is not an image that can be read, as a phrase that follows its place.
-fn content(bytes: &[u8], format: Option<ImageFormat>) -> String {
-    const READABLE: &str = "JPEG, PNG, WebP or BMP";
+/// Describes a content that is not an image that can be read, as a phrase that follows its place. `readable` names what
+/// it must be.
+pub(super) fn content(bytes: &[u8], format: Option<ImageFormat>, readable: &str) -> String {
     match (format, Content::of(&bytes[..bytes.len().min(FIRST_BYTES)])) {
         (Some(format), _) => {
             let [name, ..] = format.extensions_str() else {
-                return format!("is an image in an unsupported format; convert it to {READABLE}");
+                return format!("is an image in an unsupported format; convert it to {readable}");
             };
-            format!("is a .{name} image; convert it to {READABLE}")
+            format!("is a .{name} image; convert it to {readable}")
         }
         (None, Some(content)) => content.instead_of("an image"),
-        (None, None) => format!("is not an image in the format {READABLE}"),
+        (None, None) => format!("is not an image in the format {readable}"),
     }
 }
 
@@ -125,7 +129,8 @@ fn refused(place: &str, error: &ImageError) -> DataError {
     }
 }
 
-fn damaged(place: &str) -> DataError {
+/// Returns the error for an image that is damaged.
+pub(super) fn damaged(place: &str) -> DataError {
     DataError::Invalid(format!(
         "{place} is a damaged image: it is truncated, or its content is corrupt; copy it again, or leave it out"
     ))

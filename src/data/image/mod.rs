@@ -5,7 +5,10 @@ mod checks;
 mod crop;
 mod decode;
 mod held;
+mod ids;
 mod limits;
+mod listing;
+mod maps;
 mod processor;
 mod raster;
 mod resize;
@@ -16,9 +19,10 @@ mod window;
 
 use std::path::Path;
 
+use self::maps::Reading;
 use self::processor::steps::Processor;
-use self::source::columns;
 use self::source::pictures::{Opening, Source};
+use self::source::{columns, pairs};
 use self::used::Used;
 use super::dataset::{Dataset, Sample};
 use super::draw::draw;
@@ -29,7 +33,7 @@ use super::mapping::Mapping;
 use super::reader::{Checks, Reader, Wording};
 use super::table::column::Column;
 use super::truth::{ReadTruth, Truth, labeled};
-use crate::checkpoint::image_processor;
+use crate::checkpoint::image_processor::{FILE, Settings};
 use crate::model::batch::ImageShape;
 
 /// Whether a column with this name holds images, if the user names no other one.
@@ -68,8 +72,8 @@ impl ReadTruth for Unread {
 pub struct ImageReader {
     processor: Processor,
     shape: ImageShape,
-    /// The content of the file of the image processor, if there is one.
-    file: Option<String>,
+    /// The file of the image processor, if there is one.
+    settings: Option<Settings>,
     sources: Vec<&'static str>,
 }
 
@@ -79,12 +83,12 @@ impl ImageReader {
     /// # Errors
     /// Returns [`DataError::Tokenizer`] if the settings are missing or not supported, or do not fit the model.
     pub fn open(shape: ImageShape, folder: &Path) -> Result<Self, DataError> {
-        let (processor, file) = processor::open(folder, shape)?;
+        let (processor, settings) = processor::open(folder, shape)?;
         Ok(Self {
             processor,
             shape,
-            sources: file.iter().map(|_| image_processor::FILE).collect(),
-            file,
+            sources: settings.iter().map(|_| FILE).collect(),
+            settings,
         })
     }
 
@@ -95,6 +99,44 @@ impl ImageReader {
             shape: self.shape,
             limits,
         }
+    }
+
+    /// Reads these rows with their label maps, for a model with this number of classes.
+    fn with_maps(
+        &self,
+        source: &Source,
+        rows: &[usize],
+        classes: usize,
+        opening: &Opening<'_>,
+    ) -> Result<Dataset, DataError> {
+        let maps = match &source.maps {
+            Some(Ok(maps)) => maps,
+            Some(Err(wrong)) => return Err(DataError::Invalid(wrong.clone())),
+            None => {
+                return Err(DataError::Invalid(format!(
+                    "{} has no label maps; put images and label maps of the same names into two folders, {}, or use Parquet \
+                     with a column of label maps",
+                    source.holder,
+                    pairs::folders()
+                )));
+            }
+        };
+        let reading = Reading {
+            classes,
+            settings: processor::labels::labels(self.settings.as_ref())?,
+            ignored: opening.mapping.ignored_label,
+            limits: opening.limits,
+        };
+        let read = reading.read(source, maps, rows)?;
+        let mapping = Mapping {
+            label: Some(maps.column.clone()),
+            ignored_label: opening.mapping.ignored_label,
+            ..Mapping::default()
+        };
+        let used = self.used(source, opening.limits);
+        let mut data = used.dataset(rows, read.answers, mapping)?;
+        data.files.extend(read.file);
+        Ok(data)
     }
 }
 
@@ -136,12 +178,15 @@ impl Reader for ImageReader {
             limits,
         };
         let source = source::open(path, &opening)?;
-        if let Some(unlabeled) = &source.unlabeled {
-            return Err(DataError::Invalid(unlabeled.clone()));
-        }
         let table = &source.table;
         let wanted = table.rows.len().min(max_samples.unwrap_or(usize::MAX));
         let rows: Vec<usize> = (0..wanted).collect();
+        if let Some(classes) = truths.map_classes() {
+            return self.with_maps(&source, &rows, classes, &opening);
+        }
+        if let Some(unlabeled) = &source.unlabeled {
+            return Err(DataError::Invalid(unlabeled.clone()));
+        }
         let column = columns::label(table, mapping, truths)?;
         let labels = truths.read(Column::new(table, &rows, column), mapping.labels)?;
         let (rows, labels) = labeled(&rows, labels);
@@ -178,10 +223,8 @@ impl Reader for ImageReader {
     }
 
     fn files(&self) -> Result<Vec<(&'static str, String)>, DataError> {
-        let file = self.file.iter();
-        Ok(file
-            .map(|text| (image_processor::FILE, text.clone()))
-            .collect())
+        let files = self.settings.iter();
+        Ok(files.map(|file| (FILE, file.text.clone())).collect())
     }
 
     fn shows_rows(&self) -> bool {

@@ -1,12 +1,12 @@
 //! The images of a source that a job uses.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::decode;
+use super::listing::{self, Seen};
 use super::processor::steps::Processor;
 use super::rows::{Image, ImageRows};
 use super::source::pictures::{Form, Source};
@@ -15,7 +15,7 @@ use crate::data::dataset::Dataset;
 use crate::data::error::DataError;
 use crate::data::limits::Limits;
 use crate::data::mapping::Mapping;
-use crate::data::truth::Truth;
+use crate::data::truth::{Truth, add_to_digest};
 use crate::model::batch::ImageShape;
 
 /// A source, and how its images are read.
@@ -26,10 +26,11 @@ pub(super) struct Used<'a> {
     pub(super) limits: &'a Limits,
 }
 
-/// Size and digest of an image.
-struct Seen {
-    bytes: u64,
-    sha256: [u8; 32],
+/// An image that was read.
+struct Checked {
+    seen: Seen,
+    /// Height and width, in pixels.
+    size: [usize; 2],
 }
 
 impl Used<'_> {
@@ -50,11 +51,11 @@ impl Used<'_> {
             held,
         });
         let images: Vec<Image> = images.collect();
-        let seen: Vec<Seen> = images
+        let checked: Vec<Checked> = images
             .par_iter()
-            .map(|image| self.seen(image))
+            .map(|image| self.check(image))
             .collect::<Result<_, _>>()?;
-        let bytes: u64 = seen.iter().map(|image| image.bytes).sum();
+        let bytes: u64 = checked.iter().map(|image| image.seen.bytes).sum();
         if bytes > self.limits.image_bytes {
             return Err(DataError::Limit(format!(
                 "{}: the {} images that are used have {bytes} bytes, the limit is {}; use fewer samples",
@@ -65,12 +66,18 @@ impl Used<'_> {
         }
         let mut digest = Sha256::new();
         digest.update(format!("{:?}", source.form));
-        for (image, answer) in seen.iter().zip(&answers) {
-            digest.update(image.sha256);
-            digest.update(format!("{answer:?}"));
+        for ((&row, image), answer) in rows.iter().zip(&checked).zip(&answers) {
+            if let (Some(map), Some(column)) =
+                (answer.as_ref().and_then(Truth::map), &mapping.label)
+            {
+                let place = self.source.map_place(column, row);
+                self.check_size(row, image.size, (&place, map.size()))?;
+            }
+            digest.update(image.seen.sha256);
+            add_to_digest(answer.as_ref(), &mut digest);
         }
         Ok(Dataset {
-            files: self.files(rows, &seen),
+            files: self.files(rows, &checked),
             examples: Arc::new(ImageRows {
                 images,
                 form: source.form,
@@ -99,45 +106,50 @@ impl Used<'_> {
 
     /// Returns the path of an image in the table.
     fn path(&self, row: usize) -> Option<&str> {
-        let table = &self.source.table;
-        let column = table
-            .names
-            .iter()
-            .position(|name| *name == self.source.image)?;
-        table.rows[row].cells[column].text()
+        self.source.text(&self.source.image, row)
     }
 
-    fn seen(&self, image: &Image) -> Result<Seen, DataError> {
+    fn check(&self, image: &Image) -> Result<Checked, DataError> {
         let bytes = image.held.read(&image.place)?;
-        if self.source.form == Form::Encoded {
-            decode::check(&bytes, &image.place)?;
-        }
-        Ok(Seen {
-            bytes: bytes.len() as u64,
-            sha256: Sha256::digest(&bytes).into(),
+        Ok(Checked {
+            seen: Seen::of(&bytes),
+            size: match self.source.form {
+                Form::Encoded => decode::check(&bytes, &image.place)?,
+                Form::Pixels { height, width, .. } => [height, width],
+            },
         })
     }
 
-    /// Returns the records of the files. Images that are files of their own have one record together: the SHA-256 of the
-    /// list that `sha256sum` prints for them, sorted by path.
-    fn files(&self, rows: &[usize], seen: &[Seen]) -> Vec<ReadFile> {
-        let table = &self.source.table;
+    /// Checks that a label map has the size of its image, both given as height and width.
+    fn check_size(
+        &self,
+        row: usize,
+        image: [usize; 2],
+        (place, map): (&str, [usize; 2]),
+    ) -> Result<(), DataError> {
+        match image == map {
+            true => Ok(()),
+            false => Err(DataError::Invalid(format!(
+                "the label map {place} has {} x {} pixels, but its image, {}, has {} x {}; create the label map in the size of \
+                 the image",
+                map[1],
+                map[0],
+                self.place(row),
+                image[1],
+                image[0]
+            ))),
+        }
+    }
+
+    /// Returns the records of the files. Images that are files of their own have one record together.
+    fn files(&self, rows: &[usize], checked: &[Checked]) -> Vec<ReadFile> {
         if let Some(files) = self.source.pictures.files() {
             return files;
         }
         let paths = rows.iter().map(|&row| self.path(row).unwrap_or_default());
-        let listed: BTreeMap<&str, &Seen> = paths.zip(seen).collect();
-        let lines = listed
-            .iter()
-            .map(|(path, image)| format!("{}  {path}\n", hex::encode(image.sha256)));
-        let list: String = lines.collect();
-        let name = self.source.holder.trim_end_matches('/').rsplit('/').next();
-        let mut files = table.files.clone();
-        files.push(ReadFile {
-            name: format!("{} ({} images)", name.unwrap_or_default(), listed.len()),
-            bytes: listed.values().map(|image| image.bytes).sum(),
-            sha256: hex::encode(Sha256::digest(list)),
-        });
+        let images = paths.zip(checked.iter().map(|image| image.seen));
+        let mut files = self.source.table.files.clone();
+        files.push(listing::record(&self.source.holder, "images", images));
         files
     }
 }

@@ -104,6 +104,7 @@ impl Columns {
             text_pair: self.text_pair.map(name),
             label: self.label.map(name),
             labels,
+            ignored_label: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::error::DataError;
 use crate::data::table::Table;
-use crate::data::truth::{ReadTruth, Truth};
+use crate::data::truth::{ReadTruth, Truth, add_to_digest};
 
 /// A table, and how its rows are encoded.
 pub(super) struct Source<'a> {
@@ -52,7 +52,7 @@ impl Source<'_> {
             digest.update((encoding.ids.len() as u64).to_le_bytes());
             let numbers = encoding.ids.iter().chain(&encoding.types);
             numbers.for_each(|value| digest.update(value.to_le_bytes()));
-            digest.update(format!("{truth:?}"));
+            add_to_digest(truth.as_ref(), &mut digest);
             if encoding.ids.is_empty() {
                 return Err(DataError::Invalid(format!(
                     "{}: the text has no tokens",
@@ -87,7 +87,7 @@ impl Source<'_> {
     fn encode_words(&self, row: usize, truth: Option<Truth>) -> Result<Row, DataError> {
         let list = self.table.list(row, self.columns.text)?;
         let words: Vec<&str> = list.iter().map(Option::unwrap_or_default).collect();
-        if let Some(labels) = truth.as_ref().map(|truth| truth.0.len())
+        if let Some(labels) = truth.as_ref().map(|truth| truth.numbers().len())
             && labels != words.len()
         {
             return Err(DataError::Invalid(format!(

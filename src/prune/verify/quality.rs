@@ -23,7 +23,7 @@ pub fn compare(answer: &dyn Answer, truths: &[&Truth], records: Records<'_>) -> 
 
 fn report(metric: Metric) -> MetricReport {
     MetricReport {
-        metric: metric.name.to_owned(),
+        metric: metric.name,
         score: BeforeAfter {
             before: metric.before.value,
             after: metric.after.value,

@@ -14,7 +14,7 @@ use super::setup::{Setup, levels, png, truths};
 use crate::fixture::refusal::assert_says;
 
 /// Writes a table with these images and labels in row groups of two rows. `None` is an image without bytes.
-fn write(
+pub fn write(
     path: &Path,
     schema: &str,
     images: &[Option<Vec<u8>>],

@@ -3,6 +3,7 @@
 
 mod config;
 mod keys;
+pub(super) mod labels;
 pub(super) mod steps;
 mod timm;
 
@@ -19,7 +20,7 @@ use crate::checkpoint::layout::CONFIG;
 use crate::checkpoint::limits::Limits;
 use crate::model::batch::ImageShape;
 
-/// Opens the image processor in the folder of a model. Returns it with the content of its own file. A folder of timm
+/// Opens the image processor in the folder of a model. Returns it with its own file. A folder of timm
 /// has no such file, but settings in `config.json`.
 ///
 /// # Errors
@@ -28,7 +29,7 @@ use crate::model::batch::ImageShape;
 pub(super) fn open(
     folder: &Path,
     shape: ImageShape,
-) -> Result<(Processor, Option<String>), CheckpointError> {
+) -> Result<(Processor, Option<Settings>), CheckpointError> {
     let limits = Limits::default();
     let own = Settings::open(folder, &limits)?;
     let model = match folder.join(CONFIG).is_file() {
@@ -36,11 +37,11 @@ pub(super) fn open(
         false => Map::new(),
     };
     let timm = model.get("pretrained_cfg").and_then(Value::as_object);
-    let (processor, text) = match (own, timm) {
+    let (processor, settings) = match (own, timm) {
         (Some(own), _) => {
             let family = model.get("model_type").and_then(Value::as_str);
             let keys = Keys::new(FILE, &own.map);
-            (config::processor(&keys, family, shape)?, Some(own.text))
+            (config::processor(&keys, family, shape)?, Some(own))
         }
         (None, Some(map)) => (timm::processor(&Keys::new(CONFIG, map), shape)?, None),
         (None, None) => {
@@ -52,5 +53,5 @@ pub(super) fn open(
         }
     };
     processor.check()?;
-    Ok((processor, text))
+    Ok((processor, settings))
 }

@@ -18,11 +18,15 @@ pub(in crate::data::image) fn is_image(mapping: &Mapping, column: &str) -> bool 
 
 /// Whether a column may hold lists as true answers.
 pub(super) fn reads_list(mapping: &Mapping, truths: &dyn ReadTruth, column: &str) -> bool {
-    let is_label = match &mapping.label {
+    truths.reads_lists() && is_label(mapping, truths, column)
+}
+
+/// Whether a column holds true answers.
+pub(super) fn is_label(mapping: &Mapping, truths: &dyn ReadTruth, column: &str) -> bool {
+    match &mapping.label {
         Some(name) => name == column,
         None => truths.columns().contains(&column),
-    };
-    truths.reads_lists() && is_label
+    }
 }
 
 /// Returns the position of the column of the images or of their paths. `None` if no column has a common name.

@@ -1,9 +1,11 @@
-//! Image files in class folders, or with a table of their paths and labels.
+//! Image files in class folders, with a table of their paths and labels, or with label maps.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use super::pairs::{self, Pairs};
 use super::paths::{self, common_folder};
-use super::pictures::{Form, Opening, Pictures, Source};
+use super::pictures::{Form, Maps, Opening, Pictures, Source};
 use super::{archive, columns};
 use crate::checkpoint::read_file::ReadFile;
 use crate::data::error::DataError;
@@ -22,7 +24,7 @@ pub(super) struct Files<'a> {
     /// Paths within it.
     pub(super) paths: Vec<String>,
     /// The content of the files, in the order of the paths.
-    pub(super) pictures: Box<dyn Pictures>,
+    pub(super) pictures: Arc<dyn Pictures>,
 }
 
 impl Files<'_> {
@@ -56,6 +58,11 @@ impl Files<'_> {
         }
         let common =
             common_folder(images.iter().map(|&index| self.paths[index].as_str())).to_owned();
+        if opening.reads_maps()
+            && let Some(pairs) = pairs::find(self.holder, &self.paths, &images, &common)?
+        {
+            return Ok(self.in_pairs(pairs));
+        }
         match self.table(&common, opening, table)? {
             Some((folder, table)) => self.listed(&folder, table, opening),
             None => Ok(self.in_folders(&common, images)),
@@ -142,6 +149,7 @@ impl Files<'_> {
             }),
             table,
             form: Form::Encoded,
+            maps: None,
             unlabeled: None,
         })
     }
@@ -188,7 +196,40 @@ impl Files<'_> {
                 order: images,
                 pictures: self.pictures,
             }),
+            maps: None,
             unlabeled,
+        }
+    }
+
+    /// Returns the images that have label maps.
+    fn in_pairs(self, pairs: Pairs) -> Source {
+        let path = |index: usize| self.paths[index].clone();
+        let entries: Vec<String> = pairs.images.iter().map(|&image| path(image)).collect();
+        let rows = entries.iter().enumerate().map(|(row, image)| {
+            let map = pairs.maps.as_ref().ok().map(|maps| path(maps[row]));
+            vec![
+                Cell::Text(image.clone()),
+                map.map_or(Cell::Null, Cell::Text),
+            ]
+        });
+        let rows = rows.collect();
+        let ordered = |order: Vec<usize>| {
+            let pictures = self.pictures.clone();
+            Box::new(Ordered { order, pictures })
+        };
+        let [image, label] = ["image", "label"];
+        let maps = pairs.maps.map(|maps| Maps {
+            column: label.to_owned(),
+            pictures: ordered(maps),
+        });
+        Source {
+            holder: self.holder.to_owned(),
+            table: Table::of_entries(self.holder.to_owned(), &[image, label], rows, entries),
+            image: image.to_owned(),
+            form: Form::Encoded,
+            pictures: ordered(pairs.images),
+            maps: Some(maps),
+            unlabeled: None,
         }
     }
 }
@@ -197,7 +238,7 @@ impl Files<'_> {
 struct Ordered {
     /// The index of the file of each row.
     order: Vec<usize>,
-    pictures: Box<dyn Pictures>,
+    pictures: Arc<dyn Pictures>,
 }
 
 impl Pictures for Ordered {

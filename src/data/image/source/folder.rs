@@ -1,6 +1,7 @@
 //! Image files in a folder of this machine.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::Files;
 use super::paths::{self, MAX_DEPTH};
@@ -62,7 +63,7 @@ fn files<'a>(folder: &Path, name: &'a str, limits: &Limits) -> Result<Files<'a>,
     walk(folder, name, "", 0, limits, &mut paths)?;
     Ok(Files {
         holder: name,
-        pictures: Box::new(Loose {
+        pictures: Arc::new(Loose {
             folder: folder.to_owned(),
             paths: paths.clone(),
         }),

@@ -10,6 +10,7 @@ mod folder;
 mod idx;
 mod npy;
 mod npz;
+pub(super) mod pairs;
 mod parquet;
 mod paths;
 pub(super) mod pictures;

@@ -10,7 +10,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::columns;
-use super::pictures::{Form, Opening, Pictures, Source};
+use super::pictures::{Form, Maps, Opening, Pictures, Source};
 use crate::checkpoint::read_file::ReadFile;
 use crate::data::error::DataError;
 use crate::data::image::held::Held;
@@ -22,27 +22,43 @@ use crate::data::table::Table;
 /// Returns [`DataError`] if the files are not a table, or have no column of images.
 pub(super) fn open(path: &Path, opening: &Opening<'_>) -> Result<Source, DataError> {
     let lists = |column: &str| opening.reads_list(column);
-    let left_out = |column: &str| columns::is_image(opening.mapping, column);
+    let left_out =
+        |column: &str| columns::is_image(opening.mapping, column) || opening.is_map(column);
     let table = Table::read_except(path, true, &lists, &left_out, opening.limits)?;
     let Some(column) = columns::image(&table, opening.mapping)? else {
         return Err(table.missing("images", "text"));
     };
     let image = table.names[column].clone();
-    let shards = match table.shards() {
+    let map = opening.reads_maps().then(|| {
+        let column = columns::label(&table, opening.mapping, opening.truths);
+        column.map(|column| table.names[column].clone())
+    });
+    let shards: Vec<(usize, PathBuf)> = match table.shards() {
         [] => vec![(0, path.to_owned())],
         shards => shards
             .iter()
             .map(|(first, own)| (*first, path.join(own)))
             .collect(),
     };
-    let places = (0..table.rows.len()).map(|row| table.place(row)).collect();
-    Ok(Source {
-        pictures: Box::new(Shards {
-            image: image.clone(),
-            shards,
-            places,
+    let places: Vec<String> = (0..table.rows.len()).map(|row| table.place(row)).collect();
+    let of_column = |column: &str| {
+        Box::new(Shards {
+            image: column.to_owned(),
+            shards: shards.clone(),
+            places: places.clone(),
             max_bytes: opening.limits.file_bytes,
             files: table.files.clone(),
+        })
+    };
+    Ok(Source {
+        pictures: of_column(&image),
+        // Calibration needs no label maps.
+        maps: map.map(|column| match column {
+            Ok(column) => Ok(Maps {
+                pictures: of_column(&column),
+                column,
+            }),
+            Err(missing) => Err(missing.to_string()),
         }),
         holder: table.file.clone(),
         table,
@@ -54,7 +70,7 @@ pub(super) fn open(path: &Path, opening: &Opening<'_>) -> Result<Source, DataErr
 
 /// The shards of a table.
 struct Shards {
-    /// Name of the column of images.
+    /// Name of the column of images or of label maps.
     image: String,
     /// The first row of each shard, and its file.
     shards: Vec<(usize, PathBuf)>,

@@ -21,8 +21,36 @@ pub(in crate::data::image) struct Source {
     pub(in crate::data::image) form: Form,
     /// The images, in the order of the rows.
     pub(in crate::data::image) pictures: Box<dyn Pictures>,
+    /// The label maps of the images, or what is wrong with them and how to correct it. `None` if the model predicts no
+    /// label maps, or if the source has none.
+    pub(in crate::data::image) maps: Option<Result<Maps, String>>,
     /// What is missing and how to add it, if the source has no labels.
     pub(in crate::data::image) unlabeled: Option<String>,
+}
+
+/// The label maps of the images of a source.
+pub(in crate::data::image) struct Maps {
+    /// Name of their column.
+    pub(in crate::data::image) column: String,
+    /// The label maps, in the order of the rows.
+    pub(in crate::data::image) pictures: Box<dyn Pictures>,
+}
+
+impl Source {
+    /// Returns the text of a row in a column, such as the path of an image. `None` if it has none.
+    pub(in crate::data::image) fn text(&self, column: &str, row: usize) -> Option<&str> {
+        let table = &self.table;
+        let column = table.names.iter().position(|name| name == column)?;
+        table.rows[row].cells[column].text()
+    }
+
+    /// Returns the location of a label map in this column, for messages: its path, or its row and the column.
+    pub(in crate::data::image) fn map_place(&self, column: &str, row: usize) -> String {
+        match self.text(column, row) {
+            Some(path) => format!("{}, {path}", self.holder),
+            None => format!("{}, column \"{column}\"", self.table.place(row)),
+        }
+    }
 }
 
 /// Form of the bytes of an image.
@@ -65,6 +93,16 @@ impl Opening<'_> {
     /// Whether a column may hold lists as true answers.
     pub(in crate::data::image) fn reads_list(&self, column: &str) -> bool {
         columns::reads_list(self.mapping, self.truths, column)
+    }
+
+    /// Whether the model predicts label maps.
+    pub(in crate::data::image) fn reads_maps(&self) -> bool {
+        self.truths.map_classes().is_some()
+    }
+
+    /// Whether a column holds label maps.
+    pub(in crate::data::image) fn is_map(&self, column: &str) -> bool {
+        self.reads_maps() && columns::is_label(self.mapping, self.truths, column)
     }
 
     /// Reads the content of a table in an archive.

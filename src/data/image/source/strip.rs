@@ -238,6 +238,7 @@ impl Strip {
             image: "image".to_owned(),
             form: self.form,
             pictures: Box::new(self),
+            maps: None,
             unlabeled,
         })
     }

@@ -60,7 +60,7 @@ pub(super) fn open(
     let files = Files {
         holder: name,
         paths: entries.iter().map(|entry| entry.path.clone()).collect(),
-        pictures: Box::new(pictures.clone()),
+        pictures: Arc::new(pictures.clone()),
     };
     files.source(opening, &read)
 }

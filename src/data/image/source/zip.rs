@@ -62,7 +62,7 @@ pub(super) fn open(path: &Path, name: &str, opening: &Opening<'_>) -> Result<Sou
     let files = Files {
         holder: name,
         paths,
-        pictures: Box::new(zipped),
+        pictures: Arc::new(zipped),
     };
     files.source(opening, &read)
 }

@@ -1,0 +1,126 @@
+//! Semantic segmentation: one of several classes per pixel of an image.
+//!
+//! The answers are those of a map that is smaller than the image: at each of its pixels, the logarithm of the score of
+//! each class. The scores of a pixel need not sum to 1. They must be positive, because the logarithm of 0 has no
+//! divergence. In the metrics, the scores are resized to the label map, and the class with the largest one is predicted.
+
+use std::sync::Arc;
+
+use super::metric::{Metric, Records};
+use super::overlap;
+use super::positions::Positions;
+use super::task::{Answer, Form, Head, Outputs, Task};
+use crate::checkpoint::error::CheckpointError;
+use crate::data::error::DataError;
+use crate::data::label::LabelReading;
+use crate::data::table::column::Column;
+use crate::data::truth::{ReadTruth, Truth};
+
+/// The task.
+pub const TASK: Task = Task {
+    name: "semantic_segmentation",
+    heads: &[Head {
+        input: "image",
+        class: "ForUniversalSegmentation",
+        pipeline: "image-segmentation",
+    }],
+    open,
+};
+
+/// Common names of columns of label maps.
+const COLUMNS: &[&str] = &[
+    "label",
+    "labels",
+    "annotation",
+    "annotations",
+    "mask",
+    "masks",
+    "segmentation",
+    "semantic_segmentation",
+];
+
+/// Classes of pixels, by name. The truth of an example is a label map.
+struct Pixels {
+    labels: Vec<String>,
+}
+
+fn open(_: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>, CheckpointError>> {
+    Some(match labels.len() {
+        1 => Err(CheckpointError::UnsupportedModel(
+            "config.json describes a segmentation with one label, but a segmentation needs at least two; name all \
+             classes in id2label"
+                .to_owned(),
+        )),
+        _ => Ok(Arc::new(Pixels {
+            labels: labels.to_vec(),
+        })),
+    })
+}
+
+impl Pixels {
+    fn positions(&self) -> Positions {
+        Positions(self.labels.len())
+    }
+}
+
+impl ReadTruth for Pixels {
+    fn columns(&self) -> &'static [&'static str] {
+        COLUMNS
+    }
+
+    fn map_classes(&self) -> Option<usize> {
+        Some(self.labels.len())
+    }
+
+    /// Fails, because label maps are images and not the fields of a table.
+    fn read(
+        &self,
+        column: Column<'_>,
+        _: Option<LabelReading>,
+    ) -> Result<Vec<Option<Truth>>, DataError> {
+        Err(DataError::Invalid(format!(
+            "{}, column \"{}\" contains no label maps, but this model predicts a class for each pixel of an image",
+            column.table.file,
+            column.name()
+        )))
+    }
+}
+
+impl Answer for Pixels {
+    fn task(&self) -> &'static Task {
+        &TASK
+    }
+
+    fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
+        self.positions().divergence(original, changed, temperature)
+    }
+
+    fn directions(&self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
+        self.positions().directions(at, row, form)
+    }
+
+    fn scale(&self, _: usize, positions: usize) -> f64 {
+        self.positions().scale(positions)
+    }
+
+    fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {
+        Some(self.positions().agreement(left, right))
+    }
+
+    /// Returns the counts of the pixels of each class; see [`overlap`].
+    fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
+        let size = outputs
+            .size
+            .expect("the head of a segmentation returns a map");
+        let map = truth.map().expect("the truth of a segmentation is a map");
+        // A common factor of all scores keeps them finite, and changes no prediction.
+        let values = outputs.values.iter();
+        let largest = values.clone().copied().fold(f32::NEG_INFINITY, f32::max);
+        let scores: Vec<f32> = values.map(|value| (value - largest).exp()).collect();
+        overlap::record(&scores, size, self.labels.len(), map)
+    }
+
+    fn metrics(&self, _: &[&Truth], records: Records<'_>) -> Vec<Metric> {
+        overlap::metrics(&self.labels, records)
+    }
+}
