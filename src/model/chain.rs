@@ -255,7 +255,7 @@ impl Model {
         let mut cost = Cost::of_terms(&terms, self.groups.len())
             .expect("units that share operations are in neighboring groups");
         let original = self.work(&extent.of_original()).macs();
-        let whole = |terms: &Terms| terms.at(|group| self.groups[group].width);
+        let whole = |terms: &Terms| terms.with_all(&self.groups);
         cost.unread = (whole(&original) - whole(&terms)).round() as u64;
         cost
     }

@@ -71,6 +71,9 @@ impl Cost {
             whole(terms.fixed),
             (0..groups).map(|group| whole(terms.linear.get(&group).copied().unwrap_or(0.0))),
         );
+        for (&group, &value) in &terms.heads {
+            cost.heads[group] = whole(value);
+        }
         for (&(group, next), &value) in &terms.pairs {
             if next != group + 1 {
                 return Err((group, next));

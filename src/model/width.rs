@@ -12,14 +12,17 @@ pub struct Widths<'a> {
     owners: HashMap<(&'a str, usize), Vec<Owner>>,
 }
 
-/// A group that owns a slice per unit.
+/// A group that owns a slice per unit, or per head.
 #[derive(Clone, Copy)]
 struct Owner {
     group: usize,
-    units: usize,
+    /// Number of its slices.
+    slices: usize,
+    /// Whether they belong to its heads.
+    of_heads: bool,
     /// Index of the first slice.
     offset: usize,
-    /// Indices per unit.
+    /// Indices per slice.
     span: f64,
 }
 
@@ -29,11 +32,17 @@ impl<'a> Widths<'a> {
     pub fn new(groups: &'a [UnitGroup]) -> Self {
         let mut owners: HashMap<(&str, usize), Vec<Owner>> = HashMap::new();
         for (index, group) in groups.iter().enumerate() {
-            for slice in &group.slices {
+            let of_units = group.slices.iter().map(|slice| (slice, group.width, false));
+            let heads = group.heads.iter().flat_map(|heads| {
+                let slices = heads.slices.iter();
+                slices.map(|slice| (slice, heads.count, true))
+            });
+            for (slice, slices, of_heads) in of_units.chain(heads) {
                 let of_tensor = owners.entry((&slice.tensor, slice.dim)).or_default();
                 of_tensor.push(Owner {
                     group: index,
-                    units: group.width,
+                    slices,
+                    of_heads,
                     offset: slice.offset,
                     span: slice.span as f64,
                 });
@@ -50,12 +59,20 @@ impl<'a> Widths<'a> {
         let owners = self.owners.get(&(tensor, dim)).into_iter().flatten();
         for owner in owners.filter(|owner| part.contains(&owner.offset)) {
             let &Owner {
-                group, units, span, ..
+                group,
+                slices,
+                of_heads,
+                span,
+                ..
             } = owner;
-            width.fixed -= units as f64 * span;
-            match width.spans.iter_mut().find(|(own, _)| *own == group) {
+            width.fixed -= slices as f64 * span;
+            let spans = match of_heads {
+                true => &mut width.heads,
+                false => &mut width.spans,
+            };
+            match spans.iter_mut().find(|(own, _)| *own == group) {
                 Some((_, sum)) => *sum += span,
-                None => width.spans.push((group, span)),
+                None => spans.push((group, span)),
             }
         }
         width

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::{Add, AddAssign, Mul};
 
+use super::unit::UnitGroup;
+
 /// Mean work per row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work {
@@ -22,7 +24,8 @@ impl AddAssign for Work {
     }
 }
 
-/// A polynomial in the numbers of kept units: `fixed + sum_g linear[g] n_g + sum_gh pairs[g, h] n_g n_h`.
+/// A polynomial in the numbers of kept units and of kept heads:
+/// `fixed + sum_g linear[g] n_g + sum_gh pairs[g, h] n_g n_h + sum_g heads[g] h_g`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms {
     /// The constant.
@@ -31,20 +34,24 @@ pub struct Terms {
     pub linear: BTreeMap<usize, f64>,
     /// Coefficients of pairs of different groups, the smaller index first.
     pub pairs: BTreeMap<(usize, usize), f64>,
+    /// Coefficients of the heads of single groups.
+    pub heads: BTreeMap<usize, f64>,
 }
 
 impl Terms {
-    /// Returns the value for these numbers of units.
+    /// Returns the value for all units and heads of these groups.
     #[must_use]
-    pub fn at(&self, units: impl Fn(usize) -> usize) -> f64 {
-        let units = |group: usize| units(group) as f64;
+    pub fn with_all(&self, groups: &[UnitGroup]) -> f64 {
+        let units = |group: usize| groups[group].width as f64;
         let linear = self
             .linear
             .iter()
             .map(|(&group, value)| value * units(group));
         let pairs = self.pairs.iter();
         let pairs = pairs.map(|(&(group, other), value)| value * units(group) * units(other));
-        self.fixed + linear.sum::<f64>() + pairs.sum::<f64>()
+        let heads = self.heads.iter();
+        let heads = heads.map(|(&group, value)| value * groups[group].heads() as f64);
+        self.fixed + linear.sum::<f64>() + pairs.sum::<f64>() + heads.sum::<f64>()
     }
 }
 
@@ -56,6 +63,9 @@ impl AddAssign for Terms {
         }
         for (pair, value) in other.pairs {
             *self.pairs.entry(pair).or_default() += value;
+        }
+        for (group, value) in other.heads {
+            *self.heads.entry(group).or_default() += value;
         }
     }
 }
@@ -76,18 +86,22 @@ impl Mul<f64> for Terms {
         self.fixed *= factor;
         let linear = self.linear.values_mut();
         let pairs = self.pairs.values_mut();
-        linear.chain(pairs).for_each(|value| *value *= factor);
+        let heads = self.heads.values_mut();
+        let all = linear.chain(pairs).chain(heads);
+        all.for_each(|value| *value *= factor);
         self
     }
 }
 
-/// A number of channels as a function of the kept units: `fixed + sum_g span_g n_g`.
+/// A number of channels as a function of the kept units and heads: `fixed + sum_g span_g n_g + sum_g span_g h_g`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Width {
     /// Channels that belong to no unit.
     pub fixed: f64,
     /// Groups whose units own channels, with the number of channels per unit.
     pub spans: Vec<(usize, f64)>,
+    /// Groups whose heads own channels, with the number of channels per head.
+    pub heads: Vec<(usize, f64)>,
     /// Number of channels while all units are kept.
     pub full: f64,
 }
@@ -99,6 +113,7 @@ impl Width {
         Self {
             fixed: channels as f64,
             spans: Vec::new(),
+            heads: Vec::new(),
             full: channels as f64,
         }
     }
@@ -110,6 +125,7 @@ impl From<&Width> for Terms {
             fixed: width.fixed,
             linear: width.spans.iter().copied().collect(),
             pairs: BTreeMap::new(),
+            heads: width.heads.iter().copied().collect(),
         }
     }
 }
@@ -117,9 +133,13 @@ impl From<&Width> for Terms {
 impl Mul for &Width {
     type Output = Terms;
 
-    /// Returns the product. Two groups that own channels of both factors give a pair.
+    /// Returns the product. Two groups that own channels of both factors give a pair. The channels of heads are multiplied
+    /// by the other factor's channels that belong to no unit: no tensor belongs to heads and to other units.
     fn mul(self, other: Self) -> Terms {
         let mut product = Terms::from(self) * other.fixed;
+        for &(group, span) in &other.heads {
+            *product.heads.entry(group).or_default() += self.fixed * span;
+        }
         for &(group, span) in &other.spans {
             *product.linear.entry(group).or_default() += self.fixed * span;
             for &(own, own_span) in &self.spans {

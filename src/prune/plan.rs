@@ -139,7 +139,7 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
 
 /// Returns the MACs of a part of the unpruned model.
 fn full(model: &Model, work: &Work) -> u64 {
-    work.macs.at(|group| model.groups[group].width).round() as u64
+    work.macs.with_all(&model.groups).round() as u64
 }
 
 /// Returns the milliseconds per MAC of one timed forward pass of the scoring rows, run in as many lanes as scoring.

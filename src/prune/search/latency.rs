@@ -175,7 +175,7 @@ pub fn shapes(model: &Model, extent: &Extent) -> Vec<Vec<usize>> {
             written,
             remembered,
         } = &works[groups[index].seat.block];
-        let macs = macs.at(|group| groups[group].width);
+        let macs = macs.with_all(groups);
         let width = groups[index].width;
         (width, each[index], macs, *written, *remembered)
     };

@@ -23,7 +23,7 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failu
         let dimensions = entry.shape.iter().enumerate();
         let dimensions = dimensions.map(|(dim, &size)| widths.of(entry.name, dim, 0..size));
         let (owned, others): (Vec<Width>, Vec<Width>) =
-            dimensions.partition(|width| !width.spans.is_empty());
+            dimensions.partition(|width| !(width.spans.is_empty() && width.heads.is_empty()));
         let others: f64 = others.iter().map(|width| width.full).product();
         terms += match owned.as_slice() {
             [] => Terms::from(&Width::constant(1)) * others,
@@ -37,7 +37,7 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failu
             }
         };
     }
-    let cost = Cost::of_terms(&terms, groups.len()).map_err(|(group, other)| {
+    Cost::of_terms(&terms, groups.len()).map_err(|(group, other)| {
         let [group, other] = [group, other].map(|index| groups[index].name.as_str());
         Failure::new(
             Code::Internal,
@@ -45,27 +45,7 @@ pub fn parameters(weights: &Weights, groups: &[UnitGroup]) -> Result<Cost, Failu
                 "could not count the weights: units of {group} and {other} share weights, but are not neighbors"
             ),
         )
-    })?;
-    Ok(with_heads(cost, weights, groups))
-}
-
-/// Moves the weights that belong to whole heads from the fixed ones to the heads.
-fn with_heads(mut cost: Cost, weights: &Weights, groups: &[UnitGroup]) -> Cost {
-    for (index, group) in groups.iter().enumerate() {
-        let Some(heads) = &group.heads else {
-            continue;
-        };
-        for slice in &heads.slices {
-            let Some(shape) = weights.shape(&slice.tensor) else {
-                continue;
-            };
-            let size: usize = shape.iter().product();
-            let of_head = (size / shape[slice.dim].max(1) * slice.span) as u64;
-            cost.heads[index] += of_head;
-            cost.fixed -= of_head * heads.count as u64;
-        }
-    }
-    cost
+    })
 }
 
 /// Checks that the slices of all groups fit into their tensors.

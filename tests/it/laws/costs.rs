@@ -21,11 +21,11 @@ pub fn costs_equal_the_operations_that_the_pruned_model_executes<F: Family>() {
         let all = Masks::full(&pruned.groups);
         let (answers, executed) = meter::measure(|| pruned.forward(&batch, &all));
         answers.unwrap();
-        let kept = (0..masks.groups()).map(|group| masks.count(group));
-        let of_masks = case.model.cost(&batch.extent()).of(kept);
+        let cost = case.model.cost(&batch.extent());
+        let of_masks = cost.of_masks(&masks, &case.model.groups);
         assert_eq!(executed, rows as u64 * of_masks);
-        let widths = pruned.groups.iter().map(|group| group.width);
-        assert_eq!(pruned.cost(&batch.extent()).of(widths), of_masks);
+        let cost = pruned.cost(&batch.extent());
+        assert_eq!(cost.with_all(&pruned.groups), of_masks);
         // Operations in lanes are counted for the caller.
         let (results, in_lanes) =
             meter::measure(|| lanes::run(3, |_| Ok(pruned.forward(&batch, &all)?)));
