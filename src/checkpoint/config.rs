@@ -79,6 +79,19 @@ impl Config {
         &self.map
     }
 
+    /// Returns the configuration of a part of the model.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Invalid`] if the key is missing or not an object.
+    pub fn nested(&self, key: &str) -> Result<Self, CheckpointError> {
+        match self.map.get(key).and_then(Value::as_object) {
+            Some(map) => Ok(Self::new(map.clone())),
+            None => Err(CheckpointError::Invalid(format!(
+                "config.json has no {key}; it must be an object"
+            ))),
+        }
+    }
+
     /// Returns `model_type`, the name of the architecture.
     ///
     /// # Errors

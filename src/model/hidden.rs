@@ -43,6 +43,15 @@ pub enum Slot {
     Skip,
     /// Number of original positions that each position stands for, f32 `[rows, positions]`. Empty while nothing is merged.
     Sizes,
+    /// A map of a backbone, by stage, `[rows, positions, channels]`.
+    Level(u8),
+    /// A map that the attention of queries reads, by level, `[rows, positions, channels]`.
+    Memory(u8),
+    /// The map whose products with queries are masks, `[rows, positions, channels]`.
+    MaskFeatures,
+    /// Numbers that are added to the scores of each query, f32 `[rows, queries, positions]`. A backward pass does not reach
+    /// them.
+    AttentionMask,
     /// The position that stands for each original position, u32 `[rows, original positions]`. Empty while nothing is
     /// merged.
     Origins,
@@ -181,6 +190,18 @@ impl Hidden {
         self
     }
 
+    /// Adds a cotangent to that in a slot.
+    ///
+    /// # Errors
+    /// Returns an error if shapes do not match.
+    pub fn adding(self, slot: Slot, tensor: Tensor) -> Result<Self> {
+        let sum = match self.carried(slot) {
+            Some(own) => (own + tensor)?,
+            None => tensor,
+        };
+        Ok(self.carrying(slot, sum))
+    }
+
     /// Empties a slot.
     #[must_use]
     pub fn without(mut self, slot: Slot) -> Self {
@@ -257,19 +278,10 @@ impl Hidden {
     /// # Errors
     /// Returns an error if shapes do not match.
     pub fn plus(self, other: Self) -> Result<Self> {
-        let stream = (self.stream + other.stream)?;
-        let mut carried = self.carried;
-        for (slot, tensor) in other.carried {
-            match carried.iter_mut().find(|(own, _)| *own == slot) {
-                Some((_, sum)) => *sum = (&*sum + tensor)?,
-                None => carried.push((slot, tensor)),
-            }
-        }
-        Ok(Self {
-            stream,
-            layout: self.layout,
-            carried,
-        })
+        let stream = (&self.stream + other.stream)?;
+        let sum = self.arranged(stream, self.layout);
+        let mut carried = other.carried.into_iter();
+        carried.try_fold(sum, |sum, (slot, tensor)| sum.adding(slot, tensor))
     }
 
     /// Applies a step to the stream only, and returns its pullback on the whole state.

@@ -54,8 +54,7 @@ pub(super) fn attention_maps(layer: usize) -> AttentionMaps {
         offset: 0,
     };
     AttentionMaps {
-        query: map("query"),
-        key: map("key"),
+        queries: Some([map("query"), map("key")]),
         value: map("value"),
         output: format!("{name}.output.dense.weight"),
         of_heads: Vec::new(),

@@ -1,9 +1,8 @@
 //! Sizes of the layers of an encoder. Each layer has its own, so a pruned encoder is the same kind of graph.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
+use super::kept::Kept;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::model::config::{MAX_WIDTH, size};
@@ -62,15 +61,28 @@ impl LayerSizes {
     /// Reads the sizes of layers with these sizes in the original model.
     ///
     /// # Errors
-    /// Returns [`CheckpointError::Invalid`] if a list is malformed, has another length, or contradicts another list.
+    /// See [`read_of`](Self::read_of).
     pub(in crate::model) fn read(
         config: &Config,
         whole: Vec<Whole>,
     ) -> Result<Self, CheckpointError> {
+        Self::read_of(config, "", whole)
+    }
+
+    /// Reads the sizes of layers with these sizes in the original model, from keys that begin with `prefix`.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Invalid`] if a list is malformed, has another length, or contradicts another list.
+    pub(in crate::model) fn read_of(
+        config: &Config,
+        prefix: &str,
+        whole: Vec<Whole>,
+    ) -> Result<Self, CheckpointError> {
         let sizes = |key: &str, of: fn(&Whole) -> usize, channels: fn(&Whole) -> usize| {
-            let sizes = config.usize_list(key)?;
+            let key = format!("{prefix}{key}");
+            let sizes = config.usize_list(&key)?;
             let sizes = sizes.unwrap_or_else(|| whole.iter().map(of).collect());
-            per_layer(key, &sizes, &whole, channels)?;
+            per_layer(&key, &sizes, &whole, channels)?;
             Ok::<_, CheckpointError>(sizes)
         };
         let head_dim = |whole: &Whole| whole.head_dim;
@@ -80,7 +92,7 @@ impl LayerSizes {
         let mut layers_with_heads = heads.iter().zip(&value_sizes);
         if layers_with_heads.any(|(&heads, &size)| heads > 0 && size == 0) {
             return Err(CheckpointError::Invalid(format!(
-                "config.json: {VALUE_SIZES} contains 0 for a layer with heads"
+                "config.json: {prefix}{VALUE_SIZES} contains 0 for a layer with heads"
             )));
         }
         Ok(Self {
@@ -88,7 +100,7 @@ impl LayerSizes {
             query_sizes,
             value_sizes,
             neurons: sizes(NEURONS, |whole| whole.neurons, |_| 1)?,
-            skips_unread: config.map().contains_key(QUERY_SIZES),
+            skips_unread: config.map().contains_key(&format!("{prefix}{QUERY_SIZES}")),
             whole,
         })
     }
@@ -121,34 +133,28 @@ impl LayerSizes {
     /// Returns the entries of `config.json` with the sizes that the masks keep. The groups of each layer are those of its
     /// attention, with these units, and the group of its neurons.
     pub(in crate::model) fn kept(&self, units: Units, masks: &Masks) -> Map<String, Value> {
-        let mut lists: [Vec<usize>; 4] = Default::default();
-        let mut group = 0;
-        for layer in 0..self.layers() {
-            let of_layer = self.heads(layer);
-            let (heads, query, value, groups) = match units {
-                Units::Heads => (masks.count(group), of_layer.query, of_layer.value, 1),
-                Units::Dimensions => {
-                    // A kept head keeps some of its values.
-                    let values = masks.kept(group).into_iter();
-                    let heads: BTreeSet<usize> =
-                        values.map(|value| value / of_layer.value).collect();
-                    let each = |group: usize| masks.count(group).checked_div(heads.len());
-                    let [values, queries] = [group, group + 1].map(|at| each(at).unwrap_or(0));
-                    (heads.len(), queries, values, 2)
-                }
-            };
-            group += groups;
-            let sizes = [heads, query, value, masks.count(group)];
-            group += 1;
-            for (list, size) in lists.iter_mut().zip(sizes) {
-                list.push(size);
-            }
-        }
-        let lists = KEYS.into_iter().zip(lists);
-        lists
-            .map(|(key, list)| (key.to_owned(), json!(list)))
-            .collect()
+        let mut kept = Kept::of(units, masks);
+        let layers = (0..self.layers()).map(|layer| {
+            let [heads, query, value] = kept.heads(self.heads(layer), true);
+            [heads, query, value, kept.count()]
+        });
+        lists("", layers)
     }
+}
+
+/// Returns the entries of `config.json` with the heads, widths of queries, widths of values and neurons of each layer. The
+/// keys begin with `prefix`.
+pub(in crate::model) fn lists(
+    prefix: &str,
+    layers: impl Iterator<Item = [usize; 4]>,
+) -> Map<String, Value> {
+    let layers: Vec<[usize; 4]> = layers.collect();
+    let keys = KEYS.into_iter().enumerate();
+    let lists = keys.map(|(at, key)| {
+        let list: Vec<usize> = layers.iter().map(|layer| layer[at]).collect();
+        (format!("{prefix}{key}"), json!(list))
+    });
+    lists.collect()
 }
 
 /// Checks a list with a size for each layer. `channels` returns the number of channels that one unit of size has at most.

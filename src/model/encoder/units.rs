@@ -6,10 +6,8 @@ use crate::model::unit::{Channels, InHeads, ParamSlice, Seat, UnitGroup, UnitKin
 
 /// The maps of an attention block, as the checkpoint stores them.
 pub(in crate::model) struct AttentionMaps {
-    /// The map to the queries.
-    pub(in crate::model) query: RowMap,
-    /// The map to the keys.
-    pub(in crate::model) key: RowMap,
+    /// The maps to the queries and to the keys. `None` if there are none.
+    pub(in crate::model) queries: Option<[RowMap; 2]>,
     /// The map to the values.
     pub(in crate::model) value: RowMap,
     /// Tensor name of the weight of the output projection.
@@ -39,7 +37,10 @@ impl AttentionMaps {
             span,
             ..ParamSlice::single(self.output.clone(), 1)
         };
-        let queries = |span: usize| [rows(&self.query, span), rows(&self.key, span)].concat();
+        let queries = |span: usize| -> Vec<ParamSlice> {
+            let maps = self.queries.iter().flatten();
+            maps.flat_map(|map| rows(map, span)).collect()
+        };
         let count = heads.count;
         match units {
             Units::Heads => {
@@ -57,18 +58,18 @@ impl AttentionMaps {
             }
             Units::Dimensions => {
                 let values = group(UnitKind::Value, "values", heads.values(), 1);
-                let of_queries = group(UnitKind::Query, "queries", heads.queries(), 1);
-                vec![
-                    UnitGroup {
-                        heads: Some(InHeads {
-                            count,
-                            values: None,
-                            slices: self.of_heads.clone(),
-                        }),
-                        slices: [rows(&self.value, 1), vec![columns(1)]].concat(),
-                        ..values
-                    },
-                    UnitGroup {
+                let mut groups = vec![UnitGroup {
+                    heads: Some(InHeads {
+                        count,
+                        values: None,
+                        slices: self.of_heads.clone(),
+                    }),
+                    slices: [rows(&self.value, 1), vec![columns(1)]].concat(),
+                    ..values
+                }];
+                if self.queries.is_some() {
+                    let of_queries = group(UnitKind::Query, "queries", heads.queries(), 1);
+                    groups.push(UnitGroup {
                         seat: Seat {
                             channels: Channels::Inner,
                             ..of_queries.seat
@@ -80,8 +81,9 @@ impl AttentionMaps {
                         }),
                         slices: queries(1),
                         ..of_queries
-                    },
-                ]
+                    });
+                }
+                groups
             }
         }
     }
@@ -91,7 +93,7 @@ impl AttentionMaps {
         HeadMaps {
             block,
             heads,
-            queries: Some([self.query, self.key]),
+            queries: self.queries,
             values: self.value,
         }
     }

@@ -4,16 +4,22 @@
 //! Costs, memory estimates and scores of an architecture follow from the layers that it composes.
 
 pub mod activate;
+pub mod deformable_attention;
 pub mod dense;
 pub mod group_norm;
 pub mod leading_positions;
+pub mod levels;
 pub mod mapped;
+pub mod mask_prediction;
 pub mod merge;
 pub mod norm;
 pub mod pad_channels;
 pub mod pool;
+pub mod positioned_attention;
+pub mod queries;
 pub mod self_attention;
 pub mod sequence;
+pub mod shift;
 pub mod shortcut;
 pub mod squares;
 pub mod unmerge;

@@ -10,32 +10,41 @@ use crate::model::nn::traced::Traced;
 use crate::model::width::Widths;
 use crate::model::work::Work;
 
-/// Computes the shortcut of the input and carries it. The stream stays.
-pub struct Depart(Sequence);
+/// Computes a tensor from the input and carries it, for example the shortcut of a residual unit. The stream stays.
+pub struct Depart {
+    slot: Slot,
+    layers: Sequence,
+}
 
 impl Depart {
     /// Creates a layer whose shortcut consists of these layers.
     #[must_use]
     pub fn new(shortcut: Sequence) -> Self {
-        Self(shortcut)
+        Self::to(Slot::Skip, shortcut)
+    }
+
+    /// Creates a layer that puts the output of these layers into a slot.
+    #[must_use]
+    pub fn to(slot: Slot, layers: Sequence) -> Self {
+        Self { slot, layers }
     }
 }
 
 impl Layer for Depart {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let shortcut = self.0.forward(input)?.stream;
-        Ok(input.clone().carrying(Slot::Skip, shortcut))
+        let carried = self.layers.forward(input)?.stream;
+        Ok(input.clone().carrying(self.slot, carried))
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let Traced { value, pull } = self.0.traced(input)?;
-        let layout = value.layout;
+        let Traced { value, pull } = self.layers.traced(input)?;
+        let (slot, layout) = (self.slot, value.layout);
         Ok(Traced {
-            value: input.clone().carrying(Slot::Skip, value.stream),
+            value: input.clone().carrying(slot, value.stream),
             pull: Box::new(move |cotangent: Hidden| {
-                let shortcut = cotangent.carried(Slot::Skip).cloned();
-                let cotangent = cotangent.without(Slot::Skip);
-                match shortcut {
+                let carried = cotangent.carried(slot).cloned();
+                let cotangent = cotangent.without(slot);
+                match carried {
                     Some(stream) => cotangent.plus(pull(Hidden::new(stream, layout))?),
                     None => Ok(cotangent),
                 }
@@ -44,11 +53,11 @@ impl Layer for Depart {
     }
 
     fn is_differentiable(&self) -> bool {
-        self.0.is_differentiable()
+        self.layers.is_differentiable()
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
-        self.0.work(extent, widths)
+        self.layers.work(extent, widths)
     }
 }
 

@@ -5,12 +5,13 @@
 //! for the same share of all levels. A point is the reference plus an offset in pixels of the level. It reads the level
 //! by bilinear interpolation, where pixels outside are zero, as `grid_sample` of torch does with `align_corners=False`.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::kernel::Path;
 use super::kernel::deformable;
 use super::kernel::levels::{Level, centers};
 use super::kernel::sampling::{self, Grid, Plan};
+use super::kernel::slopes::{self, Given};
 use super::meter;
 use super::storage::{filled, on_cpu, read};
 use super::traced::Traced;
@@ -19,7 +20,19 @@ use super::traced::Traced;
 pub struct Sampling {
     grid: Grid,
     rows: usize,
+    offsets: Tensor,
+    weights: Tensor,
     pixels: Pixels,
+}
+
+/// Cotangents on what the sums are made of.
+pub struct Parts {
+    /// On the values, `[copies * rows, positions, heads * value]`.
+    pub values: Tensor,
+    /// On the offsets, `[copies * rows, queries, heads * levels * points * 2]`.
+    pub offsets: Tensor,
+    /// On the weights, `[copies * rows, queries, heads * levels * points]`.
+    pub weights: Tensor,
 }
 
 /// The pixels that are read.
@@ -80,7 +93,13 @@ impl Sampling {
             }
             _ => Pixels::Plain(plain(&grid, offsets, weights)?),
         };
-        Ok(Self { grid, rows, pixels })
+        Ok(Self {
+            grid,
+            rows,
+            offsets: offsets.contiguous()?,
+            weights: weights.contiguous()?,
+            pixels,
+        })
     }
 
     /// Reads the values: `[rows, positions, heads * value]` to `[rows, queries, heads * value]`.
@@ -122,16 +141,63 @@ impl Sampling {
         }
     }
 
-    /// Computes the same as [`forward`](Self::forward), with a pullback to the values alone. Offsets and weights are
-    /// held fixed, so the part of a derivative that goes through them is missing.
+    /// Computes the same as [`forward`](Self::forward), with a pullback to the values, the offsets and the weights.
     ///
     /// # Errors
     /// Returns an error if shapes do not match.
-    pub fn traced(self, values: &Tensor) -> Result<Traced> {
+    pub fn traced(self, values: &Tensor) -> Result<Traced<Tensor, Parts>> {
+        let own = values.contiguous()?;
         Ok(Traced {
             value: self.forward(values)?,
-            pull: Box::new(move |cotangent| self.pull(&cotangent)),
+            pull: Box::new(move |cotangent| {
+                let [offsets, weights] = self.slopes(&own, &cotangent)?;
+                Ok(Parts {
+                    values: self.pull(&cotangent)?,
+                    offsets,
+                    weights,
+                })
+            }),
         })
+    }
+
+    /// Pulls a cotangent `[copies * rows, queries, heads * value]` back to the offsets and the weights. Other devices have
+    /// no kernel for it, so the work is done on the CPU.
+    fn slopes(&self, values: &Tensor, cotangent: &Tensor) -> Result<[Tensor; 2]> {
+        self.count(cotangent)?;
+        let (rows, queries, channels) = cotangent.dims3()?;
+        let points = self.grid.all_points();
+        let shapes = [(rows, queries, 2 * points), (rows, queries, points)];
+        let (dtype, device) = (cotangent.dtype(), cotangent.device());
+        if cotangent.elem_count() == 0 {
+            let zeros = |shape| Tensor::zeros(shape, dtype, device);
+            return Ok([zeros(shapes[0])?, zeros(shapes[1])?]);
+        }
+        let near = |tensor: &Tensor| {
+            let near = tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+            near.contiguous()
+        };
+        let all = [
+            &near(&self.offsets)?,
+            &near(&self.weights)?,
+            &near(values)?,
+            &near(cotangent)?,
+        ];
+        let slopes = read(all, |[offsets, weights, values, cotangent]| {
+            let given = Given {
+                offsets,
+                weights,
+                values,
+            };
+            slopes::slopes(&self.grid, given, cotangent, channels, Path::Fastest)
+        })?;
+        let far = |values: Vec<f32>, shape: (usize, usize, usize)| {
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
+            tensor.to_dtype(dtype)?.to_device(device)
+        };
+        Ok([
+            far(slopes.offsets, shapes[0])?,
+            far(slopes.weights, shapes[1])?,
+        ])
     }
 
     /// Pulls a cotangent `[copies * rows, queries, heads * value]` back to the values.

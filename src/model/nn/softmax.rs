@@ -31,3 +31,18 @@ pub fn of_groups(stream: &Tensor, size: usize) -> Result<Tensor> {
     })?;
     Ok(weights)
 }
+
+/// Pulls a cotangent on the result of [`of_groups`], `[copies * rows, ..]`, back to its input. `weights` is the result,
+/// `[rows, ..]`.
+///
+/// # Errors
+/// Returns an error if shapes do not match.
+pub fn pull(weights: &Tensor, cotangent: &Tensor, size: usize) -> Result<Tensor> {
+    let copies = cotangent.elem_count() / weights.elem_count().max(1);
+    let groups = weights.elem_count() / size;
+    let weights = weights.reshape((1, groups, size))?;
+    let given = cotangent.reshape((copies, groups, size))?;
+    let along = given.broadcast_mul(&weights)?.sum_keepdim(2)?;
+    let pulled = given.broadcast_sub(&along)?.broadcast_mul(&weights)?;
+    pulled.reshape(cotangent.shape())
+}

@@ -8,6 +8,9 @@ use crate::model::image_config::pair;
 use crate::model::nn::activation::Activation;
 use crate::model::nn::windows::Windows;
 
+/// Names of the classes that write supported checkpoints.
+pub const CLASSES: &[&str] = &["SwinForImageClassification"];
+
 /// Maximum number of stages.
 const MAX_STAGES: usize = 16;
 

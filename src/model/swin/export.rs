@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::CLASSES;
-use super::config::SwinConfig;
+use super::config::{CLASSES, SwinConfig};
 use crate::checkpoint::config::Config;
 use crate::model::config::{Keys, auto_map, entries, labels};
 use crate::model::export::Export;
@@ -11,7 +10,7 @@ use crate::model::mask::Masks;
 use crate::model::unit::Units;
 
 /// Name and content of the Python file that makes the built-in classes of transformers narrower.
-const MODELING: (&str, &str) = (
+pub(in crate::model) const MODELING: (&str, &str) = (
     "modeling_optin_swin.py",
     include_str!("modeling_optin_swin.py"),
 );

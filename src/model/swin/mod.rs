@@ -7,10 +7,11 @@
 mod blocks;
 pub(in crate::model) mod body;
 pub(in crate::model) mod config;
-mod export;
+pub(in crate::model) mod export;
 pub(in crate::model) mod names;
 
 use self::body::Setting;
+pub use self::config::CLASSES;
 use self::config::SwinConfig;
 use super::batch::{ImageShape, Reads};
 use super::chain::Model;
@@ -22,9 +23,6 @@ use super::unit::Units;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-
-/// Names of the classes that write supported checkpoints.
-pub const CLASSES: &[&str] = &["SwinForImageClassification"];
 
 /// Start of the names of the body.
 const PREFIX: &str = "swin.";

@@ -52,8 +52,7 @@ impl BlockNames {
     /// Returns the maps of the attention.
     pub(super) fn attention(&self) -> AttentionMaps {
         AttentionMaps {
-            query: self.query.clone(),
-            key: self.key.clone(),
+            queries: Some([self.query.clone(), self.key.clone()]),
             value: self.value.clone(),
             output: format!("{}.weight", self.output),
             of_heads: vec![ParamSlice::single(self.table.clone(), 1)],

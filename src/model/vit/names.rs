@@ -141,8 +141,7 @@ impl LayerNames {
     /// Returns the maps of the attention block.
     pub(super) fn attention(&self) -> AttentionMaps {
         AttentionMaps {
-            query: self.query.clone(),
-            key: self.key.clone(),
+            queries: Some([self.query.clone(), self.key.clone()]),
             value: self.value.clone(),
             output: format!("{}.weight", self.output),
             of_heads: Vec::new(),

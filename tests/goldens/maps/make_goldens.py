@@ -8,7 +8,8 @@ last, and a map is its pixels in raster order. A case NAME of an operation has t
 
 - `group_norm.G`: G groups, with `weight` and `bias`;
 - `resize.H.W.H2.W2`: from [H, W] to [H2, W2] pixels;
-- `deformable.HEADS.POINTS`: with `sizes` (int64 `[levels, 2]`), `offsets` in pixels and `weights`;
+- `deformable.HEADS.POINTS`: with `sizes` (int64 `[levels, 2]`), `offsets` in pixels and `weights`, and the cotangents `do` and
+  `dw` on both;
 - `sine.H.W`: only `y`, rounded to float32.
 
 Seeded: the same bytes each time.
@@ -74,13 +75,21 @@ def deformable(sizes, heads, points, rows, value):
 
     shares = [torch.cartesian_prod(centers(height), centers(width)).flip(1) for height, width in sizes]
     scale = torch.tensor([[width, height] for height, width in sizes], dtype=torch.float64)
-    places = torch.cat(shares)[None, :, None, None, None] + offsets / scale[:, None]
+    offsets.requires_grad_()
+    weights.requires_grad_()
 
     def run(x):
+        places = torch.cat(shares)[None, :, None, None, None] + offsets / scale[:, None]
         return multi_scale_deformable_attention(x.unflatten(2, (heads, value)), sizes, places, weights)
 
-    inputs = {"sizes": torch.tensor(sizes), "offsets": offsets.flatten(2).float(), "weights": weights.flatten(2).float()}
-    return inputs | traced(run, draw(rows, positions, heads * value))
+    result = traced(run, draw(rows, positions, heads * value))
+    given = torch.autograd.grad(run(result["x"].double()), (offsets, weights), result["c"].double())
+    inputs = {"sizes": torch.tensor(sizes)}
+    for name, tensor in (("offsets", offsets), ("weights", weights)):
+        inputs[name] = tensor.detach().flatten(2).float()
+    for name, tensor in zip(("do", "dw"), given):
+        inputs[name] = tensor.flatten(2)
+    return inputs | result
 
 
 def sine(size, channels):

@@ -1,10 +1,11 @@
 //! The sum of deformable attention.
 
 use candle_core::{DType, Device, Tensor};
-use optin::model::nn::deformable::Sampling;
+use optin::model::nn::deformable::{Parts, Sampling};
 use optin::model::nn::kernel::Path;
 use optin::model::nn::kernel::deformable as kernel;
 use optin::model::nn::kernel::sampling::{Grid, plan};
+use optin::model::nn::traced::Traced;
 use optin::model::nn::{meter, softmax};
 
 use super::golden::cases;
@@ -27,6 +28,15 @@ fn sampling([offsets, weights]: &[Tensor; 2], heads: usize) -> Sampling {
     Sampling::new(SIZES, heads, POINTS, offsets, weights).unwrap()
 }
 
+/// Returns the pullback to the values alone.
+fn of_values(traced: Traced<Tensor, Parts>) -> Traced {
+    let Traced { value, pull } = traced;
+    Traced {
+        value,
+        pull: Box::new(move |cotangent| Ok(pull(cotangent)?.values)),
+    }
+}
+
 #[test]
 fn values_and_cotangents_equal_those_of_torch() {
     for case in cases("deformable") {
@@ -43,7 +53,18 @@ fn values_and_cotangents_equal_those_of_torch() {
             let value = sampling.forward(&map).unwrap();
             let traced = sampling.traced(&map).unwrap();
             assert_close(&value, &traced.value);
-            traced
+            let cotangent = case.part("c").to_dtype(dtype).unwrap();
+            let twice = (&cotangent * -2.0).unwrap();
+            let twice = Tensor::cat(&[&cotangent, &twice], 0).unwrap();
+            let pulled = (traced.pull)(twice).unwrap();
+            // The derivatives are computed in f32, whatever the type.
+            for (part, found) in [("do", pulled.offsets), ("dw", pulled.weights)] {
+                assert_eq!(found.dtype(), dtype);
+                let halves = found.chunk(2, 0).unwrap();
+                case.assert_part(part, &halves[0], 1e-5);
+                case.assert_part(part, &(&halves[1] * -0.5).unwrap(), 1e-5);
+            }
+            of_values(traced)
         });
     }
 }
@@ -59,11 +80,11 @@ fn cotangents_are_pulled_back_for_all_widths() {
         for width in [1, 3, 5, 12, 16, 31] {
             let map = random(&[rows, both[1].dim(1).unwrap(), heads * width], 1);
             let sampling = |both: &[Tensor; 2]| sampling(both, heads);
-            let traced = sampling(&both).traced(&map).unwrap();
+            let traced = of_values(sampling(&both).traced(&map).unwrap());
             let forward = sampling(&both);
             assert_pulls_back(&map, &traced, |map| forward.forward(map).unwrap());
             let plain = sampling(&wide).traced(&map.to_dtype(DType::F64).unwrap());
-            let plain = plain.unwrap();
+            let plain = of_values(plain.unwrap());
             assert_close(&traced.value, &plain.value);
             let cotangent = Tensor::cat(&[&map, &map, &map], 0).unwrap();
             let back = (plain.pull)(cotangent.to_dtype(DType::F64).unwrap()).unwrap();
@@ -103,7 +124,11 @@ fn heads_without_channels_and_no_heads_give_empty_results() {
             let traced = sampling(&both, heads).traced(&nothing).unwrap();
             assert_eq!(traced.value.dims(), [2, positions, 0]);
             let cotangent = random(&[6, positions, 0], 1).to_dtype(dtype).unwrap();
-            assert_eq!((traced.pull)(cotangent).unwrap().dims(), [6, positions, 0]);
+            let pulled = (traced.pull)(cotangent).unwrap();
+            assert_eq!(pulled.values.dims(), [6, positions, 0]);
+            let numbers = heads * SIZES.len() * POINTS;
+            assert_eq!(pulled.weights.dims(), [6, positions, numbers]);
+            assert_eq!(pulled.offsets.dims(), [6, positions, 2 * numbers]);
         }
     }
 }
@@ -117,8 +142,9 @@ fn each_point_counts_four_products_per_channel() {
     let expected = (2 * positions * 3 * SIZES.len() * POINTS * 4 * 5) as u64;
     assert_eq!(macs, expected);
     let copies = Tensor::cat(&[&map, &map], 0).unwrap();
+    // Both copies are pulled back to the values, and to the points.
     let (_, macs) = meter::measure(|| (traced.pull)(copies).unwrap());
-    assert_eq!(macs, 2 * expected);
+    assert_eq!(macs, 2 * 2 * expected);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod pool;
 pub mod product;
 pub mod sampling;
 pub mod scale;
+pub mod slopes;
 pub mod softmax;
 pub mod taps;
 pub mod threads;

@@ -22,7 +22,7 @@ pub struct Grid {
     /// Number of points of a head on a level.
     points: usize,
     /// Center of each position as a share of its level, `(x, y)`.
-    centers: Vec<[f32; 2]>,
+    pub(super) centers: Vec<[f32; 2]>,
     /// Width of the level of each point.
     widths: Vec<f32>,
     /// Height of the level of each point.
@@ -172,14 +172,14 @@ impl NullaryFnOnce for Locate<'_> {
 }
 
 /// Two neighboring pixels along a side, and their weights. A pixel outside of the map weighs nothing.
-struct Nearest {
-    first: f32,
-    weights: [f32; 2],
+pub(super) struct Nearest {
+    pub(super) first: f32,
+    pub(super) weights: [f32; 2],
 }
 
 /// Returns the pixels around a place, where pixel 0 is at 0. Both are on the map if it has two pixels.
 #[inline(always)]
-fn nearest(place: f32, size: f32) -> Nearest {
+pub(super) fn nearest(place: f32, size: f32) -> Nearest {
     let first = place.floor().min(size - 2.0).max(0.0);
     let weight = |pixel: f32| {
         let weight = 1.0 - (place - pixel).abs();
