@@ -25,6 +25,7 @@ mod image_config;
 pub mod layer;
 mod load;
 pub mod mask;
+pub mod mask2former;
 pub mod merging;
 pub mod nn;
 mod pixels;

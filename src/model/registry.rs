@@ -3,7 +3,7 @@
 use super::chain::Model;
 use super::convnet::library::TORCHVISION;
 use super::unit::Units;
-use super::{bert, deit, resnet, swin, timm, vgg, vit};
+use super::{bert, deit, mask2former, resnet, swin, timm, vgg, vit};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -83,6 +83,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
         of_torchvision: &[],
         names: swin::names_of_files,
         open: swin::open,
+    },
+    Architecture {
+        name: "mask2former",
+        model_types: &["mask2former"],
+        classes: mask2former::CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: swin::names_of_files,
+        open: mask2former::open,
     },
     Architecture {
         name: "resnet",

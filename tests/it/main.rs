@@ -36,6 +36,7 @@ mod labels;
 mod laws;
 mod lists;
 mod maps;
+mod mask2former;
 mod memory;
 mod merging;
 mod method;

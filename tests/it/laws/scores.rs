@@ -1,7 +1,6 @@
 //! Laws of scores: exact scores equal those of masked runs, and sketched scores agree with them.
 
 use candle_core::Tensor;
-use optin::answer::task::Outputs;
 use optin::model::layer::Layer;
 use optin::model::mask::Masks;
 use optin::model::unit::UnitKind;
@@ -15,7 +14,7 @@ use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 use optin::statistics::{mean, spearman};
 use safetensors::Dtype;
 
-use super::{Case, Family, case, task};
+use super::{Case, Family, case};
 
 const SEED: u64 = 5;
 
@@ -24,7 +23,7 @@ fn teacher<F: Family>(case: &Case) -> Teacher<'_> {
     let batches = batches.map(|(rows, length, seed)| F::batch(rows, length, seed));
     Teacher::follow(
         &case.model,
-        task(),
+        case.task.as_ref(),
         batches.to_vec(),
         5,
         SEED,
@@ -74,11 +73,7 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
                         expected += f64::from(sum) / teacher.rows() as f64;
                     }
                 }
-                answers.extend(
-                    Answers::of(&model.head.forward(&hidden).unwrap())
-                        .unwrap()
-                        .values,
-                );
+                answers.push(Answers::of(&model.head.forward(&hidden).unwrap()).unwrap());
             }
             let ours = scores[index].manifold_sums().nth(unit).unwrap();
             let name = &group.name;
@@ -86,13 +81,10 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
                 (ours - expected).abs() <= 1e-2 * expected + 1e-7,
                 "{name} {unit}: {ours}, expected {expected}"
             );
-            let reference = teacher.answers.iter().flat_map(|answers| &answers.values);
-            let reference: Vec<f32> = reference.copied().collect();
-            let examples = reference.chunks(3).zip(answers.chunks(3));
-            let divergences = examples.map(|(original, changed)| {
-                let [original, changed] = [original, changed].map(|values| Outputs::new(values, 1));
-                task().divergence(original, changed, 4.0)
-            });
+            let reference = teacher.answers.iter().flat_map(Answers::rows);
+            let examples = reference.zip(answers.iter().flat_map(Answers::rows));
+            let divergences = examples
+                .map(|(original, changed)| teacher.answer.divergence(original, changed, 4.0));
             let expected = mean(&divergences.collect::<Vec<_>>());
             let ours = scores[index].answers[unit];
             assert!(
