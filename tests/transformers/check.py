@@ -7,7 +7,8 @@ Each folder contains `config.json`, `model.safetensors`, the tokenizer, `SHA256S
 "padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `tolerance` is relative to max(1, |logit|). `text`
 may be null. `logits` of a row is one list, or one per token for a token classification. `padded` is one batch of the rows
 with a text, or null. For a model that reads images, each row has "image" (its size and a formula in Python for its samples)
-and "pixel_values" instead. Tokenizer, image processor and configuration must open without permission to run code. If a folder fails, prints one
+and "pixel_values" instead. `logits` of a segmentation are the logarithms of the scores of each class, one list per pixel of
+the masks. Tokenizer, image processor and configuration must open without permission to run code. If a folder fails, prints one
 line with its first fault and exits with 1.
 """
 
@@ -49,7 +50,7 @@ def check_sums(folder):
 def open_model(folder, dtype):
     """Opens the model. Requires that each of its tensors is in the file and each tensor of the file is used."""
     class_name = json.loads((folder / "config.json").read_text())["architectures"][0]
-    auto_class = getattr(transformers, "AutoModel" + class_name[class_name.index("For"):])
+    auto_class = getattr(transformers, "AutoModel" + class_name[class_name.rindex("For"):])
     model, loading = auto_class.from_pretrained(
         folder, dtype=getattr(torch, dtype), output_loading_info=True, **TRUSTED
     )
@@ -196,13 +197,36 @@ def fixed_image(described):
     return eval(formula, {"__builtins__": {}}, {"x": x, "y": y, "c": c}).astype(numpy.uint8)
 
 
+def answers(model, pixels):
+    """Returns the logits of each image. Those of a segmentation are the logarithms of the scores of each class at each pixel:
+    the sum over the queries of the probability of the class times that of the mask."""
+    output = model(pixel_values=pixels)
+    if not hasattr(output, "masks_queries_logits"):
+        return output.logits
+    classes = output.class_queries_logits.softmax(-1)[..., :-1]
+    masks = output.masks_queries_logits.sigmoid().flatten(2)
+    return (torch.einsum("rqc,rqp->rpc", classes, masks) + 1e-12).log()
+
+
+def check_segmentation(processor, model, pixels, row, at):
+    """Checks that the processor makes the map with the class of the largest score of each pixel, at the size of the masks.
+    It resizes the masks on its way, so pixels at the borders of areas may differ."""
+    output = model(pixel_values=pixels)
+    size = tuple(output.masks_queries_logits.shape[2:])
+    found = processor.post_process_semantic_segmentation(output, target_sizes=[size])[0]
+    expected = torch.tensor(row["logits"]).argmax(-1).view(size)
+    agreement = (found == expected).float().mean().item()
+    require(agreement >= 0.9, f"row {at}: the processor's map agrees at {agreement:.1%} of the pixels")
+
+
 @torch.inference_mode()
 def check_images(folder, model, rows, tolerance):
     """Checks that the image processor returns the expected numbers, and the model the expected logits, alone and in a batch."""
     from PIL import Image
 
     processor = AutoImageProcessor.from_pretrained(folder)
-    classify = pipeline("image-classification", model=model, image_processor=processor)
+    segments_images = "ForUniversalSegmentation" in type(model).__name__
+    classify = None if segments_images else pipeline("image-classification", model=model, image_processor=processor)
     errors, all_pixels = [], []
     for at, row in enumerate(rows):
         samples = fixed_image(row["image"])
@@ -212,14 +236,17 @@ def check_images(folder, model, rows, tolerance):
         first = [channel.flatten()[: len(own)].tolist() for channel, own in zip(pixels[0], expected["first_numbers_of_each_channel"])]
         off = max(abs(a - b) for own, found in zip(expected["first_numbers_of_each_channel"], first) for a, b in zip(own, found))
         require(off <= 1e-5, f"row {at}: pixel_values begin with {first}, expected {expected['first_numbers_of_each_channel']}")
-        errors.append(check_logits(model(pixel_values=pixels).logits[0], row, at, tolerance, "alone"))
+        errors.append(check_logits(answers(model, pixels)[0], row, at, tolerance, "alone"))
+        all_pixels.append(pixels)
+        if segments_images:
+            check_segmentation(processor, model, pixels, row, at)
+            continue
         scores = torch.tensor(row["logits"]).softmax(0)
         # The pipeline reads grey and colour images alike, and processors of grey images do not convert them.
         if samples.shape[2] == 3:
             best = classify(Image.fromarray(samples))[0]
             require(abs(best["score"] - scores.max().item()) <= tolerance, f"row {at}: the pipeline returns {best}, expected {scores.max()}")
-        all_pixels.append(pixels)
-    logits = model(pixel_values=torch.cat(all_pixels)).logits
+    logits = answers(model, torch.cat(all_pixels))
     batch = max(check_logits(logits[at], row, at, tolerance, "in a batch") for at, row in enumerate(rows))
     return f"{len(rows)} images; largest error {max(errors):.1e} alone, {batch:.1e} in a batch"
 
