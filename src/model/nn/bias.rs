@@ -64,10 +64,10 @@ impl Bias {
     pub(super) fn add_plainly(&self, scores: Tensor) -> Result<Tensor> {
         let (rows, heads, queries, keys) = scores.dims4()?;
         self.fits([rows, heads, queries, keys])?;
-        let terms = self.0.iter();
-        terms.fold(Ok(scores), |scores, term| {
+        let mut terms = self.0.iter();
+        terms.try_fold(scores, |scores, term| {
             let period = term.dim(0)?;
-            let by_period = scores?.reshape((rows / period, period, heads, queries, keys))?;
+            let by_period = scores.reshape((rows / period, period, heads, queries, keys))?;
             let sum = by_period.broadcast_add(&term.unsqueeze(0)?)?;
             sum.reshape((rows, heads, queries, keys))
         })
