@@ -174,8 +174,10 @@ fn text(inspection: &Inspection) -> String {
             ]
         })
         .collect();
+    let names = facts.iter().map(|[name, _]| name.len() + 2);
+    let width = names.fold(32, usize::max);
     let facts = facts
-        .map(|[name, value]| format!("{name:<32}{value}"))
+        .map(|[name, value]| format!("{name:<width$}{value}"))
         .join("\n");
     let groups = table::aligned(
         ["units", "kind", "width", "MACs each"].map(str::to_owned),
