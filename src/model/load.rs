@@ -6,6 +6,7 @@ use crate::checkpoint::error::{CheckpointError, reason};
 use crate::checkpoint::weights::Weights;
 use crate::model::head_maps::RowMap;
 use crate::model::layer::dense::Dense;
+use crate::model::layer::sequence::Sequence;
 use crate::model::nn::layer_norm::LayerNorm;
 use crate::model::nn::linear::Linear;
 use crate::model::stored_map::StoredMap;
@@ -83,4 +84,49 @@ pub(in crate::model) fn layer_norm(
         weights.tensor(&format!("{name}.bias"), &[width])?,
         epsilon,
     ))
+}
+
+/// Returns a sequence that begins with a [layer norm](layer_norm).
+pub(in crate::model) fn norm(
+    weights: &Weights,
+    name: &str,
+    width: usize,
+    epsilon: f64,
+) -> Result<Sequence, CheckpointError> {
+    let norm = layer_norm(weights, name, width, epsilon)?;
+    Ok(Sequence::identity().then(norm))
+}
+
+/// Checks that the checkpoint has the classifier `{name}.weight` of this class.
+pub(in crate::model) fn check_classifier(
+    weights: &Weights,
+    name: &str,
+    class: &str,
+) -> Result<(), CheckpointError> {
+    match weights.contains(&format!("{name}.weight")) {
+        true => Ok(()),
+        false => Err(CheckpointError::UnsupportedModel(format!(
+            "the checkpoint has no {name}.weight, so it is not a {class}; fine-tune it with a head for its task first"
+        ))),
+    }
+}
+
+/// Renames the tensors with `part` in their names from the names of modules in memory of transformers 5 to those in files:
+/// `renamed` has both. transformers 5 writes the names of modules on request (`save_original_format=False`).
+///
+/// # Errors
+/// Returns an error if a tensor exists under both names.
+pub(in crate::model) fn names_of_files(
+    weights: Weights,
+    part: &str,
+    renamed: &[(&str, &str)],
+) -> Result<Weights, CheckpointError> {
+    weights.renamed(|name| match name.contains(part) {
+        true => renamed
+            .iter()
+            .fold(name.to_owned(), |name, (module, file)| {
+                name.replace(module, file)
+            }),
+        false => name.to_owned(),
+    })
 }

@@ -97,6 +97,5 @@ pub(super) fn feed_forward(
 
 fn norm(config: &BertConfig, name: &str, weights: &Weights) -> Result<Sequence, CheckpointError> {
     let name = format!("{name}.output.LayerNorm");
-    let norm = load::layer_norm(weights, &name, config.hidden, config.norm_epsilon)?;
-    Ok(Sequence::identity().then(norm))
+    load::norm(weights, &name, config.hidden, config.norm_epsilon)
 }

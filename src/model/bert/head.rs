@@ -34,13 +34,7 @@ fn of_every_token(config: &BertConfig, weights: &Weights) -> Result<Sequence, Ch
 }
 
 fn classifier(config: &BertConfig, weights: &Weights) -> Result<Dense, CheckpointError> {
-    if !weights.contains("classifier.weight") {
-        return Err(CheckpointError::UnsupportedModel(format!(
-            "the checkpoint has no classifier.weight, so it is not a {}; \
-             fine-tune it with a head for its task first",
-            config.class.name()
-        )));
-    }
+    load::check_classifier(weights, "classifier", config.class.name())?;
     if let Some(&[outputs, _]) = weights.shape("classifier.weight")
         && !config.counts_labels
         && outputs != config.labels.len()

@@ -1,5 +1,7 @@
 //! Masks of queries: products of each query with the features of each pixel.
 
+use std::sync::Arc;
+
 use candle_core::{D, Result, Tensor};
 
 use super::Layer;
@@ -84,7 +86,7 @@ fn products(features: &Tensor, factors: &Tensor) -> Result<Tensor> {
 /// Carries the mask under which the next layer reads a map: a query reads the pixels that its mask covers, or all pixels if
 /// it covers none. The backward pass does not reach the choice, which is constant near almost every input.
 pub struct MaskPrediction {
-    masks: Masks,
+    masks: Arc<Masks>,
     /// Height and width of the map that the next layer reads.
     read: [usize; 2],
 }
@@ -92,7 +94,7 @@ pub struct MaskPrediction {
 impl MaskPrediction {
     /// Creates a layer. `read` is the size of the map that the next layer reads.
     #[must_use]
-    pub fn new(masks: Masks, read: [usize; 2]) -> Self {
+    pub fn new(masks: Arc<Masks>, read: [usize; 2]) -> Self {
         Self { masks, read }
     }
 }
@@ -136,7 +138,7 @@ impl Layer for MaskPrediction {
 pub struct SemanticMap {
     /// From the stream to the logits of the classes of each query, the last one for no object.
     classes: Sequence,
-    masks: Masks,
+    masks: Arc<Masks>,
     /// Number of classes without the last one.
     count: usize,
 }
@@ -147,7 +149,7 @@ const SMALLEST: f64 = 1e-12;
 impl SemanticMap {
     /// Creates a layer. `classes` returns `count + 1` logits for each query.
     #[must_use]
-    pub fn new(classes: Sequence, masks: Masks, count: usize) -> Self {
+    pub fn new(classes: Sequence, masks: Arc<Masks>, count: usize) -> Self {
         Self {
             classes,
             masks,

@@ -130,6 +130,15 @@ pub(super) fn without_inner(traced: Traced<Hidden>) -> Traced<Hidden, Pulled> {
     }
 }
 
+/// Returns the same value with the pullback to the input alone.
+pub(super) fn to_input(traced: Traced<Hidden, Pulled>) -> Traced<Hidden> {
+    let Traced { value, pull } = traced;
+    Traced {
+        value,
+        pull: Box::new(move |cotangent| Ok(pull(cotangent)?.input)),
+    }
+}
+
 /// A layer that reads and writes the stream only and keeps the shape of rows.
 pub trait StreamLayer: Send + Sync {
     /// Runs the layer on a stream `[rows, positions, channels]`.

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::dense::Dense;
-use super::{Layer, Pulled};
+use super::{Layer, Pulled, to_input};
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout, Slot};
 use crate::model::nn::attention::{Heads, attend_with};
@@ -97,11 +97,7 @@ impl Layer for PositionedAttention {
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let Traced { value, pull } = self.traced_inside(input)?;
-        Ok(Traced {
-            value,
-            pull: Box::new(move |cotangent| Ok(pull(cotangent)?.input)),
-        })
+        Ok(to_input(self.traced_inside(input)?))
     }
 
     fn inner_channels(&self) -> usize {

@@ -1,9 +1,11 @@
 //! Self-attention within the windows of a map.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 
 use super::self_attention::SelfAttention;
-use super::{Layer, Pulled};
+use super::{Layer, Pulled, to_input};
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::bias::Bias;
@@ -18,34 +20,35 @@ use crate::model::work::Work;
 pub struct WindowedAttention {
     attention: SelfAttention,
     windows: Windows,
-    /// Numbers added to the scores of each head, `[1, heads, positions, positions]` with the positions of a window.
-    relative: Tensor,
+    /// The windows of the maps, which have one size.
+    divided: Arc<Divided>,
 }
 
 impl WindowedAttention {
-    /// Creates a layer. `relative` has the numbers that are added to the scores of each head for each pair of positions of a
-    /// window, `[1, heads, positions, positions]`.
-    #[must_use]
-    pub fn new(attention: SelfAttention, windows: Windows, relative: Tensor) -> Self {
-        Self {
+    /// Creates a layer for maps `[height, width]`. `relative` has the numbers that are added to the scores of each head for
+    /// each pair of positions of a window, `[1, heads, positions, positions]`.
+    ///
+    /// # Errors
+    /// Does not fail in practice: all shapes come from the windows.
+    pub fn new(
+        attention: SelfAttention,
+        windows: Windows,
+        size: [usize; 2],
+        relative: Tensor,
+    ) -> Result<Self> {
+        let mask = windows.mask(size, relative.device())?;
+        let bias = Bias::none().plus(relative);
+        Ok(Self {
             attention,
             windows,
-            relative,
-        }
-    }
-
-    /// Returns the windows of a map.
-    fn divided(&self, input: &Hidden) -> Result<Divided> {
-        let size = input.layout.size()?;
-        let bias = Bias::none().plus(self.relative.clone());
-        let mask = self.windows.mask(size, input.stream.device())?;
-        Ok(Divided {
-            order: self.windows.order(size),
-            count: self.windows.count(size),
-            bias: match mask {
-                Some(mask) => bias.plus(mask),
-                None => bias,
-            },
+            divided: Arc::new(Divided {
+                order: windows.order(size),
+                count: windows.count(size),
+                bias: match mask {
+                    Some(mask) => bias.plus(mask),
+                    None => bias,
+                },
+            }),
         })
     }
 
@@ -88,18 +91,14 @@ impl Divided {
 
 impl Layer for WindowedAttention {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let divided = self.divided(input)?;
+        let divided = &self.divided;
         let windows = divided.split(&input.stream)?;
         let context = self.attention.under(&windows, None, &divided.bias)?;
         Ok(input.with_stream(divided.join(&context.stream)?))
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let Traced { value, pull } = self.traced_inside(input)?;
-        Ok(Traced {
-            value,
-            pull: Box::new(move |cotangent| Ok(pull(cotangent)?.input)),
-        })
+        Ok(to_input(self.traced_inside(input)?))
     }
 
     fn inner_channels(&self) -> usize {
@@ -107,7 +106,7 @@ impl Layer for WindowedAttention {
     }
 
     fn forward_masked(&self, input: &Hidden, factors: &Tensor) -> Result<Hidden> {
-        let divided = self.divided(input)?;
+        let divided = &self.divided;
         let windows = divided.split(&input.stream)?;
         let factors = match *factors.dims() {
             // Every window of a row has the factors of the row.
@@ -124,7 +123,7 @@ impl Layer for WindowedAttention {
     }
 
     fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
-        let divided = self.divided(input)?;
+        let divided = self.divided.clone();
         let windows = divided.split(&input.stream)?;
         let Traced { value, pull } = self
             .attention
@@ -153,7 +152,7 @@ impl Layer for WindowedAttention {
     }
 
     fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {
-        let windows = self.divided(input)?.split(&input.stream)?;
+        let windows = self.divided.split(&input.stream)?;
         self.attention.queries_and_keys(&windows)
     }
 

@@ -1,5 +1,7 @@
 //! The decoder of queries: attention to a map under a mask, attention among queries, and a feed-forward layer.
 
+use std::sync::Arc;
+
 use super::config::{LEVELS, Mask2FormerConfig};
 use super::parts::{self, Chain, around, computed, learned, norm};
 use super::pixel_decoder;
@@ -27,26 +29,26 @@ const PREFIX: &str = "model.transformer_module.";
 pub(super) fn start(
     config: &Mask2FormerConfig,
     weights: &Weights,
+    masks: &Arc<Masks>,
 ) -> Result<Sequence, CheckpointError> {
     let queries = format!("{PREFIX}queries_features.weight");
     let queries = learned(weights, &queries, [config.queries, config.hidden])?;
     Ok(Sequence::identity()
         .then(StartQueries::new(queries))
-        .then(prediction(config, weights, 0)?))
+        .then(prediction(config, masks, 0)))
 }
 
 /// Returns the layer that predicts the mask for a layer.
-fn prediction(
-    config: &Mask2FormerConfig,
-    weights: &Weights,
-    layer: usize,
-) -> Result<MaskPrediction, CheckpointError> {
+fn prediction(config: &Mask2FormerConfig, masks: &Arc<Masks>, layer: usize) -> MaskPrediction {
     let read = pixel_decoder::sizes(config)[layer % LEVELS];
-    Ok(MaskPrediction::new(masks(config, weights)?, read))
+    MaskPrediction::new(masks.clone(), read)
 }
 
-/// Returns the network that predicts masks.
-fn masks(config: &Mask2FormerConfig, weights: &Weights) -> Result<Masks, CheckpointError> {
+/// Returns the network that predicts masks. The head and all layers share it.
+pub(super) fn masks(
+    config: &Mask2FormerConfig,
+    weights: &Weights,
+) -> Result<Arc<Masks>, CheckpointError> {
     let mut embedding = norm(
         weights,
         &format!("{PREFIX}decoder.layernorm"),
@@ -61,17 +63,18 @@ fn masks(config: &Mask2FormerConfig, weights: &Weights) -> Result<Masks, Checkpo
             false => map,
         });
     }
-    Ok(Masks {
+    Ok(Arc::new(Masks {
         embedding,
         channels: config.mask_features,
         size: config.sizes()[0],
-    })
+    }))
 }
 
 /// Builds the head: the score of each class at each pixel.
 pub(super) fn head(
     config: &Mask2FormerConfig,
     weights: &Weights,
+    masks: Arc<Masks>,
 ) -> Result<SemanticMap, CheckpointError> {
     let count = config.labels.len();
     let classes = load::dense(weights, "class_predictor", config.hidden, count + 1)?;
@@ -80,17 +83,14 @@ pub(super) fn head(
         &format!("{PREFIX}decoder.layernorm"),
         config.hidden,
     )?;
-    Ok(SemanticMap::new(
-        norm.then(classes),
-        masks(config, weights)?,
-        count,
-    ))
+    Ok(SemanticMap::new(norm.then(classes), masks, count))
 }
 
 /// Builds the layers. `first_block` and `first_group` are their places in the chain.
 pub(super) fn chain(
     config: &Mask2FormerConfig,
     weights: &Weights,
+    masks: &Arc<Masks>,
     units: Units,
     [first_block, first_group]: [usize; 2],
 ) -> Result<Chain, CheckpointError> {
@@ -136,10 +136,7 @@ pub(super) fn chain(
         let [first, second] = ["fc1", "fc2"].map(|part| format!("{name}.{part}"));
         let pair = [first.as_str(), second.as_str()];
         chain.groups.push(neurons(&group, block, width, pair));
-        let next = match layer + 1 < layers {
-            true => Some(prediction(config, weights, layer + 1)?),
-            false => None,
-        };
+        let next = (layer + 1 < layers).then(|| prediction(config, masks, layer + 1));
         chain.blocks.push(parts::feed_forward(
             weights,
             &name,

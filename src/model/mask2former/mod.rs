@@ -44,8 +44,7 @@ pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, C
     let body = body::stages(&config.backbone, &setting, weights, |stage| {
         let name = format!("{BACKBONE}hidden_states_norms.stage{}", stage + 1);
         let hidden = config.backbone.stages[stage].hidden;
-        let norm = load::layer_norm(weights, &name, hidden, NORM_EPSILON)?;
-        let norm = Sequence::identity().then(norm);
+        let norm = load::norm(weights, &name, hidden, NORM_EPSILON)?;
         let kept = Sequence::identity().then(Depart::to(Slot::Level(stage as u8), norm));
         Ok(match stage == last {
             true => kept.then(pixel_decoder::join(&config, weights)?),
@@ -54,20 +53,22 @@ pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, C
     })?;
     let (mut blocks, mut groups) = (body.blocks, body.groups);
     let mut head_maps = body.head_maps;
-    let start = decoder::start(&config, weights)?;
+    let masks = decoder::masks(&config, weights)?;
+    let start = decoder::start(&config, weights, &masks)?;
     let first = [blocks.len(), groups.len()];
     let pixels = pixel_decoder::chain(&config, weights, units, first, start)?;
     let (first_block, first_group) = (
         first[0] + pixels.blocks.len(),
         first[1] + pixels.groups.len(),
     );
-    let queries = decoder::chain(&config, weights, units, [first_block, first_group])?;
+    let first = [first_block, first_group];
+    let queries = decoder::chain(&config, weights, &masks, units, first)?;
     for part in [pixels, queries] {
         blocks.extend(part.blocks);
         groups.extend(part.groups);
         head_maps.extend(part.head_maps);
     }
-    let head = decoder::head(&config, weights)?;
+    let head = decoder::head(&config, weights, masks)?;
     let stem = body::stem(&config.backbone, &setting, weights)?;
     let source = source.clone();
     Ok(Model {

@@ -37,8 +37,7 @@ pub(super) fn norm(
     name: &str,
     width: usize,
 ) -> Result<Sequence, CheckpointError> {
-    let norm = load::layer_norm(weights, name, width, NORM_EPSILON)?;
-    Ok(Sequence::identity().then(norm))
+    load::norm(weights, name, width, NORM_EPSILON)
 }
 
 /// Loads a group norm over `width` channels.

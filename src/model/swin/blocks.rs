@@ -21,6 +21,8 @@ pub(super) struct Place {
     pub(super) layer: usize,
     /// Number of channels of its stage.
     pub(super) hidden: usize,
+    /// Height and width of the maps of its stage.
+    pub(super) size: [usize; 2],
 }
 
 /// Builds the attention of a block.
@@ -40,12 +42,12 @@ pub(super) fn attention(
     ];
     let offsets = 2 * windows.side - 1;
     let table = weights.tensor(&names.table, &[offsets * offsets, heads.count])?;
-    let relative =
-        relative(&table, windows).map_err(|error| CheckpointError::Invalid(reason(&error)))?;
     let attention = SelfAttention::new(incoming, heads);
+    let windowed = relative(&table, windows)
+        .and_then(|relative| WindowedAttention::new(attention, windows, at.size, relative))
+        .map_err(|error| CheckpointError::Invalid(reason(&error)))?;
     Ok(Block {
-        units: norm(weights, &names.norms[0], hidden, config.norm_epsilon)?
-            .then(WindowedAttention::new(attention, windows, relative)),
+        units: load::norm(weights, &names.norms[0], hidden, config.norm_epsilon)?.then(windowed),
         projection: load::stored(weights, &names.output, heads.values(), hidden)?,
         skip: Some(Sequence::identity()),
         finish: Sequence::identity(),
@@ -64,7 +66,7 @@ pub(super) fn feed_forward(
     let (width, hidden) = (config.sizes.neurons(at.layer), at.hidden);
     let first = Mapped::new(load::stored(weights, &names.first, hidden, width)?);
     Ok(Block {
-        units: norm(weights, &names.norms[1], hidden, config.norm_epsilon)?
+        units: load::norm(weights, &names.norms[1], hidden, config.norm_epsilon)?
             .then(first.activated(config.activation)),
         projection: load::stored(weights, &names.second, width, hidden)?,
         skip: Some(Sequence::identity()),
@@ -72,17 +74,6 @@ pub(super) fn feed_forward(
         // The output of a whole block is a feature.
         feature: Some(Sequence::identity()),
     })
-}
-
-/// Returns a sequence that begins with a norm.
-pub(super) fn norm(
-    weights: &Weights,
-    name: &str,
-    width: usize,
-    epsilon: f64,
-) -> Result<Sequence, CheckpointError> {
-    let norm = load::layer_norm(weights, name, width, epsilon)?;
-    Ok(Sequence::identity().then(norm))
 }
 
 /// Returns the numbers that each head adds to the scores of each pair of positions of a window, `[1, heads, positions,

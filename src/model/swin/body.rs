@@ -90,6 +90,7 @@ pub(in crate::model) fn stages(
             let at = Place {
                 layer,
                 hidden: stage.hidden,
+                size,
             };
             let windows = config.windows(block, size, setting.always_shifts)?;
             let heads = config.sizes.heads(layer);

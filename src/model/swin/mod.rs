@@ -58,17 +58,14 @@ pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, C
     let body = body::stages(&config, &setting, weights, |_| Ok(Sequence::identity()))?;
     let hidden = config.stages.last().map_or(0, |last| last.hidden);
     let labels = source.labels()?;
-    let norm = load::layer_norm(weights, "swin.layernorm", hidden, config.norm_epsilon)?;
-    if !weights.contains("classifier.weight") {
-        return Err(CheckpointError::UnsupportedModel(format!(
-            "the checkpoint has no classifier.weight, so it is not a {}; fine-tune it with a head for its task first",
-            CLASSES[0]
-        )));
-    }
-    let head = Sequence::identity()
-        .then(norm)
-        .then(Pool::mean_to([1, 1], hidden))
-        .then(load::dense(weights, "classifier", hidden, labels.len())?);
+    let norm = load::norm(weights, "swin.layernorm", hidden, config.norm_epsilon)?;
+    load::check_classifier(weights, "classifier", CLASSES[0])?;
+    let head = norm.then(Pool::mean_to([1, 1], hidden)).then(load::dense(
+        weights,
+        "classifier",
+        hidden,
+        labels.len(),
+    )?);
     let stem = body::stem(&config, &setting, weights)?;
     let source = source.clone();
     Ok(Model {

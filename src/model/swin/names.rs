@@ -5,6 +5,7 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::encoder::units::AttentionMaps;
 use crate::model::head_maps::RowMap;
+use crate::model::load;
 use crate::model::unit::ParamSlice;
 
 /// Names of the tensors of a block. Those of maps and norms are without `.weight`.
@@ -71,19 +72,10 @@ const RENAMED: [(&str, &str); 7] = [
     (".mlp.fc2.", ".output.dense."),
 ];
 
-/// Renames the tensors to the names that files of transformers have. transformers 5 has other names in memory, and writes
-/// them on request (`save_original_format=False`).
+/// Renames the tensors to the names that files of transformers have. See [`load::names_of_files`].
 ///
 /// # Errors
 /// Returns an error if a tensor exists under both names.
 pub(in crate::model) fn of_files(weights: Weights) -> Result<Weights, CheckpointError> {
-    weights.renamed(|name| {
-        let mut renamed = name.to_owned();
-        if name.contains(".blocks.") {
-            for (module, file) in RENAMED {
-                renamed = renamed.replace(module, file);
-            }
-        }
-        renamed
-    })
+    load::names_of_files(weights, ".blocks.", &RENAMED)
 }

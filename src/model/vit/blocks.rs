@@ -78,6 +78,5 @@ pub(super) fn norm(
     name: &str,
     weights: &Weights,
 ) -> Result<Sequence, CheckpointError> {
-    let norm = load::layer_norm(weights, name, config.hidden, config.norm_epsilon)?;
-    Ok(Sequence::identity().then(norm))
+    load::norm(weights, name, config.hidden, config.norm_epsilon)
 }

@@ -17,12 +17,7 @@ pub(super) fn head(
     weights: &Weights,
 ) -> Result<Sequence, CheckpointError> {
     let classifier = |name: &str| -> Result<Dense, CheckpointError> {
-        if !weights.contains(&format!("{name}.weight")) {
-            return Err(CheckpointError::UnsupportedModel(format!(
-                "the checkpoint has no {name}.weight, so it is not a {}; fine-tune it with a head for its task first",
-                config.class
-            )));
-        }
+        load::check_classifier(weights, name, config.class)?;
         load::dense(weights, name, config.hidden, config.labels.len())
     };
     let read = norm(config, &names.norm, weights)?.then(config.read_by_head());

@@ -5,6 +5,7 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::encoder::units::{AttentionMaps, neurons};
 use crate::model::head_maps::RowMap;
+use crate::model::load;
 use crate::model::nn::attention::Heads;
 use crate::model::unit::UnitGroup;
 
@@ -173,19 +174,10 @@ const RENAMED: [(&str, &str); 7] = [
     (".layers.", ".encoder.layer."),
 ];
 
-/// Renames the tensors to the names that files of transformers have. transformers 5 has other names in memory, and writes
-/// them on request (`save_original_format=False`).
+/// Renames the tensors to the names that files of transformers have. See [`load::names_of_files`].
 ///
 /// # Errors
 /// Returns an error if a tensor exists under both names.
 pub(in crate::model) fn of_files(weights: Weights) -> Result<Weights, CheckpointError> {
-    weights.renamed(|name| {
-        let mut renamed = name.to_owned();
-        if name.contains(".layers.") {
-            for (module, file) in RENAMED {
-                renamed = renamed.replace(module, file);
-            }
-        }
-        renamed
-    })
+    load::names_of_files(weights, ".layers.", &RENAMED)
 }
