@@ -11,16 +11,16 @@ use crate::model::nn::attention::Heads;
 use crate::model::unit::Units;
 
 /// Key of the number of heads of each layer. Only results of `optin` have it, and the other keys.
-const HEADS: &str = "heads_per_layer";
+pub(in crate::model) const HEADS: &str = "heads_per_layer";
 
 /// Key of the width of the queries of each layer's heads.
-const QUERY_SIZES: &str = "query_size_per_layer";
+pub(in crate::model) const QUERY_SIZES: &str = "query_size_per_layer";
 
 /// Key of the width of the values of each layer's heads.
-const VALUE_SIZES: &str = "value_size_per_layer";
+pub(in crate::model) const VALUE_SIZES: &str = "value_size_per_layer";
 
 /// Key of the number of neurons of each layer.
-const NEURONS: &str = "intermediate_size_per_layer";
+pub(in crate::model) const NEURONS: &str = "intermediate_size_per_layer";
 
 /// The keys of `config.json` with the sizes of each layer.
 pub(in crate::model) const KEYS: [&str; 4] = [HEADS, QUERY_SIZES, VALUE_SIZES, NEURONS];
@@ -138,18 +138,18 @@ impl LayerSizes {
             let [heads, query, value] = kept.heads(self.heads(layer), true);
             [heads, query, value, kept.count()]
         });
-        lists("", layers)
+        lists("", KEYS, layers)
     }
 }
 
-/// Returns the entries of `config.json` with the heads, widths of queries, widths of values and neurons of each layer. The
-/// keys begin with `prefix`.
-pub(in crate::model) fn lists(
+/// Returns the entries of `config.json` with the sizes of each layer, one list for each key. The keys begin with `prefix`.
+pub(in crate::model) fn lists<const N: usize>(
     prefix: &str,
-    layers: impl Iterator<Item = [usize; 4]>,
+    keys: [&str; N],
+    layers: impl Iterator<Item = [usize; N]>,
 ) -> Map<String, Value> {
-    let layers: Vec<[usize; 4]> = layers.collect();
-    let keys = KEYS.into_iter().enumerate();
+    let layers: Vec<[usize; N]> = layers.collect();
+    let keys = keys.into_iter().enumerate();
     let lists = keys.map(|(at, key)| {
         let list: Vec<usize> = layers.iter().map(|layer| layer[at]).collect();
         (format!("{prefix}{key}"), json!(list))

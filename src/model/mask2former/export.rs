@@ -7,7 +7,9 @@ use crate::checkpoint::config::Config;
 use crate::model::config::{Keys, auto_map, entries, labels};
 use crate::model::convnet::image::IMAGE_SIZE;
 use crate::model::encoder::kept::Kept;
-use crate::model::encoder::sizes::lists;
+use crate::model::encoder::sizes::{
+    HEADS, KEYS as SIZES, NEURONS, QUERY_SIZES, VALUE_SIZES, lists,
+};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::swin::export as swin;
@@ -110,24 +112,28 @@ fn sizes(config: &Mask2FormerConfig, units: Units, masks: &Masks) -> Map<String,
         Units::Dimensions => 3,
     };
     let mut kept = Kept::of(units, masks).from(of_backbone * config.backbone.sizes.layers());
-    let encoder: Vec<[usize; 4]> = (0..config.encoder.layers())
+    let encoder: Vec<[usize; 3]> = (0..config.encoder.layers())
         .map(|layer| {
-            let [heads, query, value] = kept.heads(config.encoder.heads(layer), false);
-            [heads, query, value, kept.count()]
+            let [heads, _, value] = kept.heads(config.encoder.heads(layer), false);
+            [heads, value, kept.count()]
         })
         .collect();
     let groups = kept.count();
-    let decoder: Vec<[[usize; 4]; 2]> = (0..config.cross.layers())
+    let decoder: Vec<([usize; 4], [usize; 3])> = (0..config.cross.layers())
         .map(|layer| {
-            let cross = kept.heads(config.cross.heads(layer), true);
+            let [heads, query, value] = kept.heads(config.cross.heads(layer), true);
             let own = kept.heads(config.own.heads(layer), true);
-            let neurons = kept.count();
-            [cross, own].map(|[heads, query, value]| [heads, query, value, neurons])
+            ([heads, query, value, kept.count()], own)
         })
         .collect();
-    let mut map = lists(ENCODER, encoder.into_iter());
-    map.extend(lists(CROSS, decoder.iter().map(|layer| layer[0])));
-    map.extend(lists(OWN, decoder.iter().map(|layer| layer[1])));
+    let (cross, own): (Vec<_>, Vec<_>) = decoder.into_iter().unzip();
+    let mut map = lists(ENCODER, [HEADS, VALUE_SIZES, NEURONS], encoder.into_iter());
+    map.extend(lists(CROSS, SIZES, cross.into_iter()));
+    map.extend(lists(
+        OWN,
+        [HEADS, QUERY_SIZES, VALUE_SIZES],
+        own.into_iter(),
+    ));
     map.insert(KEPT_GROUPS.to_owned(), json!(groups));
     map
 }

@@ -4,7 +4,8 @@ The built-in class of transformers (4.57 or 5), made narrower after construction
 `backbone_config`: see `modeling_optin_swin.py`. Layer N of the pixel decoder keeps `encoder_heads_per_layer[N]` heads with
 values of width `encoder_value_size_per_layer[N]` and `encoder_intermediate_size_per_layer[N]` neurons, and its last
 convolution keeps `mask_feature_groups` of 32 groups of channels. Layer N of the decoder of queries has the sizes
-`cross_attention_...[N]` and `self_attention_...[N]`. Any size may be 0. The scores keep the scale of the unpruned model.
+`cross_attention_...[N]` and `self_attention_...[N]`; its neurons are with the former. Any size may be 0. The scores keep
+the scale of the unpruned model.
 
     AutoModelForUniversalSegmentation.from_pretrained(folder, trust_remote_code=True)
 """

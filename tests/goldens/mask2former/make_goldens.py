@@ -158,7 +158,7 @@ def pruned():
         cut.columns(f"{name}.fc2", neurons)
         cut.silence(layer.fc2.weight, neurons, 1)
     config |= {
-        "encoder_heads_per_layer": [2, 0], "encoder_value_size_per_layer": [3, 0], "encoder_query_size_per_layer": [8, 8],
+        "encoder_heads_per_layer": [2, 0], "encoder_value_size_per_layer": [3, 0],
         "encoder_intermediate_size_per_layer": [3, 0],
     }
     # Each group of the norm is one channel of 32.
@@ -172,7 +172,8 @@ def pruned():
     four = {0: ([0, 1], [2]), 2: ([3, 7], [1]), 3: ([4, 5], [0])}
     decoder = [(four, two, [0, 9]), (two, {}, []), ({}, four, [3]), ({1: ([6], [])}, two, list(range(10)))]
     lists = {f"{kind}_{part}_per_layer": [] for kind in ("cross_attention", "self_attention")
-             for part in ("heads", "query_size", "value_size", "intermediate_size")}
+             for part in ("heads", "query_size", "value_size")}
+    lists["cross_attention_intermediate_size_per_layer"] = [len(neurons) for _, _, neurons in decoder]
     for index, (cross, own, neurons) in enumerate(decoder):
         layer, name = queries.decoder.layers[index], f"model.transformer_module.decoder.layers.{index}"
         values, asked = channels(cross, 8)
@@ -195,7 +196,6 @@ def pruned():
         for kind, heads in (("cross_attention", cross), ("self_attention", own)):
             for part, size in zip(("heads", "query_size", "value_size"), widths(heads)):
                 lists[f"{kind}_{part}_per_layer"].append(size)
-            lists[f"{kind}_intermediate_size_per_layer"].append(len(neurons))
     config |= lists
     folder = fresh("pruned")
     config["architectures"] = ["Mask2FormerForUniversalSegmentation"]
