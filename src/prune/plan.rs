@@ -39,7 +39,7 @@ pub struct Plan {
     pub calibration: CalibrationUse,
     /// MACs that scoring will execute, without the audit.
     pub scoring_macs: u64,
-    /// Scoring time in milliseconds, extrapolated from one timed forward pass on this machine.
+    /// Scoring time in milliseconds, extrapolated from timed forward passes on this machine.
     pub scoring_ms: u64,
     /// Estimated peak memory of weights and activations, in bytes.
     pub peak_bytes: u64,
@@ -142,19 +142,29 @@ fn full(model: &Model, work: &Work) -> u64 {
     work.macs.with_all(&model.groups).round() as u64
 }
 
-/// Returns the milliseconds per MAC of one timed forward pass of the scoring rows, run in as many lanes as scoring.
+/// Number of MACs whose time is measured, which take less than a second. More are measured if one batch per lane has more.
+const TIMED_MACS: u64 = 20_000_000_000;
+
+/// Returns the milliseconds per MAC of timed forward passes of some scoring rows, run in as many lanes as scoring.
 fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     let rows = prepared.scoring_rows(recipe);
     let batches = prepared.calibration.batches_of(&rows, STACKED_POSITIONS);
     let model = &prepared.model;
+    let macs = |index: usize| {
+        let extent = batches.extent(index);
+        model.cost(&extent).with_all(&model.groups) * extent.rows() as u64
+    };
+    let all: u64 = (0..batches.len()).map(macs).sum();
+    let enough = (batches.len() as u64 * TIMED_MACS).div_ceil(all.max(1)) as usize;
+    let count = enough.max(lanes::lanes()).min(batches.len());
+    // The batches are sorted by size.
+    let timed = |index: usize| index * batches.len() / count;
     let full = Masks::full(&model.groups);
     let start = Instant::now();
-    lanes::run(batches.len(), |index| {
-        Ok(model.forward(&batches.load(index)?, &full)?)
+    lanes::run(count, |index| {
+        Ok(model.forward(&batches.load(timed(index))?, &full)?)
     })?;
-    let macs = model
-        .cost(&prepared.calibration.extent_of(&rows))
-        .with_all(&model.groups)
-        * rows.len() as u64;
-    Ok(start.elapsed().as_secs_f64() * 1e3 / macs.max(1) as f64)
+    let elapsed = start.elapsed().as_secs_f64() * 1e3;
+    let macs: u64 = (0..count).map(timed).map(macs).sum();
+    Ok(elapsed / macs.max(1) as f64)
 }

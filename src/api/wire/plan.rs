@@ -33,7 +33,7 @@ pub(crate) struct EstimateBody {
     calibration: CalibrationUse,
     /// MACs of scoring in all rounds, without the score audit.
     scoring_macs: u64,
-    /// Estimated scoring time in milliseconds, extrapolated from one timed forward pass on the machine of the service.
+    /// Estimated scoring time in milliseconds, extrapolated from timed forward passes on the machine of the service.
     /// The worker can be another machine. Repair and evaluation are not included.
     scoring_ms: u64,
     /// Estimated peak memory of weights and activations in bytes.
