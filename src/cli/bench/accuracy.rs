@@ -16,6 +16,7 @@ use super::super::recipe::{
 };
 use super::super::{interrupt, output, table};
 use super::judge::{Judge, Quality};
+use super::magnitude::magnitudes;
 use super::recipe::half;
 use crate::prune::compensate;
 use crate::prune::failure::Failure;
@@ -110,9 +111,18 @@ enum Variant {
     Local,
     /// Like heads, with only the answer term and the local term, exponent 0.3
     Fisher,
+    /// The norm of the weights of whole heads, neurons and channels, without repair
+    Magnitude,
+    /// Like magnitude, with the repair of the default
+    RepairedMagnitude,
 }
 
 impl Variant {
+    /// Whether the scores are the magnitudes of the units.
+    fn is_magnitude(self) -> bool {
+        matches!(self, Self::Magnitude | Self::RepairedMagnitude)
+    }
+
     fn of(self, method: Method) -> Method {
         let paper = |compensation| Method {
             importance: Importance::Paper,
@@ -151,6 +161,18 @@ impl Variant {
                 importance: Importance::Fisher,
                 units: Units::Heads,
                 local_weight: 0.3,
+                ..method
+            },
+            // The local term alone, in whose place are the magnitudes.
+            Self::Magnitude => Method {
+                units: Units::Heads,
+                local_weight: 1.0,
+                compensation: Compensation::None,
+                ..method
+            },
+            Self::RepairedMagnitude => Method {
+                units: Units::Heads,
+                local_weight: 1.0,
                 ..method
             },
         }
@@ -221,13 +243,21 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
             let mut prepared = rotate(Prepared::read(&places, &recipe)?, &journal, &bar)?;
             let judge = Judge::new(&prepared, &bar)?;
             let scores = score::score(&prepared, &recipe, &journal, &bar)?;
+            let magnitudes = Scores {
+                local: magnitudes(&prepared.weights, &prepared.model.groups)?,
+                ..scores.clone()
+            };
             for (variant, scored) in variants {
+                let scores = match variant.is_magnitude() {
+                    true => &magnitudes,
+                    false => &scores,
+                };
                 for (&keep, scored) in targets.iter().zip(scored) {
                     let mut recipe = recipe.clone();
                     recipe.method = variant.of(recipe.method);
                     recipe.target.keep = keep;
-                    prepared = merging::choose(prepared, &recipe, &scores, &journal, &bar)?;
-                    let student = student(&prepared, &scores, &recipe, &journal, &bar)?;
+                    prepared = merging::choose(prepared, &recipe, scores, &journal, &bar)?;
+                    let student = student(&prepared, scores, &recipe, &journal, &bar)?;
                     scored.push(judge.quality(&student, &bar)?);
                     drop(student);
                     prepared = prepared.without_schedule();

@@ -3,6 +3,7 @@
 mod accuracy;
 mod forward;
 mod judge;
+mod magnitude;
 mod recipe;
 mod speed;
 
