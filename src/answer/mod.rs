@@ -14,6 +14,7 @@ pub mod numbers;
 pub mod order;
 mod overlap;
 mod positions;
+mod queries;
 mod sampling;
 pub mod segmentation;
 pub mod softmax;

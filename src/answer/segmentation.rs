@@ -6,9 +6,12 @@
 
 use std::sync::Arc;
 
+use super::bilinear::resize;
 use super::metric::{Metric, Records};
 use super::overlap;
 use super::positions::Positions;
+use super::queries::Queries;
+use super::softmax::predicted;
 use super::task::{Answer, Form, Head, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
@@ -86,6 +89,18 @@ impl ReadTruth for Pixels {
     }
 }
 
+/// Returns the scores of an answer, and the size of its map. A common factor of all scores keeps them finite, and changes
+/// no prediction.
+fn scores(outputs: Outputs<'_>) -> (Vec<f32>, [usize; 2]) {
+    let size = outputs
+        .size
+        .expect("the head of a segmentation returns a map");
+    let values = outputs.values.iter();
+    let largest = values.clone().copied().fold(f32::NEG_INFINITY, f32::max);
+    let scores = values.map(|value| (value - largest).exp());
+    (scores.collect(), size)
+}
+
 impl Answer for Pixels {
     fn task(&self) -> &'static Task {
         &TASK
@@ -109,15 +124,25 @@ impl Answer for Pixels {
 
     /// Returns the counts of the pixels of each class; see [`overlap`].
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
-        let size = outputs
-            .size
-            .expect("the head of a segmentation returns a map");
+        let (scores, size) = scores(outputs);
         let map = truth.map().expect("the truth of a segmentation is a map");
-        // A common factor of all scores keeps them finite, and changes no prediction.
-        let values = outputs.values.iter();
-        let largest = values.clone().copied().fold(f32::NEG_INFINITY, f32::max);
-        let scores: Vec<f32> = values.map(|value| (value - largest).exp()).collect();
         overlap::record(&scores, size, self.labels.len(), map)
+    }
+
+    fn parts(&self) -> Option<Arc<dyn Answer>> {
+        Some(Arc::new(Queries {
+            classes: self.labels.len() + 1,
+            task: &TASK,
+        }))
+    }
+
+    fn predicted_map(&self, outputs: Outputs<'_>, to: [usize; 2]) -> Option<Vec<usize>> {
+        let (scores, size) = scores(outputs);
+        let mut classes = Vec::with_capacity(to.iter().product());
+        resize(&scores, size, to, |_, row| {
+            classes.extend(row.chunks_exact(self.labels.len()).map(predicted));
+        });
+        Some(classes)
     }
 
     fn metrics(&self, _: &[&Truth], records: Records<'_>) -> Vec<Metric> {

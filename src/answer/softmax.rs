@@ -72,13 +72,19 @@ fn random(root: &[f64], row: usize, index: usize, seed: u64) -> Vec<f32> {
 
 /// Returns `sqrt(p)` with `p = softmax(logits / T)`.
 fn square_roots(logits: &[f32], temperature: f64) -> Vec<f64> {
+    let probabilities = probabilities(logits, temperature).into_iter();
+    probabilities.map(f64::sqrt).collect()
+}
+
+/// Returns `softmax(logits / T)`.
+pub(super) fn probabilities(logits: &[f32], temperature: f64) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers = logits
         .iter()
         .map(|&logit| (f64::from(logit - largest) / temperature).exp());
     let powers: Vec<f64> = powers.collect();
     let total: f64 = powers.iter().sum();
-    powers.iter().map(|power| (power / total).sqrt()).collect()
+    powers.iter().map(|power| power / total).collect()
 }
 
 /// Returns `sqrt(p) * h`, where `h` is a column of the reflection that maps `sqrt(p)` to the last axis.

@@ -134,6 +134,17 @@ pub trait Answer: ReadTruth + Send + Sync {
     /// Returns the metrics of two models on the same examples. The first one is the main metric.
     fn metrics(&self, truths: &[&Truth], records: Records<'_>) -> Vec<Metric>;
 
+    /// Returns the task of the parts from which the answers are computed, if they can be compared in place of the answers.
+    fn parts(&self) -> Option<Arc<dyn Answer>> {
+        None
+    }
+
+    /// Returns the predicted class of each pixel of an image of this height and width. `None` if the answers are not those
+    /// of a map of classes.
+    fn predicted_map(&self, _outputs: Outputs<'_>, _size: [usize; 2]) -> Option<Vec<usize>> {
+        None
+    }
+
     /// Returns a possible reason for a low score of the original model, as a sentence. `None` if there is none.
     fn hint(&self, _truths: &[&Truth], _original: &[Vec<f64>]) -> Option<String> {
         None

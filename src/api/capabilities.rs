@@ -11,7 +11,8 @@ use crate::answer::TASKS;
 use crate::job::Device;
 use crate::prune::recipe::data_format;
 use crate::prune::recipe::{
-    Compensation, Estimator, FeatureTerm, Importance, Metric, PositionWeights, Trajectory, Units,
+    AnswerTerm, Compensation, Estimator, FeatureTerm, Importance, Metric, PositionWeights,
+    Trajectory, Units,
 };
 
 /// The features that a service supports.
@@ -33,6 +34,8 @@ pub(crate) struct CapabilitiesBody {
     tasks: Vec<&'static str>,
     /// Supported values of `method.units`.
     units: &'static [Units],
+    /// Supported values of `method.answer_term`.
+    answer_terms: &'static [AnswerTerm],
     /// Supported values of `method.feature_term`.
     feature_terms: &'static [FeatureTerm],
     /// Supported values of `method.trajectory`.
@@ -76,6 +79,7 @@ pub(crate) async fn capabilities(State(state): State<AppState>) -> Json<Capabili
         metrics: Metric::VARIANTS,
         estimators: Estimator::VARIANTS,
         units: Units::VARIANTS,
+        answer_terms: AnswerTerm::VARIANTS,
         feature_terms: FeatureTerm::VARIANTS,
         trajectories: Trajectory::VARIANTS,
         compensations: Compensation::VARIANTS,

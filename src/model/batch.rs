@@ -53,6 +53,32 @@ pub struct ImageShape {
     pub patch: usize,
     /// Whether the image is padded to whole squares. Otherwise, pixels beyond the last whole square are not read.
     pub padded: bool,
+    /// How the number of positions changes.
+    pub resolution: Resolution,
+}
+
+/// How the number of a row's positions changes along the layers of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// It stays the same: the tokens of a text, or the patches of a vision transformer.
+    Constant,
+    /// It falls from stage to stage of a transformer, whose first stages have many positions.
+    Staged,
+    /// The positions are the pixels of the image, and then of the feature maps of a convolutional network.
+    Maps,
+}
+
+impl Resolution {
+    /// Returns the maximum number of positions of each row that a repair samples. `None` if it uses all positions.
+    ///
+    /// Neighboring pixels of a large map resemble each other, so a few of them from more images serve a repair better.
+    fn sampled(self) -> Option<usize> {
+        match self {
+            Self::Constant => None,
+            Self::Staged => Some(512),
+            Self::Maps => Some(128),
+        }
+    }
 }
 
 impl ImageShape {
@@ -61,8 +87,8 @@ impl ImageShape {
     #[must_use]
     pub fn counted(&self) -> usize {
         let (_, patches) = self.patches();
-        Reads::Pixels(*self)
-            .sampled_positions()
+        self.resolution
+            .sampled()
             .map_or(patches, |most| most.min(patches))
     }
 
@@ -113,20 +139,20 @@ pub struct TextLimits {
     pub segments: usize,
 }
 
-/// Number of positions of each feature map that the repair of a convolutional network samples.
-const SAMPLED_PIXELS: usize = 128;
-
 impl Reads {
-    /// Whether the model is a convolutional network, whose positions are the pixels of an image and then of maps.
+    /// Returns how the number of positions changes along the layers. It stays the same for tokens.
     #[must_use]
-    pub fn is_maps(&self) -> bool {
-        matches!(self, Self::Pixels(shape) if shape.patch == 1)
+    pub fn resolution(&self) -> Resolution {
+        match self {
+            Self::Text(_) => Resolution::Constant,
+            Self::Pixels(shape) => shape.resolution,
+        }
     }
 
     /// Returns the maximum number of positions of each row that a repair samples. `None` if it uses all positions.
     #[must_use]
     pub fn sampled_positions(&self) -> Option<usize> {
-        self.is_maps().then_some(SAMPLED_PIXELS)
+        self.resolution().sampled()
     }
 
     /// Returns the arrangement and the number of the positions of the largest row.

@@ -27,6 +27,8 @@ pub struct Model {
     pub blocks: Vec<Block>,
     /// From the output of the last block to the answers, `[rows, positions, outputs]`.
     pub head: Sequence,
+    /// A head that answers with the parts from which `head` computes the answers. `None` if the answers have no parts.
+    pub parts: Option<Sequence>,
     /// The groups of units, in the order of the chain.
     pub groups: Vec<UnitGroup>,
     /// The maps of the attention heads that can be rotated.

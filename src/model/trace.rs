@@ -9,6 +9,7 @@ use super::batch::Batch;
 use super::block::TracedBlock;
 use super::chain::Model;
 use super::hidden::Hidden;
+use super::layer::sequence::Sequence;
 use super::layer::{Layer, Pulled};
 use super::mask::Masks;
 use super::nn::traced::Traced;
@@ -24,12 +25,12 @@ pub struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    /// Runs the unpruned model and records the pass from the block `lowest` on.
+    /// Runs the unpruned model, with this head, and records the pass from the block `lowest` on.
     ///
     /// # Errors
     /// Returns an error if the batch does not match the graph, or if `lowest` is below
     /// [`Model::first_traceable`].
-    pub fn follow(model: &'a Model, batch: &Batch, lowest: usize) -> Result<Self> {
+    pub fn follow(model: &'a Model, head: &Sequence, batch: &Batch, lowest: usize) -> Result<Self> {
         let full = Masks::full(&model.groups);
         let mut hidden = model.stem.forward(batch)?;
         for block in 0..lowest {
@@ -45,7 +46,7 @@ impl<'a> Trace<'a> {
             model,
             lowest,
             blocks,
-            head: model.head.traced(&hidden)?,
+            head: head.traced(&hidden)?,
         })
     }
 

@@ -9,8 +9,9 @@ use super::digest::Digest;
 use super::failure::{Code, Failure};
 use super::inputs::{self, Input, Role};
 use super::places::Places;
-use super::recipe::Recipe;
+use super::recipe::{AnswerTerm, Recipe};
 use super::report::CalibrationUse;
+use super::score::scored::Scored;
 use crate::answer;
 use crate::answer::task::Answer;
 use crate::checkpoint::config::Config;
@@ -41,6 +42,8 @@ pub struct Prepared {
     pub architecture: &'static str,
     /// The task of the model.
     pub answer: Arc<dyn Answer>,
+    /// The task of the parts of the answers, if the answer term compares them.
+    parts: Option<Arc<dyn Answer>>,
     /// The model's graph.
     pub model: Model,
     /// The original model, if a schedule of merged positions was planned for `model`.
@@ -77,6 +80,10 @@ impl Prepared {
             unused,
         } = registry::open(&config, weights, recipe.method.units)?;
         let answer = answer::of(&config)?;
+        let parts = match recipe.method.answer_term {
+            AnswerTerm::Answers => None,
+            AnswerTerm::Parts => Some(parts(&model, answer.as_ref())?),
+        };
         if model.groups.iter().all(|group| group.width == 0) {
             return Err(Failure::new(
                 Code::TargetUnreachable,
@@ -123,6 +130,7 @@ impl Prepared {
             units: recipe.method.units,
             architecture,
             answer,
+            parts,
             model,
             unmerged: None,
             reader,
@@ -198,6 +206,18 @@ impl Prepared {
         }
     }
 
+    /// Returns what the answer term compares.
+    #[must_use]
+    pub fn scored(&self) -> Scored<'_> {
+        match (&self.parts, &self.model.parts) {
+            (Some(answer), Some(head)) => Scored {
+                head,
+                answer: answer.as_ref(),
+            },
+            _ => Scored::answers(&self.model, self.answer.as_ref()),
+        }
+    }
+
     /// Returns the same sources with a pruned model, for another round of scoring. There are no evaluation rows.
     #[must_use]
     pub fn narrowed(&self, weights: Weights, config: Config, model: Model) -> Self {
@@ -209,6 +229,7 @@ impl Prepared {
             units: self.units,
             architecture: self.architecture,
             answer: self.answer.clone(),
+            parts: self.parts.clone(),
             model,
             unmerged: None,
             reader: self.reader.clone(),
@@ -299,6 +320,17 @@ impl Prepared {
             gram_positions: recipe.method.gram_positions.min(scoring.longest()),
         }
     }
+}
+
+/// Returns the task of the parts of a model's answers.
+fn parts(model: &Model, answer: &dyn Answer) -> Result<Arc<dyn Answer>, Failure> {
+    let parts = model.parts.as_ref().and_then(|_| answer.parts());
+    parts.ok_or_else(|| {
+        Failure::new(
+            Code::InvalidRecipe,
+            "method.answer_term is \"parts\", but the answers of this model have no parts; set it to \"answers\"",
+        )
+    })
 }
 
 /// Returns a note if the model does not use some tensors of the checkpoint. It names a few of them.

@@ -53,41 +53,69 @@ fn directions_are_the_quadratic_form_of_the_divergence() {
                 "ForTokenClassification" | "ForUniversalSegmentation" => positions,
                 _ => 1,
             };
-            let mut random = ChaCha8Rng::seed_from_u64(1);
-            let mut draw = |size: f32| -> Vec<f32> {
-                let values = 0..channels * positions;
-                values.map(|_| random.random_range(-size..size)).collect()
-            };
-            let (original, change) = (draw(2.0), draw(0.02));
-            let changed = original.iter().zip(&change).map(|(a, b)| a + b);
-            let changed: Vec<f32> = changed.collect();
-            let outputs = |values| Outputs::new(values, positions);
-            let at = |temperature| {
-                let form = |seed| Form { temperature, seed };
-                let of_seed = |seed| {
-                    let directions = task.directions(outputs(&original), 3, form(seed));
-                    let scale = task.scale(directions.len(), positions);
-                    let along = directions.iter().map(|direction| {
-                        let along = direction.iter().zip(&change);
-                        along.map(|(a, b)| f64::from(a * b)).sum::<f64>().powi(2)
-                    });
-                    scale * along.sum::<f64>()
-                };
-                let forms: Vec<f64> = (0..400).map(of_seed).collect();
-                let divergence =
-                    task.divergence(outputs(&original), outputs(&changed), temperature);
-                (mean(&forms), divergence)
-            };
-            for temperature in [1.0, 4.0] {
-                let (form, divergence) = at(temperature);
-                assert!(
-                    (form / divergence - 1.0).abs() < 0.1,
-                    "{} with {labels} labels and {positions} positions: {form}, expected {divergence}",
-                    task.task().name
-                );
+            assert_is_the_form(task.as_ref(), channels, positions);
+            if let Some(parts) = task.parts() {
+                // The class of no object, and a mask of 11 pixels.
+                assert_is_the_form(parts.as_ref(), channels + 1 + 11, positions);
             }
         }
     }
+}
+
+fn assert_is_the_form(task: &dyn Answer, channels: usize, positions: usize) {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut draw = |size: f32| -> Vec<f32> {
+        let values = 0..channels * positions;
+        values.map(|_| random.random_range(-size..size)).collect()
+    };
+    let (original, change) = (draw(2.0), draw(0.02));
+    let changed = original.iter().zip(&change).map(|(a, b)| a + b);
+    let changed: Vec<f32> = changed.collect();
+    let outputs = |values| Outputs::new(values, positions);
+    for temperature in [1.0, 4.0] {
+        let of_seed = |seed| {
+            let form = Form { temperature, seed };
+            let directions = task.directions(outputs(&original), 3, form);
+            let scale = task.scale(directions.len(), positions);
+            let along = directions.iter().map(|direction| {
+                let along = direction.iter().zip(&change);
+                along.map(|(a, b)| f64::from(a * b)).sum::<f64>().powi(2)
+            });
+            scale * along.sum::<f64>()
+        };
+        let forms: Vec<f64> = (0..400).map(of_seed).collect();
+        let form = mean(&forms);
+        let divergence = task.divergence(outputs(&original), outputs(&changed), temperature);
+        assert!(
+            (form / divergence - 1.0).abs() < 0.1,
+            "{} with {channels} channels and {positions} positions: {form}, expected {divergence}",
+            task.task().name
+        );
+    }
+}
+
+/// A query whose probability of an object is a half: the divergence of its class, and half of that of its mask.
+#[test]
+fn the_parts_of_a_segmentation_are_the_classes_and_masks_of_queries() {
+    let parts =
+        task(json!({"num_labels": 2, "architectures": ["Mask2FormerForUniversalSegmentation"]}));
+    let parts = parts.parts().unwrap();
+    let half = 0.5f32.ln();
+    let quarter = 0.25f32.ln();
+    let original = [quarter, quarter, half, 0.0, 0.0];
+    let divergence = |changed: [f32; 5]| {
+        parts.divergence(Outputs::new(&original, 1), Outputs::new(&changed, 1), 1.0)
+    };
+    assert_eq!(divergence(original), 0.0);
+    // The class changes to probabilities of a third each.
+    let expected = 2.0 * 0.25 * (0.25f64 * 3.0).ln() + 0.5 * (0.5f64 * 3.0).ln();
+    let found = divergence([0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
+    // One of the two pixels of the mask changes from a half to 0.2.
+    let of_pixel = 0.5 * (0.5f64 / 0.2).ln() + 0.5 * (0.5f64 / 0.8).ln();
+    let found = divergence([quarter, quarter, half, 0.25f32.ln(), 0.0]);
+    let expected = 0.5 * of_pixel / 2.0;
+    assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
 }
 
 fn found(labels: &[&'static str]) -> Vec<Span<'static>> {

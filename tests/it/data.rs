@@ -9,7 +9,7 @@ use optin::data::mapping::Mapping;
 use optin::data::reader::Reader;
 use optin::data::table::Table;
 use optin::data::truth::Truth;
-use optin::model::batch::{ImageShape, Reads, TextLimits};
+use optin::model::batch::{ImageShape, Reads, Resolution, TextLimits};
 use optin::prune::failure::{Code, Failure};
 use serde_json::json;
 use std::path::PathBuf;
@@ -471,6 +471,7 @@ fn a_model_that_reads_images_needs_an_image_processor() {
     let reads = Reads::Pixels(ImageShape {
         patch: 1,
         padded: false,
+        resolution: Resolution::Maps,
         height: 2,
         width: 2,
         channels: 3,

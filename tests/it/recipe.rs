@@ -1,6 +1,6 @@
 //! Tests of the bounds of a recipe, and of recipes that another release stored.
 
-use optin::model::batch::{ImageShape, Reads};
+use optin::model::batch::{ImageShape, Reads, Resolution};
 use optin::prune::failure::Code;
 use optin::prune::recipe::{
     Compensation, Constraints, Method, PositionWeights, Recipe, Trajectory, bounds,
@@ -119,13 +119,14 @@ fn merging_is_searched_off_or_a_whole_percentage() {
 
 #[test]
 fn auto_depends_on_the_model() {
-    let images = |patch| {
+    let images = |resolution| {
         Reads::Pixels(ImageShape {
             height: 28,
             width: 28,
             channels: 1,
-            patch,
+            patch: 4,
             padded: false,
+            resolution,
         })
     };
     let with = |(trajectory, compensation, position_weights)| Method {
@@ -144,7 +145,16 @@ fn auto_depends_on_the_model() {
         Compensation::Joint,
         PositionWeights::Uniform,
     ));
-    for (reads, expected) in [(images(4), of_positions), (images(1), of_maps)] {
+    let of_stages = Method {
+        compensation: Compensation::Joint,
+        ..of_positions
+    };
+    for (resolution, expected) in [
+        (Resolution::Constant, of_positions),
+        (Resolution::Staged, of_stages),
+        (Resolution::Maps, of_maps),
+    ] {
+        let reads = images(resolution);
         assert_eq!(Method::default().for_model(&reads), expected);
         let chosen = with((
             Trajectory::Sum,

@@ -12,8 +12,8 @@ use crate::job::key::KeyScope;
 use crate::job::webhook::DeliveryState;
 use crate::job::{Device, State};
 use crate::prune::recipe::{
-    Compensation, Constraints, Estimator, FeatureTerm, Importance, LabelReading, Mapping, Method,
-    Metric, PositionWeights, Trajectory, Units,
+    AnswerTerm, Compensation, Constraints, Estimator, FeatureTerm, Importance, LabelReading,
+    Mapping, Method, Metric, PositionWeights, Trajectory, Units,
 };
 use crate::prune::report::CalibrationUse;
 use crate::prune::stage::Stage;
@@ -59,6 +59,7 @@ derived!(
     PositionWeights,
     Stage,
     State,
+    AnswerTerm,
     FeatureTerm,
     Trajectory,
     Units,

@@ -5,7 +5,8 @@ use clap::Args;
 use super::super::one_of::explained;
 use super::range::ranged;
 use crate::prune::recipe::{
-    Compensation, Estimator, FeatureTerm, Importance, Method, PositionWeights, Trajectory, Units,
+    AnswerTerm, Compensation, Estimator, FeatureTerm, Importance, Method, PositionWeights,
+    Trajectory, Units,
 };
 
 /// Help heading of these flags.
@@ -30,11 +31,16 @@ pub(in super::super) struct ScoringFlags {
     /// What a feature term compares
     #[arg(long, value_parser = explained::<FeatureTerm>(), default_value = <&str>::from(Method::default().feature_term))]
     feature_term: FeatureTerm,
+    /// What the answer term compares
+    #[arg(long, value_parser = explained::<AnswerTerm>(), default_value = <&str>::from(Method::default().answer_term))]
+    answer_term: AnswerTerm,
     /// How to combine the feature terms of later layers
     #[arg(long, value_parser = explained::<Trajectory>(), default_value = <&str>::from(Method::default().trajectory))]
     trajectory: Trajectory,
     #[arg(long, value_name = "LAMBDA", default_value_t = Method::default().answer_weight, help = ranged::<Method>("answer_weight", "Weight of the answer term relative to the feature terms"))]
     answer_weight: f64,
+    #[arg(long, value_name = "T", default_value_t = Method::default().temperature, help = ranged::<Method>("temperature", "Temperature of the distributions in the answer term; higher values soften them"))]
+    temperature: f64,
 }
 
 impl ScoringFlags {
@@ -44,8 +50,10 @@ impl ScoringFlags {
             importance: self.importance,
             units: self.units,
             feature_term: self.feature_term,
+            answer_term: self.answer_term,
             trajectory: self.trajectory,
             answer_weight: self.answer_weight,
+            temperature: self.temperature,
             ..Method::default()
         }
     }
@@ -68,6 +76,8 @@ pub(in super::super) struct MethodFlags {
     /// Weights of positions in the repair
     #[arg(long, value_parser = explained::<PositionWeights>(), default_value = <&str>::from(Method::default().position_weights))]
     position_weights: PositionWeights,
+    #[arg(long, value_name = "STRENGTH", default_value_t = Method::default().ridge, help = ranged::<Method>("ridge", "Strength of the penalty that keeps repaired weights close to the original ones"))]
+    ridge: f64,
 }
 
 impl MethodFlags {
@@ -77,6 +87,7 @@ impl MethodFlags {
             estimator: self.estimator,
             compensation: self.compensation,
             position_weights: self.position_weights,
+            ridge: self.ridge,
             ..self.scoring.method()
         }
     }

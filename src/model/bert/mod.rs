@@ -55,6 +55,7 @@ pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, C
         blocks,
         groups,
         head_maps,
+        parts: None,
         merging: None,
         export: Box::new(move |masks| export::export(&config, &source, units, masks)),
     })

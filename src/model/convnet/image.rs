@@ -2,7 +2,7 @@
 
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
-use crate::model::batch::ImageShape;
+use crate::model::batch::{ImageShape, Resolution};
 use crate::model::image_config::{checked, pair};
 
 /// Key of the size of the images. Results of `optin` have it.
@@ -32,5 +32,6 @@ pub(in crate::model) fn image(
         channels,
         patch: 1,
         padded: false,
+        resolution: Resolution::Maps,
     })
 }

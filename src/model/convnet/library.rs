@@ -7,7 +7,7 @@ use super::image::{self, IMAGE_SIZE};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::batch::ImageShape;
+use crate::model::batch::{ImageShape, Resolution};
 use crate::model::config::{Keys, labels as named};
 use crate::model::export::{Export, Usage};
 use crate::model::image_config::checked;
@@ -68,6 +68,7 @@ impl Library {
             channels,
             patch: 1,
             padded: false,
+            resolution: Resolution::Maps,
         })
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::Layer;
-use super::levels::{extent_of, map_of};
+use super::levels::extent_of;
 use super::sequence::Sequence;
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Slot};
@@ -26,13 +26,29 @@ pub struct Masks {
 }
 
 /// What was computed for masks.
-struct Predicted {
+pub(super) struct Predicted {
     /// The factors, `[rows, queries, channels]`, with the pullback to the stream.
     factors: Traced<Hidden>,
     /// The features, `[rows, pixels, channels]`.
     features: Tensor,
     /// The masks, as logits, `[rows, pixels, queries]`.
-    masks: Tensor,
+    pub(super) masks: Tensor,
+}
+
+impl Predicted {
+    /// Pulls a cotangent on the masks, `[copies * rows, pixels, queries]`, back to the state, and adds that of another part.
+    pub(super) fn pull(&self, on_masks: &Tensor, other: Hidden) -> Result<Hidden> {
+        let copies = on_masks.dim(0)? / self.features.dim(0)?.max(1);
+        let each = |tensor: &Tensor| tensor.repeat((copies, 1, 1));
+        let factors = &self.factors.value;
+        let on_features = on_masks.matmul(&each(&factors.stream)?)?;
+        let on_factors = on_masks.transpose(1, 2)?.contiguous()?;
+        let on_factors = on_factors.matmul(&each(&self.features)?)?;
+        let from_masks = (self.factors.pull)(Hidden::new(on_factors, factors.layout))?;
+        other
+            .plus(from_masks)?
+            .adding(Slot::MaskFeatures, on_features)
+    }
 }
 
 impl Masks {
@@ -45,12 +61,12 @@ impl Masks {
     }
 
     /// Returns the masks as logits, `[rows, pixels, queries]`.
-    fn of(&self, input: &Hidden) -> Result<Tensor> {
+    pub(super) fn of(&self, input: &Hidden) -> Result<Tensor> {
         let factors = self.embedding.forward(input)?.stream;
         products(Self::features(input)?, &factors)
     }
 
-    fn predict(&self, input: &Hidden) -> Result<Predicted> {
+    pub(super) fn predict(&self, input: &Hidden) -> Result<Predicted> {
         let factors = self.embedding.traced(input)?;
         let features = Self::features(input)?.clone();
         Ok(Predicted {
@@ -61,7 +77,7 @@ impl Masks {
     }
 
     /// Returns the work of the embedding and of the products with all pixels.
-    fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
+    pub(super) fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
         let mut work = self.embedding.work(extent, widths);
         let pairs = extent.mean_product(&extent_of(extent, self.size));
         work += Work {
@@ -127,122 +143,5 @@ impl Layer for MaskPrediction {
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
         self.masks.work(extent, widths)
-    }
-}
-
-/// Answers with the logarithm of the score of each class at each pixel: `[rows, queries, hidden]` to
-/// `[rows, pixels, classes]`.
-///
-/// The score of a class is the sum over the queries of the probability of the class times that of the mask (Cheng et al.
-/// 2022, "Masked-attention Mask Transformer", section 3). Each query has one more class, which stands for no object.
-pub struct SemanticMap {
-    /// From the stream to the logits of the classes of each query, the last one for no object.
-    classes: Sequence,
-    masks: Arc<Masks>,
-    /// Number of classes without the last one.
-    count: usize,
-}
-
-/// Added to a score, so that its logarithm is finite.
-const SMALLEST: f64 = 1e-12;
-
-impl SemanticMap {
-    /// Creates a layer. `classes` returns `count + 1` logits for each query.
-    #[must_use]
-    pub fn new(classes: Sequence, masks: Arc<Masks>, count: usize) -> Self {
-        Self {
-            classes,
-            masks,
-            count,
-        }
-    }
-
-    /// Returns the probabilities of the classes of each query, without the last class, `[rows, queries, classes]`.
-    fn probabilities(&self, logits: &Tensor) -> Result<Tensor> {
-        let all = candle_nn::ops::softmax(logits, D::Minus1)?;
-        all.narrow(2, 0, self.count)?.contiguous()
-    }
-
-    /// Returns the scores of the classes at each pixel, `[rows, pixels, classes]`.
-    fn scores(&self, of_queries: &Tensor, masks: &Tensor) -> Result<Tensor> {
-        let (rows, pixels, queries) = masks.dims3()?;
-        meter::count(rows * pixels * queries * self.count);
-        masks.matmul(of_queries)? + SMALLEST
-    }
-}
-
-impl Layer for SemanticMap {
-    fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let of_queries = self.probabilities(&self.classes.forward(input)?.stream)?;
-        let masks = candle_nn::ops::sigmoid(&self.masks.of(input)?)?;
-        let scores = self.scores(&of_queries, &masks)?;
-        Ok(Hidden::new(scores.log()?, map_of(self.masks.size)))
-    }
-
-    fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let classes = self.classes.traced(input)?;
-        let of_queries = self.probabilities(&classes.value.stream)?;
-        let Predicted {
-            factors,
-            features,
-            masks,
-        } = self.masks.predict(input)?;
-        let masks = candle_nn::ops::sigmoid(&masks)?;
-        let scores = self.scores(&of_queries, &masks)?;
-        let layout = input.layout;
-        let (rows, count) = (masks.dim(0)?, self.count);
-        Ok(Traced {
-            value: Hidden::new(scores.log()?, map_of(self.masks.size)),
-            pull: Box::new(move |cotangent: Hidden| {
-                let copies = cotangent.stream.dim(0)? / rows.max(1);
-                let each = |tensor: &Tensor| tensor.repeat((copies, 1, 1));
-                let turned = |tensor: &Tensor| tensor.transpose(1, 2)?.contiguous();
-                let (masks, of_queries) = (each(&masks)?, each(&of_queries)?);
-                let on_scores = (cotangent.stream / each(&scores)?)?;
-                // The last class has no score.
-                let on_classes = turned(&masks)?.matmul(&on_scores)?;
-                let along = (&on_classes * &of_queries)?.sum_keepdim(2)?;
-                let known = (on_classes.broadcast_sub(&along)? * &of_queries)?;
-                let last = (of_queries.sum_keepdim(2)?.affine(-1.0, 1.0)? * along)?.neg()?;
-                let on_logits = Tensor::cat(&[known, last], 2)?;
-                debug_assert_eq!(on_logits.dims()[2], count + 1);
-                let on_masks = on_scores.matmul(&turned(&of_queries)?)?;
-                let slope = (&masks * masks.affine(-1.0, 1.0)?)?;
-                let on_masks = (on_masks * slope)?;
-                let on_features = on_masks.matmul(&each(&factors.value.stream)?)?;
-                let on_factors = turned(&on_masks)?.matmul(&each(&features)?)?;
-                let state = Hidden::new(on_logits, layout);
-                let from_classes = (classes.pull)(state)?;
-                let from_masks = (factors.pull)(Hidden::new(on_factors, layout))?;
-                from_classes
-                    .plus(from_masks)?
-                    .adding(Slot::MaskFeatures, on_features)
-            }),
-        })
-    }
-
-    fn is_differentiable(&self) -> bool {
-        self.classes.is_differentiable() && self.masks.embedding.is_differentiable()
-    }
-
-    fn extent(&self, extent: &Extent) -> Extent {
-        extent_of(extent, self.masks.size)
-    }
-
-    /// Returns the work of classes, masks and scores.
-    fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
-        let mut work = self.classes.work(extent, widths);
-        work += self.masks.work(extent, widths);
-        let pixels = extent_of(extent, self.masks.size);
-        let written = pixels.mean() * self.count as f64;
-        work += Work {
-            macs: Terms {
-                fixed: extent.mean_product(&pixels) * self.count as f64,
-                ..Terms::default()
-            },
-            written,
-            remembered: written,
-        };
-        work
     }
 }

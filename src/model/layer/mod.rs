@@ -18,6 +18,7 @@ pub mod pool;
 pub mod positioned_attention;
 pub mod queries;
 pub mod self_attention;
+pub mod semantic_map;
 pub mod sequence;
 pub mod shift;
 pub mod shortcut;

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
-use crate::model::batch::ImageShape;
+use crate::model::batch::{ImageShape, Resolution};
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH, size};
 use crate::model::convnet::image;
 use crate::model::encoder::sizes::{LayerSizes, Whole};
@@ -94,6 +94,7 @@ impl Mask2FormerConfig {
             image: ImageShape {
                 patch: backbone.patch,
                 padded: true,
+                resolution: Resolution::Staged,
                 ..shape
             },
             backbone,

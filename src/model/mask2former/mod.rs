@@ -74,6 +74,7 @@ pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, C
     Ok(Model {
         reads: Reads::Pixels(config.image),
         stem: Box::new(stem),
+        parts: Some(Sequence::identity().then(head.parts())),
         head: Sequence::identity().then(head),
         blocks,
         groups,

@@ -58,6 +58,7 @@ pub(super) fn build(
         blocks,
         groups,
         head_maps: Vec::new(),
+        parts: None,
         merging: None,
         export: Box::new(export),
     })

@@ -13,7 +13,7 @@ pub(in crate::model) mod names;
 use self::body::Setting;
 pub use self::config::CLASSES;
 use self::config::SwinConfig;
-use super::batch::{ImageShape, Reads};
+use super::batch::{ImageShape, Reads, Resolution};
 use super::chain::Model;
 use super::image_config::{checked, pair};
 use super::layer::pool::Pool;
@@ -51,6 +51,7 @@ pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, C
             channels: config.channels,
             patch: config.patch,
             padded: true,
+            resolution: Resolution::Staged,
         })?,
         always_shifts: false,
         units,
@@ -75,6 +76,7 @@ pub fn open(source: &Config, weights: &Weights, units: Units) -> Result<Model, C
         blocks: body.blocks,
         groups: body.groups,
         head_maps: body.head_maps,
+        parts: None,
         merging: None,
         export: Box::new(move |masks| export::export(&config, &labels, &source, units, masks)),
     })

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
-use crate::model::batch::ImageShape;
+use crate::model::batch::{ImageShape, Resolution};
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
 use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim};
 use crate::model::image_config::{checked, pair};
@@ -165,5 +165,6 @@ fn image(config: &Config) -> Result<ImageShape, CheckpointError> {
         channels,
         patch,
         padded: false,
+        resolution: Resolution::Constant,
     })
 }

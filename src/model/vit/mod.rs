@@ -105,6 +105,7 @@ pub(in crate::model) fn build(
         blocks,
         groups,
         head_maps,
+        parts: None,
         merging: Some(Merging {
             key: PLANNED,
             schedule: config.merged.clone(),

@@ -10,7 +10,7 @@ use super::names::Names;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::batch::ImageShape;
+use crate::model::batch::{ImageShape, Resolution};
 use crate::model::chain::Model;
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH};
 use crate::model::encoder::sizes::{LayerSizes, Whole, divided};
@@ -191,6 +191,7 @@ fn image(
         channels,
         patch,
         padded: false,
+        resolution: Resolution::Constant,
     })?;
     match shape.patches().1 == patches {
         true => Ok(shape),

@@ -1,7 +1,8 @@
 //! Samples of the positions on which a repair is fitted.
 //!
-//! The positions of a text or of the patches of an image are all used. A convolutional network has thousands of positions
-//! in its first maps, which resemble each other. There a sample of each map is as good and costs less.
+//! The positions of a text or of the patches of a vision transformer are all used. A convolutional network and a
+//! transformer of stages have thousands of positions in their first maps, which resemble each other. There a sample of each
+//! map is as good and costs less, so more images can be used.
 
 use crate::model::batch::Reads;
 use crate::prune::score::sample::{self, Sample};

@@ -140,7 +140,7 @@ fn derivatives(model: &Model, answer: &dyn Answer, batch: &Batch) -> Result<Vec<
 
 /// Returns the squares of these lengths for a few rows.
 fn squares(model: &Model, answer: &dyn Answer, batch: &Batch) -> Result<Vec<Vec<f32>>> {
-    let trace = Trace::follow(model, batch, 0)?;
+    let trace = Trace::follow(model, &model.head, batch, 0)?;
     let form = Form {
         temperature: 1.0,
         seed: 0,

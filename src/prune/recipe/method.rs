@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
-use crate::model::batch::Reads;
+use crate::model::batch::{Reads, Resolution};
 pub use crate::model::unit::Units;
 
 /// How units are scored and how the pruned model is repaired.
@@ -20,6 +20,8 @@ pub struct Method {
     pub units: Units,
     /// What a feature term compares.
     pub feature_term: FeatureTerm,
+    /// What the answer term compares.
+    pub answer_term: AnswerTerm,
     /// How the feature terms of later layers are combined.
     pub trajectory: Trajectory,
     /// How the remaining weights are repaired after units are removed.
@@ -62,20 +64,34 @@ impl Method {
     /// Replaces `auto` by what it stands for, for a model that reads this kind of rows.
     #[must_use]
     pub fn for_model(self, reads: &Reads) -> Self {
+        let (trajectory, compensation, position_weights) = match reads.resolution() {
+            Resolution::Constant => (
+                Trajectory::Sum,
+                Compensation::LeastSquares,
+                PositionWeights::Sensitivity,
+            ),
+            Resolution::Staged => (
+                Trajectory::Sum,
+                Compensation::Joint,
+                PositionWeights::Sensitivity,
+            ),
+            Resolution::Maps => (
+                Trajectory::Mean,
+                Compensation::Joint,
+                PositionWeights::Uniform,
+            ),
+        };
         Self {
             trajectory: match self.trajectory {
-                Trajectory::Auto if reads.is_maps() => Trajectory::Mean,
-                Trajectory::Auto => Trajectory::Sum,
+                Trajectory::Auto => trajectory,
                 chosen => chosen,
             },
             compensation: match self.compensation {
-                Compensation::Auto if reads.is_maps() => Compensation::Joint,
-                Compensation::Auto => Compensation::LeastSquares,
+                Compensation::Auto => compensation,
                 chosen => chosen,
             },
             position_weights: match self.position_weights {
-                PositionWeights::Auto if reads.is_maps() => PositionWeights::Uniform,
-                PositionWeights::Auto => PositionWeights::Sensitivity,
+                PositionWeights::Auto => position_weights,
                 chosen => chosen,
             },
             ..self
@@ -90,6 +106,7 @@ impl Default for Method {
             estimator: Estimator::Sketch,
             units: Units::Dimensions,
             feature_term: FeatureTerm::Pairs,
+            answer_term: AnswerTerm::Answers,
             trajectory: Trajectory::Auto,
             compensation: Compensation::Auto,
             position_weights: PositionWeights::Auto,
@@ -190,6 +207,30 @@ pub enum FeatureTerm {
     Mean,
 }
 
+/// What the answer term compares.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+    EnumMessage,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerTerm {
+    /// The answers: for a segmentation, the classes of the pixels.
+    Answers,
+    /// The parts from which a segmentation is computed: the class of each query, and its mask at each pixel. Only for
+    /// Mask2Former.
+    Parts,
+}
+
 /// How the feature terms of later layers are combined.
 #[derive(
     Clone,
@@ -232,7 +273,7 @@ pub enum Trajectory {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Compensation {
-    /// `joint` for convolutional networks, and `least_squares` for all others.
+    /// `joint` for convolutional networks and Swin transformers, and `least_squares` for all others.
     Auto,
     /// Does what `least_squares` does, and also refits the map that computes the units of a block, if it has one, together
     /// with the projection.

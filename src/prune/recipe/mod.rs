@@ -17,7 +17,8 @@ pub use crate::data::format as data_format;
 pub use crate::data::label::LabelReading;
 pub use crate::data::mapping::Mapping;
 pub use method::{
-    Compensation, Estimator, FeatureTerm, Importance, Method, PositionWeights, Trajectory, Units,
+    AnswerTerm, Compensation, Estimator, FeatureTerm, Importance, Method, PositionWeights,
+    Trajectory, Units,
 };
 pub use range::bounds;
 use range::check;

@@ -21,6 +21,7 @@ pub fn digest(prepared: &Prepared, recipe: &Recipe, group: usize, sketched: bool
         .part("scoring_samples", method.scoring_samples)
         .part("gram_positions", method.gram_positions)
         .part("feature_term", <&str>::from(method.feature_term))
+        .part("answer_term", <&str>::from(method.answer_term))
         .part("temperature", method.temperature)
         .part("seed", recipe.calibration.seed)
         .part("group", group)

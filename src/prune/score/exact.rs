@@ -180,13 +180,14 @@ fn score_stack(
                 *sum += changes.iter().sum::<f64>();
             }
         }
-        let stacked = Answers::of(&model.head.forward(&hidden)?)?;
+        let stacked = Answers::of(&teacher.scored.head.forward(&hidden)?)?;
         let stacked: Vec<Outputs<'_>> = stacked.rows().collect();
         let variants = stacked.chunks_exact(stacked.len() / count);
         for (divergences, variant) in divergences.iter_mut().zip(variants) {
             let examples = teacher.answers[batch].rows().zip(variant);
             divergences.extend(examples.map(|(original, &changed)| {
                 teacher
+                    .scored
                     .answer
                     .divergence(original, changed, method.temperature)
             }));

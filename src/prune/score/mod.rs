@@ -18,6 +18,7 @@ pub mod exact;
 pub mod local;
 pub mod manifold;
 pub mod sample;
+pub mod scored;
 pub mod scores;
 pub mod sketch;
 pub mod teacher;

@@ -12,7 +12,7 @@ use super::super::prepare::Prepared;
 use super::super::recipe::Recipe;
 use super::manifold::normalise;
 use super::sample::{self, Sample};
-use crate::answer::task::Answer;
+use super::scored::Scored;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
@@ -29,8 +29,8 @@ pub const TRAJECTORY_BYTES: usize = 1 << 30;
 pub struct Teacher<'a> {
     /// The model.
     pub model: &'a Model,
-    /// The task of the model.
-    pub answer: &'a dyn Answer,
+    /// What the answer term compares.
+    pub scored: Scored<'a>,
     /// The scoring rows.
     pub batches: Vec<Batch>,
     /// Kept inputs, `[batch][block / stride]`.
@@ -63,7 +63,7 @@ impl<'a> Teacher<'a> {
             .load_all()?;
         Self::follow(
             &prepared.model,
-            prepared.answer.as_ref(),
+            prepared.scored(),
             batches,
             recipe.method.gram_positions,
             recipe.calibration.seed,
@@ -78,7 +78,7 @@ impl<'a> Teacher<'a> {
     /// Returns [`Internal`](crate::prune::failure::Code::Internal) if the graph fails.
     pub fn follow(
         model: &'a Model,
-        answer: &'a dyn Answer,
+        scored: Scored<'a>,
         batches: Vec<Batch>,
         gram_positions: usize,
         seed: u64,
@@ -110,12 +110,12 @@ impl<'a> Teacher<'a> {
                     bytes = inputs.iter().flatten().map(Hidden::bytes).sum();
                 }
             }
-            answers.push(Answers::of(&model.head.forward(&hidden)?)?);
+            answers.push(Answers::of(&scored.head.forward(&hidden)?)?);
         }
         Ok(Self {
             features,
             model,
-            answer,
+            scored,
             batches,
             inputs,
             stride,

@@ -7,7 +7,7 @@ use optin::answer::task::Answer;
 use optin::data;
 use optin::data::limits::Limits;
 use optin::data::mapping::Mapping;
-use optin::model::batch::{ImageShape, Reads};
+use optin::model::batch::{ImageShape, Reads, Resolution};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,7 @@ fn read(case: &Value) -> Vec<f32> {
         channels: case["channels"].as_u64().unwrap() as usize,
         patch: 1,
         padded: false,
+        resolution: Resolution::Maps,
     };
     let folder = tempfile::tempdir().unwrap();
     let name = case["image"].as_str().unwrap();

@@ -7,7 +7,7 @@ use optin::data;
 use optin::data::dataset::Sample;
 use optin::data::limits::Limits;
 use optin::data::mapping::Mapping;
-use optin::model::batch::{ImageShape, Reads};
+use optin::model::batch::{ImageShape, Reads, Resolution};
 use optin::model::hidden::Layout;
 use optin::prune::failure::{Code, Failure};
 use serde_json::{Value, json};
@@ -352,4 +352,38 @@ fn images_of_another_size_than_the_model_reads_are_rejected() {
             "preprocessor_config.json",
         ],
     );
+}
+
+/// A model whose first layers have many positions uses a sample of them, so that it sees more images.
+#[test]
+fn the_number_of_calibration_images_depends_on_the_positions_that_are_used() {
+    let mut settings = settings();
+    settings["size"] = json!({"height": 64, "width": 64});
+    for (resolution, expected) in [
+        (Resolution::Constant, 1),
+        (Resolution::Staged, 2),
+        (Resolution::Maps, 8),
+    ] {
+        let shape = ImageShape {
+            height: 64,
+            width: 64,
+            resolution,
+            ..SHAPE
+        };
+        let setup = Setup::of(shape, &settings);
+        let path = with_images(&setup, 12);
+        let sample = Sample {
+            max_rows: 100,
+            max_positions: 1_024,
+            seed: 0,
+        };
+        let data = setup.reader.calibration(
+            &path,
+            &Mapping::default(),
+            classes().as_ref(),
+            sample,
+            &Limits::default(),
+        );
+        assert_eq!(data.unwrap().len(), expected, "{resolution:?}");
+    }
 }

@@ -11,7 +11,7 @@ use optin::data::dataset::{Dataset, Sample};
 use optin::data::limits::Limits;
 use optin::data::mapping::Mapping;
 use optin::data::reader::Reader;
-use optin::model::batch::{ImageShape, Reads};
+use optin::model::batch::{ImageShape, Reads, Resolution};
 use optin::prune::failure::Failure;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,6 +25,7 @@ pub const SHAPE: ImageShape = ImageShape {
     channels: 3,
     patch: 1,
     padded: false,
+    resolution: Resolution::Maps,
 };
 
 /// A folder with an image processor, to which tests write data.

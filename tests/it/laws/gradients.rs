@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use optin::model::chain::Model;
 use optin::model::hidden::Hidden;
 use optin::model::layer::Layer;
+use optin::model::layer::sequence::Sequence;
 use optin::model::trace::Trace;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +27,13 @@ fn inner(left: &Tensor, right: &Tensor) -> f64 {
 }
 
 /// Returns the weighted sum of all features and the answers, with the mask of one unit at `mask`.
-fn value(model: &Model, input: &Hidden, group: usize, unit: usize, mask: f32) -> f64 {
+fn value(
+    model: &Model,
+    head: &Sequence,
+    input: &Hidden,
+    (group, unit): (usize, usize),
+    mask: f32,
+) -> f64 {
     let group = &model.groups[group];
     let own = group.seat.block;
     let channels = match group.is_columns() {
@@ -55,18 +62,24 @@ fn value(model: &Model, input: &Hidden, group: usize, unit: usize, mask: f32) ->
             total += inner(&feature, &random(&feature, index as u64));
         }
     }
-    let answers = model.head.forward(&hidden).unwrap().stream;
+    let answers = head.forward(&hidden).unwrap().stream;
     total + inner(&answers, &random(&answers, 99))
 }
 
 pub fn the_backward_pass_equals_finite_differences<F: Family>() {
     let model = case::<F>(Dtype::F32).model;
     assert_eq!(model.first_traceable(), 0);
+    for head in std::iter::once(&model.head).chain(&model.parts) {
+        equals_finite_differences::<F>(&model, head);
+    }
+}
+
+fn equals_finite_differences<F: Family>(model: &Model, head: &Sequence) {
     let batch = F::batch(2, 7, 4);
     let input = model.stem.forward(&batch).unwrap();
     // Two copies of the rows: the probes are the same cotangents, and twice these.
     let twice = |tensor: Tensor| Tensor::cat(&[&tensor, &(&tensor * 2.0).unwrap()], 0).unwrap();
-    let trace = Trace::follow(&model, &batch, 0).unwrap();
+    let trace = Trace::follow(model, head, &batch, 0).unwrap();
     let mut derivatives: Vec<Vec<f64>> = vec![Vec::new(); model.groups.len()];
     let mut add = |group: usize, values: &[f32]| {
         let width = model.groups[group].width;
@@ -98,8 +111,8 @@ pub fn the_backward_pass_equals_finite_differences<F: Family>() {
     for (group, derivatives) in derivatives.iter().enumerate() {
         let largest = derivatives.iter().fold(0.0f64, |most, d| most.max(d.abs()));
         for (unit, derivative) in derivatives.iter().enumerate() {
-            let up = value(&model, &input, group, unit, 1.0 + step);
-            let down = value(&model, &input, group, unit, 1.0 - step);
+            let up = value(model, head, &input, (group, unit), 1.0 + step);
+            let down = value(model, head, &input, (group, unit), 1.0 - step);
             let expected = (up - down) / f64::from(2.0 * step);
             let rounding = F::ROUNDING / f64::from(step);
             assert!(
@@ -121,7 +134,7 @@ pub fn a_cotangent_passes_blocks_without_units<F: Family>() {
     let pruned = prune::<F>(&case.weights, &case.model, &masks, &none, smaller.path());
     assert!(pruned.groups.iter().any(|group| group.width == 0));
     let batch = F::batch(2, 7, 4);
-    let trace = Trace::follow(&pruned, &batch, 0).unwrap();
+    let trace = Trace::follow(&pruned, &pruned.head, &batch, 0).unwrap();
     let answers = &trace.answers().stream;
     let mut visited = Vec::new();
     let cotangent = Hidden::sequence(random(answers, 99));

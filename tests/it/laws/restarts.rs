@@ -2,6 +2,7 @@
 
 use optin::model::layer::Layer;
 use optin::model::mask::Masks;
+use optin::prune::score::scored::Scored;
 use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 use safetensors::Dtype;
 
@@ -44,9 +45,25 @@ pub fn inputs_that_are_not_kept_are_computed_again_to_the_bit<F: Family>() {
     let case = case::<F>(Dtype::F32);
     let (model, task) = (&case.model, case.task.as_ref());
     let batches = || vec![F::batch(2, 9, 1), F::batch(3, 4, 2)];
-    let whole = Teacher::follow(model, task, batches(), 20, 5, TRAJECTORY_BYTES).unwrap();
+    let whole = Teacher::follow(
+        model,
+        Scored::answers(model, task),
+        batches(),
+        20,
+        5,
+        TRAJECTORY_BYTES,
+    )
+    .unwrap();
     for budget in [0, 4_000, 8_000] {
-        let teacher = Teacher::follow(model, task, batches(), 20, 5, budget).unwrap();
+        let teacher = Teacher::follow(
+            model,
+            Scored::answers(model, task),
+            batches(),
+            20,
+            5,
+            budget,
+        )
+        .unwrap();
         for block in 0..model.blocks.len() {
             for batch in 0..2 {
                 let (ours, expected) = (

@@ -8,6 +8,7 @@ use optin::prune::answers::Answers;
 use optin::prune::recipe::Method;
 use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::manifold::normalise;
+use optin::prune::score::scored::Scored;
 use optin::prune::score::scores::UnitScores;
 use optin::prune::score::sketch::{self, Stop};
 use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
@@ -23,7 +24,7 @@ fn teacher<F: Family>(case: &Case) -> Teacher<'_> {
     let batches = batches.map(|(rows, length, seed)| F::batch(rows, length, seed));
     Teacher::follow(
         &case.model,
-        case.task.as_ref(),
+        Scored::answers(&case.model, case.task.as_ref()),
         batches.to_vec(),
         5,
         SEED,
@@ -83,8 +84,9 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
             );
             let reference = teacher.answers.iter().flat_map(Answers::rows);
             let examples = reference.zip(answers.iter().flat_map(Answers::rows));
-            let divergences = examples
-                .map(|(original, changed)| teacher.answer.divergence(original, changed, 4.0));
+            let divergences = examples.map(|(original, changed)| {
+                teacher.scored.answer.divergence(original, changed, 4.0)
+            });
             let expected = mean(&divergences.collect::<Vec<_>>());
             let ours = scores[index].answers[unit];
             assert!(

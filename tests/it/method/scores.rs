@@ -14,6 +14,7 @@ use optin::prune::score::combine::combine;
 use optin::prune::score::exact::{self, Wanted};
 use optin::prune::score::local;
 use optin::prune::score::sample;
+use optin::prune::score::scored::Scored;
 use optin::prune::score::scores::{Scores, UnitScores};
 use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 use strum::VariantArray;
@@ -111,7 +112,15 @@ fn divergence(left: &[Vec<f64>], right: &[Vec<f64>], temperature: f64) -> f64 {
 }
 
 fn teacher<'a>(model: &'a Model, task: &'a dyn Answer, batches: Vec<Batch>) -> Teacher<'a> {
-    Teacher::follow(model, task, batches, GRAM_POSITIONS, SEED, TRAJECTORY_BYTES).unwrap()
+    Teacher::follow(
+        model,
+        Scored::answers(model, task),
+        batches,
+        GRAM_POSITIONS,
+        SEED,
+        TRAJECTORY_BYTES,
+    )
+    .unwrap()
 }
 
 #[test]

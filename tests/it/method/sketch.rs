@@ -19,6 +19,7 @@ use optin::model::nn::linear::Linear;
 use optin::model::nn::traced::Traced;
 use optin::prune::recipe::{FeatureTerm, Method};
 use optin::prune::score::manifold::normalise;
+use optin::prune::score::scored::Scored;
 use optin::prune::score::sketch::{self, Sketch, Stop};
 use optin::prune::score::teacher::{TRAJECTORY_BYTES, Teacher};
 
@@ -188,7 +189,7 @@ impl Case {
         let batches = batches.map(|(rows, length, seed)| self.tiny.batch(rows, length, seed));
         Teacher::follow(
             &self.model,
-            self.task.as_ref(),
+            Scored::answers(&self.model, self.task.as_ref()),
             batches.to_vec(),
             5,
             SEED,

@@ -49,7 +49,12 @@ impl Piece {
     /// Records a forward pass.
     pub(super) fn trace<'a>(&self, teacher: &Teacher<'a>, wanted: &[bool]) -> Result<Trace<'a>> {
         let model = teacher.model;
-        Trace::follow(model, &self.rows, lowest(model, wanted)?)
+        Trace::follow(
+            model,
+            teacher.scored.head,
+            &self.rows,
+            lowest(model, wanted)?,
+        )
     }
 
     /// Returns the number of copies of these rows that fit into one stack.
@@ -133,7 +138,7 @@ impl Piece {
     ) -> Result<PerUnit> {
         let mut totals = zeros(teacher, wanted);
         let rows = &self.rows.rows;
-        let directions = Directions::at(teacher.answer, trace.answers(), rows, form)?;
+        let directions = Directions::at(teacher.scored.answer, trace.answers(), rows, form)?;
         for first in (0..directions.count()).step_by(self.copies()) {
             let count = self.copies().min(directions.count() - first);
             let cotangent = directions.cotangent(first, count)?;
