@@ -6,6 +6,7 @@ pub(super) fn media_type(name: &str) -> &'static str {
     match last.rsplit_once('.').map(|(_, extension)| extension) {
         Some("json") => "application/json",
         Some("md") => "text/markdown; charset=utf-8",
+        Some("png") => "image/png",
         Some("py" | "txt") => "text/plain; charset=utf-8",
         _ if last == "SHA256SUMS" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",

@@ -10,11 +10,13 @@ pub(super) fn before_after(report: &Report) -> String {
         before: of(&report.size.before),
         after: of(&report.size.after),
     };
-    let mut rows = vec![
-        counted("MACs per row", size(|size| size.macs)),
+    let mut rows = vec![counted("MACs per row", size(|size| size.macs))];
+    let parts = report.parts.iter();
+    rows.extend(parts.map(|part| counted(&format!("  {}", part.part), part.macs)));
+    rows.extend([
         counted("parameters", size(|size| size.parameters)),
         counted("bytes of weights", size(|size| size.bytes)),
-    ];
+    ]);
     let evaluation = report.evaluation.iter();
     for (metric, of) in
         evaluation.flat_map(|own| own.metrics().map(move |metric| (metric, own.rows)))

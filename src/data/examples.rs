@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::DataError;
+use super::picture::Picture;
 use crate::model::batch::Input;
 use crate::model::hidden::Layout;
 
@@ -29,6 +30,14 @@ pub trait Examples: Send + Sync {
     /// # Errors
     /// Returns [`DataError`] if the row cannot be read. The message names the row.
     fn arguments(&self, row: usize) -> Result<Map<String, Value>, DataError>;
+
+    /// Returns a row as a picture whose longer side has this length, in pixels. `None` if rows are not images.
+    ///
+    /// # Errors
+    /// Returns [`DataError`] if the row cannot be read. The message names the row.
+    fn picture(&self, _row: usize, _side: usize) -> Result<Option<Picture>, DataError> {
+        Ok(None)
+    }
 }
 
 impl std::fmt::Debug for dyn Examples {

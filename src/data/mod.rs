@@ -13,6 +13,7 @@ pub mod label;
 pub mod label_map;
 pub mod limits;
 pub mod mapping;
+pub mod picture;
 pub mod reader;
 pub mod table;
 pub mod text;

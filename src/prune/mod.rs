@@ -15,6 +15,7 @@ pub mod memory;
 pub mod merging;
 pub mod numbers;
 pub mod outcome;
+pub mod parts;
 pub mod peak;
 pub mod places;
 pub mod plan;

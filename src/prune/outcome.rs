@@ -1,6 +1,7 @@
 //! The result of a run: the folder with the pruned checkpoint and its documents.
 
 use super::failure::Failure;
+use super::parts;
 use super::places::Places;
 use super::plan::Plan;
 use super::prepare::Prepared;
@@ -18,7 +19,7 @@ use super::student::Student;
 use super::surgery;
 use super::surgery::card::card;
 use super::surgery::folder::Draft;
-use super::verify::{self, Measured, golden};
+use super::verify::{self, Measured, golden, pictures};
 use super::watch::Watch;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
@@ -148,7 +149,8 @@ pub fn report(
                 after: cut.model.groups[index].heads(),
             }),
         });
-    let macs = cut.model.cost(&prepared.calibration.extent());
+    let extent = prepared.calibration.extent();
+    let macs = cut.model.cost(&extent);
     let macs = macs.with_all(&cut.model.groups);
     let after = Size {
         macs,
@@ -173,6 +175,7 @@ pub fn report(
             after,
         },
         kept: after.macs as f64 / plan.size.macs as f64,
+        parts: parts::parts(prepared.original(), &cut.model, &extent),
         groups: groups.collect(),
         merged_positions: merged_positions(&cut.model),
         compensation: repairs.reports,
@@ -247,6 +250,11 @@ pub fn close(
         "verify.json",
         &golden::golden(&model, prepared.reader.as_ref(), prepared.compared())?,
     )?;
+    let data = prepared.compared();
+    let drawn = pictures::pictures(prepared.answer.as_ref(), prepared.original(), &model, data)?;
+    if let Some(drawn) = &drawn {
+        draft.write(pictures::NAME, drawn)?;
+    }
     draft.write_json(
         "keep_map.json",
         &KeepMap::new(&prepared.model.groups, masks),
@@ -263,6 +271,7 @@ pub fn close(
             prepared.answer.as_ref(),
             prepared.reader.wording(),
             &export,
+            drawn.map(|_| pictures::NAME),
         )
         .as_bytes(),
     )?;

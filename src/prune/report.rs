@@ -42,6 +42,10 @@ pub struct Report {
     pub size: BeforeAfter<Size>,
     /// Fraction of the FLOPs that the pruned model has (0 to 1): `size.after.macs / size.before.macs`.
     pub kept: f64,
+    /// MACs of each part of the model: of the blocks with the groups whose names have the same first word. Empty if all groups
+    /// belong to one part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport>,
     /// Number of kept units of each group, in the order of the model.
     pub groups: Vec<GroupReport>,
     /// Number of pairs of patches that each layer merges. Empty if no layer merges any.
@@ -122,6 +126,17 @@ pub struct CalibrationUse {
     /// Maximum number of positions in the Gram matrix of a row.
     #[serde(alias = "gram_tokens")]
     pub gram_positions: usize,
+}
+
+/// MACs of one part of the model, before and after pruning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Part")]
+pub struct PartReport {
+    /// First word of the names of its groups, for example `encoder`. `other` for blocks without groups, the layers before the
+    /// first block, and the head.
+    pub part: String,
+    /// MACs per row, on average over the calibration rows.
+    pub macs: BeforeAfter<u64>,
 }
 
 /// Number of units of one group, before and after pruning.

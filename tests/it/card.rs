@@ -31,7 +31,7 @@ fn the_card_names_the_device_of_the_measurement() {
             usage: None,
             left_out: Vec::new(),
         };
-        let text = card(&report, task.as_ref(), wording, &export);
+        let text = card(&report, task.as_ref(), wording, &export, None);
         assert!(text.contains(words), "{text}");
     }
 }

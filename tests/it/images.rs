@@ -8,6 +8,7 @@ mod goldens;
 mod label_map_errors;
 mod label_map_setup;
 mod label_maps;
+mod pictures;
 mod reader;
 mod setup;
 mod sources;

@@ -8,9 +8,11 @@ use super::decode;
 use super::held::Held;
 use super::processor::steps::Processor;
 use super::raster::Raster;
+use super::resize::{Filter, resize};
 use super::source::pictures::Form;
 use crate::data::error::DataError;
 use crate::data::examples::Examples;
+use crate::data::picture::Picture;
 use crate::model::batch::{ImageShape, Input};
 use crate::model::hidden::Layout;
 
@@ -31,12 +33,11 @@ pub(super) struct ImageRows {
 }
 
 impl ImageRows {
-    /// Returns the numbers of an image, `[height, width, channels]`.
-    fn numbers(&self, row: usize) -> Result<Vec<f32>, DataError> {
+    /// Returns an image with this number of channels.
+    fn raster(&self, row: usize, channels: usize) -> Result<Raster, DataError> {
         let Image { place, held } = &self.images[row];
         let bytes = held.read(place)?;
-        let channels = self.shape.channels;
-        let raster = match self.form {
+        Ok(match self.form {
             Form::Encoded => decode::decode(&bytes, channels, place)?,
             Form::Pixels {
                 height,
@@ -49,8 +50,13 @@ impl ImageRows {
                 samples: bytes.into_owned(),
             }
             .with_channels(channels),
-        };
-        self.processor.process(raster, place)
+        })
+    }
+
+    /// Returns the numbers of an image, `[height, width, channels]`.
+    fn numbers(&self, row: usize) -> Result<Vec<f32>, DataError> {
+        let raster = self.raster(row, self.shape.channels)?;
+        self.processor.process(raster, &self.images[row].place)
     }
 }
 
@@ -89,6 +95,19 @@ impl Examples for ImageRows {
         Ok([("pixel_values".to_owned(), json!([planes]))]
             .into_iter()
             .collect())
+    }
+
+    fn picture(&self, row: usize, side: usize) -> Result<Option<Picture>, DataError> {
+        let image = self.raster(row, 3)?;
+        let long = image.height.max(image.width);
+        let [height, width] = [image.height, image.width].map(|own| (own * side / long).max(1));
+        let Raster { samples, .. } = resize(image, height, width, Filter::Bilinear);
+        let (pixels, _) = samples.as_chunks::<3>();
+        Ok(Some(Picture {
+            height,
+            width,
+            pixels: pixels.to_vec(),
+        }))
     }
 }
 

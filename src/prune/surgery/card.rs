@@ -7,12 +7,18 @@ use crate::data::reader::Wording;
 use crate::model::export::{Export, Usage};
 use crate::prune::report::{BeforeAfter, Report};
 
-/// Returns the model card as Markdown.
+/// Returns the model card as Markdown. `pictures` is the file with the pictures of both models' answers, if there is one.
 #[must_use]
-pub fn card(report: &Report, answer: &dyn Answer, wording: Wording, export: &Export) -> String {
+pub fn card(
+    report: &Report,
+    answer: &dyn Answer,
+    wording: Wording,
+    export: &Export,
+    pictures: Option<&str>,
+) -> String {
     let mut card = String::new();
     // Writing to a string cannot fail.
-    let _ = write_card(&mut card, report, answer, wording, export);
+    let _ = write_card(&mut card, report, answer, wording, export, pictures);
     card
 }
 
@@ -22,6 +28,7 @@ fn write_card(
     answer: &dyn Answer,
     wording: Wording,
     export: &Export,
+    pictures: Option<&str>,
 ) -> std::fmt::Result {
     let size = &report.size;
     writeln!(
@@ -67,6 +74,9 @@ fn write_card(
         wording.positions,
         counts(field(|size| size.macs))
     )?;
+    for part in &report.parts {
+        writeln!(card, "| of these, `{}` {}", part.part, counts(part.macs))?;
+    }
     writeln!(
         card,
         "| parameters {}",
@@ -107,6 +117,14 @@ fn write_card(
         latency.median_ms.after,
         latency.speedup
     )?;
+    if let Some(name) = pictures {
+        writeln!(
+            card,
+            "![Answers of both models]({name})\n\nFrom left to right: the image, the classes by the original, the classes by this model, and in red the pixels\n\
+             whose classes differ. The images are from the data of the job, evenly spaced. Delete `{name}` if you may not\n\
+             pass them on.\n"
+        )?;
+    }
     match export.usage {
         Some(usage) => write_usage(card, usage)?,
         None => write_usage_in_transformers(card, answer, wording, export)?,

@@ -7,6 +7,7 @@ pub mod consistency;
 pub mod fidelity;
 pub mod golden;
 pub mod latency;
+pub mod pictures;
 pub mod quality;
 pub mod run;
 
