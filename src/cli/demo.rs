@@ -41,7 +41,7 @@ pub(super) struct DemoCommand {
         default_value = "examples"
     )]
     examples: PathBuf,
-    /// Percentage of the FLOPs to KEEP [default: 40%, and 80% for cnn]
+    /// Percentage of the FLOPs to KEEP [default: 40%, 80% for cnn, and 50% for segmentation]
     #[arg(long, value_name = "PERCENT")]
     target: Option<String>,
     /// Data folder of the service, which also gets the downloaded result
@@ -73,6 +73,8 @@ enum Example {
     Vision,
     /// An image classifier: a residual convolutional network on Fashion-MNIST
     Cnn,
+    /// A segmentation: a Mask2Former on scenes of Fashion-MNIST items
+    Segmentation,
 }
 
 impl Example {
@@ -80,6 +82,7 @@ impl Example {
     fn target(self) -> &'static str {
         match self {
             Self::Cnn => "80%",
+            Self::Segmentation => "50%",
             _ => "40%",
         }
     }
@@ -108,6 +111,7 @@ impl Example {
                 "fashion-mnist",
                 ["cnn", "calibration.npz", "evaluation.npz"],
             ),
+            Self::Segmentation => ("scenes", ["model", "calibration.tar", "evaluation.tar"]),
         }
     }
 }

@@ -11,5 +11,7 @@ mod kill;
 mod log;
 mod process;
 mod resolve;
+mod segmentation;
 mod sources;
 mod tasks;
+mod upload;

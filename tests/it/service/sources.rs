@@ -1,66 +1,13 @@
 //! Sources of models and data: uploads to the service, and buckets of users.
 
 use serde_json::{Value, json};
-use std::path::Path;
-use std::process::Command;
 
 use super::fleet::Fleet;
 use super::kill::folder;
 use super::process::{Client, Server};
+use super::upload::{archive, complete, create_upload, upload_file};
 use crate::fixture::bucket;
 use crate::fixture::folder::Folder;
-
-/// Archives the model folder.
-fn archive(folder: &Folder) -> std::path::PathBuf {
-    let path = folder.root.path().join("model.tar");
-    let status = Command::new("tar")
-        .arg("-cf")
-        .arg(&path)
-        .arg("-C")
-        .arg(folder.root.path())
-        .arg("model")
-        .status();
-    assert!(status.unwrap().success());
-    path
-}
-
-/// Creates an upload for a file, without its content.
-fn create_upload(client: &Client, url: &str, path: &Path) -> Value {
-    let bytes = std::fs::read(path).unwrap();
-    let body = json!({
-        "name": path.file_name().unwrap().to_str().unwrap(),
-        "bytes": bytes.len(),
-        "sha256": optin::prune::digest::sha256_of(path).unwrap(),
-    });
-    let (status, upload) = client.post(&format!("{url}/v1/uploads"), &body);
-    assert_eq!(status, 201, "{upload}");
-    upload
-}
-
-fn complete(client: &Client, url: &str, upload: &Value) -> (u16, Value) {
-    let id = upload["id"].as_str().unwrap();
-    client.post(&format!("{url}/v1/uploads/{id}/complete"), &json!({}))
-}
-
-/// Uploads a file and returns its URI.
-fn upload_file(client: &Client, url: &str, path: &Path) -> String {
-    let upload = create_upload(client, url, path);
-    let (status, problem) = complete(client, url, &upload);
-    assert_eq!(
-        (status, problem["code"].as_str()),
-        (409, Some("conflict")),
-        "{problem}"
-    );
-    let content = std::fs::read(path).unwrap();
-    assert!(matches!(client.put(&upload["put"], content), 200 | 204));
-    let (status, ready) = complete(client, url, &upload);
-    assert_eq!(
-        (status, ready["state"].as_str()),
-        (200, Some("ready")),
-        "{ready}"
-    );
-    ready["uri"].as_str().unwrap().to_owned()
-}
 
 fn request(model: &str, calibration: &str, evaluation: &str) -> Value {
     json!({
@@ -74,7 +21,11 @@ fn request(model: &str, calibration: &str, evaluation: &str) -> Value {
 /// Uploads the model and the data, and checks that a job with them succeeds.
 fn upload_and_prune(client: &Client, server: &Server, folder: &Folder) {
     let url = &server.url;
-    let model = upload_file(client, url, &archive(folder));
+    let model = upload_file(
+        client,
+        url,
+        &archive(folder.root.path(), "model", folder.root.path()),
+    );
     let calibration = upload_file(client, url, &folder.calibration());
     let evaluation = upload_file(client, url, &folder.evaluation());
     let (status, problem) = client.post(
