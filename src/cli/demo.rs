@@ -41,7 +41,7 @@ pub(super) struct DemoCommand {
         default_value = "examples"
     )]
     examples: PathBuf,
-    /// Percentage of the FLOPs to KEEP [default: 40%, 80% for cnn, and 50% for segmentation]
+    /// Percentage of the FLOPs to KEEP [default: 40%, and 80% for cnn and segmentation]
     #[arg(long, value_name = "PERCENT")]
     target: Option<String>,
     /// Data folder of the service, which also gets the downloaded result
@@ -78,11 +78,11 @@ enum Example {
 }
 
 impl Example {
-    /// Returns the target that the demo uses by default. Convolutional networks have fewer units to spare.
+    /// Returns the target that the demo uses by default. Convolutional networks and
+    /// the small segmentation have fewer units to spare.
     fn target(self) -> &'static str {
         match self {
-            Self::Cnn => "80%",
-            Self::Segmentation => "50%",
+            Self::Cnn | Self::Segmentation => "80%",
             _ => "40%",
         }
     }
