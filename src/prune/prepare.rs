@@ -82,7 +82,7 @@ impl Prepared {
         let answer = answer::of(&config)?;
         let parts = match recipe.method.answer_term {
             AnswerTerm::Answers => None,
-            AnswerTerm::Parts => Some(parts(&model, answer.as_ref())?),
+            AnswerTerm::Parts => model.parts.as_ref().and_then(|_| answer.parts()),
         };
         if model.groups.iter().all(|group| group.width == 0) {
             return Err(Failure::new(
@@ -120,6 +120,7 @@ impl Prepared {
             .flatten()
             .collect();
         let mut notes = reader.notes(answer.as_ref(), &read)?;
+        notes.extend(without_parts(recipe.method.answer_term, parts.as_ref()));
         notes.extend(unused_tensors(&unused));
         notes.extend(stored_in_other_type(&weights));
         Ok(Self {
@@ -322,14 +323,11 @@ impl Prepared {
     }
 }
 
-/// Returns the task of the parts of a model's answers.
-fn parts(model: &Model, answer: &dyn Answer) -> Result<Arc<dyn Answer>, Failure> {
-    let parts = model.parts.as_ref().and_then(|_| answer.parts());
-    parts.ok_or_else(|| {
-        Failure::new(
-            Code::InvalidRecipe,
-            "method.answer_term is \"parts\", but the answers of this model have no parts; set it to \"answers\"",
-        )
+/// Returns a note if the answer term should compare parts, but the answers have none.
+fn without_parts(wanted: AnswerTerm, parts: Option<&Arc<dyn Answer>>) -> Option<String> {
+    (wanted == AnswerTerm::Parts && parts.is_none()).then(|| {
+        "The answers of this model have no parts, so the answer term compares the answers."
+            .to_owned()
     })
 }
 

@@ -14,7 +14,8 @@ use optin::prune::digest::sha256_of;
 use optin::prune::failure::Code;
 use optin::prune::inputs::{Input, Role};
 use optin::prune::journal::{FolderJournal, NoJournal};
-use optin::prune::recipe::{Compensation, Estimator, Method};
+use optin::prune::prepare::Prepared;
+use optin::prune::recipe::{AnswerTerm, Compensation, Estimator, Method};
 use optin::prune::report::Report;
 use optin::prune::search::keep_map::KeepMap;
 use optin::prune::stage::Stage;
@@ -422,4 +423,20 @@ fn a_run_with_the_sketch_estimator_is_reproducible_and_audited() {
         assert!(one.1 == other.1, "{:?} differs", one.0);
     }
     assert_eq!(first.len(), second.len());
+}
+
+#[test]
+fn models_whose_answers_have_no_parts_compare_the_answers_and_say_so() {
+    let folder = Folder::new(Tiny::default());
+    let mut recipe = folder.recipe(0.6);
+    for (term, expected) in [(AnswerTerm::Answers, false), (AnswerTerm::Parts, true)] {
+        recipe.method.answer_term = term;
+        let prepared = Prepared::read(&folder.places("out"), &recipe).unwrap();
+        let mut notes = prepared.notes.iter();
+        assert_eq!(notes.any(|note| note.contains("have no parts")), expected);
+        assert!(std::ptr::eq(
+            prepared.scored().head,
+            &raw const prepared.model.head
+        ));
+    }
 }

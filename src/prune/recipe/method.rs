@@ -226,8 +226,8 @@ pub enum FeatureTerm {
 pub enum AnswerTerm {
     /// The answers: for a segmentation, the classes of the pixels.
     Answers,
-    /// The parts from which a segmentation is computed: the class of each query, and its mask at each pixel. Only for
-    /// Mask2Former.
+    /// The parts from which a segmentation is computed: the class of each query, and its mask at each pixel. Models
+    /// other than Mask2Former compare the answers.
     Parts,
 }
 
