@@ -13,7 +13,6 @@ images are read once, at the end, through the folder that was written.
 """
 
 import argparse
-import gzip
 import math
 import time
 from pathlib import Path
@@ -29,6 +28,8 @@ from transformers import (
     ViTForImageClassification,
     ViTImageProcessor,
 )
+
+from idx import read
 
 HERE = Path(__file__).resolve().parent
 SEED = 0
@@ -55,18 +56,6 @@ EPOCHS = {"cnn": 10, "coarse": 14, "fine": 5}
 TEACHER, TEMPERATURE = 0.7, 2.0
 # Share of the patches that a training pass leaves out, for all but the last epochs (Liu et al. 2023, PatchDropout).
 DROPPED = {"cnn": 0.0, "coarse": 0.0, "fine": 0.5}
-
-
-def read_idx(path):
-    """Reads a gzipped idx file of unsigned bytes."""
-    content = gzip.decompress(path.read_bytes())
-    dimensions = content[3]
-    shape = np.frombuffer(content, ">u4", dimensions, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-
-
-def read(data, part):
-    return read_idx(data / f"{part}-images-idx3-ubyte.gz"), read_idx(data / f"{part}-labels-idx1-ubyte.gz")
 
 
 def pixels(processor, images):

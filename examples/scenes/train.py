@@ -14,9 +14,9 @@ end, through the folder that was written.
 """
 
 import argparse
-import gzip
 import io
 import math
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -31,13 +31,16 @@ from transformers import (
     Mask2FormerConfig,
     Mask2FormerForUniversalSegmentation,
     Mask2FormerImageProcessor,
-    SwinBackbone,
     SwinConfig,
 )
 
 import compose
 
 HERE = Path(__file__).resolve().parent
+# `idx.py` reads the images for both examples.
+sys.path.append(str(HERE.parent / "fashion-mnist"))
+from idx import read  # noqa: E402
+
 SEED = 0
 LABELS = [
     "ground", "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -73,18 +76,6 @@ MASK2FORMER = {
 }
 # Share of the targets that comes from the teacher, and its temperature (Hinton, Vinyals and Dean 2015).
 TEACHER, TEMPERATURE = 0.7, 1.5
-
-
-def read_idx(path):
-    """Reads a gzipped idx file of unsigned bytes."""
-    content = gzip.decompress(path.read_bytes())
-    dimensions = content[3]
-    shape = np.frombuffer(content, ">u4", dimensions, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-
-
-def read(data, part):
-    return read_idx(data / f"{part}-images-idx3-ubyte.gz"), read_idx(data / f"{part}-labels-idx1-ubyte.gz")
 
 
 def scenes(count, images, rules, seed):

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::metric::{Metric, Records};
 use super::order;
 use super::softmax::{self, predicted};
-use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -50,11 +50,7 @@ impl ReadTruth for Classes {
     }
 }
 
-impl Answer for Classes {
-    fn task(&self) -> &'static Task {
-        &TASK
-    }
-
+impl Divergence for Classes {
     /// Returns `T^2 KL(softmax(original / T) || softmax(changed / T))`. The factor `T^2` makes the size of the term
     /// independent of the temperature (Hinton et al. 2015).
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
@@ -68,6 +64,12 @@ impl Answer for Classes {
 
     fn scale(&self, _: usize, _: usize) -> f64 {
         softmax::scale(self.0.len())
+    }
+}
+
+impl Answer for Classes {
+    fn task(&self) -> &'static Task {
+        &TASK
     }
 
     fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {

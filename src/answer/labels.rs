@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::bernoulli;
 use super::diagonal;
 use super::metric::{Metric, Records, ratio};
-use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -25,16 +26,6 @@ struct Labels(Vec<String>);
 
 fn open(problem_type: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>, CheckpointError>> {
     (problem_type == TASK.name).then(|| Ok(Arc::new(Labels(labels.to_vec())) as Arc<dyn Answer>))
-}
-
-/// Returns the probability of a label from its logit.
-fn probability(logit: f32, temperature: f64) -> f64 {
-    1.0 / (1.0 + (-f64::from(logit) / temperature).exp())
-}
-
-/// Returns `p log(p / q)`, or 0 if `p` is 0.
-fn entropy(p: f64, q: f64) -> f64 {
-    if p > 0.0 { p * (p / q).ln() } else { 0.0 }
 }
 
 impl Labels {
@@ -97,42 +88,31 @@ impl ReadTruth for Labels {
     }
 }
 
-impl Answer for Labels {
-    fn task(&self) -> &'static Task {
-        &TASK
-    }
-
+impl Divergence for Labels {
     /// Returns the sum over the labels of `T^2 KL(p || q)` of the Bernoulli distributions with `p = sigmoid(z / T)`.
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
         let labels = original.values.iter().zip(changed.values);
         let sum: f64 = labels
-            .map(|(&original, &changed)| {
-                let (p, q) = (
-                    probability(original, temperature),
-                    probability(changed, temperature),
-                );
-                // The complements are computed from the negated logits, so that they do not cancel.
-                let (not_p, not_q) = (
-                    probability(-original, temperature),
-                    probability(-changed, temperature),
-                );
-                entropy(p, q) + entropy(not_p, not_q)
-            })
+            .map(|(&original, &changed)| bernoulli::divergence(original, changed, temperature))
             .sum();
         temperature * temperature * sum
     }
 
     /// Returns `sqrt(p (1 - p))` along each label: near `d = 0` the divergence is `sum p (1 - p) d^2 / 2`.
     fn directions(&self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
-        let sizes = at.values.iter().map(|&logit| {
-            let temperature = form.temperature;
-            (probability(logit, temperature) * probability(-logit, temperature)).sqrt() as f32
-        });
+        let sizes = at.values.iter();
+        let sizes = sizes.map(|&logit| bernoulli::variance(logit, form.temperature).sqrt() as f32);
         diagonal::directions(&sizes.collect::<Vec<_>>(), row, form.seed)
     }
 
     fn scale(&self, _: usize, _: usize) -> f64 {
         0.5 * diagonal::scale(self.0.len())
+    }
+}
+
+impl Answer for Labels {
+    fn task(&self) -> &'static Task {
+        &TASK
     }
 
     fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {

@@ -4,6 +4,7 @@
 //! data, and which metrics compare a model with them. The pruning method sees only this interface. A new task is a file
 //! and a line in [`TASKS`].
 
+mod bernoulli;
 pub mod bilinear;
 pub mod class;
 pub mod diagonal;

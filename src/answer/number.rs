@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records};
-use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -41,11 +41,7 @@ impl ReadTruth for Number {
     }
 }
 
-impl Answer for Number {
-    fn task(&self) -> &'static Task {
-        &TASK
-    }
-
+impl Divergence for Number {
     /// Returns the squared difference.
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, _: f64) -> f64 {
         (f64::from(original.values[0]) - f64::from(changed.values[0])).powi(2)
@@ -57,6 +53,12 @@ impl Answer for Number {
 
     fn scale(&self, _: usize, _: usize) -> f64 {
         1.0
+    }
+}
+
+impl Answer for Number {
+    fn task(&self) -> &'static Task {
+        &TASK
     }
 
     fn agreement(&self, _: Outputs<'_>, _: Outputs<'_>) -> Option<f64> {

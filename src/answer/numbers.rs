@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::diagonal;
 use super::metric::{Metric, Records};
-use super::task::{Answer, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -65,11 +65,7 @@ impl ReadTruth for Numbers {
     }
 }
 
-impl Answer for Numbers {
-    fn task(&self) -> &'static Task {
-        &TASK
-    }
-
+impl Divergence for Numbers {
     /// Returns the sum of the squared differences.
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, _: f64) -> f64 {
         let numbers = original.values.iter().zip(changed.values);
@@ -84,6 +80,12 @@ impl Answer for Numbers {
 
     fn scale(&self, _: usize, _: usize) -> f64 {
         diagonal::scale(self.0)
+    }
+}
+
+impl Answer for Numbers {
+    fn task(&self) -> &'static Task {
+        &TASK
     }
 
     fn agreement(&self, _: Outputs<'_>, _: Outputs<'_>) -> Option<f64> {

@@ -17,16 +17,30 @@ fn add(counts: &mut [f64], predicted: usize, truth: usize) {
     }
 }
 
+/// Resizes the scores `[height, width, classes]` of a map of this size to another size, and predicts the class with the
+/// largest score. `visit` receives the index and the class of each pixel, in raster order.
+pub(super) fn predict(
+    scores: &[f32],
+    size: [usize; 2],
+    classes: usize,
+    to: [usize; 2],
+    mut visit: impl FnMut(usize, usize),
+) {
+    let [_, width] = to;
+    resize(scores, size, to, |y, row| {
+        for (x, scores) in row.chunks_exact(classes).enumerate() {
+            visit(y * width + x, predicted(scores));
+        }
+    });
+}
+
 /// Returns the counts of an image, its record. The scores `[height, width, classes]` of a map of this size are resized
 /// to the label map. Pixels without a class count nowhere.
 pub(super) fn record(scores: &[f32], size: [usize; 2], classes: usize, map: &LabelMap) -> Vec<f64> {
     let mut counts = vec![0.0; COUNTS * classes];
-    let [_, width] = map.size();
-    resize(scores, size, map.size(), |y, row| {
-        for (x, scores) in row.chunks_exact(classes).enumerate() {
-            if let Some(truth) = map.class(y * width + x) {
-                add(&mut counts, predicted(scores), truth);
-            }
+    predict(scores, size, classes, map.size(), |pixel, predicted| {
+        if let Some(truth) = map.class(pixel) {
+            add(&mut counts, predicted, truth);
         }
     });
     counts

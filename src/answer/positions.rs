@@ -1,7 +1,7 @@
 //! One of several classes at each position of an example: the divergence of two answers, its quadratic form, and how
 //! often they agree.
 
-use super::sampling::{RANDOM, signs};
+use super::sampling::signs_of_positions;
 use super::softmax::{self, predicted};
 use super::task::{Form, Outputs};
 
@@ -36,9 +36,7 @@ impl Positions {
     /// positions add up.
     pub(super) fn directions(self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
         let count = softmax::count(self.0);
-        // Beyond the streams of random directions.
-        let indices = RANDOM..RANDOM + count * self.repeats();
-        let mut signs: Vec<_> = indices.map(|index| signs(row, index, form.seed)).collect();
+        let mut signs = signs_of_positions(row, count * self.repeats(), form.seed);
         let mut drawn = vec![Vec::with_capacity(at.values.len()); signs.len()];
         for logits in at.rows() {
             let of_position = softmax::directions(logits, form.temperature, row, form.seed);

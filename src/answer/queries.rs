@@ -4,14 +4,9 @@
 //! its mask at each pixel. The divergence of a query is that of its class, plus that of its mask: the mean over the pixels,
 //! times the probability of an object, because the mask of no object is never read.
 
-use super::metric::{Metric, Records};
-use super::sampling::{RANDOM, signs};
-use super::softmax;
-use super::task::{Answer, Form, Outputs, Task};
-use crate::data::error::DataError;
-use crate::data::label::LabelReading;
-use crate::data::table::column::Column;
-use crate::data::truth::{ReadTruth, Truth};
+use super::sampling::signs_of_positions;
+use super::task::{Divergence, Form, Outputs};
+use super::{bernoulli, softmax};
 
 /// Number of times that the directions of the classes are used, each time with other signs.
 const REPEATS: usize = 2;
@@ -19,8 +14,6 @@ const REPEATS: usize = 2;
 /// Parts with this number of classes, no object included.
 pub(super) struct Queries {
     pub(super) classes: usize,
-    /// The task of the answers.
-    pub(super) task: &'static Task,
 }
 
 impl Queries {
@@ -44,37 +37,14 @@ fn object(classes: &[f32], temperature: f64) -> f64 {
         .unwrap_or(0.0)
 }
 
-/// Returns `KL(sigmoid(reference / T) || sigmoid(changed / T))`.
-fn of_bit(reference: f32, changed: f32, temperature: f64) -> f64 {
-    softmax::divergence(&[reference, 0.0], &[changed, 0.0], temperature)
-}
-
-impl ReadTruth for Queries {
-    /// Fails, because data has no truth of queries.
-    fn read(
-        &self,
-        column: Column<'_>,
-        _: Option<LabelReading>,
-    ) -> Result<Vec<Option<Truth>>, DataError> {
-        Err(DataError::Invalid(format!(
-            "{}, column \"{}\" contains no queries",
-            column.table.file,
-            column.name()
-        )))
-    }
-}
-
-impl Answer for Queries {
-    fn task(&self) -> &'static Task {
-        self.task
-    }
-
+impl Divergence for Queries {
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
         let queries = self.of(original).zip(self.of(changed));
         let sum: f64 = queries
             .map(|((classes, mask), (changed_classes, changed_mask))| {
                 let pixels = mask.iter().zip(changed_mask);
-                let pixels = pixels.map(|(&own, &other)| of_bit(own, other, temperature));
+                let pixels =
+                    pixels.map(|(&own, &other)| bernoulli::divergence(own, other, temperature));
                 let of_mask = pixels.sum::<f64>() / mask.len().max(1) as f64;
                 softmax::divergence(classes, changed_classes, temperature)
                     + object(classes, temperature) * of_mask
@@ -85,19 +55,16 @@ impl Answer for Queries {
 
     fn directions(&self, at: Outputs<'_>, row: usize, form: Form) -> Vec<Vec<f32>> {
         let count = self.count();
-        // Beyond the streams of random directions.
-        let indices = RANDOM..RANDOM + count;
-        let mut signs: Vec<_> = indices.map(|index| signs(row, index, form.seed)).collect();
+        let mut signs = signs_of_positions(row, count, form.seed);
         let mut drawn = vec![Vec::with_capacity(at.values.len()); count];
         // The sum over all directions has the squares of the classes `REPEATS` times, and those of a pixel `count` times.
         let share = REPEATS as f64 / (2.0 * softmax::scale(self.classes) * count as f64);
         for (classes, mask) in self.of(at) {
             let of_classes = softmax::directions(classes, form.temperature, row, form.seed);
             let weight = share * object(classes, form.temperature) / mask.len().max(1) as f64;
-            let lengths = mask.iter().map(|&logit| {
-                let inside = 1.0 / (1.0 + (-f64::from(logit) / form.temperature).exp());
-                (weight * inside * (1.0 - inside)).sqrt()
-            });
+            let lengths = mask
+                .iter()
+                .map(|&logit| (weight * bernoulli::variance(logit, form.temperature)).sqrt());
             let lengths: Vec<f64> = lengths.collect();
             let directions = of_classes.iter().cycle();
             for ((drawn, sign), direction) in drawn.iter_mut().zip(&mut signs).zip(directions) {
@@ -111,17 +78,5 @@ impl Answer for Queries {
 
     fn scale(&self, _: usize, positions: usize) -> f64 {
         softmax::scale(self.classes) / (REPEATS * positions.max(1)) as f64
-    }
-
-    fn agreement(&self, _: Outputs<'_>, _: Outputs<'_>) -> Option<f64> {
-        None
-    }
-
-    fn record(&self, _: Outputs<'_>, _: &Truth) -> Vec<f64> {
-        Vec::new()
-    }
-
-    fn metrics(&self, _: &[&Truth], _: Records<'_>) -> Vec<Metric> {
-        Vec::new()
     }
 }

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::SeedableRng;
 const MAX_EXACT: usize = 16;
 
 /// Number of random directions that replace more exact ones. Each row has its own, so few are enough.
-pub(super) const RANDOM: usize = 8;
+const RANDOM: usize = 8;
 
 /// First random stream of these samples, so that they are independent of all others with the same seed.
 const FIRST_STREAM: u64 = 1 << 62;
@@ -43,4 +43,15 @@ pub(super) fn signs(row: usize, index: usize, seed: u64) -> impl FnMut() -> f64 
         0 => -1.0,
         _ => 1.0,
     }
+}
+
+/// Returns generators of random signs over the positions of an example, one for each direction. They are independent of the
+/// signs of [random directions](is_random).
+pub(super) fn signs_of_positions(
+    row: usize,
+    directions: usize,
+    seed: u64,
+) -> Vec<impl FnMut() -> f64> {
+    let indices = RANDOM..RANDOM + directions;
+    indices.map(|index| signs(row, index, seed)).collect()
 }

@@ -6,13 +6,11 @@
 
 use std::sync::Arc;
 
-use super::bilinear::resize;
 use super::metric::{Metric, Records};
 use super::overlap;
 use super::positions::Positions;
 use super::queries::Queries;
-use super::softmax::predicted;
-use super::task::{Answer, Form, Head, Outputs, Task};
+use super::task::{Answer, Divergence, Form, Head, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::LabelReading;
@@ -101,11 +99,7 @@ fn scores(outputs: Outputs<'_>) -> (Vec<f32>, [usize; 2]) {
     (scores.collect(), size)
 }
 
-impl Answer for Pixels {
-    fn task(&self) -> &'static Task {
-        &TASK
-    }
-
+impl Divergence for Pixels {
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
         self.positions().divergence(original, changed, temperature)
     }
@@ -116,6 +110,12 @@ impl Answer for Pixels {
 
     fn scale(&self, _: usize, positions: usize) -> f64 {
         self.positions().scale(positions)
+    }
+}
+
+impl Answer for Pixels {
+    fn task(&self) -> &'static Task {
+        &TASK
     }
 
     fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {
@@ -129,18 +129,17 @@ impl Answer for Pixels {
         overlap::record(&scores, size, self.labels.len(), map)
     }
 
-    fn parts(&self) -> Option<Arc<dyn Answer>> {
+    fn parts(&self) -> Option<Arc<dyn Divergence>> {
         Some(Arc::new(Queries {
             classes: self.labels.len() + 1,
-            task: &TASK,
         }))
     }
 
     fn predicted_map(&self, outputs: Outputs<'_>, to: [usize; 2]) -> Option<Vec<usize>> {
         let (scores, size) = scores(outputs);
         let mut classes = Vec::with_capacity(to.iter().product());
-        resize(&scores, size, to, |_, row| {
-            classes.extend(row.chunks_exact(self.labels.len()).map(predicted));
+        overlap::predict(&scores, size, self.labels.len(), to, |_, class| {
+            classes.push(class);
         });
         Some(classes)
     }

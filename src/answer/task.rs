@@ -108,11 +108,8 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// The answers of a task.
-pub trait Answer: ReadTruth + Send + Sync {
-    /// Returns the task.
-    fn task(&self) -> &'static Task;
-
+/// How far two answers are apart.
+pub trait Divergence: Send + Sync {
     /// Returns the divergence of an example's answers from those of the original model.
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64;
 
@@ -124,6 +121,12 @@ pub trait Answer: ReadTruth + Send + Sync {
 
     /// Returns the factor of the squared derivatives along this number of directions.
     fn scale(&self, directions: usize, positions: usize) -> f64;
+}
+
+/// The answers of a task.
+pub trait Answer: Divergence + ReadTruth + Send + Sync {
+    /// Returns the task.
+    fn task(&self) -> &'static Task;
 
     /// Returns the fraction of equal predictions in two answers to one example, or `None` if answers are numbers.
     fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64>;
@@ -134,8 +137,9 @@ pub trait Answer: ReadTruth + Send + Sync {
     /// Returns the metrics of two models on the same examples. The first one is the main metric.
     fn metrics(&self, truths: &[&Truth], records: Records<'_>) -> Vec<Metric>;
 
-    /// Returns the task of the parts from which the answers are computed, if they can be compared in place of the answers.
-    fn parts(&self) -> Option<Arc<dyn Answer>> {
+    /// Returns the divergence of the parts from which the answers are computed, if they can be compared in place of the
+    /// answers.
+    fn parts(&self) -> Option<Arc<dyn Divergence>> {
         None
     }
 

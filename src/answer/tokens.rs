@@ -10,7 +10,7 @@ use super::metric::{Metric, Records, ratio};
 use super::positions::Positions;
 use super::softmax::predicted;
 use super::spans::{Span, Tag, spans};
-use super::task::{Answer, Form, Head, Outputs, Task};
+use super::task::{Answer, Divergence, Form, Head, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -109,11 +109,7 @@ impl ReadTruth for Tokens {
     }
 }
 
-impl Answer for Tokens {
-    fn task(&self) -> &'static Task {
-        &TASK
-    }
-
+impl Divergence for Tokens {
     fn divergence(&self, original: Outputs<'_>, changed: Outputs<'_>, temperature: f64) -> f64 {
         self.positions().divergence(original, changed, temperature)
     }
@@ -124,6 +120,12 @@ impl Answer for Tokens {
 
     fn scale(&self, _: usize, positions: usize) -> f64 {
         self.positions().scale(positions)
+    }
+}
+
+impl Answer for Tokens {
+    fn task(&self) -> &'static Task {
+        &TASK
     }
 
     fn agreement(&self, left: Outputs<'_>, right: Outputs<'_>) -> Option<f64> {

@@ -78,8 +78,8 @@ enum Example {
 }
 
 impl Example {
-    /// Returns the target that the demo uses by default. Convolutional networks and
-    /// the small segmentation have fewer units to spare.
+    /// Returns the target that the demo uses by default. Convolutional networks and the small
+    /// segmentation have fewer units to spare.
     fn target(self) -> &'static str {
         match self {
             Self::Cnn | Self::Segmentation => "80%",

@@ -15,6 +15,7 @@ use super::score::{self, sketch};
 use super::search;
 use crate::model::chain::Model;
 use crate::model::cost::Cost;
+use crate::model::extent::Extent;
 use crate::model::mask::Masks;
 use crate::model::work::Work;
 
@@ -150,11 +151,8 @@ fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
     let rows = prepared.scoring_rows(recipe);
     let batches = prepared.calibration.batches_of(&rows, STACKED_POSITIONS);
     let model = &prepared.model;
-    let macs = |index: usize| {
-        let extent = batches.extent(index);
-        model.cost(&extent).with_all(&model.groups) * extent.rows() as u64
-    };
-    let all: u64 = (0..batches.len()).map(macs).sum();
+    let macs = |extent: &Extent| model.cost(extent).with_all(&model.groups) * extent.rows() as u64;
+    let all = macs(&prepared.calibration.extent_of(&rows));
     let enough = (batches.len() as u64 * TIMED_MACS).div_ceil(all.max(1)) as usize;
     let count = enough.max(lanes::lanes()).min(batches.len());
     // The batches are sorted by size.
@@ -165,6 +163,7 @@ fn ms_per_mac(prepared: &Prepared, recipe: &Recipe) -> Result<f64, Failure> {
         Ok(model.forward(&batches.load(timed(index))?, &full)?)
     })?;
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
-    let macs: u64 = (0..count).map(timed).map(macs).sum();
+    let extents = (0..count).map(|index| batches.extent(timed(index)));
+    let macs: u64 = extents.map(|extent| macs(&extent)).sum();
     Ok(elapsed / macs.max(1) as f64)
 }

@@ -13,7 +13,7 @@ use super::recipe::{AnswerTerm, Recipe};
 use super::report::CalibrationUse;
 use super::score::scored::Scored;
 use crate::answer;
-use crate::answer::task::Answer;
+use crate::answer::task::{Answer, Divergence};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::read_file::ReadFile;
@@ -42,8 +42,8 @@ pub struct Prepared {
     pub architecture: &'static str,
     /// The task of the model.
     pub answer: Arc<dyn Answer>,
-    /// The task of the parts of the answers, if the answer term compares them.
-    parts: Option<Arc<dyn Answer>>,
+    /// The divergence of the parts of the answers, if the answer term compares them.
+    parts: Option<Arc<dyn Divergence>>,
     /// The model's graph.
     pub model: Model,
     /// The original model, if a schedule of merged positions was planned for `model`.
@@ -324,7 +324,7 @@ impl Prepared {
 }
 
 /// Returns a note if the answer term should compare parts, but the answers have none.
-fn without_parts(wanted: AnswerTerm, parts: Option<&Arc<dyn Answer>>) -> Option<String> {
+fn without_parts(wanted: AnswerTerm, parts: Option<&Arc<dyn Divergence>>) -> Option<String> {
     (wanted == AnswerTerm::Parts && parts.is_none()).then(|| {
         "The answers of this model have no parts, so the answer term compares the answers."
             .to_owned()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use optin::answer::TASKS;
 use optin::answer::metric::{Records, ratio};
 use optin::answer::spans::{Span, Tag, spans};
-use optin::answer::task::{Answer, Form, Outputs};
+use optin::answer::task::{Answer, Divergence, Form, Outputs};
 use optin::data::limits::Limits;
 use optin::data::table::Table;
 use optin::data::table::column::Column;
@@ -53,16 +53,16 @@ fn directions_are_the_quadratic_form_of_the_divergence() {
                 "ForTokenClassification" | "ForUniversalSegmentation" => positions,
                 _ => 1,
             };
-            assert_is_the_form(task.as_ref(), channels, positions);
+            assert_is_the_form(task.as_ref(), task.task().name, [channels, positions]);
             if let Some(parts) = task.parts() {
                 // The class of no object, and a mask of 11 pixels.
-                assert_is_the_form(parts.as_ref(), channels + 1 + 11, positions);
+                assert_is_the_form(parts.as_ref(), "parts", [channels + 1 + 11, positions]);
             }
         }
     }
 }
 
-fn assert_is_the_form(task: &dyn Answer, channels: usize, positions: usize) {
+fn assert_is_the_form(task: &dyn Divergence, name: &str, [channels, positions]: [usize; 2]) {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut draw = |size: f32| -> Vec<f32> {
         let values = 0..channels * positions;
@@ -88,8 +88,7 @@ fn assert_is_the_form(task: &dyn Answer, channels: usize, positions: usize) {
         let divergence = task.divergence(outputs(&original), outputs(&changed), temperature);
         assert!(
             (form / divergence - 1.0).abs() < 0.1,
-            "{} with {channels} channels and {positions} positions: {form}, expected {divergence}",
-            task.task().name
+            "{name} with {channels} channels and {positions} positions: {form}, expected {divergence}"
         );
     }
 }

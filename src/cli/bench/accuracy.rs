@@ -243,13 +243,12 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
             let mut prepared = rotate(Prepared::read(&places, &recipe)?, &journal, &bar)?;
             let judge = Judge::new(&prepared, &bar)?;
             let scores = score::score(&prepared, &recipe, &journal, &bar)?;
-            let magnitudes = Scores {
-                local: magnitudes(&prepared.weights, &prepared.model.groups)?,
-                ..scores.clone()
-            };
             for (variant, scored) in variants {
                 let scores = match variant.is_magnitude() {
-                    true => &magnitudes,
+                    true => &Scores {
+                        local: magnitudes(&prepared.weights, &prepared.model.groups)?,
+                        ..scores.clone()
+                    },
                     false => &scores,
                 };
                 for (&keep, scored) in targets.iter().zip(scored) {

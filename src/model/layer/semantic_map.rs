@@ -21,9 +21,7 @@ use crate::model::work::{Terms, Work};
 /// The score of a class is the sum over the queries of the probability of the class times that of the mask (Cheng et al.
 /// 2022, "Masked-attention Mask Transformer", section 3). Each query has one more class, which stands for no object.
 pub struct SemanticMap {
-    /// From the stream to the logits of the classes of each query, the last one for no object.
-    classes: Arc<Sequence>,
-    masks: Arc<Masks>,
+    parts: QueryParts,
     /// Number of classes without the last one.
     count: usize,
 }
@@ -36,8 +34,10 @@ impl SemanticMap {
     #[must_use]
     pub fn new(classes: Sequence, masks: Arc<Masks>, count: usize) -> Self {
         Self {
-            classes: Arc::new(classes),
-            masks,
+            parts: QueryParts {
+                classes: Arc::new(classes),
+                masks,
+            },
             count,
         }
     }
@@ -45,10 +45,7 @@ impl SemanticMap {
     /// Returns the layer that answers with the parts of the map.
     #[must_use]
     pub fn parts(&self) -> QueryParts {
-        QueryParts {
-            classes: self.classes.clone(),
-            masks: self.masks.clone(),
-        }
+        self.parts.clone()
     }
 
     /// Returns the probabilities of the classes of each query, without the last class, `[rows, queries, classes]`.
@@ -67,22 +64,22 @@ impl SemanticMap {
 
 impl Layer for SemanticMap {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let of_queries = self.probabilities(&self.classes.forward(input)?.stream)?;
-        let masks = candle_nn::ops::sigmoid(&self.masks.of(input)?)?;
+        let of_queries = self.probabilities(&self.parts.classes.forward(input)?.stream)?;
+        let masks = candle_nn::ops::sigmoid(&self.parts.masks.of(input)?)?;
         let scores = self.scores(&of_queries, &masks)?;
-        Ok(Hidden::new(scores.log()?, map_of(self.masks.size)))
+        Ok(Hidden::new(scores.log()?, map_of(self.parts.masks.size)))
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
-        let classes = self.classes.traced(input)?;
+        let classes = self.parts.classes.traced(input)?;
         let of_queries = self.probabilities(&classes.value.stream)?;
-        let predicted = self.masks.predict(input)?;
+        let predicted = self.parts.masks.predict(input)?;
         let masks = candle_nn::ops::sigmoid(&predicted.masks)?;
         let scores = self.scores(&of_queries, &masks)?;
         let layout = input.layout;
         let (rows, count) = (masks.dim(0)?, self.count);
         Ok(Traced {
-            value: Hidden::new(scores.log()?, map_of(self.masks.size)),
+            value: Hidden::new(scores.log()?, map_of(self.parts.masks.size)),
             pull: Box::new(move |cotangent: Hidden| {
                 let copies = cotangent.stream.dim(0)? / rows.max(1);
                 let each = |tensor: &Tensor| tensor.repeat((copies, 1, 1));
@@ -106,18 +103,17 @@ impl Layer for SemanticMap {
     }
 
     fn is_differentiable(&self) -> bool {
-        self.classes.is_differentiable() && self.masks.embedding.is_differentiable()
+        self.parts.is_differentiable()
     }
 
     fn extent(&self, extent: &Extent) -> Extent {
-        extent_of(extent, self.masks.size)
+        extent_of(extent, self.parts.masks.size)
     }
 
     /// Returns the work of classes, masks and scores.
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
-        let mut work = self.classes.work(extent, widths);
-        work += self.masks.work(extent, widths);
-        let pixels = extent_of(extent, self.masks.size);
+        let mut work = self.parts.work(extent, widths);
+        let pixels = extent_of(extent, self.parts.masks.size);
         let written = pixels.mean() * self.count as f64;
         work += Work {
             macs: Terms {
@@ -133,7 +129,9 @@ impl Layer for SemanticMap {
 
 /// Answers with the parts of a semantic map: the logits of the classes of each query, and its mask as a logit at each pixel.
 /// `[rows, queries, hidden]` to `[rows, queries, classes + 1 + pixels]`.
+#[derive(Clone)]
 pub struct QueryParts {
+    /// From the stream to the logits of the classes of each query, the last one for no object.
     classes: Arc<Sequence>,
     masks: Arc<Masks>,
 }

@@ -47,6 +47,10 @@ pub fn digest(prepared: &Prepared, masks: &Masks, recipe: &Recipe) -> String {
         .part("kept", format!("{:?}", kept.collect::<Vec<_>>()))
         .part("compensation", format!("{:?}", method.compensation))
         .part("position_weights", format!("{:?}", method.position_weights))
+        .part(
+            "sampled",
+            format!("{:?}", prepared.model.reads.sampled_positions()),
+        )
         .part("seed", recipe.calibration.seed)
         .part("ridge", recipe.method.ridge)
         .hex()

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::super::answers::Answers;
-use crate::answer::task::{Answer, Form};
+use crate::answer::task::{Divergence, Form};
 use crate::model::hidden::Hidden;
 
 /// Directions for all rows of a batch. Near the original answers, the divergence of a row is [`scale`](Self::scale) times
@@ -21,7 +21,12 @@ impl<'a> Directions<'a> {
     ///
     /// # Errors
     /// Does not fail for f32 tensors.
-    pub fn at(task: &dyn Answer, answers: &'a Hidden, rows: &[usize], form: Form) -> Result<Self> {
+    pub fn at(
+        task: &dyn Divergence,
+        answers: &'a Hidden,
+        rows: &[usize],
+        form: Form,
+    ) -> Result<Self> {
         let numbers = Answers::of(answers)?;
         let mut directions: Vec<Vec<f32>> = Vec::new();
         for (outputs, &row) in numbers.rows().zip(rows) {
