@@ -18,6 +18,7 @@ mod positions;
 mod queries;
 mod sampling;
 pub mod segmentation;
+mod semantic;
 pub mod softmax;
 pub mod spans;
 pub mod task;

@@ -1,8 +1,6 @@
 //! Overlap of predicted and true classes of pixels: intersection over union, and the accuracy of all pixels.
 
-use super::bilinear::resize;
 use super::metric::{Metric, Records, ratio};
-use super::softmax::predicted;
 use crate::data::label_map::LabelMap;
 
 /// Number of counts of a class: the pixels that have it in the prediction and in truth, in the prediction, and in truth.
@@ -17,32 +15,15 @@ fn add(counts: &mut [f64], predicted: usize, truth: usize) {
     }
 }
 
-/// Resizes the scores `[height, width, classes]` of a map of this size to another size, and predicts the class with the
-/// largest score. `visit` receives the index and the class of each pixel, in raster order.
-pub(super) fn predict(
-    scores: &[f32],
-    size: [usize; 2],
-    classes: usize,
-    to: [usize; 2],
-    mut visit: impl FnMut(usize, usize),
-) {
-    let [_, width] = to;
-    resize(scores, size, to, |y, row| {
-        for (x, scores) in row.chunks_exact(classes).enumerate() {
-            visit(y * width + x, predicted(scores));
-        }
-    });
-}
-
-/// Returns the counts of an image, its record. The scores `[height, width, classes]` of a map of this size are resized
-/// to the label map. Pixels without a class count nowhere.
-pub(super) fn record(scores: &[f32], size: [usize; 2], classes: usize, map: &LabelMap) -> Vec<f64> {
+/// Returns the counts of an image, its record, from the predicted class of each pixel of its label map, in raster order.
+/// Pixels without a class count nowhere.
+pub(super) fn record(predicted: &[usize], classes: usize, map: &LabelMap) -> Vec<f64> {
     let mut counts = vec![0.0; COUNTS * classes];
-    predict(scores, size, classes, map.size(), |pixel, predicted| {
+    for (pixel, &predicted) in predicted.iter().enumerate() {
         if let Some(truth) = map.class(pixel) {
             add(&mut counts, predicted, truth);
         }
-    });
+    }
     counts
 }
 

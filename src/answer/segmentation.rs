@@ -2,7 +2,7 @@
 //!
 //! The answers are those of a map that is smaller than the image: at each of its pixels, the logarithm of the score of
 //! each class. The scores of a pixel need not sum to 1. They must be positive, because the logarithm of 0 has no
-//! divergence. In the metrics, the scores are resized to the label map, and the class with the largest one is predicted.
+//! divergence. The metrics and the pictures compare maps in the size of the image, which [`semantic`] makes of the queries.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use super::metric::{Metric, Records};
 use super::overlap;
 use super::positions::Positions;
 use super::queries::Queries;
+use super::semantic;
 use super::task::{Answer, Divergence, Form, Head, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
@@ -62,6 +63,13 @@ impl Pixels {
     fn positions(&self) -> Positions {
         Positions(self.labels.len())
     }
+
+    /// Returns the predicted class of each pixel of an image of this size.
+    fn map(&self, outputs: Outputs<'_>, to: [usize; 2]) -> Vec<usize> {
+        let queries = outputs.queries.zip(outputs.size);
+        let (queries, size) = queries.expect("the answers are a map that was made of queries");
+        semantic::predicted(queries, self.labels.len(), size, to)
+    }
 }
 
 impl ReadTruth for Pixels {
@@ -85,18 +93,6 @@ impl ReadTruth for Pixels {
             column.name()
         )))
     }
-}
-
-/// Returns the scores of an answer, and the size of its map. A common factor of all scores keeps them finite, and changes
-/// no prediction.
-fn scores(outputs: Outputs<'_>) -> (Vec<f32>, [usize; 2]) {
-    let size = outputs
-        .size
-        .expect("the head of a segmentation returns a map");
-    let values = outputs.values.iter();
-    let largest = values.clone().copied().fold(f32::NEG_INFINITY, f32::max);
-    let scores = values.map(|value| (value - largest).exp());
-    (scores.collect(), size)
 }
 
 impl Divergence for Pixels {
@@ -124,9 +120,9 @@ impl Answer for Pixels {
 
     /// Returns the counts of the pixels of each class; see [`overlap`].
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
-        let (scores, size) = scores(outputs);
         let map = truth.map().expect("the truth of a segmentation is a map");
-        overlap::record(&scores, size, self.labels.len(), map)
+        let predicted = self.map(outputs, map.size());
+        overlap::record(&predicted, self.labels.len(), map)
     }
 
     fn parts(&self) -> Option<Arc<dyn Divergence>> {
@@ -135,13 +131,8 @@ impl Answer for Pixels {
         }))
     }
 
-    fn predicted_map(&self, outputs: Outputs<'_>, to: [usize; 2]) -> Option<Vec<usize>> {
-        let (scores, size) = scores(outputs);
-        let mut classes = Vec::with_capacity(to.iter().product());
-        overlap::predict(&scores, size, self.labels.len(), to, |_, class| {
-            classes.push(class);
-        });
-        Some(classes)
+    fn predicted_map(&self, outputs: Outputs<'_>, size: [usize; 2]) -> Option<Vec<usize>> {
+        Some(self.map(outputs, size))
     }
 
     fn metrics(&self, _: &[&Truth], records: Records<'_>) -> Vec<Metric> {

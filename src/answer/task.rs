@@ -69,6 +69,17 @@ pub struct Outputs<'a> {
     pub positions: usize,
     /// Height and width if the positions are the pixels of a map, in raster order.
     pub size: Option<[usize; 2]>,
+    /// The queries of which the answers were made, if they were.
+    pub queries: Option<QueryOutputs<'a>>,
+}
+
+/// Classes and masks of queries, of which a map was made.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryOutputs<'a> {
+    /// Logits of the classes of each query, `[queries, classes]`. The last class stands for no object.
+    pub classes: &'a [f32],
+    /// Masks as logits, `[height, width, queries]`.
+    pub masks: &'a [f32],
 }
 
 /// Parameters of the quadratic form of a divergence.
@@ -88,6 +99,7 @@ impl<'a> Outputs<'a> {
             values,
             positions,
             size: None,
+            queries: None,
         }
     }
 
@@ -98,6 +110,7 @@ impl<'a> Outputs<'a> {
             values,
             positions: size.iter().product(),
             size: Some(size),
+            queries: None,
         }
     }
 

@@ -49,6 +49,11 @@ pub enum Slot {
     Memory(u8),
     /// The map whose products with queries are masks, `[rows, positions, channels]`.
     MaskFeatures,
+    /// Logits of the classes of each query, beside the answers that were made of them, `[rows, queries, classes]`. The last
+    /// class stands for no object.
+    QueryClasses,
+    /// Masks of the queries as logits, beside the answers that were made of them, `[rows, pixels, queries]`.
+    QueryMasks,
     /// Numbers that are added to the scores of each query, f32 `[rows, queries, positions]`. A backward pass does not reach
     /// them.
     AttentionMask,

@@ -1,9 +1,9 @@
 //! The answers of a model to the rows of a batch, as tasks read them.
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 
-use crate::answer::task::Outputs;
-use crate::model::hidden::Hidden;
+use crate::answer::task::{Outputs, QueryOutputs};
+use crate::model::hidden::{Hidden, Slot};
 
 /// Answers to several rows, in the memory of the host.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,16 @@ pub struct Answers {
     positions: usize,
     /// Height and width if the positions are the pixels of a map.
     size: Option<[usize; 2]>,
+    queries: Option<Queries>,
+}
+
+/// The queries of which the answers to several rows were made.
+#[derive(Clone, Debug, PartialEq)]
+struct Queries {
+    /// `[rows, queries, classes]`.
+    classes: Vec<f32>,
+    /// `[rows, pixels, queries]`.
+    masks: Vec<f32>,
 }
 
 impl Answers {
@@ -25,11 +35,15 @@ impl Answers {
         let (rows, positions, _) = head.stream.dims3()?;
         // A head that reads one position of a map keeps the arrangement of the map.
         let size = head.layout.size().ok();
+        let numbers = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        let carried = |slot| head.carried(slot).map(numbers).transpose();
+        let queries = carried(Slot::QueryClasses)?.zip(carried(Slot::QueryMasks)?);
         Ok(Self {
-            values: head.stream.flatten_all()?.to_vec1::<f32>()?,
+            values: numbers(&head.stream)?,
             rows,
             positions,
             size: size.filter(|[height, width]| height * width == positions),
+            queries: queries.map(|(classes, masks)| Queries { classes, masks }),
         })
     }
 
@@ -41,12 +55,23 @@ impl Answers {
 
     /// Returns the answers to each row.
     pub fn rows(&self) -> impl Iterator<Item = Outputs<'_>> {
-        let numbers = (self.values.len() / self.rows.max(1)).max(1);
-        self.values
-            .chunks_exact(numbers)
-            .map(|values| match self.size {
-                Some(size) => Outputs::of_map(values, size),
-                None => Outputs::new(values, self.positions),
-            })
+        (0..self.rows).map(|row| {
+            let of_row = |all| part(all, row, self.rows);
+            Outputs {
+                values: of_row(&self.values),
+                positions: self.positions,
+                size: self.size,
+                queries: self.queries.as_ref().map(|queries| QueryOutputs {
+                    classes: of_row(&queries.classes),
+                    masks: of_row(&queries.masks),
+                }),
+            }
+        })
     }
+}
+
+/// Returns one of several equal parts.
+fn part(all: &[f32], index: usize, count: usize) -> &[f32] {
+    let length = all.len() / count;
+    &all[index * length..][..length]
 }

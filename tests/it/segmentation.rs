@@ -3,10 +3,10 @@
 use candle_core::{Device, Tensor};
 use optin::answer::bilinear::resize;
 use optin::answer::metric::{Metric, Records};
-use optin::answer::task::{Answer, Outputs};
+use optin::answer::task::{Answer, Outputs, QueryOutputs};
 use optin::data::label_map::LabelMap;
 use optin::data::truth::Truth;
-use optin::model::hidden::{Hidden, Layout};
+use optin::model::hidden::{Hidden, Layout, Slot};
 use optin::prune::answers::Answers;
 use optin::prune::failure::{Code, Failure};
 use serde_json::json;
@@ -87,10 +87,20 @@ fn map<const WIDTH: usize>(rows: &[[i32; WIDTH]]) -> Truth {
     Truth::Map(LabelMap::new([rows.len(), WIDTH], 4, pixels))
 }
 
-/// Returns the record of an image. `scores` has the score of each class at each pixel of the output map.
-fn record(task: &dyn Answer, size: [usize; 2], scores: &[[f32; 4]], truth: &Truth) -> Vec<f64> {
-    let logarithms: Vec<f32> = scores.iter().flatten().map(|score| score.ln()).collect();
-    task.record(Outputs::of_map(&logarithms, size), truth)
+/// Returns the answers of queries with these logits of their classes, `[queries, 5]`, and masks, `[height, width, queries]`.
+fn of_queries<'a>(classes: &'a [f32], masks: &'a [f32], size: [usize; 2]) -> Outputs<'a> {
+    Outputs {
+        queries: Some(QueryOutputs { classes, masks }),
+        ..Outputs::of_map(&[], size)
+    }
+}
+
+/// Returns the record of an image. There is a query for each class, and `masks` has its logit at each pixel.
+fn record(task: &dyn Answer, size: [usize; 2], masks: &[[f32; 4]], truth: &Truth) -> Vec<f64> {
+    let classes: Vec<f32> = (0..4 * 5)
+        .map(|at| if at / 5 == at % 5 { 50.0 } else { 0.0 })
+        .collect();
+    task.record(of_queries(&classes, masks.as_flattened(), size), truth)
 }
 
 fn named(metrics: &[Metric], value: impl Fn(&Metric) -> f64) -> Vec<(&str, f64)> {
@@ -112,7 +122,7 @@ fn assert_near(found: &[(&str, f64)], expected: &[(&str, f64)]) {
     }
 }
 
-/// torch resizes the scores of the first image to these classes:
+/// torch resizes the masks of the first image to these classes:
 ///
 /// ```text
 /// 0 0 0 1 1 1      in truth:  0 0 1 1 1 1
@@ -184,14 +194,44 @@ fn intersection_over_union_is_that_of_all_images_and_leaves_out_void() {
     // c is the most frequent class.
     assert_eq!(metrics[1].constant, Some(10.0 / 22.0));
     assert!(metrics[0].difference_error > 0.0 && metrics[1].difference_error > 0.0);
-    // No score is as large as exp(0).
-    let shifted: Vec<f32> = first
-        .iter()
-        .flatten()
-        .map(|score| score.ln() - 99.0)
-        .collect();
-    let outputs = Outputs::of_map(&shifted, [2, 2]);
-    assert_eq!(task.record(outputs, truths[0]), before[0]);
+}
+
+/// The classes of three queries of three classes, `[queries, classes + 1]`, and their masks, `[2, 3, queries]`.
+const QUERIES: [[f32; 4]; 3] = [
+    [-1.25, 1.0, 0.25, -1.25],
+    [1.25, -0.25, -0.75, -3.0],
+    [1.75, 0.25, 1.75, 0.0],
+];
+const MASKS: [[f32; 3]; 6] = [
+    [0.0, -4.25, -2.0],
+    [-2.25, 3.5, 3.25],
+    [-3.0, 4.0, 1.0],
+    [-0.5, -10.0, -1.5],
+    [-0.75, -3.75, -0.75],
+    [0.0, 1.25, -3.75],
+];
+
+/// The classes of 5 x 6 pixels by torch 2.15: `interpolate` of the masks, `sigmoid`, `einsum` with the probabilities of the
+/// classes, and `argmax`. If the masks are added up first, 4 pixels have another class.
+const CLASSES: [[usize; 6]; 5] = [
+    [1, 1, 0, 0, 0, 0],
+    [1, 1, 0, 0, 0, 0],
+    [1, 1, 0, 0, 0, 0],
+    [1, 1, 2, 1, 0, 0],
+    [1, 1, 1, 1, 0, 0],
+];
+
+#[test]
+fn masks_are_enlarged_before_they_are_added_up() {
+    let task = pixels(&["a", "b", "c"]);
+    let outputs = of_queries(QUERIES.as_flattened(), MASKS.as_flattened(), [2, 3]);
+    let predicted = task.predicted_map(outputs, [5, 6]).unwrap();
+    assert_eq!(predicted, CLASSES.as_flattened());
+    // The record counts the same classes: all pixels are right.
+    let truth = LabelMap::new([5, 6], 3, predicted.iter().map(|&class| Some(class as u16)));
+    let count = |class| predicted.iter().filter(|&&own| own == class).count() as f64;
+    let expected: Vec<f64> = (0..3).flat_map(|class| [count(class); 3]).collect();
+    assert_eq!(task.record(outputs, &Truth::Map(truth)), expected);
 }
 
 #[test]
@@ -247,7 +287,7 @@ fn answers_are_compared_at_each_pixel() {
 }
 
 #[test]
-fn the_answers_of_a_map_have_its_size() {
+fn the_answers_of_a_map_have_its_size_and_its_queries() {
     let read = |positions: usize, height: usize, width: usize| {
         let values: Vec<f32> = (0..2 * positions * 3).map(|at| at as f32).collect();
         let stream = Tensor::from_vec(values, (2, positions, 3), &Device::Cpu).unwrap();
@@ -264,6 +304,18 @@ fn the_answers_of_a_map_have_its_size() {
     assert_eq!((rows[1].size, rows[1].positions), (Some([4, 2]), 8));
     assert_eq!(rows[1].values, &answers.values[24..]);
     assert_eq!(rows[1].rows().nth(1), Some(&[27.0, 28.0, 29.0][..]));
+    assert!(rows[1].queries.is_none());
+    let carried = |numbers: usize| {
+        let values = (0..2 * numbers).map(|at| at as f32).collect();
+        Tensor::from_vec(values, (2, numbers, 1), &Device::Cpu).unwrap()
+    };
+    let head = Hidden::sequence(carried(8))
+        .carrying(Slot::QueryClasses, carried(5))
+        .carrying(Slot::QueryMasks, carried(7));
+    let with_queries = Answers::of(&head).unwrap();
+    let queries = with_queries.rows().nth(1).unwrap().queries.unwrap();
+    assert_eq!(queries.classes, [5.0, 6.0, 7.0, 8.0, 9.0]);
+    assert_eq!((queries.masks.len(), queries.masks[0]), (7, 7.0));
     // A head that reads one position of a map does not answer with a map.
     let answers = read(1, 4, 2);
     let sizes: Vec<_> = answers

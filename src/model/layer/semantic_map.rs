@@ -9,14 +9,15 @@ use super::levels::{extent_of, map_of};
 use super::mask_prediction::Masks;
 use super::sequence::Sequence;
 use crate::model::extent::Extent;
-use crate::model::hidden::Hidden;
+use crate::model::hidden::{Hidden, Slot};
 use crate::model::nn::meter;
 use crate::model::nn::traced::Traced;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
 
 /// Answers with the logarithm of the score of each class at each pixel: `[rows, queries, hidden]` to
-/// `[rows, pixels, classes]`.
+/// `[rows, pixels, classes]`. The answers carry the logits of which they were made, because a map in the size of the image is
+/// made of enlarged masks.
 ///
 /// The score of a class is the sum over the queries of the probability of the class times that of the mask (Cheng et al.
 /// 2022, "Masked-attention Mask Transformer", section 3). Each query has one more class, which stands for no object.
@@ -54,6 +55,14 @@ impl SemanticMap {
         all.narrow(2, 0, self.count)?.contiguous()
     }
 
+    /// Returns the answers, and what they were made of.
+    fn answers(&self, scores: &Tensor, classes: Tensor, masks: Tensor) -> Result<Hidden> {
+        let answers = Hidden::new(scores.log()?, map_of(self.parts.masks.size));
+        Ok(answers
+            .carrying(Slot::QueryClasses, classes)
+            .carrying(Slot::QueryMasks, masks))
+    }
+
     /// Returns the scores of the classes at each pixel, `[rows, pixels, classes]`.
     fn scores(&self, of_queries: &Tensor, masks: &Tensor) -> Result<Tensor> {
         let (rows, pixels, queries) = masks.dims3()?;
@@ -64,10 +73,11 @@ impl SemanticMap {
 
 impl Layer for SemanticMap {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
-        let of_queries = self.probabilities(&self.parts.classes.forward(input)?.stream)?;
-        let masks = candle_nn::ops::sigmoid(&self.parts.masks.of(input)?)?;
-        let scores = self.scores(&of_queries, &masks)?;
-        Ok(Hidden::new(scores.log()?, map_of(self.parts.masks.size)))
+        let classes = self.parts.classes.forward(input)?.stream;
+        let masks = self.parts.masks.of(input)?;
+        let of_queries = self.probabilities(&classes)?;
+        let scores = self.scores(&of_queries, &candle_nn::ops::sigmoid(&masks)?)?;
+        self.answers(&scores, classes, masks)
     }
 
     fn traced(&self, input: &Hidden) -> Result<Traced<Hidden>> {
@@ -79,7 +89,11 @@ impl Layer for SemanticMap {
         let layout = input.layout;
         let (rows, count) = (masks.dim(0)?, self.count);
         Ok(Traced {
-            value: Hidden::new(scores.log()?, map_of(self.parts.masks.size)),
+            value: self.answers(
+                &scores,
+                classes.value.stream.clone(),
+                predicted.masks.clone(),
+            )?,
             pull: Box::new(move |cotangent: Hidden| {
                 let copies = cotangent.stream.dim(0)? / rows.max(1);
                 let each = |tensor: &Tensor| tensor.repeat((copies, 1, 1));
