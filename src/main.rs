@@ -8,24 +8,28 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    one_elementwise_thread();
+    fix_numbers_of_threads();
     optin::cli::main()
 }
 
-/// Limits candle's pool for elementwise operations to one thread, unless `CANDLE_NUM_THREADS` is set.
+/// Sets the numbers of threads of candle and rayon, unless the environment does.
 ///
-/// By default candle splits each elementwise operation over a pool of spinning threads. The core keeps
-/// every CPU busy with parallel forwards, and the pool would only compete with them for CPU time.
-fn one_elementwise_thread() {
-    const VARIABLE: &str = "CANDLE_NUM_THREADS";
-    if std::env::var_os(VARIABLE).is_none() {
-        #[expect(
-            unsafe_code,
-            reason = "no other thread runs that could read the environment at the same time"
-        )]
-        // SAFETY: this is the first statement of the process, which still has only one thread.
-        unsafe {
-            std::env::set_var(VARIABLE, "1");
+/// - Elementwise operations use one thread. By default candle splits each of them over a pool of spinning threads. The core
+///   keeps every CPU busy with parallel forwards, and the pool would only compete with them for CPU time.
+/// - Matrix products may use all CPUs. By default candle reads their number from `/proc/cpuinfo` before each product, which
+///   takes longer than a small product.
+fn fix_numbers_of_threads() {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    for (variable, threads) in [("CANDLE_NUM_THREADS", 1), ("RAYON_NUM_THREADS", cpus)] {
+        if std::env::var_os(variable).is_none() {
+            #[expect(
+                unsafe_code,
+                reason = "no other thread runs that could read the environment at the same time"
+            )]
+            // SAFETY: this is the first statement of the process, which still has only one thread.
+            unsafe {
+                std::env::set_var(variable, threads.to_string());
+            }
         }
     }
 }

@@ -58,16 +58,17 @@ pub(super) fn before_after(report: &Report) -> String {
             String::new(),
         ]);
     }
-    let latency = &report.latency;
-    rows.push([
-        format!(
-            "latency {} x {} {}",
-            latency.batch, latency.length, report.position_name
-        ),
-        format!("{:.2} ms", latency.median_ms.before),
-        format!("{:.2} ms", latency.median_ms.after),
-        format!("{:.2}x faster", latency.speedup),
-    ]);
+    rows.extend(report.latencies().map(|latency| {
+        [
+            format!(
+                "latency {} x {} {}",
+                latency.batch, latency.length, report.position_name
+            ),
+            format!("{:.2} ms", latency.median_ms.before),
+            format!("{:.2} ms", latency.median_ms.after),
+            format!("{:.2}x faster", latency.speedup),
+        ]
+    }));
     let mut text = aligned(["", "before", "after", ""].map(str::to_owned), &rows);
     for note in &report.notes {
         text.push_str(&format!("\nnote: {note}"));

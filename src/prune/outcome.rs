@@ -183,6 +183,7 @@ pub fn report(
         fidelity: measured.fidelity,
         evaluation: measured.evaluation,
         latency: measured.latency,
+        latency_single: Some(measured.latency_single),
         peak_bytes: plan.peak_bytes,
         stages,
         notes,

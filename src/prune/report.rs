@@ -67,6 +67,9 @@ pub struct Report {
     pub evaluation: Option<EvaluationReport>,
     /// Time of a forward pass of both models, measured alternately on the machine of the worker.
     pub latency: Latency,
+    /// The same for a batch of one row. Null in reports of older releases.
+    #[serde(default)]
+    pub latency_single: Option<Latency>,
     /// Estimated peak memory of weights and activations in bytes. It is not measured.
     #[serde(default)]
     pub peak_bytes: u64,
@@ -79,6 +82,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Returns the measured times of forward passes, the smallest batch first.
+    pub(crate) fn latencies(&self) -> impl Iterator<Item = &Latency> {
+        self.latency_single.iter().chain([&self.latency])
+    }
+
     /// Returns the name in reports of older releases.
     fn default_position_name() -> String {
         "tokens".to_owned()

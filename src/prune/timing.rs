@@ -10,17 +10,17 @@ use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::mask::Masks;
 
-/// Number of rows in a timed batch.
+/// Number of rows of the larger timed batches.
 pub const ROWS: usize = 8;
 
-/// Returns a batch of [`ROWS`] rows with the data's rounded mean number of positions. Examples are repeated or cropped to
+/// Returns a batch of some rows with the data's rounded mean number of positions. Examples are repeated or cropped to
 /// this number.
 ///
 /// # Errors
 /// Returns an error if an example cannot be read.
-pub fn mean_batch(data: &Dataset) -> std::result::Result<Batch, DataError> {
+pub fn mean_batch(data: &Dataset, rows: usize) -> std::result::Result<Batch, DataError> {
     let length = (data.extent().mean().round() as usize).max(1);
-    let rows: Vec<usize> = (0..data.len()).cycle().take(ROWS).collect();
+    let rows: Vec<usize> = (0..data.len()).cycle().take(rows).collect();
     let input = data.examples.load_resized(&rows, length)?;
     Ok(Batch { rows, input })
 }

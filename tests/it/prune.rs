@@ -36,10 +36,25 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
 /// Removes the measured times from a report, which differ between runs.
 fn without_times(mut report: Report) -> Report {
     report.stages.clear();
-    report.latency.median_ms.before = 0.0;
-    report.latency.median_ms.after = 0.0;
-    report.latency.speedup = 0.0;
+    for latency in [&mut report.latency, report.latency_single.as_mut().unwrap()] {
+        latency.median_ms.before = 0.0;
+        latency.median_ms.after = 0.0;
+        latency.speedup = 0.0;
+    }
     report
+}
+
+#[test]
+fn one_row_and_a_batch_are_timed() {
+    let folder = Folder::new(Tiny::default());
+    let places = folder.places("out");
+    let report = run(&places, &folder.recipe(0.5), &NoJournal, &Unwatched).unwrap();
+    let single = report.latency_single.unwrap();
+    assert_eq!((single.batch, report.latency.batch), (1, 8));
+    assert_eq!(single.length, report.latency.length);
+    for latency in [single, report.latency] {
+        assert!(latency.median_ms.after > 0.0 && latency.speedup > 0.0);
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub fn table(
     journal: &dyn Journal,
     watch: &dyn Watch,
 ) -> Result<LatencyTable, Failure> {
-    let batch = mean_batch(&prepared.calibration)?;
+    let batch = mean_batch(&prepared.calibration, ROWS)?;
     let digest = prepared
         .model_digest("latency/4")
         .part("instructions", instruction_set())

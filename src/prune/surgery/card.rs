@@ -102,21 +102,23 @@ fn write_card(
             metric.score.after - metric.score.before,
         )?;
     }
-    let latency = &report.latency;
-    writeln!(
-        card,
-        "| forward pass of {} x {} {}, ms ({}) | {:.2} | {:.2} | {:.2}x faster |\n",
-        latency.batch,
-        latency.length,
-        wording.positions,
-        match report.device.as_str() {
-            "cuda" => "one GPU",
-            _ => "one CPU",
-        },
-        latency.median_ms.before,
-        latency.median_ms.after,
-        latency.speedup
-    )?;
+    for latency in report.latencies() {
+        writeln!(
+            card,
+            "| forward pass of {} x {} {}, ms ({}) | {:.2} | {:.2} | {:.2}x faster |",
+            latency.batch,
+            latency.length,
+            wording.positions,
+            match report.device.as_str() {
+                "cuda" => "one GPU",
+                _ => "one CPU",
+            },
+            latency.median_ms.before,
+            latency.median_ms.after,
+            latency.speedup
+        )?;
+    }
+    writeln!(card)?;
     if let Some(name) = pictures {
         writeln!(
             card,

@@ -13,12 +13,17 @@ const ROUNDS: usize = 15;
 /// Number of pairs that run before the timed ones and are not counted.
 const WARM_UP: usize = 2;
 
-/// Times both models on rows of the data's mean length.
+/// Times both models on a batch of this number of rows of the data's mean length.
 ///
 /// # Errors
 /// Returns an error if an example cannot be read or a graph fails.
-pub fn measure(original: &Model, cut: &Model, data: &Dataset) -> Result<Latency, Failure> {
-    let batch = mean_batch(data)?;
+pub fn measure(
+    original: &Model,
+    cut: &Model,
+    data: &Dataset,
+    rows: usize,
+) -> Result<Latency, Failure> {
+    let batch = mean_batch(data, rows)?;
     let times = in_turns([original, cut], &batch, WARM_UP, ROUNDS)?;
     let median_of = |of: fn(&[f64; 2]) -> f64| median(times.iter().map(of));
     Ok(Latency {

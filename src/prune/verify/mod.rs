@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::prepare::Prepared;
 use super::report::{EvaluationReport, Fidelity, Latency};
 use super::student::Student;
+use super::timing::ROWS;
 use super::watch::Watch;
 use crate::answer::metric::Records;
 use crate::data::dataset::{Batches, Dataset};
@@ -32,6 +33,8 @@ pub struct Measured {
     pub evaluation: Option<EvaluationReport>,
     /// See [`latency::measure`].
     pub latency: Latency,
+    /// The same for one row.
+    pub latency_single: Latency,
 }
 
 /// Number of steps that are reported as progress.
@@ -66,13 +69,15 @@ pub fn verify(
         None => None,
     };
     watch.progress(3, PARTS);
-    let latency = latency::measure(original, cut, data)?;
+    let latency = |rows| latency::measure(original, cut, data, rows);
+    let (latency, latency_single) = (latency(ROWS)?, latency(1)?);
     watch.progress(PARTS, PARTS);
     Ok(Measured {
         consistency,
         fidelity: compared.fidelity,
         evaluation,
         latency,
+        latency_single,
     })
 }
 
