@@ -1,24 +1,17 @@
 """Composes scenes of Fashion-MNIST items on textured ground, with their label maps."""
 
-from typing import NamedTuple
-
 import numpy as np
 from PIL import Image
 
 SIDE = 64
 ITEM = 28
 ITEMS = (2, 3)
-
-
-class Rules(NamedTuple):
-    """How items are placed."""
-
-    # Size of an item in a scene, as a multiple of its own.
-    scales: tuple[float, float]
-    # Least share of an item that later items leave visible.
-    visible: float
-    # Number of attempts to place the items.
-    attempts: int
+# Size of an item in a scene, as a multiple of its own.
+SCALES = (1.1, 1.5)
+# Least share of an item that later items leave visible.
+VISIBLE = 0.9
+# Number of attempts to place the items.
+ATTEMPTS = 60
 
 
 def silhouettes(images):
@@ -48,9 +41,9 @@ def ground(generator):
     return low + (high - low) * wave[:, :, None]
 
 
-def placed(generator, image, silhouette, scales):
+def placed(generator, image, silhouette):
     """An item at a random size and place: its brightness and its silhouette on the whole scene."""
-    side = round(ITEM * generator.uniform(*scales))
+    side = round(ITEM * generator.uniform(*SCALES))
     top, left = generator.integers(0, SIDE - side + 1, 2)
     if generator.random() < 0.5:
         image, silhouette = image[:, ::-1], silhouette[:, ::-1]
@@ -63,7 +56,7 @@ def placed(generator, image, silhouette, scales):
     return brightness, inside
 
 
-def scene(generator, images, masks, rules):
+def scene(generator, images, masks):
     """A scene, its items from the back to the front.
 
     Returns the picture, `[SIDE, SIDE, 3]` in uint8, the row of the item at each pixel, `[SIDE, SIDE]`, and -1 on the ground."""
@@ -71,12 +64,12 @@ def scene(generator, images, masks, rules):
     owner = np.full((SIDE, SIDE), -1)
     whole = {}
     count, attempts = generator.integers(ITEMS[0], ITEMS[1] + 1), 0
-    while len(whole) < count and attempts < rules.attempts:
+    while len(whole) < count and attempts < ATTEMPTS:
         attempts += 1
         row = int(generator.integers(len(images)))
-        brightness, inside = placed(generator, images[row], masks[row], rules.scales)
+        brightness, inside = placed(generator, images[row], masks[row])
         if row in whole or any(
-            ((owner == other) & ~inside).sum() < rules.visible * size for other, size in whole.items()
+            ((owner == other) & ~inside).sum() < VISIBLE * size for other, size in whole.items()
         ):
             continue
         whole[row] = inside.sum()

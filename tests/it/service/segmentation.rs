@@ -33,7 +33,7 @@ fn a_segmentation_is_pruned_over_http_from_uploaded_archives() {
         "model": {"uri": model},
         "calibration": {"uri": calibration, "max_samples": 128},
         "evaluation": {"uri": evaluation, "max_samples": 80},
-        "target": {"value": "60%"},
+        "target": {"value": "50%"},
         "method": {"scoring_samples": 24},
     });
     let (status, plan) = client.post(&format!("{url}/v1/jobs/estimate"), &request);
@@ -63,7 +63,7 @@ fn a_segmentation_is_pruned_over_http_from_uploaded_archives() {
     let whole = plan["macs"].as_u64().unwrap();
     assert!(macs.sum::<u64>().abs_diff(whole) <= 64, "{parts:?}");
     let kept = report["kept"].as_f64().unwrap();
-    assert!(kept > 0.55 && kept <= 0.6, "{kept}");
+    assert!(kept > 0.45 && kept <= 0.5, "{kept}");
     let evaluated = &report["evaluation"];
     assert_eq!(evaluated["metric"], "mean_iou");
     let score = |which: &str| evaluated["score"][which].as_f64().unwrap();
