@@ -2,7 +2,7 @@
 //!
 //! The answers are those of a map that is smaller than the image: at each of its pixels, the logarithm of the score of
 //! each class. The scores of a pixel need not sum to 1. They must be positive, because the logarithm of 0 has no
-//! divergence. The metrics and the pictures compare maps in the size of the image, which [`semantic`] makes of the queries.
+//! divergence. The metrics and the pictures compare maps in the size of the image, which are made of the queries.
 
 use std::sync::Arc;
 
