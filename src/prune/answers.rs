@@ -27,7 +27,7 @@ struct Queries {
 }
 
 impl Answers {
-    /// Reads the output of a head.
+    /// Reads the output of a head, without the queries of which it was made.
     ///
     /// # Errors
     /// Does not fail for f32 tensors.
@@ -35,15 +35,25 @@ impl Answers {
         let (rows, positions, _) = head.stream.dims3()?;
         // A head that reads one position of a map keeps the arrangement of the map.
         let size = head.layout.size().ok();
-        let numbers = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
-        let carried = |slot| head.carried(slot).map(numbers).transpose();
-        let queries = carried(Slot::QueryClasses)?.zip(carried(Slot::QueryMasks)?);
         Ok(Self {
             values: numbers(&head.stream)?,
             rows,
             positions,
             size: size.filter(|[height, width]| height * width == positions),
+            queries: None,
+        })
+    }
+
+    /// Reads the output of a head, and the queries of which it was made, if it was. Only predictions of maps need them.
+    ///
+    /// # Errors
+    /// Does not fail for f32 tensors.
+    pub fn with_queries(head: &Hidden) -> Result<Self> {
+        let carried = |slot| head.carried(slot).map(numbers).transpose();
+        let queries = carried(Slot::QueryClasses)?.zip(carried(Slot::QueryMasks)?);
+        Ok(Self {
             queries: queries.map(|(classes, masks)| Queries { classes, masks }),
+            ..Self::of(head)?
         })
     }
 
@@ -57,17 +67,23 @@ impl Answers {
     pub fn rows(&self) -> impl Iterator<Item = Outputs<'_>> {
         (0..self.rows).map(|row| {
             let of_row = |all| part(all, row, self.rows);
-            Outputs {
-                values: of_row(&self.values),
-                positions: self.positions,
-                size: self.size,
-                queries: self.queries.as_ref().map(|queries| QueryOutputs {
-                    classes: of_row(&queries.classes),
-                    masks: of_row(&queries.masks),
-                }),
-            }
+            let values = of_row(&self.values);
+            let queries = self.queries.as_ref().map(|queries| QueryOutputs {
+                classes: of_row(&queries.classes),
+                masks: of_row(&queries.masks),
+            });
+            let outputs = match self.size {
+                Some(size) => Outputs::of_map(values, size),
+                None => Outputs::new(values, self.positions),
+            };
+            Outputs { queries, ..outputs }
         })
     }
+}
+
+/// Returns the numbers of a tensor, row-major.
+fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
 }
 
 /// Returns one of several equal parts.

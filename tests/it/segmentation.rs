@@ -312,7 +312,7 @@ fn the_answers_of_a_map_have_its_size_and_its_queries() {
     let head = Hidden::sequence(carried(8))
         .carrying(Slot::QueryClasses, carried(5))
         .carrying(Slot::QueryMasks, carried(7));
-    let with_queries = Answers::of(&head).unwrap();
+    let with_queries = Answers::with_queries(&head).unwrap();
     let queries = with_queries.rows().nth(1).unwrap().queries.unwrap();
     assert_eq!(queries.classes, [5.0, 6.0, 7.0, 8.0, 9.0]);
     assert_eq!((queries.masks.len(), queries.masks[0]), (7, 7.0));

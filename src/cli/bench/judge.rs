@@ -42,10 +42,9 @@ impl Judge {
             watch.proceed()?;
             let batch = batches.load(index)?;
             let answers = model.forward(&batch, &full)?;
-            Ok((
-                forward::recorded(answer.as_ref(), &batches, &batch, &answers)?,
-                answers,
-            ))
+            let records = forward::recorded(answer.as_ref(), &batches, &batch, &answers)?;
+            // What the answers carry is in the records.
+            Ok((records, Hidden::new(answers.stream, answers.layout)))
         })?;
         let (records, answers): (Vec<Numbered>, Vec<Hidden>) = parts.into_iter().unzip();
         Ok(Self {

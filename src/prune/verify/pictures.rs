@@ -70,7 +70,8 @@ fn classes(
     batch: &Batch,
     picture: &Picture,
 ) -> Result<Vec<usize>> {
-    let answers = Answers::of(&model.forward(batch, &Masks::full(&model.groups))?)?;
+    let answers = model.forward(batch, &Masks::full(&model.groups))?;
+    let answers = Answers::with_queries(&answers)?;
     let maps = answers.rows();
     let mut maps =
         maps.map(|outputs| answer.predicted_map(outputs, [picture.height, picture.width]));

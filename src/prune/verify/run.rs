@@ -40,7 +40,7 @@ pub fn recorded(
     batch: &Batch,
     answers: &Hidden,
 ) -> Result<Numbered> {
-    let answers = Answers::of(answers)?;
+    let answers = Answers::with_queries(answers)?;
     let records = answers.rows().zip(&batch.rows);
     let records = records.filter_map(|(outputs, &row)| {
         let truth = batches.truth(row)?;

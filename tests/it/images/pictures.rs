@@ -92,7 +92,7 @@ fn the_answers_of_both_models_and_their_differences_are_drawn() {
                     input: data.examples.load(&[row]).unwrap(),
                 };
                 let answers = model.forward(&batch, &Masks::full(&model.groups)).unwrap();
-                let answers = Answers::of(&answers).unwrap();
+                let answers = Answers::with_queries(&answers).unwrap();
                 let outputs = answers.rows().next().unwrap();
                 let predicted = task.predicted_map(outputs, [expected.height, 192]).unwrap();
                 let colors: Vec<[u8; 3]> = predicted.iter().map(|&class| COLORS[class]).collect();
