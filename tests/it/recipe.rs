@@ -56,7 +56,11 @@ fn check_numbers<T: JsonSchema + Serialize>(part: &str, value: &T) {
 #[test]
 fn each_number_of_the_method_and_the_constraints_has_bounds_that_are_checked() {
     check_numbers("method", &Method::default());
-    check_numbers("constraints", &Constraints::default());
+    let constraints = Constraints {
+        round_to: Some(1),
+        ..Constraints::default()
+    };
+    check_numbers("constraints", &constraints);
 }
 
 #[test]

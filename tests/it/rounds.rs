@@ -33,7 +33,7 @@ fn the_last_round_meets_the_target_and_the_constraints() {
             recipe.target.metric = metric;
             recipe.target.tolerance = 0.5;
             recipe.constraints.uniform = uniform;
-            recipe.constraints.round_to = 4;
+            recipe.constraints.round_to = Some(4);
             recipe.constraints.min_kept = 1;
             recipe.constraints.keep_whole = match uniform {
                 true => Vec::new(),

@@ -10,8 +10,8 @@ use crate::prune::search::position_merging::PositionMerging;
 #[derive(Args)]
 #[command(next_help_heading = "Constraints")]
 pub(in super::super) struct ConstraintFlags {
-    #[arg(long, value_name = "N", default_value_t = Constraints::default().round_to, help = ranged::<Constraints>("round_to", "Keep a multiple of N neurons in each group; heads are not rounded"))]
-    round_to: usize,
+    #[arg(long, value_name = "N", help = ranged::<Constraints>("round_to", "Keep a multiple of N neurons or channels in each group; heads are not rounded [default: 8, smaller in groups of fewer than 128 units]"))]
+    round_to: Option<usize>,
     #[arg(long, value_name = "N", default_value_t = Constraints::default().round_widths_to, help = ranged::<Constraints>("round_widths_to", "Keep a multiple of N values and of N queries in each attention head"))]
     round_widths_to: usize,
     #[arg(long, value_name = "UNITS", default_value_t = Constraints::default().min_kept, help = ranged::<Constraints>("min_kept", "Minimum number of units that each group keeps"))]

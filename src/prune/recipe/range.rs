@@ -18,6 +18,11 @@ fn both(property: &Value) -> Option<(f64, f64)> {
         .zip(property["maximum"].as_f64())
 }
 
+fn may_be_absent(property: &Value) -> bool {
+    let kinds = property["type"].as_array();
+    kinds.is_some_and(|kinds| kinds.contains(&Value::from("null")))
+}
+
 /// Checks each field of a part of a recipe against its schema: a number against its bounds, bounds included, and a list
 /// against its maximum length.
 ///
@@ -40,6 +45,7 @@ pub(super) fn check<T: JsonSchema + Serialize>(part: &str, value: &T) -> Result<
                 Some(number) => {
                     return wrong(format!("is {number}; it must be between {low} and {high}"));
                 }
+                None if may_be_absent(property) => {}
                 // JSON has no such numbers, so they are null in the value.
                 None => {
                     return wrong(format!(

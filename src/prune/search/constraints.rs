@@ -7,14 +7,16 @@ use super::position_merging::PositionMerging;
 use crate::model::unit::UnitGroup;
 use crate::prune::failure::{Code, Failure};
 
-/// Constraints on the units that each group keeps. By default there are none.
+/// Constraints on the units that each group keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Constraints {
-    /// Each group of neurons keeps a multiple of this number of neurons, or all. Multiples of 8 or 32 are often faster.
-    /// Groups of attention heads are not rounded, because a head is wide already.
+    /// Each group of neurons or channels keeps a multiple of this number of units, or all. Matrix products of other widths
+    /// are often slower. By default, the number is 8, and smaller in groups of fewer than 128 units: the largest power of
+    /// two of which a group has at least sixteen multiples. Groups of attention heads are not rounded, because a head is
+    /// wide already.
     #[schemars(range(min = 1, max = 4_096))]
-    pub round_to: usize,
+    pub round_to: Option<usize>,
     /// Each kept attention head keeps a multiple of this number of values and of queries, or all. Other numbers are often
     /// slower. Only used with `method.units` = `dimensions`.
     #[schemars(range(min = 1, max = 4_096))]
@@ -43,7 +45,7 @@ pub struct Constraints {
 impl Default for Constraints {
     fn default() -> Self {
         Self {
-            round_to: 1,
+            round_to: None,
             round_widths_to: 4,
             min_kept: 0,
             keep_whole: Vec::new(),
@@ -95,10 +97,23 @@ impl Constraints {
     #[must_use]
     pub fn step(&self, group: &UnitGroup) -> usize {
         match (group.seat.span, &group.heads) {
-            (1, None) => self.round_to.max(1),
+            (1, None) => match self.round_to {
+                Some(step) => step.max(1),
+                None => default_step(group.width),
+            },
             _ => 1,
         }
     }
+}
+
+/// Returns the largest power of two, at most 8, of which a group of `width` units has at least sixteen multiples.
+///
+/// Libraries of matrix products compute tiles of 8 or 16 columns, and some are a third slower with an odd number of
+/// columns. Larger steps leave the search too few choices in narrow groups: with eight per group,
+/// ResNet-20 agrees less with the original.
+fn default_step(width: usize) -> usize {
+    let most = (width / 16).clamp(1, 8);
+    1 << most.ilog2()
 }
 
 fn names(name: &str, group: &UnitGroup) -> bool {

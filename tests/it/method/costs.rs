@@ -106,7 +106,7 @@ fn the_selection_is_the_best_of_all_counts_if_neighbors_share_costs() {
             groups: values.to_vec(),
         };
         let constraints = Constraints {
-            round_to: random.random_range(1..4),
+            round_to: Some(random.random_range(1..4)),
             min_kept: random.random_range(0..3),
             ..Constraints::default()
         };

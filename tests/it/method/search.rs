@@ -214,7 +214,7 @@ fn every_selection_obeys_the_constraints() {
         (0..groups.len()).map(|group| masks.count(group)).collect()
     };
     let rounded = counts(&Constraints {
-        round_to: 8,
+        round_to: Some(8),
         ..Constraints::default()
     });
     assert!(
@@ -226,7 +226,7 @@ fn every_selection_obeys_the_constraints() {
     );
     assert!(rounded.iter().step_by(2).any(|count| count % 8 != 0));
     let constraints = Constraints {
-        round_to: 8,
+        round_to: Some(8),
         min_kept: 35,
         keep_whole: vec!["layer.1".to_owned(), "layer.0.heads".to_owned()],
         ..Constraints::default()
@@ -311,7 +311,7 @@ fn a_group_may_keep_all_units_if_their_number_is_no_multiple() {
         groups: vec![vec![2.0; 10], vec![1.0; 10]],
     };
     let constraints = Constraints {
-        round_to: 4,
+        round_to: Some(4),
         ..Constraints::default()
     };
     let counts = |keep| {
@@ -328,4 +328,37 @@ fn a_group_may_keep_all_units_if_their_number_is_no_multiple() {
     assert_eq!(counts(1.0), [10, 10]);
     assert_eq!(counts(0.7), [10, 4]);
     assert_eq!(counts(0.6), [8, 4]);
+}
+
+/// Groups of at least 128 units keep a multiple of 8. Smaller groups have at least sixteen multiples to choose from.
+#[test]
+fn by_default_wide_groups_keep_a_multiple_of_eight() {
+    let step = |width, round_to| {
+        let constraints = Constraints {
+            round_to,
+            ..Constraints::default()
+        };
+        constraints.step(&group("a", UnitKind::Neuron, width))
+    };
+    let steps = [1, 16, 31, 32, 64, 127, 128, 3_072].map(|width| step(width, None));
+    assert_eq!(steps, [1, 1, 1, 2, 4, 4, 8, 8]);
+    assert_eq!(step(16, Some(8)), 8);
+    assert_eq!(step(3_072, Some(1)), 1);
+    let groups = [
+        group("a", UnitKind::Neuron, 128),
+        group("b", UnitKind::Neuron, 128),
+    ];
+    let importance = UnitImportance {
+        groups: vec![vec![2.0; 128], vec![1.0; 128]],
+    };
+    let (cost, target) = (Cost::linear(0, [1, 1]), target(0.7, 0.05));
+    let masks = select(
+        &groups,
+        &cost,
+        &importance,
+        &target,
+        &Constraints::default(),
+    )
+    .unwrap();
+    assert_eq!([masks.count(0), masks.count(1)], [128, 48]);
 }
