@@ -13,7 +13,7 @@ use super::super::output;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
-use crate::model::batch::{Batch, Input, Reads};
+use crate::model::batch::{Batch, ImageShape, Input, Reads, TextLimits};
 use crate::model::mask::Masks;
 use crate::model::nn::kernel::instruction_set;
 use crate::model::registry;
@@ -31,7 +31,7 @@ pub(in super::super) struct ForwardCommand {
     /// Number of rows in the batch, distributed over all threads
     #[arg(long, value_name = "ROWS", default_value_t = 32)]
     rows: usize,
-    /// Sequence length, in tokens per row
+    /// Sequence length, in tokens per row; images have the size that the model reads
     #[arg(long, value_name = "TOKENS", default_value_t = 128)]
     length: usize,
     /// Number of timed forward passes, after one untimed pass
@@ -47,6 +47,7 @@ struct Answer {
     instruction_set: &'static str,
     threads: usize,
     rows: usize,
+    /// Number of tokens, or of pixels, per row.
     length: usize,
     median_ms: f64,
     ms: Vec<f64>,
@@ -62,20 +63,16 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     let model = registry::open(&config, weights, Units::Heads)
         .map_err(Failure::from)?
         .model;
-    let Reads::Text(reads) = model.reads else {
-        return Err(Exit::Usage(
-            "the model reads images; this benchmark generates token ids".to_owned(),
-        ));
+    let rows = command.rows.max(1);
+    let (input, length) = match model.reads {
+        Reads::Text(limits) => tokens(rows, command.length.max(1), limits)?,
+        Reads::Pixels(shape) => pixels(rows, shape).map_err(Failure::from)?,
     };
-    let (rows, length) = (command.rows.max(1), command.length.max(1));
-    if length > reads.positions {
-        return Err(Exit::Usage(format!(
-            "--length {length} is too large: the model reads at most {} tokens per row",
-            reads.positions
-        )));
-    }
-    let batch = batch(rows, length, reads.vocabulary).map_err(Failure::from)?;
-    let share = rows.div_ceil(lanes::lanes()) * length;
+    let batch = Batch {
+        rows: (0..rows).collect(),
+        input,
+    };
+    let share = rows.div_ceil(lanes::lanes()) * batch.length();
     let parts = batch.parts(share).map_err(Failure::from)?;
     let full = Masks::full(&model.groups);
     let mut all = Vec::new();
@@ -106,25 +103,50 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     match command.json {
         true => output::print_json(&answer),
         false => output::print(&format!(
-            "{rows} rows of {length} tokens on {} threads ({}): {:.1} ms",
-            answer.threads, answer.instruction_set, answer.median_ms
+            "{rows} rows of {length} {} on {} threads ({}): {:.1} ms",
+            match model.reads {
+                Reads::Text(_) => "tokens",
+                Reads::Pixels(_) => "pixels",
+            },
+            answer.threads,
+            answer.instruction_set,
+            answer.median_ms
         )),
     }
 }
 
-/// Generates a batch. Token `position` of row `row` is `(31 row + 17 position) mod vocabulary`, so any engine can
-/// generate the same rows.
-fn batch(rows: usize, length: usize, vocabulary: usize) -> candle_core::Result<Batch> {
-    let ids = (0..rows).flat_map(|row| {
-        (0..length).map(move |position| ((31 * row + 17 * position) % vocabulary) as u32)
-    });
+/// Generates rows of tokens, and returns their length as well. Token `position` of row `row` is
+/// `(31 row + 17 position) mod vocabulary`, so any engine can generate the same rows.
+fn tokens(rows: usize, length: usize, limits: TextLimits) -> Result<(Input, usize), Exit> {
+    if length > limits.positions {
+        return Err(Exit::Usage(format!(
+            "--length {length} is too large: the model reads at most {} tokens per row",
+            limits.positions
+        )));
+    }
+    let ids = pattern(rows, length, limits.vocabulary)
+        .map(|id| id as u32)
+        .collect();
     let shape = (rows, length);
-    let input = Input::Tokens {
-        ids: Tensor::from_vec(ids.collect::<Vec<u32>>(), shape, &Device::Cpu)?,
-        types: Tensor::zeros(shape, candle_core::DType::U32, &Device::Cpu)?,
-    };
-    Ok(Batch {
-        rows: (0..rows).collect(),
-        input,
-    })
+    let input = Tensor::from_vec::<_, u32>(ids, shape, &Device::Cpu).and_then(|ids| {
+        let types = ids.zeros_like()?;
+        Ok(Input::Tokens { ids, types })
+    });
+    Ok((input.map_err(Failure::from)?, length))
+}
+
+/// Generates images, and returns the number of their pixels as well. Value `at` of image `row`, in the order of rows,
+/// columns and channels, is `((31 row + 17 at) mod 251) / 125 - 1`.
+fn pixels(rows: usize, shape: ImageShape) -> candle_core::Result<(Input, usize)> {
+    let count = shape.height * shape.width;
+    let values = pattern(rows, count * shape.channels, 251)
+        .map(|value| value as f32 / 125.0 - 1.0)
+        .collect();
+    let images = Tensor::from_vec::<_, f32>(values, (rows, count, shape.channels), &Device::Cpu)?;
+    let (layout, _) = shape.patches();
+    Ok((Input::Pixels(images, layout), count))
+}
+
+fn pattern(rows: usize, length: usize, modulus: usize) -> impl Iterator<Item = usize> {
+    (0..rows).flat_map(move |row| (0..length).map(move |at| (31 * row + 17 * at) % modulus))
 }
