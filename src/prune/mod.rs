@@ -6,6 +6,7 @@
 pub mod answers;
 pub mod audit;
 pub mod compensate;
+pub mod curves;
 pub mod digest;
 pub mod failure;
 pub mod inputs;

@@ -8,7 +8,7 @@ use super::prepare::Prepared;
 use super::recipe::{Compensation, Metric, PositionWeights, Recipe};
 use super::score::teacher::{STACKED_POSITIONS, TRAJECTORY_BYTES};
 use super::score::{self, sketch};
-use super::{compensate, timing, verify};
+use super::{compensate, curves, timing, verify};
 use crate::model::block::Block;
 use crate::model::extent::Extent;
 use crate::model::layer::Layer;
@@ -192,16 +192,20 @@ fn latency_table(recipe: &Recipe, sizes: &Sizes) -> usize {
     }
 }
 
-/// Peak of scoring.
-fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
+/// Size of the recorded trajectory of the original model.
+fn teacher(sizes: &Sizes) -> usize {
     let features = sizes.features + 1;
     // Inputs of the blocks, and the sampled vectors of the features.
     let inputs = sizes.scoring_positions * sizes.hidden * (sizes.blocks + 1);
     let sampled = sizes
         .scoring_positions
         .min(sizes.scoring_rows * sizes.gram_positions);
-    let teacher = inputs.min(TRAJECTORY_BYTES / F32 + sizes.block(STACKED_POSITIONS))
-        + sampled * sizes.hidden * features;
+    inputs.min(TRAJECTORY_BYTES / F32 + sizes.block(STACKED_POSITIONS))
+        + sampled * sizes.hidden * features
+}
+
+/// Peak of scoring.
+fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
     // Each lane holds a stack of variants or of probes, and for one feature its vectors, their changes and their Gram
     // matrices.
     let positions = STACKED_POSITIONS.max(sizes.longest);
@@ -215,7 +219,13 @@ fn scoring(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
         1 => 0,
         _ => sizes.stored + sizes.weights + sizes.projections,
     };
-    cut + teacher + lanes() * (lane + grams)
+    // The moments, the inverse of the Gram matrix, and its factor or the moments of the kept columns take as much as the
+    // systems of the repair.
+    let measuring = match curves::are_wanted(&prepared.model, recipe) {
+        true => repair(prepared, recipe, sizes).max(lanes() * sizes.block(STACKED_POSITIONS)),
+        false => 0,
+    };
+    cut + teacher(sizes) + measuring.max(lanes() * (lane + grams))
 }
 
 /// Peak of the repair: the hidden states of all rows in both models and the student's next ones, within their budget; the

@@ -3,6 +3,7 @@
 mod audit;
 mod compensation;
 mod costs;
+mod curves;
 mod heads;
 mod joint;
 mod knapsack;

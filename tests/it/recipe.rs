@@ -3,7 +3,7 @@
 use optin::model::batch::{ImageShape, Reads, Resolution};
 use optin::prune::failure::Code;
 use optin::prune::recipe::{
-    Compensation, Constraints, Method, PositionWeights, Recipe, Trajectory, bounds,
+    Compensation, Constraints, Importance, Method, PositionWeights, Recipe, Trajectory, bounds,
 };
 use optin::prune::search::position_merging::PositionMerging;
 use schemars::JsonSchema;
@@ -133,22 +133,29 @@ fn auto_depends_on_the_model() {
             resolution,
         })
     };
-    let with = |(trajectory, compensation, position_weights)| Method {
+    let with = |importance, (trajectory, compensation, position_weights)| Method {
+        importance,
         trajectory,
         compensation,
         position_weights,
         ..Method::default()
     };
-    let of_positions = with((
-        Trajectory::Sum,
-        Compensation::LeastSquares,
-        PositionWeights::Sensitivity,
-    ));
-    let of_maps = with((
-        Trajectory::Mean,
-        Compensation::Joint,
-        PositionWeights::Uniform,
-    ));
+    let of_positions = with(
+        Importance::Optin,
+        (
+            Trajectory::Sum,
+            Compensation::LeastSquares,
+            PositionWeights::Sensitivity,
+        ),
+    );
+    let of_maps = with(
+        Importance::AfterRepair,
+        (
+            Trajectory::Mean,
+            Compensation::Joint,
+            PositionWeights::Uniform,
+        ),
+    );
     let of_stages = Method {
         compensation: Compensation::Joint,
         ..of_positions
@@ -160,11 +167,14 @@ fn auto_depends_on_the_model() {
     ] {
         let reads = images(resolution);
         assert_eq!(Method::default().for_model(&reads), expected);
-        let chosen = with((
-            Trajectory::Sum,
-            Compensation::Bias,
-            PositionWeights::Sensitivity,
-        ));
+        let chosen = with(
+            Importance::Fisher,
+            (
+                Trajectory::Sum,
+                Compensation::Bias,
+                PositionWeights::Sensitivity,
+            ),
+        );
         assert_eq!(chosen.for_model(&reads), chosen);
     }
 }

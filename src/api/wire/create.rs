@@ -42,7 +42,7 @@ pub(crate) struct CreateJob {
     pub(crate) evaluation: Option<EvaluationBody>,
     /// The size of the pruned model.
     pub(crate) target: TargetBody,
-    /// Constraints on the units that each group keeps. By default there are none.
+    /// Constraints on the units that each group keeps.
     #[serde(default)]
     pub(crate) constraints: Constraints,
     /// How units are scored and how the pruned model is repaired. Each omitted property has its default.

@@ -165,12 +165,14 @@ impl Variant {
             },
             // The local term alone, in whose place are the magnitudes.
             Self::Magnitude => Method {
+                importance: Importance::Optin,
                 units: Units::Heads,
                 local_weight: 1.0,
                 compensation: Compensation::None,
                 ..method
             },
             Self::RepairedMagnitude => Method {
+                importance: Importance::Optin,
                 units: Units::Heads,
                 local_weight: 1.0,
                 ..method

@@ -10,7 +10,7 @@ pub mod sample;
 
 use super::failure::{Code, Failure};
 use super::prepare::Prepared;
-use super::recipe::{Method, Recipe};
+use super::recipe::{Importance, Method, Recipe};
 use super::report::{AuditReport, GroupAudit};
 use super::score::combine::{Scale, UnitImportance, combine};
 use super::score::exact::{self, Wanted};
@@ -61,10 +61,15 @@ pub fn audit(
             "all scores are exact, so there is nothing to audit; use the estimator `sketch`",
         ));
     }
-    // Only the trajectory is audited, because the local term is always exact.
+    // Only the trajectory is audited, because the local term is always exact, and so are the curves.
+    let method = recipe.method.for_model(&model.reads);
     let method = Method {
+        importance: match method.importance {
+            Importance::AfterRepair => Importance::Optin,
+            scored => scored,
+        },
         local_weight: 0.0,
-        ..recipe.method.for_model(&model.reads)
+        ..method
     };
     let importance = combine(scores, &method);
     let masks = &search::choose(prepared, &importance, recipe, limit)?;

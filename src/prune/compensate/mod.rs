@@ -132,6 +132,31 @@ pub fn compensate_within(
     Ok(repairs)
 }
 
+/// Visits each block of the unpruned model with the moments of its projection's inputs and outputs on the calibration rows.
+///
+/// # Errors
+/// Returns an error of `visit`, or an error if the job must stop or if the graph fails.
+pub fn visit_moments(
+    prepared: &Prepared,
+    recipe: &Recipe,
+    journal: &dyn Journal,
+    watch: &dyn Watch,
+    mut visit: impl FnMut(usize, &Moments) -> std::result::Result<(), Failure>,
+) -> std::result::Result<(), Failure> {
+    let model = prepared.original();
+    let student = Student::new(model, Masks::full(&model.groups))?;
+    let (batches, of_fit) = division::divide(prepared);
+    let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal, KEPT_BYTES)?;
+    for block in 0..model.blocks.len() {
+        watch.proceed()?;
+        let Posed { moments, judges } = pose(&mut walks, model, &student, block, true)?;
+        drop(judges);
+        visit(block, &moments)?;
+        walks.advance(model, &student, block)?;
+    }
+    Ok(())
+}
+
 /// Factors of the ridge that are tried. The one with the smallest error on the held-out rows is used: blocks with few
 /// positions, such as those after a selection of one position per row, need a stronger ridge.
 const RIDGES: [f64; 3] = [1.0, 10.0, 100.0];

@@ -43,6 +43,28 @@ impl Moments {
         }
     }
 
+    /// Returns the moments of some inputs, given by their indices. The products of inputs must have been summed.
+    #[must_use]
+    pub fn of_inputs(&self, kept: &[u32]) -> Self {
+        let kept = || kept.iter().map(|&input| input as usize);
+        let rows = |matrix: &[f64], columns: usize| -> Vec<f64> {
+            let rows = kept().flat_map(|row| &matrix[row * columns..(row + 1) * columns]);
+            rows.copied().collect()
+        };
+        let gram = kept().flat_map(|row| kept().map(move |column| (row, column)));
+        Self {
+            inputs: kept().count(),
+            outputs: self.outputs,
+            weight: self.weight,
+            input_sum: kept().map(|input| self.input_sum[input]).collect(),
+            target_sum: self.target_sum.clone(),
+            gram: gram
+                .map(|(row, column)| self.gram[row * self.inputs + column])
+                .collect(),
+            cross: rows(&self.cross, self.outputs),
+        }
+    }
+
     /// Adds a batch: inputs `[positions, inputs]`, targets `[positions, outputs]`, and position weights `[positions, 1]`.
     /// Without weights, every position has weight 1.
     ///

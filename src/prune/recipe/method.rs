@@ -64,24 +64,31 @@ impl Method {
     /// Replaces `auto` by what it stands for, for a model that reads this kind of rows.
     #[must_use]
     pub fn for_model(self, reads: &Reads) -> Self {
-        let (trajectory, compensation, position_weights) = match reads.resolution() {
+        let (importance, trajectory, compensation, position_weights) = match reads.resolution() {
             Resolution::Constant => (
+                Importance::Optin,
                 Trajectory::Sum,
                 Compensation::LeastSquares,
                 PositionWeights::Sensitivity,
             ),
             Resolution::Staged => (
+                Importance::Optin,
                 Trajectory::Sum,
                 Compensation::Joint,
                 PositionWeights::Sensitivity,
             ),
             Resolution::Maps => (
+                Importance::AfterRepair,
                 Trajectory::Mean,
                 Compensation::Joint,
                 PositionWeights::Uniform,
             ),
         };
         Self {
+            importance: match self.importance {
+                Importance::Auto => importance,
+                chosen => chosen,
+            },
             trajectory: match self.trajectory {
                 Trajectory::Auto => trajectory,
                 chosen => chosen,
@@ -102,7 +109,7 @@ impl Method {
 impl Default for Method {
     fn default() -> Self {
         Self {
-            importance: Importance::Optin,
+            importance: Importance::Auto,
             estimator: Estimator::Sketch,
             units: Units::Dimensions,
             feature_term: FeatureTerm::Pairs,
@@ -139,6 +146,8 @@ impl Default for Method {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Importance {
+    /// `after_repair` for convolutional networks, and `optin` for all others.
+    Auto,
     /// The change of later features (feature terms) and of the answers (answer term), called the trajectory, together
     /// with the local term if `local_weight` is above 0.
     Optin,
@@ -148,6 +157,9 @@ pub enum Importance {
     /// The answer term, which is the Fisher information of the masks on unlabeled rows, together with the local term if
     /// `local_weight` is above 0 (as in K-prune, Park et al. 2024). Ignores the feature terms.
     Fisher,
+    /// The importance of `optin`, corrected by the divergence of the answers that is left after a part of a layer's units is
+    /// removed and the layer alone is repaired. Units of attention layers and inner channels keep the importance of `optin`.
+    AfterRepair,
 }
 
 /// How scores are computed.

@@ -1,6 +1,7 @@
 //! Combines the terms of each unit's scores into one importance.
 
 use super::scores::Scores;
+use crate::prune::curves::curve::Curve;
 use crate::prune::recipe::{Importance, Method, Trajectory};
 
 /// Weight of the answers term in the paper.
@@ -30,7 +31,7 @@ impl Scale {
     #[must_use]
     pub fn of(scores: &Scores, method: &Method) -> Self {
         let (trajectory, [manifold_weight, answer_weight, local_weight]) = match method.importance {
-            Importance::Optin => (
+            Importance::Auto | Importance::Optin | Importance::AfterRepair => (
                 method.trajectory,
                 [1.0, method.answer_weight, method.local_weight],
             ),
@@ -88,9 +89,36 @@ pub fn combine(scores: &Scores, method: &Method) -> UnitImportance {
             })
             .collect()
     });
-    UnitImportance {
-        groups: groups.collect(),
+    let groups: Vec<Vec<f64>> = groups.collect();
+    match method.importance {
+        Importance::AfterRepair => UnitImportance {
+            groups: after_repair(groups, &scores.curves),
+        },
+        Importance::Auto | Importance::Optin | Importance::Paper | Importance::Fisher => {
+            UnitImportance { groups }
+        }
     }
+}
+
+/// Corrects the importance of groups with a curve. That of the others is scaled, so that the total of the groups with a curve
+/// grows by the same factor.
+fn after_repair(groups: Vec<Vec<f64>>, curves: &[Option<Curve>]) -> Vec<Vec<f64>> {
+    let both = || groups.iter().zip(curves);
+    let corrected: Vec<Option<Vec<f64>>> = both()
+        .map(|(group, curve)| Some(curve.as_ref()?.importance(group)))
+        .collect();
+    let measured = both().filter_map(|(group, curve)| curve.as_ref().map(|_| group));
+    let before: f64 = measured.flatten().sum();
+    let after: f64 = corrected.iter().flatten().flatten().sum();
+    let factor = match before > 0.0 && after > 0.0 {
+        true => after / before,
+        false => 1.0,
+    };
+    let both = groups.into_iter().zip(corrected);
+    both.map(|(group, corrected)| {
+        corrected.unwrap_or_else(|| group.iter().map(|value| value * factor).collect())
+    })
+    .collect()
 }
 
 fn mean_or_one(values: impl Iterator<Item = f64>) -> f64 {

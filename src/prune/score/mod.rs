@@ -4,7 +4,8 @@
 //!
 //! - the manifold term of every later feature;
 //! - the divergence of the answers;
-//! - the local term, which is the unit's contribution to its own block.
+//! - the local term, which is the unit's contribution to its own block;
+//! - if the method uses it, what the removal costs after a repair ([curves]).
 //!
 //! The terms are stored separately, so that their weights can change without scoring again.
 //! Source: paper, section 3. The authors' released code also has factors that depend on a unit's index,
@@ -23,6 +24,7 @@ pub mod scores;
 pub mod sketch;
 pub mod teacher;
 
+use super::curves;
 use super::failure::Failure;
 use super::journal::Journal;
 use super::prepare::Prepared;
@@ -74,7 +76,12 @@ pub fn score(
     watch: &dyn Watch,
 ) -> Result<Scores, Failure> {
     let model = &prepared.model;
-    let total: u64 = model.groups.iter().map(|group| group.width as u64).sum();
+    let units: u64 = model.groups.iter().map(|group| group.width as u64).sum();
+    // A curve counts as much as the scores of its units.
+    let total = match curves::are_wanted(model, recipe) {
+        true => 2 * units,
+        false => units,
+    };
     watch.progress(0, total);
     let teacher = Teacher::run(prepared, recipe)?;
     let sketched = sketched(model, recipe);
@@ -124,7 +131,7 @@ pub fn score(
         journal.store(document::NAME, digest, &document::encode(scores)?)
     };
     let made = exact::score(&teacher, &recipe.method, &missing, &progress, &keep)?;
-    watch.progress(total, total);
+    watch.progress(units, total);
     let mut made = made.into_iter();
     let groups = known
         .into_iter()
@@ -139,6 +146,16 @@ pub fn score(
     });
     Ok(Scores {
         local: local.collect::<Result<_, _>>()?,
+        curves: match curves::are_wanted(model, recipe) {
+            true => {
+                let progress = |done| watch.progress(units + done, total);
+                let measured =
+                    curves::measure_once(prepared, &teacher, recipe, journal, watch, &progress)?;
+                watch.progress(total, total);
+                measured
+            }
+            false => vec![None; model.groups.len()],
+        },
         groups,
     })
 }

@@ -1,5 +1,7 @@
 //! The scores of all units.
 
+use crate::prune::curves::curve::Curve;
+
 /// The scores of every group, in the order of the groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
@@ -7,6 +9,8 @@ pub struct Scores {
     pub groups: Vec<UnitScores>,
     /// The [`local`](super::local) term of each unit, one list per group.
     pub local: Vec<Vec<f64>>,
+    /// The [curve](crate::prune::curves) of each group. `None` if the group has no curve, or if the method uses none.
+    pub curves: Vec<Option<Curve>>,
 }
 
 /// The scores of one group's units.

@@ -248,6 +248,7 @@ fn terms_are_normalized_over_all_units_before_they_are_weighted() {
             },
         ],
         local: vec![vec![4.0, 1.0], vec![9.0, 1.0]],
+        curves: vec![None, None],
     };
     let method = Method {
         trajectory: Trajectory::Mean,
