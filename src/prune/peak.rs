@@ -64,8 +64,10 @@ struct Sizes {
     columns: usize,
     /// Size of the entries of all blocks.
     entries: usize,
-    /// Values of each unit in the widest entry, and their number over all units.
-    entry: [usize; 2],
+    /// Values of each unit in the widest entry.
+    entry_columns: usize,
+    /// Values of the largest entry.
+    entry_values: usize,
     /// Columns of the widest entry in a tile of the joint fit.
     tile: usize,
     /// Numbers per position that a forward pass through one block writes.
@@ -140,13 +142,11 @@ impl Sizes {
                 .max()
                 .unwrap_or(0),
             entries: entries().map(|entry| entry.weight().elem_count()).sum(),
-            entry: [
-                entries().map(Linear::inputs).max().unwrap_or(0),
-                entries()
-                    .map(|entry| entry.weight().elem_count())
-                    .max()
-                    .unwrap_or(0),
-            ],
+            entry_columns: entries().map(Linear::inputs).max().unwrap_or(0),
+            entry_values: entries()
+                .map(|entry| entry.weight().elem_count())
+                .max()
+                .unwrap_or(0),
             tile: {
                 let blocks = model.blocks.iter().zip(&extents);
                 let tiles = blocks.filter_map(|(block, extent)| {
@@ -259,7 +259,7 @@ fn repair(prepared: &Prepared, recipe: &Recipe, sizes: &Sizes) -> usize {
 fn joint(sizes: &Sizes) -> usize {
     let positions = sizes.positions.min(compensate::JOINT_POSITIONS);
     let examples = (2 * positions * sizes.hidden).min(compensate::JOINT_BYTES / F32);
-    let [columns, values] = sizes.entry;
+    let (columns, values) = (sizes.entry_columns, sizes.entry_values);
     let lane = sizes.block(compensate::BATCH_POSITIONS) + 2 * sizes.tile;
     examples + lanes() * lane + F64 * (3 * columns * columns + 6 * values)
 }
