@@ -64,9 +64,15 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
         .map_err(Failure::from)?
         .model;
     let rows = command.rows.max(1);
-    let (input, length) = match model.reads {
-        Reads::Text(limits) => tokens(rows, command.length.max(1), limits)?,
-        Reads::Pixels(shape) => pixels(rows, shape).map_err(Failure::from)?,
+    let (length, positions, input) = match model.reads {
+        Reads::Text(limits) => {
+            let length = command.length.max(1);
+            (length, "tokens", tokens(rows, length, limits)?)
+        }
+        Reads::Pixels(shape) => {
+            let input = pixels(rows, shape).map_err(Failure::from)?;
+            (shape.height * shape.width, "pixels", input)
+        }
     };
     let batch = Batch {
         rows: (0..rows).collect(),
@@ -103,21 +109,15 @@ pub(super) fn run(command: &ForwardCommand) -> Result<(), Exit> {
     match command.json {
         true => output::print_json(&answer),
         false => output::print(&format!(
-            "{rows} rows of {length} {} on {} threads ({}): {:.1} ms",
-            match model.reads {
-                Reads::Text(_) => "tokens",
-                Reads::Pixels(_) => "pixels",
-            },
-            answer.threads,
-            answer.instruction_set,
-            answer.median_ms
+            "{rows} rows of {length} {positions} on {} threads ({}): {:.1} ms",
+            answer.threads, answer.instruction_set, answer.median_ms
         )),
     }
 }
 
-/// Generates rows of tokens, and returns their length as well. Token `position` of row `row` is
-/// `(31 row + 17 position) mod vocabulary`, so any engine can generate the same rows.
-fn tokens(rows: usize, length: usize, limits: TextLimits) -> Result<(Input, usize), Exit> {
+/// Generates rows of tokens. Token `position` of row `row` is `(31 row + 17 position) mod vocabulary`, so any engine can
+/// generate the same rows.
+fn tokens(rows: usize, length: usize, limits: TextLimits) -> Result<Input, Exit> {
     if length > limits.positions {
         return Err(Exit::Usage(format!(
             "--length {length} is too large: the model reads at most {} tokens per row",
@@ -132,19 +132,19 @@ fn tokens(rows: usize, length: usize, limits: TextLimits) -> Result<(Input, usiz
         let types = ids.zeros_like()?;
         Ok(Input::Tokens { ids, types })
     });
-    Ok((input.map_err(Failure::from)?, length))
+    Ok(input.map_err(Failure::from)?)
 }
 
-/// Generates images, and returns the number of their pixels as well. Value `at` of image `row`, in the order of rows,
-/// columns and channels, is `((31 row + 17 at) mod 251) / 125 - 1`.
-fn pixels(rows: usize, shape: ImageShape) -> candle_core::Result<(Input, usize)> {
+/// Generates images. Value `at` of image `row`, in the order of rows, columns and channels, is
+/// `((31 row + 17 at) mod 251) / 125 - 1`.
+fn pixels(rows: usize, shape: ImageShape) -> candle_core::Result<Input> {
     let count = shape.height * shape.width;
     let values = pattern(rows, count * shape.channels, 251)
         .map(|value| value as f32 / 125.0 - 1.0)
         .collect();
     let images = Tensor::from_vec::<_, f32>(values, (rows, count, shape.channels), &Device::Cpu)?;
     let (layout, _) = shape.patches();
-    Ok((Input::Pixels(images, layout), count))
+    Ok(Input::Pixels(images, layout))
 }
 
 fn pattern(rows: usize, length: usize, modulus: usize) -> impl Iterator<Item = usize> {

@@ -7,7 +7,7 @@
 
 use candle_core::Result;
 use faer::linalg::matmul::matmul;
-use faer::linalg::solvers::{DenseSolveCore, Solve};
+use faer::linalg::solvers::{DenseSolveCore, Llt, Solve};
 use faer::{Accum, Mat, Side, get_global_parallelism};
 
 use super::super::compensate::moments::Moments;
@@ -61,13 +61,13 @@ fn all_removed(mut remaining: Remaining) -> Option<Elimination> {
     while !units.is_empty() {
         let mut growth: Vec<(f64, usize)> = units
             .iter()
-            .map(|&unit| Some((remaining.growth(&[unit])?, unit)))
+            .map(|&unit| Some((remaining.growth(unit)?, unit)))
             .collect::<Option<_>>()?;
         growth.sort_by(|a, b| a.0.total_cmp(&b.0));
         growth.truncate(units.len().div_ceil(SHARE));
         let removed: Vec<usize> = growth.iter().map(|&(_, unit)| unit).collect();
         // Units that are removed together share the growth of the error in proportion to that of each alone.
-        let together = remaining.growth(&removed)?;
+        let together = remaining.remove(&removed)?;
         let alone: f64 = growth.iter().map(|(alone, _)| alone).sum();
         for (own, unit) in growth {
             let share = match alone > 0.0 {
@@ -79,7 +79,6 @@ fn all_removed(mut remaining: Remaining) -> Option<Elimination> {
             errors.push(total);
         }
         units.retain(|unit| !removed.contains(unit));
-        remaining.remove(&removed)?;
     }
     Some(Elimination { order, errors })
 }
@@ -131,30 +130,38 @@ impl Remaining {
         })
     }
 
-    /// Returns `(G^-1_BB)^-1 right` for the inputs `B`.
-    fn within(&self, inputs: &[usize], right: &Mat<f64>) -> Option<Mat<f64>> {
+    /// Returns the factor of `G^-1_BB` for the inputs `B`.
+    fn within(&self, inputs: &[usize]) -> Option<Llt<f64>> {
         let own = Mat::from_fn(inputs.len(), inputs.len(), |row, column| {
             self.inverse[(inputs[row], inputs[column])]
         });
-        Some(own.llt(Side::Lower).ok()?.solve(right))
+        own.llt(Side::Lower).ok()
     }
 
-    /// Returns by how much the squared error grows if these units are removed.
-    fn growth(&self, units: &[usize]) -> Option<f64> {
-        let inputs = self.inputs(units);
-        let own = Self::rows(&self.weights, &inputs);
-        let solved = self.within(&inputs, &own)?;
+    /// Returns `(G^-1_BB)^-1 W_B`, and by how much the squared error grows if the inputs `B` with this factor are removed.
+    fn lost(&self, inputs: &[usize], factor: &Llt<f64>) -> (Mat<f64>, f64) {
+        let own = Self::rows(&self.weights, inputs);
+        let solved = factor.solve(&own);
         let columns = own.col_iter().zip(solved.col_iter());
         let products = columns.map(|(own, solved)| own.transpose() * solved);
-        Some(products.sum::<f64>().max(0.0))
+        let growth = products.sum::<f64>().max(0.0);
+        (solved, growth)
     }
 
-    /// Removes these units.
-    fn remove(&mut self, units: &[usize]) -> Option<()> {
+    /// Returns by how much the squared error grows if this unit is removed.
+    fn growth(&self, unit: usize) -> Option<f64> {
+        let inputs = self.inputs(&[unit]);
+        let factor = self.within(&inputs)?;
+        Some(self.lost(&inputs, &factor).1)
+    }
+
+    /// Removes these units. Returns by how much the squared error grows.
+    fn remove(&mut self, units: &[usize]) -> Option<f64> {
         let inputs = self.inputs(units);
+        let factor = self.within(&inputs)?;
+        let (own, growth) = self.lost(&inputs, &factor);
         let rows = Self::rows(&self.inverse, &inputs);
-        let gain = self.within(&inputs, &rows)?;
-        let own = self.within(&inputs, &Self::rows(&self.weights, &inputs))?;
+        let gain = factor.solve(&rows);
         let (columns, outputs) = (self.weights.nrows(), self.weights.ncols());
         meter::count(columns * inputs.len() * (columns + outputs));
         let threads = get_global_parallelism();
@@ -166,6 +173,6 @@ impl Remaining {
             self.inverse.row_mut(input).fill(0.0);
             self.inverse.col_mut(input).fill(0.0);
         }
-        Some(())
+        Some(growth)
     }
 }

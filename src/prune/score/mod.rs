@@ -78,7 +78,8 @@ pub fn score(
     let model = &prepared.model;
     let units: u64 = model.groups.iter().map(|group| group.width as u64).sum();
     // A curve counts as much as the scores of its units.
-    let total = match curves::are_wanted(model, recipe) {
+    let wants_curves = curves::are_wanted(model, recipe);
+    let total = match wants_curves {
         true => 2 * units,
         false => units,
     };
@@ -146,7 +147,7 @@ pub fn score(
     });
     Ok(Scores {
         local: local.collect::<Result<_, _>>()?,
-        curves: match curves::are_wanted(model, recipe) {
+        curves: match wants_curves {
             true => {
                 let progress = |done| watch.progress(units + done, total);
                 let measured =
