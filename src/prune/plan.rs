@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::curves;
 use super::failure::Failure;
 use super::lanes;
 use super::peak;
@@ -113,7 +114,8 @@ fn size(prepared: &Prepared, macs: &Cost) -> Size {
 /// Returns the MACs of scoring.
 ///
 /// Each unit that is scored exactly runs every later block once over all scoring rows. Sketched units share a forward pass
-/// and one backward pass per probe, which costs as much as a forward pass. One round of probes is usually enough.
+/// and one backward pass per probe, which costs as much as a forward pass. One round of probes is usually enough. Curves of
+/// what removals cost after a repair come on top.
 fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     let model = &prepared.model;
     let rows = prepared.scoring_rows(recipe);
@@ -132,10 +134,14 @@ fn scoring_macs(prepared: &Prepared, recipe: &Recipe) -> u64 {
     if sketched.contains(&true) {
         total += after * (sketch::ROUND as u64 + 1);
     }
+    let mut total = (total * rows.len() as u64) as f64;
+    if curves::are_wanted(model, recipe) {
+        total += curves::cost::macs(prepared, recipe) as f64;
+    }
     // Each selection round after the first scores the model that the previous round kept.
     let rounds = recipe.method.rounds;
     let left = (0..rounds).map(|round| recipe.target.keep.powf(round as f64 / rounds as f64));
-    (total as f64 * rows.len() as f64 * left.sum::<f64>()) as u64
+    (total * left.sum::<f64>()) as u64
 }
 
 /// Returns the MACs of a part of the unpruned model.

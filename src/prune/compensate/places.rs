@@ -26,7 +26,8 @@ impl Places {
     }
 
     /// Returns the number of sampled positions of a row with this number of positions.
-    pub(super) fn of_row(self, positions: usize) -> usize {
+    #[must_use]
+    pub fn of_row(self, positions: usize) -> usize {
         self.most.min(positions)
     }
 

@@ -11,6 +11,7 @@
 //!
 //! Groups of attention heads and of inner channels have no curve, and neither have projections that read other columns as well.
 
+pub mod cost;
 pub mod curve;
 pub mod document;
 pub mod elimination;

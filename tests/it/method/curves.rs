@@ -1,22 +1,30 @@
 //! The cost of removals after a repair: the order of the elimination, the steps of a curve, and the measured divergence.
 
+use std::path::Path;
+
 use candle_core::{Device, Tensor};
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 use optin::model::mask::Masks;
 use optin::model::nn::linear::Linear;
+use optin::model::nn::meter;
 use optin::prune::answers::Answers;
 use optin::prune::compensate::moments::Moments;
 use optin::prune::compensate::{self, solve::solve_bias};
 use optin::prune::curves::curve::Curve;
 use optin::prune::curves::document;
 use optin::prune::curves::elimination::{Elimination, eliminate};
+use optin::prune::curves::{self, cost};
 use optin::prune::journal::{FolderJournal, NoJournal};
+use optin::prune::places::Places;
+use optin::prune::plan;
 use optin::prune::prepare::Prepared;
-use optin::prune::recipe::{Importance, Method};
+use optin::prune::recipe::{Importance, Method, PositionWeights, Recipe};
 use optin::prune::score::combine::combine;
 use optin::prune::score::score;
 use optin::prune::score::scores::{Scores, UnitScores};
+use optin::prune::score::teacher::Teacher;
+use optin::prune::search::Limit;
 use optin::prune::student::Student;
 use optin::prune::watch::Unwatched;
 use rand::RngExt;
@@ -269,4 +277,53 @@ fn a_curve_ends_at_the_divergence_of_a_block_without_units() {
     .unwrap();
     let curves = scores.curves.iter().flatten().count();
     assert_eq!(curves, model.groups.len() / 2);
+}
+
+/// Checks that the plan knows the MACs of the curves before they are measured.
+fn check_cost(prepared: &Prepared, recipe: &Recipe) {
+    let teacher = Teacher::run(prepared, recipe).unwrap();
+    let (curves, executed) = meter::measure(|| {
+        curves::measure_once(prepared, &teacher, recipe, &NoJournal, &Unwatched, &|_| {})
+    });
+    assert!(curves.unwrap().iter().any(Option::is_some));
+    let ratio = cost::macs(prepared, recipe) as f64 / executed as f64;
+    // The plan counts the rows that are held out as if they were fitted, and the runs as if no channels were cut.
+    assert!((0.95..1.25).contains(&ratio), "{ratio}");
+    let mut without = recipe.clone();
+    without.method.importance = Importance::Optin;
+    let plan = |recipe: &Recipe| {
+        let limit = Limit::of(prepared, recipe, &NoJournal, &Unwatched).unwrap();
+        plan::draw_up(prepared, recipe, &limit.cost).unwrap()
+    };
+    assert_eq!(
+        plan(recipe).scoring_macs - plan(&without).scoring_macs,
+        cost::macs(prepared, recipe)
+    );
+}
+
+#[test]
+fn a_plan_counts_the_curves_of_a_transformer() {
+    let folder = Folder::new(Tiny::default());
+    let mut recipe = folder.recipe(0.5);
+    recipe.method.importance = Importance::AfterRepair;
+    recipe.method.position_weights = PositionWeights::Uniform;
+    let prepared = Prepared::read(&folder.places("unused"), &recipe).unwrap();
+    check_cost(&prepared, &recipe);
+}
+
+#[test]
+fn a_plan_counts_the_curves_of_a_convolutional_network() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fashion-mnist");
+    let folder = Folder::new(Tiny::default());
+    let mut recipe = folder.recipe(0.5);
+    recipe.method.importance = Importance::AfterRepair;
+    let places = Places {
+        model: example.join("cnn"),
+        calibration: example.join("calibration.npz"),
+        evaluation: None,
+        ..folder.places("unused")
+    };
+    recipe.evaluation = None;
+    let prepared = Prepared::read(&places, &recipe).unwrap();
+    check_cost(&prepared, &recipe);
 }
