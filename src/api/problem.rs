@@ -136,6 +136,10 @@ pub(super) enum ProblemCode {
     DeadlineExceeded,
     /// The job was canceled. Reserved: a canceled job has the state `canceled` and no error.
     Canceled,
+    /// The process that reads the model and the data, or runs the job, needs more memory than it may use. Status 422.
+    OutOfMemory,
+    /// The process that reads the model and the data, or runs the job, ended unexpectedly. Status 422.
+    Crashed,
     /// The maximum number of attempts was reached. Only in `error` of a job.
     AttemptsExhausted,
     /// Internal error of the service. Status 500.
@@ -164,6 +168,8 @@ impl From<Code> for ProblemCode {
             Code::StorageError => Self::StorageError,
             Code::DeadlineExceeded => Self::DeadlineExceeded,
             Code::Canceled => Self::Canceled,
+            Code::OutOfMemory => Self::OutOfMemory,
+            Code::Crashed => Self::Crashed,
             Code::AttemptsExhausted => Self::AttemptsExhausted,
             Code::Internal => Self::Internal,
         }

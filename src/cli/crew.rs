@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::child;
 use super::device;
 use super::exit::Exit;
 use super::stores::Database;
@@ -16,7 +17,7 @@ use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
 use crate::telemetry::pulse::Pulses;
 use crate::worker::lookout::Lookout;
-use crate::worker::pruner::{Core, Pruner};
+use crate::worker::pruner::Pruner;
 use crate::worker::scratch::Scratch;
 use crate::worker::source::Sources;
 use crate::worker::{Options, Worker, longest_quiet};
@@ -57,7 +58,9 @@ impl Crew {
         signals: &Signals,
     ) -> Result<Self, Exit> {
         let scratch = Arc::new(Scratch::open(&storage.work_dir())?);
-        let pruner: Arc<dyn Pruner> = Arc::new(Core(device::open(flags.device)?));
+        // The child processes open the device. Opened here, a missing one is an error at the start.
+        drop(device::open(flags.device)?);
+        let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(flags.device)?);
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy();
         // A random part makes worker names unique: machines may share a host name, and processes in containers a

@@ -6,6 +6,7 @@
 
 mod audit;
 mod bench;
+mod child;
 mod client;
 mod crew;
 mod demo;
@@ -143,6 +144,9 @@ enum Command {
     Wait(remote::JobCommand),
     /// Download the artifacts (result files) of a job and verify their checksums
     Download(remote::DownloadCommand),
+    /// Do one task of a job, read from standard input (started by services and workers)
+    #[command(name = crate::worker::child::COMMAND, hide = true)]
+    Child,
     /// Cancel a job and print its new state
     ///
     /// A queued job ends immediately (canceled), a running job within seconds (canceling). A job that
@@ -185,6 +189,7 @@ fn run(command: Command) -> Result<(), Exit> {
         Command::Status(command) => remote::status(&command),
         Command::Wait(command) => remote::wait(&command),
         Command::Download(command) => remote::download(&command),
+        Command::Child => child::run(),
         Command::Cancel(command) => remote::cancel(&command),
     }
 }

@@ -8,12 +8,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::child;
 use super::crew::{Crew, Signals};
 use super::exit::Exit;
 use super::stores::{Database, open_artifacts};
 use crate::api::{AppState, Capabilities, router, serve};
 use crate::artifact::health::Health;
 use crate::artifact::sign::SigningKey;
+use crate::config::device::DeviceFlag;
 use crate::config::limits::LimitFlags;
 use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
@@ -23,12 +25,11 @@ use crate::config::worker::{self, WorkerFlags};
 use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
-use crate::model::device::Device;
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
 use crate::worker::courier::{self, Courier};
 use crate::worker::intake::LocalIntake;
-use crate::worker::pruner::{Core, Pruner};
+use crate::worker::pruner::Pruner;
 use crate::worker::sweeper;
 
 /// Interval between polls of the webhook outbox.
@@ -100,7 +101,7 @@ impl Service {
         let Signals { wake, pulses, stop } = &signals;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let sources = source.open(storage, &artifacts).map_err(Exit::Usage)?;
-        let pruner: Arc<dyn Pruner> = Arc::new(Core(Device::Cpu));
+        let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(DeviceFlag::Cpu)?);
         let listener = TcpListener::bind(server.listen).await;
         let listener = listener.map_err(|error| {
             Exit::Broken(format!("could not listen on {}: {error}", server.listen))

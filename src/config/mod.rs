@@ -2,6 +2,7 @@
 //!
 //! This is the only module that reads the environment. Clap reads it, by these declarations.
 
+pub mod child;
 pub mod device;
 pub mod duration;
 pub mod limits;

@@ -254,6 +254,11 @@ impl Record {
                 self.end(State::Succeeded, None, now);
             }
             Outcome::Failed(failure) => self.fail(failure, now),
+            // A job with a cancel request ends as canceled, not as failed.
+            Outcome::GivenUp(_) if self.job.cancel_requested => {
+                self.end(State::Canceled, None, now);
+            }
+            Outcome::GivenUp(failure) => self.end(State::Failed, Some(failure), now),
             Outcome::Interrupted => {
                 self.spent -= 1;
                 self.requeue(None, now, now);
@@ -270,6 +275,10 @@ impl Record {
         match outcome {
             Outcome::Succeeded { manifest, .. } => self.manifest.as_ref() == Some(manifest),
             Outcome::Interrupted => self.job.state == State::Queued,
+            Outcome::GivenUp(failure) => match self.job.state {
+                State::Canceled => self.job.cancel_requested,
+                state => state == State::Failed && self.job.failure.as_ref() == Some(failure),
+            },
             Outcome::Failed(failure) => match self.job.state {
                 // The job was requeued for another attempt, which no worker has claimed yet.
                 State::Queued => failure.code.retryable(),

@@ -52,6 +52,10 @@ pub enum Code {
     DeadlineExceeded,
     /// A client canceled the job.
     Canceled,
+    /// The process of the job needed more memory than it may use.
+    OutOfMemory,
+    /// The process of the job ended unexpectedly.
+    Crashed,
     /// Several attempts ended without a result because the worker died during each of them.
     AttemptsExhausted,
     /// An internal error: a bug in `optin`.
@@ -69,6 +73,8 @@ impl Code {
                 | Self::StorageFull
                 | Self::StorageUnavailable
                 | Self::StorageError
+                | Self::OutOfMemory
+                | Self::Crashed
                 | Self::AttemptsExhausted
                 | Self::DeadlineExceeded
                 | Self::Internal
@@ -80,6 +86,12 @@ impl Code {
     #[must_use]
     pub fn is_outage(self) -> bool {
         matches!(self, Self::SourceUnavailable | Self::StorageUnavailable)
+    }
+
+    /// Whether the process of the job ended without a result.
+    #[must_use]
+    pub fn is_crash(self) -> bool {
+        matches!(self, Self::OutOfMemory | Self::Crashed)
     }
 
     /// Returns the code's name as used in JSON.

@@ -57,9 +57,18 @@ pub fn taken() -> Option<u64> {
     kibibytes(&status, "VmHWM:")
 }
 
+/// Returns the memory that this process has allocated for writing in bytes, whether it is resident or not, or `None` if the
+/// system does not report it.
+#[must_use]
+pub fn allocated() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    kibibytes(&status, "VmData:")
+}
+
 /// Returns the available memory in bytes: the smaller of what the machine has available and what the process's
 /// control group still allows. `None` if both are unknown.
-fn of_machine() -> Option<u64> {
+#[must_use]
+pub fn of_machine() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|content| kibibytes(&content, "MemAvailable:"));
     let group = read("/proc/self/cgroup").and_then(|content| {

@@ -3,6 +3,7 @@
 //! [`run`] executes the stages in order: prepare, plan, rotate, score, merge, search, compensate, cut, verify.
 //! Each stage has its own folder or file and passes one value to the next stage.
 
+pub mod admission;
 pub mod answers;
 pub mod audit;
 pub mod compensate;
@@ -66,8 +67,12 @@ pub fn run(
     let mut clock = Stopwatch::new(watch);
     let prepared = clock.time(Stage::Preparing, || Prepared::read(places, recipe))?;
     let (plan, limit) = clock.time(Stage::Planning, || {
-        let available = memory::available(&places.device);
-        memory::check(peak::working(&prepared, recipe), available)?;
+        let (working, available) = (
+            peak::working(&prepared, recipe),
+            memory::available(&places.device),
+        );
+        memory::check(working, available)?;
+        watch.needs_memory(working);
         let limit = Limit::of(&prepared, recipe, journal, watch)?;
         let plan = plan::draw_up(&prepared, recipe, &limit.cost)?;
         Ok((plan, limit))

@@ -1,6 +1,6 @@
 //! The local paths and the device of a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::device::Device;
 
@@ -21,6 +21,16 @@ pub struct Places {
 }
 
 impl Places {
+    /// Returns the data files.
+    #[must_use]
+    pub fn data(&self) -> Vec<&Path> {
+        let evaluation = self.evaluation.as_deref();
+        [Some(self.calibration.as_path()), evaluation]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
     /// Returns the same paths with another device.
     #[must_use]
     pub fn on(self, device: &Device) -> Self {

@@ -21,6 +21,9 @@ pub trait Watch: Sync {
     /// Returns the reason if the job must stop, for example [`Canceled`](super::failure::Code::Canceled),
     /// [`DeadlineExceeded`](super::failure::Code::DeadlineExceeded) or a lost lease.
     fn proceed(&self) -> Result<(), Failure>;
+
+    /// Reports how many bytes the run allocates at most beyond what it has read so far, as soon as this is known.
+    fn needs_memory(&self, _bytes: u64) {}
 }
 
 /// A watch that ignores progress and never stops the job, for tests and callers without a terminal.

@@ -10,10 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancel;
 use super::journal::SharedJournal;
+use super::panic::failure_of;
 use super::reporter::{Reporter, Stop};
 use super::{SHUTDOWN_GRACE, Worker, heartbeat, within};
 use crate::artifact::manifest::Manifest;
+use crate::job::event::NewEvent;
 use crate::job::store::{Outcome, StoreError};
+use crate::job::tenant::Scope;
 use crate::job::{Job, Lease};
 use crate::model::cost::flops;
 use crate::prune::failure::{Code, Failure};
@@ -27,6 +30,9 @@ use crate::telemetry::metric;
 /// [`MAX_FINISH_RETRY`].
 const FINISH_RETRY: Duration = Duration::from_millis(250);
 const MAX_FINISH_RETRY: Duration = Duration::from_secs(1);
+
+/// Number of events that are read at once from the history of a job.
+const EVENTS_PAGE: usize = 1_000;
 
 impl Worker {
     /// Runs a job until it succeeds, fails or must stop, then writes the outcome.
@@ -72,11 +78,40 @@ impl Worker {
                 manifest,
             },
             (Err(_), Some(Stop::Shutdown | Stop::Unheard)) => Outcome::Interrupted,
+            (Err(failure), _) if self.crashed_before(&job, &failure).await => {
+                Outcome::GivenUp(failure)
+            }
             (Err(failure), _) => Outcome::Failed(presentable(failure, &lease)),
         };
         if !self.finish(&lease, outcome, shutdown).await {
             self.tidy(&lease, shutdown).await;
         }
+    }
+
+    /// Returns whether this failure is a crash, and the last attempt crashed in the same stage: the next one would, too.
+    async fn crashed_before(&self, job: &Job, failure: &Failure) -> bool {
+        if !failure.code.is_crash() {
+            return false;
+        }
+        let (scope, mut after, mut last) = (Scope::Service, 0, None);
+        loop {
+            let events = self.jobs.events(&scope, job.id, after, EVENTS_PAGE);
+            // Without its history, the job has as many attempts as any other.
+            let Ok(Ok(events)) = tokio::time::timeout(self.options.lease, events).await else {
+                return false;
+            };
+            let count = events.len();
+            for event in events {
+                after = event.sequence;
+                if let NewEvent::Requeued { failure } = event.body {
+                    last = failure;
+                }
+            }
+            if count < EVENTS_PAGE {
+                break;
+            }
+        }
+        last.is_some_and(|last| last.code.is_crash() && last.stage == failure.stage)
     }
 
     /// Fetches the sources, prunes, and uploads the result files. The job store publishes them later, in `finish`.
@@ -132,16 +167,8 @@ impl Worker {
         let run = move || {
             let run =
                 AssertUnwindSafe(|| pruner.run(&places, &recipe, &journal, reporter.as_ref()));
-            let ended = std::panic::catch_unwind(run).unwrap_or_else(|panic| {
-                let text = panic
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or_else(|| panic.downcast_ref::<&str>().copied());
-                Err(Failure::new(
-                    Code::Internal,
-                    format!("a panic: {}", text.unwrap_or("no message")),
-                ))
-            });
+            let ended = std::panic::catch_unwind(run)
+                .unwrap_or_else(|panic| Err(failure_of(panic.as_ref())));
             // The receiver is gone only if the process is ending.
             let _ = sender.send(ended);
         };
@@ -177,7 +204,7 @@ impl Worker {
     async fn finish_in_time(&self, lease: &Lease, outcome: Outcome) -> bool {
         let name = match &outcome {
             Outcome::Succeeded { .. } => "succeeded",
-            Outcome::Failed(failure) => failure.code.as_str(),
+            Outcome::Failed(failure) | Outcome::GivenUp(failure) => failure.code.as_str(),
             Outcome::Interrupted => "interrupted",
         };
         let start = Instant::now();

@@ -6,17 +6,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
+use super::child::memory;
 use super::pruner::Pruner;
 use super::source::Sources;
 use crate::artifact::incoming::Upload;
 use crate::checkpoint::folder;
 use crate::job::TenantId;
 use crate::job::intake::Intake;
+use crate::prune::admission::Kind;
 use crate::prune::failure::{Code, Failure};
+use crate::prune::memory::of_machine as available;
 use crate::prune::plan::Plan;
 use crate::prune::recipe::Recipe;
-use crate::prune::watch::Unwatched;
+use crate::prune::stage::Stage;
+use crate::prune::watch::{Unwatched, Watch};
+
+/// Memory for reading if it is unknown how much the machine has free, in bytes.
+const READING_BYTES: u64 = 4 << 30;
 
 /// Timeout for fetching the sources of an estimate.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -25,18 +33,23 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct LocalIntake {
     sources: Sources,
     pruner: Arc<dyn Pruner>,
-    /// Limits estimates to one at a time, because each reads a whole model.
-    turn: Arc<Semaphore>,
+    /// Memory for reading in MiB. Estimates and checks of uploads wait until as much is free as they may take.
+    turns: Arc<Semaphore>,
+    /// All of it.
+    most: u32,
 }
 
 impl LocalIntake {
     /// Creates an intake for these sources.
     #[must_use]
     pub fn new(sources: Sources, pruner: Arc<dyn Pruner>) -> Self {
+        let free = available().map_or(READING_BYTES, |free| free / 2);
+        let most = u32::try_from(free.max(READING_BYTES) >> 20).unwrap_or(u32::MAX);
         Self {
             sources,
             pruner,
-            turn: Arc::new(Semaphore::new(1)),
+            turns: Arc::new(Semaphore::new(most as usize)),
+            most,
         }
     }
 }
@@ -67,7 +80,16 @@ impl Intake for LocalIntake {
     }
 
     async fn admit(&self, tenant: &TenantId, upload: &Upload) -> Result<(), Failure> {
-        self.sources.of(tenant).admit(upload, &Unwatched).await
+        let uploaded = self.sources.of(tenant).upload(upload, &Unwatched).await?;
+        let (path, kind) = (uploaded.path.clone(), uploaded.kind);
+        let bytes = match kind {
+            Kind::Model => memory::reading(Some(&path), &[]),
+            Kind::Data => memory::reading(None, &[&path]),
+        };
+        let opened = self.in_turn(bytes, move |pruner, watch| pruner.open(&path, kind, watch));
+        opened
+            .await
+            .map_err(|failure| presentable(uploaded.names.name_sources(failure)))
     }
 
     async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure> {
@@ -79,20 +101,67 @@ impl Intake for LocalIntake {
                 "the sources could not be fetched in time; the files that arrived are kept, retry later",
             )
         })??;
-        let internal = |what: String| Failure::new(Code::Internal, what);
-        let turn = Arc::clone(&self.turn)
-            .acquire_owned()
-            .await
-            .map_err(|error| internal(error.to_string()))?;
-        let pruner = Arc::clone(&self.pruner);
         let places = fetched.places.clone();
-        let estimate = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            pruner.estimate(&places, &recipe)
+        let bytes = memory::reading(Some(&places.model), &places.data());
+        let estimate = self.in_turn(bytes, move |pruner, watch| {
+            pruner.estimate(&places, &recipe, watch)
         });
         estimate
             .await
-            .map_err(|error| internal(error.to_string()))?
-            .map_err(|failure| fetched.name_sources(failure))
+            .map_err(|failure| presentable(fetched.name_sources(failure)))
     }
+}
+
+impl LocalIntake {
+    /// Calls `read` when this many bytes are free, on a thread where it may block. If the caller does not wait any more, `read`
+    /// is asked to stop.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        read: impl FnOnce(&dyn Pruner, &dyn Watch) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let wanted = u32::try_from(bytes >> 20)
+            .unwrap_or(u32::MAX)
+            .min(self.most);
+        let internal = |what: String| Failure::new(Code::Internal, what);
+        let turn = Arc::clone(&self.turns)
+            .acquire_many_owned(wanted)
+            .await
+            .map_err(|error| internal(error.to_string()))?;
+        let pruner = Arc::clone(&self.pruner);
+        let token = CancellationToken::new();
+        let abandoned = Abandoned(token.clone());
+        let _guard = token.drop_guard();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            read(pruner.as_ref(), &abandoned)
+        });
+        reading.await.map_err(|error| internal(error.to_string()))?
+    }
+}
+
+/// Stops reading when the request has ended.
+struct Abandoned(CancellationToken);
+
+impl Watch for Abandoned {
+    fn stage(&self, _: Stage) {}
+
+    fn progress(&self, _: u64, _: u64) {}
+
+    fn proceed(&self) -> Result<(), Failure> {
+        match self.0.is_cancelled() {
+            false => Ok(()),
+            true => Err(Failure::new(Code::Canceled, "the request has ended")),
+        }
+    }
+}
+
+/// Logs an internal failure and hides its detail.
+fn presentable(failure: Failure) -> Failure {
+    if failure.code != Code::Internal {
+        return failure;
+    }
+    tracing::error!(detail = %failure.detail, "internal failure while reading sources");
+    let detail = "internal error of the service; see its log".to_owned();
+    Failure { detail, ..failure }
 }

@@ -5,11 +5,13 @@
 
 pub mod attempt;
 mod cancel;
+pub mod child;
 pub mod courier;
 pub mod heartbeat;
 pub mod intake;
 mod journal;
 pub mod lookout;
+mod panic;
 pub mod pruner;
 pub mod publish;
 mod removal;

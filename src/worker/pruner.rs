@@ -1,6 +1,9 @@
 //! The interface between a worker and the core.
 
+use std::path::Path;
+
 use crate::model::device::Device;
+use crate::prune::admission::{Kind, open};
 use crate::prune::failure::Failure;
 use crate::prune::journal::Journal;
 use crate::prune::places::Places;
@@ -24,11 +27,22 @@ pub trait Pruner: Send + Sync {
         watch: &dyn Watch,
     ) -> Result<Report, Failure>;
 
-    /// Plans a job without running it, see [`estimate`].
+    /// Plans a job without running it, see [`estimate`]. Stops early if `watch` asks for it.
     ///
     /// # Errors
     /// Returns the reason why the job cannot be planned.
-    fn estimate(&self, places: &Places, recipe: &Recipe) -> Result<Plan, Failure>;
+    fn estimate(
+        &self,
+        places: &Places,
+        recipe: &Recipe,
+        watch: &dyn Watch,
+    ) -> Result<Plan, Failure>;
+
+    /// Checks that a model or a data file can be opened, see [`open`]. Stops early if `watch` asks for it.
+    ///
+    /// # Errors
+    /// Returns the reason why it cannot.
+    fn open(&self, path: &Path, kind: Kind, watch: &dyn Watch) -> Result<(), Failure>;
 }
 
 /// The core, running on this device.
@@ -45,7 +59,11 @@ impl Pruner for Core {
         run(&places.clone().on(&self.0), recipe, journal, watch)
     }
 
-    fn estimate(&self, places: &Places, recipe: &Recipe) -> Result<Plan, Failure> {
+    fn estimate(&self, places: &Places, recipe: &Recipe, _: &dyn Watch) -> Result<Plan, Failure> {
         estimate(&places.clone().on(&self.0), recipe)
+    }
+
+    fn open(&self, path: &Path, kind: Kind, _: &dyn Watch) -> Result<(), Failure> {
+        open(path, kind)
     }
 }

@@ -1,5 +1,6 @@
 //! Tests that run the `optin` binary: commands, services, workers, kills in each stage, and a full disk.
 
+mod child;
 mod command;
 mod devices;
 mod disk;

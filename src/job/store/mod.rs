@@ -95,6 +95,8 @@ pub enum Outcome {
     /// - `Canceled` ends it as canceled, and `DeadlineExceeded` as expired.
     /// - Any other failure ends it as failed.
     Failed(Failure),
+    /// The attempt failed, and another one would fail in the same way. The job ends as failed.
+    GivenUp(Failure),
     /// The worker shuts down. The job is requeued, and the attempt does not count against `max_attempts`. The fencing
     /// token still increases.
     Interrupted,

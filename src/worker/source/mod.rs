@@ -25,12 +25,10 @@ use std::path::PathBuf;
 use strum::VariantArray;
 
 use crate::artifact::incoming::Upload;
-use crate::checkpoint::config::Config;
-use crate::checkpoint::limits::Limits;
-use crate::checkpoint::weights::Weights;
 use crate::data;
 use crate::job::TenantId;
 use crate::model::device::Device;
+use crate::prune::admission::Kind;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::places::Places;
@@ -60,6 +58,17 @@ pub struct Sources {
 struct Remote {
     hub: Hub,
     cache: Cache,
+}
+
+/// An upload on this machine. The cache keeps it while this value exists.
+pub struct Uploaded {
+    /// The data file, or the folder of the model.
+    pub path: PathBuf,
+    /// What it is, by the name of the upload.
+    pub kind: Kind,
+    /// Name of the upload, by path.
+    pub names: Names,
+    _held: Held,
 }
 
 impl Sources {
@@ -122,30 +131,23 @@ impl Sources {
         Scheme::VARIANTS.iter().copied().filter(enabled)
     }
 
-    /// Checks that an upload has the announced content, and that it opens as a model or a data file as its name says.
+    /// Returns an upload on this machine, after a check that it has the announced content.
     ///
     /// # Errors
     /// Returns what is wrong with the upload.
-    pub async fn admit(&self, upload: &Upload, watch: &dyn Watch) -> Result<(), Failure> {
+    pub async fn upload(&self, upload: &Upload, watch: &dyn Watch) -> Result<Uploaded, Failure> {
         let held = self.uploads()?.entry(&self.tenant, upload, watch).await?;
-        let (folder, name) = (held.path().to_owned(), upload.name.clone());
-        let path = within(&held, name.ends_with(ARCHIVE), &name);
-        let names = Names::one(path, &name);
-        let opened = tokio::task::spawn_blocking(move || {
-            if name.ends_with(ARCHIVE) {
-                let limits = Limits::default();
-                Config::open(&folder, &limits)?;
-                Weights::open(&folder, &limits)?;
-            } else {
-                let limits = data::limits::Limits::default();
-                data::check(&folder.join(name), &limits)?;
-            }
-            Ok(())
-        });
-        opened
-            .await
-            .map_err(|error| Failure::new(Code::Internal, error.to_string()))?
-            .map_err(|failure| names.name_sources(failure))
+        let is_model = upload.name.ends_with(ARCHIVE);
+        let path = within(&held, is_model, &upload.name);
+        Ok(Uploaded {
+            names: Names::one(path.clone(), &upload.name),
+            path,
+            kind: match is_model {
+                true => Kind::Model,
+                false => Kind::Data,
+            },
+            _held: held,
+        })
     }
 
     /// Pins the sources of a recipe: each hub revision becomes the commit that it names now, and each bucket source

@@ -338,3 +338,40 @@ async fn a_missing_source_fails_the_job() {
         Code::SourceNotFound
     );
 }
+
+/// A crash, as the pruner reports it.
+fn crash(stage: Stage) -> Failure {
+    Failure::new(Code::Crashed, "the process ended").in_stage(stage)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_crash_in_the_same_stage_ends_the_job() {
+    let harness = Harness::new(5_000, |run, _, _| match run {
+        1 => Err(crash(Stage::Preparing)),
+        2 | 3 => Err(crash(Stage::Scoring)),
+        _ => panic!("the job has ended"),
+    })
+    .await;
+    let job = NewJob {
+        max_attempts: 10,
+        ..harness.job()
+    };
+    let job = created(harness.jobs.as_ref(), job).await;
+    let ended = harness.ended(job.id).await;
+    assert_eq!(
+        (ended.state, ended.attempt, ended.failure),
+        (State::Failed, 3, Some(crash(Stage::Scoring)))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_goes_on_after_a_crash() {
+    let harness = Harness::new(5_000, |run, places, _| match run {
+        1 => Err(crash(Stage::Scoring)),
+        _ => success(places),
+    })
+    .await;
+    let job = created(harness.jobs.as_ref(), harness.job()).await;
+    let ended = harness.ended(job.id).await;
+    assert_eq!((ended.state, ended.attempt), (State::Succeeded, 2));
+}

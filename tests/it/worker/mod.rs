@@ -1,6 +1,7 @@
 //! Tests of the worker: attempts from claim to end, with a scripted pruner.
 
 mod attempts;
+mod child;
 mod folders;
 mod housekeeping;
 mod outages;

@@ -1,0 +1,23 @@
+//! `optin child`: the process of one job. Services and workers start it; it is not for people.
+
+use super::exit::Exit;
+use crate::config::child::environment;
+use crate::config::device::DeviceFlag;
+use crate::worker::child::{self, DeviceName, Isolated};
+
+/// Does the task on standard input.
+pub(super) fn run() -> Result<(), Exit> {
+    child::work().map_err(|error| Exit::Broken(error.to_string()))
+}
+
+/// Returns the core in child processes of this binary.
+pub(super) fn isolated(device: DeviceFlag) -> Result<Isolated, Exit> {
+    Ok(Isolated {
+        program: std::env::current_exe()?,
+        environment: environment(),
+        device: match device {
+            DeviceFlag::Cpu => DeviceName::Cpu,
+            DeviceFlag::Cuda => DeviceName::Cuda,
+        },
+    })
+}

@@ -1,0 +1,75 @@
+//! The task of a child process, as the parent writes it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::device::Device;
+use crate::prune::admission::Kind;
+use crate::prune::places::Places;
+use crate::prune::recipe::Recipe;
+
+/// What a child process does before it ends.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Task {
+    /// What to do.
+    pub(super) work: Work,
+    /// The device to open.
+    pub(super) device: DeviceName,
+    /// Folder through which the documents of the stage cache pass. It does not exist before the first of them.
+    pub(super) exchange: PathBuf,
+}
+
+/// The kinds of tasks, see [`Pruner`](crate::worker::pruner::Pruner).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Work {
+    /// Prunes a model.
+    Run { places: Paths, recipe: Box<Recipe> },
+    /// Plans a job.
+    Estimate { places: Paths, recipe: Box<Recipe> },
+    /// Opens a model or a data file.
+    Open { path: PathBuf, kind: Kind },
+}
+
+/// The kind of device that a child process opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceName {
+    /// The CPU.
+    Cpu,
+    /// The first CUDA GPU.
+    Cuda,
+}
+
+/// The local paths of a run, without its device.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Paths {
+    model: PathBuf,
+    calibration: PathBuf,
+    evaluation: Option<PathBuf>,
+    out: PathBuf,
+}
+
+impl Paths {
+    /// Returns the paths of these places.
+    pub(super) fn of(places: &Places) -> Self {
+        Self {
+            model: places.model.clone(),
+            calibration: places.calibration.clone(),
+            evaluation: places.evaluation.clone(),
+            out: places.out.clone(),
+        }
+    }
+
+    /// Returns the paths with a device.
+    pub(super) fn on(self, device: Device) -> Places {
+        Places {
+            model: self.model,
+            calibration: self.calibration,
+            evaluation: self.evaluation,
+            out: self.out,
+            device,
+        }
+    }
+}
