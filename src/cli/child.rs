@@ -1,7 +1,7 @@
 //! `optin child`: the process of one job. Services and workers start it; it is not for people.
 
 use super::exit::Exit;
-use crate::config::child::environment;
+use crate::config::child::program;
 use crate::config::device::DeviceFlag;
 use crate::worker::child::{self, DeviceName, Isolated};
 
@@ -13,8 +13,7 @@ pub(super) fn run() -> Result<(), Exit> {
 /// Returns the core in child processes of this binary.
 pub(super) fn isolated(device: DeviceFlag) -> Result<Isolated, Exit> {
     Ok(Isolated {
-        program: std::env::current_exe()?,
-        environment: environment(),
+        program: program()?,
         device: match device {
             DeviceFlag::Cpu => DeviceName::Cpu,
             DeviceFlag::Cuda => DeviceName::Cuda,

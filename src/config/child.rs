@@ -1,6 +1,8 @@
-//! The environment of child processes.
+//! The program of child processes, and its environment.
 
 use std::ffi::{OsStr, OsString};
+
+use crate::worker::child::Program;
 
 /// Variables that a child process needs: the numbers of threads, the allocator, the dynamic linker and CUDA. The others may hold
 /// secrets, such as the URL of the database.
@@ -16,15 +18,19 @@ const PREFIXES: [&str; 9] = [
     "TMPDIR",
 ];
 
-/// Returns the variables of this process that its child processes get.
-#[must_use]
-pub fn environment() -> Vec<(OsString, OsString)> {
+/// Returns this program, with an environment without secrets.
+///
+/// # Errors
+/// Returns an error if the system does not tell the path of this program.
+pub fn program() -> std::io::Result<Program> {
     let passes = |name: &OsStr| {
         let name = name.as_encoded_bytes();
         let mut prefixes = PREFIXES.iter();
         prefixes.any(|prefix| name.starts_with(prefix.as_bytes()))
     };
-    std::env::vars_os()
-        .filter(|(name, _)| passes(name))
-        .collect()
+    let variables = std::env::vars_os().filter(|(name, _)| passes(name));
+    Ok(Program {
+        path: std::env::current_exe()?,
+        environment: variables.collect::<Vec<(OsString, OsString)>>(),
+    })
 }

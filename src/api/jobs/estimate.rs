@@ -13,8 +13,8 @@ use crate::api::wire::plan::EstimateBody;
 /// Estimates the work, cost and size of a job.
 ///
 /// Reads the model and the data, and times one forward pass on the machine of the service. Does not create a job.
-/// `device`, `priority`, `deadline`, `max_attempts` and `labels` do not influence the estimate. A process runs one
-/// estimate at a time.
+/// `device`, `priority`, `deadline`, `max_attempts` and `labels` do not influence the estimate. Estimates that would
+/// need too much memory together run one after another.
 ///
 /// Specific errors:
 ///
@@ -25,7 +25,8 @@ use crate::api::wire::plan::EstimateBody;
 ///   Retry later; files that were downloaded are kept.
 /// - `unsupported_model`, `unsafe_format`, `invalid_checkpoint`, `invalid_tokenizer`: The model cannot be used.
 /// - `invalid_data`: The calibration or evaluation dataset cannot be used.
-/// - `limit_exceeded`: The job is too large for the service.
+/// - `limit_exceeded`: The job is too large for the service, or reading takes longer than two minutes.
+/// - `out_of_memory`, `crashed`: The process that reads the model and the data ended without a result.
 #[utoipa::path(
     post, path = "/v1/jobs/estimate", tag = "jobs", operation_id = "estimateJob", 
     request_body(content = CreateJob, example = json!({

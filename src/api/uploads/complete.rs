@@ -26,7 +26,8 @@ pub(crate) struct UploadPath {
 /// - `conflict`: The upload has no content. Send it first.
 /// - `invalid_data`: The content does not have the announced size or SHA-256, or is not a valid data file.
 /// - `unsupported_model`, `unsafe_format`, `invalid_checkpoint`: The archive does not contain a model that can be used.
-/// - `limit_exceeded`: The content is too large for the service.
+/// - `limit_exceeded`: The content is too large for the service, or reading takes longer than two minutes.
+/// - `out_of_memory`, `crashed`: The process that reads the content ended without a result.
 #[utoipa::path(
     post, path = "/v1/uploads/{id}/complete", tag = "uploads", operation_id = "completeUpload",
     params(("id" = String, Path, description = "Id of the upload")),

@@ -1,5 +1,6 @@
 //! A child process as its parent sees it: starts it, follows its messages, and explains how it ended.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -13,11 +14,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::message::{self, Answer, Document, Message, Reply};
 use super::task::Task;
-use super::{COMMAND, Isolated};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::Journal;
 use crate::prune::stage::Stage;
 use crate::prune::watch::Watch;
+
+/// Name of the hidden command that runs a child process.
+pub const COMMAND: &str = "child";
 
 /// Interval between checks whether the attempt must stop.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -30,6 +33,15 @@ const KEPT_ERROR_BYTES: usize = 4_096;
 
 /// What the standard library writes before it aborts a process without memory.
 const NO_MEMORY: &str = "memory allocation of ";
+
+/// What a child process runs.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The binary, which is that of this process.
+    pub path: PathBuf,
+    /// The environment of the child. It must not contain secrets.
+    pub environment: Vec<(OsString, OsString)>,
+}
 
 /// A running child. It is killed when this value is dropped.
 pub(super) struct Process {
@@ -44,18 +56,13 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a child with a task.
-    pub(super) fn start(isolated: &Isolated, task: &Task) -> Result<Self, Failure> {
+    pub(super) fn start(program: &Program, task: &Task) -> Result<Self, Failure> {
         let internal =
             |error| Failure::new(Code::Internal, format!("could not start a child: {error}"));
-        let mut child = Command::new(&isolated.program)
+        let mut child = Command::new(&program.path)
             .arg(COMMAND)
             .env_clear()
-            .envs(
-                isolated
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name, value)),
-            )
+            .envs(program.environment.clone())
             // A signal from a terminal is for the service, which then decides about its children.
             .process_group(0)
             .stdin(Stdio::piped())

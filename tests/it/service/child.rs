@@ -4,8 +4,20 @@
 use serde_json::Value;
 use std::path::Path;
 
-use super::kill::folder;
 use super::process::{Client, Server, optin, wait_until};
+use crate::fixture::bert::Tiny;
+use crate::fixture::folder::Folder;
+
+/// Returns a folder with a model that takes seconds to prune.
+fn folder() -> Folder {
+    Folder::new(Tiny {
+        layers: 8,
+        hidden: 192,
+        heads: 6,
+        neurons: 768,
+        ..Tiny::default()
+    })
+}
 
 /// Starts a service with two workers and a secret in its environment.
 fn start(root: &Path) -> Server {

@@ -8,7 +8,7 @@ use optin::prune::report::Report;
 use optin::prune::stage::Stage;
 use optin::prune::watch::{Unwatched, Watch};
 use optin::prune::{estimate, run};
-use optin::worker::child::{COMMAND, DeviceName, Isolated};
+use optin::worker::child::{COMMAND, DeviceName, Isolated, Program};
 use optin::worker::pruner::Pruner;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -23,8 +23,10 @@ use crate::fixture::stopping::Stopping;
 /// The core in child processes of the real binary.
 fn isolated() -> Isolated {
     Isolated {
-        program: env!("CARGO_BIN_EXE_optin").into(),
-        environment: vec![("RAYON_NUM_THREADS".into(), "2".into())],
+        program: Program {
+            path: env!("CARGO_BIN_EXE_optin").into(),
+            environment: vec![("RAYON_NUM_THREADS".into(), "2".into())],
+        },
         device: DeviceName::Cpu,
     }
 }
@@ -38,11 +40,12 @@ fn scripted(folder: &Path, script: &str) -> Isolated {
         ("OPTIN", env!("CARGO_BIN_EXE_optin")),
         ("PATH", "/usr/bin:/bin"),
     ];
+    let environment = environment.map(|(name, value)| (name.into(), value.into()));
     Isolated {
-        program,
-        environment: environment
-            .map(|(name, value)| (name.into(), value.into()))
-            .to_vec(),
+        program: Program {
+            path: program,
+            environment: environment.to_vec(),
+        },
         device: DeviceName::Cpu,
     }
 }

@@ -1,0 +1,123 @@
+//! The core in child processes, behind the same interface as the core in this process.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::message::Answer;
+use super::process::{Process, Program};
+use super::task::{DeviceName, Paths, Task, Work};
+use crate::prune::admission::Kind;
+use crate::prune::failure::{Code, Failure};
+use crate::prune::journal::{Journal, NoJournal};
+use crate::prune::places::Places;
+use crate::prune::plan::Plan;
+use crate::prune::recipe::Recipe;
+use crate::prune::report::Report;
+use crate::prune::watch::Watch;
+use crate::worker::pruner::Pruner;
+
+/// Time for opening an upload, or for planning a job whose sources are on this machine.
+const READING_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The core in a child process on this device.
+#[derive(Clone, Debug)]
+pub struct Isolated {
+    /// The program to start.
+    pub program: Program,
+    /// The device that the child opens.
+    pub device: DeviceName,
+}
+
+impl Isolated {
+    /// Runs a task and returns the child's answer.
+    fn answer(
+        &self,
+        work: Work,
+        exchange: PathBuf,
+        journal: &dyn Journal,
+        watch: &dyn Watch,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, Failure> {
+        let task = Task {
+            work,
+            device: self.device,
+            exchange,
+        };
+        Process::start(&self.program, &task)?.follow(journal, watch, timeout)
+    }
+}
+
+/// The failure if the child answers another question than was asked.
+fn unasked() -> Failure {
+    Failure::new(
+        Code::Internal,
+        "the child process returned another kind of result than was asked for",
+    )
+}
+
+impl Pruner for Isolated {
+    fn run(
+        &self,
+        places: &Places,
+        recipe: &Recipe,
+        journal: &dyn Journal,
+        watch: &dyn Watch,
+    ) -> Result<Report, Failure> {
+        // Beside the output folder, which must appear only when it is complete.
+        let exchange = beside(&places.out);
+        let work = Work::Run {
+            places: Paths::of(places),
+            recipe: Box::new(recipe.clone()),
+        };
+        match self.answer(work, exchange, journal, watch, None)? {
+            Answer::Report(report) => Ok(*report),
+            Answer::Plan(_) | Answer::Opened => Err(unasked()),
+        }
+    }
+
+    fn estimate(
+        &self,
+        places: &Places,
+        recipe: &Recipe,
+        watch: &dyn Watch,
+    ) -> Result<Plan, Failure> {
+        let work = Work::Estimate {
+            places: Paths::of(places),
+            recipe: Box::new(recipe.clone()),
+        };
+        match self.answer(
+            work,
+            PathBuf::new(),
+            &NoJournal,
+            watch,
+            Some(READING_TIMEOUT),
+        )? {
+            Answer::Plan(plan) => Ok(*plan),
+            Answer::Report(_) | Answer::Opened => Err(unasked()),
+        }
+    }
+
+    fn open(&self, path: &Path, kind: Kind, watch: &dyn Watch) -> Result<(), Failure> {
+        let work = Work::Open {
+            path: path.to_owned(),
+            kind,
+        };
+        match self.answer(
+            work,
+            PathBuf::new(),
+            &NoJournal,
+            watch,
+            Some(READING_TIMEOUT),
+        )? {
+            Answer::Opened => Ok(()),
+            Answer::Report(_) | Answer::Plan(_) => Err(unasked()),
+        }
+    }
+}
+
+/// Returns the path of the folder through which documents pass.
+fn beside(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".exchange");
+    out.with_file_name(name)
+}
