@@ -48,7 +48,7 @@ impl Config {
             return Err(folder::refusal(folder, &folder.display()));
         }
         let text = small_file::read(&path, limits.config_bytes)?;
-        let map = json::object(&path, &text)?;
+        let map = json::object(&path, &text, limits.values)?;
         // Only models that read images need the settings, and report an error in them.
         let processor = Settings::open(folder, limits).ok().flatten();
         Ok(Self {

@@ -18,11 +18,40 @@ pub const MASK2FORMER: &str = "Mask2Former";
 /// Default of `size_divisor`, to whose multiples Mask2Former rounds sizes up.
 pub const SIZE_DIVISOR: usize = 32;
 
+/// The settings that a result keeps. The others, such as `auto_map`, may name code to run.
+const WRITTEN: &[&str] = &[
+    "crop_pct",
+    "crop_size",
+    "data_format",
+    "default_to_square",
+    "disable_grouping",
+    "do_center_crop",
+    "do_convert_rgb",
+    "do_normalize",
+    "do_pad",
+    "do_reduce_labels",
+    "do_rescale",
+    "do_resize",
+    "feature_extractor_type",
+    "ignore_index",
+    "image_mean",
+    "image_processor_type",
+    "image_std",
+    "input_data_format",
+    "max_size",
+    "num_labels",
+    "pad_size",
+    "reduce_labels",
+    "resample",
+    "rescale_factor",
+    "return_tensors",
+    "size",
+    "size_divisor",
+];
+
 /// The settings of an image processor.
 pub struct Settings {
     /// The content of the file.
-    pub text: String,
-    /// The same as a JSON object.
     pub map: Map<String, Value>,
 }
 
@@ -37,9 +66,18 @@ impl Settings {
             return Ok(None);
         }
         let bytes = small_file::read(&path, limits.config_bytes)?;
-        let map = json::object(&path, &bytes)?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Some(Self { text, map }))
+        let map = json::object(&path, &bytes, limits.values)?;
+        Ok(Some(Self { map }))
+    }
+
+    /// Returns the settings that a result keeps: known keys with numbers, flags, names, and lists or objects of them.
+    #[must_use]
+    pub fn written(&self) -> Map<String, Value> {
+        let entries = self.map.iter();
+        let kept =
+            entries.filter(|(key, value)| WRITTEN.contains(&key.as_str()) && is_setting(value));
+        kept.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Returns the height and width of processed images, if all images get the same size.
@@ -57,8 +95,14 @@ impl Settings {
         let class = class.iter().find_map(|key| self.map.get(*key)?.as_str());
         let is_of = |start: &str| class.is_some_and(|class| class.starts_with(start));
         if is_of(MASK2FORMER) {
-            let divisor = self.map.get("size_divisor").and_then(Value::as_u64);
-            let divisor = divisor.map_or(SIZE_DIVISOR, |divisor| divisor as usize);
+            let divisor = match self
+                .map
+                .get("size_divisor")
+                .filter(|value| !value.is_null())
+            {
+                Some(value) => divisor(value)?,
+                None => SIZE_DIVISOR,
+            };
             return both_sides(size).map(|sides| rounded_up(sides, divisor));
         }
         square_or_both_sides(size).or_else(|| {
@@ -85,6 +129,22 @@ pub fn square_or_both_sides(size: &Value) -> Option<[usize; 2]> {
     side.or_else(|| both_sides(size))
 }
 
+/// Maximum length of the name of a class or a format, in bytes.
+const MAX_NAME_BYTES: usize = 128;
+
+fn is_setting(value: &Value) -> bool {
+    let is_single = |value: &Value| match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(name) => name.len() <= MAX_NAME_BYTES,
+        Value::Array(_) | Value::Object(_) => false,
+    };
+    match value {
+        Value::Array(items) => items.iter().all(is_single),
+        Value::Object(map) => map.values().all(is_single),
+        value => is_single(value),
+    }
+}
+
 /// Returns the height and the width, from an object with these keys or from a list.
 #[must_use]
 pub fn both_sides(value: &Value) -> Option<[usize; 2]> {
@@ -97,10 +157,19 @@ pub fn both_sides(value: &Value) -> Option<[usize; 2]> {
     }
 }
 
+/// Maximum of a length, in pixels.
+const LONGEST: u64 = 1 << 14;
+
+/// Returns the number to whose multiples sizes are rounded up, or 0.
+#[must_use]
+pub fn divisor(value: &Value) -> Option<usize> {
+    let number = value.as_u64().filter(|number| *number <= LONGEST)?;
+    usize::try_from(number).ok()
+}
+
 /// Returns a length in pixels.
 #[must_use]
 pub fn pixels(value: &Value) -> Option<usize> {
-    const LONGEST: u64 = 1 << 14;
     let length = value
         .as_u64()
         .filter(|length| (1..=LONGEST).contains(length))?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::error::CheckpointError;
 use super::json;
 use super::layout::WEIGHTS;
+use super::limits::Limits;
 
 /// The weight files of a checkpoint, and the file of each tensor.
 pub(super) struct Index {
@@ -25,9 +26,13 @@ impl Index {
     }
 
     /// Parses the content of the index file at this path.
-    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CheckpointError> {
+    pub(super) fn parse(
+        path: &Path,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, CheckpointError> {
         let wrong = |what: &str| CheckpointError::Invalid(format!("{} {what}", path.display()));
-        let mut index = json::object(path, bytes)?;
+        let mut index = json::object(path, bytes, limits.values)?;
         let map = index.remove("weight_map").map(serde_json::from_value);
         let weight_map: HashMap<String, String> = map
             .and_then(Result::ok)

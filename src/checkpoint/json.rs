@@ -7,15 +7,21 @@ use serde_json::{Map, Value};
 
 use super::error::CheckpointError;
 use super::small_file;
+use super::unique_json::{self, Refusal};
 
 /// Number of bytes before and after an error that are searched for its cause.
 const CONTEXT_BYTES: usize = 10;
 
-/// Parses the content of a file as a JSON object.
+/// Parses the content of a file as a JSON object with at most this number of values.
 ///
 /// # Errors
-/// Returns [`CheckpointError::Invalid`] if it is not a JSON object. The message names the file and the location.
-pub(super) fn object(path: &Path, bytes: &[u8]) -> Result<Map<String, Value>, CheckpointError> {
+/// Returns [`CheckpointError::Invalid`] if it is not a JSON object, or if an object in it contains a key twice. The message
+/// names the file, and the location or the key. Returns [`CheckpointError::Limit`] if it has more values.
+pub(super) fn object(
+    path: &Path,
+    bytes: &[u8],
+    max_values: usize,
+) -> Result<Map<String, Value>, CheckpointError> {
     let wrong = |why: String| {
         CheckpointError::Invalid(format!(
             "{} is not a valid JSON object: {why}",
@@ -27,11 +33,18 @@ pub(super) fn object(path: &Path, bytes: &[u8]) -> Result<Map<String, Value>, Ch
             "it begins with a byte order mark; save it as UTF-8 without one".to_owned(),
         ));
     }
-    match serde_json::from_slice(bytes) {
+    match unique_json::parse(bytes, max_values) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(Value::Array(_)) => Err(wrong("it is a list".to_owned())),
         Ok(_) => Err(wrong("it is a single value".to_owned())),
-        Err(error) => Err(wrong(place(bytes, &error))),
+        Err(Refusal::Duplicate(key)) => Err(wrong(format!(
+            "it contains the key \"{key}\" twice in one object; remove one"
+        ))),
+        Err(Refusal::TooMany(most)) => Err(CheckpointError::Limit(format!(
+            "{} contains too many values: the limit is {most}",
+            path.display()
+        ))),
+        Err(Refusal::Syntax(error)) => Err(wrong(place(bytes, &error))),
     }
 }
 
@@ -64,18 +77,20 @@ fn place(bytes: &[u8], error: &serde_json::Error) -> String {
 /// message about an invalid file to an error.
 ///
 /// # Errors
-/// Returns [`CheckpointError`] if the file cannot be read, has more than `max_bytes` bytes, or is not a JSON object.
+/// Returns [`CheckpointError`] if the file cannot be read, has more than `max_bytes` bytes or `max_values` values, or is not a
+/// JSON object.
 pub(super) fn optional_object(
     folder: &Path,
     name: &str,
-    max_bytes: u64,
+    (max_bytes, max_values): (u64, usize),
     wrong: fn(String) -> CheckpointError,
 ) -> Result<Option<Map<String, Value>>, CheckpointError> {
     let path = folder.join(name);
     if !path.is_file() {
         return Ok(None);
     }
-    let read = small_file::read(&path, max_bytes).and_then(|bytes| object(&path, &bytes));
+    let read =
+        small_file::read(&path, max_bytes).and_then(|bytes| object(&path, &bytes, max_values));
     match read {
         Ok(object) => Ok(Some(object)),
         Err(CheckpointError::Invalid(why)) => Err(wrong(why)),

@@ -3,7 +3,7 @@
 /// Limits on one checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Maximum size of a safetensors header, in bytes. The default is the limit of the format itself.
+    /// Maximum size of a safetensors header, in bytes. The headers of the largest public models have a few MiB.
     pub header_bytes: u64,
     /// Maximum number of tensors of a checkpoint.
     pub tensors: usize,
@@ -13,16 +13,19 @@ pub struct Limits {
     pub config_bytes: u64,
     /// Maximum size of `tokenizer.json` or `vocab.txt`, in bytes.
     pub tokenizer_bytes: u64,
+    /// Maximum number of values in a JSON file, and of tokens in `vocab.txt`. A value takes up to a hundred bytes of memory.
+    pub values: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header_bytes: 100 << 20,
+            header_bytes: 32 << 20,
             tensors: 100_000,
             weights_bytes: 16 << 30,
             config_bytes: 16 << 20,
             tokenizer_bytes: 64 << 20,
+            values: 2_000_000,
         }
     }
 }

@@ -50,6 +50,7 @@ impl Weights {
             (false, true) => Index::parse(
                 &folder.join(INDEX),
                 &small_file::read(&folder.join(INDEX), limits.config_bytes)?,
+                limits,
             )?,
             (false, false) => return Err(folder::refusal(folder, &folder.display())),
         };

@@ -101,6 +101,9 @@ impl Code {
     }
 }
 
+/// Maximum length of an explanation, in characters. Some quote the content of files.
+const MAX_DETAIL_CHARS: usize = 4_000;
+
 /// A code with an explanation for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
@@ -117,11 +120,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Creates a failure outside any stage.
+    /// Creates a failure outside any stage. The middle of a very long explanation is left out.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             code,
-            detail: detail.into(),
+            detail: shortened(detail.into()),
             stage: None,
             retry_after: None,
         }
@@ -141,6 +144,20 @@ impl Failure {
     pub fn in_stage(mut self, stage: Stage) -> Self {
         self.stage.get_or_insert(stage);
         self
+    }
+}
+
+fn shortened(detail: String) -> String {
+    const HALF: usize = MAX_DETAIL_CHARS / 2;
+    let (Some((first, _)), Some((last, _))) = (
+        detail.char_indices().nth(HALF),
+        detail.char_indices().nth_back(HALF),
+    ) else {
+        return detail;
+    };
+    match last > first {
+        true => format!("{} .. {}", &detail[..first], &detail[last..]),
+        false => detail,
     }
 }
 

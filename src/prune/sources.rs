@@ -1,11 +1,14 @@
 //! Conversion of the errors of model and data files to failures with a code.
 
+use std::io::{self, ErrorKind};
+
 use super::failure::{Code, Failure};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 
 impl From<CheckpointError> for Failure {
     fn from(error: CheckpointError) -> Self {
+        let detail = error.to_string();
         let code = match error {
             CheckpointError::NotFound(_) => Code::SourceNotFound,
             CheckpointError::UnsupportedModel(_) => Code::UnsupportedModel,
@@ -13,22 +16,37 @@ impl From<CheckpointError> for Failure {
             CheckpointError::Invalid(_) => Code::InvalidCheckpoint,
             CheckpointError::Tokenizer(_) => Code::InvalidTokenizer,
             CheckpointError::Limit(_) => Code::LimitExceeded,
-            CheckpointError::Io { .. } => Code::StorageError,
+            CheckpointError::Io { path, source } => {
+                return unread(&path, &source, Code::InvalidCheckpoint);
+            }
         };
-        Self::new(code, error.to_string())
+        Self::new(code, detail)
     }
 }
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
+        let detail = error.to_string();
         let code = match error {
             DataError::NotFound(_) => Code::SourceNotFound,
             DataError::Invalid(_) => Code::InvalidData,
             DataError::Limit(_) => Code::LimitExceeded,
             DataError::Tokenizer(error) => return error.into(),
             DataError::Batch(error) => return error.into(),
-            DataError::Io { .. } => Code::StorageError,
+            DataError::Io { path, source } => return unread(&path, &source, Code::InvalidData),
         };
-        Self::new(code, error.to_string())
+        Self::new(code, detail)
     }
+}
+
+/// Returns the failure for a file that cannot be read. Some reasons are those of the file, and not of the machine;
+/// `invalid` is the code for them.
+fn unread(path: &str, source: &io::Error, invalid: Code) -> Failure {
+    let (code, what) = match source.kind() {
+        ErrorKind::IsADirectory => (invalid, "is a folder; it must be a file"),
+        ErrorKind::NotADirectory => (invalid, "is below a file; it must be in a folder"),
+        ErrorKind::UnexpectedEof => (invalid, "ends too early; copy it again"),
+        _ => return Failure::new(Code::StorageError, format!("{path}: {source}")),
+    };
+    Failure::new(code, format!("{path} {what}"))
 }

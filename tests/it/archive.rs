@@ -282,3 +282,64 @@ fn other_formats_and_truncated_archives_are_rejected() {
     // The end marker after the last file may be missing.
     unpacked(&whole[..4 * 512], 100).1.unwrap();
 }
+
+/// Returns a tar archive of a model, with a header of this kind before it.
+fn with_header(kind: tar::EntryType, content: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_path("././@LongLink").unwrap();
+    header.set_size(content.len() as u64);
+    header.set_cksum();
+    builder.append(&header, content).unwrap();
+    let mut bytes = builder.into_inner().unwrap();
+    bytes.truncate(bytes.len() - 1024);
+    bytes.extend(archive(&MODEL));
+    bytes
+}
+
+#[test]
+fn names_and_headers_are_limited_before_they_are_kept() {
+    for kind in [
+        tar::EntryType::GNULongName,
+        tar::EntryType::GNULongLink,
+        tar::EntryType::XHeader,
+    ] {
+        let failure = unpacked(&with_header(kind, &vec![b'a'; 20 << 20]), 100)
+            .1
+            .unwrap_err();
+        assert_says(
+            &failure,
+            Code::LimitExceeded,
+            &["more than 1048576 bytes", "shorter names"],
+        );
+    }
+    // The name of the first file is too long for one of a model.
+    let failure = unpacked(
+        &with_header(tar::EntryType::GNULongName, &[b'a'; 5_000]),
+        100,
+    )
+    .1
+    .unwrap_err();
+    assert_says(&failure, Code::SourceNotFound, &["config.json"]);
+}
+
+#[test]
+fn sparse_files_are_rejected() {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.set_path("model.safetensors").unwrap();
+    header.set_size(0);
+    let gnu = header.as_gnu_mut().unwrap();
+    // The content is one hole of 1 GiB.
+    gnu.realsize.copy_from_slice(b"010000000000");
+    gnu.sparse[0].offset.copy_from_slice(b"010000000000");
+    gnu.sparse[0].numbytes.copy_from_slice(b"000000000000");
+    header.set_cksum();
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append(&header, &b""[..]).unwrap();
+    let failure = unpacked(&builder.into_inner().unwrap(), 1 << 40)
+        .1
+        .unwrap_err();
+    assert_says(&failure, Code::InvalidCheckpoint, &["sparse", "tar -S"]);
+}

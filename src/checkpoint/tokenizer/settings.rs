@@ -119,7 +119,7 @@ impl Settings {
             json::optional_object(
                 folder,
                 name,
-                limits.config_bytes,
+                (limits.config_bytes, limits.values),
                 CheckpointError::Tokenizer,
             )
         };

@@ -26,16 +26,16 @@ impl Source {
     /// # Errors
     /// Returns [`CheckpointError`] if neither file exists, or the file cannot be read.
     pub(super) fn read(folder: &Path, limits: &Limits) -> Result<Self, CheckpointError> {
-        let max_bytes = limits.tokenizer_bytes;
+        let most = (limits.tokenizer_bytes, limits.values);
         let [document, vocabulary] = NAMES;
         if let Some(document) =
-            json::optional_object(folder, document, max_bytes, CheckpointError::Tokenizer)?
+            json::optional_object(folder, document, most, CheckpointError::Tokenizer)?
         {
             return Ok(Self::Document(document));
         }
         let path = folder.join(vocabulary);
         if path.is_file() {
-            return tokens(&path, max_bytes).map(Self::Vocabulary);
+            return tokens(&path, limits).map(Self::Vocabulary);
         }
         Err(CheckpointError::Tokenizer(format!(
             "{} contains neither {document} nor {vocabulary}; save the fast tokenizer into it with save_pretrained()",
@@ -55,13 +55,21 @@ impl Source {
 }
 
 /// Reads the tokens of `vocab.txt` and their indices. A duplicate token gets its last index, as in transformers.
-fn tokens(path: &Path, max_bytes: u64) -> Result<Map<String, Value>, CheckpointError> {
-    let text = String::from_utf8(small_file::read(path, max_bytes)?).map_err(|_| {
+fn tokens(path: &Path, limits: &Limits) -> Result<Map<String, Value>, CheckpointError> {
+    let bytes = small_file::read(path, limits.tokenizer_bytes)?;
+    let text = String::from_utf8(bytes).map_err(|_| {
         CheckpointError::Tokenizer(format!(
             "{} is not UTF-8; convert it, for example with iconv",
             path.display()
         ))
     })?;
+    if text.lines().nth(limits.values).is_some() {
+        return Err(CheckpointError::Limit(format!(
+            "{} has too many lines: the limit is {} tokens",
+            path.display(),
+            limits.values
+        )));
+    }
     let tokens = text.lines().enumerate();
     Ok(tokens
         .map(|(index, token)| (token.trim_end().to_owned(), json!(index)))

@@ -19,6 +19,8 @@ mod window;
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use self::maps::Reading;
 use self::processor::steps::Processor;
 use self::source::pictures::{Opening, Source};
@@ -224,7 +226,8 @@ impl Reader for ImageReader {
 
     fn files(&self) -> Result<Vec<(&'static str, String)>, DataError> {
         let files = self.settings.iter();
-        Ok(files.map(|file| (FILE, file.text.clone())).collect())
+        let files = files.map(|file| (FILE, format!("{:#}\n", Value::Object(file.written()))));
+        Ok(files.collect())
     }
 
     fn shows_rows(&self) -> bool {

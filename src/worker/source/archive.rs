@@ -13,6 +13,7 @@ use super::archive_entries::Entries;
 use super::model_files;
 use crate::checkpoint::content::{Content, FIRST_BYTES};
 use crate::checkpoint::layout;
+use crate::checkpoint::tar_archive::Tar;
 use crate::prune::failure::{Code, Failure};
 
 /// Unpacks the files of the complete model that is nearest to the top of the archive. Other entries are ignored.
@@ -117,7 +118,7 @@ fn extract(
     cap_bytes: u64,
 ) -> Result<(), Failure> {
     archive.seek(SeekFrom::Start(0))?;
-    let mut archive = tar::Archive::new(archive);
+    let mut archive = Tar::new(archive);
     let mut left = cap_bytes;
     for (index, entry) in archive.entries_with_seek()?.enumerate() {
         let Some(names) = wanted.get(&index) else {

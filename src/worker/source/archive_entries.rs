@@ -4,10 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
+use crate::checkpoint::tar_archive::{MAX_HEADER_BYTES, Tar, has_long_headers};
 use crate::prune::failure::{Code, Failure};
 
 /// Maximum number of entries in an archive; a model has a few dozen.
 const MAX_ENTRIES: usize = 10_000;
+
+/// Maximum length of a path, in bytes.
+const MAX_PATH_BYTES: usize = 4096;
 
 /// Maximum number of nested folders above a file.
 const MAX_DEPTH: usize = 8;
@@ -40,7 +44,7 @@ impl Entries {
     pub(super) fn read(archive: &mut (impl Read + Seek)) -> Result<Self, Failure> {
         let bytes = archive.seek(SeekFrom::End(0))?;
         archive.seek(SeekFrom::Start(0))?;
-        let mut archive = tar::Archive::new(archive);
+        let mut archive = Tar::new(archive);
         let mut entries = Self::default();
         for (index, entry) in archive.entries_with_seek().map_err(broken)?.enumerate() {
             if index >= MAX_ENTRIES {
@@ -49,6 +53,11 @@ impl Entries {
                 )));
             }
             let entry = entry.map_err(broken)?;
+            if entry.header().entry_type().is_gnu_sparse() {
+                return Err(invalid(
+                    "the archive holds sparse files, whose content is larger than the archive; create it without tar -S",
+                ));
+            }
             let path = entry.path().map_err(broken)?.into_owned();
             let stored = entry.header().entry_size().map_err(broken)?;
             if entry.raw_file_position().saturating_add(stored) > bytes {
@@ -61,7 +70,7 @@ impl Entries {
             let Some(path) = plain(Path::new(""), &path) else {
                 continue;
             };
-            let found = if kind.is_file() || kind.is_gnu_sparse() {
+            let found = if kind.is_file() {
                 Entry::File(index)
             } else if kind.is_hard_link() || kind.is_symlink() {
                 let target = entry.link_name().map_err(broken)?.unwrap_or_default();
@@ -113,6 +122,15 @@ impl Entries {
 }
 
 fn broken(error: io::Error) -> Failure {
+    if has_long_headers(&error) {
+        return Failure::new(
+            Code::LimitExceeded,
+            format!(
+                "the archive holds an entry with a name or extended headers of more than {MAX_HEADER_BYTES} bytes, which is the \
+                 limit; create it again with shorter names"
+            ),
+        );
+    }
     match error.kind() {
         io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
             invalid(
@@ -125,8 +143,11 @@ fn broken(error: io::Error) -> Failure {
 }
 
 /// Resolves a path relative to the folder `from` of the archive. Returns `None` if it leads out of the archive, is too
-/// deep, or is not UTF-8.
+/// deep or too long, or is not UTF-8.
 fn plain(from: &Path, path: &Path) -> Option<String> {
+    if path.as_os_str().len() > MAX_PATH_BYTES {
+        return None;
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in from.components().chain(path.components()) {
         match part {

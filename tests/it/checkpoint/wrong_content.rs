@@ -113,14 +113,3 @@ fn the_error_for_invalid_json_names_the_line_or_the_cause() {
         );
     }
 }
-
-/// As in the `json` module of Python, which transformers uses.
-#[test]
-fn the_last_value_of_a_repeated_key_counts() {
-    let folder = tiny();
-    let path = folder.path().join("config.json");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let text = text.replacen('{', "{\"model_type\": \"gpt2\",", 1);
-    std::fs::write(&path, text).unwrap();
-    super::open(folder.path(), &optin::checkpoint::limits::Limits::default()).unwrap();
-}

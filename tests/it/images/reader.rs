@@ -137,9 +137,20 @@ fn checks_can_be_computed_from_their_formula() {
 }
 
 #[test]
-fn the_image_processor_is_copied_as_it_is() {
-    let setup = Setup::new();
-    let text = settings().to_string();
+fn the_known_settings_of_the_image_processor_are_copied() {
+    let mut given = settings();
+    let code = json!({"AutoImageProcessor": "stranger--code.Processor"});
+    for (key, value) in [
+        ("auto_map", code.clone()),
+        ("custom_pipelines", code.clone()),
+        ("processor_class", json!("stranger--code.Processor")),
+        ("image_mean", json!([0.5, code])),
+        ("\n## Use", json!(1)),
+    ] {
+        given[key] = value;
+    }
+    let setup = Setup::of(SHAPE, &given);
+    let text = format!("{:#}\n", settings());
     assert_eq!(
         setup.reader.files().unwrap(),
         [("preprocessor_config.json", text)]

@@ -4,7 +4,7 @@ use super::keys::{HALVES, IMAGENET, Keys};
 use super::steps::{Processor, Size};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::image_processor::{
-    MASK2FORMER, SIZE_DIVISOR, both_sides, pixels, rounded_up, square_or_both_sides,
+    MASK2FORMER, SIZE_DIVISOR, both_sides, divisor, pixels, rounded_up, square_or_both_sides,
 };
 use crate::data::image::crop::{Crop, Halves};
 use crate::data::image::resize::Filter;
@@ -206,9 +206,10 @@ fn rounded(keys: &Keys<'_>, size: Size) -> Result<Size, CheckpointError> {
     };
     let divisor = match keys.get("size_divisor") {
         None => Some(SIZE_DIVISOR),
-        Some(value) => value.as_u64().and_then(|value| usize::try_from(value).ok()),
+        Some(value) => divisor(value),
     };
-    let divisor = divisor.ok_or_else(|| keys.refused("size_divisor", "a whole number"))?;
+    let divisor =
+        divisor.ok_or_else(|| keys.refused("size_divisor", "a whole number of pixels, or 0"))?;
     let [height, width] = rounded_up([height, width], divisor);
     Ok(Size::Exact { height, width })
 }

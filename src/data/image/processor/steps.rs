@@ -87,29 +87,40 @@ impl Processor {
 
     /// Returns the samples as numbers.
     fn numbers(&self, image: &Raster) -> Vec<f32> {
-        // A sample has 256 values, so the numbers of each channel are looked up.
-        let table = |channel: usize| -> Vec<f32> {
-            let numbers = (0..=u8::MAX).map(|sample| {
-                let scaled = match self.rescale {
-                    Some(factor) => (f64::from(sample) * factor) as f32,
-                    None => f32::from(sample),
-                };
-                match &self.normalize {
-                    Some((mean, std)) => (scaled - mean[channel]) / std[channel],
-                    None => scaled,
-                }
-            });
-            numbers.collect()
-        };
-        let tables: Vec<Vec<f32>> = (0..image.channels).map(table).collect();
+        let tables = (0..image.channels).map(|channel| self.table(channel));
+        let tables: Vec<Vec<f32>> = tables.collect();
         let samples = image.samples.iter().zip(tables.iter().cycle());
         samples
             .map(|(&sample, table)| table[usize::from(sample)])
             .collect()
     }
 
-    /// Checks that the result has the shape that the model reads, as far as it does not depend on the image.
+    /// Returns the number of each of the 256 values of a sample of a channel.
+    fn table(&self, channel: usize) -> Vec<f32> {
+        let numbers = (0..=u8::MAX).map(|sample| {
+            let scaled = match self.rescale {
+                Some(factor) => (f64::from(sample) * factor) as f32,
+                None => f32::from(sample),
+            };
+            match &self.normalize {
+                Some((mean, std)) => (scaled - mean[channel]) / std[channel],
+                None => scaled,
+            }
+        });
+        numbers.collect()
+    }
+
+    /// Checks that the result has the shape that the model reads, as far as it does not depend on the image, and that its
+    /// numbers are finite.
     pub(super) fn check(&self) -> Result<(), CheckpointError> {
+        let mut numbers = (0..self.shape.channels).flat_map(|channel| self.table(channel));
+        if !numbers.all(f32::is_finite) {
+            return Err(CheckpointError::Invalid(format!(
+                "the image processor ({}) gives numbers that are not finite in float32; correct its factor (\"rescale_factor\"), \
+                 means (\"image_mean\" or \"mean\") and deviations (\"image_std\" or \"std\")",
+                self.file
+            )));
+        }
         let fixed = match (&self.crop, self.resize) {
             (Some(crop), _) => Some((crop.height, crop.width)),
             (None, Some((Size::Exact { height, width }, _))) => Some((height, width)),
