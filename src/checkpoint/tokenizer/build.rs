@@ -4,11 +4,15 @@
 //! normalizer, pre-tokenizer and template, with the flags of `tokenizer_config.json`. transformers 4 uses the whole
 //! file and overrides three flags of its normalizer. The generic classes of both versions use the file unchanged.
 
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde_json::{Map, Value, json};
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::super::error::CheckpointError;
 use super::class::{Class, Kind, Major};
+use super::growth;
 use super::settings::{NAMED, Settings};
 use super::source::Source;
 use super::token::Token;
@@ -34,6 +38,7 @@ pub(super) fn build(
 ) -> Result<Tokenizer, CheckpointError> {
     let mut settings = settings.clone();
     if let Source::Document(document) = source {
+        growth::check_document(document)?;
         take_tokens_of(document, &mut settings)?;
     }
     let built = class.kind == Kind::Bert
@@ -102,12 +107,14 @@ fn take_tokens_of(
 }
 
 fn parse(document: &Map<String, Value>) -> Result<Tokenizer, CheckpointError> {
-    let text = serde_json::to_vec(document).map_err(|error| {
+    let wrong = |error: &dyn Display| {
         CheckpointError::Tokenizer(format!("tokenizer.json cannot be read: {error}"))
-    })?;
-    Tokenizer::from_bytes(text).map_err(|error| {
-        CheckpointError::Tokenizer(format!("tokenizer.json cannot be read: {error}"))
-    })
+    };
+    let text = serde_json::to_vec(document).map_err(|error| wrong(&error))?;
+    // The library panics on some files.
+    let parsed = catch_unwind(AssertUnwindSafe(|| Tokenizer::from_bytes(text)));
+    let parsed = parsed.map_err(|_| wrong(&"it contradicts itself"))?;
+    parsed.map_err(|error| wrong(&error))
 }
 
 /// Returns the special token with this name: from the files, or else the default of `BertTokenizer`.
@@ -251,6 +258,7 @@ fn add_tokens(
     class: &Class,
     major: Major,
 ) -> Result<(), CheckpointError> {
+    growth::check_added(settings.added.values().map(|token| token.content.as_str()))?;
     let present = tokenizer.get_added_tokens_decoder();
     let named = named(settings, class, major);
     let mut tokens: Vec<AddedToken> = settings

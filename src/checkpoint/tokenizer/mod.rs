@@ -6,7 +6,9 @@
 
 mod build;
 mod class;
+mod cut;
 pub mod encoding;
+mod growth;
 mod settings;
 mod source;
 mod token;
@@ -22,6 +24,7 @@ use self::source::Source;
 use self::versioned::VersionedTokenizer;
 use super::error::CheckpointError;
 use super::limits::Limits;
+use super::plain_names::listed;
 
 /// Names of the files that any kind of tokenizer can have.
 const FILES: &[&str] = &[
@@ -243,7 +246,8 @@ fn notes(settings: &Settings, class: &Class, four: &Four) -> Vec<String> {
              which give the same ids for ordinary files."
         )),
         Kind::Unknown => notes.push(format!(
-            "The tokenizer class {name} is unknown. Texts were split with tokenizer.json unchanged, as in transformers 5."
+            "The tokenizer class {} is unknown. Texts were split with tokenizer.json unchanged, as in transformers 5.",
+            listed([name.as_str()].into_iter())
         )),
     }
     if settings.custom_code {
@@ -261,7 +265,7 @@ fn notes(settings: &Settings, class: &Class, four: &Four) -> Vec<String> {
     if !settings.unknown.is_empty() {
         notes.push(format!(
             "tokenizer_config.json has keys that are not understood: {}.",
-            settings.unknown.join(", ")
+            listed(settings.unknown.iter().map(String::as_str))
         ));
     }
     if matches!(four, Four::Fails) {

@@ -1,11 +1,15 @@
 //! The tokenizer that one major version of transformers builds from a folder.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use tokenizers::TruncationParams;
 
 use super::super::error::CheckpointError;
 use super::build;
 use super::class::{Class, Major};
+use super::cut::Cut;
 use super::encoding::{Encoding, WordEncoding};
+use super::growth::Growth;
 use super::settings::Settings;
 use super::source::Source;
 
@@ -14,7 +18,14 @@ pub(super) struct VersionedTokenizer {
     pub(super) inner: tokenizers::Tokenizer,
     /// Whether the model receives segment ids. If not, it receives zeros.
     pub(super) segments: bool,
+    /// Where texts are cut before they are tokenized, if this is exact.
+    cut: Option<Cut>,
+    growth: Growth,
+    max_length: usize,
 }
+
+/// Maximum size of a text that is tokenized, in bytes; of both texts of a pair, or of all words of a list, together.
+const MAX_TEXT_BYTES: usize = 1 << 20;
 
 impl VersionedTokenizer {
     pub(super) fn build(
@@ -25,6 +36,7 @@ impl VersionedTokenizer {
         max_length: usize,
     ) -> Result<Self, CheckpointError> {
         let mut inner = build::build(source, settings, class, major)?;
+        let growth = Growth::of(&inner)?;
         let special = inner.get_post_processor().map_or(0, |processor| {
             tokenizers::PostProcessor::added_tokens(processor, true)
         });
@@ -33,9 +45,11 @@ impl VersionedTokenizer {
                 "the tokenizer's model_max_length is {max_length}, which leaves no room for text in addition to the {special} special tokens of a pair"
             )));
         }
+        let direction = settings.truncation.unwrap_or_default();
+        let cut = Cut::of(&inner, direction, max_length);
         let truncation = TruncationParams {
             max_length,
-            direction: settings.truncation.unwrap_or_default(),
+            direction,
             ..TruncationParams::default()
         };
         inner.with_truncation(Some(truncation)).map_err(|error| {
@@ -47,7 +61,13 @@ impl VersionedTokenizer {
             Some(inputs) => inputs.iter().any(|input| input == "token_type_ids"),
             None => class.has_segments(major),
         };
-        Ok(Self { inner, segments })
+        Ok(Self {
+            inner,
+            segments,
+            cut,
+            growth,
+            max_length,
+        })
     }
 
     /// Returns whether both have the same definition, so that they produce the same encoding of every text.
@@ -59,40 +79,82 @@ impl VersionedTokenizer {
     /// Encodes a text, or a pair of texts. An empty second text counts as missing.
     ///
     /// # Errors
-    /// Returns [`CheckpointError::Tokenizer`] if the text cannot be encoded.
+    /// Returns [`CheckpointError::Tokenizer`] if the text cannot be encoded, and [`CheckpointError::Limit`] if it is too long.
     pub(super) fn encode(
         &self,
         text: &str,
         pair: Option<&str>,
     ) -> Result<Encoding, CheckpointError> {
         let encoding = match pair.filter(|pair| !pair.is_empty()) {
-            Some(pair) => self.inner.encode((text, pair), true),
-            None => self.inner.encode(text, true),
+            Some(pair) => {
+                let both = self.cut.map_or([text, pair], |cut| cut.pair([text, pair]));
+                self.check(&both)?;
+                let [text, pair] = both;
+                caught(|| self.inner.encode((text, pair), true))?
+            }
+            None => {
+                let text = self.cut.map_or(text, |cut| cut.text(text));
+                self.check(&[text])?;
+                caught(|| self.inner.encode(text, true))?
+            }
         };
-        Ok(self.inputs(&encoding.map_err(unencodable)?))
+        self.inputs(&encoding)
     }
 
     /// Encodes a list of words.
     ///
     /// # Errors
-    /// Returns [`CheckpointError::Tokenizer`] if the words cannot be encoded.
+    /// Returns [`CheckpointError::Tokenizer`] if the words cannot be encoded, and [`CheckpointError::Limit`] if they are too
+    /// long together.
     pub(super) fn encode_words(&self, words: &[&str]) -> Result<WordEncoding, CheckpointError> {
-        let encoding = self.inner.encode(words, true).map_err(unencodable)?;
+        let words = self.cut.map_or(words, |cut| cut.list(words));
+        self.check(words)?;
+        let encoding = caught(|| self.inner.encode(words, true))?;
         let words = encoding.get_word_ids().iter();
         Ok(WordEncoding {
-            encoding: self.inputs(&encoding),
+            encoding: self.inputs(&encoding)?,
             words: words.map(|word| word.map(|word| word as usize)).collect(),
         })
     }
 
+    /// Checks the size of texts before and after their normalization.
+    fn check(&self, texts: &[&str]) -> Result<(), CheckpointError> {
+        let bytes: usize = texts.iter().map(|text| text.len()).sum();
+        if bytes > MAX_TEXT_BYTES {
+            return Err(CheckpointError::Limit(format!(
+                "a text of {bytes} bytes is too long for the tokenizer: the limit is {MAX_TEXT_BYTES} bytes; shorten it"
+            )));
+        }
+        self.growth.check(texts, &self.inner)
+    }
+
     /// Returns the part of an encoding that a model reads.
-    fn inputs(&self, encoding: &tokenizers::Encoding) -> Encoding {
+    fn inputs(&self, encoding: &tokenizers::Encoding) -> Result<Encoding, CheckpointError> {
         let ids = encoding.get_ids().to_vec();
+        if ids.len() > self.max_length {
+            return Err(CheckpointError::Tokenizer(format!(
+                "the tokenizer gives {} tokens for a text, but was told to truncate to {}; correct its post_processor",
+                ids.len(),
+                self.max_length
+            )));
+        }
         let types = match self.segments {
             true => encoding.get_type_ids().to_vec(),
             false => vec![0; ids.len()],
         };
-        Encoding { ids, types }
+        Ok(Encoding { ids, types })
+    }
+}
+
+/// Encodes a text. The library panics on some combinations of settings that it does not check.
+fn caught(
+    encode: impl FnOnce() -> tokenizers::Result<tokenizers::Encoding>,
+) -> Result<tokenizers::Encoding, CheckpointError> {
+    match catch_unwind(AssertUnwindSafe(encode)) {
+        Ok(encoding) => encoding.map_err(unencodable),
+        Err(_) => Err(CheckpointError::Tokenizer(
+            "could not encode a text: the tokenizer files contradict themselves".to_owned(),
+        )),
     }
 }
 

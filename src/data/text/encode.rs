@@ -4,17 +4,21 @@ use sha2::{Digest, Sha256};
 
 use super::columns::Columns;
 use super::encoded::Encoded;
+use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::error::DataError;
 use crate::data::table::Table;
 use crate::data::truth::{ReadTruth, Truth, add_to_digest};
+use crate::model::batch::TextLimits;
 
 /// A table, and how its rows are encoded.
 pub(super) struct Source<'a> {
     pub(super) table: &'a Table,
     pub(super) columns: Columns,
     pub(super) tokenizer: &'a Tokenizer,
+    /// What the model has embeddings for.
+    pub(super) limits: TextLimits,
     pub(super) truths: &'a dyn ReadTruth,
 }
 
@@ -49,6 +53,7 @@ impl Source<'_> {
                 true => self.encode_words(row, truth)?,
                 false => self.encode(row, truth)?,
             };
+            self.check(row, &encoding)?;
             digest.update((encoding.ids.len() as u64).to_le_bytes());
             let numbers = encoding.ids.iter().chain(&encoding.types);
             numbers.for_each(|value| digest.update(value.to_le_bytes()));
@@ -68,6 +73,45 @@ impl Source<'_> {
         Ok(encoded)
     }
 
+    /// Checks that the model has an embedding for every token and segment of a row.
+    fn check(&self, row: usize, encoding: &Encoding) -> Result<(), DataError> {
+        let TextLimits {
+            vocabulary,
+            segments,
+            ..
+        } = self.limits;
+        let place = self.table.place(row);
+        let refused = |detail| Err(DataError::Tokenizer(CheckpointError::Tokenizer(detail)));
+        let largest = |values: &[u32]| values.iter().max().map_or(0, |&value| value as usize);
+        let (id, segment) = (largest(&encoding.ids), largest(&encoding.types));
+        if id >= vocabulary {
+            return refused(format!(
+                "{place}: the text contains token {id}, but the model has embeddings for {vocabulary}, and the tokenizer has {} tokens; \
+                 use the tokenizer that the model was trained with, or save the model after resize_token_embeddings(..)",
+                self.tokenizer.vocabulary(),
+            ));
+        }
+        if segment >= segments {
+            return refused(format!(
+                "{place}: the tokenizer assigns segment {segment} to the second text of a pair, but the model has embeddings for \
+                 {segments} segments (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Returns the error of the tokenizer for a row.
+    fn failed(&self, row: usize, error: CheckpointError) -> DataError {
+        let place = self.table.place(row);
+        match error {
+            CheckpointError::Limit(what) => DataError::Limit(format!("{place}: {what}")),
+            CheckpointError::Tokenizer(what) => {
+                DataError::Tokenizer(CheckpointError::Tokenizer(format!("{place}: {what}")))
+            }
+            other => DataError::Tokenizer(other),
+        }
+    }
+
     /// Encodes a text or a pair of texts.
     fn encode(&self, row: usize, truth: Option<Truth>) -> Result<Row, DataError> {
         let text = self.table.text(row, self.columns.text)?;
@@ -75,9 +119,11 @@ impl Source<'_> {
         let pair = pair
             .map(|column| self.table.text(row, column))
             .transpose()?;
-        let encoding = self.tokenizer.encode(text, pair)?;
+        let failed = |error| self.failed(row, error);
+        let encoding = self.tokenizer.encode(text, pair).map_err(failed)?;
+        let agrees = self.tokenizer.agrees_with_4(text, pair, &encoding);
         Ok(Row {
-            agrees: self.tokenizer.agrees_with_4(text, pair, &encoding)?,
+            agrees: agrees.map_err(failed)?,
             encoding,
             truth,
         })
@@ -96,9 +142,11 @@ impl Source<'_> {
                 words.len()
             )));
         }
-        let encoded = self.tokenizer.encode_words(&words)?;
+        let failed = |error| self.failed(row, error);
+        let encoded = self.tokenizer.encode_words(&words).map_err(failed)?;
+        let agrees = self.tokenizer.agrees_with_4_on_words(&words, &encoded);
         Ok(Row {
-            agrees: self.tokenizer.agrees_with_4_on_words(&words, &encoded)?,
+            agrees: agrees.map_err(failed)?,
             truth: truth.map(|truth| self.truths.align(truth, &encoded.words)),
             encoding: encoded.encoding,
         })

@@ -21,17 +21,6 @@ pub(super) struct Encoded {
     pub(super) read_otherwise: usize,
 }
 
-impl Encoded {
-    /// Returns the largest token id and the largest segment id.
-    pub(super) fn largest(&self) -> (u32, u32) {
-        let of = |values: fn(&Encoding) -> &[u32]| {
-            let values = self.rows.iter().flat_map(values);
-            values.max().copied().unwrap_or(0)
-        };
-        (of(|row| &row.ids), of(|row| &row.types))
-    }
-}
-
 /// Rows as token ids.
 pub(super) struct TokenRows(pub(super) Vec<Encoding>);
 

@@ -21,7 +21,6 @@ use super::reader::{Checks, Reader, Wording};
 use super::table::Table;
 use super::table::column::Column;
 use super::truth::{ReadTruth, labeled};
-use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::limits::Limits as FileLimits;
 use crate::checkpoint::tokenizer::{self, Tokenizer};
 use crate::model::batch::TextLimits;
@@ -67,33 +66,9 @@ impl TextReader {
             table,
             columns,
             tokenizer: &self.tokenizer,
+            limits: self.limits,
             truths,
         }
-    }
-
-    /// Checks that the model has an embedding for every token and segment.
-    fn check(&self, data: &Encoded) -> Result<(), DataError> {
-        let TextLimits {
-            vocabulary,
-            segments,
-            ..
-        } = self.limits;
-        let refused = |detail| Err(DataError::Tokenizer(CheckpointError::Tokenizer(detail)));
-        let (id, segment) = data.largest();
-        if id as usize >= vocabulary {
-            return refused(format!(
-                "the tokenizer has {} tokens, but the model has embeddings for {vocabulary}, and the data contains token {id}; \
-                 use the tokenizer that the model was trained with, or save the model after resize_token_embeddings(..)",
-                self.tokenizer.vocabulary(),
-            ));
-        }
-        if segment as usize >= segments {
-            return refused(format!(
-                "the tokenizer assigns segment {segment} to the second text of a pair, but the model has embeddings for {segments} \
-                 segments (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -112,7 +87,6 @@ impl Reader for TextReader {
         let source = self.source(&table, columns, truths);
         let unlabelled = vec![None; rows.len()];
         let encoded = source.encode_all(&rows, unlabelled, sample.max_positions)?;
-        self.check(&encoded)?;
         Ok(dataset(encoded, &table, columns, None))
     }
 
@@ -136,7 +110,6 @@ impl Reader for TextReader {
         let source = self.source(&table, columns, truths);
         let unlabelled = wanted - rows.len();
         let encoded = source.encode_all(&rows, labels, usize::MAX)?;
-        self.check(&encoded)?;
         Ok(Dataset {
             unlabelled,
             ..dataset(encoded, &table, columns, mapping.labels)
