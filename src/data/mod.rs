@@ -41,7 +41,7 @@ pub fn check(path: &Path, limits: &Limits) -> Result<(), DataError> {
         Some((format, _)) if !format.is_table() => image::check(path, limits),
         _ => {
             let left_out = |column: &str| image::is_column(column);
-            Table::read_except(path, true, &|_| false, &left_out, limits).map(drop)
+            Table::check(path, &left_out, limits)
         }
     }
 }

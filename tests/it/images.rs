@@ -5,6 +5,7 @@ mod arrays;
 mod bad;
 mod folders;
 mod goldens;
+mod hostile;
 mod label_map_errors;
 mod label_map_setup;
 mod label_maps;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use self::parquet_files::parquet;
 use crate::fixture::refusal::assert_says;
 
+mod hostile;
 mod limits;
 mod lists;
 mod parquet_files;

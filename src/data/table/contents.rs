@@ -24,22 +24,74 @@ pub(super) struct Contents {
     pub(super) unit: &'static str,
     /// Size of the decompressed file, in bytes. For Parquet, the size of the decoded texts is added.
     pub(super) bytes: u64,
+    /// Number of rows, including those that are not kept.
+    pub(super) count: usize,
     /// Number of fields, as in [`Limits::fields`].
     pub(super) fields: usize,
 }
 
-impl Contents {
-    /// Returns a content without class names. `items` is the number of items of all lists.
-    pub(super) fn new(
-        names: Vec<String>,
-        rows: Vec<Row>,
-        items: usize,
-        unit: &'static str,
-    ) -> Self {
+/// The rows of a table that is being read.
+pub(super) struct Rows<'a> {
+    file: &'a str,
+    limits: &'a Limits,
+    keeps_all: bool,
+    kept: Vec<Row>,
+    count: usize,
+    /// Number of items of all lists.
+    items: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Creates an empty list of rows.
+    pub(super) fn new(file: &'a str, reading: &Reading<'a>) -> Self {
         Self {
-            fields: fields(rows.len(), names.len(), items),
+            file,
+            limits: reading.limits,
+            keeps_all: reading.keeps_rows,
+            kept: Vec::new(),
+            count: 0,
+            items: 0,
+        }
+    }
+
+    /// Returns the number of rows.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Checks the limits with one more row, of this number of columns and items of lists.
+    pub(super) fn check(&self, columns: usize, items: usize) -> Result<(), DataError> {
+        let items = self.items + items;
+        check_fields(self.file, self.count, columns, items, self.limits)
+    }
+
+    /// Adds a row of this number of fields and items of lists. It is created only if it is kept and within the limits.
+    pub(super) fn add(
+        &mut self,
+        columns: usize,
+        items: usize,
+        row: impl FnOnce() -> Row,
+    ) -> Result<(), DataError> {
+        self.count += 1;
+        self.items += items;
+        check_fields(self.file, self.count, columns, self.items, self.limits)?;
+        // A single row shows that the table is not empty.
+        if self.keeps_all || self.kept.is_empty() {
+            self.kept.push(row());
+        }
+        Ok(())
+    }
+
+    /// Returns the content of a file without class names. Rows with fewer fields than there are columns are filled up.
+    pub(super) fn finish(mut self, names: Vec<String>, unit: &'static str) -> Contents {
+        for row in &mut self.kept {
+            row.cells.resize(names.len(), Cell::Null);
+        }
+        Contents {
+            fields: fields(self.count, names.len(), self.items),
+            count: self.count,
             names,
-            rows,
+            rows: self.kept,
             classes: HashMap::new(),
             unit,
             bytes: 0,
@@ -56,15 +108,17 @@ pub(super) struct Reading<'a> {
     pub(super) lists: &'a dyn Fn(&str) -> bool,
     /// Returns whether the values of a column of a Parquet file are left out, by the name of the column.
     pub(super) left_out: &'a dyn Fn(&str) -> bool,
+    /// Whether all rows are kept, and not only the first one. A check needs no rows.
+    pub(super) keeps_rows: bool,
     pub(super) limits: &'a Limits,
 }
 
 /// Returns the number of fields, in the sense of [`Limits::fields`].
-fn fields(rows: usize, columns: usize, items: usize) -> usize {
+pub(super) fn fields(rows: usize, columns: usize, items: usize) -> usize {
     rows.saturating_mul(columns).saturating_add(items)
 }
 
-/// Checks the limits on rows and fields before memory for them is allocated. `items` is the number of items of all
+/// Checks the limits on columns, rows and fields before memory for them is allocated. `items` is the number of items of all
 /// lists.
 pub(super) fn check_fields(
     file: &str,
@@ -73,7 +127,12 @@ pub(super) fn check_fields(
     items: usize,
     limits: &Limits,
 ) -> Result<(), DataError> {
-    let what = if rows > limits.rows {
+    let what = if columns > limits.columns {
+        format!(
+            "{columns} columns, but the limit is {}; leave out those that are not needed",
+            limits.columns
+        )
+    } else if rows > limits.rows {
         format!("more than {} rows, which is the limit", limits.rows)
     } else if fields(rows, columns, items) > limits.fields {
         let lists = match items {

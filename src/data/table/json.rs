@@ -1,18 +1,21 @@
 //! Reads tables in JSON: one object per line, an array of objects, or an object of columns.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::fmt;
 
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::cell::{self, Cell};
-use super::contents::{Contents, Reading, Row, check_fields};
+use super::contents::{Contents, Reading, Row, Rows, check_fields};
+use super::json_objects::Objects;
+use super::json_row::{Fields, Refused};
 use super::list::List;
-use super::object::{Checked, DUPLICATE_KEY};
-
+use crate::checkpoint::unique_json::{self, Refusal};
 use crate::data::error::DataError;
 
-/// A row: its line or row number, from 1, and its fields by name.
-type Object = (usize, Map<String, Value>);
+/// Maximum number of values in an object of columns, which is held in memory as a whole.
+const MAX_VALUES: usize = 5_000_000;
 
 /// Reads one object per line. The columns are the keys of all lines. A key that a line does not have is null there.
 ///
@@ -20,21 +23,63 @@ type Object = (usize, Map<String, Value>);
 /// Returns [`DataError::Invalid`] if a line is not a JSON object or contains a key twice, or if there are no lines.
 /// Returns [`DataError::Limit`] if the table exceeds the limits.
 pub(super) fn lines(file: &str, text: &str, reading: &Reading<'_>) -> Result<Contents, DataError> {
-    let mut objects = Vec::new();
+    let mut table = Objects::new(file, reading);
     let lines = text.lines().enumerate();
     for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-        let place = format!("{file}, line {}", index + 1);
-        match serde_json::from_str(line) {
-            Ok(Checked(Value::Object(fields))) => objects.push((index + 1, fields)),
-            Ok(_) => return Err(no_object(&place)),
-            Err(error) => return Err(unreadable(&place, line, &error)),
+        let place = || format!("{file}, line {}", index + 1);
+        if line.len() > reading.limits.row_bytes {
+            return Err(too_long(&place(), reading));
         }
-        check_fields(file, objects.len(), 1, 0, reading.limits)?;
+        let refused = RefCell::new(None);
+        let seed = fields(reading, &refused);
+        let mut deserializer = serde_json::Deserializer::from_str(line);
+        let read = seed.deserialize(&mut deserializer);
+        let read = read.and_then(|row| deserializer.end().map(|()| row));
+        match (read, refused.into_inner()) {
+            (_, Some(what)) => return Err(refusal(&place(), what, reading)),
+            (Ok(row), None) => table.add(index + 1, row)?,
+            (Err(error), None) => return Err(unreadable(&place(), line, &error)),
+        }
     }
-    if objects.is_empty() {
-        return Err(DataError::Invalid(format!("{file} is empty")));
+    match table.rows.count() {
+        0 => Err(DataError::Invalid(format!("{file} is empty"))),
+        _ => Ok(table.finish("line")),
     }
-    of_objects(file, objects, "line", reading)
+}
+
+fn fields<'a>(reading: &Reading<'a>, refused: &'a RefCell<Option<Refused>>) -> Fields<'a> {
+    Fields {
+        lists: reading.lists,
+        limits: reading.limits,
+        refused,
+    }
+}
+
+fn refusal(place: &str, what: Refused, reading: &Reading<'_>) -> DataError {
+    match what {
+        Refused::Duplicate(key) => twice(place, &key),
+        Refused::NoObject => no_object(place),
+        Refused::TooLong => too_long(place, reading),
+        Refused::TooWide => DataError::Limit(format!(
+            "{place} has more than {} columns, which is the limit; leave out those that are not needed",
+            reading.limits.columns
+        )),
+        Refused::TooManyItems => DataError::Limit(format!(
+            "{place} has a list of more than {} items, which is the limit",
+            reading.limits.fields
+        )),
+    }
+}
+
+fn twice(place: &str, key: &str) -> DataError {
+    DataError::Invalid(format!("{place} has the key \"{key}\" twice; remove one"))
+}
+
+fn too_long(place: &str, reading: &Reading<'_>) -> DataError {
+    DataError::Limit(format!(
+        "{place} has more than {} bytes, which is the limit for a row and for a text; shorten its texts",
+        reading.limits.row_bytes
+    ))
 }
 
 /// Reads a whole document: an array of objects, an object that contains one such array, an object of columns, a single
@@ -48,28 +93,106 @@ pub(super) fn document(
     text: &str,
     reading: &Reading<'_>,
 ) -> Result<Contents, DataError> {
-    match serde_json::from_str(text) {
-        Ok(Checked(Value::Array(rows))) => of_array(file, rows, reading),
-        Ok(Checked(Value::Object(fields))) => of_one_object(file, fields, reading),
+    if text.trim_start().starts_with('[') {
+        return array(file, text, reading);
+    }
+    let syntax = |error: &serde_json::Error| {
+        let place = format!("{file}, line {}", error.line());
+        let line = text.lines().nth(error.line().saturating_sub(1));
+        unreadable(&place, line.unwrap_or_default(), error)
+    };
+    match unique_json::parse(text.as_bytes(), MAX_VALUES) {
+        Ok(Value::Object(fields)) => of_one_object(file, fields, reading),
         Ok(_) => Err(no_object(file)),
         // Several documents in sequence are JSON lines.
-        Err(error) if error.is_syntax() && text.trim_start().starts_with('{') => {
+        Err(Refusal::Syntax(error)) if error.is_syntax() && text.trim_start().starts_with('{') => {
             lines(file, text, reading)
         }
-        Err(error) => {
-            let place = format!("{file}, line {}", error.line());
-            let line = text.lines().nth(error.line().saturating_sub(1));
-            Err(unreadable(&place, line.unwrap_or_default(), &error))
-        }
+        Err(Refusal::Syntax(error)) => Err(syntax(&error)),
+        Err(Refusal::Duplicate(key)) => Err(twice(file, &key)),
+        Err(Refusal::TooMany(most)) => Err(DataError::Limit(format!(
+            "{file} has more than {most} values, which is the limit for a JSON object; write one object per line (.jsonl)"
+        ))),
     }
 }
 
-fn of_array(file: &str, rows: Vec<Value>, reading: &Reading<'_>) -> Result<Contents, DataError> {
-    let objects = rows.into_iter().enumerate().map(|(index, row)| match row {
-        Value::Object(fields) => Ok((index + 1, fields)),
-        _ => Err(no_object(&format!("{file}, row {}", index + 1))),
-    });
-    of_objects(file, objects.collect::<Result<_, _>>()?, "row", reading)
+/// Reads an array of objects.
+fn array(file: &str, text: &str, reading: &Reading<'_>) -> Result<Contents, DataError> {
+    let (refused, wrong) = (RefCell::new(None), RefCell::new(None));
+    let mut table = Objects::new(file, reading);
+    let seed = Array {
+        table: &mut table,
+        row: fields(reading, &refused),
+        wrong: &wrong,
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = seed.deserialize(&mut deserializer);
+    let read = read.and_then(|()| deserializer.end());
+    if let Some(wrong) = wrong.into_inner() {
+        return Err(wrong);
+    }
+    if let Some(what) = refused.into_inner() {
+        let place = format!("{file}, row {}", table.rows.count() + 1);
+        return Err(refusal(&place, what, reading));
+    }
+    if let Err(error) = read {
+        let place = format!("{file}, line {}", error.line());
+        let line = text.lines().nth(error.line().saturating_sub(1));
+        return Err(unreadable(&place, line.unwrap_or_default(), &error));
+    }
+    Ok(table.finish("row"))
+}
+
+/// The seed of an array of objects.
+struct Array<'a, 't> {
+    table: &'a mut Objects<'t>,
+    row: Fields<'a>,
+    /// The first limit that was exceeded.
+    wrong: &'a RefCell<Option<DataError>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(row) = seq.next_element_seed(self.row)? {
+            let line = self.table.rows.count() + 1;
+            if let Err(error) = self.table.add(line, row) {
+                self.wrong.replace(Some(error));
+                return Err(serde::de::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads objects as rows.
+fn of_objects(
+    file: &str,
+    rows: impl Iterator<Item = Map<String, Value>>,
+    reading: &Reading<'_>,
+) -> Result<Contents, DataError> {
+    let mut table = Objects::new(file, reading);
+    for (index, row) in rows.enumerate() {
+        let cells = row.into_iter().map(|(name, value)| {
+            let wanted = (reading.lists)(&name);
+            (name, cell(value, wanted))
+        });
+        table.add(index + 1, cells.collect())?;
+    }
+    Ok(table.finish("row"))
 }
 
 /// Reads an object of columns, an object that contains an array of rows, or a single row.
@@ -87,7 +210,11 @@ fn of_one_object(
         && is_array_of_objects(&fields[name])
         && let Some(Value::Array(rows)) = fields.remove(name)
     {
-        return of_array(file, rows, reading);
+        let rows = rows.into_iter().filter_map(|row| match row {
+            Value::Object(fields) => Some(fields),
+            _ => None,
+        });
+        return of_objects(file, rows, reading);
     }
     let is_of_arrays = !arrays.is_empty() && arrays.len() == fields.len();
     if is_of_arrays || has_indexed_columns(&fields) {
@@ -98,7 +225,7 @@ fn of_one_object(
         );
     }
     if arrays.is_empty() {
-        return of_objects(file, vec![(1, fields)], "row", reading);
+        return of_objects(file, std::iter::once(fields), reading);
     }
     Err(DataError::Invalid(format!(
         "{file} is a JSON object but not a table; write an array of objects, or one object per line (.jsonl)"
@@ -151,47 +278,15 @@ fn of_columns(
     let items = read.flat_map(|(column, _)| column).map(items_of).sum();
     check_fields(file, length, names.len(), items, reading.limits)?;
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
-    let rows = (1..=length).map(|line| {
+    let mut rows = Rows::new(file, reading);
+    for line in 1..=length {
         let values = columns.iter_mut().zip(&wanted);
-        let cells = values
-            .filter_map(|(column, &wanted)| Some(cell(column.next()?, wanted)))
-            .collect();
-        Row { line, cells }
-    });
-    let rows = rows.collect();
-    Ok(Contents::new(names, rows, items, "row"))
-}
-
-/// Reads objects as rows. The columns are in the order in which their keys first occur.
-fn of_objects(
-    file: &str,
-    objects: Vec<Object>,
-    unit: &'static str,
-    reading: &Reading<'_>,
-) -> Result<Contents, DataError> {
-    let mut positions: HashMap<String, usize> = HashMap::new();
-    let mut names: Vec<String> = Vec::new();
-    for key in objects.iter().flat_map(|(_, fields)| fields.keys()) {
-        if !positions.contains_key(key) {
-            positions.insert(key.clone(), names.len());
-            names.push(key.clone());
-        }
+        let cells = values.filter_map(|(column, &wanted)| Some(cell(column.next()?, wanted)));
+        let cells: Vec<Cell> = cells.collect();
+        let items = cells.iter().filter_map(Cell::list).map(List::len).sum();
+        rows.add(names.len(), items, || Row { line, cells })?;
     }
-    let wanted: Vec<bool> = names.iter().map(|name| (reading.lists)(name)).collect();
-    let fields = objects.iter().flat_map(|(_, fields)| fields);
-    let read = fields.filter(|(key, _)| wanted[positions[*key]]);
-    let items = read.map(|(_, value)| items_of(value)).sum();
-    check_fields(file, objects.len(), names.len(), items, reading.limits)?;
-    let rows = objects.into_iter().map(|(line, fields)| {
-        let mut cells = vec![Cell::Null; names.len()];
-        for (key, value) in fields {
-            let position = positions[&key];
-            cells[position] = cell(value, wanted[position]);
-        }
-        Row { line, cells }
-    });
-    let rows = rows.collect();
-    Ok(Contents::new(names, rows, items, unit))
+    Ok(rows.finish(names, "row"))
 }
 
 /// Returns the number of items of an array, and 0 for other values.
@@ -199,7 +294,7 @@ fn items_of(value: &Value) -> usize {
     value.as_array().map_or(0, Vec::len)
 }
 
-/// Returns the value as a cell. If `with_lists` is false, a list is not read.
+/// Returns the value as a cell. If `with_lists` is false, a list is not read. Texts are not longer than the document.
 fn cell(value: Value, with_lists: bool) -> Cell {
     match value {
         Value::Null => Cell::Null,
@@ -249,14 +344,7 @@ const FOREIGN: [(&str, &str); 7] = [
 /// Explains why a line is not valid JSON. The message names one location and does not quote the library's error.
 fn unreadable(place: &str, line: &str, error: &serde_json::Error) -> DataError {
     if error.is_data() {
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or_default();
-        return match message.strip_prefix(DUPLICATE_KEY) {
-            Some(key) => {
-                DataError::Invalid(format!("{place} has the key \"{key}\" twice; remove one"))
-            }
-            None => no_object(place),
-        };
+        return no_object(place);
     }
     // The column is in bytes, and may point to the second character of a word.
     let from = line.floor_char_boundary(error.column().saturating_sub(2));

@@ -6,9 +6,10 @@ mod content;
 pub mod contents;
 mod delimited;
 mod json;
+mod json_objects;
+mod json_row;
 pub mod list;
-mod object;
-mod parquet;
+pub(in crate::data) mod parquet;
 mod shards;
 
 use std::collections::HashMap;
@@ -74,18 +75,42 @@ impl Table {
         left_out: &dyn Fn(&str) -> bool,
         limits: &Limits,
     ) -> Result<Self, DataError> {
-        let name = path.display().to_string();
         let reading = Reading {
             has_header,
             lists,
             left_out,
+            keeps_rows: true,
             limits,
         };
+        Self::open(path, &reading)
+    }
+
+    /// Checks that a file, or the data files of a folder, are a table, without keeping its rows.
+    ///
+    /// # Errors
+    /// Returns the errors of [`read`](Self::read).
+    pub fn check(
+        path: &Path,
+        left_out: &dyn Fn(&str) -> bool,
+        limits: &Limits,
+    ) -> Result<(), DataError> {
+        let reading = Reading {
+            has_header: true,
+            lists: &|_| false,
+            left_out,
+            keeps_rows: false,
+            limits,
+        };
+        Self::open(path, &reading).map(drop)
+    }
+
+    fn open(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
+        let name = path.display().to_string();
         let table = match path.is_dir() {
-            true => Self::of_shards(path, &name, &reading)?,
+            true => Self::of_shards(path, &name, reading)?,
             false => {
                 let (format, packing) = format_of(&name)?;
-                let (contents, read) = contents(path, &name, format, packing, &reading)?;
+                let (contents, read) = contents(path, &name, format, packing, reading)?;
                 Self::new(name, contents, read)
             }
         };
@@ -108,6 +133,7 @@ impl Table {
             has_header,
             lists,
             left_out: &|_| false,
+            keeps_rows: true,
             limits,
         };
         let read = ReadFile::of(file, &bytes);

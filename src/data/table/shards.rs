@@ -54,7 +54,7 @@ impl Table {
             };
             let (contents, read) = contents(&path, &own, format, packing, &reading)?;
             left.file_bytes = left.file_bytes.saturating_sub(contents.bytes);
-            left.rows = left.rows.saturating_sub(contents.rows.len());
+            left.rows = left.rows.saturating_sub(contents.count);
             left.fields = left.fields.saturating_sub(contents.fields);
             match &mut whole {
                 None => {

@@ -65,7 +65,7 @@ fn limits_are_checked_before_rows_are_built() {
     limited(
         &data.file("wide.jsonl", keys),
         &limits,
-        "2000 rows of 2000 columns",
+        "1001 rows of 1001 columns",
     );
     for (name, row) in [
         ("a.tsv", "w\n"),
@@ -113,7 +113,7 @@ fn list_items_count_as_fields() {
     for (path, words) in [
         (
             data.file("a.jsonl", &rows),
-            "220 rows of 2 columns and 660 items in lists, but the limit is 1000 fields",
+            "201 rows of 2 columns and 603 items in lists, but the limit is 1000 fields",
         ),
         (data.file("a.json", columns), "660 items"),
         (list, "1 rows of 1 columns and 1000 items"),

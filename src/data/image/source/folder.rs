@@ -61,6 +61,10 @@ fn read_table(path: &Path, opening: &Opening<'_>) -> Result<Table, DataError> {
 fn files<'a>(folder: &Path, name: &'a str, limits: &Limits) -> Result<Files<'a>, DataError> {
     let mut paths = Vec::new();
     walk(folder, name, "", 0, limits, &mut paths)?;
+    let mut names = super::archive::NameBytes::default();
+    for path in &paths {
+        names.add(name, path)?;
+    }
     Ok(Files {
         holder: name,
         pictures: Arc::new(Loose {
@@ -93,6 +97,12 @@ fn walk(
         } else if paths::is_image(&own)
             || Format::of(&own).is_some_and(|(format, _)| format.is_table())
         {
+            // A pipe has no end, and a device may have none.
+            if !path.is_file() {
+                return Err(DataError::Invalid(format!(
+                    "{name} contains {inner}, which is not a regular file; leave it out"
+                )));
+            }
             found.push(inner);
             super::archive::check_entries(name, found.len(), limits)?;
         }

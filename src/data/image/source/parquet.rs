@@ -1,12 +1,12 @@
 //! Images in a column of a table in Parquet, as the hub stores them: bytes, or a group of bytes and a path.
 
 use std::fs::File;
+use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::columns;
@@ -14,7 +14,13 @@ use super::pictures::{Form, Maps, Opening, Pictures, Source};
 use crate::checkpoint::read_file::ReadFile;
 use crate::data::error::DataError;
 use crate::data::image::held::Held;
+use crate::data::limits::Limits;
 use crate::data::table::Table;
+use crate::data::table::parquet::page_sizes;
+use crate::data::table::parquet::stop::Stop;
+
+/// Number of bytes that are read at once for the header of a page.
+const HEADER_BYTES: usize = 256;
 
 /// Opens a file, or a folder of shards.
 ///
@@ -46,7 +52,7 @@ pub(super) fn open(path: &Path, opening: &Opening<'_>) -> Result<Source, DataErr
             image: column.to_owned(),
             shards: shards.clone(),
             places: places.clone(),
-            max_bytes: opening.limits.file_bytes,
+            limits: *opening.limits,
             files: table.files.clone(),
         })
     };
@@ -76,8 +82,7 @@ struct Shards {
     shards: Vec<(usize, PathBuf)>,
     /// The location of each row, for messages.
     places: Vec<String>,
-    /// Maximum size of the images that are taken, in bytes.
-    max_bytes: u64,
+    limits: Limits,
     files: Vec<ReadFile>,
 }
 
@@ -86,7 +91,7 @@ impl Pictures for Shards {
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|&place| rows[place]);
         let mut held = vec![Held::Bytes(Vec::new()); rows.len()];
-        let mut left = self.max_bytes;
+        let mut left = self.limits.file_bytes;
         for (index, (first, path)) in self.shards.iter().enumerate() {
             let end = self
                 .shards
@@ -127,13 +132,8 @@ impl Shards {
         })?;
         // The library checks some properties of an untrusted file with assertions, which panic.
         let read = catch_unwind(AssertUnwindSafe(|| self.decode(file, first, rows, left)));
-        read.unwrap_or(Err(Stop::Unreadable)).map_err(|stop| match stop {
-            Stop::Data(error) => error,
-            Stop::Unreadable => DataError::Invalid(format!(
-                "{name} is not a readable Parquet file; it is truncated, corrupt, or compressed with a codec other than snappy, gzip, \
-                 lz4 and zstd"
-            )),
-        })
+        read.unwrap_or(Err(Stop::Unreadable))
+            .map_err(|stop| stop.error(&name, &self.limits))
     }
 
     fn decode(
@@ -143,6 +143,7 @@ impl Shards {
         rows: &[usize],
         left: &mut u64,
     ) -> Result<Vec<Vec<u8>>, Stop> {
+        let mut pages = BufReader::with_capacity(HEADER_BYTES, file.try_clone()?);
         let reader = SerializedFileReader::new(file)?;
         let schema = reader.metadata().file_metadata().schema_descr();
         let is_image = |&leaf: &usize| {
@@ -154,7 +155,7 @@ impl Shards {
         let is_bytes =
             |leaf: &usize| schema.column(*leaf).physical_type() == parquet::basic::Type::BYTE_ARRAY;
         let Some(leaf) = leaf.filter(is_bytes) else {
-            return Err(Stop::Data(DataError::Invalid(format!(
+            return Err(Stop::Limit(DataError::Invalid(format!(
                 "{}: the column \"{}\" holds no images; it must hold bytes, or objects with the keys bytes and path",
                 self.places[first], self.image
             ))));
@@ -167,6 +168,10 @@ impl Shards {
                 usize::try_from(group.metadata().num_rows()).map_err(|_| Stop::Unreadable)?;
             let end = begin + count;
             if rows.peek().is_some_and(|&row| row < end) {
+                let range = group.metadata().column(leaf).byte_range();
+                if page_sizes::unpacked(&mut pages, range)? > self.limits.file_bytes {
+                    return Err(Stop::TooLarge);
+                }
                 let present = group
                     .metadata()
                     .column(leaf)
@@ -198,15 +203,15 @@ impl Shards {
         left: &mut u64,
     ) -> Result<Vec<u8>, Stop> {
         let Some(image) = image else {
-            return Err(Stop::Data(DataError::Invalid(format!(
+            return Err(Stop::Limit(DataError::Invalid(format!(
                 "{}, column \"{}\" contains no image; write the bytes of the images into the table, or leave the row out",
                 self.places[row], self.image
             ))));
         };
         *left = left.checked_sub(image.len() as u64).ok_or_else(|| {
-            Stop::Data(DataError::Limit(format!(
+            Stop::Limit(DataError::Limit(format!(
                 "{}: the images that are used are too large together: the limit is {} bytes; use fewer samples",
-                self.places[row], self.max_bytes
+                self.places[row], self.limits.file_bytes
             )))
         })?;
         Ok(image.data().to_vec())
@@ -224,19 +229,5 @@ fn one(
         (1, Some(definition)) if *definition < present => Ok(None),
         (1, _) => Ok(Some(values.pop().ok_or(Stop::Unreadable)?)),
         _ => Err(Stop::Unreadable),
-    }
-}
-
-/// Reason why the decoding of a file stops.
-enum Stop {
-    /// The file is malformed.
-    Unreadable,
-    /// A row cannot be used.
-    Data(DataError),
-}
-
-impl From<ParquetError> for Stop {
-    fn from(_: ParquetError) -> Self {
-        Self::Unreadable
     }
 }

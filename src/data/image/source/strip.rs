@@ -81,6 +81,10 @@ impl Unpacked {
         match &self.at {
             At::File(packing) => {
                 let file = File::open(&self.path).map_err(|error| self.failed(error))?;
+                let kind = file.metadata().map_err(|error| self.failed(error))?;
+                if kind.is_dir() {
+                    return Err(self.failed(io::ErrorKind::IsADirectory.into()));
+                }
                 let file = io::BufReader::new(file);
                 Ok(match packing {
                     Packing::Plain => Box::new(file),

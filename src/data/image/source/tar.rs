@@ -11,6 +11,7 @@ use super::files::Files;
 use super::pictures::{Opening, Pictures, Source};
 use super::{archive, digest};
 use crate::checkpoint::read_file::ReadFile;
+use crate::checkpoint::tar_archive::{self, Limited, MAX_HEADER_BYTES};
 use crate::data::error::DataError;
 use crate::data::format::Packing;
 use crate::data::image::held::{Held, bounded};
@@ -93,7 +94,7 @@ impl Tar {
     }
 
     /// Starts to read the decompressed archive.
-    fn read(&self) -> Result<tar::Archive<Box<dyn Read>>, DataError> {
+    fn read(&self) -> Result<tar_archive::Tar<Box<dyn Read>>, DataError> {
         let file = File::open(&self.path).map_err(|error| self.failed(error))?;
         let limit = self.limits.file_bytes;
         let reader: Box<dyn Read> = match self.packing {
@@ -104,7 +105,7 @@ impl Tar {
                 Box::new(Capped(decoder, limit))
             }
         };
-        Ok(tar::Archive::new(reader))
+        Ok(tar_archive::Tar::new(reader))
     }
 
     /// Returns the images and tables.
@@ -113,7 +114,7 @@ impl Tar {
             // A seek skips the content of the entries.
             let file = File::open(&self.path).map_err(|error| self.failed(error))?;
             let length = file.metadata().map_err(|error| self.failed(error))?.len();
-            let mut archive = tar::Archive::new(file);
+            let mut archive = tar_archive::Tar::new(file);
             let entries = archive
                 .entries_with_seek()
                 .map_err(|error| self.broken(&error))?;
@@ -126,11 +127,12 @@ impl Tar {
 
     fn wanted<R: Read>(
         &self,
-        entries: tar::Entries<'_, R>,
+        entries: Limited<'_, R>,
         length: Option<u64>,
     ) -> Result<Vec<Entry>, DataError> {
         let name = &self.name;
         let mut found = Vec::new();
+        let mut names = archive::NameBytes::default();
         for (index, entry) in entries.enumerate() {
             archive::check_entries(name, index, &self.limits)?;
             let entry = entry.map_err(|error| self.broken(&error))?;
@@ -143,6 +145,7 @@ impl Tar {
             let Some(path) = archive::wanted(name, &path)? else {
                 continue;
             };
+            names.add(name, &path)?;
             if !kind.is_file() {
                 let remedy =
                     "create it with tar -h, which stores the files that the links point to";
@@ -170,6 +173,12 @@ impl Tar {
             || error.to_string().contains(TOO_LARGE)
         {
             return archive::too_large(name, self.limits.file_bytes);
+        }
+        if tar_archive::has_long_headers(error) {
+            return DataError::Limit(format!(
+                "{name} contains an entry with a name or extended headers of more than {MAX_HEADER_BYTES} bytes, which is the limit; \
+                 create it again with shorter names"
+            ));
         }
         DataError::Invalid(format!(
             "{name} is not a readable tar archive: it is truncated, damaged, or has another format; create it again with tar -cf"

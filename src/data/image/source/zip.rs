@@ -13,7 +13,11 @@ use super::{archive, digest};
 use crate::checkpoint::read_file::ReadFile;
 use crate::data::error::DataError;
 use crate::data::image::held::Held;
-use crate::data::image::window::Window;
+use crate::data::image::window::{Budget, Window};
+
+/// Maximum of the bytes that are read to find and read the list of the entries. An entry takes about four times as much
+/// memory as its bytes in the list.
+const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// Opens an archive.
 ///
@@ -28,6 +32,7 @@ pub(super) fn open(path: &Path, name: &str, opening: &Opening<'_>) -> Result<Sou
         )));
     }
     let (mut paths, mut indices) = (Vec::new(), Vec::new());
+    let mut names = archive::NameBytes::default();
     for index in 0..opened.len() {
         let entry = opened
             .by_index_data(index)
@@ -39,6 +44,7 @@ pub(super) fn open(path: &Path, name: &str, opening: &Opening<'_>) -> Result<Sou
         let Some(path) = archive::wanted(name, &own)? else {
             continue;
         };
+        names.add(name, &path)?;
         if entry.is_symlink() {
             let remedy =
                 "create it without zip -y, so that it stores the files that the links point to";
@@ -70,13 +76,22 @@ pub(super) fn open(path: &Path, name: &str, opening: &Opening<'_>) -> Result<Sou
 /// Reads the list of the entries of an archive.
 ///
 /// # Errors
-/// Returns [`DataError`] if the file is not a zip archive.
+/// Returns [`DataError`] if the file is not a zip archive, or if the list is too long.
 pub(super) fn unpack(path: &Path, name: &str) -> Result<ZipArchive<Window>, DataError> {
     let file = File::open(path).map_err(|source| DataError::Io {
         path: name.to_owned(),
         source,
     })?;
-    ZipArchive::new(Window::new(Arc::new(file))).map_err(|error| broken(name, &error))
+    let budget = Budget::new(MAX_LIST_BYTES);
+    let opened = ZipArchive::new(Window::new(Arc::new(file), budget.clone()));
+    if opened.is_err() && budget.is_spent() {
+        return Err(DataError::Limit(format!(
+            "{name} has no list of entries of at most {MAX_LIST_BYTES} bytes at its end: it has too many entries, or is not a zip archive; \
+             use fewer images, or a tar archive"
+        )));
+    }
+    budget.lift();
+    opened.map_err(|error| broken(name, &error))
 }
 
 /// Returns the error for an archive that cannot be read.

@@ -22,13 +22,19 @@ pub(super) struct Made {
     pub(super) bytes: u64,
     /// Maximum of `bytes`.
     pub(super) max_bytes: u64,
+    /// Maximum size of a text, in bytes.
+    pub(super) max_text_bytes: usize,
     /// Items of the lists.
     pub(super) items: usize,
 }
 
 impl Made {
     fn count(&mut self, cell: &Cell) -> Result<(), Stop> {
-        self.bytes += cell.text().map_or(0, str::len) as u64;
+        let text = cell.text().map_or(0, str::len);
+        if text > self.max_text_bytes {
+            return Err(Stop::LongText);
+        }
+        self.bytes += text as u64;
         match self.bytes > self.max_bytes {
             true => Err(Stop::TooLarge),
             false => Ok(()),

@@ -3,10 +3,12 @@
 //! It reads columns of single values and of lists of single values. Other columns are not decoded.
 
 mod column;
+pub(in crate::data) mod page_sizes;
 mod pages;
 mod schema;
-mod stop;
+pub(in crate::data) mod stop;
 
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -16,7 +18,7 @@ use self::column::{Made, Rest};
 use self::schema::{Column, Shape};
 use self::stop::Stop;
 use super::cell::Cell;
-use super::contents::{Contents, Reading, Row, check_fields};
+use super::contents::{self, Contents, Reading, Row, check_fields};
 use crate::data::error::DataError;
 use crate::data::limits::Limits;
 
@@ -37,21 +39,14 @@ pub(super) fn read(
     let contents = catch_unwind(AssertUnwindSafe(|| decode(file, bytes, reading)));
     contents
         .unwrap_or(Err(Stop::Unreadable))
-        .map_err(|stop| match stop {
-            Stop::Unreadable => DataError::Invalid(format!(
-                "{file} is not a readable Parquet file; it is truncated, corrupt, or compressed with a codec other than snappy, gzip, lz4 and zstd"
-            )),
-            Stop::TooLarge => DataError::Limit(format!(
-                "{file} is too large when decompressed: the limit is {} bytes",
-                reading.limits.file_bytes
-            )),
-            Stop::Limit(error) => error,
-        })
+        .map_err(|stop| stop.error(file, reading.limits))
 }
 
 fn decode(file: &str, bytes: Vec<u8>, reading: &Reading<'_>) -> Result<Contents, Stop> {
     let limits = reading.limits;
-    let reader = SerializedFileReader::new(Bytes::from(bytes))?;
+    let bytes = Bytes::from(bytes);
+    page_sizes::check_footer(&mut Cursor::new(&bytes))?;
+    let reader = SerializedFileReader::new(bytes.clone())?;
     let schema = reader.metadata().file_metadata().schema_descr();
     let roots = schema.root_schema().get_fields();
     let names: Vec<String> = roots.iter().map(|root| root.name().to_owned()).collect();
@@ -61,12 +56,14 @@ fn decode(file: &str, bytes: Vec<u8>, reading: &Reading<'_>) -> Result<Contents,
         .map(|root| Cell::Nested(schema::kind(root)))
         .collect();
     let columns = schema::readable(schema, reading.lists, reading.left_out);
-    check_size(file, &reader, &columns, names.len(), limits)?;
+    check_size(file, (&reader, &bytes), &columns, names.len(), limits)?;
     let mut made = Made {
         max_bytes: limits.file_bytes,
+        max_text_bytes: limits.row_bytes,
         ..Made::default()
     };
     let mut rows: Vec<Row> = Vec::new();
+    let mut all = 0;
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group)?;
         let mut opened: Vec<(usize, Box<dyn Rest>)> = Vec::new();
@@ -76,32 +73,42 @@ fn decode(file: &str, bytes: Vec<u8>, reading: &Reading<'_>) -> Result<Contents,
         let mut left = count(group.metadata().num_rows())?;
         while left > 0 {
             let first = rows.len();
-            rows.extend((1..=left.min(BATCH)).map(|row| Row {
-                line: first + row,
+            let batch = left.min(BATCH);
+            rows.extend((1..=batch).map(|row| Row {
+                line: all + row,
                 cells: unread.clone(),
             }));
-            let batch = &mut rows[first..];
-            left -= batch.len();
+            left -= batch;
             for (position, column) in &mut opened {
-                let cells = column.next(batch.len(), &mut made)?;
-                for (row, cell) in batch.iter_mut().zip(cells) {
+                let cells = column.next(batch, &mut made)?;
+                for (row, cell) in rows[first..].iter_mut().zip(cells) {
                     row.cells[*position] = cell;
                 }
             }
-            check_fields(file, rows.len(), names.len(), made.items, limits).map_err(Stop::Limit)?;
+            all += batch;
+            check_fields(file, all, names.len(), made.items, limits).map_err(Stop::Limit)?;
+            if !reading.keeps_rows {
+                // A single row shows that the table is not empty.
+                rows.truncate(1);
+            }
         }
     }
-    let mut contents = Contents::new(names, rows, made.items, "row");
-    contents.classes = schema::classes(reader.metadata());
-    contents.bytes = made.bytes;
-    Ok(contents)
+    Ok(Contents {
+        fields: contents::fields(all, names.len(), made.items),
+        count: all,
+        names,
+        rows,
+        classes: schema::classes(reader.metadata()),
+        unit: "row",
+        bytes: made.bytes,
+    })
 }
 
 /// Checks the size that the file declares, before memory of that size is allocated. Only the columns that are read
 /// count.
 fn check_size(
     file: &str,
-    reader: &SerializedFileReader<Bytes>,
+    (reader, bytes): (&SerializedFileReader<Bytes>, &Bytes),
     columns: &[Column],
     width: usize,
     limits: &Limits,
@@ -112,7 +119,9 @@ fn check_size(
         rows = rows.saturating_add(count(group.metadata().num_rows())?);
         for column in columns {
             let chunk = group.metadata().column(column.leaf);
-            unpacked = unpacked.saturating_add(count(chunk.uncompressed_size())? as u64);
+            let declared = count(chunk.uncompressed_size())? as u64;
+            let pages = page_sizes::unpacked(&mut Cursor::new(bytes), chunk.byte_range())?;
+            unpacked = unpacked.saturating_add(declared.max(pages));
             if column.shape != Shape::Single {
                 let pages = group.get_column_page_reader(column.leaf)?;
                 values = values.saturating_add(pages::declared_values(pages)?);
