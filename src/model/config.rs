@@ -36,10 +36,11 @@ pub(in crate::model) fn size(
 /// Returns [`CheckpointError::Invalid`] if it is not between 0 and 1.
 pub(in crate::model) fn norm_epsilon(config: &Config) -> Result<f64, CheckpointError> {
     let epsilon = config.f64_or("layer_norm_eps", 1e-12)?;
-    match epsilon > 0.0 && epsilon < 1.0 {
+    // The norms compute in float32, in which a smaller number is 0.
+    match epsilon >= f64::from(f32::MIN_POSITIVE) && epsilon < 1.0 {
         true => Ok(epsilon),
         false => Err(CheckpointError::Invalid(format!(
-            "config.json: layer_norm_eps is {epsilon}; it must be strictly between 0 and 1"
+            "config.json: layer_norm_eps is {epsilon:?}; it must be between 0 and 1, and not be 0 in float32"
         ))),
     }
 }
@@ -68,6 +69,40 @@ pub(in crate::model) struct Keys {
     pub(in crate::model) without_effect: &'static [&'static str],
 }
 
+/// Maximum length of a text that is copied, in bytes.
+const MAX_TEXT_BYTES: usize = 256;
+
+/// Maximum depth of lists that are copied.
+const MAX_LIST_DEPTH: usize = 2;
+
+/// The types of weights that a configuration can name.
+const DTYPES: [&str; 4] = ["float64", "float32", "float16", "bfloat16"];
+
+/// Returns whether a value may be copied to a result: a number, a flag, null, a short text, or a list of such values. An
+/// object may name files, repositories or code to load, and so is never copied.
+pub(in crate::model) fn is_plain(value: &Value) -> bool {
+    is_plain_to(value, MAX_LIST_DEPTH)
+}
+
+fn is_plain_to(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.len() <= MAX_TEXT_BYTES,
+        Value::Array(items) => depth > 0 && items.iter().all(|item| is_plain_to(item, depth - 1)),
+        Value::Object(_) => false,
+    }
+}
+
+/// Returns whether an entry may be copied to a result. Python looks up the names of types in the module of torch, so only
+/// types of weights are copied.
+fn may_be_copied(key: &str, value: &Value) -> bool {
+    let names_type = matches!(key, "dtype" | "torch_dtype");
+    match value.as_str().filter(|_| names_type) {
+        Some(name) => DTYPES.contains(&name.strip_prefix("torch.").unwrap_or(name)),
+        None => is_plain(value),
+    }
+}
+
 impl Keys {
     /// Copies entries of the original configuration to the written one. Returns the keys that are not written.
     pub(in crate::model) fn carry(
@@ -78,7 +113,7 @@ impl Keys {
         let mut left_out = Vec::new();
         for (key, value) in source {
             let known = |keys: &[&str]| keys.contains(&key.as_str());
-            if known(self.carried) {
+            if known(self.carried) && may_be_copied(key, value) {
                 written.insert(key.clone(), value.clone());
             } else if !known(self.replaced)
                 && !known(self.without_effect)

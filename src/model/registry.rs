@@ -231,6 +231,7 @@ fn find_of(
     name: &str,
     beginnings: fn(&Architecture) -> &[&'static str],
 ) -> Result<&'static Architecture, CheckpointError> {
+    timm::check_name(name)?;
     let known = ARCHITECTURES.iter().find(|architecture| {
         let mut beginnings = beginnings(architecture).iter();
         beginnings.any(|beginning| name.starts_with(beginning))

@@ -23,6 +23,7 @@ use super::verify::{self, Measured, golden, pictures};
 use super::watch::Watch;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
+use crate::checkpoint::plain_names::listed;
 use crate::checkpoint::weights::Weights;
 use crate::checkpoint::write;
 use crate::model::chain::Model;
@@ -204,7 +205,7 @@ fn notes(prepared: &Prepared, export: &Export) -> Vec<String> {
     if !export.left_out.is_empty() {
         notes.push(format!(
             "Keys of config.json that are left out of the result, because they have no effect on this model or are unknown: {}.",
-            export.left_out.join(", ")
+            listed(export.left_out.iter().map(String::as_str))
         ));
     }
     notes

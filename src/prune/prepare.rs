@@ -16,6 +16,7 @@ use crate::answer;
 use crate::answer::task::{Answer, Divergence};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
+use crate::checkpoint::plain_names::listed;
 use crate::checkpoint::read_file::ReadFile;
 use crate::checkpoint::weights::Weights;
 use crate::data;
@@ -334,22 +335,14 @@ fn without_parts(wanted: AnswerTerm, parts: Option<&Arc<dyn Divergence>>) -> Opt
 /// Returns a note if the model does not use some tensors of the checkpoint. It names a few of them.
 fn unused_tensors(unused: &[String]) -> Option<String> {
     const NAMED: usize = 5;
-    let named = unused
-        .iter()
-        .take(NAMED)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
     let more = unused.len().saturating_sub(NAMED);
+    let named = &unused[..unused.len() - more];
+    let named = listed(named.iter().map(String::as_str));
+    let what = "The checkpoint contains tensors that the model does not use. The result does not contain them";
     match (unused.len(), more) {
         (0, _) => None,
-        (_, 0) => Some(format!(
-            "The checkpoint contains tensors that the model does not use. The result does not contain them: {named}."
-        )),
-        _ => Some(format!(
-            "The checkpoint contains tensors that the model does not use. The result does not contain them: \
-             {named} and {more} more."
-        )),
+        (_, 0) => Some(format!("{what}: {named}.")),
+        _ => Some(format!("{what}: {named} and {more} more.")),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::config::BertConfig;
 use crate::checkpoint::config::Config;
-use crate::model::config::{Keys, auto_map, entries, labels};
+use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
@@ -60,7 +60,10 @@ const KEYS: Keys = Keys {
 /// Returns the configuration and the modeling file of the pruned model.
 pub(super) fn export(config: &BertConfig, source: &Config, units: Units, masks: &Masks) -> Export {
     let source = source.map();
-    let original = |key: &str, otherwise: Value| source.get(key).cloned().unwrap_or(otherwise);
+    let original = |key: &str, otherwise: Value| {
+        let given = source.get(key).filter(|value| is_plain(value));
+        given.cloned().unwrap_or(otherwise)
+    };
     let sizes = &config.sizes;
     let written = json!({
         "architectures": [config.class.name()],

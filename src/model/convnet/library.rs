@@ -127,17 +127,10 @@ fn written(
     image: ImageShape,
     labels: &[String],
 ) -> (Map<String, Value>, Vec<String>) {
-    let mut map = Map::new();
     if library == Library::Timm {
-        map.clone_from(source.map());
-        map.remove("model_type");
-        map.remove("architectures");
-        // transformers' wrapper writes null, which timm cannot open.
-        if map.get("model_args").is_some_and(Value::is_null) {
-            map.insert("model_args".to_owned(), json!({}));
-        }
-        return (map, Vec::new());
+        return timm::written(source);
     }
+    let mut map = Map::new();
     map.insert(IMAGE_SIZE.to_owned(), json!([image.height, image.width]));
     map.extend(named(labels));
     let left_out = KEYS.carry(source.map(), &mut map);

@@ -78,11 +78,7 @@ pub(super) fn export(
     masks: &Masks,
 ) -> Export {
     let source = source.map();
-    let mut backbone: Map<String, Value> = source
-        .get("backbone_config")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
+    let mut backbone = swin::backbone(source.get("backbone_config"));
     backbone.extend(config.backbone.sizes.kept(units, masks));
     let image = config.image;
     // The modeling file first builds the built-in class with the sizes of the original.

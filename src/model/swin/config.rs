@@ -46,7 +46,8 @@ impl SwinConfig {
                 "config.json has use_absolute_embeddings = true; only relative positions are supported".to_owned(),
             ));
         }
-        let embedded = config.usize_or("embed_dim", 96)?;
+        // A larger number would overflow below.
+        let embedded = config.usize_or("embed_dim", 96)?.min(MAX_WIDTH + 1);
         let depths = list(config, "depths", &[2, 2, 6, 2])?;
         let heads = list(config, "num_heads", &[3, 6, 12, 24])?;
         let invalid = |what: String| Err(CheckpointError::Invalid(format!("config.json: {what}")));

@@ -1,6 +1,6 @@
 //! `config.json` of a pruned Swin transformer. It is written from known keys, with sizes that differ by block.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::config::{CLASSES, SwinConfig};
 use crate::checkpoint::config::Config;
@@ -48,6 +48,15 @@ const KEYS: Keys = Keys {
     replaced: &["_name_or_path", "architectures", "model_type", "num_labels"],
     without_effect: &["add_cross_attention", "is_decoder", "use_cache"],
 };
+
+/// Returns the known keys of the configuration of a backbone.
+pub(in crate::model) fn backbone(source: Option<&Value>) -> Map<String, Value> {
+    let mut map = entries(json!({ "model_type": "swin" }));
+    if let Some(source) = source.and_then(Value::as_object) {
+        KEYS.carry(source, &mut map);
+    }
+    map
+}
 
 /// Returns the configuration and the modeling file of the pruned model.
 pub(super) fn export(

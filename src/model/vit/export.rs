@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::config::{Family, MERGED, PLANNED, VitConfig};
 use crate::checkpoint::config::Config;
-use crate::model::config::{Keys, auto_map, entries, labels};
+use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
@@ -40,7 +40,10 @@ pub(super) fn export(
     masks: &Masks,
 ) -> Export {
     let source = source.map();
-    let original = |key: &str, otherwise: Value| source.get(key).cloned().unwrap_or(otherwise);
+    let original = |key: &str, otherwise: Value| {
+        let given = source.get(key).filter(|value| is_plain(value));
+        given.cloned().unwrap_or(otherwise)
+    };
     // The modeling file first builds the built-in class with the sizes of the original.
     let written = json!({
         "architectures": [config.class],

@@ -3,7 +3,7 @@
 //! Supported are the plain models `vit_*` and `deit_*` whose head reads the class token, with or without a distillation
 //! token. The numbers of heads and the norms' epsilon stand only in the code of timm.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::config::{HeadKind, MERGED, PLANNED, VitConfig, merged};
 use super::names::Names;
@@ -204,20 +204,15 @@ fn image(
 
 /// Returns the configuration with the sizes of the layers, and the file that opens it.
 fn export(config: &VitConfig, source: &Config, units: Units, masks: &Masks) -> Export {
-    let mut map: Map<String, Value> = source.map().clone();
+    let (mut map, left_out) = timm::written(source);
     map.extend(config.sizes.kept(units, masks));
     map.insert(MERGED.to_owned(), json!(config.merged));
-    // transformers' wrapper writes null, which timm cannot open.
-    if map.get("model_args").is_some_and(Value::is_null) {
-        map.insert("model_args".to_owned(), json!({}));
-    }
-    map.remove(PLANNED);
-    map.remove("model_type");
-    map.remove("architectures");
+    let mut left_out = left_out;
+    left_out.retain(|key| key != PLANNED && !map.contains_key(key));
     Export {
         config: map,
         companions: vec![LOADER],
         usage: Some(USAGE),
-        left_out: Vec::new(),
+        left_out,
     }
 }

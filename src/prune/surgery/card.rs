@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use sha2::{Digest, Sha256};
+
 use crate::answer::task::Answer;
 use crate::data::reader::Wording;
 use crate::model::export::{Export, Usage};
@@ -128,7 +130,7 @@ fn write_card(
         )?;
     }
     match export.usage {
-        Some(usage) => write_usage(card, usage)?,
+        Some(usage) => write_usage(card, usage, export)?,
         None => write_usage_in_transformers(card, answer, wording, export)?,
     }
     if !report.notes.is_empty() {
@@ -158,12 +160,27 @@ fn write_card(
     )
 }
 
-fn write_usage(card: &mut String, usage: Usage) -> std::fmt::Result {
+fn write_usage(card: &mut String, usage: Usage, export: &Export) -> std::fmt::Result {
     writeln!(
         card,
         "## Use\n\n```python\n{}\n```\n\n`verify.json` contains inputs and the logits that the model must return for them.\n",
         usage.code
-    )
+    )?;
+    write_digests(card, export)
+}
+
+/// Writes the digests of the Python files, with which a reader can check that they are those of this version.
+fn write_digests(card: &mut String, export: &Export) -> std::fmt::Result {
+    writeln!(
+        card,
+        "The folder contains no other code, and its configuration names none. Before you run the code, compare its digest:\n\n\
+         | file | SHA-256 |\n|---|---|"
+    )?;
+    for (name, content) in &export.companions {
+        let sha256 = hex::encode(Sha256::digest(content));
+        writeln!(card, "| `{name}` | `{sha256}` |")?;
+    }
+    writeln!(card)
 }
 
 fn write_usage_in_transformers(
@@ -196,5 +213,6 @@ fn write_usage_in_transformers(
          `verify.json` contains inputs and the logits that the model must return for them.\n",
         companions.collect::<Vec<_>>().join("`, `"),
         wording.processor
-    )
+    )?;
+    write_digests(card, export)
 }

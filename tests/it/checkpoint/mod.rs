@@ -1,7 +1,10 @@
 //! Valid and broken checkpoints. Each kind of damage has an error code, and a message that names the damaged part and
 //! the remedy.
 
+mod code;
 mod config;
+mod cut;
+mod hostile;
 mod shards;
 mod tokenizer;
 mod variants;
