@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::limits::{Meter, Reading, Who};
+use super::limits::{Held, Meter, Who};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::job::key::{ApiKey, KeyId};
@@ -55,7 +55,7 @@ impl Caller {
     ///
     /// # Errors
     /// Returns 429 if the caller has too many.
-    pub(super) fn reader(&self) -> Result<Reading, Problem> {
+    pub(super) fn reader(&self) -> Result<Held, Problem> {
         self.meter.reader(self.who)
     }
 

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::accept::prefers;
 use super::caller::Caller;
 use super::extract::{Id, Params};
-use super::limits::Reading;
+use super::limits::Held;
 use super::page::{check_limit, hundred};
 use super::problem::Problem;
 use super::state::AppState;
@@ -169,7 +169,7 @@ async fn streamed(
 struct Cursor {
     state: AppState,
     scope: Scope,
-    _reading: Reading,
+    _reading: Held,
     job: JobId,
     after: i64,
     waiting: std::vec::IntoIter<Event>,
@@ -179,7 +179,7 @@ struct Cursor {
 fn follow(
     state: AppState,
     scope: Scope,
-    reading: Reading,
+    reading: Held,
     job: JobId,
     after: i64,
 ) -> impl Stream<Item = Result<Sent, Infallible>> {

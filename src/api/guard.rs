@@ -11,7 +11,8 @@ use tracing::Instrument;
 
 use super::access::Operations;
 use super::caller::Caller;
-use super::limits::Meter;
+use super::known_keys::KnownKeys;
+use super::limits::{Meter, Who};
 use super::problem::{Problem, ProblemCode};
 use super::request::{current_request_id, with_request_id};
 use super::state::AppState;
@@ -32,6 +33,7 @@ pub(super) struct Guard {
     pub(super) state: AppState,
     pub(super) operations: Arc<Operations>,
     pub(super) meter: Arc<Meter>,
+    pub(super) known: Arc<KnownKeys>,
 }
 
 /// Passes a request on, or rejects it.
@@ -98,8 +100,22 @@ impl Guard {
         if !self.state.keys_required {
             return metered(Caller::anybody(request, &self.meter), scope);
         }
-        let key = self.authenticate(request, route).await?;
-        let caller = metered(Caller::with(&key, &self.meter), scope)?;
+        let given = bearer(&request.headers);
+        let known = given.filter(|given| self.known.contains(*given));
+        // The rate limit applies before the database is asked, to the key if it is known, and otherwise to the address.
+        // This bounds the load by guesses of keys, and the audit log.
+        match (known, scope) {
+            (Some(_), KeyScope::Metrics) => {}
+            (Some(key), _) => self.meter.request(Who::Key(key.id))?,
+            (None, KeyScope::Metrics) => self.meter.request(self.meter.scraper(request))?,
+            (None, _) => self.meter.request(self.meter.address(request))?,
+        }
+        let given = given.ok_or_else(Problem::unauthenticated)?;
+        let key = self.authenticate(request, route, given).await?;
+        let mut caller = Caller::with(&key, &self.meter);
+        if known.is_none() {
+            caller = metered(caller, scope)?;
+        }
         if !key.scope.allows(scope) {
             let detail = format!(
                 "this operation requires an API key with the scope {}; yours has {}",
@@ -118,25 +134,22 @@ impl Guard {
 
     /// Authenticates the caller by its API key. All rejections are equal, and an unknown id takes the same steps as a
     /// wrong secret, so that nobody can find out which keys exist.
-    async fn authenticate(&self, request: &Parts, route: &str) -> Result<ApiKey, Problem> {
-        // Failed attempts count against the rate limit of the address, which also bounds the audit log.
-        let count = || self.meter.request(self.meter.address(request));
-        let Some(given) = bearer(&request.headers) else {
-            count()?;
-            return Err(Problem::unauthenticated());
-        };
+    async fn authenticate(
+        &self,
+        request: &Parts,
+        route: &str,
+        given: ShownKey,
+    ) -> Result<ApiKey, Problem> {
         let stored = self.state.keys.key(given.id).await?;
         let valid = given.is(stored.as_ref());
-        let Some(stored) = stored else {
-            count()?;
-            return Err(Problem::unauthenticated());
-        };
+        let stored = stored.ok_or_else(Problem::unauthenticated)?;
         if !valid {
-            count()?;
+            self.known.remove(given);
             let caller = Caller::with(&stored.key, &self.meter);
             self.refuse(&caller, request, route, StatusCode::UNAUTHORIZED);
             return Err(Problem::unauthenticated());
         }
+        self.known.insert(given);
         let noted = stored.key.last_used_at;
         if noted.is_none_or(|last| stored.now - last >= LAST_USE_EVERY_MS)
             && let Err(error) = self.state.keys.note_use(stored.key.id).await

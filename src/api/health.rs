@@ -13,6 +13,14 @@ use crate::artifact::store::PROBE_LIMIT;
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulses;
 
+/// Paths of the probes, which are answered even if all connections are in use.
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// Whether a path is that of a probe.
+pub(super) fn is_probe(path: &str) -> bool {
+    PROBES.contains(&path)
+}
+
 /// Checks whether the process is alive.
 ///
 /// Returns 503 with the code `unavailable` if a background task of the process hangs: a worker, the clean-up or the

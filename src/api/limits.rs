@@ -1,4 +1,4 @@
-//! Limits of one caller: requests per second, and concurrent long polls and streams.
+//! Limits of one caller: requests per second, concurrent long polls and streams, and concurrent requests behind a proxy.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -27,17 +27,24 @@ pub struct Limits {
     pub burst: NonZeroU32,
     /// Maximum number of concurrent long polls and event streams of one caller.
     pub readers: usize,
+    /// Maximum number of concurrent requests of one client address, if a proxy forwards it. The connections are then
+    /// those of the proxy, so they cannot be counted instead.
+    pub forwarded: usize,
     /// Request timeout, in addition to the `wait` of a long poll.
     pub time: Duration,
     /// Where the address of a caller without an API key is read from.
     pub addresses: AddressSource,
 }
 
-/// The identity that requests are counted by: the API key, or the address of a caller without one.
+/// The identity that requests are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Who {
+    /// The API key.
     Key(KeyId),
+    /// The address of a caller whose API key is not known to be valid, or of one that needs no key.
     Address(IpAddr),
+    /// The same for requests of metrics: other requests from its address must not make a scrape fail.
+    Scraper(IpAddr),
 }
 
 /// Counts requests and readers.
@@ -45,8 +52,12 @@ pub(super) struct Meter {
     limits: Limits,
     rates: DefaultKeyedRateLimiter<Who>,
     asked: AtomicU32,
-    readers: Arc<Mutex<HashMap<Who, usize>>>,
+    readers: Counts,
+    forwarded: Counts,
 }
+
+/// Numbers of what callers hold at the same time.
+type Counts = Arc<Mutex<HashMap<Who, usize>>>;
 
 impl Meter {
     pub(super) fn new(limits: Limits) -> Self {
@@ -54,7 +65,8 @@ impl Meter {
         Self {
             rates: RateLimiter::keyed(quota),
             asked: AtomicU32::new(0),
-            readers: Arc::default(),
+            readers: Counts::default(),
+            forwarded: Counts::default(),
             limits,
         }
     }
@@ -67,6 +79,11 @@ impl Meter {
     /// The identity of a caller without an API key.
     pub(super) fn address(&self, request: &Parts) -> Who {
         Who::Address(self.limits.addresses.of(request))
+    }
+
+    /// The identity of a caller of the metrics without a known API key.
+    pub(super) fn scraper(&self, request: &Parts) -> Who {
+        Who::Scraper(self.limits.addresses.of(request))
     }
 
     /// Counts a request.
@@ -93,36 +110,69 @@ impl Meter {
     ///
     /// # Errors
     /// Returns 429 if the caller has too many readers.
-    pub(super) fn reader(&self, who: Who) -> Result<Reading, Problem> {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = readers.entry(who).or_default();
-        if *count >= self.limits.readers {
+    pub(super) fn reader(&self, who: Who) -> Result<Held, Problem> {
+        Held::one(&self.readers, who, self.limits.readers).map_err(|count| {
             let detail = format!(
                 "too many long polls and event streams: {count} are open, the limit; close some"
             );
-            return Err(Problem::rate_limited(detail, 1));
+            Problem::rate_limited(detail, 1)
+        })
+    }
+
+    /// Counts a request that came through a proxy until the result is dropped. `None` if there is no proxy.
+    ///
+    /// # Errors
+    /// Returns 429 if the client address has too many requests.
+    pub(super) fn forwarded(&self, request: &Parts) -> Result<Option<Held>, Problem> {
+        if self.limits.addresses == AddressSource::Connection {
+            return Ok(None);
         }
-        *count += 1;
-        Ok(Reading {
-            who,
-            readers: Arc::clone(&self.readers),
+        let held = Held::one(
+            &self.forwarded,
+            self.address(request),
+            self.limits.forwarded,
+        );
+        held.map(Some).map_err(|count| {
+            let detail = format!(
+                "too many concurrent requests from your address: {count} are open, the limit; retry when one has ended"
+            );
+            Problem::rate_limited(detail, 1)
         })
     }
 }
 
-/// A counted reader.
-pub(super) struct Reading {
+/// What a caller holds, counted until it is dropped.
+pub(super) struct Held {
     who: Who,
-    readers: Arc<Mutex<HashMap<Who, usize>>>,
+    counts: Counts,
 }
 
-impl Drop for Reading {
+impl Held {
+    /// Counts one more.
+    ///
+    /// # Errors
+    /// Returns the number that the caller holds, if that is the maximum.
+    fn one(counts: &Counts, who: Who, most: usize) -> Result<Self, usize> {
+        let mut counted = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counted.entry(who).or_default();
+        if *count >= most {
+            return Err(*count);
+        }
+        *count += 1;
+        Ok(Self {
+            who,
+            counts: Arc::clone(counts),
+        })
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = readers.get_mut(&self.who) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.who) {
             *count -= 1;
             if *count == 0 {
-                readers.remove(&self.who);
+                counts.remove(&self.who);
             }
         }
     }

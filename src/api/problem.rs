@@ -89,6 +89,8 @@ pub(super) enum ProblemCode {
     RateLimited,
     /// The request took too long. It may still be carried out. Status 503.
     TimedOut,
+    /// The body of the request arrived too slowly. Nothing was changed. Status 408.
+    BodyStalled,
     /// The tenant has the maximum number of queued jobs, uploads or webhooks. Status 429.
     QuotaExceeded,
     /// The signature of the URL is invalid. Status 403.
@@ -97,7 +99,7 @@ pub(super) enum ProblemCode {
     UrlExpired,
     /// The byte range is not within the file. Status 416.
     RangeNotSatisfiable,
-    /// The database is temporarily unavailable, or the process is not healthy. Status 503.
+    /// The database is temporarily unavailable, the process is not healthy, or all its connections are in use. Status 503.
     Unavailable,
     /// A number in the request of the job is out of range, or `keep_whole` is too long or names no group of the model.
     /// Status 422.
@@ -231,13 +233,15 @@ impl Problem {
 
     /// A caller that exceeds a limit (429), with the seconds until a retry makes sense.
     pub(super) fn rate_limited(detail: impl Into<String>, seconds: u16) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self::new(status, ProblemCode::RateLimited, detail).again_after(seconds)
+    }
+
+    /// Adds the seconds until a retry makes sense.
+    pub(super) fn again_after(self, seconds: u16) -> Self {
         Self {
             retry_after: Some(seconds),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                ProblemCode::RateLimited,
-                detail,
-            )
+            ..self
         }
     }
 

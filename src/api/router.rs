@@ -15,6 +15,7 @@ use tower_http::trace::TraceLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::access::Operations;
+use super::admission::{admit, require_host};
 use super::artifact_path::encode_name;
 use super::guard::{Guard, guard};
 use super::limits::Meter;
@@ -38,7 +39,9 @@ pub fn router(state: AppState) -> Router {
         state: state.clone(),
         operations: Arc::new(Operations::of(&document)),
         meter: Arc::clone(&meter),
+        known: Arc::default(),
     };
+    let admitting = Arc::clone(&meter);
     let routed = routes
         .route_layer(middleware::from_fn_with_state(guarding, guard))
         .route_layer(middleware::from_fn_with_state(meter, timeout))
@@ -69,6 +72,8 @@ pub fn router(state: AppState) -> Router {
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .route_layer(middleware::from_fn(measure::measure))
+        .layer(middleware::from_fn_with_state(admitting, admit))
+        .layer(middleware::from_fn(require_host))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(
             TraceLayer::new_for_http()

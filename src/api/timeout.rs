@@ -1,6 +1,7 @@
 //! Request timeouts.
 //!
-//! The timeout covers the time to the response headers. Downloads and event streams may take longer.
+//! The timeout covers the time to the response headers. Downloads and event streams may take longer. Contents of uploads
+//! may too: they have a minimum speed instead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +18,23 @@ use super::problem::{Problem, ProblemCode};
 /// The route with long polls.
 const LONG_POLL: &str = "/v1/jobs/{id}";
 
+/// The routes that receive contents of uploads.
+const CONTENTS: [&str; 2] = [
+    "/v1/blobs/uploads/{tenant}/{id}",
+    "/v1/blobs/upload-parts/{tenant}/{id}/{number}",
+];
+
 pub(super) async fn timeout(
     State(meter): State<Arc<Meter>>,
     request: Request,
     next: Next,
 ) -> Response {
     let route = request.extensions().get::<MatchedPath>();
-    let waits = route.is_some_and(|route| route.as_str() == LONG_POLL);
+    let route = route.map_or("", MatchedPath::as_str);
+    if CONTENTS.contains(&route) {
+        return next.run(request).await;
+    }
+    let waits = route == LONG_POLL;
     let wait = Duration::from_secs(if waits { MAX_WAIT_SECONDS } else { 0 });
     let time = meter.time() + wait;
     match tokio::time::timeout(time, next.run(request)).await {

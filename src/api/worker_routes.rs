@@ -1,11 +1,12 @@
 //! Health and metrics of a worker process.
 
 use axum::http::StatusCode;
-use axum::{Router, routing};
+use axum::{Router, middleware, routing};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admission::require_host;
 use super::health::{alive, page};
 use crate::artifact::health::Health;
 use crate::artifact::store::PROBE_LIMIT;
@@ -49,4 +50,5 @@ pub fn worker_routes(
             "/metrics",
             routing::get(move || async move { page(&metrics) }),
         )
+        .layer(middleware::from_fn(require_host))
 }

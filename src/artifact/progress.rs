@@ -32,7 +32,7 @@ impl Default for Patience {
     }
 }
 
-/// Error for a transfer that received too few bytes in a window.
+/// Error for a transfer that moved too few bytes in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("fewer than {least_bytes} bytes arrived within {} s", within.as_secs_f64())]
 pub struct Stalled {
@@ -72,17 +72,33 @@ impl Pace {
     ) -> Result<Option<Result<Bytes, E>>, Stalled> {
         let asked = Instant::now();
         let next = timeout(self.left, chunks.next()).await;
-        let next = next.map_err(|_| Stalled {
-            least_bytes: self.patience.least_bytes,
-            within: self.patience.within,
-        })?;
-        self.left = self.left.saturating_sub(asked.elapsed());
-        if let Some(Ok(chunk)) = &next {
-            self.bytes += chunk.len() as u64;
-        }
+        let next = next.map_err(|_| self.stalled())?;
+        let bytes = next.as_ref().and_then(|chunk| chunk.as_ref().ok());
+        self.moved(asked.elapsed(), bytes.map_or(0, Bytes::len));
+        Ok(next)
+    }
+
+    /// Counts bytes that moved after a wait of this duration.
+    pub fn moved(&mut self, waited: Duration, bytes: usize) {
+        self.left = self.left.saturating_sub(waited);
+        self.bytes += bytes as u64;
         if self.bytes >= self.patience.least_bytes {
             *self = Self::new(self.patience);
         }
-        Ok(next)
+    }
+
+    /// Returns the rest of the current window. A transfer that waits longer has stalled.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.left
+    }
+
+    /// Returns the error of a transfer that has stalled.
+    #[must_use]
+    pub fn stalled(&self) -> Stalled {
+        Stalled {
+            least_bytes: self.patience.least_bytes,
+            within: self.patience.within,
+        }
     }
 }

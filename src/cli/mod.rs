@@ -17,6 +17,7 @@ mod inspect;
 mod interrupt;
 mod keys;
 mod one_of;
+mod open_files;
 mod openapi;
 mod output;
 mod panic;

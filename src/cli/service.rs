@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::child;
 use super::crew::{Crew, Signals};
 use super::exit::Exit;
+use super::open_files::within_open_files;
 use super::stores::{Database, open_artifacts};
 use crate::api::{AppState, Capabilities, router, serve};
 use crate::artifact::health::Health;
@@ -162,7 +163,7 @@ impl Service {
         let server = tokio::spawn(serve(
             listener,
             router(state),
-            limits.connections(),
+            within_open_files(limits.connections(server.client_address())),
             stop.clone(),
         ));
         tracing::info!(%url, "listening");

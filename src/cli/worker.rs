@@ -13,6 +13,7 @@ use super::service::interrupted;
 use super::stores::{Database, open_artifacts};
 use crate::api::{Connections, serve, worker_routes};
 use crate::artifact::health::Health;
+use crate::artifact::progress::Patience;
 use crate::config::source::SourceFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::telemetry::TelemetryFlags;
@@ -22,7 +23,9 @@ use crate::telemetry::{metric, tracing};
 /// Connection limits of a worker's health and metrics endpoints.
 const OBSERVERS: Connections = Connections {
     most: 64,
+    most_per_address: 64,
     head: Duration::from_secs(15),
+    patience: Patience::DEFAULT,
 };
 
 /// Shown at the end of the help.

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::duration::between;
 use crate::api::{AddressSource, Connections, Limits};
+use crate::artifact::progress::Patience;
 use crate::job::queue::Quota;
 
 /// Flags for limits.
@@ -45,12 +46,30 @@ pub struct LimitFlags {
     /// Request timeout (1s to 1h)
     ///
     /// For long polls, the maximum wait time is added. For downloads and event streams, the timeout
-    /// ends when the response starts.
+    /// ends when the response starts. It does not apply to uploads of contents.
     #[arg(long, verbatim_doc_comment, env = "OPTIN_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = between("1s", "1h"))]
     pub request_timeout: Duration,
-    /// Maximum number of concurrent connections (1 to 1000000); further connections wait
-    #[arg(long, env = "OPTIN_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Minimum speed of transfers: a client must send or read 16 KiB in this time (1s to 1h)
+    ///
+    /// Slower clients are disconnected. Only the time in which the service waits for the client counts.
+    /// Uploads and downloads have no other timeout. The operating system buffers up to 4 MiB of a
+    /// download, so a value below 2m can disconnect a client that reads slowly but steadily.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_STALL_TIMEOUT", value_name = "DURATION", default_value = "2m", value_parser = between("1s", "1h"))]
+    pub stall_timeout: Duration,
+    /// Maximum number of concurrent connections (1 to 1000000)
+    ///
+    /// A further connection takes the place of the one that has sent and read nothing for the longest
+    /// time. If all are in use, further connections can only call /livez, /readyz and /metrics.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
+    /// Maximum number of concurrent connections per client address (1 to 1000000)
+    ///
+    /// A client address is an IPv4 address or an IPv6 network of 64 bits. The same applies to further
+    /// connections as with --max-connections. If the client address is a header that a proxy sets
+    /// (--client-address), the limit applies to the concurrent requests of each address instead: the
+    /// connections are those of the proxy.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections_per_address: u32,
     /// Timeout for receiving the header of a request (1s to 10m)
     #[arg(long, env = "OPTIN_HEADER_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = between("1s", "10m"))]
     pub header_timeout: Duration,
@@ -76,17 +95,28 @@ impl LimitFlags {
             rate: self.rate,
             burst: self.burst,
             readers: self.max_readers,
+            forwarded: self.max_connections_per_address as usize,
             addresses,
             time: self.request_timeout,
         }
     }
 
-    /// Returns the limits for connections.
+    /// Returns the limits for connections from these addresses.
     #[must_use]
-    pub fn connections(&self) -> Connections {
+    pub fn connections(&self, addresses: AddressSource) -> Connections {
+        let per_address = match addresses {
+            AddressSource::Connection => self.max_connections_per_address,
+            // The connections of a proxy are those of all clients.
+            _ => self.max_connections,
+        };
         Connections {
             most: self.max_connections as usize,
+            most_per_address: per_address as usize,
             head: self.header_timeout,
+            patience: Patience {
+                within: self.stall_timeout,
+                ..Patience::DEFAULT
+            },
         }
     }
 

@@ -36,6 +36,24 @@
 //! Rate limits apply to the client address that the proxy forwards: the last one in `X-Forwarded-For`, or the header set by
 //! `--client-address`. Each process counts separately.
 //!
+//! # Limits of connections
+//!
+//! No client can keep others waiting by being slow:
+//!
+//! - A client must send or read 16 KiB in each `--stall-timeout` (2 min) in which the service waits for it. Otherwise its connection is
+//!   closed; an unfinished upload gets 408 `body_stalled`. Uploads and downloads have no other timeout.
+//! - If `--max-connections` (1,024) or `--max-connections-per-address` (256) is reached, a new connection takes the place of the one
+//!   that has sent and read nothing for the longest time: of the same address, or of all.
+//! - If all connections are in use, `/livez`, `/readyz` and `/metrics` are still answered, on 64 more connections. Other requests get
+//!   429 `rate_limited` if their address has too many connections, and otherwise 503 `unavailable`.
+//! - Behind a proxy, all connections are those of the proxy. Set `--client-address` (or `--keys proxied`):
+//!   `--max-connections-per-address` then limits the concurrent requests of each forwarded address. Without it, the proxy counts as
+//!   one client with at most 256 connections.
+//! - A request without a key that was valid in the last ten minutes counts against the rate of its address before the database is
+//!   asked.
+//!
+//! The service lowers `--max-connections` if the limit of open files (`ulimit -n`) is not 256 higher, and logs a warning.
+//!
 //! # Observability
 //!
 //! - Requests that fail are logged with their status, code and `request_id`: 4xx at `info`, 5xx at `warn`.
@@ -48,6 +66,7 @@
 //!
 //! ```text
 //! tests/soak/run 20       # a test on its own servers: kills services, workers, database and bucket at random for 20 minutes
+//! tests/soak/overload     # measures the service while hostile clients hold thousands of connections
 //! tests/fuzz/run 180      # fuzzes the parsers of untrusted input, 180 s each
 //! cargo bench --bench queue -- --database-url postgres://..   # measures the queue with a million ended jobs
 //! ```

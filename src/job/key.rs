@@ -214,7 +214,7 @@ impl FreshKey {
 }
 
 /// A key from a request: well formed, but not verified.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShownKey {
     /// Claimed id of the key.
     pub id: KeyId,

@@ -9,6 +9,9 @@ pub const BUILD_INFO: &str = "optin_build_info";
 pub const HTTP_REQUESTS: &str = "optin_http_requests_total";
 /// Duration of HTTP requests, by method and route.
 pub const HTTP_SECONDS: &str = "optin_http_request_duration_seconds";
+/// Number of HTTP connections that the service closed before their client did: `stalled` ones, which read too slowly, and
+/// `crowded` ones, whose place another connection took.
+pub const HTTP_CONNECTIONS_CLOSED: &str = "optin_http_connections_closed_total";
 /// Number of queued jobs.
 pub const JOBS_QUEUED: &str = "optin_jobs_queued";
 /// Number of running jobs.
@@ -66,6 +69,11 @@ fn describe() {
         "Number of HTTP requests by method, route and status"
     );
     describe_histogram!(HTTP_SECONDS, Unit::Seconds, "Duration of HTTP requests");
+    describe_counter!(
+        HTTP_CONNECTIONS_CLOSED,
+        Unit::Count,
+        "Number of HTTP connections that the service closed, by reason"
+    );
     describe_gauge!(JOBS_QUEUED, Unit::Count, "Number of queued jobs");
     describe_gauge!(JOBS_RUNNING, Unit::Count, "Number of running jobs");
     describe_gauge!(

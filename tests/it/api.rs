@@ -3,6 +3,7 @@
 mod access;
 mod artifacts;
 mod conditional;
+mod connections;
 mod events;
 pub mod harness;
 mod jobs;

@@ -111,6 +111,7 @@ impl Default for Options {
                 rate: many,
                 burst: many,
                 readers: 32,
+                forwarded: 32,
                 time: Duration::from_secs(30),
                 addresses: AddressSource::Connection,
             },
@@ -251,6 +252,9 @@ impl Harness {
         body: impl Into<Body>,
     ) -> Response {
         let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "optin.example");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -1,21 +1,23 @@
-//! Limits of callers, requests and connections.
+//! Limits of callers and requests.
 
-use optin::api::{AddressSource, Connections, serve};
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::Request;
+use optin::api::{AddressSource, router};
 use optin::job::Scope;
-use optin::job::key::KeyScope;
+use optin::job::key::{ApiKey, FreshKey, KeyId, KeyScope, NewKey, StoredKey};
+use optin::job::store::StoreError;
 use optin::job::store::audit::AuditLog;
+use optin::job::store::keys::KeyStore;
 use serde_json::json;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tower::ServiceExt;
 
 use super::access::{api_key, send_with_key};
-use super::harness::{Harness, Options, request};
-
-const TIMEOUT: Duration = Duration::from_secs(5);
+use super::harness::{Harness, Options, request, state};
 
 /// Options with a rate limit of one request per second and this burst.
 fn one_per_second(burst: u32) -> Options {
@@ -126,6 +128,9 @@ async fn callers_behind_a_proxy_are_counted_by_their_forwarded_address() {
             assert_eq!(from(address).await.status, 200, "{header}: {address}");
             from(address).await.problem(429, "rate_limited");
         }
+        // The holder of an IPv6 network has all its addresses.
+        from("2001:db8::ffff:1").await.problem(429, "rate_limited");
+        assert_eq!(from("2001:db8:0:1::1").await.status, 200);
         // Without a valid header, requests are counted by the address of the connection.
         assert_eq!(harness.get("/v1/jobs").await.status, 200);
         harness.get("/v1/jobs").await.problem(429, "rate_limited");
@@ -197,97 +202,114 @@ async fn a_request_that_exceeds_its_timeout_gets_503() {
     assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
-/// Serves the router on a local address, with a maximum number of connections.
-async fn serve_on_localhost(
-    options: Options,
-    max_connections: usize,
-) -> (Harness, SocketAddr, JoinHandle<()>) {
-    let stopping = options.stopping.clone();
+#[tokio::test]
+async fn concurrent_requests_behind_a_proxy_are_limited_per_forwarded_address() {
+    let mut options = Options::default();
+    options.limits.addresses = AddressSource::XForwardedFor;
+    options.limits.forwarded = 1;
     let harness = Harness::with(options).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let connections = Connections {
-        most: max_connections,
-        head: Duration::from_millis(300),
-    };
-    let server = tokio::spawn(serve(listener, harness.router(), connections, stopping));
-    (harness, address, server)
-}
-
-/// Sends a raw request and returns all that the server sends.
-async fn send_raw(mut stream: TcpStream, request: &str) -> String {
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    // If the connection breaks, the received text still counts.
-    let _ = stream.read_to_string(&mut text).await;
-    text
-}
-
-#[tokio::test]
-async fn a_connection_that_does_not_send_its_headers_in_time_is_closed() {
-    let (_face, address, _server) = serve_on_localhost(Options::default(), 8).await;
-    let slow = TcpStream::connect(address).await.unwrap();
-    let closed = tokio::time::timeout(TIMEOUT, send_raw(slow, "GET /livez HTTP/1.1\r\nhost: a"));
-    let response = closed.await.expect("the server closes the connection");
-    assert!(!response.contains("200 OK"), "{response}");
-    let quick = TcpStream::connect(address).await.unwrap();
-    let response = send_raw(
-        quick,
-        "GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-    )
-    .await;
-    assert!(response.contains("200 OK"), "{response}");
-}
-
-#[tokio::test]
-async fn connections_beyond_the_maximum_wait_until_another_ends() {
-    let (_face, address, _server) = serve_on_localhost(Options::default(), 1).await;
-    let idle = TcpStream::connect(address).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let start = Instant::now();
-    let next = TcpStream::connect(address).await.unwrap();
-    let response = send_raw(
-        next,
-        "GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-    )
-    .await;
-    assert!(response.contains("200 OK"), "{response}");
-    assert!(
-        start.elapsed() >= Duration::from_millis(100),
-        "the connection must wait until the idle one ends"
-    );
-    drop(idle);
-}
-
-#[tokio::test]
-async fn streams_and_long_polls_end_when_the_service_stops() {
-    let options = Options::default();
-    let stopping = options.stopping.clone();
-    let (harness, address, server) = serve_on_localhost(options, 8).await;
     let id = harness.create_job().await;
-    let mut readers = Vec::new();
-    for (path, accept) in [
-        (format!("/v1/jobs/{id}/events"), "text/event-stream"),
-        (format!("/v1/jobs/{id}?wait=60"), "application/json"),
-    ] {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nhost: a\r\naccept: {accept}\r\n\r\n");
-        readers.push(tokio::spawn(async move { send_raw(stream, &head).await }));
+    let from = async |address: &str, path: &str| {
+        let headers = [("x-forwarded-for", address)];
+        harness.send("GET", path, &headers, "").await
+    };
+    let poll = format!("/v1/jobs/{id}?wait=1");
+    let (first, ()) = tokio::join!(from("203.0.113.1", &poll), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let second = from("203.0.113.1", "/v1/jobs").await;
+        second.problem(429, "rate_limited");
+        assert_eq!(second.header("retry-after"), "1");
+        assert_eq!(from("203.0.113.1", "/livez").await.status, 200);
+        assert_eq!(from("203.0.113.2", "/v1/jobs").await.status, 200);
+    });
+    assert_eq!(first.status, 200);
+    assert_eq!(from("203.0.113.1", "/v1/jobs").await.status, 200);
+}
+
+/// A key store that counts how often it is asked for a key.
+struct Counting {
+    keys: Arc<dyn KeyStore>,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl KeyStore for Counting {
+    async fn create_key(&self, new: NewKey, fresh: &FreshKey) -> Result<ApiKey, StoreError> {
+        self.keys.create_key(new, fresh).await
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    stopping.cancel();
-    tokio::time::timeout(TIMEOUT, server)
-        .await
-        .expect("the server stops")
-        .unwrap();
-    for reader in readers {
-        let response = tokio::time::timeout(TIMEOUT, reader)
-            .await
-            .unwrap()
-            .unwrap();
-        assert!(
-            response.contains("200 OK") && response.contains("queued"),
-            "{response}"
-        );
+
+    async fn key(&self, id: KeyId) -> Result<Option<StoredKey>, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.keys.key(id).await
     }
+
+    async fn list_keys(
+        &self,
+        scope: &Scope,
+        before: Option<KeyId>,
+        limit: usize,
+    ) -> Result<(Vec<ApiKey>, bool), StoreError> {
+        self.keys.list_keys(scope, before, limit).await
+    }
+
+    async fn revoke_key(&self, scope: &Scope, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.keys.revoke_key(scope, id).await
+    }
+
+    async fn note_use(&self, id: KeyId) -> Result<(), StoreError> {
+        self.keys.note_use(id).await
+    }
+}
+
+/// Neither guesses nor a known key beyond its rate load the database.
+#[tokio::test]
+async fn a_request_beyond_its_rate_does_not_reach_the_database() {
+    let harness = Harness::new().await;
+    let known = api_key(&harness, "a", KeyScope::Read).await;
+    let (front, _) = known.rsplit_once('_').unwrap();
+    let wrong = format!("{front}_{}", "0".repeat(64));
+    let unknown = format!("optk_{}_{}", "0".repeat(32), "0".repeat(64));
+    let options = Options {
+        keys_required: true,
+        ..one_per_second(4)
+    };
+    let mut state = state(options, &harness.jobs, &harness.artifacts, "https://o");
+    let counting = Arc::new(Counting {
+        keys: Arc::clone(&state.keys),
+        asked: AtomicUsize::new(0),
+    });
+    state.keys = Arc::clone(&counting) as Arc<dyn KeyStore>;
+    let router = router(state);
+    let get = async |path: &str, key: &str| {
+        let request = Request::get(path).header("host", "o");
+        let request = request.header("authorization", format!("Bearer {key}"));
+        let response = router.clone().oneshot(request.body(Body::empty()).unwrap());
+        response.await.unwrap().status().as_u16()
+    };
+    assert_eq!(get("/v1/jobs", &known).await, 200);
+    let mut statuses = Vec::new();
+    for guess in [&wrong, &unknown].into_iter().cycle().take(100) {
+        statuses.push(get("/v1/jobs", guess).await);
+    }
+    assert_eq!(statuses[..3], [401, 401, 401]);
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert!(refused > 90, "{statuses:?}");
+    let asked = counting.asked.swap(0, Ordering::SeqCst);
+    assert_eq!(asked, 1 + 100 - refused);
+    // A client with a valid key at the same address is not affected, up to its own rate.
+    let mut answered = 0;
+    while get("/v1/jobs", &known).await == 200 {
+        answered += 1;
+    }
+    assert!((3..50).contains(&answered), "{answered}");
+    assert_eq!(counting.asked.swap(0, Ordering::SeqCst), answered);
+    // Guesses of keys for the metrics have a rate of their own.
+    let mut statuses = Vec::new();
+    for _ in 0..50 {
+        statuses.push(get("/metrics", &unknown).await);
+    }
+    assert_eq!(statuses[..4], [401; 4]);
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!(counting.asked.load(Ordering::SeqCst), 50 - refused);
+    assert!(refused > 40, "{statuses:?}");
 }

@@ -34,7 +34,9 @@ fn download(artifacts: Value, out: &Path) -> Output {
         router,
         optin::api::Connections {
             most: 8,
+            most_per_address: 8,
             head: std::time::Duration::from_secs(10),
+            patience: optin::artifact::progress::Patience::DEFAULT,
         },
         tokio_util::sync::CancellationToken::new(),
     ));

@@ -1,6 +1,7 @@
 //! A result with folders, from the worker to the client, over HTTP and through both kinds of store.
 
 use optin::api::{Connections, router, serve};
+use optin::artifact::progress::Patience;
 use optin::artifact::store::ArtifactStore;
 use optin::job::store::JobStore;
 use optin::job::{Scope, State};
@@ -54,7 +55,9 @@ async fn publish_and_download(artifacts: ArtifactStore) {
     let api = router(state(Options::default(), &harness.jobs, &artifacts, &url));
     let connections = Connections {
         most: 16,
+        most_per_address: 16,
         head: Duration::from_secs(10),
+        patience: Patience::DEFAULT,
     };
     tokio::spawn(serve(listener, api, connections, CancellationToken::new()));
 

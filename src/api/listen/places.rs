@@ -1,0 +1,218 @@
+//! Places for connections, in total and for each client address.
+//!
+//! When the places are taken, a new connection gets the place of the one that has made no progress for the longest time:
+//! it has sent no complete request, or does not read its response. If every connection makes progress, the new one gets a
+//! reserved place, on which only the probes are answered. A probe is known only after its head, so a new connection always
+//! gets a place at once.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::api::address::network;
+use crate::telemetry::metric;
+
+/// Number of reserved places. The oldest connection on them gives its place up to a new one.
+const RESERVED: usize = 64;
+
+/// Why a connection has a reserved place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum Crowded {
+    /// The client address has this maximum number of connections, all in use.
+    Address(usize),
+    /// The service has this maximum number of connections, all in use.
+    Service(usize),
+}
+
+/// The progress of one connection.
+pub(super) struct Seat {
+    network: IpAddr,
+    opened: Instant,
+    /// Since when the service waits for the client to send, in milliseconds after `opened` plus one. 0 if it does not.
+    unsent: AtomicU64,
+    /// Since when the service waits for the client to read.
+    unread: AtomicU64,
+    /// Canceled when the connection loses its place.
+    closed: CancellationToken,
+}
+
+impl Seat {
+    fn new(network: IpAddr) -> Self {
+        Self {
+            network,
+            opened: Instant::now(),
+            unsent: AtomicU64::new(1),
+            unread: AtomicU64::new(0),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn sends(&self) {
+        self.unsent.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn does_not_send(&self) {
+        self.start(&self.unsent);
+    }
+
+    pub(super) fn reads(&self) {
+        self.unread.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn does_not_read(&self) {
+        self.start(&self.unread);
+    }
+
+    /// Waits until the connection loses its place.
+    pub(super) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    fn start(&self, since: &AtomicU64) {
+        let now = self.opened.elapsed().as_millis() as u64 + 1;
+        // A wait that has begun keeps its start.
+        let _ = since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The time without progress, in milliseconds. `None` if the service works for the client.
+    fn idle_ms(&self) -> Option<u64> {
+        let now = self.opened.elapsed().as_millis() as u64 + 1;
+        [&self.unsent, &self.unread]
+            .into_iter()
+            .map(|since| since.load(Ordering::Relaxed))
+            .filter(|since| *since > 0)
+            .map(|since| now.saturating_sub(since))
+            .max()
+    }
+}
+
+/// The places of a listener.
+#[derive(Clone)]
+pub(super) struct Places {
+    most: usize,
+    most_per_address: usize,
+    taken: Arc<Mutex<Taken>>,
+}
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    seats: HashMap<u64, Arc<Seat>>,
+    networks: HashMap<IpAddr, usize>,
+    reserved: VecDeque<(u64, Arc<Seat>)>,
+}
+
+/// The place of a connection, until it is dropped.
+pub(super) struct Place {
+    id: u64,
+    pub(super) seat: Arc<Seat>,
+    /// Set if the place is a reserved one.
+    pub(super) crowded: Option<Crowded>,
+    taken: Arc<Mutex<Taken>>,
+}
+
+impl Places {
+    pub(super) fn new(most: usize, most_per_address: usize) -> Self {
+        Self {
+            most,
+            most_per_address,
+            taken: Arc::default(),
+        }
+    }
+
+    /// Takes a place for a connection from this address.
+    pub(super) fn take(&self, address: IpAddr) -> Place {
+        let network = network(address);
+        let mut taken = lock(&self.taken);
+        let here = taken.networks.get(&network).copied().unwrap_or_default();
+        let crowded = if here >= self.most_per_address {
+            let freed = taken.free(|seat| seat.network == network);
+            (!freed).then_some(Crowded::Address(self.most_per_address))
+        } else if taken.seats.len() >= self.most {
+            let freed = taken.free(|_| true);
+            (!freed).then_some(Crowded::Service(self.most))
+        } else {
+            None
+        };
+        let (id, seat) = (taken.next, Arc::new(Seat::new(network)));
+        taken.next += 1;
+        if crowded.is_some() {
+            taken.reserve(id, &seat);
+        } else {
+            taken.seats.insert(id, Arc::clone(&seat));
+            *taken.networks.entry(network).or_default() += 1;
+        }
+        Place {
+            id,
+            seat,
+            crowded,
+            taken: Arc::clone(&self.taken),
+        }
+    }
+
+    /// Closes the connection that has made no progress for the longest time, for its file descriptor.
+    pub(super) fn free_one(&self) {
+        lock(&self.taken).free(|_| true);
+    }
+}
+
+impl Taken {
+    /// Closes one of these connections: the one that has made no progress for the longest time. Returns whether there is
+    /// one without progress.
+    fn free(&mut self, candidate: impl Fn(&Seat) -> bool) -> bool {
+        let idle = self.seats.iter().filter(|(_, seat)| candidate(seat));
+        let idle = idle.filter_map(|(id, seat)| Some((seat.idle_ms()?, Reverse(*id))));
+        let Some((_, Reverse(id))) = idle.max() else {
+            return false;
+        };
+        if let Some(seat) = self.remove(id) {
+            close(&seat);
+        }
+        true
+    }
+
+    fn reserve(&mut self, id: u64, seat: &Arc<Seat>) {
+        if self.reserved.len() >= RESERVED
+            && let Some((_, oldest)) = self.reserved.pop_front()
+        {
+            close(&oldest);
+        }
+        self.reserved.push_back((id, Arc::clone(seat)));
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Arc<Seat>> {
+        let seat = self.seats.remove(&id)?;
+        if let Some(count) = self.networks.get_mut(&seat.network) {
+            *count -= 1;
+            if *count == 0 {
+                self.networks.remove(&seat.network);
+            }
+        }
+        Some(seat)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = lock(&self.taken);
+        match self.crowded {
+            // A connection that lost its place has been removed.
+            None => drop(taken.remove(self.id)),
+            Some(_) => taken.reserved.retain(|(id, _)| *id != self.id),
+        }
+    }
+}
+
+fn close(seat: &Seat) {
+    metrics::counter!(metric::HTTP_CONNECTIONS_CLOSED, "reason" => "crowded").increment(1);
+    seat.closed.cancel();
+}
+
+fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
