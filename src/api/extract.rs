@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::pointer::{ignored_pointer, pointer};
 use super::problem::{Problem, ProblemCode};
+use super::stall::stall;
+use super::unique_keys;
 use crate::job::JobId;
 use crate::job::store::IdempotencyKey;
 
@@ -42,7 +45,11 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Body<T> 
             )
         };
         // Invalid syntax and invalid values have different codes.
-        let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| invalid(&error))?;
+        let read = unique_keys::parse(&bytes).map_err(|error| invalid(&error))?;
+        let mut value = read.map_err(|repeated| {
+            let detail = format!("the property {repeated} occurs more than once; send it once");
+            Problem::invalid_field(repeated, ProblemCode::ValidationFailed, detail)
+        })?;
         whole_numbers(&mut value);
         if holds_nul(&value) {
             return Err(Problem::invalid_field(
@@ -158,6 +165,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn unread(rejection: BytesRejection) -> Problem {
+    if let Some(problem) = stall(&rejection) {
+        return problem;
+    }
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -170,34 +180,6 @@ fn unread(rejection: BytesRejection) -> Problem {
             "the body could not be read",
         ),
     }
-}
-
-/// Formats a path within a document as a JSON pointer (RFC 6901).
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let parts = path.iter().map(|segment| match segment {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", escaped(key)),
-        Segment::Enum { variant } => format!("/{variant}"),
-        Segment::Unknown => String::new(),
-    });
-    parts.collect()
-}
-
-/// Formats the path of an ignored property as a JSON pointer.
-fn ignored_pointer(path: &Ignored) -> String {
-    match path {
-        Ignored::Root => String::new(),
-        Ignored::Seq { parent, index } => format!("{}/{index}", ignored_pointer(parent)),
-        Ignored::Map { parent, key } => format!("{}/{}", ignored_pointer(parent), escaped(key)),
-        Ignored::Some { parent }
-        | Ignored::NewtypeStruct { parent }
-        | Ignored::NewtypeVariant { parent } => ignored_pointer(parent),
-    }
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The job id in a path. An invalid id is not found.

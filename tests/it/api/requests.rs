@@ -449,3 +449,44 @@ async fn strings_with_nul_bytes_are_rejected() {
         .await
         .problem(400, "invalid_request");
 }
+
+#[tokio::test]
+async fn a_repeated_property_is_rejected_by_name_everywhere() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let upload = json!({"name": "train.tsv", "bytes": 3, "sha256": "0".repeat(64)});
+    let upload = harness.post("/v1/uploads", &upload).await.json();
+    let parts = format!("/v1/uploads/{}/parts", upload["id"].as_str().unwrap());
+    let mut paths = vec![parts, format!("/v1/jobs/{id}/resolve")];
+    let simple = ["jobs", "jobs/estimate", "uploads", "webhooks", "keys"];
+    paths.extend(simple.map(|path| format!("/v1/{path}")));
+    for path in &paths {
+        for (body, pointer) in [
+            (r#"{"name": "a", "name": "a"}"#, "/name"),
+            (r#"{"model": {"uri": "a", "uri": "b"}}"#, "/model/uri"),
+            (
+                r#"{"labels": {"a/b": "1", "a\u002fb": "1"}}"#,
+                "/labels/a~1b",
+            ),
+        ] {
+            let response = harness.send("POST", path, &[JSON], body).await;
+            let problem = response.problem(422, "validation_failed");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{path}");
+            assert!(
+                problem["detail"]
+                    .as_str()
+                    .unwrap()
+                    .contains("more than once"),
+                "{problem}"
+            );
+        }
+    }
+    // Every operation with a JSON body is in the list, except for changes of a webhook, which needs one.
+    let document = optin::api::openapi();
+    let items = document["paths"].as_object().unwrap();
+    let operations = items.values().flat_map(|item| item.as_object().unwrap());
+    let with_json = operations.filter(|(_, operation)| {
+        !operation["requestBody"]["content"]["application/json"].is_null()
+    });
+    assert_eq!(with_json.count(), paths.len() + 1);
+}
