@@ -29,7 +29,9 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(uploads::create::create, uploads::list::list))
         .routes(routes!(uploads::complete::complete))
         .routes(routes!(uploads::manage::get, uploads::manage::delete))
+        .routes(routes!(uploads::parts::get, uploads::parts::send))
         .routes(routes!(uploads::content::put))
+        .routes(routes!(uploads::part_content::put))
         .routes(routes!(webhooks::create::create, webhooks::manage::list))
         .routes(routes!(
             webhooks::manage::get,

@@ -41,6 +41,9 @@ pub enum ArtifactError {
     /// The content of an upload ended early.
     #[error("the content ended before all announced bytes arrived")]
     Cut,
+    /// The content of an upload does not have the announced SHA-256.
+    #[error("the content does not have the announced SHA-256")]
+    Altered,
     /// This local store was opened without a signing key, so it cannot sign URLs.
     #[error("this artifact store cannot sign URLs: it was opened without a signing key")]
     NoUrls,

@@ -1,4 +1,5 @@
-//! Uploads of tenants: for each upload, an object with the content and a record of its announced size and digest.
+//! Uploads of tenants: for each upload, the content and a record of its announced size and digest. The content is one
+//! object, or one for each part.
 //!
 //! An upload is pending until its content is checked against the announcement. Jobs can use it only after that
 //! check. The records are kept in the store, so that all processes that use the store know the same uploads.
@@ -19,6 +20,9 @@ use super::store::ArtifactStore;
 
 /// Maximum size of a record, in bytes.
 const MAX_RECORD_BYTES: u64 = 16 << 10;
+
+/// Size of a part of the content of a new upload, in bytes.
+pub const PART_BYTES: u64 = 8 << 20;
 
 /// Maximum number of records that are read at the same time.
 const MAX_CONCURRENT_READS: usize = 8;
@@ -106,6 +110,9 @@ pub struct Upload {
     pub bytes: u64,
     /// SHA-256 of the content, hex.
     pub sha256: String,
+    /// Size of a part in bytes, if the content is sent in parts.
+    #[serde(default = "part_bytes")]
+    pub part_bytes: u64,
     /// Whether the content has been checked.
     pub state: UploadState,
     /// Time of the announcement, in Unix milliseconds.
@@ -199,8 +206,15 @@ impl ArtifactStore {
     pub async fn delete_upload(&self, tenant: &str, id: UploadId) -> Result<(), ArtifactError> {
         let content = Key::upload(tenant, &id.to_string()).map_err(failed)?;
         self.delete(&content).await?;
+        let parts = Key::parts_of(tenant, &id.to_string()).map_err(failed)?;
+        self.delete_prefix(&parts).await?;
         self.delete(&record_key(tenant, id)?).await
     }
+}
+
+/// The size of a part of an upload whose record has none.
+fn part_bytes() -> u64 {
+    PART_BYTES
 }
 
 fn record_key(tenant: &str, id: UploadId) -> Result<Key, ArtifactError> {

@@ -1,5 +1,5 @@
-//! Keys of the object store: files of jobs, journals (stage caches) of tenants, and uploads of tenants. Only this
-//! file constructs keys.
+//! Keys of the object store: files of jobs, journals (stage caches) of tenants, and uploads of tenants with their parts.
+//! Only this file constructs keys.
 
 use std::fmt;
 
@@ -86,6 +86,31 @@ impl Key {
         Self("uploads".to_owned())
     }
 
+    /// Returns the key of a part of a tenant's upload.
+    ///
+    /// # Errors
+    /// Returns [`InvalidKey`] if a part of the key is not allowed in one.
+    pub fn upload_part(tenant: &str, id: &str, number: &str) -> Result<Self, InvalidKey> {
+        let prefix = Self::parts_of(tenant, id)?;
+        Ok(Self(format!("{prefix}/{}", checked(number)?)))
+    }
+
+    /// Returns the prefix of all parts of a tenant's upload.
+    ///
+    /// # Errors
+    /// Returns [`InvalidKey`] if a part of the key is not allowed in one.
+    pub fn parts_of(tenant: &str, id: &str) -> Result<Self, InvalidKey> {
+        let (tenant, id) = (checked(tenant)?, checked(id)?);
+        Ok(Self(format!("upload-parts/{tenant}/{id}")))
+    }
+
+    /// Returns the prefix of all parts of all uploads. It is not that of the uploads, so that a list of uploads does not
+    /// list their parts.
+    #[must_use]
+    pub fn parts() -> Self {
+        Self("upload-parts".to_owned())
+    }
+
     /// Returns the key of the object that the readiness probe writes.
     #[must_use]
     pub fn probe() -> Self {
@@ -105,6 +130,7 @@ impl Key {
                 Self::named(job, attempt, &name)
             }
             ["uploads", tenant, id] => Self::upload(tenant, id),
+            ["upload-parts", tenant, id, number] => Self::upload_part(tenant, id, number),
             ["journal", tenant, document] => Self::journal(tenant, document),
             ["probe", "readiness"] => Ok(Self::probe()),
             _ => Err(invalid(text)),

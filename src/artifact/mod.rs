@@ -11,6 +11,7 @@ pub mod key;
 pub mod manifest;
 pub mod network;
 pub mod object;
+mod parts;
 pub mod progress;
 pub mod s3;
 mod s3_failure;

@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 use super::error::ArtifactError;
 use super::key::Key;
 use super::manifest::StoredFile;
-use super::store::ArtifactStore;
+use super::network;
+use super::store::{ArtifactStore, Backend};
 use crate::file_name::FileName;
 
 /// Minimum size of a part, in bytes. S3 services require at least 5 MiB.
@@ -26,6 +27,9 @@ const PART_BYTES: u64 = 8 << 20;
 /// Maximum number of parts. S3 services accept 10,000; the rest is room for a file that grows during the upload.
 const MAX_PARTS: u64 = 9_000;
 const MAX_PARTS_IN_FLIGHT: usize = 4;
+/// Size of a part of a received stream in a local folder, in bytes. It is small because many clients can send at the same
+/// time.
+const RECEIVED_PART_BYTES: u64 = 1 << 20;
 const ABORT_TRIES: usize = 20;
 const ABORT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -75,32 +79,45 @@ impl ArtifactStore {
 }
 
 impl ArtifactStore {
-    /// Stores a stream of exactly `bytes` bytes. If the stream has another length, stores nothing.
+    /// Stores a stream of exactly this SHA-256 (hex) and size in bytes. If the stream differs, stores nothing.
     ///
     /// # Errors
-    /// Returns [`ArtifactError::TooLarge`] if the stream has more bytes, [`ArtifactError::Cut`] if it has fewer or
-    /// fails, and another [`ArtifactError`] if the object cannot be written.
+    /// Returns [`ArtifactError::TooLarge`] if the stream has more bytes, [`ArtifactError::Stalled`] if it fails because it
+    /// stalled, [`ArtifactError::Cut`] if it has fewer bytes or fails otherwise, [`ArtifactError::Altered`] if it has
+    /// another SHA-256, and another [`ArtifactError`] if the object cannot be written.
     pub async fn receive(
         &self,
         key: &Key,
         mut content: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
-        bytes: u64,
+        (sha256, bytes): (&str, u64),
     ) -> Result<(), ArtifactError> {
         let mut draft = Draft::begin(self, &self.at(key)).await?;
-        let (mut part, mut total) = (BytesMut::new(), 0);
+        let part_bytes = match &self.backend {
+            Backend::Local { .. } => RECEIVED_PART_BYTES,
+            Backend::S3(_) => PART_BYTES,
+        };
+        let failed = |error: &std::io::Error| match network::cause(error) {
+            Some(stalled) => ArtifactError::Stalled(key.to_string(), *stalled),
+            None => ArtifactError::Cut,
+        };
+        let (mut part, mut total, mut digest) = (BytesMut::new(), 0, Sha256::new());
         while let Some(chunk) = content.next().await {
-            let chunk = chunk.map_err(|_| ArtifactError::Cut)?;
+            let chunk = chunk.map_err(|error| failed(&error))?;
             total += chunk.len() as u64;
             if total > bytes {
                 return Err(ArtifactError::too_large(key.as_str(), bytes));
             }
+            digest.update(&chunk);
             part.extend_from_slice(&chunk);
-            if part.len() as u64 >= PART_BYTES {
+            if part.len() as u64 >= part_bytes {
                 draft.send(self, part.split().freeze()).await?;
             }
         }
         if total < bytes {
             return Err(ArtifactError::Cut);
+        }
+        if hex::encode(digest.finalize()) != sha256 {
+            return Err(ArtifactError::Altered);
         }
         draft.send(self, part.freeze()).await?;
         draft.complete(self).await

@@ -69,10 +69,11 @@ pub async fn sweep(
             {
                 tracing::warn!(%error, "could not remove old journal documents; retrying");
             }
-            if let Err(error) =
-                clear_older(&artifacts, &Key::uploads(), options.upload_retention).await
-            {
-                tracing::warn!(%error, "could not remove old uploads; retrying");
+            for prefix in [Key::uploads(), Key::parts()] {
+                if let Err(error) = clear_older(&artifacts, &prefix, options.upload_retention).await
+                {
+                    tracing::warn!(%error, "could not remove old uploads; retrying");
+                }
             }
         }
         tokio::select! {

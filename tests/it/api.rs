@@ -11,6 +11,7 @@ mod keys;
 mod limits;
 mod requests;
 mod resolve;
+mod resume;
 mod retention;
 mod service;
 mod trace;

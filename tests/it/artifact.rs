@@ -36,6 +36,7 @@ fn keys_cannot_escape_their_prefix() {
         key(3, "model.safetensors"),
         key(3, "onnx/model.onnx"),
         Key::upload("tenant", "u1").unwrap(),
+        Key::upload_part("tenant", "u1", "2").unwrap(),
         Key::journal("tenant", "plan-00ff.json").unwrap(),
     ] {
         assert_eq!(Key::parse(whole.as_str()).unwrap(), whole);
@@ -56,6 +57,8 @@ fn keys_cannot_escape_their_prefix() {
         "uploads/a",
         "uploads/../b",
         "uploads/a/b/c",
+        "upload-parts/a/b",
+        "upload-parts/a/b/../1",
         "journal/a/../b",
         "journal/a/b/c",
     ] {

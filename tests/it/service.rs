@@ -12,6 +12,7 @@ mod kill;
 mod log;
 mod process;
 mod resolve;
+mod resume;
 mod segmentation;
 mod sources;
 mod tasks;

@@ -23,7 +23,7 @@ pub(crate) struct UploadPath {
 ///
 /// Specific errors:
 ///
-/// - `conflict`: The upload has no content. Send it first.
+/// - `conflict`: The content, or a part of it, has not arrived. Send it first.
 /// - `invalid_data`: The content does not have the announced size or SHA-256, or is not a valid data file.
 /// - `unsupported_model`, `unsafe_format`, `invalid_checkpoint`: The archive does not contain a model that can be used.
 /// - `limit_exceeded`: The content is too large for the service, or reading takes longer than two minutes.
@@ -50,9 +50,11 @@ pub(crate) async fn complete(
         .key(tenant)
         .map_err(|error| Problem::internal(&error))?;
     if !state.artifacts.exists(&key).await.map_err(missing)? {
-        return Err(Problem::conflict(
-            "the upload has no content; PUT it to the URL in the response that created the upload, or create another upload",
-        ));
+        let absent = state.artifacts.missing_parts(tenant, &upload).await;
+        let absent = absent.map_err(missing)?;
+        if !absent.is_empty() {
+            return Err(incomplete(&upload, &absent));
+        }
     }
     state.intake.admit(&caller.tenant, &upload).await?;
     let upload = Upload {
@@ -65,4 +67,19 @@ pub(crate) async fn complete(
         .await
         .map_err(missing)?;
     Ok(Json(upload.into()))
+}
+
+fn incomplete(upload: &Upload, absent: &[u32]) -> Problem {
+    let parts = upload.parts();
+    if absent.len() == parts as usize {
+        return Problem::conflict(
+            "the upload has no content; PUT it to the URL in the response that created the upload, send it in parts, or create another upload",
+        );
+    }
+    Problem::conflict(format!(
+        "{} of {parts} parts have not arrived, the first of them is part {}; GET /v1/uploads/{}/parts lists them",
+        absent.len(),
+        absent[0],
+        upload.id
+    ))
 }

@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 use crate::api::document::schema::Bytes;
 use crate::api::extract::{Named, Params};
 use crate::api::problem::{Problem, ProblemCode};
+use crate::api::stall::stalled;
 use crate::api::state::AppState;
 use crate::api::wire::time::now_ms;
 use crate::artifact::error::ArtifactError;
@@ -33,9 +34,9 @@ pub(crate) struct UploadSignature {
     #[param(minimum = 0)]
     bytes: u64,
     /// Expiration time, in seconds since 1970-01-01 UTC.
-    expires: i64,
+    pub(super) expires: i64,
     /// Signature of the URL, in hexadecimal. Clients do not compute it.
-    signature: String,
+    pub(super) signature: String,
 }
 
 /// Uploads the content to a signed URL.
@@ -48,7 +49,8 @@ pub(crate) struct UploadSignature {
 ///
 /// - `url_invalid`: The signature does not belong to this URL.
 /// - `url_expired`: The URL has expired. Create another upload.
-/// - `invalid_request`: The content does not have the announced size. Nothing is stored.
+/// - `invalid_request`: The content does not have the announced size or SHA-256. Nothing is stored.
+/// - `body_stalled`: The content arrived too slowly. Nothing is stored.
 /// - `storage_full`: The artifact store is full.
 #[utoipa::path(
     put, path = "/v1/blobs/uploads/{tenant}/{id}", tag = "uploads", operation_id = "putUpload",
@@ -64,25 +66,43 @@ pub(crate) async fn put(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let key = Key::upload(&path.tenant, &path.id).map_err(|_| Refused::Forged)?;
-    let announced = (query.sha256.as_str(), query.bytes);
     state.signing.verify_upload(
         &key,
-        announced,
+        query.announced(),
         query.expires,
         &query.signature,
         now_ms() / 1_000,
     )?;
+    received(&state, &key, body, &query).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl UploadSignature {
+    /// The SHA-256 and the size that the URL is signed for.
+    pub(super) fn announced(&self) -> (&str, u64) {
+        (&self.sha256, self.bytes)
+    }
+}
+
+/// Stores the body at the key, if it has the announced size and SHA-256.
+pub(super) async fn received(
+    state: &AppState,
+    key: &Key,
+    body: Body,
+    query: &UploadSignature,
+) -> Result<(), Problem> {
     let stream = body.into_data_stream().map_err(std::io::Error::other);
-    match state.artifacts.receive(&key, stream, query.bytes).await {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(ArtifactError::TooLarge { .. } | ArtifactError::Cut) => Err(Problem::new(
+    let received = state.artifacts.receive(key, stream, query.announced());
+    received.await.map_err(|error| match error {
+        ArtifactError::TooLarge { .. } | ArtifactError::Cut | ArtifactError::Altered => Problem::new(
             StatusCode::BAD_REQUEST,
             ProblemCode::InvalidRequest,
             format!(
-                "the content does not have the announced size of {} bytes; nothing was stored",
+                "the content does not have the announced size of {} bytes and the announced SHA-256; nothing was stored",
                 query.bytes
             ),
-        )),
-        Err(error) => Err(Failure::from(error).into()),
-    }
+        ),
+        ArtifactError::Stalled(_, why) => stalled(&why),
+        error => Failure::from(error).into(),
+    })
 }

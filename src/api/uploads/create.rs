@@ -1,7 +1,5 @@
 //! `POST /v1/uploads`
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,18 +8,15 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::{UploadBody, missing};
+use super::{LIFETIME, UploadBody, check_sha256, missing};
 use crate::api::caller::Caller;
 use crate::api::extract::Body;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::api::state::AppState;
 use crate::api::wire::time::now_ms;
-use crate::artifact::incoming::{Upload, UploadId, UploadState};
+use crate::artifact::incoming::{PART_BYTES, Upload, UploadId, UploadState};
 use crate::job::store::StoreError;
 use crate::prune::recipe::data_format;
-
-/// Lifetime of the URL for the content.
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Maximum size of an upload: the largest supported model and its small files.
 const MAX_BYTES: u64 = 17 << 30;
@@ -80,6 +75,9 @@ pub(crate) struct CreateUpload {
 /// - Within one hour, send the content with the request in `put` of the response.
 /// - Call `completeUpload`. Jobs can then use the `uri` of the upload.
 ///
+/// A large file can also be sent in parts, which survive a broken connection: `sendUploadPart` returns the request for
+/// each part, and `getUploadParts` which parts have not arrived. There is no limit on the time for all parts.
+///
 /// Uploads are removed after the retention period of the service, by default 30 days. This operation takes no
 /// `Idempotency-Key`. A repeated request creates another upload; delete the one that you do not use.
 ///
@@ -116,18 +114,13 @@ pub(crate) async fn create(
             format!("bytes is {bytes}; it must be between 1 and {MAX_BYTES}"),
         ));
     }
-    let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if sha256.len() != 64 || !sha256.bytes().all(digits) {
-        return Err(wrong(
-            "/sha256",
-            "sha256 must have 64 lower-case hexadecimal digits".to_owned(),
-        ));
-    }
+    check_sha256(&sha256)?;
     let upload = Upload {
         id: UploadId::fresh(),
         name,
         bytes,
         sha256,
+        part_bytes: PART_BYTES,
         state: UploadState::Pending,
         created_at: now_ms(),
     };

@@ -5,11 +5,15 @@ pub(super) mod content;
 pub(super) mod create;
 pub(super) mod list;
 pub(super) mod manage;
+pub(super) mod part_content;
+pub(super) mod parts;
+
+use std::time::Duration;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCode};
 use super::wire::time::rfc3339;
 use crate::artifact::error::ArtifactError;
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
@@ -34,6 +38,8 @@ pub(crate) struct UploadBody {
     name: String,
     /// Size of the content in bytes.
     bytes: u64,
+    /// Size of a part in bytes, if the content is sent in parts.
+    part_bytes: u64,
     /// SHA-256 of the content, in hexadecimal.
     sha256: String,
     /// Creation time.
@@ -66,6 +72,7 @@ impl From<Upload> for UploadBody {
             state: upload.state,
             name: upload.name,
             bytes: upload.bytes,
+            part_bytes: upload.part_bytes,
             sha256: upload.sha256,
             created_at: rfc3339(upload.created_at),
             put: None,
@@ -81,6 +88,21 @@ impl From<SignedUpload> for PutBody {
             expires_at: rfc3339(signed.expires_at * 1_000),
         }
     }
+}
+
+/// Lifetime of a URL for content.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+fn check_sha256(text: &str) -> Result<(), Problem> {
+    let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() == 64 && text.bytes().all(digits) {
+        return Ok(());
+    }
+    Err(Problem::invalid_field(
+        "/sha256",
+        ProblemCode::ValidationFailed,
+        "sha256 must have 64 lower-case hexadecimal digits",
+    ))
 }
 
 fn upload_id(text: &str) -> Result<UploadId, Problem> {

@@ -15,6 +15,9 @@ pub(in super::super) struct UploadCommand {
     /// Data file, or uncompressed .tar archive of a model folder
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// ID of an incomplete upload of the same file; only the parts that have not arrived are sent
+    #[arg(long, value_name = "UPLOAD")]
+    resume: Option<String>,
     #[command(flatten)]
     server: Server,
 }
@@ -31,7 +34,8 @@ pub(in super::super) fn upload(command: &UploadCommand) -> Result<(), Exit> {
         return Err(Exit::Usage(format!("{name} is not a regular file")));
     }
     runtime()?.block_on(async {
-        let uri = command.server.client()?.upload(file).await?;
+        let client = command.server.client()?;
+        let uri = client.upload(file, command.resume.as_deref()).await?;
         output::print(&uri)
     })
 }

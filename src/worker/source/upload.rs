@@ -81,18 +81,17 @@ impl Uploads {
         draft: &Path,
         filling: Filling,
     ) -> Result<(), Failure> {
-        let content = upload.key(tenant.as_str())?;
         let path = draft.join(&upload.name);
         let copied = self
             .artifacts
-            .copy_to_file(&content, &path, upload.bytes)
+            .copy_upload(tenant.as_str(), upload, &path)
             .await;
         let bytes = match copied {
             Ok(bytes) => bytes,
             Err(ArtifactError::NotFound(_)) => {
                 return Err(Failure::new(
                     Code::SourceNotFound,
-                    "the content of the upload has not arrived; PUT it to the URL in the response of POST /v1/uploads",
+                    "the content of the upload has not arrived; PUT it to the URL in the response of POST /v1/uploads, or send all parts",
                 ));
             }
             Err(ArtifactError::TooLarge { .. }) => upload.bytes + 1,

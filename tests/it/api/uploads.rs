@@ -1,6 +1,6 @@
 //! Uploads: creation, validation, limits and lists.
 
-use optin::artifact::incoming::{Upload, UploadId, UploadState};
+use optin::artifact::incoming::{PART_BYTES, Upload, UploadId, UploadState};
 use serde_json::json;
 
 use super::harness::Harness;
@@ -65,6 +65,7 @@ async fn the_number_of_uploads_is_limited() {
             name: "train.tsv".into(),
             bytes: 3,
             sha256: "0".repeat(64),
+            part_bytes: PART_BYTES,
             state: UploadState::Ready,
             created_at: 0,
         };

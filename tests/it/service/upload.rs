@@ -39,6 +39,36 @@ pub fn complete(client: &Client, url: &str, upload: &Value) -> (u16, Value) {
     client.post(&format!("{url}/v1/uploads/{id}/complete"), &json!({}))
 }
 
+/// Uploads a file in parts and returns its URI.
+pub fn upload_in_parts(client: &Client, url: &str, path: &Path) -> String {
+    let upload = create_upload(client, url, path);
+    let parts = format!("{url}/v1/uploads/{}/parts", upload["id"].as_str().unwrap());
+    let content = std::fs::read(path).unwrap();
+    let found = client.get(&parts);
+    let part_bytes = found["part_bytes"].as_u64().unwrap() as usize;
+    for number in found["missing"].as_array().unwrap() {
+        let at = (number.as_u64().unwrap() as usize - 1) * part_bytes;
+        let part = &content[at..content.len().min(at + part_bytes)];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), part).unwrap();
+        let sha256 = optin::prune::digest::sha256_of(file.path()).unwrap();
+        let (status, asked) = client.post(&parts, &json!({"number": number, "sha256": sha256}));
+        assert_eq!(status, 200, "{asked}");
+        let mut wrong = part.to_vec();
+        wrong.push(b'x');
+        assert!(matches!(client.put(&asked["put"], wrong), 400 | 403));
+        assert_eq!(client.get(&parts)["missing"][0], *number);
+        assert!(matches!(
+            client.put(&asked["put"], part.to_vec()),
+            200 | 204
+        ));
+    }
+    assert_eq!(client.get(&parts)["missing"], json!([]));
+    let (status, ready) = complete(client, url, &upload);
+    assert_eq!(status, 200, "{ready}");
+    ready["uri"].as_str().unwrap().to_owned()
+}
+
 /// Uploads a file and returns its URI.
 pub fn upload_file(client: &Client, url: &str, path: &Path) -> String {
     let upload = create_upload(client, url, path);

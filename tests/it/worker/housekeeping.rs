@@ -66,14 +66,17 @@ async fn the_intake_checks_the_sources_before_a_job_is_accepted() {
 }
 
 #[tokio::test]
-async fn the_sweeper_removes_cached_stages_after_their_retention_period() {
+async fn the_sweeper_removes_cached_stages_and_uploads_after_their_retention_period() {
     let harness = Harness::new(5_000, |_, places, _| success(places)).await;
-    let document = Key::journal("tenant", "scores-1.safetensors").unwrap();
-    harness
-        .artifacts
-        .put_bytes(&document, "x".into())
-        .await
-        .unwrap();
+    let documents = [
+        Key::journal("tenant", "scores-1.safetensors").unwrap(),
+        Key::upload("tenant", "u1").unwrap(),
+        Key::upload_part("tenant", "u1", "2").unwrap(),
+    ];
+    for document in &documents {
+        let written = harness.artifacts.put_bytes(document, "x".into()).await;
+        written.unwrap();
+    }
     let sweep = async |retention: Duration| {
         let stop = CancellationToken::new();
         let options = sweeper::Options {
@@ -96,9 +99,13 @@ async fn the_sweeper_removes_cached_stages_after_their_retention_period() {
         running.await.unwrap();
     };
     sweep(Duration::from_secs(3_600)).await;
-    assert!(harness.artifacts.exists(&document).await.unwrap());
+    for document in &documents {
+        assert!(harness.artifacts.exists(document).await.unwrap());
+    }
     sweep(Duration::ZERO).await;
-    assert!(!harness.artifacts.exists(&document).await.unwrap());
+    for document in &documents {
+        assert!(!harness.artifacts.exists(document).await.unwrap());
+    }
 }
 
 #[test]
