@@ -1,6 +1,7 @@
 //! Measures the throughput and latency of the job queue over a large history:
 //!
 //!     cargo bench --bench queue -- --database-url postgres://user@host/database [--finished 1000000] [--queued 10000]
+//!         [--tenants 100]
 //!
 //! It measures SQLite (a file in a temporary folder) and the given PostgreSQL server (a new database on it). For
 //! comparison, it also measures a bare `SKIP LOCKED` loop on a table of three columns: what the server can do if only
@@ -42,6 +43,9 @@ struct Flags {
     /// Number of queued jobs
     #[arg(long, default_value_t = 10_000)]
     queued: u64,
+    /// Number of tenants, which own the queued jobs in equal parts
+    #[arg(long, default_value_t = 100)]
+    tenants: u64,
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -269,17 +273,22 @@ async fn sqlite(flags: &Flags, folder: &std::path::Path) {
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display()))
         .await
         .unwrap();
-    let (finished, queued) = (flags.finished, flags.queued);
-    let columns = "tenant, device, priority, recipe, model_uri, labels, max_attempts, not_before, created_at, version";
+    let Flags {
+        finished,
+        queued,
+        tenants,
+        ..
+    } = *flags;
+    let others = "device, priority, recipe, model_uri, labels, max_attempts, not_before, created_at, version";
+    let columns = format!("tenant, {others}");
     let series = |count| {
         format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})")
     };
     for statement in [
-        format!("{} INSERT INTO jobs (id, rank, state, finished_at, failure, {columns})
-             SELECT printf('job_00000000-0000-7000-8000-%012x', i), 0, 'failed', created_at, '{{}}', {columns} FROM n, jobs", series(finished)),
-        format!("{} INSERT INTO jobs (id, rank, state, {columns})
-             SELECT printf('job_10000000-0000-7000-8000-%012x', i), i, 'queued', {columns} FROM n, (SELECT * FROM jobs WHERE state = 'queued' LIMIT 1)", series(queued)),
-        "DELETE FROM jobs WHERE rank = 1 AND id > 'job_1000000f'".to_owned(),
+        format!("{} INSERT INTO jobs (id, state, finished_at, failure, {columns})
+             SELECT printf('job_00000000-0000-7000-8000-%012x', i), 'failed', created_at, '{{}}', {columns} FROM n, jobs", series(finished)),
+        format!("{} INSERT INTO jobs (id, state, {columns})
+             SELECT printf('job_10000000-0000-7000-8000-%012x', i), 'queued', 't' || (i % {tenants}), {others} FROM n, (SELECT * FROM jobs WHERE state = 'queued' LIMIT 1)", series(queued)),
         "ANALYZE".to_owned(),
     ] {
         connection.execute(AssertSqlSafe(statement)).await.unwrap();
@@ -310,13 +319,19 @@ async fn postgres(flags: &Flags, folder: &std::path::Path) {
         .await
         .unwrap();
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    let (finished, queued) = (flags.finished, flags.queued);
-    let columns = "tenant, device, priority, recipe, model_uri, labels, max_attempts, not_before, created_at, version";
+    let Flags {
+        finished,
+        queued,
+        tenants,
+        ..
+    } = *flags;
+    let others = "device, priority, recipe, model_uri, labels, max_attempts, not_before, created_at, version";
+    let columns = format!("tenant, {others}");
     for statement in [
-        format!("INSERT INTO jobs (id, rank, state, finished_at, failure, {columns})
-             SELECT gen_random_uuid(), 0, 'failed', created_at, '{{}}', {columns} FROM generate_series(1, {finished}), jobs"),
-        format!("INSERT INTO jobs (id, rank, state, {columns})
-             SELECT gen_random_uuid(), i, 'queued', {columns} FROM generate_series(2, {queued}) AS i, (SELECT * FROM jobs WHERE state = 'queued' LIMIT 1) AS one"),
+        format!("INSERT INTO jobs (id, state, finished_at, failure, {columns})
+             SELECT gen_random_uuid(), 'failed', created_at, '{{}}', {columns} FROM generate_series(1, {finished}), jobs"),
+        format!("INSERT INTO jobs (id, state, {columns})
+             SELECT gen_random_uuid(), 'queued', 't' || (i % {tenants}), {others} FROM generate_series(2, {queued}) AS i, (SELECT * FROM jobs WHERE state = 'queued' LIMIT 1) AS one"),
         format!("CREATE TABLE bare AS SELECT gen_random_uuid() AS id, 'done' AS state, i AS rank FROM generate_series(1, {finished}) AS i"),
         format!("INSERT INTO bare SELECT gen_random_uuid(), 'queued', i FROM generate_series(1, {queued}) AS i"),
         "ALTER TABLE bare ADD PRIMARY KEY (id)".to_owned(),
@@ -386,8 +401,8 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
     println!(
-        "{} ended jobs, {} queued jobs",
-        flags.finished, flags.queued
+        "{} ended jobs, {} queued jobs of {} tenants",
+        flags.finished, flags.queued, flags.tenants
     );
     for name in ["sqlite", "postgres"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();

@@ -15,6 +15,8 @@ use super::stores::Database;
 use crate::artifact::health::Health;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::WorkerFlags;
+use crate::job::queue;
+use crate::job::store::JobStore;
 use crate::telemetry::pulse::Pulses;
 use crate::worker::lookout::Lookout;
 use crate::worker::pruner::Pruner;
@@ -26,6 +28,8 @@ use crate::worker::{Options, Worker, longest_quiet};
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval between polls of the queue when no notification of a new job arrives.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between two notes in the database that this process runs workers. Several fit into the lifetime of a note.
+const NOTE_INTERVAL: Duration = Duration::from_secs(15);
 /// Time without claims after the database did not respond.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(3);
 
@@ -43,6 +47,7 @@ pub(super) struct Signals {
 /// Running workers.
 pub(super) struct Crew {
     workers: Vec<JoinHandle<()>>,
+    noting: Option<JoinHandle<()>>,
     listening: Option<JoinHandle<()>>,
     lookout: Option<JoinHandle<()>>,
 }
@@ -66,8 +71,15 @@ impl Crew {
         // A random part makes worker names unique: machines may share a host name, and processes in containers a
         // process ID.
         let process = Uuid::new_v4().simple().to_string();
+        let process = format!("{machine}-{}", &process[..8]);
+        let noted = queue::Crew {
+            name: process.clone(),
+            device: flags.device.into(),
+            workers: i64::from(count),
+        };
+        let noting = (count > 0).then(|| tokio::spawn(note(database.jobs(), noted)));
         let workers = (0..count).map(|index| {
-            let name = format!("{machine}-{}-{index}", &process[..8]);
+            let name = format!("{process}-{index}");
             let max_silence = longest_quiet(flags.lease);
             let options = Options {
                 pulse: signals.pulses.watch(format!("worker {name}"), max_silence),
@@ -107,6 +119,7 @@ impl Crew {
         });
         Ok(Self {
             workers,
+            noting,
             listening: listening.flatten(),
             lookout,
         })
@@ -114,7 +127,8 @@ impl Crew {
 
     /// Waits until the workers have stopped. Their running jobs are requeued.
     pub(super) async fn stopped(self) -> Result<(), Exit> {
-        for task in self.listening.into_iter().chain(self.lookout) {
+        let tasks = [self.noting, self.listening, self.lookout];
+        for task in tasks.into_iter().flatten() {
             task.abort();
         }
         for worker in self.workers {
@@ -123,5 +137,15 @@ impl Crew {
                 .map_err(|error| Exit::Broken(error.to_string()))?;
         }
         Ok(())
+    }
+}
+
+/// Notes again and again that this process runs workers.
+async fn note(jobs: Arc<dyn JobStore>, crew: queue::Crew) {
+    loop {
+        if let Err(error) = jobs.note_crew(&crew).await {
+            tracing::warn!(%error, "could not note the workers of this process; retrying");
+        }
+        tokio::time::sleep(NOTE_INTERVAL).await;
     }
 }

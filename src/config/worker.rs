@@ -18,10 +18,12 @@ pub struct WorkerFlags {
     /// Device of the workers; they run only jobs for this device
     #[arg(long, env = "OPTIN_DEVICE", value_enum, default_value_t)]
     pub device: DeviceFlag,
-    /// Maximum number of running jobs per tenant [default: unlimited]
+    /// Maximum number of running jobs per tenant [default: all workers of the device but one]
     ///
-    /// The jobs of all processes count. Use the same value in all processes.
-    #[arg(long, env = "OPTIN_MAX_RUNNING", value_name = "JOBS", value_parser = clap::value_parser!(i64).range(1..))]
+    /// The default applies while several tenants have API keys that can create jobs; with one tenant,
+    /// all workers run its jobs. One worker always runs. A number is a limit for all devices and at
+    /// any time. The jobs and workers of all processes count. Use the same value in all processes.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_MAX_RUNNING", value_name = "JOBS", value_parser = clap::value_parser!(i64).range(1..))]
     pub max_running: Option<i64>,
     /// Time without a heartbeat of a worker after which another worker takes over its job (4s to 1h)
     #[arg(long, env = "OPTIN_LEASE", value_name = "DURATION", default_value = "15s", value_parser = between("4s", "1h"))]
@@ -33,7 +35,7 @@ impl WorkerFlags {
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {
-            max_running: self.max_running.unwrap_or(i64::MAX),
+            max_running: self.max_running,
             ..Quota::default()
         }
     }

@@ -1,9 +1,9 @@
 //! Parameters of the queue: devices, priorities and quotas.
 //!
-//! Jobs are claimed by priority. Among jobs of equal priority, the tenants take turns. The order is stored as a number
-//! in the row, the *rank*: a new job gets the rank of its tenant's last queued job plus one, but at least the rank at
-//! the front of the queue plus one. This is start-time fair queueing (Goyal et al. 1996) with jobs of equal size. So a
-//! claim is one index lookup, however many tenants wait.
+//! Tenants take turns: first the tenant with the fewest running jobs on the device, and among equals the tenant whose
+//! last claim is the longest ago. Within a tenant, jobs are claimed by priority, and then in order of creation. So no
+//! priority and no number of jobs moves one tenant ahead of another. The last claim of a tenant is stored as a number,
+//! its *turn*. A claim reads one index entry for each tenant with jobs, however many jobs are queued.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,17 +51,35 @@ pub struct Quota {
     /// Maximum number of queued jobs.
     pub max_queued: i64,
     /// Maximum number of running jobs. It is checked at each claim, so that a change takes effect at once.
-    pub max_running: i64,
+    ///
+    /// With `None`, the workers of the device are shared: while several tenants have API keys that can create jobs, a
+    /// tenant runs jobs on all workers but one, so that a job of another tenant can start soon.
+    pub max_running: Option<i64>,
 }
 
 impl Default for Quota {
     fn default() -> Self {
         Self {
             max_queued: 10_000,
-            max_running: i64::MAX,
+            max_running: None,
         }
     }
 }
+
+/// The workers of one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crew {
+    /// Name of the process; unique among all processes.
+    pub name: String,
+    /// Device that the workers run jobs on.
+    pub device: Device,
+    /// Number of workers, at least 1.
+    pub workers: i64,
+}
+
+/// Time after which a process that has not been [noted](super::store::JobStore::note_crew) again counts as ended, in
+/// milliseconds.
+pub const CREW_LIFETIME_MS: i64 = 60_000;
 
 /// A worker that claims jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,8 +20,6 @@ const MAX_BACKOFF_MS: i64 = 60_000;
 pub struct Record {
     /// The job as clients see it.
     pub job: Job,
-    /// Order among jobs of the same device and priority (see [`queue`](super::queue)).
-    pub rank: i64,
     /// Number of claims that count against `max_attempts`: all except those that met an outage, or whose worker shut
     /// down.
     pub spent: i64,
@@ -47,7 +45,7 @@ pub struct Hold {
 impl Record {
     /// Creates the record of an accepted job.
     #[must_use]
-    pub fn accept(new: NewJob, rank: i64, now: UnixMs) -> Self {
+    pub fn accept(new: NewJob, now: UnixMs) -> Self {
         let job = Job {
             id: JobId::at(now),
             tenant: new.tenant,
@@ -75,7 +73,6 @@ impl Record {
         };
         let mut record = Self {
             job,
-            rank,
             spent: 0,
             not_before: now,
             hold: None,

@@ -20,7 +20,7 @@ use crate::artifact::manifest::Manifest;
 use crate::job::audit::{Deed, Entry};
 use crate::job::event::{Event, NewEvent};
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
-use crate::job::queue::{Claimer, Device, Quota};
+use crate::job::queue::{Claimer, Crew, Device, Quota};
 use crate::job::webhook::{Delivery, DeliveryId, Due, NewWebhook, Tried, Webhook, WebhookId};
 use crate::job::{Job, JobId, Lease, NewJob, Scope, UnixMs};
 use crate::prune::stage::Stage;
@@ -139,6 +139,7 @@ bounded! {
         writes Claim = claim(claimer: &Claimer) -> Option<(Job, Lease)> => "claims another job. So after a lost response, a worker first calls `claimed`.";
         writes Claimed = claimed(claimer: &Claimer) -> Option<(Job, Lease)> => "returns the same job and renews its lease again.";
         reads HasClaimable = has_claimable(claimer: &Claimer) -> bool;
+        writes NoteCrew = note_crew(crew: &Crew) -> () => "changes nothing.";
         writes ToLookFor = to_look_for(device: Device, limit: usize, hold_ms: i64) -> Vec<Job> => "returns other jobs; the first ones are returned again after `hold_ms`.";
         writes Resume = resume(id: JobId) -> () => "changes nothing.";
         writes Heartbeat = heartbeat(lease: &Lease, stage: Option<Stage>, done: u64, total: u64, lease_ms: i64) -> Heartbeat => "renews the lease again.";

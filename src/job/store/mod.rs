@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::event::{Event, NewEvent};
-use super::queue::{Claimer, Device, Quota};
+use super::queue::{Claimer, Crew, Device, Quota};
 use super::tenant::Scope;
 use super::{Job, JobId, Lease, NewJob, State, UnixMs};
 use crate::artifact::manifest::Manifest;
@@ -149,8 +149,9 @@ pub trait JobStore: Send + Sync {
     /// Claims a job of the claimer's device that is queued, or whose lease has expired. Returns `None` if there is
     /// none.
     ///
-    /// Jobs are ordered by priority, then by rank. Queued jobs of tenants that run their maximum number of jobs are
-    /// skipped. A found job is ended instead if its deadline has passed, if no attempt is left, or if it has a cancel
+    /// The tenant with the fewest running jobs on the device is first, and among equals the one whose last claim is the
+    /// longest ago. Within a tenant, jobs are ordered by priority, then by creation. Queued jobs of tenants that run
+    /// their maximum number of jobs are skipped. A found job is ended instead if its deadline has passed, if no attempt is left, or if it has a cancel
     /// request and an expired lease; then the search continues.
     async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError>;
 
@@ -160,6 +161,10 @@ pub trait JobStore: Send + Sync {
 
     /// Returns whether [`claim`](Self::claim) would find a job now. Changes nothing.
     async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError>;
+
+    /// Notes that a process runs workers, for the [default quota](Quota::max_running) of running jobs. The process must
+    /// repeat this within [`CREW_LIFETIME_MS`](super::queue::CREW_LIFETIME_MS).
+    async fn note_crew(&self, crew: &Crew) -> Result<(), StoreError>;
 
     /// Returns jobs of this device that wait for an unavailable dependency and whose next poll is due, at most `limit`,
     /// the longest due first. Hides them from other callers for `hold_ms`.

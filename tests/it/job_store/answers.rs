@@ -3,7 +3,7 @@
 use optin::job::audit::Deed;
 use optin::job::event::NewEvent;
 use optin::job::key::{FreshKey, KeyScope, NewKey, ShownKey};
-use optin::job::queue::Quota;
+use optin::job::queue::{Crew, Quota};
 use optin::job::store::audit::AuditLog;
 use optin::job::store::bounded::Call;
 use optin::job::store::keys::KeyStore;
@@ -107,6 +107,14 @@ async fn make(
         Call::Delete => store.delete(&all, objects.ended).await.map(drop),
         Call::Claim => store.claim(&claimer("w3", 60_000)).await.map(drop),
         Call::Claimed => store.claimed(&claimer("w2", 60_000)).await.map(drop),
+        Call::NoteCrew => {
+            let crew = Crew {
+                name: "process".into(),
+                device: Device::Cpu,
+                workers: 2,
+            };
+            store.note_crew(&crew).await
+        }
         Call::ToLookFor => store.to_look_for(Device::Cpu, 10, 1).await.map(drop),
         Call::Resume => store.resume(objects.waiting).await,
         Call::Heartbeat => store

@@ -138,6 +138,8 @@ impl ModelJob {
 struct Model {
     jobs: Vec<ModelJob>,
     leases: Vec<Lease>,
+    /// The tenants of all claims, in order.
+    turns: Vec<u8>,
 }
 
 impl Model {
@@ -231,6 +233,23 @@ impl Model {
         }
     }
 
+    /// Returns the job that the next claim returns: of the tenant with the fewest running jobs, then of the one whose
+    /// last claim is the longest ago, the oldest job of the highest priority.
+    fn next(&self) -> Option<JobId> {
+        let running = |tenant| {
+            let active = |job: &&ModelJob| matches!(job.state, State::Running | State::Canceling);
+            let jobs = self.jobs.iter().filter(|job| job.tenant == tenant);
+            jobs.filter(active).filter(|job| job.valid).count()
+        };
+        let turn = |tenant| self.turns.iter().rposition(|last| *last == tenant);
+        let claimable = self.jobs.iter().filter(|job| job.is_claimable());
+        let first = claimable.min_by_key(|job| {
+            let tenant = job.tenant;
+            (running(tenant), turn(tenant), tenant, -job.priority, job.id)
+        });
+        first.map(|job| job.id)
+    }
+
     async fn claim(&mut self, store: &dyn Store, valid: bool) {
         let lease_ms = if valid { 600_000 } else { 0 };
         let found = store.has_claimable(&claimer("w", lease_ms)).await.unwrap();
@@ -241,12 +260,10 @@ impl Model {
             self.jobs.iter_mut().for_each(ModelJob::end_if_over);
             return;
         };
-        let claimable = self.jobs.iter().filter(|job| job.is_claimable());
-        let highest = claimable.map(|job| job.priority).max();
+        let next = self.next().expect("a job is claimable");
+        assert_eq!(job.id, next);
         let claimed = self.job(job.id);
-        assert!(claimed.is_claimable());
-        assert_eq!(Some(claimed.priority), highest);
-        let (tenant, fresh) = (claimed.tenant, claimed.attempt == 0);
+        let tenant = claimed.tenant;
         claimed.state = State::Running;
         claimed.attempt += 1;
         claimed.spent += 1;
@@ -255,12 +272,7 @@ impl Model {
             (lease.attempt, job.attempt),
             (claimed.attempt, claimed.attempt)
         );
-        // Within a tenant, jobs of equal priority start in order of creation.
-        let earlier = self.jobs.iter().take_while(|known| known.id != job.id);
-        let mut passed = earlier.filter(|known| {
-            (known.tenant, Some(known.priority), known.attempt) == (tenant, highest, 0)
-        });
-        assert!(!fresh || passed.all(|known| known.state != State::Queued));
+        self.turns.push(tenant);
         // A claim also ends jobs that are over and come before the claimed job. The store tells which ones.
         for known in &mut self.jobs {
             if known.is_over() {
@@ -346,6 +358,7 @@ pub fn check<Keep>(cases: u32, runtime: &Runtime, open: impl AsyncFn() -> (Keep,
             let mut model = Model {
                 jobs: Vec::new(),
                 leases: Vec::new(),
+                turns: Vec::new(),
             };
             for call in &calls {
                 model.apply(store.as_ref(), call).await;

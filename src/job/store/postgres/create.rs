@@ -24,13 +24,12 @@ pub(super) async fn create(
     {
         return Ok(Created::Replayed(job));
     }
-    let turn = queue::next_turn(connection, &job).await?;
-    if turn.waiting >= quota.max_queued {
+    if queue::count_queued(connection, &job.tenant).await? >= quota.max_queued {
         return Err(StoreError::QuotaExceeded {
             most: quota.max_queued,
         });
     }
-    let mut record = Record::accept(job, turn.rank, now);
+    let mut record = Record::accept(job, now);
     row::insert(connection, &mut record, now).await?;
     if let Some(key) = &key {
         sqlx::query(

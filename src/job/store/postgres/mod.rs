@@ -28,7 +28,7 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Device, Quota};
+use crate::job::queue::{Claimer, Crew, Device, Quota};
 use crate::job::record::Record;
 use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
@@ -209,6 +209,9 @@ impl JobStore for Sessions {
             let over = record.end_if_over(now);
             let lease = (!over).then(|| record.claim(&claimer.worker, claimer.lease_ms, now));
             row::save(&mut transaction, &mut record, now).await?;
+            if lease.is_some() {
+                queue::note_turn(&mut transaction, &record.job).await?;
+            }
             transaction.commit().await?;
             if let Some(lease) = lease {
                 return Ok(Some((record.job, lease)));
@@ -233,6 +236,10 @@ impl JobStore for Sessions {
 
     async fn has_claimable(&self, claimer: &Claimer) -> Result<bool, StoreError> {
         queue::has_claimable(&self.pool, claimer).await
+    }
+
+    async fn note_crew(&self, crew: &Crew) -> Result<(), StoreError> {
+        queue::note_crew(&self.pool, crew).await
     }
 
     async fn to_look_for(

@@ -1,22 +1,13 @@
-//! The order of the queue: which job is next, and the rank of a new job.
+//! The order of the queue: which job is next, and who had the last turns.
 
-use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::row;
-use crate::job::queue::{Claimer, Device};
+use crate::job::queue::{CREW_LIFETIME_MS, Claimer, Crew, Device};
 use crate::job::record::Record;
 use crate::job::store::column::at_most;
 use crate::job::store::error::StoreError;
-use crate::job::{Job, NewJob, TenantId, UnixMs};
-
-/// Position of a new job in the queue.
-pub(super) struct Turn {
-    /// Rank of the job.
-    pub(super) rank: i64,
-    /// Number of queued jobs of its tenant.
-    pub(super) waiting: i64,
-}
+use crate::job::{Job, TenantId, UnixMs};
 
 /// Locks the tenant until the transaction ends, so that no other transaction adds jobs or webhooks of this tenant. So
 /// counts stay correct, and concurrent requests with one idempotency key create one job.
@@ -31,88 +22,119 @@ pub(super) async fn lock_tenant(
     Ok(())
 }
 
-/// Returns the position of a new job: one behind the last queued job of its tenant, but not before the front of the
-/// queue. Requeued jobs keep their old rank, so they are ignored when the front is determined.
-pub(super) async fn next_turn(
+/// Returns the number of queued jobs of a tenant.
+pub(super) async fn count_queued(
     connection: &mut PgConnection,
-    job: &NewJob,
-) -> Result<Turn, StoreError> {
-    let found = sqlx::query(
-        "SELECT 1 + GREATEST(
-             (SELECT MIN(rank) FROM jobs WHERE state = 'queued' AND device = $2 AND priority = $3 AND attempt = 0),
-             (SELECT MAX(rank) FROM jobs WHERE state = 'queued' AND device = $2 AND priority = $3 AND attempt = 0 AND tenant = $1),
-             0
-         ) AS rank,
-         (SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND tenant = $1) AS waiting",
-    )
-    .bind(job.tenant.as_str())
-    .bind(job.device.as_str())
-    .bind(job.priority)
-    .fetch_one(connection)
-    .await?;
-    Ok(Turn {
-        rank: found.try_get("rank")?,
-        waiting: found.try_get("waiting")?,
-    })
+    tenant: &TenantId,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND tenant = $1")
+        .bind(tenant.as_str())
+        .fetch_one(connection);
+    Ok(count.await?)
 }
 
-/// The rows that a claim may select: jobs of a device ($1); with `limited`, queued jobs only of tenants that run fewer
-/// than $2 jobs.
+/// Selects the claimable jobs of a device ($1) with a limit of running jobs per tenant ($2): `tenants` are those with
+/// jobs on the device, found one after another in the index, and `next` are the first jobs of each one that may be
+/// claimed. There is more than one, because a row may be locked. A tenant with expired leases counts without them.
 macro_rules! claimable {
-    () => {
-        "FROM jobs
-         WHERE state IN ('queued', 'running', 'canceling') AND device = $1
-           AND CASE state WHEN 'queued' THEN not_before ELSE lease_until END <= clock_timestamp()"
-    };
-    (limited) => {
+    ($columns:literal) => {
         concat!(
-            claimable!(),
-            " AND (state <> 'queued' OR tenant NOT IN (
-                  SELECT tenant FROM jobs WHERE state IN ('running', 'canceling') GROUP BY tenant HAVING COUNT(*) >= $2))"
+            "WITH RECURSIVE tenants AS (
+                 SELECT MIN(tenant) AS tenant FROM jobs WHERE state IN ('queued', 'running', 'canceling') AND device = $1
+                 UNION ALL
+                 SELECT (SELECT MIN(tenant) FROM jobs
+                         WHERE state IN ('queued', 'running', 'canceling') AND device = $1 AND tenant > tenants.tenant)
+                 FROM tenants WHERE tenants.tenant IS NOT NULL
+             ),
+             running AS (
+                 SELECT tenant, COUNT(*) AS everywhere, COUNT(*) FILTER (WHERE device = $1) AS here,
+                        COUNT(*) FILTER (WHERE device = $1 AND lease_until > clock_timestamp()) AS alive
+                 FROM jobs WHERE state IN ('running', 'canceling') GROUP BY tenant
+             ),
+             share AS (
+                 SELECT CASE WHEN (SELECT MIN(tenant) < MAX(tenant) FROM keys
+                                   WHERE revoked_at IS NULL AND scope IN ('write', 'admin')
+                                     AND COALESCE(expires_at > clock_timestamp(), true))
+                             THEN (SELECT GREATEST(SUM(workers) - 1, 1) FROM crews
+                                   WHERE device = $1 AND seen_at > clock_timestamp() - $3 * interval '1 millisecond'
+                                   HAVING COUNT(*) > 0) END AS most
+             )
+             SELECT ",
+            $columns,
+            " FROM tenants
+             CROSS JOIN share
+             LEFT JOIN running ON running.tenant = tenants.tenant
+             LEFT JOIN turns ON turns.tenant = tenants.tenant AND turns.device = $1
+             CROSS JOIN LATERAL (
+                 SELECT id FROM jobs
+                 WHERE device = $1 AND tenant = tenants.tenant AND state IN ('queued', 'running', 'canceling')
+                   AND CASE state WHEN 'queued' THEN not_before ELSE lease_until END <= clock_timestamp()
+                   AND (state <> 'queued' OR CASE WHEN $2::bigint IS NULL THEN COALESCE(COALESCE(here, 0) < most, true)
+                                                  ELSE COALESCE(everywhere, 0) < $2 END)
+                 ORDER BY priority DESC, id LIMIT 4
+             ) AS next
+             JOIN jobs ON jobs.id = next.id
+             WHERE jobs.state IN ('queued', 'running', 'canceling')
+               AND CASE jobs.state WHEN 'queued' THEN jobs.not_before ELSE jobs.lease_until END <= clock_timestamp()"
         )
     };
-}
-
-/// Selects and locks the first of these rows in the order of the queue.
-macro_rules! first {
-    ($claimable:expr) => {
-        concat!(
-            "SELECT *, clock_timestamp() AS now ",
-            $claimable,
-            " ORDER BY priority DESC, rank, id LIMIT 1 FOR UPDATE SKIP LOCKED"
-        )
-    };
-}
-
-/// Returns whether the number of running jobs per tenant is limited.
-fn is_limited(claimer: &Claimer) -> bool {
-    claimer.quota.max_running < i64::MAX
 }
 
 /// Returns the first record that [is claimable](Record::is_claimable) for this claimer, locked, with the database time.
 ///
-/// Rows that another claimer has locked are skipped, so that claimers never wait for each other. But if the number of
-/// running jobs per tenant is limited, claimers run one after another, because concurrent claims could exceed the
-/// limit.
+/// Claimers run one after another: concurrent ones would all give the turn to the same tenant, and could exceed the
+/// limit of running jobs. Rows that other transactions have locked are skipped.
 pub(super) async fn first_claimable(
     connection: &mut PgConnection,
     claimer: &Claimer,
 ) -> Result<Option<(Record, UnixMs)>, StoreError> {
-    let found = if is_limited(claimer) {
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtext('optin claim'), 0)")
-            .execute(&mut *connection)
-            .await?;
-        sqlx::query(first!(claimable!(limited)))
-            .bind(claimer.device.as_str())
-            .bind(claimer.quota.max_running)
-            .fetch_optional(connection)
-    } else {
-        sqlx::query(first!(claimable!()))
-            .bind(claimer.device.as_str())
-            .fetch_optional(connection)
-    };
-    let found = found.await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('optin claim'), 0)")
+        .execute(&mut *connection)
+        .await?;
+    let found = sqlx::query(concat!(
+        claimable!("jobs.*, clock_timestamp() AS now"),
+        " ORDER BY COALESCE(alive, 0), turn NULLS FIRST, tenants.tenant, jobs.priority DESC, jobs.id
+          LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED"
+    ))
+    .bind(claimer.device.as_str())
+    .bind(claimer.quota.max_running)
+    .bind(CREW_LIFETIME_MS)
+    .fetch_optional(connection)
+    .await?;
     found.as_ref().map(row::read_now).transpose()
+}
+
+/// Notes that the tenant of a job had the last turn.
+pub(super) async fn note_turn(connection: &mut PgConnection, job: &Job) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO turns (tenant, device, turn)
+         SELECT $1, $2, 1 + COALESCE(MAX(turn), 0) FROM turns WHERE device = $2
+         ON CONFLICT (tenant, device) DO UPDATE SET turn = excluded.turn",
+    )
+    .bind(job.tenant.as_str())
+    .bind(job.device.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a process runs workers, and forgets processes that have ended.
+pub(super) async fn note_crew(pool: &PgPool, crew: &Crew) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO crews (name, device, workers, seen_at) VALUES ($1, $2, $3, clock_timestamp())
+         ON CONFLICT (name) DO UPDATE
+         SET device = excluded.device, workers = excluded.workers, seen_at = excluded.seen_at",
+    )
+    .bind(&crew.name)
+    .bind(crew.device.as_str())
+    .bind(crew.workers)
+    .execute(pool)
+    .await?;
+    sqlx::query("DELETE FROM crews WHERE seen_at <= clock_timestamp() - $1 * interval '1 millisecond'")
+        .bind(CREW_LIFETIME_MS)
+        .execute(pool)
+        .await?;
+    Ok(())
 }
 
 /// Returns the record that this claimer holds, locked, with the database time.
@@ -133,20 +155,11 @@ pub(super) async fn held(
 /// Returns whether [`first_claimable`] would find a record. No row is locked, so that concurrent claims do not skip
 /// any.
 pub(super) async fn has_claimable(pool: &PgPool, claimer: &Claimer) -> Result<bool, StoreError> {
-    let found = if is_limited(claimer) {
-        sqlx::query_scalar(concat!(
-            "SELECT EXISTS (SELECT 1 ",
-            claimable!(limited),
-            ")"
-        ))
+    let found = sqlx::query_scalar(concat!("SELECT EXISTS (", claimable!("1"), ")"))
         .bind(claimer.device.as_str())
         .bind(claimer.quota.max_running)
-        .fetch_one(pool)
-    } else {
-        sqlx::query_scalar(concat!("SELECT EXISTS (SELECT 1 ", claimable!(), ")"))
-            .bind(claimer.device.as_str())
-            .fetch_one(pool)
-    };
+        .bind(CREW_LIFETIME_MS)
+        .fetch_one(pool);
     Ok(found.await?)
 }
 

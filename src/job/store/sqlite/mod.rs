@@ -5,6 +5,7 @@
 //! FULL`).
 
 mod audit;
+mod create;
 mod error;
 mod guard;
 mod keys;
@@ -31,7 +32,7 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Device, Quota};
+use crate::job::queue::{Claimer, Crew, Device, Quota};
 use crate::job::record::Record;
 use crate::job::store::column;
 use crate::job::tenant::Scope;
@@ -145,44 +146,9 @@ impl JobStore for SqliteFile {
         quota: Quota,
     ) -> Result<Created, StoreError> {
         let (mut transaction, now) = self.begin().await?;
-        if let Some(key) = &key {
-            let known = sqlx::query(
-                "SELECT job, body_sha256 FROM idempotency_keys WHERE tenant = ?1 AND key = ?2 AND created_at > ?3",
-            )
-            .bind(job.tenant.as_str())
-            .bind(&key.key)
-            .bind(now - KEY_LIFETIME_MS)
-            .fetch_optional(&mut *transaction)
-            .await?;
-            if let Some(known) = known {
-                if known.try_get::<String, _>("body_sha256")? != key.body_sha256 {
-                    return Err(StoreError::KeyReused);
-                }
-                let id = column::parsed(known.try_get("job")?)?;
-                let record = row::load(&mut transaction, &Scope::Service, id).await?;
-                return Ok(Created::Replayed(record.job));
-            }
-        }
-        let turn = queue::next_turn(&mut transaction, &job).await?;
-        if turn.waiting >= quota.max_queued {
-            return Err(StoreError::QuotaExceeded {
-                most: quota.max_queued,
-            });
-        }
-        let mut record = Record::accept(job, turn.rank, now);
-        row::insert(&mut transaction, &mut record, now).await?;
-        if let Some(key) = &key {
-            sqlx::query("INSERT OR REPLACE INTO idempotency_keys (tenant, key, body_sha256, job, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")
-                .bind(record.job.tenant.as_str())
-                .bind(&key.key)
-                .bind(&key.body_sha256)
-                .bind(record.job.id.to_string())
-                .bind(now)
-                .execute(&mut *transaction)
-                .await?;
-        }
+        let created = create::create(&mut transaction, job, key, quota, now).await?;
         transaction.commit().await?;
-        Ok(Created::New(record.job))
+        Ok(created)
     }
 
     async fn get(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {
@@ -264,24 +230,19 @@ impl JobStore for SqliteFile {
 
     async fn claim(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
         let (mut transaction, now) = self.begin().await?;
-        let mut taken = None;
-        while taken.is_none() {
-            let Some(mut record) = queue::first_claimable(&mut transaction, claimer, now).await?
-            else {
-                break;
-            };
-            if !record.end_if_over(now) {
-                taken = Some(record.claim(&claimer.worker, claimer.lease_ms, now));
-            }
+        let mut found = None;
+        while let Some(mut record) = queue::first_claimable(&mut transaction, claimer, now).await? {
+            let over = record.end_if_over(now);
+            let lease = (!over).then(|| record.claim(&claimer.worker, claimer.lease_ms, now));
             row::save(&mut transaction, &mut record, now).await?;
-            if let Some(lease) = &taken {
-                let found = (record.job, lease.clone());
-                transaction.commit().await?;
-                return Ok(Some(found));
+            if let Some(lease) = lease {
+                queue::note_turn(&mut transaction, &record.job).await?;
+                found = Some((record.job, lease));
+                break;
             }
         }
         transaction.commit().await?;
-        Ok(None)
+        Ok(found)
     }
 
     async fn claimed(&self, claimer: &Claimer) -> Result<Option<(Job, Lease)>, StoreError> {
@@ -300,6 +261,12 @@ impl JobStore for SqliteFile {
         let now = row::now(&mut reader).await?;
         let found = queue::first_claimable(&mut reader, claimer, now).await?;
         Ok(found.is_some())
+    }
+
+    async fn note_crew(&self, crew: &Crew) -> Result<(), StoreError> {
+        let (mut transaction, now) = self.begin().await?;
+        queue::note_crew(&mut transaction, crew, now).await?;
+        Ok(transaction.commit().await?)
     }
 
     async fn to_look_for(

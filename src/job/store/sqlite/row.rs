@@ -61,9 +61,9 @@ pub(super) async fn insert(
     let query = sqlx::query(
         "INSERT INTO jobs (id, state, stage, done, total, stage_since, attempt, spent, cancel_requested, not_before, worker,
                            lease_until, failure, report, manifest, started_at, finished_at, version, waiting, look_at,
-                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, rank, traceparent)
+                           recipe, model_uri, labels, max_attempts, retry_of, created_at, deadline_at, tenant, device, priority, traceparent)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                 ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+                 ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
     );
     let job = &record.job;
     let query = bind_changing(query, record)?
@@ -77,7 +77,6 @@ pub(super) async fn insert(
         .bind(job.tenant.as_str())
         .bind(job.device.as_str())
         .bind(job.priority)
-        .bind(record.rank)
         .bind(job.trace.as_ref().map(ToString::to_string));
     query.execute(&mut *connection).await?;
     append_news(connection, record, now).await
@@ -196,7 +195,6 @@ pub(super) fn read(row: &SqliteRow) -> Result<Record, StoreError> {
     let until: Option<i64> = row.try_get("lease_until")?;
     Ok(Record {
         job,
-        rank: row.try_get("rank")?,
         spent: row.try_get("spent")?,
         not_before: row.try_get("not_before")?,
         hold: worker

@@ -1,10 +1,13 @@
 //! Behaviors of tenants and the queue: isolation of tenants, priorities, devices, fair scheduling and quotas.
 
-use optin::job::queue::{Claimer, Quota};
+use optin::job::key::{FreshKey, KeyScope, NewKey};
+use optin::job::queue::{Claimer, Crew, Quota};
 use optin::job::store::{Created, IdempotencyKey, JobFilter, StoreError};
 use optin::job::{Device, NewJob, Scope, TenantId};
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::{LONG_MS, Store, succeeded};
+use super::{LONG_MS, SHORT_MS, Store, past, succeeded};
 use crate::fixture::job::{claimer, created, new_job};
 
 fn tenant(name: &str) -> TenantId {
@@ -79,41 +82,185 @@ async fn drain(store: &Store, claimer: &Claimer) -> Vec<String> {
 }
 
 pub async fn tenants_take_turns(store: Store) {
-    for _ in 0..4 {
-        created(store.as_ref(), job_of("many")).await;
-    }
-    for _ in 0..2 {
-        created(store.as_ref(), job_of("few")).await;
+    for (name, count) in [("many", 4), ("few", 2)] {
+        for _ in 0..count {
+            created(store.as_ref(), job_of(name)).await;
+        }
     }
     let order = drain(&store, &claimer("w", LONG_MS)).await;
-    assert_eq!(order, ["many", "many", "few", "many", "few", "many"]);
-    // A tenant that joins later is ranked relative to the front of the queue. It neither passes the queue nor waits
-    // behind all of it.
-    for _ in 0..4 {
-        created(store.as_ref(), job_of("many")).await;
+    assert_eq!(order, ["few", "many", "few", "many", "many", "many"]);
+    // The tenant that had the last turn waits, although it had nothing to do in between.
+    for name in ["many", "many", "many", "few", "late"] {
+        created(store.as_ref(), job_of(name)).await;
     }
-    for _ in 0..2 {
-        let (_, lease) = store.claim(&claimer("w", LONG_MS)).await.unwrap().unwrap();
-        store.finish(&lease, succeeded()).await.unwrap();
-    }
-    created(store.as_ref(), job_of("late")).await;
     let order = drain(&store, &claimer("w", LONG_MS)).await;
-    assert_eq!(order, ["many", "many", "late"]);
+    assert_eq!(order, ["late", "few", "many", "many", "many"]);
 }
 
-pub async fn jobs_with_higher_priority_are_claimed_first(store: Store) {
-    for (name, priority) in [("low", -5), ("usual", 0), ("urgent", 7), ("next", 0)] {
-        created(
-            store.as_ref(),
-            NewJob {
-                priority,
-                ..job_of(name)
-            },
-        )
-        .await;
+pub async fn jobs_with_higher_priority_are_claimed_first_within_a_tenant(store: Store) {
+    let mut expected = Vec::new();
+    for priority in [-5, 0, 7, 0, 100] {
+        let job = NewJob {
+            priority,
+            ..job_of("a")
+        };
+        expected.push((-priority, created(store.as_ref(), job).await.id));
+    }
+    expected.sort_unstable();
+    for (_, id) in expected {
+        let (job, _) = store.claim(&claimer("w", LONG_MS)).await.unwrap().unwrap();
+        assert_eq!(job.id, id);
+    }
+}
+
+pub async fn a_priority_does_not_pass_another_tenant(store: Store) {
+    for _ in 0..6 {
+        let job = NewJob {
+            priority: 100,
+            ..job_of("loud")
+        };
+        created(store.as_ref(), job).await;
+    }
+    for _ in 0..3 {
+        let job = NewJob {
+            priority: -100,
+            ..job_of("quiet")
+        };
+        created(store.as_ref(), job).await;
     }
     let order = drain(&store, &claimer("w", LONG_MS)).await;
-    assert_eq!(order, ["urgent", "usual", "next", "low"]);
+    let turns = ["loud", "quiet", "loud", "quiet", "loud", "quiet"];
+    assert_eq!(order[..6], turns);
+    assert_eq!(order[6..], ["loud"; 3]);
+}
+
+/// Claims jobs until there are none, without ending them, and returns their tenants in order.
+async fn claim_all(store: &Store, claimer: &Claimer) -> Vec<String> {
+    let mut order = Vec::new();
+    while let Some((job, _)) = store.claim(claimer).await.unwrap() {
+        order.push(job.tenant.to_string());
+    }
+    order
+}
+
+pub async fn the_tenant_with_the_fewest_running_jobs_is_next(store: Store) {
+    let soon = claimer("w", SHORT_MS);
+    for _ in 0..2 {
+        created(store.as_ref(), job_of("early")).await;
+    }
+    assert_eq!(claim_all(&store, &soon).await, ["early"; 2]);
+    for name in ["early", "late", "late", "late"] {
+        created(store.as_ref(), job_of(name)).await;
+    }
+    // Running jobs on another device do not count.
+    let cuda = Claimer {
+        device: Device::Cuda,
+        ..claimer("w", LONG_MS)
+    };
+    let elsewhere = NewJob {
+        device: Device::Cuda,
+        ..job_of("late")
+    };
+    created(store.as_ref(), elsewhere).await;
+    assert_eq!(claim_all(&store, &cuda).await, ["late"]);
+    let order = claim_all(&store, &claimer("w", LONG_MS)).await;
+    assert_eq!(order, ["late", "late", "early", "late"]);
+    // Jobs with an expired lease are no longer running: their tenant is the first again, with its oldest job.
+    past(SHORT_MS).await;
+    created(store.as_ref(), job_of("late")).await;
+    let (job, lease) = store.claim(&claimer("w", LONG_MS)).await.unwrap().unwrap();
+    assert_eq!((job.tenant.as_str(), lease.attempt), ("early", 2));
+}
+
+fn key_of(name: &str, scope: KeyScope) -> NewKey {
+    NewKey {
+        tenant: tenant(name),
+        name: "key".into(),
+        scope,
+        lifetime_ms: None,
+    }
+}
+
+pub async fn one_worker_stays_for_other_tenants_by_default(store: Store) {
+    let claimer = claimer("w", LONG_MS);
+    for _ in 0..6 {
+        created(store.as_ref(), job_of("a")).await;
+    }
+    for (name, device, workers) in [("x", Device::Cpu, 2), ("y", Device::Cpu, 1), ("z", Device::Cuda, 9)] {
+        let crew = Crew {
+            name: name.into(),
+            device,
+            workers,
+        };
+        // A process notes itself again and again.
+        store.note_crew(&crew).await.unwrap();
+        store.note_crew(&crew).await.unwrap();
+    }
+    let mut keys = Vec::new();
+    for (name, scope) in [("a", KeyScope::Write), ("b", KeyScope::Write), ("c", KeyScope::Read)] {
+        let fresh = FreshKey::draw(store.clock().await.unwrap());
+        keys.push(store.create_key(key_of(name, scope), &fresh).await.unwrap());
+    }
+    assert_eq!(claim_all(&store, &claimer).await, ["a"; 2], "3 workers");
+    assert!(!store.has_claimable(&claimer).await.unwrap());
+    created(store.as_ref(), job_of("b")).await;
+    assert!(store.has_claimable(&claimer).await.unwrap());
+    assert_eq!(claim_all(&store, &claimer).await, ["b"]);
+    // A number replaces the default.
+    let limited = Claimer {
+        quota: Quota {
+            max_running: Some(3),
+            ..Quota::default()
+        },
+        ..claimer.clone()
+    };
+    assert_eq!(claim_all(&store, &limited).await, ["a"]);
+    // With one tenant that can create jobs, all workers run its jobs.
+    store.revoke_key(&Scope::Service, keys[1].id).await.unwrap();
+    assert_eq!(claim_all(&store, &claimer).await, ["a"; 3]);
+}
+
+pub async fn a_single_worker_runs_jobs_of_any_tenant(store: Store) {
+    let crew = Crew {
+        name: "only".into(),
+        device: Device::Cpu,
+        workers: 1,
+    };
+    store.note_crew(&crew).await.unwrap();
+    for name in ["a", "b"] {
+        let fresh = FreshKey::draw(store.clock().await.unwrap());
+        let key = key_of(name, KeyScope::Admin);
+        store.create_key(key, &fresh).await.unwrap();
+        created(store.as_ref(), job_of(name)).await;
+    }
+    assert_eq!(drain(&store, &claimer("w", LONG_MS)).await, ["a", "b"]);
+}
+
+pub async fn every_tenant_gets_a_turn_before_any_gets_two(store: Store) {
+    const TENANTS: usize = 40;
+    for index in 0..TENANTS {
+        for _ in 0..=index {
+            let job = NewJob {
+                priority: index as i64,
+                ..job_of(&format!("t{index}"))
+            };
+            created(store.as_ref(), job).await;
+        }
+    }
+    // 820 jobs, for workers that claim at the same time.
+    let claims = (0..TENANTS).map(|index| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let claimer = claimer(&format!("w{index}"), LONG_MS);
+            let (job, _) = store.claim(&claimer).await.unwrap().unwrap();
+            job.tenant.to_string()
+        })
+    });
+    let mut served = HashSet::new();
+    for claim in claims.collect::<Vec<_>>() {
+        served.insert(claim.await.unwrap());
+    }
+    assert_eq!(served.len(), TENANTS);
 }
 
 pub async fn each_device_has_a_separate_queue(store: Store) {
@@ -136,7 +283,7 @@ pub async fn each_device_has_a_separate_queue(store: Store) {
 pub async fn quotas_limit_queued_and_running_jobs(store: Store) {
     let quota = Quota {
         max_queued: 2,
-        max_running: 1,
+        max_running: Some(1),
     };
     for _ in 0..2 {
         store.create(job_of("a"), None, quota).await.unwrap();
