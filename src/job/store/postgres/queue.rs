@@ -27,58 +27,65 @@ pub(super) async fn count_queued(
     connection: &mut PgConnection,
     tenant: &TenantId,
 ) -> Result<i64, StoreError> {
-    let count = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND tenant = $1")
-        .bind(tenant.as_str())
-        .fetch_one(connection);
+    let count =
+        sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND tenant = $1")
+            .bind(tenant.as_str())
+            .fetch_one(connection);
     Ok(count.await?)
 }
 
-/// Selects the claimable jobs of a device ($1) with a limit of running jobs per tenant ($2): `tenants` are those with
-/// jobs on the device, found one after another in the index, and `next` are the first jobs of each one that may be
+/// Selects the ids of claimable jobs of a device ($1) with a limit of running jobs per tenant ($2): `tenants` are those
+/// with jobs on the device, found one after another in the index, and `next` are the first jobs of each one that may be
 /// claimed. There is more than one, because a row may be locked. A tenant with expired leases counts without them.
 macro_rules! claimable {
-    ($columns:literal) => {
-        concat!(
-            "WITH RECURSIVE tenants AS (
-                 SELECT MIN(tenant) AS tenant FROM jobs WHERE state IN ('queued', 'running', 'canceling') AND device = $1
-                 UNION ALL
-                 SELECT (SELECT MIN(tenant) FROM jobs
-                         WHERE state IN ('queued', 'running', 'canceling') AND device = $1 AND tenant > tenants.tenant)
-                 FROM tenants WHERE tenants.tenant IS NOT NULL
-             ),
-             running AS (
-                 SELECT tenant, COUNT(*) AS everywhere, COUNT(*) FILTER (WHERE device = $1) AS here,
-                        COUNT(*) FILTER (WHERE device = $1 AND lease_until > clock_timestamp()) AS alive
-                 FROM jobs WHERE state IN ('running', 'canceling') GROUP BY tenant
-             ),
-             share AS (
-                 SELECT CASE WHEN (SELECT MIN(tenant) < MAX(tenant) FROM keys
-                                   WHERE revoked_at IS NULL AND scope IN ('write', 'admin')
-                                     AND COALESCE(expires_at > clock_timestamp(), true))
-                             THEN (SELECT GREATEST(SUM(workers) - 1, 1) FROM crews
-                                   WHERE device = $1 AND seen_at > clock_timestamp() - $3 * interval '1 millisecond'
-                                   HAVING COUNT(*) > 0) END AS most
-             )
-             SELECT ",
-            $columns,
-            " FROM tenants
-             CROSS JOIN share
-             LEFT JOIN running ON running.tenant = tenants.tenant
-             LEFT JOIN turns ON turns.tenant = tenants.tenant AND turns.device = $1
-             CROSS JOIN LATERAL (
-                 SELECT id FROM jobs
-                 WHERE device = $1 AND tenant = tenants.tenant AND state IN ('queued', 'running', 'canceling')
-                   AND CASE state WHEN 'queued' THEN not_before ELSE lease_until END <= clock_timestamp()
-                   AND (state <> 'queued' OR CASE WHEN $2::bigint IS NULL THEN COALESCE(COALESCE(here, 0) < most, true)
-                                                  ELSE COALESCE(everywhere, 0) < $2 END)
-                 ORDER BY priority DESC, id LIMIT 4
-             ) AS next
-             JOIN jobs ON jobs.id = next.id
-             WHERE jobs.state IN ('queued', 'running', 'canceling')
-               AND CASE jobs.state WHEN 'queued' THEN jobs.not_before ELSE jobs.lease_until END <= clock_timestamp()"
-        )
+    () => {
+        "WITH RECURSIVE tenants AS (
+             SELECT MIN(tenant) AS tenant FROM jobs WHERE state IN ('queued', 'running', 'canceling') AND device = $1
+             UNION ALL
+             SELECT (SELECT MIN(tenant) FROM jobs
+                     WHERE state IN ('queued', 'running', 'canceling') AND device = $1 AND tenant > tenants.tenant)
+             FROM tenants WHERE tenants.tenant IS NOT NULL
+         ),
+         running AS (
+             SELECT tenant, COUNT(*) AS everywhere, COUNT(*) FILTER (WHERE device = $1) AS here,
+                    COUNT(*) FILTER (WHERE device = $1 AND lease_until > clock_timestamp()) AS alive
+             FROM jobs WHERE state IN ('running', 'canceling') GROUP BY tenant
+         ),
+         share AS (
+             SELECT CASE WHEN (SELECT MIN(tenant) < MAX(tenant) FROM keys
+                               WHERE revoked_at IS NULL AND scope IN ('write', 'admin')
+                                 AND COALESCE(expires_at > clock_timestamp(), true))
+                         THEN (SELECT GREATEST(SUM(workers) - 1, 1) FROM crews
+                               WHERE device = $1 AND seen_at > clock_timestamp() - $3 * interval '1 millisecond'
+                               HAVING COUNT(*) > 0) END AS most
+         )
+         SELECT next.id FROM tenants
+         CROSS JOIN share
+         LEFT JOIN running ON running.tenant = tenants.tenant
+         LEFT JOIN turns ON turns.tenant = tenants.tenant AND turns.device = $1
+         CROSS JOIN LATERAL (
+             SELECT id, priority FROM jobs
+             WHERE device = $1 AND tenant = tenants.tenant AND state IN ('queued', 'running', 'canceling')
+               AND CASE state WHEN 'queued' THEN not_before ELSE lease_until END <= clock_timestamp()
+               AND (state <> 'queued' OR CASE WHEN $2::bigint IS NULL THEN COALESCE(COALESCE(here, 0) < most, true)
+                                              ELSE COALESCE(everywhere, 0) < $2 END)
+             ORDER BY priority DESC, id LIMIT 4
+         ) AS next"
     };
 }
+
+/// Locks and selects the first of these jobs in the order of the queue that no other transaction has locked. The array
+/// keeps the planner from joining all jobs.
+const FIRST: &str = concat!(
+    "SELECT jobs.*, clock_timestamp() AS now FROM unnest(ARRAY(",
+    claimable!(),
+    " ORDER BY COALESCE(alive, 0), turn NULLS FIRST, tenants.tenant, next.priority DESC, next.id LIMIT 8
+     )) WITH ORDINALITY AS next (id, position)
+     JOIN jobs ON jobs.id = next.id
+     WHERE state IN ('queued', 'running', 'canceling')
+       AND CASE state WHEN 'queued' THEN not_before ELSE lease_until END <= clock_timestamp()
+     ORDER BY position LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED"
+);
 
 /// Returns the first record that [is claimable](Record::is_claimable) for this claimer, locked, with the database time.
 ///
@@ -91,16 +98,12 @@ pub(super) async fn first_claimable(
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('optin claim'), 0)")
         .execute(&mut *connection)
         .await?;
-    let found = sqlx::query(concat!(
-        claimable!("jobs.*, clock_timestamp() AS now"),
-        " ORDER BY COALESCE(alive, 0), turn NULLS FIRST, tenants.tenant, jobs.priority DESC, jobs.id
-          LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED"
-    ))
-    .bind(claimer.device.as_str())
-    .bind(claimer.quota.max_running)
-    .bind(CREW_LIFETIME_MS)
-    .fetch_optional(connection)
-    .await?;
+    let found = sqlx::query(FIRST)
+        .bind(claimer.device.as_str())
+        .bind(claimer.quota.max_running)
+        .bind(CREW_LIFETIME_MS)
+        .fetch_optional(connection)
+        .await?;
     found.as_ref().map(row::read_now).transpose()
 }
 
@@ -130,10 +133,12 @@ pub(super) async fn note_crew(pool: &PgPool, crew: &Crew) -> Result<(), StoreErr
     .bind(crew.workers)
     .execute(pool)
     .await?;
-    sqlx::query("DELETE FROM crews WHERE seen_at <= clock_timestamp() - $1 * interval '1 millisecond'")
-        .bind(CREW_LIFETIME_MS)
-        .execute(pool)
-        .await?;
+    sqlx::query(
+        "DELETE FROM crews WHERE seen_at <= clock_timestamp() - $1 * interval '1 millisecond'",
+    )
+    .bind(CREW_LIFETIME_MS)
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -155,7 +160,7 @@ pub(super) async fn held(
 /// Returns whether [`first_claimable`] would find a record. No row is locked, so that concurrent claims do not skip
 /// any.
 pub(super) async fn has_claimable(pool: &PgPool, claimer: &Claimer) -> Result<bool, StoreError> {
-    let found = sqlx::query_scalar(concat!("SELECT EXISTS (", claimable!("1"), ")"))
+    let found = sqlx::query_scalar(concat!("SELECT EXISTS (", claimable!(), ")"))
         .bind(claimer.device.as_str())
         .bind(claimer.quota.max_running)
         .bind(CREW_LIFETIME_MS)
