@@ -8,6 +8,7 @@ use std::path::Path;
 use super::content::{Content, FIRST_BYTES};
 use super::error::CheckpointError;
 use super::layout;
+use super::regular_file;
 
 /// Maximum depth of subfolders that are searched.
 const MAX_DEPTH: usize = 8;
@@ -71,8 +72,8 @@ pub fn refusal(folder: &Path, of: &dyn Display) -> CheckpointError {
 /// Returns the error for a file in place of a folder.
 fn not_a_folder(path: &Path, of: &dyn Display) -> CheckpointError {
     let mut first = Vec::new();
-    let read =
-        fs::File::open(path).and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
+    let read = regular_file::open(path)
+        .and_then(|file| file.take(FIRST_BYTES as u64).read_to_end(&mut first));
     let content = read.ok().and_then(|_| Content::of(&first));
     CheckpointError::NotFound(match content {
         Some(content) => format!("{of} {}", content.instead_of("the folder of a model")),

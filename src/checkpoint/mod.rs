@@ -16,6 +16,7 @@ pub mod layout;
 pub mod limits;
 pub mod plain_names;
 pub mod read_file;
+pub mod regular_file;
 mod shard;
 mod small_file;
 pub mod tar_archive;

@@ -1,12 +1,13 @@
 //! The record of a file that was read, which identifies its content.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::regular_file;
 
 /// A file as it was when it was read: name, size and SHA-256.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,7 +37,7 @@ impl ReadFile {
     /// Returns an error if the file cannot be read.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Digested::new(File::open(path)?).whole(&name)
+        Digested::new(regular_file::open(path)?).whole(&name)
     }
 }
 

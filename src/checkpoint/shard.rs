@@ -1,6 +1,5 @@
 //! A checked safetensors file of a checkpoint, in memory.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use super::error::CheckpointError;
 use super::header::{self, Header};
 use super::layout::INDEX;
 use super::limits::Limits;
+use super::regular_file;
 
 /// A safetensors file.
 pub(super) struct Shard {
@@ -46,7 +46,7 @@ impl Shard {
     ) -> Result<Self, CheckpointError> {
         let failed = |source| CheckpointError::io(path)(source);
         let wrong = |what: String| CheckpointError::Invalid(format!("{} {what}", path.display()));
-        let mut file = File::open(path).map_err(|error| match error.kind() {
+        let mut file = regular_file::open(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => CheckpointError::NotFound(format!(
                 "{} is listed in {INDEX} but does not exist; copy it into the folder",
                 path.display()

@@ -1,11 +1,11 @@
 //! Reads small files as a whole, up to a size limit.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::content::{Content, FIRST_BYTES};
 use super::error::CheckpointError;
+use super::regular_file;
 
 /// Returns the bytes of a file.
 ///
@@ -13,7 +13,7 @@ use super::error::CheckpointError;
 /// Returns [`CheckpointError`] if the file cannot be read, has more than `max_bytes` bytes, or is a failed download or
 /// another kind of file.
 pub(super) fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, CheckpointError> {
-    let file = File::open(path).map_err(CheckpointError::io(path))?;
+    let file = regular_file::open(path).map_err(CheckpointError::io(path))?;
     let mut bytes = Vec::new();
     file.take(max_bytes + 1)
         .read_to_end(&mut bytes)

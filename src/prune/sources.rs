@@ -44,6 +44,7 @@ impl From<DataError> for Failure {
 fn unread(path: &str, source: &io::Error, invalid: Code) -> Failure {
     let (code, what) = match source.kind() {
         ErrorKind::IsADirectory => (invalid, "is a folder; it must be a file"),
+        ErrorKind::InvalidInput => (invalid, "is not a regular file; copy its content into one"),
         ErrorKind::NotADirectory => (invalid, "is below a file; it must be in a folder"),
         ErrorKind::UnexpectedEof => (invalid, "ends too early; copy it again"),
         _ => return Failure::new(Code::StorageError, format!("{path}: {source}")),

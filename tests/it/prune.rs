@@ -1,5 +1,6 @@
 //! Tests of whole pruning runs on a tiny model: output files, reproducibility and failures.
 
+mod pipes;
 mod stage_cache;
 
 use optin::checkpoint::config::Config;

@@ -11,6 +11,7 @@ use zip::ZipArchive;
 
 use super::limits::MAX_BYTES;
 use super::window::Window;
+use crate::checkpoint::regular_file;
 use crate::data::error::DataError;
 
 /// The place of the bytes of an image.
@@ -54,7 +55,7 @@ impl Held {
                 Cow::Borrowed(bytes)
             }
             Self::File(path) => {
-                let file = File::open(path).map_err(failed)?;
+                let file = regular_file::open(path).map_err(failed)?;
                 Cow::Owned(bounded(file, place, failed)?)
             }
             Self::Span { file, first, bytes } => {

@@ -1,11 +1,11 @@
 //! Reads the decompressed bytes of a data file up to a size limit, and rejects files that are not tables.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::checkpoint::content::{Content, FIRST_BYTES};
 use crate::checkpoint::read_file::{Digested, ReadFile};
+use crate::checkpoint::regular_file;
 use crate::data::error::DataError;
 use crate::data::format::Packing;
 
@@ -24,7 +24,7 @@ pub(super) fn read(
         path: name.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let file = regular_file::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => DataError::NotFound(name.to_owned()),
         _ => failed(error),
     })?;

@@ -12,6 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use super::columns;
 use super::pictures::{Form, Maps, Opening, Pictures, Source};
 use crate::checkpoint::read_file::ReadFile;
+use crate::checkpoint::regular_file;
 use crate::data::error::DataError;
 use crate::data::image::held::Held;
 use crate::data::limits::Limits;
@@ -126,7 +127,7 @@ impl Shards {
         left: &mut u64,
     ) -> Result<Vec<Vec<u8>>, DataError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|source| DataError::Io {
+        let file = regular_file::open(path).map_err(|source| DataError::Io {
             path: name.clone(),
             source,
         })?;

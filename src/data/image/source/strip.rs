@@ -10,6 +10,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::digest;
 use super::pictures::{Form, Pictures, Source};
 use crate::checkpoint::read_file::ReadFile;
+use crate::checkpoint::regular_file;
 use crate::data::error::DataError;
 use crate::data::format::Packing;
 use crate::data::image::held::Held;
@@ -80,7 +81,7 @@ impl Unpacked {
     pub(super) fn open(&self) -> Result<Box<dyn Read + '_>, DataError> {
         match &self.at {
             At::File(packing) => {
-                let file = File::open(&self.path).map_err(|error| self.failed(error))?;
+                let file = regular_file::open(&self.path).map_err(|error| self.failed(error))?;
                 let kind = file.metadata().map_err(|error| self.failed(error))?;
                 if kind.is_dir() {
                     return Err(self.failed(io::ErrorKind::IsADirectory.into()));
@@ -109,7 +110,7 @@ impl Unpacked {
     /// Returns the file and the place in it, if the bytes are not compressed, and their number.
     fn span(&self) -> Result<Option<(Arc<File>, u64, u64)>, DataError> {
         let open = || {
-            File::open(&self.path)
+            regular_file::open(&self.path)
                 .map(Arc::new)
                 .map_err(|error| self.failed(error))
         };

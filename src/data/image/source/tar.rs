@@ -2,7 +2,6 @@
 //! unpacked into memory.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use super::files::Files;
 use super::pictures::{Opening, Pictures, Source};
 use super::{archive, digest};
 use crate::checkpoint::read_file::ReadFile;
+use crate::checkpoint::regular_file;
 use crate::checkpoint::tar_archive::{self, Limited, MAX_HEADER_BYTES};
 use crate::data::error::DataError;
 use crate::data::format::Packing;
@@ -36,7 +36,7 @@ pub(super) fn open(
     let entries = tar.entries()?;
     let held = match packing {
         Packing::Plain => {
-            let file = Arc::new(File::open(path).map_err(|error| tar.failed(error))?);
+            let file = Arc::new(regular_file::open(path).map_err(|error| tar.failed(error))?);
             let span = |entry: &Entry| Held::Span {
                 file: file.clone(),
                 first: entry.first,
@@ -95,7 +95,7 @@ impl Tar {
 
     /// Starts to read the decompressed archive.
     fn read(&self) -> Result<tar_archive::Tar<Box<dyn Read>>, DataError> {
-        let file = File::open(&self.path).map_err(|error| self.failed(error))?;
+        let file = regular_file::open(&self.path).map_err(|error| self.failed(error))?;
         let limit = self.limits.file_bytes;
         let reader: Box<dyn Read> = match self.packing {
             Packing::Plain => Box::new(io::BufReader::new(file)),
@@ -112,7 +112,7 @@ impl Tar {
     fn entries(&self) -> Result<Vec<Entry>, DataError> {
         if self.packing == Packing::Plain {
             // A seek skips the content of the entries.
-            let file = File::open(&self.path).map_err(|error| self.failed(error))?;
+            let file = regular_file::open(&self.path).map_err(|error| self.failed(error))?;
             let length = file.metadata().map_err(|error| self.failed(error))?.len();
             let mut archive = tar_archive::Tar::new(file);
             let entries = archive

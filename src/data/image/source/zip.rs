@@ -1,6 +1,5 @@
 //! Image files in a zip archive, which are read in place.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use super::files::Files;
 use super::pictures::{Opening, Pictures, Source};
 use super::{archive, digest};
 use crate::checkpoint::read_file::ReadFile;
+use crate::checkpoint::regular_file;
 use crate::data::error::DataError;
 use crate::data::image::held::Held;
 use crate::data::image::window::{Budget, Window};
@@ -78,7 +78,7 @@ pub(super) fn open(path: &Path, name: &str, opening: &Opening<'_>) -> Result<Sou
 /// # Errors
 /// Returns [`DataError`] if the file is not a zip archive, or if the list is too long.
 pub(super) fn unpack(path: &Path, name: &str) -> Result<ZipArchive<Window>, DataError> {
-    let file = File::open(path).map_err(|source| DataError::Io {
+    let file = regular_file::open(path).map_err(|source| DataError::Io {
         path: name.to_owned(),
         source,
     })?;

@@ -186,7 +186,11 @@ pub async fn one_worker_stays_for_other_tenants_by_default(store: Store) {
     for _ in 0..6 {
         created(store.as_ref(), job_of("a")).await;
     }
-    for (name, device, workers) in [("x", Device::Cpu, 2), ("y", Device::Cpu, 1), ("z", Device::Cuda, 9)] {
+    for (name, device, workers) in [
+        ("x", Device::Cpu, 2),
+        ("y", Device::Cpu, 1),
+        ("z", Device::Cuda, 9),
+    ] {
         let crew = Crew {
             name: name.into(),
             device,
@@ -197,7 +201,11 @@ pub async fn one_worker_stays_for_other_tenants_by_default(store: Store) {
         store.note_crew(&crew).await.unwrap();
     }
     let mut keys = Vec::new();
-    for (name, scope) in [("a", KeyScope::Write), ("b", KeyScope::Write), ("c", KeyScope::Read)] {
+    for (name, scope) in [
+        ("a", KeyScope::Write),
+        ("b", KeyScope::Write),
+        ("c", KeyScope::Read),
+    ] {
         let fresh = FreshKey::draw(store.clock().await.unwrap());
         keys.push(store.create_key(key_of(name, scope), &fresh).await.unwrap());
     }
