@@ -5,6 +5,9 @@ use std::fmt;
 
 use crate::file_name::{FileName, is_part};
 
+/// The first parts of all keys: the folders of a local store.
+pub(super) const FOLDERS: [&str; 4] = ["jobs", "journal", "probe", "uploads"];
+
 /// The key of one object, or the prefix of the keys of several objects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(String);

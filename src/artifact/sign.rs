@@ -4,9 +4,6 @@
 //! The signature is an HMAC-SHA256 over the key, the content's digest and the time of expiry. The signature of an
 //! upload also covers the content's size. Signatures are compared in constant time.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,9 +12,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::key::Key;
-
-/// Size of a signing key, in bytes.
-const KEY_BYTES: usize = 32;
+use super::key_file::{self, KEY_BYTES};
 
 /// A key that signs URLs and verifies their signatures.
 #[derive(Clone)]
@@ -53,42 +48,12 @@ impl SigningKey {
         Self(bytes)
     }
 
-    /// Reads the key from a file. If the file does not exist, creates it with a random key that only this user can
-    /// read.
+    /// Reads the key from a file, which is created with a random key if it does not exist.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read or created, or if it does not contain a key.
+    /// Returns an error if the file cannot be read or created, if other users can read it, or if it contains no key.
     pub fn load_or_create(path: &Path) -> std::io::Result<Self> {
-        match fs::read(path) {
-            Ok(bytes) => bytes.try_into().map(Self).map_err(|_| {
-                let text = format!(
-                    "{} is not a signing key of {KEY_BYTES} bytes; remove it to create a new key",
-                    path.display()
-                );
-                std::io::Error::new(ErrorKind::InvalidData, text)
-            }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::create(path),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn create(path: &Path) -> std::io::Result<Self> {
-        // Two version 4 UUIDs contain 244 random bits of the operating system.
-        let (first, second) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
-        let mut bytes = [0; KEY_BYTES];
-        bytes[..16].copy_from_slice(first.as_bytes());
-        bytes[16..].copy_from_slice(second.as_bytes());
-        let draft = path.with_extension("draft");
-        let mut file = File::options()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        Ok(Self(bytes))
+        key_file::load_or_create(path).map(Self)
     }
 
     /// Signs the URL of a file that expires at `expires`, in Unix seconds. Returns the signature in hex.

@@ -12,7 +12,8 @@ use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
 use super::error::ArtifactError;
-use super::key::Key;
+use super::key::{FOLDERS, Key};
+use super::private;
 use super::progress::Patience;
 use super::s3::{Bucket, S3Options};
 use super::s3_failure::Purpose;
@@ -47,12 +48,12 @@ pub(super) enum Backend {
 }
 
 impl ArtifactStore {
-    /// Opens a local folder, and creates it if it does not exist.
+    /// Opens a local folder, and creates it if it does not exist. Only the user of this process can access it.
     ///
     /// # Errors
     /// Returns [`ArtifactError`] if the folder cannot be created or used.
     pub fn local(root: &Path) -> Result<Self, ArtifactError> {
-        std::fs::create_dir_all(root)?;
+        private::folder(root, &FOLDERS)?;
         let inner = LocalFileSystem::new_with_prefix(root)?
             .with_automatic_cleanup(true)
             .with_fsync(true);

@@ -141,7 +141,8 @@ fn processor() -> Finding {
 }
 
 fn data_folder(storage: &StorageFlags) -> Finding {
-    let opened = std::fs::create_dir_all(storage.data_dir())
+    let opened = storage
+        .create_data_dir()
         .and_then(|()| Scratch::open(&storage.work_dir()).map(drop));
     if let Err(error) = opened {
         return Finding::Bad(format!("{}: {error}", storage.data_dir().display()));

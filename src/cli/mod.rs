@@ -37,6 +37,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::artifact::private;
 use exit::Exit;
 
 /// Shown at the end of `optin --help`.
@@ -156,6 +157,16 @@ enum Command {
     Cancel(remote::JobCommand),
 }
 
+impl Command {
+    /// Returns whether the command writes to the data folder of a service.
+    fn keeps_data(&self) -> bool {
+        matches!(
+            self,
+            Self::Demo(_) | Self::Serve(_) | Self::Worker(_) | Self::Doctor(_) | Self::Keys(_)
+        )
+    }
+}
+
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -173,6 +184,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), Exit> {
+    if command.keeps_data() {
+        private::by_default();
+    }
     match command {
         Command::Demo(command) => demo::run(&command),
         Command::Inspect(command) => inspect::run(&command),

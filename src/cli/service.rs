@@ -87,7 +87,7 @@ impl Service {
             retention,
         } = flags;
         let keys_required = server.keys_required().map_err(Exit::Usage)?;
-        std::fs::create_dir_all(storage.data_dir())?;
+        storage.create_data_dir()?;
         let broken = |error: &dyn std::fmt::Display| Exit::Broken(error.to_string());
         let database = Database::open(
             &storage.database,

@@ -67,7 +67,7 @@ pub(super) fn run(command: &WorkerCommand) -> Result<(), Exit> {
 
 async fn work(command: &WorkerCommand) -> Result<(), Exit> {
     let (storage, crew) = (&command.storage, (command.workers, &command.worker));
-    std::fs::create_dir_all(storage.data_dir())?;
+    storage.create_data_dir()?;
     let database = Database::open(
         &storage.database,
         "to run workers in other processes than the service, use PostgreSQL (--database-url postgres://user:password@host/database)",

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::s3::S3Flags;
 use crate::artifact::error::ArtifactError;
+use crate::artifact::private;
 use crate::artifact::s3::S3Options;
 use crate::artifact::store::ArtifactStore;
 
@@ -13,9 +14,13 @@ use crate::artifact::store::ArtifactStore;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage options")]
 pub struct DatabaseFlags {
-    /// Data folder of the service: database, artifacts, caches, scratch files and signing key
+    /// Data folder of the service: database, artifacts, caches, scratch files and keys
+    ///
+    /// Only the user of the service can access it: it is created with mode 0700, and gets this mode
+    /// if it exists. A folder that other users can access and that has other files is refused.
     #[arg(
         long,
+        verbatim_doc_comment,
         global = true,
         env = "OPTIN_DATA_DIR",
         value_name = "DIR",
@@ -50,6 +55,16 @@ pub struct StorageFlags {
     #[command(flatten)]
     pub s3: S3Flags,
 }
+
+/// Files and folders in the data folder.
+const DATA: [&str; 6] = [
+    "artifacts",
+    "cache",
+    "jobs.sqlite",
+    "secrets.key",
+    "signing.key",
+    "work",
+];
 
 /// Location of the job database.
 #[derive(Clone, PartialEq, Eq)]
@@ -151,6 +166,14 @@ impl StorageFlags {
     #[must_use]
     pub fn signing_key(&self) -> PathBuf {
         self.data_dir().join("signing.key")
+    }
+
+    /// Creates the data folder. Only the user of this process can access it.
+    ///
+    /// # Errors
+    /// Returns an error that names the folder and the remedy if it cannot be created or made private.
+    pub fn create_data_dir(&self) -> std::io::Result<()> {
+        private::folder(self.data_dir(), &DATA)
     }
 
     /// Returns the folder for the workers' scratch files.

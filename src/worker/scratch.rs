@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::removal::gone_or_removed;
+use crate::artifact::private;
 
 /// The scratch folder of this process. After this process has ended, the next process that opens the same work folder
 /// removes it.
@@ -20,13 +21,15 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Creates a scratch folder in `work_dir`, and removes those of processes that have ended.
+    /// Creates a scratch folder in `work_dir`, which only the user of this process can access, and removes those of
+    /// processes that have ended.
     ///
     /// # Errors
     /// Returns an error if the work folder cannot be read or written.
     pub fn open(work_dir: &Path) -> io::Result<Self> {
         let attempts = work_dir.join("attempts");
-        fs::create_dir_all(&attempts)?;
+        private::folder(work_dir, &["attempts"])?;
+        private::folder(&attempts, &[".lock"])?;
         clear(&attempts)?;
         loop {
             let name = Uuid::now_v7().simple().to_string();

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::artifact::private;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 use crate::worker::removal::gone_or_removed;
@@ -75,13 +76,13 @@ impl Drop for Held {
 }
 
 impl Cache {
-    /// Opens the folder, and creates it if necessary. If a new entry would exceed `budget_bytes`, the least recently
-    /// used entries are removed first.
+    /// Opens the folder, which only the user of this process can access, and creates it if necessary. If a new entry would
+    /// exceed `budget_bytes`, the least recently used entries are removed first.
     ///
     /// # Errors
     /// Returns an error if the folder cannot be created.
     pub fn open(folder: &Path, budget_bytes: u64) -> std::io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        private::folder(folder, &[".lock"])?;
         Ok(Self {
             folder: folder.to_owned(),
             budget_bytes,

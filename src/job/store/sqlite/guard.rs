@@ -2,11 +2,13 @@
 //! not reliable.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock, statfs};
 
 use super::error::OpenError;
+use crate::artifact::private;
 
 /// Magic numbers (`statfs(2)`) of network file systems: nfs, smb, cifs, smb2, afs, ceph, 9p, coda, fuse.
 const NETWORK: &[u64] = &[
@@ -27,7 +29,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Takes the lock of a database.
+    /// Takes the lock of a database, and makes its files private to the user of this process.
     pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
         let path = || database.display().to_string();
         let failed = |source| OpenError::Folder {
@@ -38,7 +40,10 @@ impl Guard {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        // A folder that exists may have other files, so only the files of the database are made private.
+        if !folder.exists() {
+            private::folder(folder, &[]).map_err(failed)?;
+        }
         let found = statfs(folder).map_err(|error| failed(error.into()))?;
         if NETWORK.contains(&(found.f_type as u64 & 0xffff_ffff)) {
             return Err(OpenError::NetworkFileSystem { path: path() });
@@ -49,10 +54,23 @@ impl Guard {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(name)
             .map_err(failed)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| OpenError::InUse { path: path() })?;
+        // SQLite gives the permissions of the database to the files beside it.
+        File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(database)
+            .map_err(failed)?;
+        for end in ["", ".lock", "-wal", "-shm"] {
+            let mut name = database.as_os_str().to_owned();
+            name.push(end);
+            private::file(Path::new(&name)).map_err(failed)?;
+        }
         Ok(Self { _file: file })
     }
 }
