@@ -20,6 +20,7 @@ use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
 use crate::telemetry::pulse::Pulses;
+use crate::job::webhook::secret::SecretKey;
 
 /// Shared by all handlers.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct AppState {
     /// Webhooks and deliveries.
     pub webhooks: Arc<dyn WebhookStore>,
     /// Addresses that webhooks may have.
+    /// Key that seals the secrets of webhooks.
+    pub webhook_secrets: Arc<SecretKey>,
     pub webhook_policy: Policy,
     /// API keys.
     pub keys: Arc<dyn KeyStore>,

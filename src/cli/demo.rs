@@ -194,6 +194,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         listen,
         public_url: None,
         allow_private_webhooks: false,
+        secrets_key: None,
         keys: None,
         remote_devices: Vec::new(),
     };

@@ -1,5 +1,6 @@
 //! Starts and stops the whole service in one process: stores, workers, sweeper, webhook courier and HTTP server.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ use crate::config::worker::{self, WorkerFlags};
 use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
+use crate::job::webhook::sealing::seal_secrets;
+use crate::job::webhook::secret::SecretKey;
 use crate::model::registry::ARCHITECTURES;
 use crate::telemetry::metric;
 use crate::worker::courier::{self, Courier};
@@ -101,6 +104,7 @@ impl Service {
         let signals = Signals::default();
         let Signals { wake, pulses, stop } = &signals;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
+        let secrets = open_secrets(&server.secrets_key(storage.data_dir()), &webhooks).await?;
         let sources = source.open(storage, &artifacts).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(DeviceFlag::Cpu)?);
         let listener = TcpListener::bind(server.listen).await;
@@ -112,6 +116,7 @@ impl Service {
         let state = AppState {
             jobs: Arc::clone(&jobs),
             webhooks: Arc::clone(&webhooks),
+            webhook_secrets: Arc::clone(&secrets),
             webhook_policy: server.webhook_policy(),
             keys: Arc::clone(&store) as Arc<dyn KeyStore>,
             audit: Arc::clone(&store) as Arc<dyn AuditLog>,
@@ -153,7 +158,7 @@ impl Service {
             poll: POLL_INTERVAL,
             policy: server.webhook_policy(),
         };
-        let courier = Courier::new(webhooks, courier).map_err(|error| broken(&error))?;
+        let courier = Courier::new(webhooks, secrets, courier).map_err(|error| broken(&error))?;
         let stopped = stop.clone();
         let pulse = pulses.watch("webhook courier", STALL_TIMEOUT);
         let courier = tokio::spawn(async move { courier.run(&pulse, stopped).await });
@@ -198,6 +203,21 @@ impl Service {
 }
 
 /// Waits for Ctrl-C or SIGTERM.
+/// Opens the key of the webhook secrets, and prepares the secrets in the database for it.
+async fn open_secrets(
+    path: &Path,
+    webhooks: &Arc<dyn WebhookStore>,
+) -> Result<Arc<SecretKey>, Exit> {
+    if !path.exists() {
+        let path = path.display();
+        tracing::warn!(%path, "creating the key of the webhook secrets; keep a copy, and give it to all services that share the database");
+    }
+    let secrets = SecretKey::load_or_create(path)?;
+    let sealed = seal_secrets(webhooks.as_ref(), &secrets).await;
+    sealed.map_err(|error| Exit::Broken(error.to_string()))?;
+    Ok(Arc::new(secrets))
+}
+
 pub(super) async fn interrupted() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {

@@ -1,6 +1,7 @@
 //! The HTTP server: its addresses, API key policy, webhook policy and devices.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -27,6 +28,17 @@ pub struct ServerFlags {
     /// Allow webhooks to private addresses and over plain HTTP; only for closed networks, never on the internet
     #[arg(long, env = "OPTIN_ALLOW_PRIVATE_WEBHOOKS")]
     pub allow_private_webhooks: bool,
+    /// File with the key that encrypts the webhook secrets in the database [default: DATA_DIR/secrets.key]
+    ///
+    /// 32 random bytes. The file is created if it does not exist. Keep a copy with the backups of the
+    /// database. Services that share a database need the same key.
+    #[arg(
+        long,
+        verbatim_doc_comment,
+        env = "OPTIN_SECRETS_KEY",
+        value_name = "FILE"
+    )]
+    pub secrets_key: Option<PathBuf>,
     /// API key policy [default: off if --listen is a loopback address, otherwise required]
     #[arg(long, env = "OPTIN_KEYS", value_enum, value_name = "POLICY")]
     pub keys: Option<KeysFlag>,
@@ -104,6 +116,13 @@ impl ServerFlags {
             None if self.keys == Some(KeysFlag::Proxied) => AddressSource::XForwardedFor,
             None => AddressSource::Connection,
         }
+    }
+
+    /// Returns the path of the key that encrypts the webhook secrets.
+    #[must_use]
+    pub fn secrets_key(&self, data_dir: &Path) -> PathBuf {
+        let key = self.secrets_key.clone();
+        key.unwrap_or_else(|| data_dir.join("secrets.key"))
     }
 
     /// Returns which addresses webhooks may use.

@@ -6,6 +6,7 @@ use optin::job::store::webhooks::WebhookStore;
 use optin::job::store::{Outcome, Store, StoreError};
 use optin::job::webhook::address::Policy;
 use optin::job::webhook::schedule::settle;
+use optin::job::webhook::secret::SecretKey;
 use optin::job::webhook::{DeliveryState, NewWebhook, Topic, Tried, Webhook};
 use optin::job::{NewJob, Scope, TenantId};
 use optin::prune::failure::Code;
@@ -20,6 +21,14 @@ use crate::fixture::postgres;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PRIVATE_ALLOWED: Policy = Policy { private: true };
+
+fn secret_key(byte: u8) -> SecretKey {
+    SecretKey::from_bytes(&[byte; 32])
+}
+
+fn sealed(tenant: &TenantId, url: &str) -> String {
+    secret_key(1).seal(tenant, url, SECRET)
+}
 
 /// A webhook endpoint that records requests and responds with a status that the test sets.
 struct Receiver {
@@ -88,10 +97,26 @@ impl Harness {
         let new = NewWebhook {
             tenant: tenant.clone(),
             url: self.receiver.url.clone(),
-            secret: SECRET.to_owned(),
+            secret: sealed(tenant, &self.receiver.url),
             events: events.to_vec(),
         };
         self.store.add_webhook(new).await.unwrap()
+    }
+
+    /// Creates a webhook that has this many deliveries.
+    async fn loaded(&self, tenant: &TenantId, url: &str, deliveries: usize) -> Webhook {
+        let new = NewWebhook {
+            tenant: tenant.clone(),
+            url: url.to_owned(),
+            secret: sealed(tenant, url),
+            events: Vec::new(),
+        };
+        let webhook = self.store.add_webhook(new).await.unwrap();
+        for _ in 0..deliveries {
+            let test = self.store.test_webhook(&Scope::Service, webhook.id);
+            test.await.unwrap();
+        }
+        webhook
     }
 
     fn courier(&self, policy: Policy) -> Courier {
@@ -100,7 +125,7 @@ impl Harness {
             poll: Duration::from_millis(20),
             policy,
         };
-        Courier::new(outbox, options).unwrap()
+        Courier::new(outbox, Arc::new(secret_key(1)), options).unwrap()
     }
 
     async fn states(&self, webhook: &Webhook) -> Vec<DeliveryState> {
@@ -154,6 +179,9 @@ for_both_stores!(
     webhooks_of_other_tenants_are_not_found_and_their_number_is_limited,
     deliveries_to_private_addresses_are_blocked,
 );
+
+mod receivers;
+mod secrets;
 
 async fn events_of_a_tenant_are_delivered_with_a_verifiable_signature(harness: Harness) {
     let (own, other) = (TenantId::only(), "other".parse().unwrap());
@@ -457,8 +485,8 @@ async fn deliveries_to_private_addresses_are_blocked(harness: Harness) {
     ] {
         let new = NewWebhook {
             tenant: TenantId::only(),
+            secret: sealed(&TenantId::only(), &url),
             url,
-            secret: SECRET.to_owned(),
             events: Vec::new(),
         };
         let webhook = harness.store.add_webhook(new).await.unwrap();

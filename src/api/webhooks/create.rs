@@ -92,15 +92,15 @@ pub(crate) async fn create(
     };
     let mut seen = std::collections::HashSet::new();
     topics.retain(|topic| seen.insert(*topic));
+    let secret = secret();
     let new = NewWebhook {
+        secret: state.webhook_secrets.seal(&caller.tenant, &url, &secret),
         tenant: caller.tenant,
         url,
-        secret: secret(),
         events: topics,
     };
     let webhook = state.webhooks.add_webhook(new).await?;
     let location = format!("/v1/webhooks/{}", webhook.id);
-    let secret = webhook.secret.clone();
     let body = WebhookBody {
         secret: Some(secret),
         ..webhook.into()

@@ -12,7 +12,7 @@ use strum::{IntoStaticStr, VariantArray};
 use super::audit::AuditLog;
 use super::keys::KeyStore;
 use super::retention::Expiry;
-use super::webhooks::WebhookStore;
+use super::webhooks::{Busy, WebhookStore};
 use super::{
     Created, Heartbeat, IdempotencyKey, JobFilter, JobStore, Outcome, QueueDepth, StoreError,
 };
@@ -169,6 +169,8 @@ bounded! {
     }
     WebhookStore {
         writes AddWebhook = add_webhook(new: NewWebhook) -> Webhook => "adds a second webhook; the client finds both in the list.";
+        writes SecretKeyId = secret_key_id(id: &str) -> String => "returns the same id.";
+        writes ReplaceSecret = replace_secret(id: WebhookId, from: &str, to: &str) -> () => "changes nothing.";
         reads Webhooks = webhooks(scope: &Scope) -> Vec<Webhook>;
         reads Webhook = webhook(scope: &Scope, id: WebhookId) -> Webhook;
         writes EnableWebhook = enable_webhook(scope: &Scope, id: WebhookId, enabled: bool) -> Webhook => "changes nothing.";
@@ -176,7 +178,7 @@ bounded! {
         writes TestWebhook = test_webhook(scope: &Scope, id: WebhookId) -> Delivery => "writes a second test.";
         reads Deliveries = deliveries(scope: &Scope, webhook: WebhookId, before: Option<DeliveryId>, limit: usize) -> (Vec<Delivery>, bool);
         writes Redeliver = redeliver(scope: &Scope, webhook: WebhookId, delivery: DeliveryId) -> Delivery => "changes nothing, unless the delivery was tried in between.";
-        writes DueDeliveries = due_deliveries(limit: usize, hold_ms: i64) -> Vec<Due> => "returns other deliveries. The first ones are due again after `hold_ms`, so a webhook may receive a message twice.";
+        writes DueDeliveries = due_deliveries(limit: usize, hold_ms: i64, busy: &Busy) -> Vec<Due> => "returns other deliveries. The first ones are due again after `hold_ms`, so a webhook may receive a message twice.";
         writes SettleDelivery = settle_delivery(delivery: DeliveryId, tried: Tried, random: f64) -> () => "counts the try a second time. Couriers do not repeat this call; instead the message is delivered again.";
         writes SweepDeliveries = sweep_deliveries(older_than_ms: i64) -> u64 => "deletes the rows that remain to be deleted.";
     }

@@ -3,11 +3,20 @@
 use async_trait::async_trait;
 
 use super::error::StoreError;
-use crate::job::tenant::Scope;
+use crate::job::tenant::{Scope, TenantId};
 use crate::job::webhook::{Delivery, DeliveryId, Due, NewWebhook, Tried, Webhook, WebhookId};
 
 /// Maximum number of webhooks per tenant.
 pub(crate) const MAX_WEBHOOKS: i64 = 16;
+
+/// The webhooks and tenants that receive no other delivery for now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Busy {
+    /// Webhooks.
+    pub webhooks: Vec<WebhookId>,
+    /// Tenants.
+    pub tenants: Vec<TenantId>,
+}
 
 /// Store of webhooks and deliveries. Objects outside the scope of a call are reported as not found. The job store
 /// writes the deliveries about jobs, in the transaction of the change that they report.
@@ -15,6 +24,12 @@ pub(crate) const MAX_WEBHOOKS: i64 = 16;
 pub trait WebhookStore: Send + Sync {
     /// Creates a webhook. Returns `TooMany` if the tenant has reached the maximum number.
     async fn add_webhook(&self, new: NewWebhook) -> Result<Webhook, StoreError>;
+
+    /// Returns the id of the key that encrypts the secrets of this database. If there is none yet, it becomes `id`.
+    async fn secret_key_id(&self, id: &str) -> Result<String, StoreError>;
+
+    /// Replaces the stored secret of a webhook. Changes nothing if it is no longer `from`.
+    async fn replace_secret(&self, id: WebhookId, from: &str, to: &str) -> Result<(), StoreError>;
 
     /// Returns the webhooks in the scope, oldest first.
     async fn webhooks(&self, scope: &Scope) -> Result<Vec<Webhook>, StoreError>;
@@ -54,8 +69,14 @@ pub trait WebhookStore: Send + Sync {
         delivery: DeliveryId,
     ) -> Result<Delivery, StoreError>;
 
-    /// Returns deliveries of enabled webhooks that are due, and hides them from other callers for `hold_ms`.
-    async fn due_deliveries(&self, limit: usize, hold_ms: i64) -> Result<Vec<Due>, StoreError>;
+    /// Returns deliveries of enabled webhooks that are due, at most `limit` and at most one for each webhook, and hides
+    /// them from other callers for `hold_ms`. `busy` webhooks and tenants are left out.
+    async fn due_deliveries(
+        &self,
+        limit: usize,
+        hold_ms: i64,
+        busy: &Busy,
+    ) -> Result<Vec<Due>, StoreError>;
 
     /// Stores the outcome of a try and the time of the next one. `random` (0 to 1) adds jitter to that time.
     async fn settle_delivery(

@@ -7,6 +7,8 @@
 pub mod address;
 pub mod id;
 pub mod schedule;
+pub mod sealing;
+pub mod secret;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +30,7 @@ pub struct Webhook {
     pub tenant: TenantId,
     /// URL of the endpoint.
     pub url: String,
-    /// Secret that signs the deliveries: `whsec_` and Base64.
+    /// Secret that signs the deliveries, [sealed](secret).
     pub secret: String,
     /// Subscribed topics.
     pub events: Vec<Topic>,
@@ -45,7 +47,7 @@ pub struct NewWebhook {
     pub tenant: TenantId,
     /// URL of the endpoint.
     pub url: String,
-    /// Secret that signs the deliveries.
+    /// Secret that signs the deliveries, [sealed](secret).
     pub secret: String,
     /// Subscribed topics.
     pub events: Vec<Topic>,
@@ -256,9 +258,11 @@ impl DeliveryState {
 pub struct Due {
     /// The delivery.
     pub delivery: Delivery,
+    /// Tenant of the webhook.
+    pub tenant: TenantId,
     /// URL of the endpoint.
     pub url: String,
-    /// Secret that signs the delivery.
+    /// Secret that signs the delivery, [sealed](secret).
     pub secret: String,
 }
 

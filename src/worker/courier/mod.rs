@@ -1,5 +1,9 @@
 //! Delivers the webhook messages in the outbox, until the endpoint accepts each one or its last try fails.
+//!
+//! A delivery starts as soon as it is due and its webhook has a place free. No delivery waits for the end of another
+//! webhook's.
 
+mod flights;
 mod resolver;
 
 use std::sync::Arc;
@@ -14,19 +18,20 @@ use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact::network;
+use crate::job::store::StoreError;
 use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
+use crate::job::webhook::secret::SecretKey;
 use crate::job::webhook::{Due, Tried};
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulse;
+use flights::Flights;
 use resolver::{NotPublic, PolicyResolver};
 
 /// Timeout of one delivery request.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a claimed delivery is hidden from other processes, in milliseconds.
 const HOLD_MS: i64 = 60_000;
-/// Maximum number of concurrent deliveries.
-const MAX_CONCURRENT: usize = 16;
 
 /// Settings of the courier.
 #[derive(Clone, Copy, Debug)]
@@ -39,17 +44,28 @@ pub struct Options {
 
 /// Delivers webhook messages from the outbox.
 pub struct Courier {
+    sender: Arc<Sender>,
+    poll: Duration,
+}
+
+/// What a delivery needs. Deliveries share it.
+struct Sender {
     outbox: Arc<dyn WebhookStore>,
+    secrets: Arc<SecretKey>,
     http: reqwest::Client,
-    options: Options,
+    policy: Policy,
 }
 
 impl Courier {
-    /// Creates a courier for this outbox.
+    /// Creates a courier for this outbox, whose secrets are sealed with this key.
     ///
     /// # Errors
     /// Returns an error if the HTTP client cannot be created.
-    pub fn new(outbox: Arc<dyn WebhookStore>, options: Options) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        outbox: Arc<dyn WebhookStore>,
+        secrets: Arc<SecretKey>,
+        options: Options,
+    ) -> Result<Self, reqwest::Error> {
         // This fails if an earlier call installed the same provider; that is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -60,44 +76,80 @@ impl Courier {
             .dns_resolver(Arc::new(PolicyResolver(options.policy)))
             .user_agent(concat!("optin/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self {
+        let sender = Sender {
             outbox,
+            secrets,
             http,
-            options,
+            policy: options.policy,
+        };
+        Ok(Self {
+            sender: Arc::new(sender),
+            poll: options.poll,
         })
     }
 
-    /// Delivers until `stop` is canceled.
+    /// Delivers until `stop` is canceled, and then until the deliveries in progress have ended.
     pub async fn run(&self, pulse: &Pulse, stop: CancellationToken) {
+        let mut flights = Flights::default();
         while !stop.is_cancelled() {
             pulse.beat();
-            let delivered = match self.round().await {
+            let started = match self.start_due(&mut flights).await {
                 Ok(count) => count,
                 Err(error) => {
                     tracing::warn!(%error, "could not read the outbox; retrying");
                     0
                 }
             };
-            if delivered == 0 {
+            if started == 0 {
                 tokio::select! {
-                    () = tokio::time::sleep(self.options.poll) => {}
+                    () = tokio::time::sleep(self.poll) => {}
+                    () = flights.ended() => {}
                     () = stop.cancelled() => {}
                 }
             }
         }
+        while !flights.is_empty() {
+            flights.ended().await;
+        }
     }
 
-    /// Tries the deliveries that are due now, and returns their number.
+    /// Makes the deliveries that are due, until none is, and returns their number.
     ///
     /// # Errors
     /// Returns an error if the outbox cannot be read.
-    pub async fn round(&self) -> Result<usize, crate::job::store::StoreError> {
-        let due = self.outbox.due_deliveries(MAX_CONCURRENT, HOLD_MS).await?;
-        let count = due.len();
-        futures::future::join_all(due.into_iter().map(|due| self.deliver(due))).await;
-        Ok(count)
+    pub async fn round(&self) -> Result<usize, StoreError> {
+        let (mut flights, mut count) = (Flights::default(), 0);
+        loop {
+            let started = self.start_due(&mut flights).await?;
+            count += started;
+            if started == 0 {
+                if flights.is_empty() {
+                    return Ok(count);
+                }
+                flights.ended().await;
+            }
+        }
     }
 
+    /// Starts deliveries that are due, and returns their number.
+    async fn start_due(&self, flights: &mut Flights) -> Result<usize, StoreError> {
+        if flights.free() == 0 {
+            return Ok(0);
+        }
+        let outbox = &self.sender.outbox;
+        let (free, busy) = (flights.free(), flights.busy());
+        let due = outbox.due_deliveries(free, HOLD_MS, &busy).await?;
+        let count = due.len();
+        for due in due {
+            let sender = Arc::clone(&self.sender);
+            let receiver = (due.delivery.webhook, due.tenant.clone());
+            flights.start(receiver, async move { sender.deliver(due).await });
+        }
+        Ok(count)
+    }
+}
+
+impl Sender {
     async fn deliver(&self, due: Due) {
         let tried = self.attempt(&due).await;
         let outcome = match &tried {
@@ -122,16 +174,18 @@ impl Courier {
             status: None,
             error,
         };
-        let url = match self.options.policy.check(&due.url) {
+        let url = match self.policy.check(&due.url) {
             Ok(url) => url,
             Err(error) => return failed(error),
         };
         let body = due.delivery.body.to_string();
         let id = due.delivery.id.to_string();
         let timestamp = jiff::Timestamp::now().as_second().to_string();
-        let Some(signature) = sign(&due.secret, &id, &timestamp, &body) else {
+        let secret = self.secrets.open(&due.tenant, &due.url, &due.secret);
+        let signature = secret.and_then(|secret| sign(&secret, &id, &timestamp, &body));
+        let Some(signature) = signature else {
             return failed(
-                "the secret of the webhook is invalid; create the webhook again".to_owned(),
+                "the secret of the webhook cannot be used; create the webhook again".to_owned(),
             );
         };
         let host = network::host(&url);

@@ -20,6 +20,7 @@ use optin::job::store::sqlite::SqliteStore;
 use optin::job::store::webhooks::WebhookStore;
 use optin::job::store::{JobStore, Outcome};
 use optin::job::webhook::address::Policy;
+use optin::job::webhook::secret::SecretKey;
 use optin::job::{JobId, Lease};
 use optin::prune::failure::{Code, Failure};
 use optin::prune::plan::Plan;
@@ -134,6 +135,7 @@ pub fn state(
         webhooks: Arc::clone(jobs) as Arc<dyn WebhookStore>,
         webhook_policy: Policy::default(),
         keys: Arc::clone(jobs) as Arc<dyn KeyStore>,
+        webhook_secrets: Arc::new(SecretKey::from_bytes(&[2; 32])),
         audit: Arc::clone(jobs) as Arc<dyn AuditLog>,
         keys_required: options.keys_required,
         intake: Arc::new(ScriptedIntake),

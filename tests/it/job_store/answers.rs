@@ -9,7 +9,7 @@ use optin::job::store::bounded::Call;
 use optin::job::store::keys::KeyStore;
 use optin::job::store::postgres::PostgresStore;
 use optin::job::store::retention::Expiry;
-use optin::job::store::webhooks::WebhookStore;
+use optin::job::store::webhooks::{Busy, WebhookStore};
 use optin::job::store::{IdempotencyKey, JobStore, Outcome, StoreError};
 use optin::job::webhook::{DeliveryId, NewWebhook, Topic, Tried, WebhookId};
 use optin::job::{Device, JobId, Lease, Scope, TenantId};
@@ -139,6 +139,8 @@ async fn make(
             };
             store.add_webhook(new).await.map(drop)
         }
+        Call::SecretKeyId => store.secret_key_id("key").await.map(drop),
+        Call::ReplaceSecret => store.replace_secret(objects.webhook, "whsec_", "new").await,
         Call::EnableWebhook => store
             .enable_webhook(&all, objects.webhook, false)
             .await
@@ -149,7 +151,10 @@ async fn make(
             let redelivered = store.redeliver(&all, objects.webhook, objects.delivery);
             redelivered.await.map(drop)
         }
-        Call::DueDeliveries => store.due_deliveries(10, 60_000).await.map(drop),
+        Call::DueDeliveries => store
+            .due_deliveries(10, 60_000, &Busy::default())
+            .await
+            .map(drop),
         Call::SettleDelivery => {
             let tried = Tried::Delivered(200);
             store.settle_delivery(objects.delivery, tried, 0.5).await

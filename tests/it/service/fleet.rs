@@ -61,6 +61,11 @@ impl Fleet {
             .arg("--source-root")
             .arg(self.folder.root.path())
             .env("DATABASE_URL", &self.database)
+            // Services that share a database need the same key.
+            .env(
+                "OPTIN_SECRETS_KEY",
+                self.folder.root.path().join("secrets.key"),
+            )
             .arg("--storage-url")
             .arg(format!(
                 "s3://{}/{}",

@@ -24,6 +24,7 @@ pub fn optin() -> Command {
         "OPTIN_WORKERS",
         "OPTIN_LOG",
         "OPTIN_KEYS",
+        "OPTIN_SECRETS_KEY",
         "OPTIN_API_KEY",
         "OPTIN_SERVER",
     ] {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{DELETE_BATCH, Sessions, moment, outbox, queue};
 use crate::job::store::column::{self, json, word};
 use crate::job::store::error::StoreError;
-use crate::job::store::webhooks::{MAX_WEBHOOKS, WebhookStore};
-use crate::job::tenant::Scope;
+use crate::job::store::webhooks::{Busy, MAX_WEBHOOKS, WebhookStore};
+use crate::job::tenant::{Scope, TenantId};
 use crate::job::webhook::schedule::settle;
 use crate::job::webhook::{
     self, Delivery, DeliveryId, Due, NewWebhook, Topic, Tried, Webhook, WebhookId,
@@ -81,6 +81,25 @@ impl WebhookStore for Sessions {
             .await?;
         transaction.commit().await?;
         Ok(webhook)
+    }
+
+    async fn secret_key_id(&self, id: &str) -> Result<String, StoreError> {
+        sqlx::query("INSERT INTO secret_key (id) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        let found = sqlx::query_scalar("SELECT id FROM secret_key");
+        Ok(found.fetch_one(&self.pool).await?)
+    }
+
+    async fn replace_secret(&self, id: WebhookId, from: &str, to: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE webhooks SET secret = $3 WHERE id = $1 AND secret = $2")
+            .bind(id.uuid())
+            .bind(from)
+            .bind(to)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     async fn webhooks(&self, scope: &Scope) -> Result<Vec<Webhook>, StoreError> {
@@ -175,15 +194,44 @@ impl WebhookStore for Sessions {
         Ok(delivery)
     }
 
-    async fn due_deliveries(&self, limit: usize, hold_ms: i64) -> Result<Vec<Due>, StoreError> {
+    async fn due_deliveries(
+        &self,
+        limit: usize,
+        hold_ms: i64,
+        busy: &Busy,
+    ) -> Result<Vec<Due>, StoreError> {
+        let webhooks: Vec<Uuid> = busy.webhooks.iter().map(|id| id.uuid()).collect();
+        let tenants: Vec<&str> = busy.tenants.iter().map(TenantId::as_str).collect();
         let (mut transaction, now) = self.begin().await?;
         let rows = sqlx::query(
-            "SELECT deliveries.*, webhooks.url, webhooks.secret FROM deliveries JOIN webhooks ON webhooks.id = deliveries.webhook
-             WHERE deliveries.state = 'pending' AND deliveries.next_at <= $1 AND webhooks.enabled
-             ORDER BY deliveries.next_at LIMIT $2 FOR UPDATE OF deliveries SKIP LOCKED",
+            // The array keeps the planner from joining all deliveries.
+            "SELECT deliveries.*, url, secret, tenant FROM unnest(ARRAY(
+                 WITH RECURSIVE receivers AS (
+                     (SELECT webhook FROM deliveries WHERE state = 'pending' ORDER BY webhook LIMIT 1)
+                     UNION ALL
+                     SELECT (SELECT webhook FROM deliveries WHERE state = 'pending' AND webhook > receivers.webhook
+                             ORDER BY webhook LIMIT 1)
+                     FROM receivers WHERE receivers.webhook IS NOT NULL
+                 )
+                 SELECT next.id FROM receivers
+                 JOIN webhooks ON webhooks.id = receivers.webhook
+                 CROSS JOIN LATERAL (
+                     SELECT id, next_at FROM deliveries
+                     WHERE webhook = receivers.webhook AND state = 'pending' AND next_at <= $1
+                     ORDER BY next_at LIMIT 1
+                 ) AS next
+                 WHERE enabled AND receivers.webhook <> ALL($3) AND tenant <> ALL($4)
+                 ORDER BY next.next_at LIMIT $2
+             )) AS next (id)
+             JOIN deliveries ON deliveries.id = next.id
+             JOIN webhooks ON webhooks.id = deliveries.webhook
+             WHERE deliveries.state = 'pending' AND deliveries.next_at <= $1
+             ORDER BY deliveries.next_at FOR UPDATE OF deliveries SKIP LOCKED",
         )
         .bind(moment::from_ms(now))
         .bind(column::at_most(limit))
+        .bind(webhooks)
+        .bind(tenants)
         .fetch_all(&mut *transaction)
         .await?;
         let mut due = Vec::new();
@@ -196,6 +244,7 @@ impl WebhookStore for Sessions {
                 .await?;
             due.push(Due {
                 delivery,
+                tenant: word(found.try_get("tenant")?)?,
                 url: found.try_get("url")?,
                 secret: found.try_get("secret")?,
             });

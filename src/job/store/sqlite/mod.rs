@@ -75,6 +75,8 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is replaced or deleted, such as a secret, does not stay in the file.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY_TIMEOUT);
         let failed = |source| OpenError::Database {
             path: path.display().to_string(),

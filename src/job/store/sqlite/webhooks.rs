@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::{SqliteFile, outbox};
 use crate::job::store::column::{self, document, json, parsed, word};
 use crate::job::store::error::StoreError;
-use crate::job::store::webhooks::{MAX_WEBHOOKS, WebhookStore};
+use crate::job::store::webhooks::{Busy, MAX_WEBHOOKS, WebhookStore};
 use crate::job::tenant::Scope;
 use crate::job::webhook::schedule::settle;
 use crate::job::webhook::{
@@ -78,6 +78,30 @@ impl WebhookStore for SqliteFile {
             .await?;
         transaction.commit().await?;
         Ok(webhook)
+    }
+
+    async fn secret_key_id(&self, id: &str) -> Result<String, StoreError> {
+        let (mut transaction, _) = self.begin().await?;
+        sqlx::query("INSERT INTO secret_key (single, id) VALUES (1, ?1) ON CONFLICT DO NOTHING")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        let found = sqlx::query_scalar("SELECT id FROM secret_key")
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(found)
+    }
+
+    async fn replace_secret(&self, id: WebhookId, from: &str, to: &str) -> Result<(), StoreError> {
+        let (mut transaction, _) = self.begin().await?;
+        sqlx::query("UPDATE webhooks SET secret = ?3 WHERE id = ?1 AND secret = ?2")
+            .bind(id.to_string())
+            .bind(from)
+            .bind(to)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
     }
 
     async fn webhooks(&self, scope: &Scope) -> Result<Vec<Webhook>, StoreError> {
@@ -172,15 +196,35 @@ impl WebhookStore for SqliteFile {
         Ok(delivery)
     }
 
-    async fn due_deliveries(&self, limit: usize, hold_ms: i64) -> Result<Vec<Due>, StoreError> {
+    async fn due_deliveries(
+        &self,
+        limit: usize,
+        hold_ms: i64,
+        busy: &Busy,
+    ) -> Result<Vec<Due>, StoreError> {
+        let webhooks: Vec<String> = busy.webhooks.iter().map(ToString::to_string).collect();
         let (mut transaction, now) = self.begin().await?;
         let rows = sqlx::query(
-            "SELECT deliveries.*, webhooks.url, webhooks.secret FROM deliveries JOIN webhooks ON webhooks.id = deliveries.webhook
-             WHERE deliveries.state = 'pending' AND deliveries.next_at <= ?1 AND webhooks.enabled = 1
+            "WITH RECURSIVE receivers (webhook) AS (
+                 SELECT MIN(webhook) FROM deliveries WHERE state = 'pending'
+                 UNION ALL
+                 SELECT (SELECT MIN(webhook) FROM deliveries WHERE state = 'pending' AND webhook > receivers.webhook)
+                 FROM receivers WHERE receivers.webhook IS NOT NULL
+             ),
+             next (delivery, url, secret, tenant) AS (
+                 SELECT (SELECT id FROM deliveries WHERE webhook = receivers.webhook AND state = 'pending' AND next_at <= ?1
+                         ORDER BY next_at LIMIT 1), url, secret, tenant
+                 FROM receivers JOIN webhooks ON webhooks.id = receivers.webhook
+                 WHERE enabled = 1 AND receivers.webhook NOT IN (SELECT value FROM json_each(?3))
+                   AND tenant NOT IN (SELECT value FROM json_each(?4))
+             )
+             SELECT deliveries.*, url, secret, tenant FROM next JOIN deliveries ON deliveries.id = next.delivery
              ORDER BY deliveries.next_at LIMIT ?2",
         )
         .bind(now)
         .bind(column::at_most(limit))
+        .bind(json(&webhooks)?)
+        .bind(json(&busy.tenants)?)
         .fetch_all(&mut *transaction)
         .await?;
         let mut due = Vec::new();
@@ -193,6 +237,7 @@ impl WebhookStore for SqliteFile {
                 .await?;
             due.push(Due {
                 delivery,
+                tenant: word(row.try_get("tenant")?)?,
                 url: row.try_get("url")?,
                 secret: row.try_get("secret")?,
             });
