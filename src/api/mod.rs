@@ -39,6 +39,7 @@ mod state;
 mod timeout;
 mod unique_keys;
 mod uploads;
+mod usage;
 mod webhooks;
 mod wire;
 mod worker_routes;

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 use super::state::AppState;
 use super::{
     artifacts, audit, blobs, capabilities, document, events, frontier, health, jobs, keys, uploads,
-    webhooks,
+    usage, webhooks,
 };
 
 /// The routes, and the document that they describe.
@@ -32,6 +32,7 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(uploads::parts::get, uploads::parts::send))
         .routes(routes!(uploads::content::put))
         .routes(routes!(uploads::part_content::put))
+        .routes(routes!(usage::get))
         .routes(routes!(webhooks::create::create, webhooks::manage::list))
         .routes(routes!(
             webhooks::manage::get,

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::limits::Limits;
 use super::problem::{Problem, ProblemCode};
 use crate::artifact::health::Health;
+use crate::artifact::incoming::UploadQuota;
 use crate::artifact::sign::SigningKey;
 use crate::artifact::store::ArtifactStore;
 use crate::job::intake::Intake;
@@ -19,8 +20,8 @@ use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
 use crate::job::webhook::address::Policy;
-use crate::telemetry::pulse::Pulses;
 use crate::job::webhook::secret::SecretKey;
+use crate::telemetry::pulse::Pulses;
 
 /// Shared by all handlers.
 #[derive(Clone)]
@@ -29,9 +30,9 @@ pub struct AppState {
     pub jobs: Arc<dyn JobStore>,
     /// Webhooks and deliveries.
     pub webhooks: Arc<dyn WebhookStore>,
-    /// Addresses that webhooks may have.
     /// Key that seals the secrets of webhooks.
     pub webhook_secrets: Arc<SecretKey>,
+    /// Addresses that webhooks may have.
     pub webhook_policy: Policy,
     /// API keys.
     pub keys: Arc<dyn KeyStore>,
@@ -57,8 +58,10 @@ pub struct AppState {
     pub limits: Limits,
     /// Canceled when the service stops, which ends long polls and streams.
     pub stopping: CancellationToken,
-    /// Limits of one tenant.
+    /// Limits of the jobs of one tenant.
     pub quota: Quota,
+    /// Limits of the uploads of one tenant.
+    pub upload_quota: UploadQuota,
     /// Health of the artifact store.
     pub health: Health,
     /// Liveness of the background tasks.

@@ -129,6 +129,33 @@ impl Upload {
     }
 }
 
+/// What the uploads of a tenant may take up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadQuota {
+    /// Maximum number of uploads.
+    pub count: u64,
+    /// Maximum total size of their announced contents, in bytes.
+    pub bytes: u64,
+}
+
+impl Default for UploadQuota {
+    fn default() -> Self {
+        Self {
+            count: 200,
+            bytes: 100 << 30,
+        }
+    }
+}
+
+/// What the uploads of a tenant take up, whether or not their contents have arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UploadUsage {
+    /// Number of uploads.
+    pub count: u64,
+    /// Total size of their announced contents, in bytes.
+    pub bytes: u64,
+}
+
 impl ArtifactStore {
     /// Writes the record of an upload.
     ///
@@ -152,12 +179,23 @@ impl ArtifactStore {
         serde_json::from_slice(&record).map_err(failed)
     }
 
-    /// Counts the uploads of a tenant.
+    /// Returns what the uploads of a tenant take up; with `last`, only those that are not newer than this one.
     ///
     /// # Errors
     /// Returns the error of the store.
-    pub async fn count_uploads(&self, tenant: &str) -> Result<usize, ArtifactError> {
-        Ok(self.upload_ids(tenant).await?.len())
+    pub async fn upload_usage(
+        &self,
+        tenant: &str,
+        last: Option<UploadId>,
+    ) -> Result<UploadUsage, ArtifactError> {
+        let mut ids = self.upload_ids(tenant).await?;
+        ids.retain(|id| last.is_none_or(|last| *id <= last));
+        let mut usage = UploadUsage::default();
+        for upload in self.get_uploads(tenant, ids).await? {
+            usage.count += 1;
+            usage.bytes = usage.bytes.saturating_add(upload.bytes);
+        }
+        Ok(usage)
     }
 
     /// Returns a page of at most `limit` uploads of a tenant, newest first, that are older than `before`, and whether more
@@ -175,19 +213,30 @@ impl ArtifactStore {
         ids.retain(|id| before.is_none_or(|before| *id < before));
         ids.sort_unstable_by(|left, right| right.cmp(left));
         let has_more = ids.len() > limit;
-        let records = ids.into_iter().take(limit);
-        let reads: Vec<_> = records.map(|id| self.get_upload(tenant, id)).collect();
+        ids.truncate(limit);
+        Ok((self.get_uploads(tenant, ids).await?, has_more))
+    }
+
+    /// Returns the records of uploads in the order of the ids. Uploads that were deleted meanwhile are left out.
+    async fn get_uploads(
+        &self,
+        tenant: &str,
+        ids: Vec<UploadId>,
+    ) -> Result<Vec<Upload>, ArtifactError> {
+        let reads: Vec<_> = ids
+            .into_iter()
+            .map(|id| self.get_upload(tenant, id))
+            .collect();
         let mut reads = futures::stream::iter(reads).buffered(MAX_CONCURRENT_READS);
         let mut uploads = Vec::new();
         while let Some(read) = reads.next().await {
             match read {
                 Ok(upload) => uploads.push(upload),
-                // Deleted since the ids were read.
                 Err(ArtifactError::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok((uploads, has_more))
+        Ok(uploads)
     }
 
     async fn upload_ids(&self, tenant: &str) -> Result<Vec<UploadId>, ArtifactError> {
@@ -215,6 +264,47 @@ impl ArtifactStore {
 /// The size of a part of an upload whose record has none.
 fn part_bytes() -> u64 {
     PART_BYTES
+}
+
+impl ArtifactStore {
+    /// Removes the contents that no upload announces: those of deleted uploads, and those that are larger than announced.
+    /// A bucket accepts them until the URL of the upload expires. Returns their number.
+    ///
+    /// # Errors
+    /// Returns [`ArtifactError`] if the contents cannot be listed or removed, or if a record cannot be read.
+    pub async fn remove_unannounced_contents(&self) -> Result<usize, ArtifactError> {
+        let mut removed = 0;
+        let mut objects = self.list(&Key::uploads()).await?;
+        objects.extend(self.list(&Key::parts()).await?);
+        for object in objects {
+            let names: Vec<&str> = object.key.split('/').collect();
+            let (tenant, id, part) = match names.as_slice() {
+                [_, tenant, id] => (tenant, id, None),
+                [_, tenant, id, number] => (tenant, id, number.parse().ok()),
+                _ => continue,
+            };
+            // A record is not a content: its name is not an ID.
+            let (Ok(id), Ok(content)) = (id.parse(), Key::parse(&object.key)) else {
+                continue;
+            };
+            let is_announced = match self.get_upload(tenant, id).await {
+                Ok(upload) => {
+                    let most = match part {
+                        Some(number) => upload.bytes_of_part(number),
+                        None => Some(upload.bytes),
+                    };
+                    most.is_some_and(|most| object.bytes <= most)
+                }
+                Err(ArtifactError::NotFound(_)) => false,
+                Err(error) => return Err(error),
+            };
+            if !is_announced {
+                self.delete(&content).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
 }
 
 fn record_key(tenant: &str, id: UploadId) -> Result<Key, ArtifactError> {

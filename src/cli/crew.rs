@@ -48,6 +48,7 @@ pub(super) struct Signals {
 pub(super) struct Crew {
     workers: Vec<JoinHandle<()>>,
     noting: Option<JoinHandle<()>>,
+    purging: JoinHandle<()>,
     listening: Option<JoinHandle<()>>,
     lookout: Option<JoinHandle<()>>,
 }
@@ -78,6 +79,9 @@ impl Crew {
             workers: i64::from(count),
         };
         let noting = (count > 0).then(|| tokio::spawn(note(database.jobs(), noted)));
+        // Without workers, the cache has the uploads that the API checks.
+        let cached = sources.clone();
+        let purging = tokio::spawn(async move { cached.keep_purged().await });
         let workers = (0..count).map(|index| {
             let name = format!("{process}-{index}");
             let max_silence = longest_quiet(flags.lease);
@@ -120,6 +124,7 @@ impl Crew {
         Ok(Self {
             workers,
             noting,
+            purging,
             listening: listening.flatten(),
             lookout,
         })
@@ -127,7 +132,12 @@ impl Crew {
 
     /// Waits until the workers have stopped. Their running jobs are requeued.
     pub(super) async fn stopped(self) -> Result<(), Exit> {
-        let tasks = [self.noting, self.listening, self.lookout];
+        let tasks = [
+            self.noting,
+            Some(self.purging),
+            self.listening,
+            self.lookout,
+        ];
         for task in tasks.into_iter().flatten() {
             task.abort();
         }

@@ -133,6 +133,7 @@ impl Service {
             limits: limits.limits(server.client_address()),
             stopping: stop.clone(),
             quota: limits.quota(),
+            upload_quota: limits.upload_quota(),
             health: health.clone(),
             pulses: pulses.clone(),
             capabilities: Arc::new(Capabilities {

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::duration::between;
 use crate::api::{AddressSource, Connections, Limits};
+use crate::artifact::incoming::UploadQuota;
 use crate::artifact::progress::Patience;
 use crate::job::queue::Quota;
 
@@ -17,6 +18,9 @@ pub struct LimitFlags {
     /// Maximum number of queued jobs per tenant
     #[arg(long, env = "OPTIN_MAX_QUEUED", value_name = "JOBS", default_value_t = Quota::default().max_queued, value_parser = clap::value_parser!(i64).range(1..))]
     pub max_queued: i64,
+    /// Maximum total size of the uploads of a tenant, in GiB (1 to 1000000)
+    #[arg(long, env = "OPTIN_MAX_UPLOADS_GIB", value_name = "GIB", default_value_t = UploadQuota::default().bytes >> 30, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_uploads_gib: u64,
     /// Maximum request rate per client, in requests per second
     ///
     /// A client is an API key, or an IP address for requests without a valid key.
@@ -117,6 +121,15 @@ impl LimitFlags {
                 within: self.stall_timeout,
                 ..Patience::DEFAULT
             },
+        }
+    }
+
+    /// Returns the quota of uploads per tenant.
+    #[must_use]
+    pub fn upload_quota(&self) -> UploadQuota {
+        UploadQuota {
+            bytes: self.max_uploads_gib << 30,
+            ..UploadQuota::default()
         }
     }
 

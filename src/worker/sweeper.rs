@@ -75,6 +75,13 @@ pub async fn sweep(
                     tracing::warn!(%error, "could not remove old uploads; retrying");
                 }
             }
+            match artifacts.remove_unannounced_contents().await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "removed contents that no upload announces"),
+                Err(error) => {
+                    tracing::warn!(%error, "could not remove contents that no upload announces; retrying");
+                }
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(options.every) => {}

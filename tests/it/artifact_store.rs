@@ -23,6 +23,8 @@ macro_rules! store_tests {
             an_object_is_copied_to_a_file_within_a_size_limit,
             a_failed_upload_leaves_no_object,
             a_canceled_upload_leaves_no_object,
+            contents_that_no_upload_announces_are_removed,
+            the_usage_of_uploads_is_that_of_their_records,
         );
     };
     ($setup:expr; $($name:ident),+ $(,)?) => {

@@ -7,6 +7,7 @@ mod hub;
 mod roots;
 mod shards;
 mod transfer;
+mod upload;
 mod uri;
 
 use optin::artifact::progress::Patience;

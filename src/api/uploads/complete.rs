@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::{UploadBody, missing, upload_id};
+use super::{UploadBody, missing, quota, upload_id};
 use crate::api::caller::Caller;
 use crate::api::extract::Named;
 use crate::api::problem::Problem;
@@ -28,6 +28,7 @@ pub(crate) struct UploadPath {
 /// - `unsupported_model`, `unsafe_format`, `invalid_checkpoint`: The archive does not contain a model that can be used.
 /// - `limit_exceeded`: The content is too large for the service, or reading takes longer than two minutes.
 /// - `out_of_memory`, `crashed`: The process that reads the content ended without a result.
+/// - `quota_exceeded`: The uploads of the tenant are too large together. Delete some.
 #[utoipa::path(
     post, path = "/v1/uploads/{id}/complete", tag = "uploads", operation_id = "completeUpload",
     params(("id" = String, Path, description = "Id of the upload")),
@@ -56,6 +57,8 @@ pub(crate) async fn complete(
             return Err(incomplete(&upload, &absent));
         }
     }
+    // If the quota was reduced, the oldest uploads can be completed.
+    quota::check(&state, &caller.tenant, Some(id)).await?;
     state.intake.admit(&caller.tenant, &upload).await?;
     let upload = Upload {
         state: UploadState::Ready,

@@ -14,6 +14,7 @@ use crate::api::stall::stalled;
 use crate::api::state::AppState;
 use crate::api::wire::time::now_ms;
 use crate::artifact::error::ArtifactError;
+use crate::artifact::incoming::{UploadId, UploadState};
 use crate::artifact::key::Key;
 use crate::artifact::sign::Refused;
 use crate::prune::failure::Failure;
@@ -52,6 +53,8 @@ pub(crate) struct UploadSignature {
 /// - `invalid_request`: The content does not have the announced size or SHA-256. Nothing is stored.
 /// - `body_stalled`: The content arrived too slowly. Nothing is stored.
 /// - `storage_full`: The artifact store is full.
+/// - `not_found`: The upload was deleted. Nothing is stored.
+/// - `conflict`: The upload is complete.
 #[utoipa::path(
     put, path = "/v1/blobs/uploads/{tenant}/{id}", tag = "uploads", operation_id = "putUpload",
     params(("tenant" = String, Path, description = "Tenant of the upload"), ("id" = String, Path, description = "Id of the upload"), UploadSignature),
@@ -73,7 +76,8 @@ pub(crate) async fn put(
         &query.signature,
         now_ms() / 1_000,
     )?;
-    received(&state, &key, body, &query).await?;
+    let id = path.id.parse().map_err(|_| Refused::Forged)?;
+    received(&state, (&path.tenant, id), &key, body, &query).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -84,13 +88,27 @@ impl UploadSignature {
     }
 }
 
-/// Stores the body at the key, if it has the announced size and SHA-256.
+/// The problem of a content or part that arrives after the upload is complete.
+pub(super) fn ready() -> Problem {
+    Problem::conflict("the upload is ready, so its content cannot change; create another upload")
+}
+
+/// Stores the body at the key, if it has the announced size and SHA-256, and if its upload is pending.
 pub(super) async fn received(
     state: &AppState,
+    (tenant, id): (&str, UploadId),
     key: &Key,
     body: Body,
     query: &UploadSignature,
 ) -> Result<(), Problem> {
+    let record = async || match state.artifacts.get_upload(tenant, id).await {
+        Err(ArtifactError::NotFound(_)) => Ok(None),
+        found => found.map(Some).map_err(Failure::from),
+    };
+    let deleted = || Problem::not_found("the upload was deleted; create another upload");
+    if record().await?.ok_or_else(deleted)?.state != UploadState::Pending {
+        return Err(ready());
+    }
     let stream = body.into_data_stream().map_err(std::io::Error::other);
     let received = state.artifacts.receive(key, stream, query.announced());
     received.await.map_err(|error| match error {
@@ -103,6 +121,13 @@ pub(super) async fn received(
             ),
         ),
         ArtifactError::Stalled(_, why) => stalled(&why),
-        error => Failure::from(error).into(),
-    })
+        error => Problem::from(Failure::from(error)),
+    })?;
+    // The upload may have been deleted while its content arrived. Nothing may be left of it.
+    if record().await?.is_none() {
+        let removed = state.artifacts.delete(key).await;
+        removed.map_err(Failure::from)?;
+        return Err(deleted());
+    }
+    Ok(())
 }

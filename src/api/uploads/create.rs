@@ -8,21 +8,17 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::{LIFETIME, UploadBody, check_sha256, missing};
+use super::{LIFETIME, UploadBody, check_sha256, missing, quota};
 use crate::api::caller::Caller;
 use crate::api::extract::Body;
 use crate::api::problem::{Problem, ProblemCode};
 use crate::api::state::AppState;
 use crate::api::wire::time::now_ms;
 use crate::artifact::incoming::{PART_BYTES, Upload, UploadId, UploadState};
-use crate::job::store::StoreError;
 use crate::prune::recipe::data_format;
 
 /// Maximum size of an upload: the largest supported model and its small files.
 const MAX_BYTES: u64 = 17 << 30;
-
-/// Maximum number of uploads of a tenant.
-pub(super) const MAX_UPLOADS: usize = 200;
 
 /// Allowed file extensions: an archive with a model, or a data file. The archive is first, as in the example.
 fn ends() -> Vec<String> {
@@ -81,7 +77,8 @@ pub(crate) struct CreateUpload {
 /// Uploads are removed after the retention period of the service, by default 30 days. This operation takes no
 /// `Idempotency-Key`. A repeated request creates another upload; delete the one that you do not use.
 ///
-/// Specific error: `quota_exceeded` if the tenant has 200 uploads. Delete some.
+/// Specific error: `quota_exceeded` if the uploads of the tenant would be too many or too large together, whether or not
+/// their contents have been sent. Delete some. `getUsage` returns the limits.
 #[utoipa::path(
     post, path = "/v1/uploads", tag = "uploads", operation_id = "createUpload", 
     request_body(content = CreateUpload, example = json!({
@@ -125,19 +122,18 @@ pub(crate) async fn create(
         created_at: now_ms(),
     };
     let tenant = caller.tenant.as_str();
-    let count = state.artifacts.count_uploads(tenant).await;
-    if count.map_err(missing)? >= MAX_UPLOADS {
-        let error = StoreError::TooMany {
-            what: "uploads",
-            most: MAX_UPLOADS as i64,
-        };
-        return Err(error.into());
-    }
+    // Concurrent requests do not see each other's uploads before the records exist, so the record is written first. The
+    // last of them sees all records. Near the limit, they may refuse each other.
     state
         .artifacts
         .put_upload(tenant, &upload)
         .await
         .map_err(missing)?;
+    if let Err(problem) = quota::check(&state, &caller.tenant, None).await {
+        let removed = state.artifacts.delete_upload(tenant, upload.id).await;
+        removed.map_err(missing)?;
+        return Err(problem);
+    }
     let key = upload
         .key(tenant)
         .map_err(|error| Problem::internal(&error))?;

@@ -7,6 +7,7 @@ pub(super) mod list;
 pub(super) mod manage;
 pub(super) mod part_content;
 pub(super) mod parts;
+mod quota;
 
 use std::time::Duration;
 

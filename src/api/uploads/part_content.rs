@@ -6,14 +6,12 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::content::{UploadSignature, received};
-use super::parts::ready;
-use super::{missing, upload_id};
+use super::upload_id;
 use crate::api::document::schema::Bytes;
 use crate::api::extract::{Named, Params};
 use crate::api::problem::Problem;
 use crate::api::state::AppState;
 use crate::api::wire::time::now_ms;
-use crate::artifact::incoming::UploadState;
 use crate::artifact::key::Key;
 use crate::artifact::sign::Refused;
 
@@ -62,15 +60,6 @@ pub(crate) async fn put(
         now_ms() / 1_000,
     )?;
     let id = upload_id(&path.id)?;
-    let record = async || state.artifacts.get_upload(&path.tenant, id).await;
-    if record().await.map_err(missing)?.state == UploadState::Ready {
-        return Err(ready());
-    }
-    received(&state, &key, body, &query).await?;
-    // The upload may have been deleted meanwhile. Nothing may be left of it.
-    if let Err(error) = record().await {
-        state.artifacts.delete(&key).await.map_err(missing)?;
-        return Err(missing(error));
-    }
+    received(&state, (&path.tenant, id), &key, body, &query).await?;
     Ok(StatusCode::NO_CONTENT)
 }

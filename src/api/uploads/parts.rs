@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::complete::UploadPath;
+use super::content::ready;
 use super::{LIFETIME, PutBody, check_sha256, missing, upload_id};
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Named};
@@ -129,11 +130,6 @@ pub(crate) async fn send(
         bytes,
         put: signed.map_err(missing)?.into(),
     }))
-}
-
-/// The problem of content for an upload that has been checked.
-pub(super) fn ready() -> Problem {
-    Problem::conflict("the upload is ready, so its content cannot change; create another upload")
 }
 
 fn expected(upload: &Upload, number: u32) -> Result<u64, Problem> {

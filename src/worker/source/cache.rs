@@ -4,7 +4,7 @@
 //! - Each entry has a lock file: locked shared by readers, and exclusively while the entry is filled or removed.
 //! - The kernel holds the locks, so several processes can share a cache, and a killed process leaves no lock behind.
 //! - The modification time of the lock file is the time of the last use.
-//! - An entry that turned out to be unreadable is marked, and its last reader removes it.
+//! - An entry that turned out to be unreadable, or whose upload was deleted, is marked, and its last reader removes it.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -169,6 +169,38 @@ impl Cache {
                 ));
             }
         }
+    }
+
+    /// Returns the keys of all entries, also of those that are being filled.
+    ///
+    /// # Errors
+    /// Returns an error if the folder cannot be read.
+    pub fn keys(&self) -> std::io::Result<Vec<String>> {
+        let mut keys = Vec::new();
+        for file in fs::read_dir(&self.folder)? {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            let key = name.strip_suffix(".lock");
+            keys.extend(
+                key.filter(|key| self.folder.join(key).exists() || self.draft(key).exists())
+                    .map(str::to_owned),
+            );
+        }
+        Ok(keys)
+    }
+
+    /// Removes an entry. If it is in use, it is marked, and its last reader removes it.
+    ///
+    /// # Errors
+    /// Returns an error if the entry cannot be removed.
+    pub fn purge(&self, key: &str) -> std::io::Result<()> {
+        let lock = File::options().write(true).open(self.lock(key))?;
+        if is_free(lock.try_lock())? {
+            self.remove(key)?;
+            tracing::info!(entry = %key, "removed a deleted upload from the cache");
+        } else {
+            File::create(self.mark(key))?;
+        }
+        Ok(())
     }
 
     fn lock(&self, key: &str) -> PathBuf {

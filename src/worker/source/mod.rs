@@ -120,6 +120,14 @@ impl Sources {
         }
     }
 
+    /// Removes deleted uploads from the cache, again and again. Does not return.
+    pub async fn keep_purged(&self) {
+        match &self.uploads {
+            Some(uploads) => uploads.keep_purged().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Returns the URI schemes that are enabled.
     pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
         let enabled = |scheme: &Scheme| match scheme {

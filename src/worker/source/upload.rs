@@ -1,6 +1,7 @@
 //! `upload://` sources: copies the uploads of a tenant to this machine and checks them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::archive;
 use super::cache::{Cache, Filling, Held};
@@ -9,12 +10,15 @@ use crate::artifact::error::ArtifactError;
 use crate::artifact::incoming::{Upload, UploadId, UploadState};
 use crate::artifact::store::ArtifactStore;
 use crate::job::TenantId;
-use crate::prune::digest::{Digest, sha256_of};
+use crate::prune::digest::sha256_of;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
 
 /// File extension of an archive that holds a model.
 pub const ARCHIVE: &str = ".tar";
+
+/// Interval between two searches for entries of deleted uploads in the cache.
+const PURGE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The store of the uploads, and the cache of the checked ones.
 #[derive(Clone)]
@@ -65,13 +69,44 @@ impl Uploads {
         upload: &Upload,
         watch: &dyn Watch,
     ) -> Result<Held, Failure> {
-        let key = Digest::new("upload/1")
-            .part("tenant", tenant.as_str())
-            .part("id", upload.id)
-            .hex();
+        let key = entry_key(tenant, upload.id);
         let draft = self.cache.draft(&key);
         let fill = |filling| self.fill(tenant, upload, &draft, filling);
         self.cache.entry(&key, upload.bytes, watch, fill).await
+    }
+
+    /// Removes the entries of deleted uploads from the cache, every [`PURGE_INTERVAL`]. Does not return.
+    pub async fn keep_purged(&self) {
+        loop {
+            if let Err(failure) = self.purge().await {
+                tracing::warn!(%failure, "could not remove deleted uploads from the cache; retrying");
+            }
+            tokio::time::sleep(PURGE_INTERVAL).await;
+        }
+    }
+
+    /// Removes the entries of deleted uploads from the cache. An entry in use is removed after its last use.
+    ///
+    /// # Errors
+    /// Returns an error if the cache cannot be read or the store fails.
+    pub async fn purge(&self) -> Result<(), Failure> {
+        for key in self.cache.keys()? {
+            let Some((tenant, id)) = upload_of(&key) else {
+                continue;
+            };
+            match self.artifacts.get_upload(tenant.as_str(), id).await {
+                Ok(_) => {}
+                Err(ArtifactError::NotFound(_)) => {
+                    let cache = self.cache.clone();
+                    let purged = tokio::task::spawn_blocking(move || cache.purge(&key));
+                    purged
+                        .await
+                        .map_err(|error| Failure::new(Code::Internal, error.to_string()))??;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     async fn fill(
@@ -123,4 +158,15 @@ impl Uploads {
             .await
             .map_err(|error| Failure::new(Code::Internal, error.to_string()))?
     }
+}
+
+/// Returns the key of an upload's entry in the cache. It names the upload, so that the entry can be removed with it.
+fn entry_key(tenant: &TenantId, id: UploadId) -> String {
+    format!("upload.{tenant}.{id}")
+}
+
+/// The reverse of [`entry_key`]. The name of a tenant contains no dot.
+fn upload_of(key: &str) -> Option<(TenantId, UploadId)> {
+    let (tenant, id) = key.strip_prefix("upload.")?.split_once('.')?;
+    Some((tenant.parse().ok()?, id.parse().ok()?))
 }

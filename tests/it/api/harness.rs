@@ -6,7 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use optin::api::{AddressSource, AppState, Capabilities, Limits, router};
 use optin::artifact::health::Health;
-use optin::artifact::incoming::Upload;
+use optin::artifact::incoming::{Upload, UploadQuota};
 use optin::artifact::key::Key;
 use optin::artifact::manifest::Manifest;
 use optin::artifact::sign::SigningKey;
@@ -100,6 +100,7 @@ pub struct Options {
     pub keys_required: bool,
     pub limits: Limits,
     pub retention: Retention,
+    pub upload_quota: UploadQuota,
     pub stopping: CancellationToken,
 }
 
@@ -117,6 +118,7 @@ impl Default for Options {
                 addresses: AddressSource::Connection,
             },
             retention: Retention::default(),
+            upload_quota: UploadQuota::default(),
             stopping: CancellationToken::new(),
         }
     }
@@ -148,6 +150,7 @@ pub fn state(
         limits: options.limits,
         stopping: options.stopping,
         quota: optin::job::queue::Quota::default(),
+        upload_quota: options.upload_quota,
         health: Health::new(artifacts.clone()),
         pulses: Pulses::default(),
         capabilities: Arc::new(Capabilities {

@@ -2,6 +2,7 @@
 
 use futures::TryStreamExt;
 use optin::artifact::error::ArtifactError;
+use optin::artifact::incoming::{PART_BYTES, Upload, UploadId, UploadState};
 use optin::artifact::key::Key;
 use optin::artifact::store::ArtifactStore;
 use optin::file_name::FileName;
@@ -214,4 +215,63 @@ pub async fn a_canceled_upload_leaves_no_object(store: ArtifactStore) {
             .is_err()
     );
     assert_eq!(store.list(&Key::job(JOB).unwrap()).await.unwrap(), []);
+}
+
+/// Returns the record of an upload with this announced size.
+fn upload(bytes: u64) -> Upload {
+    Upload {
+        id: UploadId::fresh(),
+        name: "train.tsv".into(),
+        bytes,
+        sha256: "0".repeat(64),
+        part_bytes: PART_BYTES,
+        state: UploadState::Pending,
+        created_at: 0,
+    }
+}
+
+pub async fn contents_that_no_upload_announces_are_removed(store: ArtifactStore) {
+    let (known, empty, deleted) = (upload(1), upload(1), upload(1));
+    let larger = upload(1);
+    for upload in [&known, &empty, &larger] {
+        store.put_upload("t", upload).await.unwrap();
+    }
+    for upload in [&known, &deleted] {
+        let content = upload.key("t").unwrap();
+        store.put_bytes(&content, "x".into()).await.unwrap();
+    }
+    let content = larger.key("t").unwrap();
+    store.put_bytes(&content, "xx".into()).await.unwrap();
+    for (upload, number) in [(&known, 1), (&known, 2), (&deleted, 1)] {
+        let part = upload.part_key("t", number).unwrap();
+        store.put_bytes(&part, "x".into()).await.unwrap();
+    }
+    assert_eq!(store.remove_unannounced_contents().await.unwrap(), 4);
+    assert_eq!(store.remove_unannounced_contents().await.unwrap(), 0);
+    let left = store.list(&Key::uploads()).await.unwrap();
+    let left: Vec<&str> = left.iter().map(|object| object.key.as_str()).collect();
+    let mut expected = [
+        format!("uploads/t/{}", known.id),
+        format!("uploads/t/{}.json", known.id),
+        format!("uploads/t/{}.json", empty.id),
+        format!("uploads/t/{}.json", larger.id),
+    ];
+    expected.sort();
+    assert_eq!(left, expected);
+}
+
+pub async fn the_usage_of_uploads_is_that_of_their_records(store: ArtifactStore) {
+    let uploads = [upload(10), upload(200), upload(3_000)];
+    for upload in &uploads {
+        store.put_upload("t", upload).await.unwrap();
+    }
+    store.put_upload("other", &upload(7)).await.unwrap();
+    let usage = async |last: Option<UploadId>| {
+        let usage = store.upload_usage("t", last).await.unwrap();
+        (usage.count, usage.bytes)
+    };
+    assert_eq!(usage(None).await, (3, 3_210));
+    assert_eq!(usage(Some(uploads[1].id)).await, (2, 210));
+    store.delete_upload("t", uploads[0].id).await.unwrap();
+    assert_eq!(usage(None).await, (2, 3_200));
 }
