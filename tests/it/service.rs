@@ -10,6 +10,7 @@ mod jobs;
 mod keys;
 mod kill;
 mod log;
+mod private;
 mod process;
 mod resolve;
 mod resume;

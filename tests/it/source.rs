@@ -4,6 +4,7 @@ mod bucket;
 mod cache;
 mod download;
 mod hub;
+mod names;
 mod roots;
 mod shards;
 mod transfer;

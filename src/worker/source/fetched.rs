@@ -1,6 +1,6 @@
 //! The fetched sources of a recipe, and the names that users know them by.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::cache::Held;
 use super::uri::HubKind;
@@ -13,42 +13,88 @@ use crate::prune::recipe::Source;
 pub struct Fetched {
     /// Paths of the sources.
     pub places: Places,
-    /// User-visible names of the fetched sources, by path.
+    /// User-visible names of the sources and of the result, by path.
     pub(super) names: Names,
     /// Cache entries in use by the sources.
     pub(super) held: Vec<(HubKind, Held)>,
 }
 
-/// Maps paths in the cache to the names that users know.
+/// Maps paths on this machine to the names that users know.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Vec<(PathBuf, String)>);
+pub struct Names(Vec<(String, String)>);
 
 impl Names {
-    /// Creates the map from sources and their paths. `file://` sources are left out, because users know them by their
-    /// path.
+    /// Creates the map from sources and their paths. The name of a source is its URI, as the user wrote it.
     pub(super) fn of<'a>(
         places: impl Iterator<Item = (Option<&'a Source>, Option<&'a PathBuf>)>,
     ) -> Self {
-        let fetched = places.filter_map(|(source, path)| {
-            let (source, path) = (source?, path?);
-            (!source.uri.starts_with("file:")).then(|| (path.clone(), source.uri.clone()))
-        });
-        Self(fetched.collect())
+        let fetched = places.filter_map(|(source, path)| Some((path?, source?.uri.as_str())));
+        Self(fetched.map(|(path, uri)| entry(path, uri)).collect())
     }
 
     /// Creates the map with a single path.
-    pub(super) fn one(path: PathBuf, name: &str) -> Self {
-        Self(vec![(path, name.to_owned())])
+    pub(super) fn one(path: &Path, name: &str) -> Self {
+        Self(vec![entry(path, name)])
     }
 
-    /// Replaces the cache paths in a failure by the names that users know.
-    #[must_use]
-    pub fn name_sources(&self, mut failure: Failure) -> Failure {
-        for (path, name) in &self.0 {
-            failure.detail = failure.detail.replace(&path.display().to_string(), name);
+    /// Adds a path. An empty path is left out.
+    pub(super) fn and(mut self, path: &Path, name: &str) -> Self {
+        if !path.as_os_str().is_empty() {
+            self.0.push(entry(path, name));
         }
-        failure
+        self
     }
+
+    /// Replaces the paths in a failure by the names that users know.
+    #[must_use]
+    pub fn name_sources(&self, failure: Failure) -> Failure {
+        let detail = self.renamed(&failure.detail);
+        Failure { detail, ..failure }
+    }
+
+    /// Replaces the paths in a text. A path is replaced only as a whole, or as the start of a longer path: one path may
+    /// be the start of another, and a name may contain a path.
+    fn renamed(&self, text: &str) -> String {
+        let (mut written, mut rest, mut within) = (String::new(), text, false);
+        while let Some(sign) = rest.chars().next() {
+            let here = |path: &&(String, String)| {
+                rest.strip_prefix(path.0.as_str())
+                    .is_some_and(|after| !continues(after))
+            };
+            let known = self
+                .0
+                .iter()
+                .filter(here)
+                .max_by_key(|(path, _)| path.len());
+            match known.filter(|_| !within) {
+                Some((path, name)) => {
+                    written.push_str(name);
+                    rest = &rest[path.len()..];
+                    within = true;
+                }
+                None => {
+                    written.push(sign);
+                    rest = &rest[sign.len_utf8()..];
+                    within = is_name(sign) || matches!(sign, '/' | '.');
+                }
+            }
+        }
+        written
+    }
+}
+
+fn entry(path: &Path, name: &str) -> (String, String) {
+    let path = path.display().to_string();
+    (path, name.trim_end_matches('/').to_owned())
+}
+
+/// Returns whether the text continues the last segment of a path. A full stop may end a sentence.
+fn continues(text: &str) -> bool {
+    text.trim_start_matches('.').starts_with(is_name)
+}
+
+fn is_name(sign: char) -> bool {
+    sign.is_alphanumeric() || matches!(sign, '_' | '-')
 }
 
 impl Fetched {

@@ -148,7 +148,7 @@ impl Sources {
         let is_model = upload.name.ends_with(ARCHIVE);
         let path = within(&held, is_model, &upload.name);
         Ok(Uploaded {
-            names: Names::one(path.clone(), &upload.name),
+            names: Names::one(&path, &upload.name),
             path,
             kind: match is_model {
                 true => Kind::Model,
@@ -265,6 +265,7 @@ impl Sources {
             Some(&calibration),
             evaluation.as_ref(),
         ]));
+        let names = names.and(&out, "result");
         Ok(Fetched {
             names,
             places: Places {
