@@ -47,7 +47,7 @@ pub struct Job {
     pub tenant: TenantId,
     /// Device that the job runs on.
     pub device: Device,
-    /// Priority in the queue of the device; a higher one runs sooner.
+    /// Priority among the jobs of the tenant; a higher one runs sooner.
     pub priority: i64,
     /// State in the life cycle.
     pub state: State,
@@ -108,7 +108,7 @@ pub struct NewJob {
     pub tenant: TenantId,
     /// Device that the job runs on.
     pub device: Device,
-    /// Priority; a higher one runs sooner.
+    /// Priority among the jobs of the tenant; a higher one runs sooner.
     pub priority: i64,
     /// What to do.
     pub recipe: Recipe,

@@ -56,7 +56,8 @@ pub(crate) struct CreateJob {
     /// Device that the job runs on. `getCapabilities` lists the available devices. Default: `cpu`.
     #[serde(default)]
     pub(crate) device: Device,
-    /// Priority in the queue, from -100 to 100. Jobs with a higher priority start first.
+    /// Priority among the jobs of the tenant, from -100 to 100. Jobs with a higher priority start first. Tenants take turns,
+    /// whatever their priorities.
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100, default = 0)]
     pub(crate) priority: i64,

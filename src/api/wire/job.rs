@@ -36,7 +36,7 @@ pub(crate) struct JobBody {
     request: RequestEcho,
     /// Device that the job runs on.
     device: Device,
-    /// Priority in the queue. Jobs with a higher priority start first.
+    /// Priority among the jobs of the tenant. Jobs with a higher priority start first.
     #[schema(minimum = -100, maximum = 100)]
     priority: i64,
     /// Labels of the job, from the request.
