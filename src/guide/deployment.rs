@@ -17,12 +17,39 @@
 //!
 //! - The services and all workers need the same sources (`--source-root`, `--source-bucket`).
 //! - Connect to PostgreSQL 15 or later directly, or through a pooler in session mode. A pooler in transaction mode is rejected.
+//! - The services need the same key for the secrets of webhooks: see below.
 //! - A worker that returns after its lease (15 s) has expired cannot change the job.
 //! - The results of completed stages are stored under a digest of their inputs. A retry, or a later job of the same tenant with the
 //!   same inputs, reuses them.
 //! - A process that is killed during a large upload leaves an incomplete multipart upload in the bucket. Add a lifecycle rule that
 //!   aborts them.
 //! - `docker/optin-worker.service` is a systemd unit.
+//!
+//! # Tenants
+//!
+//! - Tenants take turns. The next job belongs to the tenant with the fewest running jobs on the device, and among equals to the one
+//!   whose last turn is the longest ago. A priority counts only among the jobs of one tenant.
+//! - While several tenants have API keys that can create jobs, a tenant runs jobs on all workers but one, so that a job of another
+//!   tenant can start soon. `--max-running` sets another limit, for all devices together. A single worker runs jobs of any tenant.
+//! - The uploads of a tenant may have 100 GiB together (`--max-uploads-gib`). An upload counts with its announced size from its
+//!   creation to its deletion. `GET /v1/usage` returns the usage and the limits.
+//! - A deleted upload leaves the artifact store at once, and the caches of all workers within a minute, or when the job that reads
+//!   it ends. A bucket accepts a content until its URL expires (1 hour). If its upload was deleted, or announced less, the content
+//!   is removed within another hour.
+//! - Each webhook has its own deliveries in progress, at most two. A receiver that hangs delays only its own messages.
+//!
+//! # Files and keys
+//!
+//! - All files of a service belong to its user alone (modes 0600 and 0700): the data folder, a local artifact store (`--storage-url`),
+//!   the cache (`--cache-dir`) and a SQLite database, with the files beside it. Folders of an earlier release get these modes at the
+//!   start. A folder that others can access and that has other files, such as `/tmp`, is refused.
+//! - `secrets.key` in the data folder encrypts the secrets of the webhooks in the database (ChaCha20-Poly1305). The first start creates
+//!   the key, and encrypts the secrets that an earlier release stored in clear. Keep a copy of it apart from the backups of the
+//!   database: both together reveal the secrets, and without the key, the webhooks must be created again.
+//! - Services that share a database need the same key: copy the file before the second one starts, or mount it and name it with
+//!   `--secrets-key`. A service with another key does not start. Workers do not need the key.
+//! - If the key is lost, execute `DELETE FROM webhooks; DELETE FROM secret_key;` in the database. The next start creates a new key.
+//! - `signing.key` signs the URLs of a local artifact store. Without it, the service creates a new one, and the URLs of the old one end.
 //!
 //! # API keys and proxies
 //!
