@@ -5,7 +5,8 @@ use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use nix::sys::stat::{Mode, umask};
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 /// The permissions of the group and of all other users.
 const OTHERS: u32 = 0o077;

@@ -203,7 +203,6 @@ impl Service {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
 /// Opens the key of the webhook secrets, and prepares the secrets in the database for it.
 async fn open_secrets(
     path: &Path,
@@ -219,6 +218,7 @@ async fn open_secrets(
     Ok(Arc::new(secrets))
 }
 
+/// Waits for Ctrl-C or SIGTERM.
 pub(super) async fn interrupted() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {

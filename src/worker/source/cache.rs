@@ -65,10 +65,10 @@ impl Drop for Held {
         if marked && self.lock.unlock().is_ok() && self.lock.try_lock().is_ok() {
             match self.cache.remove(&self.key) {
                 Ok(()) => {
-                    tracing::info!(entry = %self.key, "removed an unreadable entry from the cache");
+                    tracing::info!(entry = %self.key, "removed a marked entry from the cache");
                 }
                 Err(error) => {
-                    tracing::warn!(entry = %self.key, %error, "could not remove an unreadable entry; it stays in the cache");
+                    tracing::warn!(entry = %self.key, %error, "could not remove a marked entry; it stays in the cache");
                 }
             }
         }
@@ -80,7 +80,7 @@ impl Cache {
     /// exceed `budget_bytes`, the least recently used entries are removed first.
     ///
     /// # Errors
-    /// Returns an error if the folder cannot be created.
+    /// Returns an error if the folder cannot be created or made private.
     pub fn open(folder: &Path, budget_bytes: u64) -> std::io::Result<Self> {
         private::folder(folder, &[".lock"])?;
         Ok(Self {

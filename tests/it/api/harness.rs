@@ -135,9 +135,9 @@ pub fn state(
     AppState {
         jobs: Arc::clone(jobs) as Arc<dyn JobStore>,
         webhooks: Arc::clone(jobs) as Arc<dyn WebhookStore>,
+        webhook_secrets: Arc::new(SecretKey::from_bytes(&[2; 32])),
         webhook_policy: Policy::default(),
         keys: Arc::clone(jobs) as Arc<dyn KeyStore>,
-        webhook_secrets: Arc::new(SecretKey::from_bytes(&[2; 32])),
         audit: Arc::clone(jobs) as Arc<dyn AuditLog>,
         keys_required: options.keys_required,
         intake: Arc::new(ScriptedIntake),
