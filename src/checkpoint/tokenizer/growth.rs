@@ -27,6 +27,9 @@ const MAX_INSERTED_BYTES: usize = 256;
 /// Maximum number of characters of a word that a model divides into tokens. The time grows with its square.
 const MAX_WORD_CHARS: u64 = 1_000;
 
+/// Maximum index of a token. The library lists all unused indices below the largest one.
+const MAX_INDEX: u64 = 10_000_000;
+
 /// Maximum number of added tokens.
 const MAX_ADDED: usize = 100_000;
 
@@ -265,15 +268,25 @@ fn written(step: &impl Serialize) -> Result<Value, CheckpointError> {
         .map_err(|error| refused(format!("a step of it cannot be written: {error}")))
 }
 
-/// Checks the tokens that a `tokenizer.json` adds to its vocabulary, and the longest word of its model.
+/// Checks the indices of tokens in a `tokenizer.json`, the tokens that it adds to its vocabulary, and the longest word of its
+/// model.
 ///
 /// # Errors
-/// Returns [`CheckpointError::Tokenizer`] if they are too many or too long.
+/// Returns [`CheckpointError::Tokenizer`] if they are too large, too many or too long.
 pub(super) fn check_document(document: &Map<String, Value>) -> Result<(), CheckpointError> {
     let added = document.get("added_tokens").and_then(Value::as_array);
-    let contents = added.into_iter().flatten();
-    check_added(contents.map(|token| token["content"].as_str().unwrap_or_default()))?;
+    let added = || added.into_iter().flatten();
+    check_added(added().map(|token| token["content"].as_str().unwrap_or_default()))?;
     let model = document.get("model").unwrap_or(&Value::Null);
+    let vocabulary = model["vocab"].as_object().into_iter().flatten();
+    let indices = vocabulary.map(|(_, index)| index);
+    let mut indices = indices.chain(added().map(|token| &token["id"]));
+    let far = indices.find_map(|index| index.as_u64().filter(|index| *index > MAX_INDEX));
+    if let Some(index) = far {
+        return Err(refused(format!(
+            "a token has the index {index}; the limit is {MAX_INDEX}"
+        )));
+    }
     let longest = model["max_input_chars_per_word"].as_u64();
     match longest.filter(|longest| *longest > MAX_WORD_CHARS) {
         Some(longest) => Err(refused(format!(

@@ -309,21 +309,30 @@ fn growth_below_the_limit_is_measured_for_each_text() {
     );
 }
 
+/// Gives the last word of the vocabulary this index.
+fn move_last_word(folder: &Path, index: u64) {
+    let path = folder.join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let vocabulary = Tiny::default().vocabulary;
+    let word = format!("\"w{}\":", vocabulary - 6);
+    let last = format!("{word}{}", vocabulary - 1);
+    assert!(text.contains(&last));
+    std::fs::write(path, text.replace(&last, &format!("{word}{index}"))).unwrap();
+}
+
 #[test]
 fn a_token_without_an_embedding_is_named_with_its_row() {
-    let failure = refusal(|folder| {
-        let path = folder.join("tokenizer.json");
-        let text = std::fs::read_to_string(&path).unwrap();
-        let vocabulary = Tiny::default().vocabulary;
-        let last = format!("\"w{}\":{}", vocabulary - 6, vocabulary - 1);
-        assert!(text.contains(&last));
-        let far = format!("\"w{}\":4000000000", vocabulary - 6);
-        std::fs::write(path, text.replace(&last, &far)).unwrap();
-    });
+    let failure = refusal(|folder| move_last_word(folder, 5_000_000));
     assert_says(
         &failure,
         Code::InvalidTokenizer,
-        &["calibration.tsv, line ", "token 4000000000", "embeddings"],
+        &["calibration.tsv, line ", "token 5000000", "embeddings"],
+    );
+    let failure = refusal(|folder| move_last_word(folder, 4_000_000_000));
+    assert_says(
+        &failure,
+        Code::InvalidTokenizer,
+        &["index 4000000000", "the limit is 10000000"],
     );
 }
 
