@@ -47,7 +47,7 @@ mod worker_routes;
 pub use address::AddressSource;
 pub use document::yaml;
 pub use limits::Limits;
-pub use listen::{Connections, serve};
+pub use listen::{Connections, bind, serve};
 pub use router::router;
 pub use routes::openapi;
 pub use state::{AppState, Capabilities};

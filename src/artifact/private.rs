@@ -19,7 +19,7 @@ const SHARED: u32 = 0o1000;
 
 /// Makes all files and folders that this process creates from now on private: 0600 and 0700.
 pub fn by_default() {
-    umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Creates a folder with its parents, all with the permissions 0700. If the folder exists, removes the access of other

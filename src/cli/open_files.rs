@@ -2,8 +2,9 @@
 
 use crate::api::Connections;
 
-/// Number of files that the service needs for other purposes: databases, stored files and sources.
-const OTHER_FILES: usize = 256;
+/// Number of files that the service needs for other purposes: connections on reserved places, databases, stored files and
+/// sources.
+const OTHER_FILES: usize = 512;
 
 /// Minimum number of connections.
 const LEAST: usize = 64;

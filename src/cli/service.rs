@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +13,7 @@ use super::crew::{Crew, Signals};
 use super::exit::Exit;
 use super::open_files::within_open_files;
 use super::stores::{Database, open_artifacts};
-use crate::api::{AppState, Capabilities, router, serve};
+use crate::api::{AppState, Capabilities, bind, router, serve};
 use crate::artifact::health::Health;
 use crate::artifact::sign::SigningKey;
 use crate::config::device::DeviceFlag;
@@ -107,8 +106,7 @@ impl Service {
         let secrets = open_secrets(&server.secrets_key(storage.data_dir()), &webhooks).await?;
         let sources = source.open(storage, &artifacts).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(DeviceFlag::Cpu)?);
-        let listener = TcpListener::bind(server.listen).await;
-        let listener = listener.map_err(|error| {
+        let listener = bind(server.listen).map_err(|error| {
             Exit::Broken(format!("could not listen on {}: {error}", server.listen))
         })?;
         let url = format!("http://{}", listener.local_addr()?);

@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::net::TcpListener;
 
 use super::crew::{Crew, Signals};
 use super::exit::Exit;
 use super::runtime::runtime;
 use super::service::interrupted;
 use super::stores::{Database, open_artifacts};
-use crate::api::{Connections, serve, worker_routes};
+use crate::api::{Connections, bind, serve, worker_routes};
 use crate::artifact::health::Health;
 use crate::artifact::progress::Patience;
 use crate::config::source::SourceFlags;
@@ -82,8 +81,7 @@ async fn work(command: &WorkerCommand) -> Result<(), Exit> {
     let (health, signals) = (Health::new(artifacts), Signals::default());
     let crew = Crew::start(&database, &health, &sources, storage, crew, &signals)?;
     if let Some(address) = command.listen {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener
+        let listener = bind(address)
             .map_err(|error| Exit::Broken(format!("could not listen on {address}: {error}")))?;
         let url = format!("http://{}", listener.local_addr()?);
         let face = worker_routes(database.jobs(), health, signals.pulses.clone(), metrics);

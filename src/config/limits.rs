@@ -56,14 +56,14 @@ pub struct LimitFlags {
     /// Minimum speed of transfers: a client must send or read 16 KiB in this time (1s to 1h)
     ///
     /// Slower clients are disconnected. Only the time in which the service waits for the client counts.
-    /// Uploads and downloads have no other timeout. The operating system buffers up to 4 MiB of a
-    /// download, so a value below 2m can disconnect a client that reads slowly but steadily.
-    #[arg(long, verbatim_doc_comment, env = "OPTIN_STALL_TIMEOUT", value_name = "DURATION", default_value = "2m", value_parser = between("1s", "1h"))]
+    /// Uploads and downloads have no other timeout. The operating system buffers up to 512 KiB of a
+    /// download, so a value below 30s can disconnect a client that reads slowly but steadily.
+    #[arg(long, verbatim_doc_comment, env = "OPTIN_STALL_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = between("1s", "1h"))]
     pub stall_timeout: Duration,
     /// Maximum number of concurrent connections (1 to 1000000)
     ///
-    /// A further connection takes the place of the one that has sent and read nothing for the longest
-    /// time. If all are in use, further connections can only call /livez, /readyz and /metrics.
+    /// A further connection takes the place of one that has sent and read nothing for half a second. If
+    /// all are in use, further connections can only call /livez, /readyz and /metrics.
     #[arg(long, verbatim_doc_comment, env = "OPTIN_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
     /// Maximum number of concurrent connections per client address (1 to 1000000)

@@ -67,11 +67,12 @@
 //!
 //! No client can keep others waiting by being slow:
 //!
-//! - A client must send or read 16 KiB in each `--stall-timeout` (2 min) in which the service waits for it. Otherwise its connection is
+//! - A client must send or read 16 KiB in each `--stall-timeout` (60 s) in which the service waits for it. Otherwise its connection is
 //!   closed; an unfinished upload gets 408 `body_stalled`. Uploads and downloads have no other timeout.
-//! - If `--max-connections` (1,024) or `--max-connections-per-address` (256) is reached, a new connection takes the place of the one
-//!   that has sent and read nothing for the longest time: of the same address, or of all.
-//! - If all connections are in use, `/livez`, `/readyz` and `/metrics` are still answered, on 64 more connections. Other requests get
+//! - If `--max-connections` (1,024) or `--max-connections-per-address` (256) is reached, a new connection takes the place of an idle
+//!   one, which has sent and read nothing for half a second: of the address with the most connections, the one that has been idle for
+//!   the longest time.
+//! - If all connections are in use, `/livez`, `/readyz` and `/metrics` are still answered, on 256 more connections. Other requests get
 //!   429 `rate_limited` if their address has too many connections, and otherwise 503 `unavailable`.
 //! - Behind a proxy, all connections are those of the proxy. Set `--client-address` (or `--keys proxied`):
 //!   `--max-connections-per-address` then limits the concurrent requests of each forwarded address. Without it, the proxy counts as
@@ -79,7 +80,7 @@
 //! - A request without a key that was valid in the last ten minutes counts against the rate of its address before the database is
 //!   asked.
 //!
-//! The service lowers `--max-connections` if the limit of open files (`ulimit -n`) is not 256 higher, and logs a warning.
+//! The service lowers `--max-connections` if the limit of open files (`ulimit -n`) is not 512 higher, and logs a warning.
 //!
 //! # Observability
 //!

@@ -16,8 +16,8 @@ use crate::telemetry::metric;
 /// The stream of a connection. A write fails if the peer has read too few bytes in a window. Reads have no limit here:
 /// a peer may send nothing while it waits for a response.
 ///
-/// What the peer reads is seen late: the system accepts more bytes only when a third of its buffer is free, which has up
-/// to 4 MiB. So the window must be long.
+/// What the peer reads is seen late: the system accepts more bytes only when a third of its buffer is free. So the window
+/// must not be too short.
 pub(super) struct Line {
     stream: TcpStream,
     seat: Arc<Seat>,

@@ -19,7 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -35,11 +35,18 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Maximum timeout for the headers of a request on a reserved place.
 const RESERVED_HEAD: Duration = Duration::from_secs(5);
 
+/// Size of the buffer in which the system keeps the unread bytes of a connection; Linux doubles it. Without a limit, the
+/// system keeps up to 4 MiB, and a thousand clients that do not read use up the memory that it has for all connections.
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
+
+/// Maximum number of connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
 /// Limits on connections.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// Maximum number of concurrent connections. A further one takes the place of a connection without progress, or
-    /// can only call the probes.
+    /// Maximum number of concurrent connections. A further one takes the place of an idle connection, or can only call the
+    /// probes.
     pub most: usize,
     /// Maximum number of concurrent connections of one client address. The same applies to further ones.
     pub most_per_address: usize,
@@ -47,6 +54,23 @@ pub struct Connections {
     pub head: Duration,
     /// Minimum speed at which a client must send the body of a request, and read a response.
     pub patience: Patience,
+}
+
+/// Listens on an address. The connections have small send buffers.
+///
+/// # Errors
+/// Returns the error of the system, for example if the address is in use.
+pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restarted process can use the address of its predecessor at once.
+    socket.set_reuseaddr(true)?;
+    // Accepted connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `stop` is canceled, then completes the requests in flight.

@@ -1,11 +1,10 @@
 //! Places for connections, in total and for each client address.
 //!
-//! When the places are taken, a new connection gets the place of the one that has made no progress for the longest time:
-//! it has sent no complete request, or does not read its response. If every connection makes progress, the new one gets a
-//! reserved place, on which only the probes are answered. A probe is known only after its head, so a new connection always
-//! gets a place at once.
+//! When the places are taken, a new connection gets the place of an idle one, which has sent no complete request or does
+//! not read its response: of the address with the most connections, the one that has been idle for the longest time. If
+//! none is idle, the new one gets a reserved place, on which only the probes are answered. A probe is known only after its
+//! head, so a new connection always gets a place at once.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +17,10 @@ use crate::api::address::network;
 use crate::telemetry::metric;
 
 /// Number of reserved places. The oldest connection on them gives its place up to a new one.
-const RESERVED: usize = 64;
+const RESERVED: usize = 256;
+
+/// Time without progress after which a connection counts as idle, in milliseconds. Shorter waits are normal.
+const IDLE_MS: u64 = 500;
 
 /// Why a connection has a reserved place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,19 +157,22 @@ impl Places {
         }
     }
 
-    /// Closes the connection that has made no progress for the longest time, for its file descriptor.
+    /// Closes an idle connection, for its file descriptor.
     pub(super) fn free_one(&self) {
         lock(&self.taken).free(|_| true);
     }
 }
 
 impl Taken {
-    /// Closes one of these connections: the one that has made no progress for the longest time. Returns whether there is
-    /// one without progress.
+    /// Closes one of these connections that is idle. Returns whether there is one.
     fn free(&mut self, candidate: impl Fn(&Seat) -> bool) -> bool {
-        let idle = self.seats.iter().filter(|(_, seat)| candidate(seat));
-        let idle = idle.filter_map(|(id, seat)| Some((seat.idle_ms()?, Reverse(*id))));
-        let Some((_, Reverse(id))) = idle.max() else {
+        let candidates = self.seats.iter().filter(|(_, seat)| candidate(seat));
+        let idle = candidates.filter_map(|(id, seat)| {
+            let idle_ms = seat.idle_ms().filter(|idle_ms| *idle_ms >= IDLE_MS)?;
+            let held = self.networks.get(&seat.network).copied();
+            Some((held.unwrap_or_default(), idle_ms, *id))
+        });
+        let Some((_, _, id)) = idle.max() else {
             return false;
         };
         if let Some(seat) = self.remove(id) {

@@ -63,7 +63,7 @@ pub(crate) async fn get(
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SendUploadPart {
     /// Number of the part, from 1 to the number of parts.
-    #[schema(minimum = 1)]
+    #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
     number: u32,
     /// SHA-256 of the part, as 64 lower-case hexadecimal digits.
     #[schema(pattern = "^[0-9a-f]{64}$")]

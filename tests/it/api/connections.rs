@@ -1,6 +1,6 @@
 //! Limits of connections, over real sockets. Clients have different addresses of the loopback network.
 
-use optin::api::{Connections, serve, worker_routes};
+use optin::api::{Connections, bind, serve, worker_routes};
 use optin::artifact::health::Health;
 use optin::artifact::progress::Patience;
 use optin::telemetry::metric;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use super::harness::{Harness, Options};
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Size of a file that the buffers of a connection cannot hold.
-const BIG: usize = 24 << 20;
+const BIG: usize = 8 << 20;
 
 /// Limits that no test reaches by accident.
 fn wide() -> Connections {
@@ -52,7 +52,7 @@ impl Served {
     async fn start(options: Options, connections: Connections) -> Self {
         let stopping = options.stopping.clone();
         let harness = Harness::with(options).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(serve(listener, harness.router(), connections, stopping));
         Self {
@@ -154,8 +154,8 @@ async fn clients_that_do_not_read_keep_no_other_client_waiting() {
     for client in 0..60 {
         readers.push(served.ask(2 + client % 5, &url).await);
     }
-    // Until the buffers of the last connections are full.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Until the buffers of the last connections are full, and the connections are idle.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     for client in [2, 100] {
         for path in ["/livez", "/readyz", "/metrics", "/v1/jobs"] {
             let response = served.get(client, path).await;
@@ -186,6 +186,8 @@ async fn clients_that_do_not_complete_their_headers_keep_no_other_client_waiting
         stream.write_all(head).await.unwrap();
         unfinished.push(stream);
     }
+    assert!(served.get(100, "/livez").await.contains("200 OK"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
     for client in [2, 100] {
         for path in ["/livez", "/v1/jobs"] {
             let response = served.get(client, path).await;
@@ -218,7 +220,7 @@ async fn if_all_connections_are_in_use_only_probes_are_answered() {
     assert_eq!(json_body(&refused)["code"], "unavailable");
     // The reserved places cannot be held either.
     let mut unfinished = Vec::new();
-    for _ in 0..150 {
+    for _ in 0..400 {
         unfinished.push(served.connect(2).await);
     }
     for client in [2, 3] {
@@ -327,7 +329,7 @@ async fn a_body_that_stalls_gets_408() {
 #[tokio::test]
 async fn a_request_must_have_one_host() {
     let served = Served::start(Options::default(), wide()).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let worker = listener.local_addr().unwrap();
     let routes = worker_routes(
         Arc::clone(&served.harness.jobs) as _,
