@@ -56,7 +56,8 @@ pub fn upload_in_parts(client: &Client, url: &str, path: &Path) -> String {
         assert_eq!(status, 200, "{asked}");
         let mut wrong = part.to_vec();
         wrong.push(b'x');
-        assert!(matches!(client.put(&asked["put"], wrong), 400 | 403));
+        // Some S3 services store it, but a part of another size has not arrived.
+        client.put(&asked["put"], wrong);
         assert_eq!(client.get(&parts)["missing"][0], *number);
         assert!(matches!(
             client.put(&asked["put"], part.to_vec()),
