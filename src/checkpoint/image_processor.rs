@@ -62,7 +62,7 @@ impl Settings {
     /// Returns [`CheckpointError`] if the file is not a JSON object.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Option<Self>, CheckpointError> {
         let path = folder.join(FILE);
-        if !path.is_file() {
+        if !path.exists() {
             return Ok(None);
         }
         let bytes = small_file::read(&path, limits.config_bytes)?;

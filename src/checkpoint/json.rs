@@ -86,7 +86,7 @@ pub(super) fn optional_object(
     wrong: fn(String) -> CheckpointError,
 ) -> Result<Option<Map<String, Value>>, CheckpointError> {
     let path = folder.join(name);
-    if !path.is_file() {
+    if !path.exists() {
         return Ok(None);
     }
     let read =

@@ -34,7 +34,7 @@ impl Source {
             return Ok(Self::Document(document));
         }
         let path = folder.join(vocabulary);
-        if path.is_file() {
+        if path.exists() {
             return tokens(&path, limits).map(Self::Vocabulary);
         }
         Err(CheckpointError::Tokenizer(format!(

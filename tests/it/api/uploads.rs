@@ -5,6 +5,7 @@ use bytes::Bytes;
 use optin::artifact::incoming::{PART_BYTES, Upload, UploadId, UploadQuota, UploadState};
 use optin::artifact::key::Key;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::harness::{Harness, Options};
 
@@ -232,7 +233,8 @@ fn paths(created: &Value) -> (String, String) {
 #[tokio::test]
 async fn content_is_accepted_only_until_its_upload_is_complete_or_deleted() {
     let harness = Harness::new().await;
-    let request = upload_request("train.tsv", 4);
+    let mut request = upload_request("train.tsv", 4);
+    request["sha256"] = json!(hex::encode(Sha256::digest("text")));
     let created = harness.post("/v1/uploads", &request).await.json();
     let (path, put) = paths(&created);
     for _ in 0..2 {
@@ -251,7 +253,8 @@ async fn content_is_accepted_only_until_its_upload_is_complete_or_deleted() {
 #[tokio::test]
 async fn content_that_arrives_while_its_upload_is_deleted_is_removed() {
     let harness = Harness::new().await;
-    let request = upload_request("train.tsv", 4);
+    let mut request = upload_request("train.tsv", 4);
+    request["sha256"] = json!(hex::encode(Sha256::digest("text")));
     let created = harness.post("/v1/uploads", &request).await.json();
     let (path, put) = paths(&created);
     let delete = async {

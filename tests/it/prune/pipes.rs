@@ -28,8 +28,9 @@ fn a_named_pipe_in_place_of_a_file_is_an_error() {
     files.extend([folder.calibration(), folder.evaluation()]);
     for path in files {
         with_pipe(&path, || {
-            let failure = estimate(&places, &recipe).unwrap_err();
             let name = path.file_name().unwrap().to_string_lossy();
+            let planned = estimate(&places, &recipe);
+            let failure = planned.expect_err(&name);
             assert!(failure.detail.contains(&*name), "{failure:?}");
             assert!(
                 matches!(
