@@ -90,7 +90,7 @@ pub(crate) struct UploadPart {
 ///
 /// Specific errors:
 ///
-/// - `validation_failed`: The upload has no part with this number.
+/// - `not_found`: There is no such upload, or it has no part with this number.
 /// - `conflict`: The upload is ready.
 #[utoipa::path(
     post, path = "/v1/uploads/{id}/parts", tag = "uploads", operation_id = "sendUploadPart",
@@ -138,6 +138,9 @@ fn expected(upload: &Upload, number: u32) -> Result<u64, Problem> {
             "number is {number}; the upload has the parts 1 to {}",
             upload.parts()
         );
-        Problem::invalid_field("/number", ProblemCode::ValidationFailed, detail)
+        match number {
+            0 => Problem::invalid_field("/number", ProblemCode::ValidationFailed, detail),
+            _ => Problem::not_found(detail),
+        }
     })
 }

@@ -70,7 +70,7 @@ fn a_crash_of_one_job_is_a_failed_attempt_of_this_job_alone() {
     assert!(environment.contains("RAYON_NUM_THREADS=") && !environment.contains("a-secret"));
     let mut kill = std::process::Command::new("kill");
     assert!(
-        kill.args(["-SEGV", &crashed.to_string()])
+        kill.args(["-ABRT", &crashed.to_string()])
             .status()
             .unwrap()
             .success()
