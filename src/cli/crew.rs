@@ -65,7 +65,7 @@ impl Crew {
     ) -> Result<Self, Exit> {
         let scratch = Arc::new(Scratch::open(&storage.work_dir())?);
         // The child processes open the device. Opened here, a missing one is an error at the start.
-        drop(device::open(flags.device)?);
+        let _ = device::open(flags.device)?;
         let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(flags.device)?);
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy();

@@ -75,7 +75,7 @@ impl Uploads {
         self.cache.entry(&key, upload.bytes, watch, fill).await
     }
 
-    /// Removes the entries of deleted uploads from the cache, every [`PURGE_INTERVAL`]. Does not return.
+    /// Removes the entries of deleted uploads from the cache, every `PURGE_INTERVAL`. Does not return.
     pub async fn keep_purged(&self) {
         loop {
             if let Err(failure) = self.purge().await {
