@@ -18,6 +18,10 @@
 //! - The services and all workers need the same sources (`--source-root`, `--source-bucket`).
 //! - Connect to PostgreSQL 15 or later directly, or through a pooler in session mode. A pooler in transaction mode is rejected.
 //! - The services need the same key for the secrets of webhooks: see below.
+//! - Each job runs in a child process (`optin child`), and so does each estimate and each check of an upload. A child gets no
+//!   environment variables but those for threads, CUDA and the dynamic linker. If the memory of a container runs out, the kernel ends
+//!   a child before the service. Where the kernel ends all processes of a container at once (`memory.oom.group`, as Kubernetes sets
+//!   it), the job is tried again by another worker.
 //! - A worker that returns after its lease (15 s) has expired cannot change the job.
 //! - The results of completed stages are stored under a digest of their inputs. A retry, or a later job of the same tenant with the
 //!   same inputs, reuses them.

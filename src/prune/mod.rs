@@ -52,7 +52,7 @@ use search::Limit;
 use search::frontier::{self, Frontier};
 use stage::Stage;
 use stopwatch::Stopwatch;
-use watch::{Unwatched, Watch};
+use watch::Watch;
 
 /// Prunes a model: reads the sources and writes a verified folder.
 ///
@@ -131,14 +131,17 @@ fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Result<Fro
     ))
 }
 
-/// Prepares and plans a job without running it.
+/// Prepares and plans a job without running it. `watch` hears of the stages and of the memory that is needed.
 ///
 /// # Errors
 /// Returns a [`Failure`] that names the stage in which it happened.
-pub fn estimate(places: &Places, recipe: &Recipe) -> Result<Plan, Failure> {
+pub fn estimate(places: &Places, recipe: &Recipe, watch: &dyn Watch) -> Result<Plan, Failure> {
+    watch.stage(Stage::Preparing);
     let prepared =
         Prepared::read(places, recipe).map_err(|failure| failure.in_stage(Stage::Preparing))?;
-    Limit::of(&prepared, recipe, &NoJournal, &Unwatched)
+    watch.stage(Stage::Planning);
+    watch.needs_memory(peak::working(&prepared, recipe));
+    Limit::of(&prepared, recipe, &NoJournal, watch)
         .and_then(|limit| plan::draw_up(&prepared, recipe, &limit.cost))
         .map_err(|failure| failure.in_stage(Stage::Planning))
 }

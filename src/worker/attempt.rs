@@ -148,7 +148,7 @@ impl Worker {
         Ok((report, manifest))
     }
 
-    /// Runs the core on a dedicated thread, because it blocks for minutes. A panic there fails the attempt, not the
+    /// Runs the pruner on a dedicated thread, because it blocks for minutes. A panic there fails the attempt, not the
     /// process.
     async fn prune_on_thread(
         &self,

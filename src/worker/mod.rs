@@ -1,4 +1,4 @@
-//! Runs jobs: a worker claims a job, prunes on a dedicated thread, publishes the files and ends the attempt.
+//! Runs jobs: a worker claims a job, prunes in a [child] process, publishes the files and ends the attempt.
 //!
 //! Every write of a worker carries the fencing token of its lease. Workers and the HTTP API never call each other:
 //! they share only the job store (rows) and the artifact store (bytes).

@@ -59,8 +59,13 @@ impl Pruner for Core {
         run(&places.clone().on(&self.0), recipe, journal, watch)
     }
 
-    fn estimate(&self, places: &Places, recipe: &Recipe, _: &dyn Watch) -> Result<Plan, Failure> {
-        estimate(&places.clone().on(&self.0), recipe)
+    fn estimate(
+        &self,
+        places: &Places,
+        recipe: &Recipe,
+        watch: &dyn Watch,
+    ) -> Result<Plan, Failure> {
+        estimate(&places.clone().on(&self.0), recipe, watch)
     }
 
     fn open(&self, path: &Path, kind: Kind, _: &dyn Watch) -> Result<(), Failure> {

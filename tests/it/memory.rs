@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use optin::prune::estimate;
 use optin::prune::failure::Code;
 use optin::prune::prepare::Prepared;
+use optin::prune::watch::Unwatched;
 use optin::prune::{memory, peak};
 
 use crate::fixture::bert::Tiny;
@@ -19,7 +20,7 @@ const OVERHEAD_MIB: u64 = 64;
 fn a_run_that_needs_too_much_memory_is_rejected_with_a_remedy() {
     let folder = Folder::new(Tiny::default());
     let (places, recipe) = (folder.places("out"), folder.recipe(0.5));
-    let plan = estimate(&places, &recipe).unwrap();
+    let plan = estimate(&places, &recipe, &Unwatched).unwrap();
     let needed = peak::working(&Prepared::read(&places, &recipe).unwrap(), &recipe);
     let weights = plan.size.bytes + 4 * plan.size.parameters;
     assert_eq!(plan.peak_bytes, weights + needed);

@@ -312,7 +312,7 @@ fn a_joint_repair_lowers_the_error_of_a_block_further() {
 #[test]
 fn an_estimate_matches_the_run() {
     let folder = Folder::new(Tiny::default());
-    let plan = estimate(&folder.places("unused"), &folder.recipe(0.5)).unwrap();
+    let plan = estimate(&folder.places("unused"), &folder.recipe(0.5), &Unwatched).unwrap();
     let report = run(
         &folder.places("out"),
         &folder.recipe(0.5),

@@ -78,7 +78,7 @@ fn a_run_in_rounds_is_reproducible_to_the_byte_and_resumes_from_the_stage_cache(
     let plan = |rounds| {
         let mut recipe = recipe.clone();
         recipe.method.rounds = rounds;
-        estimate(&folder.places("unused"), &recipe).unwrap()
+        estimate(&folder.places("unused"), &recipe, &Unwatched).unwrap()
     };
     assert!(plan(3).scoring_macs > plan(1).scoring_macs);
     assert!(plan(3).peak_bytes >= plan(1).peak_bytes);

@@ -19,7 +19,7 @@ fn the_number_of_parameters_can_be_the_target() {
     let mut recipe = folder.recipe(0.8);
     recipe.target.metric = Metric::Params;
     recipe.target.tolerance = 0.05;
-    let plan = estimate(&folder.places("unused"), &recipe).unwrap();
+    let plan = estimate(&folder.places("unused"), &recipe, &Unwatched).unwrap();
     let report = run(&folder.places("out"), &recipe, &NoJournal, &Unwatched).unwrap();
     let size = &report.size;
     assert_eq!(
@@ -30,7 +30,7 @@ fn the_number_of_parameters_can_be_the_target() {
     assert!(size.after.parameters as f64 >= 0.76 * size.before.parameters as f64 - 1.0);
     // The embeddings and the head remain even if no unit is kept.
     recipe.target.keep = plan.reachable_percent() / 100.0 - 0.01;
-    let failure = estimate(&folder.places("unused"), &recipe).unwrap_err();
+    let failure = estimate(&folder.places("unused"), &recipe, &Unwatched).unwrap_err();
     assert_eq!(failure.code, Code::TargetUnreachable);
     assert!(failure.detail.contains("parameters"), "{}", failure.detail);
 }

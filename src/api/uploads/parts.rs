@@ -90,8 +90,7 @@ pub(crate) struct UploadPart {
 ///
 /// Specific errors:
 ///
-/// - `not_found`: There is no such upload, or it has no part with this number.
-/// - `conflict`: The upload is ready.
+/// - `conflict`: The upload is ready, or its content is too small for a part with this number.
 #[utoipa::path(
     post, path = "/v1/uploads/{id}/parts", tag = "uploads", operation_id = "sendUploadPart",
     params(("id" = String, Path, description = "Id of the upload")),
@@ -140,7 +139,7 @@ fn expected(upload: &Upload, number: u32) -> Result<u64, Problem> {
         );
         match number {
             0 => Problem::invalid_field("/number", ProblemCode::ValidationFailed, detail),
-            _ => Problem::not_found(detail),
+            _ => Problem::conflict(detail),
         }
     })
 }

@@ -37,7 +37,7 @@ const NO_MEMORY: &str = "memory allocation of ";
 /// What a child process runs.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The binary, which is that of this process.
+    /// The path of the binary, which is that of this process.
     pub path: PathBuf,
     /// The environment of the child. It must not contain secrets.
     pub environment: Vec<(OsString, OsString)>,
@@ -60,6 +60,7 @@ impl Process {
         let internal =
             |error| Failure::new(Code::Internal, format!("could not start a child: {error}"));
         let mut child = Command::new(&program.path)
+            .arg0(env!("CARGO_PKG_NAME"))
             .arg(COMMAND)
             .env_clear()
             .envs(program.environment.clone())

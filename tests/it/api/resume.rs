@@ -139,7 +139,7 @@ async fn invalid_parts_are_rejected() {
     let ask = async |body: Value| harness.post(&format!("{upload}/parts"), &body).await;
     for number in [json!(4), json!(u32::MAX)] {
         let problem = ask(json!({"number": number, "sha256": "0".repeat(64)})).await;
-        problem.problem(404, "not_found");
+        problem.problem(409, "conflict");
     }
     for number in [json!(0), json!(-1)] {
         let problem = ask(json!({"number": number, "sha256": "0".repeat(64)})).await;

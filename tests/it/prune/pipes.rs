@@ -2,6 +2,7 @@
 
 use optin::prune::estimate;
 use optin::prune::failure::Code;
+use optin::prune::watch::Unwatched;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,7 +30,7 @@ fn a_named_pipe_in_place_of_a_file_is_an_error() {
     for path in files {
         with_pipe(&path, || {
             let name = path.file_name().unwrap().to_string_lossy();
-            let planned = estimate(&places, &recipe);
+            let planned = estimate(&places, &recipe, &Unwatched);
             let failure = planned.expect_err(&name);
             assert!(failure.detail.contains(&*name), "{failure:?}");
             assert!(

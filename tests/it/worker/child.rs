@@ -109,7 +109,7 @@ fn a_child_plans_jobs_and_opens_sources() {
     let folder = Folder::new(Tiny::default());
     let (places, recipe) = (folder.places("unused"), folder.recipe(0.5));
     let plan = isolated().estimate(&places, &recipe, &Unwatched).unwrap();
-    let expected = estimate(&places, &recipe).unwrap();
+    let expected = estimate(&places, &recipe, &Unwatched).unwrap();
     let without_time = |plan| Plan {
         scoring_ms: 0,
         ..plan
