@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use crate::config::child::program;
 use crate::config::device::DeviceFlag;
-use crate::worker::child::{self, DeviceName, Isolated};
+use crate::worker::child::{self, Isolated};
 
 /// Does the task on standard input.
 pub(super) fn run() -> Result<(), Exit> {
@@ -14,9 +14,6 @@ pub(super) fn run() -> Result<(), Exit> {
 pub(super) fn isolated(device: DeviceFlag) -> Result<Isolated, Exit> {
     Ok(Isolated {
         program: program()?,
-        device: match device {
-            DeviceFlag::Cpu => DeviceName::Cpu,
-            DeviceFlag::Cuda => DeviceName::Cuda,
-        },
+        device: device.into(),
     })
 }

@@ -15,7 +15,6 @@ use crate::artifact::incoming::Upload;
 use crate::checkpoint::folder;
 use crate::job::TenantId;
 use crate::job::intake::Intake;
-use crate::prune::admission::Kind;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::memory::of_machine as available;
 use crate::prune::plan::Plan;
@@ -82,14 +81,11 @@ impl Intake for LocalIntake {
     async fn admit(&self, tenant: &TenantId, upload: &Upload) -> Result<(), Failure> {
         let uploaded = self.sources.of(tenant).upload(upload, &Unwatched).await?;
         let (path, kind) = (uploaded.path.clone(), uploaded.kind);
-        let bytes = match kind {
-            Kind::Model => memory::reading(Some(&path), &[]),
-            Kind::Data => memory::reading(None, &[&path]),
-        };
+        let bytes = memory::opening(&path, kind);
         let opened = self.in_turn(bytes, move |pruner, watch| pruner.open(&path, kind, watch));
         opened
             .await
-            .map_err(|failure| presentable(uploaded.names.name_sources(failure)))
+            .map_err(|failure| uploaded.names.name_sources(failure))
     }
 
     async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure> {
@@ -102,13 +98,13 @@ impl Intake for LocalIntake {
             )
         })??;
         let places = fetched.places.clone();
-        let bytes = memory::reading(Some(&places.model), &places.data());
+        let bytes = memory::reading(&places);
         let estimate = self.in_turn(bytes, move |pruner, watch| {
             pruner.estimate(&places, &recipe, watch)
         });
         estimate
             .await
-            .map_err(|failure| presentable(fetched.name_sources(failure)))
+            .map_err(|failure| fetched.name_sources(failure))
     }
 }
 
@@ -154,14 +150,4 @@ impl Watch for Abandoned {
             true => Err(Failure::new(Code::Canceled, "the request has ended")),
         }
     }
-}
-
-/// Logs an internal failure and hides its detail.
-fn presentable(failure: Failure) -> Failure {
-    if failure.code != Code::Internal {
-        return failure;
-    }
-    tracing::error!(detail = %failure.detail, "internal failure while reading sources");
-    let detail = "internal error of the service; see its log".to_owned();
-    Failure { detail, ..failure }
 }

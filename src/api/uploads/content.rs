@@ -35,9 +35,9 @@ pub(crate) struct UploadSignature {
     #[param(minimum = 0)]
     bytes: u64,
     /// Expiration time, in seconds since 1970-01-01 UTC.
-    pub(super) expires: i64,
+    expires: i64,
     /// Signature of the URL, in hexadecimal. Clients do not compute it.
-    pub(super) signature: String,
+    signature: String,
 }
 
 /// Uploads the content to a signed URL.
@@ -69,23 +69,9 @@ pub(crate) async fn put(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let key = Key::upload(&path.tenant, &path.id).map_err(|_| Refused::Forged)?;
-    state.signing.verify_upload(
-        &key,
-        query.announced(),
-        query.expires,
-        &query.signature,
-        now_ms() / 1_000,
-    )?;
     let id = path.id.parse().map_err(|_| Refused::Forged)?;
-    received(&state, (&path.tenant, id), &key, body, &query).await?;
+    receive(&state, (&path.tenant, id), &key, body, &query).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-impl UploadSignature {
-    /// The SHA-256 and the size that the URL is signed for.
-    pub(super) fn announced(&self) -> (&str, u64) {
-        (&self.sha256, self.bytes)
-    }
 }
 
 /// The problem of a content or part that arrives after the upload is complete.
@@ -93,14 +79,20 @@ pub(super) fn ready() -> Problem {
     Problem::conflict("the upload is ready, so its content cannot change; create another upload")
 }
 
-/// Stores the body at the key, if it has the announced size and SHA-256, and if its upload is pending.
-pub(super) async fn received(
+/// Stores the body at the key, if the signature is valid for this key, if the body has the size and SHA-256 that the signature
+/// announces, and if its upload is pending.
+pub(super) async fn receive(
     state: &AppState,
     (tenant, id): (&str, UploadId),
     key: &Key,
     body: Body,
     query: &UploadSignature,
 ) -> Result<(), Problem> {
+    let announced = (query.sha256.as_str(), query.bytes);
+    let now = now_ms() / 1_000;
+    state
+        .signing
+        .verify_upload(key, announced, query.expires, &query.signature, now)?;
     let record = async || match state.artifacts.get_upload(tenant, id).await {
         Err(ArtifactError::NotFound(_)) => Ok(None),
         found => found.map(Some).map_err(Failure::from),
@@ -110,7 +102,7 @@ pub(super) async fn received(
         return Err(ready());
     }
     let stream = body.into_data_stream().map_err(std::io::Error::other);
-    let received = state.artifacts.receive(key, stream, query.announced());
+    let received = state.artifacts.receive(key, stream, announced);
     received.await.map_err(|error| match error {
         ArtifactError::TooLarge { .. } | ArtifactError::Cut | ArtifactError::Altered => Problem::new(
             StatusCode::BAD_REQUEST,

@@ -5,13 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::content::{UploadSignature, received};
-use super::upload_id;
+use super::content::{UploadSignature, receive};
 use crate::api::document::schema::Bytes;
 use crate::api::extract::{Named, Params};
 use crate::api::problem::Problem;
 use crate::api::state::AppState;
-use crate::api::wire::time::now_ms;
 use crate::artifact::key::Key;
 use crate::artifact::sign::Refused;
 
@@ -52,14 +50,7 @@ pub(crate) async fn put(
 ) -> Result<StatusCode, Problem> {
     let key = Key::upload_part(&path.tenant, &path.id, &path.number);
     let key = key.map_err(|_| Refused::Forged)?;
-    state.signing.verify_upload(
-        &key,
-        query.announced(),
-        query.expires,
-        &query.signature,
-        now_ms() / 1_000,
-    )?;
-    let id = upload_id(&path.id)?;
-    received(&state, (&path.tenant, id), &key, body, &query).await?;
+    let id = path.id.parse().map_err(|_| Refused::Forged)?;
+    receive(&state, (&path.tenant, id), &key, body, &query).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::message::Answer;
 use super::process::{Process, Program};
-use super::task::{DeviceName, Paths, Task, Work};
+use super::task::{Paths, Task, Work};
+use crate::job::queue::Device;
 use crate::prune::admission::Kind;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::{Journal, NoJournal};
@@ -25,7 +26,7 @@ pub struct Isolated {
     /// The program to start.
     pub program: Program,
     /// The device that the child opens.
-    pub device: DeviceName,
+    pub device: Device,
 }
 
 impl Isolated {
@@ -33,7 +34,6 @@ impl Isolated {
     fn answer(
         &self,
         work: Work,
-        exchange: PathBuf,
         journal: &dyn Journal,
         watch: &dyn Watch,
         timeout: Option<Duration>,
@@ -41,9 +41,13 @@ impl Isolated {
         let task = Task {
             work,
             device: self.device,
-            exchange,
         };
         Process::start(&self.program, &task)?.follow(journal, watch, timeout)
+    }
+
+    /// Does the same for a task that only reads.
+    fn read(&self, work: Work, watch: &dyn Watch) -> Result<Answer, Failure> {
+        self.answer(work, &NoJournal, watch, Some(READING_TIMEOUT))
     }
 }
 
@@ -68,8 +72,12 @@ impl Pruner for Isolated {
         let work = Work::Run {
             places: Paths::of(places),
             recipe: Box::new(recipe.clone()),
+            exchange: exchange.clone(),
         };
-        match self.answer(work, exchange, journal, watch, None)? {
+        let answer = self.answer(work, journal, watch, None);
+        // The folder does not exist if no document passed through it.
+        let _ = std::fs::remove_dir_all(&exchange);
+        match answer? {
             Answer::Report(report) => Ok(*report),
             Answer::Plan(_) | Answer::Opened => Err(unasked()),
         }
@@ -85,13 +93,7 @@ impl Pruner for Isolated {
             places: Paths::of(places),
             recipe: Box::new(recipe.clone()),
         };
-        match self.answer(
-            work,
-            PathBuf::new(),
-            &NoJournal,
-            watch,
-            Some(READING_TIMEOUT),
-        )? {
+        match self.read(work, watch)? {
             Answer::Plan(plan) => Ok(*plan),
             Answer::Report(_) | Answer::Opened => Err(unasked()),
         }
@@ -102,13 +104,7 @@ impl Pruner for Isolated {
             path: path.to_owned(),
             kind,
         };
-        match self.answer(
-            work,
-            PathBuf::new(),
-            &NoJournal,
-            watch,
-            Some(READING_TIMEOUT),
-        )? {
+        match self.read(work, watch)? {
             Answer::Opened => Ok(()),
             Answer::Report(_) | Answer::Plan(_) => Err(unasked()),
         }

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::prune::admission::Kind;
 use crate::prune::memory;
+use crate::prune::places::Places;
 
 /// What a child may allocate before the plan of its job is known, beyond a multiple of the files that it reads. Tokenizers and
 /// tables take a multiple of their size.
@@ -22,17 +24,21 @@ const OF_DATA: u64 = 2;
 /// What a run may allocate beyond its plan: the overhead of libraries and of the allocator, which reserves 1 GiB at once.
 const RUNNING_BYTES: u64 = 2 << 30;
 
-/// Returns how many bytes a child may allocate while it reads a model and data files.
+/// Returns how many bytes a child may allocate while it opens a source.
 #[must_use]
-pub fn reading(model: Option<&Path>, data: &[&Path]) -> u64 {
-    let of_model = OF_MODEL * model.map_or(0, size);
-    let of_data: u64 = data.iter().map(|path| OF_DATA * size(path)).sum();
-    READING_BYTES + of_model + of_data
+pub fn opening(path: &Path, kind: Kind) -> u64 {
+    let factor = match kind {
+        Kind::Model => OF_MODEL,
+        Kind::Data => OF_DATA,
+    };
+    READING_BYTES + factor * size(path)
 }
 
-/// Limits this process to what reading a model and data files takes, and to what the machine has.
-pub(super) fn limit_reading(model: Option<&Path>, data: &[&Path]) {
-    limit(reading(model, data));
+/// Returns how many bytes a child may allocate while it reads the model and the data of a job.
+#[must_use]
+pub fn reading(places: &Places) -> u64 {
+    let data = places.data().into_iter();
+    opening(&places.model, Kind::Model) + data.map(|path| OF_DATA * size(path)).sum::<u64>()
 }
 
 /// Limits this process to what it has allocated, and to what its run will allocate by its plan in addition.
@@ -53,7 +59,8 @@ pub(super) fn confine() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
 }
 
-fn limit(bytes: u64) {
+/// Limits this process to this number of bytes, and to what the machine has.
+pub(super) fn limit(bytes: u64) {
     let bytes = memory::of_machine().map_or(bytes, |machine| {
         bytes.min(machine + memory::allocated().unwrap_or(0))
     });
@@ -66,7 +73,7 @@ fn limit(bytes: u64) {
     let _ = setrlimit(Resource::Data, limit);
 }
 
-/// Returns the size of a file, or of the files in a folder and its folders. What cannot be read counts as empty.
+/// Returns the size of a file, or of the files directly in a folder. What cannot be read counts as empty.
 fn size(path: &Path) -> u64 {
     let Ok(found) = std::fs::metadata(path) else {
         return 0;

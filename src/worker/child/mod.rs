@@ -21,5 +21,4 @@ mod work;
 
 pub use isolated::Isolated;
 pub use process::{COMMAND, Program};
-pub use task::DeviceName;
 pub use work::work;

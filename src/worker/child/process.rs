@@ -49,7 +49,6 @@ pub(super) struct Process {
     input: ChildStdin,
     messages: Receiver<Message>,
     errors: Option<JoinHandle<String>>,
-    exchange: PathBuf,
     /// The stage that the child has reported last.
     stage: Option<Stage>,
 }
@@ -81,7 +80,6 @@ impl Process {
             input,
             messages: listen(output),
             errors: Some(std::thread::spawn(move || last_text(errors))),
-            exchange: task.exchange.clone(),
             stage: None,
         };
         // If the child has ended already, `follow` says why.
@@ -164,10 +162,6 @@ impl Drop for Process {
         self.kill();
         // This fails if the child has ended.
         let _ = self.child.wait();
-        if !self.exchange.as_os_str().is_empty() {
-            // The folder does not exist if no document passed through it.
-            let _ = fs::remove_dir_all(&self.exchange);
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::queue;
 use crate::model::device::Device;
 use crate::prune::admission::Kind;
 use crate::prune::places::Places;
@@ -15,9 +16,7 @@ pub(super) struct Task {
     /// What to do.
     pub(super) work: Work,
     /// The device to open.
-    pub(super) device: DeviceName,
-    /// Folder through which the documents of the stage cache pass. It does not exist before the first of them.
-    pub(super) exchange: PathBuf,
+    pub(super) device: queue::Device,
 }
 
 /// The kinds of tasks, see [`Pruner`](crate::worker::pruner::Pruner).
@@ -25,21 +24,16 @@ pub(super) struct Task {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Work {
     /// Prunes a model.
-    Run { places: Paths, recipe: Box<Recipe> },
+    Run {
+        places: Paths,
+        recipe: Box<Recipe>,
+        /// Folder through which the documents of the stage cache pass. It does not exist before the first of them.
+        exchange: PathBuf,
+    },
     /// Plans a job.
     Estimate { places: Paths, recipe: Box<Recipe> },
     /// Opens a model or a data file.
     Open { path: PathBuf, kind: Kind },
-}
-
-/// The kind of device that a child process opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceName {
-    /// The CPU.
-    Cpu,
-    /// The first CUDA GPU.
-    Cuda,
 }
 
 /// The local paths of a run, without its device.

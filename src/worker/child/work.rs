@@ -10,9 +10,9 @@ use super::journal::Asked;
 use super::memory;
 use super::message::{self, Answer, Message, Reply};
 use super::report::Reports;
-use super::task::{DeviceName, Task, Work};
+use super::task::{Task, Work};
+use crate::job::queue;
 use crate::model::device::{Device, cuda};
-use crate::prune::admission::Kind;
 use crate::prune::failure::{Code, Failure};
 use crate::worker::panic::failure_of;
 use crate::worker::pruner::{Core, Pruner};
@@ -57,35 +57,32 @@ fn listen(mut input: BufReader<io::Stdin>) -> Receiver<Reply> {
 }
 
 fn run(task: Task, reports: &Reports, replies: Receiver<Reply>) -> Result<Answer, Failure> {
-    let Task {
-        work,
-        device,
-        exchange,
-    } = task;
-    let asked = Asked {
-        reports,
-        replies: Mutex::new(replies),
-        exchange,
-        files: AtomicU64::new(0),
-    };
+    let Task { work, device } = task;
     match work {
         Work::Open { path, kind } => {
-            match kind {
-                Kind::Model => memory::limit_reading(Some(&path), &[]),
-                Kind::Data => memory::limit_reading(None, &[&path]),
-            }
+            memory::limit(memory::opening(&path, kind));
             let core = Core(Device::Cpu);
             core.open(&path, kind, reports).map(|()| Answer::Opened)
         }
         Work::Estimate { places, recipe } => {
             let places = places.on(Device::Cpu);
-            memory::limit_reading(Some(&places.model), &places.data());
+            memory::limit(memory::reading(&places));
             let plan = opened(device)?.estimate(&places, &recipe, reports)?;
             Ok(Answer::Plan(Box::new(plan)))
         }
-        Work::Run { places, recipe } => {
+        Work::Run {
+            places,
+            recipe,
+            exchange,
+        } => {
             let places = places.on(Device::Cpu);
-            memory::limit_reading(Some(&places.model), &places.data());
+            memory::limit(memory::reading(&places));
+            let asked = Asked {
+                reports,
+                replies: Mutex::new(replies),
+                exchange,
+                files: AtomicU64::new(0),
+            };
             let report = opened(device)?.run(&places, &recipe, &asked, reports)?;
             Ok(Answer::Report(Box::new(report)))
         }
@@ -93,10 +90,10 @@ fn run(task: Task, reports: &Reports, replies: Receiver<Reply>) -> Result<Answer
 }
 
 /// Returns the core on a device.
-fn opened(device: DeviceName) -> Result<Core, Failure> {
+fn opened(device: queue::Device) -> Result<Core, Failure> {
     match device {
-        DeviceName::Cpu => Ok(Core(Device::Cpu)),
-        DeviceName::Cuda => cuda()
+        queue::Device::Cpu => Ok(Core(Device::Cpu)),
+        queue::Device::Cuda => cuda()
             .map(Core)
             .map_err(|reason| Failure::new(Code::Internal, reason)),
     }

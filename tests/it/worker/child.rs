@@ -1,5 +1,6 @@
 //! Tests of the child process that runs the core: its results, its limits and its end.
 
+use optin::job::queue::Device;
 use optin::prune::admission::Kind;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::{FolderJournal, NoJournal};
@@ -8,7 +9,7 @@ use optin::prune::report::Report;
 use optin::prune::stage::Stage;
 use optin::prune::watch::{Unwatched, Watch};
 use optin::prune::{estimate, run};
-use optin::worker::child::{COMMAND, DeviceName, Isolated, Program};
+use optin::worker::child::{COMMAND, Isolated, Program};
 use optin::worker::pruner::Pruner;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -27,7 +28,7 @@ fn isolated() -> Isolated {
             path: env!("CARGO_BIN_EXE_optin").into(),
             environment: vec![("RAYON_NUM_THREADS".into(), "2".into())],
         },
-        device: DeviceName::Cpu,
+        device: Device::Cpu,
     }
 }
 
@@ -46,7 +47,7 @@ fn scripted(folder: &Path, script: &str) -> Isolated {
             path: program,
             environment: environment.to_vec(),
         },
-        device: DeviceName::Cpu,
+        device: Device::Cpu,
     }
 }
 
