@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 use super::pointer::{ignored_pointer, pointer};
 use super::problem::{Problem, ProblemCode};
 use super::stall::stall;
-use super::unique_keys;
 use crate::job::JobId;
 use crate::job::store::IdempotencyKey;
+use crate::unique_json::{self, Duplicate, Refusal};
 
 /// A JSON body and its SHA-256.
 pub(super) struct Body<T> {
@@ -45,11 +45,17 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Body<T> 
             )
         };
         // Invalid syntax and invalid values have different codes.
-        let read = unique_keys::parse(&bytes).map_err(|error| invalid(&error))?;
-        let mut value = read.map_err(|repeated| {
-            let detail = format!("the property {repeated} occurs more than once; send it once");
-            Problem::invalid_field(repeated, ProblemCode::ValidationFailed, detail)
-        })?;
+        // A value has at least one byte, so the limit on the size of a body is also one on the number of values.
+        let mut value =
+            unique_json::parse(&bytes, bytes.len().max(1)).map_err(|refusal| match refusal {
+                Refusal::Duplicate(Duplicate { pointer, .. }) => {
+                    let detail =
+                        format!("the property {pointer} occurs more than once; send it once");
+                    Problem::invalid_field(pointer, ProblemCode::ValidationFailed, detail)
+                }
+                Refusal::TooMany(most) => invalid(&format!("it has more than {most} values")),
+                Refusal::Syntax(error) => invalid(&error),
+            })?;
         whole_numbers(&mut value);
         if holds_nul(&value) {
             return Err(Problem::invalid_field(

@@ -37,7 +37,6 @@ mod routes;
 mod stall;
 mod state;
 mod timeout;
-mod unique_keys;
 mod uploads;
 mod usage;
 mod webhooks;

@@ -2,6 +2,8 @@
 
 use serde_ignored::Path as Ignored;
 
+use crate::unique_json::escaped;
+
 /// Formats a path within a document as a JSON pointer.
 pub(super) fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
@@ -24,9 +26,4 @@ pub(super) fn ignored_pointer(path: &Ignored) -> String {
         | Ignored::NewtypeStruct { parent }
         | Ignored::NewtypeVariant { parent } => ignored_pointer(parent),
     }
-}
-
-/// Escapes a key for a JSON pointer.
-pub(super) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

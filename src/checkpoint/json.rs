@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::CheckpointError;
 use super::small_file;
-use super::unique_json::{self, Refusal};
+use crate::unique_json::{self, Refusal};
 
 /// Number of bytes before and after an error that are searched for its cause.
 const CONTEXT_BYTES: usize = 10;
@@ -37,8 +37,9 @@ pub(super) fn object(
         Ok(Value::Object(map)) => Ok(map),
         Ok(Value::Array(_)) => Err(wrong("it is a list".to_owned())),
         Ok(_) => Err(wrong("it is a single value".to_owned())),
-        Err(Refusal::Duplicate(key)) => Err(wrong(format!(
-            "it contains the key \"{key}\" twice in one object; remove one"
+        Err(Refusal::Duplicate(found)) => Err(wrong(format!(
+            "it contains the key \"{}\" twice in one object; remove one",
+            found.key
         ))),
         Err(Refusal::TooMany(most)) => Err(CheckpointError::Limit(format!(
             "{} contains too many values: the limit is {most}",

@@ -21,6 +21,5 @@ mod shard;
 mod small_file;
 pub mod tar_archive;
 pub mod tokenizer;
-pub mod unique_json;
 pub mod weights;
 pub mod write;

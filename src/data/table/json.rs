@@ -11,8 +11,8 @@ use super::contents::{Contents, Reading, Row, Rows, check_fields};
 use super::json_objects::Objects;
 use super::json_row::{Fields, Refused};
 use super::list::List;
-use crate::checkpoint::unique_json::{self, Refusal};
 use crate::data::error::DataError;
+use crate::unique_json::{self, Refusal};
 
 /// Maximum number of values in an object of columns, which is held in memory as a whole.
 const MAX_VALUES: usize = 5_000_000;
@@ -109,7 +109,7 @@ pub(super) fn document(
             lines(file, text, reading)
         }
         Err(Refusal::Syntax(error)) => Err(syntax(&error)),
-        Err(Refusal::Duplicate(key)) => Err(twice(file, &key)),
+        Err(Refusal::Duplicate(found)) => Err(twice(file, &found.key)),
         Err(Refusal::TooMany(most)) => Err(DataError::Limit(format!(
             "{file} has more than {most} values, which is the limit for a JSON object; write one object per line (.jsonl)"
         ))),
