@@ -27,11 +27,12 @@
 //! | [`file_name`] | the names of a result's files | no other module |
 //! | [`unique_json`] | parses JSON without repeated keys | no other module |
 //! | [`checkpoint`] | reads and writes Hugging Face folders | `unique_json` |
-//! | [`model`] | the graphs, with their prunable units as data | `checkpoint` |
+//! | [`onnx`] | builds ONNX graphs and writes ONNX files | no other module |
+//! | [`model`] | the graphs, with their prunable units as data | `checkpoint`, `onnx` |
 //! | [`data`] | calibration and evaluation data, one reader per kind of input | `model`'s inputs, `checkpoint`, `unique_json` |
 //! | [`answer`] | what models answer, one file per task: divergence, truth, metrics | `data`, `checkpoint`, `statistics` |
 //! | [`statistics`] | means, deviations and ranks of numbers | no other module |
-//! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `statistics`, `file_name` |
+//! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `onnx`, `statistics`, `file_name` |
 //! | [`artifact`] | storage of files; the only module that uses `object_store` | `file_name`, `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
 //! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `telemetry` |
@@ -40,7 +41,7 @@
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
 //!
-//! `file_name`, `unique_json`, `checkpoint`, `model`, `data`, `answer`, `statistics` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
+//! `file_name`, `unique_json`, `checkpoint`, `onnx`, `model`, `data`, `answer`, `statistics` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
 //! environment or the time of day, and prints nothing. Further rules:
 //!
 //! - `model` never uses `prune`: a graph does not know why it is masked.
@@ -72,6 +73,7 @@ pub mod file_name;
 pub mod guide;
 pub mod job;
 pub mod model;
+pub mod onnx;
 pub mod prune;
 pub mod statistics;
 pub mod telemetry;

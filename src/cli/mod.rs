@@ -13,6 +13,7 @@ mod demo;
 mod device;
 mod doctor;
 mod exit;
+mod export;
 mod inspect;
 mod interrupt;
 mod keys;
@@ -70,6 +71,12 @@ enum Command {
     Demo(demo::DemoCommand),
     /// Show a model's architecture, prunable units, cost and reachable targets
     Inspect(inspect::InspectCommand),
+    /// Write a model as an ONNX file
+    ///
+    /// Reads any folder of a supported model, pruned or not. The file has standard operators of ONNX
+    /// only, and a batch of any size. Texts have any length up to that of the model.
+    #[command(verbatim_doc_comment)]
+    Export(export::ExportCommand),
     /// Prune a model on this machine, without a service
     ///
     /// Writes the pruned model as a Hugging Face folder with a report. Prints the model's cost,
@@ -189,6 +196,7 @@ fn run(command: Command) -> Result<(), Exit> {
     }
     match command {
         Command::Demo(command) => demo::run(&command),
+        Command::Export(command) => export::run(&command),
         Command::Inspect(command) => inspect::run(&command),
         Command::Prune(command) => prune::run(&command),
         Command::Audit(command) => audit::run(&command),

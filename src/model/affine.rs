@@ -12,6 +12,11 @@ use super::nn::kernel::window::Window;
 use super::nn::linear::Linear;
 use super::nn::traced::Traced;
 use super::nn::unfold::{unfold, unfold_at};
+use super::symbol::state::State;
+use super::symbol::stream::Stream;
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 /// A linear map with a bias.
 #[derive(Clone, Debug)]
@@ -129,6 +134,77 @@ impl Affine {
                 convolution.traced(stream, input.layout.size()?, activation)
             }
         })
+    }
+
+    /// Writes the map and the activation after it into an ONNX graph.
+    ///
+    /// # Errors
+    /// Returns an error if the input does not have the arrangement that the map reads.
+    pub fn onnx(
+        &self,
+        graph: &mut Graph,
+        input: &State,
+        activation: Option<Activation>,
+    ) -> Result<State> {
+        let layout = self.layout(input.layout);
+        let linear = self.linear();
+        let output = match (self, &input.stream) {
+            // What remains of a map without inputs is its bias.
+            _ if linear.inputs() == 0 => {
+                let state = match layout {
+                    Layout::Sequence => input.clone(),
+                    Layout::Map { .. } => input.with_map(input.stream.clone(), layout),
+                };
+                let shape = state.shape(graph);
+                let outputs = graph.ints(&[linear.outputs() as i64]);
+                let along = [("axis", Attribute::Int(0))];
+                let shape = graph.apply_with("Concat", &[&shape, &outputs], &along);
+                let bias = graph.weight(&linear.bias_or_zeros()?);
+                Stream::Positions(graph.apply("Expand", &[&bias, &shape]))
+            }
+            (Self::OfPositions(_), Stream::Positions(value)) => {
+                Stream::Positions(linear.onnx(graph, value)?)
+            }
+            (Self::OfPositions(_), Stream::Planes(value)) => {
+                Stream::Planes(self.convolution_onnx(graph, value)?)
+            }
+            (Self::OfWindows(_), stream) => {
+                let planes = stream.planes(graph, input.layout.size()?);
+                Stream::Planes(self.convolution_onnx(graph, &planes)?)
+            }
+        };
+        let output = match activation {
+            Some(activation) => output.map(|value| activation.onnx(graph, value)),
+            None => output,
+        };
+        Ok(match layout {
+            Layout::Sequence => input.with_stream(output),
+            Layout::Map { .. } => input.with_map(output, layout),
+        })
+    }
+
+    /// Writes the map into an ONNX graph as a convolution of planes.
+    fn convolution_onnx(&self, graph: &mut Graph, planes: &Value) -> Result<Value> {
+        let Window {
+            side,
+            stride,
+            padding,
+        } = self.window();
+        let linear = self.linear();
+        let shape = (linear.outputs(), self.channels(), side, side);
+        let weight = graph.weight(&linear.weight().reshape(shape)?);
+        let bias = linear.bias().map(|bias| graph.weight(bias));
+        let [side, stride, padding] = [side, stride, padding].map(|size| size as i64);
+        let [output] = graph.results(
+            "Conv",
+            &[Some(planes), Some(&weight), bias.as_ref()],
+            &[
+                ("kernel_shape", Attribute::Ints(&[side; 2])),
+                ("strides", Attribute::Ints(&[stride; 2])),
+                ("pads", Attribute::Ints(&[padding; 4])),
+            ],
+        );
+        Ok(output)
     }
 
     /// Pulls a cotangent on the output back to an input with this arrangement.

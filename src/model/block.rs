@@ -19,8 +19,10 @@ use super::layer::sequence::Sequence;
 use super::layer::{Layer, Pulled, without_inner};
 use super::nn::traced::Traced;
 use super::stored_map::StoredMap;
+use super::symbol::state::State;
 use super::width::Widths;
 use super::work::Work;
+use crate::onnx::graph::Graph;
 
 /// A block of a model, composed of layers.
 pub struct Block {
@@ -87,6 +89,24 @@ impl Block {
         }
         let sum = sum(projection, units, residual.as_ref())?;
         self.finish.forward(&sum)
+    }
+
+    /// Writes the block into an ONNX graph.
+    ///
+    /// # Errors
+    /// Returns an error if a layer cannot be written.
+    pub fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let units = self.units.onnx(graph, input)?;
+        let residual = self.skip.as_ref().map(|skip| skip.onnx(graph, input));
+        let projected = self.projection.affine.onnx(graph, &units, None)?;
+        let sum = match residual.transpose()? {
+            Some(residual) => {
+                let sum = projected.stream.plus(graph, &residual.stream);
+                projected.with_stream(sum)
+            }
+            None => projected,
+        };
+        self.finish.onnx(graph, &sum)
     }
 
     /// Whether the block's output is a feature of the trajectory.

@@ -13,9 +13,12 @@ use super::layer::Layer;
 use super::layer::sequence::Sequence;
 use super::mask::Masks;
 use super::merging::Merging;
+use super::symbol::outputs;
+use super::symbol::state::State;
 use super::unit::{Channels, UnitGroup};
 use super::width::Widths;
 use super::work::{Terms, Work};
+use crate::onnx::graph::Graph;
 
 /// A graph whose units can be removed. Architectures build it from layers.
 pub struct Model {
@@ -46,6 +49,12 @@ pub trait Stem: Send + Sync {
     /// # Errors
     /// Returns an error if the batch does not match the model.
     fn forward(&self, batch: &Batch) -> Result<Hidden>;
+
+    /// Declares the inputs of an ONNX graph, and writes the first step into it.
+    ///
+    /// # Errors
+    /// Returns an error if a layer cannot be written.
+    fn onnx(&self, graph: &mut Graph) -> Result<State>;
 
     /// Returns the shapes of the rows before the first block, for inputs of these shapes.
     fn extent(&self, extent: &Extent) -> Extent {
@@ -199,6 +208,24 @@ impl Model {
     /// Returns an error if the batch does not match the graph.
     pub fn forward(&self, batch: &Batch, masks: &Masks) -> Result<Hidden> {
         self.head.forward(&self.features(batch, masks)?)
+    }
+
+    /// Returns the model as an ONNX graph. `outputs` is the number of outputs of its head.
+    ///
+    /// # Errors
+    /// Returns an error if a layer cannot be written.
+    pub fn onnx(&self, outputs: usize) -> Result<Graph> {
+        let mut graph = Graph::default();
+        graph.enter("stem/");
+        let mut state = self.stem.onnx(&mut graph)?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            graph.enter(format!("blocks.{index}/"));
+            state = block.onnx(&mut graph, &state)?;
+        }
+        graph.enter("head/");
+        let answers = self.head.onnx(&mut graph, &state)?;
+        outputs::declare(&mut graph, &answers, outputs)?;
+        Ok(graph)
     }
 
     /// Returns the first block from which on every layer has a backward pass, so that a cotangent on the answers or on

@@ -33,6 +33,7 @@ pub mod registry;
 pub mod resnet;
 pub mod stored_map;
 pub mod swin;
+pub mod symbol;
 mod timm;
 pub mod trace;
 pub mod unit;

@@ -8,8 +8,12 @@ use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::layer::Layer;
 use crate::model::layer::sequence::Sequence;
+use crate::model::symbol::inputs::pixel_values;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// Layers over the pixels.
 pub(in crate::model) struct OfPixels {
@@ -60,6 +64,11 @@ impl Stem for OfPixels {
         self.image.check(pixels)?;
         let pixels = pixels.to_device(&self.device)?;
         self.layers.forward(&Hidden::new(pixels, self.layout()))
+    }
+
+    fn onnx(&self, graph: &mut Graph) -> Result<State> {
+        let pixels = Stream::Planes(pixel_values(graph, self.image));
+        self.layers.onnx(graph, &State::map(pixels, self.layout()))
     }
 
     fn extent(&self, extent: &Extent) -> Extent {

@@ -5,7 +5,7 @@ use super::parts;
 use super::places::Places;
 use super::plan::Plan;
 use super::prepare::Prepared;
-use super::recipe::Recipe;
+use super::recipe::{Output, Recipe};
 use super::repairs::Repairs;
 use super::report::{
     AuditReport, BeforeAfter, EvaluationReport, GroupReport, Report, Size, StageTime,
@@ -19,6 +19,7 @@ use super::student::Student;
 use super::surgery;
 use super::surgery::card::card;
 use super::surgery::folder::Draft;
+use super::surgery::onnx;
 use super::verify::{self, Measured, golden, pictures};
 use super::watch::Watch;
 use crate::checkpoint::config::Config;
@@ -264,6 +265,10 @@ pub fn close(
     draft.write_json(frontier::NAME, frontier)?;
     if let Some(table) = &limit.latency {
         draft.write_json(latency::NAME, table)?;
+    }
+    if report.recipe.outputs.contains(&Output::Onnx) {
+        let config = Config::new(export.config.clone());
+        onnx::write(&model, &config, draft.path(), &draft.file(onnx::NAME)?)?;
     }
     draft.write_json("report.json", report)?;
     draft.write(

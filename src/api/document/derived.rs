@@ -13,7 +13,7 @@ use crate::job::webhook::DeliveryState;
 use crate::job::{Device, State};
 use crate::prune::recipe::{
     AnswerTerm, Compensation, Constraints, Estimator, FeatureTerm, Importance, LabelReading,
-    Mapping, Method, Metric, PositionWeights, Trajectory, Units,
+    Mapping, Method, Metric, Output, PositionWeights, Trajectory, Units,
 };
 use crate::prune::report::CalibrationUse;
 use crate::prune::stage::Stage;
@@ -56,6 +56,7 @@ derived!(
     Mapping,
     Method,
     Metric,
+    Output,
     PositionWeights,
     Stage,
     State,

@@ -14,7 +14,7 @@ use crate::job::queue::PRIORITIES;
 use crate::job::{Device, NewJob, TenantId};
 use crate::prune::failure::Failure;
 use crate::prune::recipe::{
-    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target,
+    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Output, Recipe, Source, Target,
 };
 
 /// Maximum number of labels of a job.
@@ -48,6 +48,10 @@ pub(crate) struct CreateJob {
     /// How units are scored and how the pruned model is repaired. Each omitted property has its default.
     #[serde(default)]
     pub(crate) method: Method,
+    /// The formats in which the result has the model. `safetensors` must be among them. Default: all.
+    #[serde(default = "Output::all")]
+    #[schema(min_items = 1, max_items = 16)]
+    pub(crate) outputs: Vec<Output>,
     /// Maximum time from creation to result: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). After
     /// it, the job gets the state `expired`. By default there is no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -284,6 +288,7 @@ impl CreateJob {
             target,
             constraints: self.constraints,
             method: self.method,
+            outputs: self.outputs,
         };
         recipe.validated().map_err(|failure| {
             // The detail begins with the field's path, as `method.ridge is ..`.

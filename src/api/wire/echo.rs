@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::create::{CalibrationBody, EvaluationBody, ModelBody, TargetBody};
-use crate::prune::recipe::{Constraints, Method, Recipe};
+use crate::prune::recipe::{Constraints, Method, Output, Recipe};
 
 /// The request that created the job, with defaults filled in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,6 +23,8 @@ pub(crate) struct RequestEcho {
     constraints: Constraints,
     /// How units are scored and how the pruned model is repaired.
     method: Method,
+    /// The formats in which the result has the model.
+    outputs: Vec<Output>,
 }
 
 impl From<&Recipe> for RequestEcho {
@@ -50,6 +52,7 @@ impl From<&Recipe> for RequestEcho {
             },
             constraints: recipe.constraints.clone(),
             method: recipe.method,
+            outputs: recipe.outputs.clone(),
         }
     }
 }

@@ -10,8 +10,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
+use super::one_of::explained;
 use crate::job::Device;
-use crate::prune::recipe::{Constraints, Method, Recipe, Target};
+use crate::prune::recipe::{Constraints, Method, Output, Recipe, Target};
 pub(super) use constraints::ConstraintFlags;
 pub(super) use method::{MethodFlags, RoundFlags, ScoringFlags};
 pub(super) use sources::{
@@ -35,6 +36,9 @@ pub(super) struct RecipeFlags {
     /// Add a score audit to the report: compare estimated scores with exact scores of a sample of units
     #[arg(long, help_heading = method::METHOD_HEADING)]
     audit: bool,
+    /// Formats of the result's model; repeat the flag for more [default: all]
+    #[arg(long = "output", value_name = "FORMAT", value_parser = explained::<Output>())]
+    outputs: Vec<Output>,
 }
 
 impl RecipeFlags {
@@ -46,12 +50,13 @@ impl RecipeFlags {
             audit: self.audit,
             ..self.method.method()
         };
-        recipe(
-            inputs,
-            self.target.target()?,
-            self.target.constraints(),
-            method,
-        )
+        let outputs = match self.outputs.is_empty() {
+            true => Output::all(),
+            false => self.outputs.clone(),
+        };
+        let constraints = self.target.constraints();
+        let recipe = recipe(inputs, self.target.target()?, constraints, method)?;
+        Ok(Recipe { outputs, ..recipe }.validated()?)
     }
 
     /// Returns the recipe for these inputs as the body of `POST /v1/jobs`.
@@ -76,6 +81,7 @@ impl RecipeFlags {
         );
         request.insert("constraints".to_owned(), json!(recipe.constraints));
         request.insert("method".to_owned(), json!(recipe.method));
+        request.insert("outputs".to_owned(), json!(recipe.outputs));
         let device = Device::from(self.data.device);
         request.insert("device".to_owned(), json!(device.as_str()));
         Ok(Value::Object(request))
@@ -96,6 +102,7 @@ pub(super) fn recipe(
         target,
         constraints,
         method,
+        outputs: Output::all(),
     };
     Ok(recipe.validated()?)
 }

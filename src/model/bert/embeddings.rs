@@ -11,7 +11,12 @@ use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::load;
 use crate::model::nn::layer_norm::LayerNorm;
+use crate::model::symbol::inputs::{attention_mask, of_tokens};
+use crate::model::symbol::state::State;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 pub(super) struct Embeddings {
     words: Tensor,
@@ -60,6 +65,26 @@ impl Stem for Embeddings {
         let sum = (look_up(&self.words, ids)? + look_up(&self.segments, types)?)?;
         let sum = sum.broadcast_add(&self.positions.narrow(0, 0, length)?)?;
         Ok(Hidden::sequence(self.norm.forward(&sum)?))
+    }
+
+    fn onnx(&self, graph: &mut Graph) -> Result<State> {
+        let ids = of_tokens(graph, "input_ids");
+        let mask = attention_mask(graph);
+        let types = of_tokens(graph, "token_type_ids");
+        let look_up = |graph: &mut Graph, table: &Tensor, indices: &Value| {
+            let table = graph.weight(table);
+            graph.apply("Gather", &[&table, indices])
+        };
+        let words = look_up(graph, &self.words, &ids);
+        let segments = look_up(graph, &self.segments, &types);
+        let sum = graph.apply("Add", &[&words, &segments]);
+        let length = [("start", Attribute::Int(1)), ("end", Attribute::Int(2))];
+        let length = graph.apply_with("Shape", &[&ids], &length);
+        let (table, first) = (graph.weight(&self.positions), graph.ints(&[0]));
+        let axis = graph.ints(&[0]);
+        let positions = graph.apply("Slice", &[&table, &first, &length, &axis]);
+        let sum = graph.apply("Add", &[&sum, &positions]);
+        Ok(State::sequence(self.norm.onnx(graph, &sum), Some(mask)))
     }
 
     /// Look-ups have no MACs.

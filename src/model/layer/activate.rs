@@ -7,8 +7,11 @@ use crate::model::extent::Extent;
 use crate::model::nn::activation::Activation;
 use crate::model::nn::elementwise;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// `activation(x)` of each element of streams with a number of channels.
 pub struct Activate {
@@ -34,6 +37,9 @@ impl StreamLayer for Activate {
 
     fn traced(&self, stream: &Tensor) -> Result<Traced> {
         elementwise::traced(stream, self.activation)
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
+        Ok(input.stream.map(|value| self.activation.onnx(graph, value)))
     }
 
     fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {

@@ -6,10 +6,16 @@ use super::dense::Dense;
 use super::{Layer, StreamLayer};
 use crate::model::extent::Extent;
 use crate::model::nn::deformable::Sampling;
+use crate::model::nn::kernel::levels::{centers, place};
 use crate::model::nn::softmax;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::attention::nothing;
+use crate::model::symbol::sampling::Points;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
+use crate::onnx::graph::Graph;
 
 /// The context of each head: `[rows, positions of all maps, hidden]` to `[rows, positions of all maps, heads * value]`.
 pub struct DeformableAttention {
@@ -70,6 +76,30 @@ impl StreamLayer for DeformableAttention {
                 value.pull(&pulled.values)? + of_points
             }),
         })
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
+        let outputs = self.value.linear().outputs();
+        if outputs == 0 {
+            return Ok(Stream::Positions(nothing(graph)));
+        }
+        let stream = input.stream.positions(graph);
+        let positions = graph.weight(&self.positions);
+        let positioned = graph.apply("Add", &[&stream, &positions]);
+        let [offsets, weights] = self.points.each_ref().map(Dense::linear);
+        let values = self.value.linear().onnx(graph, &stream)?;
+        let offsets = offsets.onnx(graph, &positioned)?;
+        let weights = weights.onnx(graph, &positioned)?;
+        let points = Points {
+            sizes: &self.sizes,
+            centers: &centers(&place(&self.sizes)),
+            heads: self.heads,
+            count: self.count,
+            value: outputs / self.heads,
+        };
+        Ok(Stream::Positions(
+            points.sum(graph, [&values, &offsets, &weights]),
+        ))
     }
 
     /// Returns the work of the three maps, and of reading four pixels at every point.

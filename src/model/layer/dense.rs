@@ -7,8 +7,11 @@ use crate::model::extent::Extent;
 use crate::model::nn::activation::Activation;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::{Width, Work};
+use crate::onnx::graph::Graph;
 
 /// `activation(x W^T + b)`: `[rows, positions, in]` to `[rows, positions, out]`.
 pub struct Dense {
@@ -80,6 +83,14 @@ impl StreamLayer for Dense {
             Some(activation) => self.linear.traced_activated(stream, activation),
             None => self.linear.traced(stream),
         }
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
+        let stream = input.stream.positions(graph);
+        let output = self.linear.onnx(graph, &stream)?;
+        Ok(Stream::Positions(match self.activation {
+            Some(activation) => activation.onnx(graph, &output),
+            None => output,
+        }))
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {

@@ -6,8 +6,11 @@ use super::StreamLayer;
 use crate::model::extent::Extent;
 use crate::model::nn::group_norm::GroupNorm;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 impl StreamLayer for GroupNorm {
     fn forward(&self, stream: &Tensor) -> Result<Tensor> {
@@ -16,6 +19,11 @@ impl StreamLayer for GroupNorm {
 
     fn traced(&self, stream: &Tensor) -> Result<Traced> {
         self.traced(stream)
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
+        let size = input.layout.size()?;
+        let planes = input.stream.planes(graph, size);
+        Ok(Stream::Planes(self.onnx(graph, &planes, size)?))
     }
 
     fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {

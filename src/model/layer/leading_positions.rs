@@ -6,8 +6,11 @@ use super::Layer;
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
+use crate::onnx::value::Value;
 
 /// `[rows, positions, channels]` to `[rows, count, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,18 @@ impl LeadingPositions {
             early: true,
             ..self
         }
+    }
+
+    /// Returns the number of positions.
+    pub(super) fn count(self) -> usize {
+        self.count
+    }
+
+    /// Writes the selection into an ONNX graph.
+    pub(super) fn onnx_of(self, graph: &mut Graph, stream: &Value) -> Value {
+        let (first, end) = (graph.ints(&[0]), graph.ints(&[self.count as i64]));
+        let axis = graph.ints(&[1]);
+        graph.apply("Slice", &[stream, &first, &end, &axis])
     }
 
     /// Returns the first positions of each row, `[rows, count, channels]`.
@@ -80,6 +95,10 @@ impl Layer for LeadingPositions {
             true => extent.clone(),
             false => extent.map(|_, _| (Layout::Sequence, self.count)),
         }
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let stream = input.stream.positions(graph);
+        Ok(State::sequence(self.onnx_of(graph, &stream), None).with_count(self.count))
     }
 
     fn work(&self, _: &Extent, _: &Widths<'_>) -> Work {

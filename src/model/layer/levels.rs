@@ -8,8 +8,13 @@ use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout, Slot};
 use crate::model::nn::resize;
 use crate::model::nn::traced::{Pullback, Traced};
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 /// Returns the arrangement of a map `[height, width]`.
 #[must_use]
@@ -51,6 +56,13 @@ impl Level {
             Some(map) => Ok(Hidden::new(map.clone(), map_of(self.size))),
             None => candle_core::bail!("no layer before carries {:?}", self.slot),
         }
+    }
+
+    /// Returns what is computed from the map that a state carries, in an ONNX graph.
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
+        let map = input.carried(self.slot)?.clone();
+        let map = State::map(map, map_of(self.size));
+        Ok(self.layers.onnx(graph, &map)?.stream)
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
@@ -111,6 +123,20 @@ impl Layer for JoinLevels {
 
     fn is_differentiable(&self) -> bool {
         self.0.iter().all(|level| level.layers.is_differentiable())
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let mut parts = Vec::with_capacity(self.0.len());
+        for level in &self.0 {
+            let part = level.onnx(graph, input)?;
+            parts.push(part.positions(graph));
+        }
+        let parts: Vec<&Value> = parts.iter().collect();
+        let joined = graph.apply_with("Concat", &parts, &[("axis", Attribute::Int(1))]);
+        let sizes = self.0.iter().map(|level| level.size);
+        let positions = sizes.map(|[height, width]| height * width).sum();
+        let slots = self.0.iter().map(|level| level.slot);
+        Ok(slots.fold(input.with_sequence(joined, positions), State::without))
     }
 
     fn extent(&self, extent: &Extent) -> Extent {
@@ -203,6 +229,31 @@ impl Layer for SplitLevels {
         self.0.iter().all(|level| level.layers.is_differentiable())
     }
 
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let stream = input.stream.positions(graph);
+        let sizes = self.0.iter().map(|level| level.size);
+        let sizes: Vec<i64> = sizes
+            .map(|[height, width]| (height * width) as i64)
+            .collect();
+        let sizes = graph.ints(&sizes);
+        let along = [("axis", Attribute::Int(1))];
+        let parts = graph.node(
+            "Split",
+            &[Some(&stream), Some(&sizes)],
+            &along,
+            self.0.len(),
+        );
+        let mut output = input.clone();
+        for (level, part) in self.0.iter().zip(parts) {
+            let part = Stream::Positions(part);
+            let map = State::map(part.clone(), map_of(level.size));
+            let carried = level.layers.onnx(graph, &map)?.stream;
+            output = output.with_map(part, map_of(level.size));
+            output = output.carrying(level.slot, carried);
+        }
+        Ok(output)
+    }
+
     fn extent(&self, extent: &Extent) -> Extent {
         let last = self.0.last().map_or([0, 0], |level| level.size);
         extent_of(extent, last)
@@ -257,6 +308,16 @@ impl Layer for AddLevel {
 
     fn is_differentiable(&self) -> bool {
         self.level.layers.is_differentiable()
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let size = self.level.size;
+        let added = self.level.onnx(graph, input)?;
+        let planes = input.stream.planes(graph, self.from);
+        let resized = Stream::Planes(resize::onnx(graph, &planes, self.from, size));
+        let added = Stream::Planes(added.planes(graph, size));
+        let sum = resized.plus(graph, &added);
+        Ok(input.with_map(sum, map_of(size)).without(self.level.slot))
     }
 
     fn extent(&self, extent: &Extent) -> Extent {

@@ -9,8 +9,10 @@ use crate::model::hidden::Hidden;
 use crate::model::nn::activation::Activation;
 use crate::model::nn::traced::Traced;
 use crate::model::stored_map::StoredMap;
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// `activation(W x + b)`: `[rows, positions, in]` to `[rows, positions or windows, out]`.
 pub struct Mapped {
@@ -56,6 +58,9 @@ impl Layer for Mapped {
 
     fn extent(&self, extent: &Extent) -> Extent {
         self.map.affine.extent(extent)
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        self.map.affine.onnx(graph, input, self.activation)
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {

@@ -12,8 +12,13 @@ use crate::model::hidden::{Hidden, Slot};
 use crate::model::nn::meter;
 use crate::model::nn::resize;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 /// Predicts masks from a stream of queries.
 pub struct Masks {
@@ -74,6 +79,18 @@ impl Masks {
             factors,
             features,
         })
+    }
+
+    /// Writes the masks into an ONNX graph, as logits `[rows, queries, height, width]`.
+    pub(super) fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Value> {
+        let factors = self.embedding.onnx(graph, input)?.stream.positions(graph);
+        let features = input.carried(Slot::MaskFeatures)?.planes(graph, self.size);
+        let flat = graph.ints(&[0, 0, -1]);
+        let features = graph.apply("Reshape", &[&features, &flat]);
+        let masks = graph.apply("MatMul", &[&factors, &features]);
+        let [height, width] = self.size.map(|side| side as i64);
+        let shape = graph.ints(&[0, 0, height, width]);
+        Ok(graph.apply("Reshape", &[&masks, &shape]))
     }
 
     /// Returns the work of the embedding and of the products with all pixels.
@@ -139,6 +156,26 @@ impl Layer for MaskPrediction {
             value: self.forward(input)?,
             pull: Box::new(Ok),
         })
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let masks = self.masks.onnx(graph, input)?;
+        let masks = resize::onnx(graph, &masks, self.masks.size, self.read);
+        let flat = graph.ints(&[0, 0, -1]);
+        let masks = graph.apply("Reshape", &[&masks, &flat]);
+        let probabilities = graph.apply("Sigmoid", &[&masks]);
+        let half = graph.float(0.5);
+        let outside = graph.apply("Less", &[&probabilities, &half]);
+        let numbers = graph.apply_with("Cast", &[&outside], &[("to", Attribute::Int(1))]);
+        let axis = graph.ints(&[2]);
+        let count = graph.apply("ReduceSum", &[&numbers, &axis]);
+        let pixels = graph.float((self.read[0] * self.read[1]) as f32);
+        let covers_some = graph.apply("Less", &[&count, &pixels]);
+        let unread = graph.apply("And", &[&outside, &covers_some]);
+        let (infinite, zero) = (graph.float(f32::NEG_INFINITY), graph.float(0.0));
+        let numbers = graph.apply("Where", &[&unread, &infinite, &zero]);
+        let numbers = Stream::Positions(numbers);
+        Ok(input.clone().carrying(Slot::AttentionMask, numbers))
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {

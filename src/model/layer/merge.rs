@@ -14,8 +14,12 @@ use crate::model::hidden::{Hidden, Layout, Slot};
 use crate::model::nn::kernel::product::{View, multiply};
 use crate::model::nn::meter;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::merge::{Division, merge};
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
+use crate::onnx::graph::Graph;
 
 /// Added to the length of a vector before it is divided by it.
 const EPSILON: f32 = 1e-6;
@@ -254,6 +258,39 @@ impl Layer for Merge {
                 Ok(Hidden::new(all, layout))
             }),
         })
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let (lead, positions) = (input.layout.lead(), input.count()?);
+        let pairs = Self::pairs(self.count, positions, lead);
+        if pairs == 0 {
+            return Ok(input.clone());
+        }
+        let (first, second) = halves(positions - lead);
+        let stream = input.stream.positions(graph);
+        let sizes = match input.find(Slot::Sizes) {
+            Some(sizes) => sizes.positions(graph),
+            None => {
+                let shape = input.shape(graph);
+                let one = graph.floats(&[1], &[1.0]);
+                graph.apply("Expand", &[&one, &shape])
+            }
+        };
+        let division = Division {
+            lead,
+            first,
+            second,
+            pairs,
+            channels: self.channels,
+        };
+        let [merged, sizes] = merge(graph, &stream, &sizes, division, EPSILON);
+        let layout = Layout::Map {
+            height: 1,
+            width: positions - lead - pairs,
+            lead,
+        };
+        let output = input.with_map(Stream::Positions(merged), layout);
+        Ok(output.carrying(Slot::Sizes, Stream::Positions(sizes)))
     }
 
     fn extent(&self, extent: &Extent) -> Extent {

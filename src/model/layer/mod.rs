@@ -1,7 +1,7 @@
 //! Layers: the parts of which blocks and heads are composed.
 //!
-//! A layer describes itself once: its forward pass, its backward pass, its effect on the shape of rows, and its work.
-//! Costs, memory estimates and scores of an architecture follow from the layers that it composes.
+//! A layer describes itself once: its forward pass, its backward pass, its effect on the shape of rows, its work, and its
+//! ONNX operators. Costs, memory estimates, scores and ONNX graphs of an architecture follow from the layers that it composes.
 
 pub mod activate;
 pub mod deformable_attention;
@@ -33,8 +33,11 @@ use super::extent::Extent;
 use super::hidden::Hidden;
 use super::nn::linear::Linear;
 use super::nn::traced::Traced;
+use super::symbol::state::State;
+use super::symbol::stream::Stream;
 use super::width::Widths;
 use super::work::Work;
+use crate::onnx::graph::Graph;
 
 /// A step from one hidden state to the next.
 pub trait Layer: Send + Sync {
@@ -98,6 +101,12 @@ pub trait Layer: Send + Sync {
     /// Returns the mean work per row, for rows of these shapes.
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work;
 
+    /// Writes the layer into an ONNX graph.
+    ///
+    /// # Errors
+    /// Returns an error if the input does not have the arrangement that the layer reads.
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State>;
+
     /// Runs the layer on `projection(units) + skip` in a fused step, if the layer has one. `units` and `skip` are
     /// streams.
     ///
@@ -157,6 +166,12 @@ pub trait StreamLayer: Send + Sync {
     /// See [`Layer::work`].
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work;
 
+    /// See [`Layer::onnx`].
+    ///
+    /// # Errors
+    /// Returns an error if the input does not have the arrangement that the layer reads.
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream>;
+
     /// See [`Layer::forward_sum`].
     ///
     /// # Errors
@@ -177,6 +192,10 @@ impl<L: StreamLayer> Layer for L {
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
         StreamLayer::work(self, extent, widths)
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        Ok(input.with_stream(StreamLayer::onnx(self, graph, input)?))
     }
 
     fn forward_sum(

@@ -8,8 +8,11 @@ use crate::model::hidden::Hidden;
 use crate::model::nn::kernel::window::Window;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::unfold::{fold, unfold};
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// Takes each `stride`-th pixel of a map, and adds channels of zeros before and after its own ones (He et al. 2016, option
 /// A): `[rows, pixels, channels]` to `[rows, pixels', before + channels + after]`.
@@ -66,6 +69,17 @@ impl Layer for PadChannels {
 
     fn extent(&self, extent: &Extent) -> Extent {
         extent.under(self.window())
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let window = self.window();
+        let planes = input.stream.planes(graph, input.layout.size()?);
+        let (first, end) = (graph.ints(&[0, 0]), graph.ints(&[i64::MAX; 2]));
+        let (axes, steps) = (graph.ints(&[2, 3]), graph.ints(&[self.stride as i64; 2]));
+        let pixels = graph.apply("Slice", &[&planes, &first, &end, &axes, &steps]);
+        let (before, after) = (self.before as i64, self.after as i64);
+        let added = graph.ints(&[0, before, 0, 0, 0, after, 0, 0]);
+        let padded = graph.apply("Pad", &[&pixels, &added]);
+        Ok(input.with_map(Stream::Planes(padded), input.layout.under(window)))
     }
 
     fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {

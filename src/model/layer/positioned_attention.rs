@@ -12,8 +12,11 @@ use crate::model::nn::bias::Bias;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::units::mask_derivative;
+use crate::model::symbol::attention::{self, Term};
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
+use crate::onnx::graph::Graph;
 
 /// The context of each head: `[rows, queries, hidden]` to `[rows, queries, heads * value]`. Positions are added to what
 /// queries and keys are computed from, but not values. Its inner channels are the queries' channels.
@@ -131,6 +134,32 @@ impl Layer for PositionedAttention {
                 Ok(Pulled { input, inner })
             }),
         })
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        if self.heads.values() == 0 {
+            return Ok(input.with(attention::nothing(graph)));
+        }
+        let stream = input.stream.positions(graph);
+        let positions = graph.weight(&self.positions);
+        let positioned = graph.apply("Add", &[&stream, &positions]);
+        let maps = self.incoming.each_ref().map(Dense::linear);
+        let (keys_at, values_at, terms) = match &self.source {
+            None => (positioned.clone(), stream, Vec::new()),
+            Some(source) => {
+                let map = input.carried(source.slot)?.positions(graph);
+                let positions = graph.weight(&source.positions);
+                let keys_at = graph.apply("Add", &[&map, &positions]);
+                let mask = input.carried(Slot::AttentionMask)?.positions(graph);
+                let axis = graph.ints(&[1]);
+                let mask = graph.apply("Unsqueeze", &[&mask, &axis]);
+                (keys_at, map, vec![Term::Same(mask)])
+            }
+        };
+        let inputs = [&positioned, &keys_at, &values_at];
+        let [query, key, value] = attention::projected(graph, maps, inputs, self.heads)?;
+        let context = attention::attend(graph, [&query, &key, &value], self.heads, &terms);
+        Ok(input.with(context))
     }
 
     fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {

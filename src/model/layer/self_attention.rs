@@ -13,8 +13,12 @@ use crate::model::nn::bias::Bias;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::units::mask_derivative;
+use crate::model::symbol::attention::{self, Term};
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
+use crate::onnx::graph::Graph;
+use crate::onnx::value::Value;
 
 /// The context of each head: `[rows, positions, hidden]` to `[rows, positions, heads * value]`. Its inner channels are
 /// the queries.
@@ -105,6 +109,40 @@ impl SelfAttention {
         })
     }
 
+    /// Writes the layer into an ONNX graph, with these terms of the scores: `[rows, positions, hidden]` to
+    /// `[rows, positions, heads * value]`.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    pub(super) fn onnx_under(
+        &self,
+        graph: &mut Graph,
+        stream: &Value,
+        terms: &[Term],
+    ) -> Result<Value> {
+        if self.heads.values() == 0 {
+            return Ok(attention::nothing(graph));
+        }
+        let queries_at = match self.selection {
+            None => stream.clone(),
+            Some(selection) => selection.onnx_of(graph, stream),
+        };
+        let maps = self.incoming.each_ref().map(Dense::linear);
+        let inputs = [&queries_at, stream, stream];
+        let [query, key, value] = attention::projected(graph, maps, inputs, self.heads)?;
+        Ok(attention::attend(
+            graph,
+            [&query, &key, &value],
+            self.heads,
+            terms,
+        ))
+    }
+
+    /// Returns the number of channels that the layer reads, and that it returns.
+    pub(super) fn channels(&self) -> [usize; 2] {
+        [self.incoming[2].linear().inputs(), self.heads.values()]
+    }
+
     /// Returns the work for queries and keys at rows of these shapes, with `pairs` pairs of a query and a key per row (Kwon
     /// et al. 2022).
     pub(super) fn work_of_pairs(
@@ -185,6 +223,24 @@ impl Layer for SelfAttention {
 
     fn traced_inside(&self, input: &Hidden) -> Result<Traced<Hidden, Pulled>> {
         self.traced_under(input, bias(input)?)
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let stream = input.stream.positions(graph);
+        let mut terms = Vec::new();
+        if let Some(mask) = &input.mask {
+            terms.push(attention::of_padding(graph, mask));
+        }
+        if let Some(sizes) = input.find(Slot::Sizes) {
+            let sizes = sizes.positions(graph);
+            let log = graph.apply("Log", &[&sizes]);
+            terms.push(attention::of_keys(graph, &log));
+        }
+        let context = self.onnx_under(graph, &stream, &terms)?;
+        Ok(match self.selection {
+            None => input.with(context),
+            Some(selection) => State::sequence(context, None).with_count(selection.count()),
+        })
     }
 
     fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {

@@ -12,8 +12,12 @@ use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Slot};
 use crate::model::nn::meter;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
 
 /// Answers with the logarithm of the score of each class at each pixel: `[rows, queries, hidden]` to
 /// `[rows, pixels, classes]`. The answers carry the logits of which they were made, because a map in the size of the image is
@@ -120,6 +124,35 @@ impl Layer for SemanticMap {
         self.parts.is_differentiable()
     }
 
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let logits = self
+            .parts
+            .classes
+            .onnx(graph, input)?
+            .stream
+            .positions(graph);
+        let masks = self.parts.masks.onnx(graph, input)?;
+        let all = graph.apply_with("Softmax", &[&logits], &[("axis", Attribute::Int(-1))]);
+        let (first, end) = (graph.ints(&[0]), graph.ints(&[self.count as i64]));
+        let axis = graph.ints(&[2]);
+        let classes = graph.apply("Slice", &[&all, &first, &end, &axis]);
+        let order = [("perm", Attribute::Ints(&[0, 2, 1]))];
+        let classes = graph.apply_with("Transpose", &[&classes], &order);
+        let probabilities = graph.apply("Sigmoid", &[&masks]);
+        let flat = graph.ints(&[0, 0, -1]);
+        let probabilities = graph.apply("Reshape", &[&probabilities, &flat]);
+        let scores = graph.apply("MatMul", &[&classes, &probabilities]);
+        let smallest = graph.float(SMALLEST as f32);
+        let scores = graph.apply("Add", &[&scores, &smallest]);
+        let answers = graph.apply("Log", &[&scores]);
+        let [height, width] = self.parts.masks.size.map(|side| side as i64);
+        let shape = graph.ints(&[0, 0, height, width]);
+        let answers = Stream::Planes(graph.apply("Reshape", &[&answers, &shape]));
+        Ok(State::map(answers, map_of(self.parts.masks.size))
+            .carrying(Slot::QueryClasses, Stream::Positions(logits))
+            .carrying(Slot::QueryMasks, Stream::Planes(masks)))
+    }
+
     fn extent(&self, extent: &Extent) -> Extent {
         extent_of(extent, self.parts.masks.size)
     }
@@ -174,6 +207,19 @@ impl Layer for QueryParts {
                 predicted.pull(&on_masks, from_classes)
             }),
         })
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let classes = self.classes.onnx(graph, input)?.stream.positions(graph);
+        let masks = self.masks.onnx(graph, input)?;
+        let flat = graph.ints(&[0, 0, -1]);
+        let masks = graph.apply("Reshape", &[&masks, &flat]);
+        let parts = graph.apply_with(
+            "Concat",
+            &[&classes, &masks],
+            &[("axis", Attribute::Int(2))],
+        );
+        Ok(input.with(parts))
     }
 
     fn is_differentiable(&self) -> bool {

@@ -8,8 +8,10 @@ use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// Layers that run one after another. An empty sequence is the identity.
 #[derive(Default)]
@@ -149,6 +151,10 @@ impl Layer for Sequence {
     fn extent(&self, extent: &Extent) -> Extent {
         let layers = self.0.iter();
         layers.fold(extent.clone(), |extent, layer| layer.extent(&extent))
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let layers = self.0.iter();
+        layers.fold(Ok(input.clone()), |state, layer| layer.onnx(graph, &state?))
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {

@@ -7,8 +7,10 @@ use super::sequence::Sequence;
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Slot};
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// Computes a tensor from the input and carries it, for example the shortcut of a residual unit. The stream stays.
 pub struct Depart {
@@ -56,6 +58,11 @@ impl Layer for Depart {
         self.layers.is_differentiable()
     }
 
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let carried = self.layers.onnx(graph, input)?.stream;
+        Ok(input.clone().carrying(self.slot, carried))
+    }
+
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
         self.layers.work(extent, widths)
     }
@@ -87,6 +94,10 @@ impl Layer for Arrive {
         })
     }
 
+    fn onnx(&self, _: &mut Graph, input: &State) -> Result<State> {
+        Ok(input.with_stream(input.carried(Slot::Skip)?.clone()))
+    }
+
     fn work(&self, _: &Extent, _: &Widths<'_>) -> Work {
         Work::default()
     }
@@ -105,6 +116,10 @@ impl Layer for Forget {
             value: self.forward(input)?,
             pull: Box::new(Ok),
         })
+    }
+
+    fn onnx(&self, _: &mut Graph, input: &State) -> Result<State> {
+        Ok(input.clone().without(Slot::Skip))
     }
 
     fn work(&self, _: &Extent, _: &Widths<'_>) -> Work {

@@ -7,8 +7,11 @@ use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::rearrangement::Rearrangement;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// Replaces each square of positions of a map by one position with the channels of all of them, one column after the other:
 /// `[rows, positions, channels]` to `[rows, squares, side * side * channels]`. The map is padded with zeros at its right
@@ -81,6 +84,15 @@ impl Layer for Squares {
             let layout = self.arrangement(layout);
             (layout, layout.pixels())
         })
+    }
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let order = self.order(input.layout.size()?);
+        let stream = input.stream.positions(graph);
+        let ordered = order.onnx(graph, &stream);
+        let squares = (order.places() / (self.side * self.side)) as i64;
+        let shape = graph.ints(&[0, squares, -1]);
+        let joined = graph.apply("Reshape", &[&ordered, &shape]);
+        Ok(input.with_map(Stream::Positions(joined), self.arrangement(input.layout)))
     }
 
     fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {

@@ -6,8 +6,10 @@ use super::Layer;
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// `[rows, positions, channels]` to `[rows, original, channels]`: each original position gets the vector of the position
 /// that stands for it. Features of runs that merge different pairs can then be compared.
@@ -61,6 +63,10 @@ impl Layer for Unmerge {
 
     fn extent(&self, extent: &Extent) -> Extent {
         extent.map(|layout, _| (layout, self.original))
+    }
+    fn onnx(&self, _: &mut Graph, _: &State) -> Result<State> {
+        // Exported graphs contain answers only.
+        candle_core::bail!("features are not part of an ONNX graph")
     }
 
     fn work(&self, _: &Extent, _: &Widths<'_>) -> Work {

@@ -11,15 +11,22 @@ use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::bias::Bias;
 use crate::model::nn::rearrangement::Rearrangement;
 use crate::model::nn::traced::Traced;
-use crate::model::nn::windows::Windows;
+use crate::model::nn::windows::{APART, Windows};
+use crate::model::symbol::attention::Term;
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// The context of each head within each window: `[rows, positions, hidden]` to `[rows, positions, heads * value]`. Its inner
 /// channels are the queries. Padding takes part: it is a position of zeros.
 pub struct WindowedAttention {
     attention: SelfAttention,
     windows: Windows,
+    /// Height and width of the maps.
+    size: [usize; 2],
+    /// See [`new`](Self::new).
+    relative: Tensor,
     /// The windows of the maps, which have one size.
     divided: Arc<Divided>,
 }
@@ -37,10 +44,12 @@ impl WindowedAttention {
         relative: Tensor,
     ) -> Result<Self> {
         let mask = windows.mask(size, relative.device())?;
-        let bias = Bias::none().plus(relative);
+        let bias = Bias::none().plus(relative.clone());
         Ok(Self {
             attention,
             windows,
+            size,
+            relative,
             divided: Arc::new(Divided {
                 order: windows.order(size),
                 count: windows.count(size),
@@ -50,6 +59,24 @@ impl WindowedAttention {
                 },
             }),
         })
+    }
+
+    /// Returns what separates the parts of each window in an ONNX graph. `None` without a shift.
+    fn separation(&self, graph: &mut Graph) -> Option<Term> {
+        if self.windows.shift == 0 {
+            return None;
+        }
+        let parts = self.windows.parts(self.size);
+        let parts: Vec<i64> = parts
+            .map(|[down, right]| (3 * down + right) as i64)
+            .collect();
+        let (count, positions) = (self.divided.count, self.windows.positions());
+        let of_queries = graph.table(&[count, 1, positions, 1], &parts);
+        let of_keys = graph.table(&[count, 1, 1, positions], &parts);
+        let together = graph.apply("Equal", &[&of_queries, &of_keys]);
+        let (zero, apart) = (graph.float(0.0), graph.float(APART));
+        let numbers = graph.apply("Where", &[&together, &zero, &apart]);
+        Some(Term::OfWindows(numbers, count))
     }
 
     /// Returns the rows of windows, with their padding.
@@ -149,6 +176,21 @@ impl Layer for WindowedAttention {
                 })
             }),
         })
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let (order, positions) = (&self.divided.order, self.windows.positions() as i64);
+        let [read, returned] = self.attention.channels().map(|channels| channels as i64);
+        let stream = input.stream.positions(graph);
+        let ordered = order.onnx(graph, &stream);
+        let shape = graph.ints(&[-1, positions, read]);
+        let windows = graph.apply("Reshape", &[&ordered, &shape]);
+        let mut terms = vec![Term::Same(graph.weight(&self.relative))];
+        terms.extend(self.separation(graph));
+        let context = self.attention.onnx_under(graph, &windows, &terms)?;
+        let shape = graph.ints(&[-1, order.places() as i64, returned]);
+        let joined = graph.apply("Reshape", &[&context, &shape]);
+        Ok(input.with(order.onnx_reverse(graph, &joined)))
     }
 
     fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {

@@ -6,6 +6,9 @@ use super::kernel::Path;
 use super::kernel::group_norm::{self, Norm};
 use super::storage::{filled, on_cpu, read, rewrite};
 use super::traced::{Traced, by_copy};
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias`, where each row has a mean and a variance for each group of
 /// channels.
@@ -40,6 +43,34 @@ impl GroupNorm {
     #[must_use]
     pub fn width(&self) -> usize {
         self.weight.elem_count()
+    }
+
+    /// Writes the norm of planes of this size into an ONNX graph: `[rows, channels, height, width]` to the same shape.
+    ///
+    /// # Errors
+    /// Returns an error if a weight cannot be read.
+    pub fn onnx(
+        &self,
+        graph: &mut Graph,
+        planes: &Value,
+        [height, width]: [usize; 2],
+    ) -> Result<Value> {
+        let channels = self.width();
+        let by_group = graph.ints(&[0, self.groups as i64, -1]);
+        let groups = graph.apply("Reshape", &[planes, &by_group]);
+        let ones = graph.floats(&[self.groups], &vec![1.0; self.groups]);
+        let zeros = graph.floats(&[self.groups], &vec![0.0; self.groups]);
+        let standard = graph.apply_with(
+            "InstanceNormalization",
+            &[&groups, &ones, &zeros],
+            &[("epsilon", Attribute::Float(self.epsilon))],
+        );
+        let whole = graph.ints(&[0, channels as i64, height as i64, width as i64]);
+        let standard = graph.apply("Reshape", &[&standard, &whole]);
+        let weight = graph.weight(&self.weight.reshape((channels, 1, 1))?);
+        let bias = graph.weight(&self.bias.reshape((channels, 1, 1))?);
+        let scaled = graph.apply("Mul", &[&standard, &weight]);
+        Ok(graph.apply("Add", &[&scaled, &bias]))
     }
 
     /// Applies the norm: `[rows, positions, channels]` to the same shape.

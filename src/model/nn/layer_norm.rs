@@ -7,6 +7,9 @@ use super::kernel::norm::{self, Addends, Norm};
 use super::linear::Linear;
 use super::storage::{on_cpu, read, rewrite};
 use super::traced::{Traced, by_copy};
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias`.
 #[derive(Clone, Debug)]
@@ -55,6 +58,17 @@ impl LayerNorm {
             })
         })?;
         Ok(output)
+    }
+
+    /// Writes the norm into an ONNX graph: `[.., hidden]` to the same shape.
+    #[must_use]
+    pub fn onnx(&self, graph: &mut Graph, input: &Value) -> Value {
+        let (weight, bias) = (graph.weight(&self.weight), graph.weight(&self.bias));
+        let settings = [
+            ("axis", Attribute::Int(-1)),
+            ("epsilon", Attribute::Float(self.epsilon)),
+        ];
+        graph.apply_with("LayerNormalization", &[input, &weight, &bias], &settings)
     }
 
     /// Computes the norm of `linear(input) + residual`: `[.., in]` and `[.., hidden]` to `[.., hidden]`.

@@ -6,6 +6,8 @@ use super::activation::Activation;
 use super::biased::{finish_product, finish_traced};
 use super::meter;
 use super::traced::Traced;
+use crate::onnx::graph::Graph;
+use crate::onnx::value::Value;
 
 /// `y = x W^T + b` with `W` `[out, in]` and `b` `[out]`, as Hugging Face stores them. `in` and `out` may be 0.
 /// With 0 inputs, after the removal of all units, the map still adds its bias.
@@ -51,7 +53,7 @@ impl Linear {
     ///
     /// # Errors
     /// Returns an error if the device is out of memory.
-    pub(super) fn bias_or_zeros(&self) -> Result<Tensor> {
+    pub(in crate::model) fn bias_or_zeros(&self) -> Result<Tensor> {
         match &self.bias {
             Some(bias) => Ok(bias.clone()),
             None => Tensor::zeros(self.outputs(), self.weight.dtype(), self.weight.device()),
@@ -105,6 +107,31 @@ impl Linear {
             value,
             pull: Box::new(move |cotangent| linear.pull(&pull(cotangent)?)),
         })
+    }
+
+    /// Writes the map, which has inputs and outputs, into an ONNX graph: `[.., in]` to `[.., out]`.
+    ///
+    /// # Errors
+    /// Returns an error if a weight cannot be read.
+    pub fn onnx(&self, graph: &mut Graph, input: &Value) -> Result<Value> {
+        let weight = graph.weight(&self.weight.t()?);
+        let product = graph.apply("MatMul", &[input, &weight]);
+        Ok(match &self.bias {
+            Some(bias) => {
+                let bias = graph.weight(bias);
+                graph.apply("Add", &[&product, &bias])
+            }
+            None => product,
+        })
+    }
+
+    /// Returns the map times a factor.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    pub fn scaled(&self, factor: f64) -> Result<Self> {
+        let bias = self.bias.as_ref().map(|bias| bias * factor);
+        Ok(Self::new((&self.weight * factor)?, bias.transpose()?))
     }
 
     /// Pulls a cotangent back: `[.., out]` to `[.., in]`.

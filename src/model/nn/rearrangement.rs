@@ -2,6 +2,10 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
+
 /// The positions of a map in another order. Every position of the map has one place. The other places are padding.
 #[derive(Clone, Debug)]
 pub struct Rearrangement {
@@ -54,6 +58,25 @@ impl Rearrangement {
         }
     }
 
+    /// Writes [`apply`](Self::apply) into an ONNX graph.
+    #[must_use]
+    pub fn onnx(&self, graph: &mut Graph, stream: &Value) -> Value {
+        let padded = match self.sources.len() > self.places.len() {
+            true => {
+                let one_more = graph.ints(&[0, 0, 0, 0, 1, 0]);
+                graph.apply("Pad", &[stream, &one_more])
+            }
+            false => stream.clone(),
+        };
+        positions(graph, &padded, &self.sources)
+    }
+
+    /// Writes [`reverse`](Self::reverse) into an ONNX graph.
+    #[must_use]
+    pub fn onnx_reverse(&self, graph: &mut Graph, stream: &Value) -> Value {
+        positions(graph, stream, &self.places)
+    }
+
     /// Returns the numbers in the order of the map, without padding: `[rows, places, channels]` to
     /// `[rows, positions, channels]`. It is the transposed map of [`apply`](Self::apply).
     ///
@@ -66,4 +89,11 @@ impl Rearrangement {
         let places = Tensor::new(self.places.as_slice(), stream.device())?;
         stream.contiguous()?.index_select(&places, 1)
     }
+}
+
+/// Reads positions of a stream.
+fn positions(graph: &mut Graph, stream: &Value, places: &[u32]) -> Value {
+    let places: Vec<i64> = places.iter().map(|&place| i64::from(place)).collect();
+    let places = graph.ints(&places);
+    graph.apply_with("Gather", &[stream, &places], &[("axis", Attribute::Int(1))])
 }

@@ -11,6 +11,9 @@ use super::kernel::taps::{self, Taps};
 use super::storage::{filled, on_cpu, read};
 use super::traced::Traced;
 use super::unfold::check;
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 /// Resizes a map from one size to another: `[rows, height * width, channels]` to `[rows, height' * width', channels]`.
 ///
@@ -22,6 +25,35 @@ pub fn forward(map: &Tensor, from: [usize; 2], to: [usize; 2]) -> Result<Tensor>
         true => Ok(map.clone()),
         false => apply(map, &axes(from, to)?),
     }
+}
+
+/// Writes the resizing of planes into an ONNX graph: `[rows, channels, height, width]` to
+/// `[rows, channels, height', width']`.
+#[must_use]
+pub fn onnx(graph: &mut Graph, planes: &Value, from: [usize; 2], to: [usize; 2]) -> Value {
+    if from == to {
+        return planes.clone();
+    }
+    let channels = [("start", Attribute::Int(0)), ("end", Attribute::Int(2))];
+    let channels = graph.apply_with("Shape", &[planes], &channels);
+    let size = graph.ints(&to.map(|side| side as i64));
+    let shape = graph.apply_with(
+        "Concat",
+        &[&channels, &size],
+        &[("axis", Attribute::Int(0))],
+    );
+    let [resized] = graph.results(
+        "Resize",
+        &[Some(planes), None, None, Some(&shape)],
+        &[
+            ("mode", Attribute::Text("linear")),
+            (
+                "coordinate_transformation_mode",
+                Attribute::Text("half_pixel"),
+            ),
+        ],
+    );
+    resized
 }
 
 /// Computes the same as [`forward`], with a pullback.

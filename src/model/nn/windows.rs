@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor};
 use super::rearrangement::Rearrangement;
 
 /// Added to the scores of positions that are no neighbors. It is finite, as in the original implementation.
-const APART: f32 = -100.0;
+pub const APART: f32 = -100.0;
 
 /// How a map is divided into square windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +52,7 @@ impl Windows {
         if self.shift == 0 {
             return Ok(None);
         }
-        let [height, width] = size;
-        let parts = self
-            .cells(size)
-            .map(|[row, column]| [self.part(row, height), self.part(column, width)]);
-        let parts: Vec<[usize; 2]> = parts.collect();
+        let parts: Vec<[usize; 2]> = self.parts(size).collect();
         let positions = self.positions();
         let windows = parts.chunks_exact(positions);
         let numbers = windows.flat_map(|window| {
@@ -67,6 +63,14 @@ impl Windows {
         });
         let shape = (self.count(size), 1, positions, positions);
         Tensor::from_vec(numbers.collect::<Vec<f32>>(), shape, device).map(Some)
+    }
+
+    /// Returns the part of the moved map in which each position of each window is. The [mask](Self::mask) separates
+    /// positions of different parts.
+    pub fn parts(self, size: [usize; 2]) -> impl Iterator<Item = [usize; 2]> {
+        let [height, width] = size;
+        let cells = self.cells(size);
+        cells.map(move |[row, column]| [self.part(row, height), self.part(column, width)])
     }
 
     /// Returns the row and column of each position of each window in the padded and moved map.

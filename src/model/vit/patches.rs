@@ -11,7 +11,12 @@ use crate::model::chain::Stem;
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::linear::Linear;
+use crate::model::symbol::inputs::pixel_values;
+use crate::model::symbol::state::{State, rows};
+use crate::model::symbol::stream::Stream;
 use crate::model::work::{Terms, Work};
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
 
 pub(super) struct Patches {
     image: ImageShape,
@@ -86,6 +91,34 @@ impl Stem for Patches {
         let special = self.special.repeat((patches.dim(0)?, 1, 1))?;
         let stream = Tensor::cat(&[special, patches], 1)?;
         Ok(Hidden::new(stream, self.with_special(layout)))
+    }
+
+    fn onnx(&self, graph: &mut Graph) -> Result<State> {
+        let pixels = pixel_values(graph, self.image);
+        let ImageShape {
+            channels, patch, ..
+        } = self.image;
+        let hidden = self.projection.outputs();
+        let weight = self.projection.weight();
+        let weight = graph.weight(&weight.reshape((hidden, channels, patch, patch))?);
+        let bias = graph.weight(&self.projection.bias_or_zeros()?);
+        let side = [patch as i64; 2];
+        let settings = [
+            ("kernel_shape", Attribute::Ints(&side)),
+            ("strides", Attribute::Ints(&side)),
+        ];
+        let patches = graph.apply_with("Conv", &[&pixels, &weight, &bias], &settings);
+        let patches = Stream::Planes(patches).positions(graph);
+        let positions = graph.weight(&self.positions);
+        let patches = graph.apply("Add", &[&patches, &positions]);
+        let along = |axis| [("axis", Attribute::Int(axis))];
+        let (rows, shape) = (rows(graph), graph.ints(&[1, 1]));
+        let shape = graph.apply_with("Concat", &[&rows, &shape], &along(0));
+        let special = graph.weight(&self.special);
+        let special = graph.apply("Expand", &[&special, &shape]);
+        let stream = graph.apply_with("Concat", &[&special, &patches], &along(1));
+        let layout = self.with_special(self.image.patches().0);
+        Ok(State::map(Stream::Positions(stream), layout))
     }
 
     fn extent(&self, extent: &Extent) -> Extent {

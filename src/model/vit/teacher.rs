@@ -7,8 +7,11 @@ use crate::model::hidden::{Hidden, Layout};
 use crate::model::layer::dense::Dense;
 use crate::model::layer::{Layer, StreamLayer};
 use crate::model::nn::traced::Traced;
+use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
 
 /// `[rows, 2, hidden]` to `[rows, 1, outputs]`.
 pub(super) struct MeanOfTwo([Dense; 2]);
@@ -49,6 +52,21 @@ impl Layer for MeanOfTwo {
 
     fn extent(&self, extent: &Extent) -> Extent {
         extent.map(|_, _| (Layout::Sequence, 1))
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
+        let stream = input.stream.positions(graph);
+        let sizes = graph.ints(&[1, 1]);
+        let along = [("axis", Attribute::Int(1))];
+        let [first, second] = graph.results("Split", &[Some(&stream), Some(&sizes)], &along);
+        let [of_first, of_second] = self.0.each_ref().map(Dense::linear);
+        let (first, second) = (
+            of_first.onnx(graph, &first)?,
+            of_second.onnx(graph, &second)?,
+        );
+        let (sum, half) = (graph.apply("Add", &[&first, &second]), graph.float(0.5));
+        let mean = graph.apply("Mul", &[&sum, &half]);
+        Ok(State::sequence(mean, None).with_count(1))
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {

@@ -5,6 +5,7 @@
 //! and does not depend on the caller.
 
 mod method;
+mod outputs;
 mod range;
 mod target;
 
@@ -20,6 +21,7 @@ pub use method::{
     AnswerTerm, Compensation, Estimator, FeatureTerm, Importance, Method, PositionWeights,
     Trajectory, Units,
 };
+pub use outputs::Output;
 pub use range::bounds;
 use range::check;
 pub use target::{Metric, Target};
@@ -41,6 +43,9 @@ pub struct Recipe {
     pub constraints: Constraints,
     /// How units are scored and how the pruned model is repaired.
     pub method: Method,
+    /// The formats in which the result has the model.
+    #[serde(default = "Output::all")]
+    pub outputs: Vec<Output>,
 }
 
 impl Recipe {
@@ -132,6 +137,7 @@ impl Recipe {
         check("method", &self.method)?;
         check("constraints", &self.constraints)?;
         self.target.validated()?;
+        Output::check(&self.outputs)?;
         Ok(self)
     }
 }

@@ -8,6 +8,7 @@ pub mod axis;
 pub mod card;
 pub mod cut;
 pub mod folder;
+pub mod onnx;
 mod parameters;
 
 use super::failure::Failure;

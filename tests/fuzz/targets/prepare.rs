@@ -11,8 +11,7 @@ use optin::model::device::Device;
 use optin::prune::places::Places;
 use optin::prune::prepare::Prepared;
 use optin::prune::recipe::{
-    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target,
-};
+    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target, Output};
 
 /// Names and default contents. A file without default content exists only if a section provides it.
 const FILES: [(&str, &[u8]); 9] = [
@@ -102,6 +101,7 @@ fn run(folder: &Path) -> (Places, Recipe) {
         },
         constraints: Constraints::default(),
         method: Method::default(),
+        outputs: Output::all(),
     };
     (places, recipe)
 }

@@ -2,6 +2,7 @@
 
 mod costs;
 mod gradients;
+mod graphs;
 mod masks;
 mod restarts;
 mod round_trips;
@@ -323,6 +324,11 @@ macro_rules! laws {
                 #[test]
                 fn the_backward_pass_equals_finite_differences() {
                     gradients::the_backward_pass_equals_finite_differences::<$family>();
+                }
+
+                #[test]
+                fn an_onnx_graph_equals_the_pruned_model() {
+                    graphs::an_onnx_graph_equals_the_pruned_model::<$family>();
                 }
 
                 #[test]

@@ -2,6 +2,7 @@
 //!
 //! These are all functions of a single number in the table `ACT2FN` of Hugging Face transformers 4.57 and 5.
 
+mod symbols;
 mod tensors;
 
 use std::fmt;

@@ -1,0 +1,69 @@
+//! The outputs of an ONNX graph, under the names that exporters use.
+
+use candle_core::Result;
+
+use super::state::State;
+use super::stream::Stream;
+use crate::model::hidden::{Layout, Slot};
+use crate::onnx::graph::{Graph, Size};
+
+/// Name of the number of rows of a call.
+pub const ROWS: Size = Size::Any("batch_size");
+
+/// Name of the number of tokens of the rows of a call.
+pub const LENGTH: Size = Size::Any("sequence_length");
+
+/// Declares the outputs of a head.
+///
+/// Answers are `logits`: `[rows, outputs]`, or `[rows, positions, outputs]` if there is one at each position. Answers at the
+/// pixels of a map are `[rows, outputs, height, width]`. If they were made of the classes and the masks of queries, these are
+/// outputs as well.
+///
+/// # Errors
+/// Returns an error if the head is inconsistent.
+pub fn declare(graph: &mut Graph, answers: &State, outputs: usize) -> Result<()> {
+    let channels = Size::Fixed(outputs);
+    let positions = answers.positions;
+    if let Layout::Map {
+        height,
+        width,
+        lead: 0,
+    } = answers.layout
+        && positions != Some(1)
+    {
+        let size = [Size::Fixed(height), Size::Fixed(width)];
+        let planes = answers.stream.planes(graph, [height, width]);
+        graph.output("logits", &planes, &[ROWS, channels, size[0], size[1]]);
+        let slots = [
+            (Slot::QueryClasses, "class_queries_logits"),
+            (Slot::QueryMasks, "masks_queries_logits"),
+        ];
+        for (slot, name) in slots {
+            match answers.find(slot) {
+                Some(Stream::Positions(value)) => {
+                    let shape = [ROWS, Size::Any("queries"), Size::Any("classes")];
+                    graph.output(name, &value.clone(), &shape);
+                }
+                Some(Stream::Planes(value)) => {
+                    let shape = [ROWS, Size::Any("queries"), size[0], size[1]];
+                    graph.output(name, &value.clone(), &shape);
+                }
+                None => {}
+            }
+        }
+        return Ok(());
+    }
+    let stream = answers.stream.positions(graph);
+    match positions {
+        Some(1) => {
+            let axis = graph.ints(&[1]);
+            let row = graph.apply("Squeeze", &[&stream, &axis]);
+            graph.output("logits", &row, &[ROWS, channels]);
+        }
+        positions => {
+            let positions = positions.map_or(LENGTH, Size::Fixed);
+            graph.output("logits", &stream, &[ROWS, positions, channels]);
+        }
+    }
+    Ok(())
+}

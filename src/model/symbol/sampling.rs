@@ -1,0 +1,116 @@
+//! Multi-scale deformable attention in an ONNX graph (Zhu et al. 2021).
+
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
+
+/// Sizes of an attention to points on several maps, whose positions lie one after another. Each position has a query.
+pub struct Points<'a> {
+    /// Height and width of each map.
+    pub sizes: &'a [[usize; 2]],
+    /// Center of each position as a share of its map, `(x, y)`.
+    pub centers: &'a [[f64; 2]],
+    /// Number of heads.
+    pub heads: usize,
+    /// Number of points of a head on each map.
+    pub count: usize,
+    /// Channels of the values of a head.
+    pub value: usize,
+}
+
+impl Points<'_> {
+    /// Writes the sum over all points. `values` are `[rows, positions, heads * value]`, `offsets`
+    /// `[rows, queries, heads * levels * points * 2]` and `logits` `[rows, queries, heads * levels * points]`. The result is
+    /// `[rows, queries, heads * value]`.
+    #[must_use]
+    pub fn sum(&self, graph: &mut Graph, [values, offsets, logits]: [&Value; 3]) -> Value {
+        let (heads, levels, points) = (self.heads as i64, self.sizes.len(), self.count as i64);
+        let grid = self.grid(graph, offsets);
+        let shape = graph.ints(&[0, 0, heads, levels as i64 * points]);
+        let logits = graph.apply("Reshape", &[logits, &shape]);
+        let weights = graph.apply_with("Softmax", &[&logits], &[("axis", Attribute::Int(-1))]);
+        let shape = graph.ints(&[0, 0, heads, levels as i64, points]);
+        let weights = graph.apply("Reshape", &[&weights, &shape]);
+        let maps = self.maps(graph, values);
+        let queries = self.centers.len() as i64;
+        let mut sums = Vec::with_capacity(levels);
+        for (level, map) in maps.iter().enumerate() {
+            let grid = of_level(graph, &grid, level, &[0, 2, 1, 3, 4]);
+            let shape = graph.ints(&[-1, queries, points, 2]);
+            let grid = graph.apply("Reshape", &[&grid, &shape]);
+            let weights = of_level(graph, &weights, level, &[0, 2, 1, 3]);
+            let shape = graph.ints(&[-1, 1, queries, points]);
+            let weights = graph.apply("Reshape", &[&weights, &shape]);
+            let read = graph.apply_with(
+                "GridSample",
+                &[map, &grid],
+                &[
+                    ("mode", Attribute::Text("bilinear")),
+                    ("padding_mode", Attribute::Text("zeros")),
+                    ("align_corners", Attribute::Int(0)),
+                ],
+            );
+            sums.push(graph.apply("Mul", &[&read, &weights]));
+        }
+        let all: Vec<&Value> = sums.iter().collect();
+        let all = graph.apply_with("Concat", &all, &[("axis", Attribute::Int(3))]);
+        let axis = graph.ints(&[3]);
+        let flat = [("keepdims", Attribute::Int(0))];
+        let sum = graph.apply_with("ReduceSum", &[&all, &axis], &flat);
+        let shape = graph.ints(&[-1, heads * self.value as i64, queries]);
+        let sum = graph.apply("Reshape", &[&sum, &shape]);
+        graph.apply_with(
+            "Transpose",
+            &[&sum],
+            &[("perm", Attribute::Ints(&[0, 2, 1]))],
+        )
+    }
+
+    /// Returns the points as `GridSample` reads them, from -1 at one edge of a map to 1 at the opposite one:
+    /// `[rows, queries, heads, levels, points, 2]`.
+    fn grid(&self, graph: &mut Graph, offsets: &Value) -> Value {
+        let (heads, levels) = (self.heads as i64, self.sizes.len());
+        let shape = graph.ints(&[0, 0, heads, levels as i64, self.count as i64, 2]);
+        let offsets = graph.apply("Reshape", &[offsets, &shape]);
+        let sizes = self.sizes.iter();
+        let factors = sizes.flat_map(|&[height, width]| [2.0 / width as f32, 2.0 / height as f32]);
+        let factors: Vec<f32> = factors.collect();
+        let factors = graph.floats(&[1, 1, 1, levels, 1, 2], &factors);
+        let centers = self.centers.iter().flatten();
+        let centers: Vec<f32> = centers.map(|share| (2.0 * share - 1.0) as f32).collect();
+        let centers = graph.floats(&[1, self.centers.len(), 1, 1, 1, 2], &centers);
+        let offsets = graph.apply("Mul", &[&offsets, &factors]);
+        graph.apply("Add", &[&offsets, &centers])
+    }
+
+    /// Returns the values of each map, `[rows * heads, value, height, width]`.
+    fn maps(&self, graph: &mut Graph, values: &Value) -> Vec<Value> {
+        let along = [("axis", Attribute::Int(1))];
+        let sizes: Vec<i64> = self
+            .sizes
+            .iter()
+            .map(|[height, width]| (height * width) as i64)
+            .collect();
+        let sizes = graph.ints(&sizes);
+        let inputs = [Some(values), Some(&sizes)];
+        let maps = graph.node("Split", &inputs, &along, self.sizes.len());
+        let maps = maps.iter().zip(self.sizes);
+        let (heads, value) = (self.heads as i64, self.value as i64);
+        maps.map(|(map, &[height, width])| {
+            let shape = graph.ints(&[0, 0, heads, value]);
+            let map = graph.apply("Reshape", &[map, &shape]);
+            let order = [("perm", Attribute::Ints(&[0, 2, 3, 1]))];
+            let map = graph.apply_with("Transpose", &[&map], &order);
+            let shape = graph.ints(&[-1, value, height as i64, width as i64]);
+            graph.apply("Reshape", &[&map, &shape])
+        })
+        .collect()
+    }
+}
+
+/// Returns the part of a level of what has one part for each in dimension 3, with its other dimensions in this order.
+fn of_level(graph: &mut Graph, all: &Value, level: usize, order: &[i64]) -> Value {
+    let index = graph.table(&[], &[level as i64]);
+    let part = graph.apply_with("Gather", &[all, &index], &[("axis", Attribute::Int(3))]);
+    graph.apply_with("Transpose", &[&part], &[("perm", Attribute::Ints(order))])
+}

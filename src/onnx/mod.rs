@@ -1,0 +1,11 @@
+//! ONNX models: a builder of graphs and a writer of files. It knows operators and tensors, but no network.
+//!
+//! Graphs use standard operators of [`write::OPSET`] only, so they run wherever ONNX runs.
+
+pub mod constant;
+pub mod graph;
+pub mod node;
+mod proto;
+mod reachable;
+pub mod value;
+pub mod write;

@@ -1,0 +1,56 @@
+//! `model.onnx`: the pruned model as an ONNX graph, for runtimes without the modeling file.
+
+use std::fs;
+use std::path::Path;
+
+use candle_core::Result as CandleResult;
+use serde_json::json;
+
+use crate::answer;
+use crate::checkpoint::config::Config;
+use crate::checkpoint::error::CheckpointError;
+use crate::model::chain::Model;
+use crate::onnx::graph::Graph;
+use crate::onnx::write::{self, Description, MAX_EMBEDDED};
+use crate::prune::failure::{Code, Failure};
+
+/// Name of the file. Constants of a model that is too large for one file are in a second one.
+pub const NAME: &str = "model.onnx";
+
+/// File of the image processor, which the graph's file quotes.
+const IMAGE_PROCESSOR: &str = "preprocessor_config.json";
+
+/// Writes a model as an ONNX file. `folder` has the files beside its weights.
+///
+/// # Errors
+/// Returns an error if the configuration is malformed, if the device is out of memory or if the file cannot be written.
+pub fn write(model: &Model, config: &Config, folder: &Path, path: &Path) -> Result<(), Failure> {
+    let labels = config.labels()?;
+    let graph: CandleResult<Graph> = model.onnx(labels.len());
+    let graph = graph.map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+    let description = description(config, &labels, folder)?;
+    write::write(&graph, &description, path, MAX_EMBEDDED)?;
+    Ok(())
+}
+
+/// Returns the properties that a client needs to call the graph and to read its answers.
+fn description(
+    config: &Config,
+    labels: &[String],
+    folder: &Path,
+) -> Result<Description, CheckpointError> {
+    let task = answer::of(config)?.task().name;
+    let mut properties = vec![
+        ("task".to_owned(), task.to_owned()),
+        ("labels".to_owned(), json!(labels).to_string()),
+    ];
+    // The file was read and checked before.
+    if let Ok(processor) = fs::read_to_string(folder.join(IMAGE_PROCESSOR)) {
+        let name = IMAGE_PROCESSOR.trim_end_matches(".json");
+        properties.push((name.to_owned(), processor));
+    }
+    Ok(Description {
+        name: config.class()?.unwrap_or("optin").to_owned(),
+        properties,
+    })
+}

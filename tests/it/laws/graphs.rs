@@ -1,0 +1,114 @@
+//! The law of ONNX graphs: they compute what the pruned model computes, with and without padding.
+
+use candle_core::{DType, Device, Tensor};
+use optin::model::batch::{Batch, Input, Reads};
+use optin::model::chain::Model;
+use optin::model::hidden::Hidden;
+use optin::model::mask::Masks;
+use optin::onnx::write::{Description, write};
+use safetensors::Dtype;
+
+use super::{Family, case, prune, thinned, uneven, unrepaired};
+use crate::fixture::runtime::{Call, assert_answers};
+
+/// Number of classes of all tiny models.
+const CLASSES: usize = 3;
+
+pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
+    let case = case::<F>(Dtype::F32);
+    for masks in [
+        Masks::full(&case.model.groups),
+        thinned(&case.model),
+        uneven(&case.model),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let repairs = unrepaired(&case.model);
+        let pruned = prune::<F>(&case.weights, &case.model, &masks, &repairs, folder.path());
+        let file = folder.path().join("model.onnx");
+        let graph = pruned.onnx(CLASSES).unwrap();
+        // The second file of large models has the same graph.
+        let max_embedded = if masks.are_full(&[0]) { 0 } else { u64::MAX };
+        let written = write(&graph, &Description::default(), &file, max_embedded).unwrap();
+        assert_eq!(written.external.is_some(), max_embedded == 0);
+        let lengths = match pruned.reads {
+            Reads::Text(_) => [1, 7, 24],
+            Reads::Pixels(image) => [image.patches().1; 3],
+        };
+        let rows = [1, 5, 2].into_iter().zip(lengths);
+        let batches = rows.map(|(rows, length)| F::batch(rows, length, 1));
+        let batches: Vec<Batch> = batches.collect();
+        let mut calls: Vec<Call> = batches
+            .iter()
+            .map(|batch| call(&pruned, batch, 0))
+            .collect();
+        if let Input::Tokens { .. } = batches[1].input {
+            calls.push(call(&pruned, &batches[1], 4));
+        }
+        assert_answers(&file, calls);
+    }
+}
+
+/// Returns a call with the answers of the model. Texts are padded with this number of tokens.
+fn call(model: &Model, batch: &Batch, padding: usize) -> Call {
+    let full = Masks::full(&model.groups);
+    let answers = model.forward(batch, &full).unwrap();
+    let call = match &batch.input {
+        Input::Pixels(pixels, _) => Call::default().floats("pixel_values", &planes(model, pixels)),
+        Input::Tokens { ids, types } => tokens(model, ids, types, padding),
+    };
+    call.expecting("logits", &as_output(model, &answers, padding))
+}
+
+/// Returns images as `[rows, channels, height, width]`.
+fn planes(model: &Model, pixels: &Tensor) -> Tensor {
+    let Reads::Pixels(image) = &model.reads else {
+        panic!("the model reads no images")
+    };
+    let rows = pixels.dim(0).unwrap();
+    let shape = (rows, image.channels, image.height, image.width);
+    let turned = pixels.transpose(1, 2).unwrap().contiguous().unwrap();
+    turned.reshape(shape).unwrap()
+}
+
+fn tokens(model: &Model, ids: &Tensor, types: &Tensor, padding: usize) -> Call {
+    let (rows, length) = ids.dims2().unwrap();
+    let shape = [rows, length + padding];
+    let padded = |tensor: &Tensor, filler: u32| -> Vec<u32> {
+        let rows = tensor.to_vec2::<u32>().unwrap().into_iter();
+        let fill = std::iter::repeat_n(filler, padding);
+        rows.flat_map(|row| row.into_iter().chain(fill.clone()))
+            .collect()
+    };
+    let mask = Tensor::ones((rows, length), DType::U32, &Device::Cpu).unwrap();
+    let graph = model.onnx(CLASSES).unwrap();
+    graph.inputs().iter().fold(Call::default(), |call, port| {
+        let name = port.value.name();
+        let numbers = match name {
+            // A token that would change the answers if it were read.
+            "input_ids" => padded(ids, 1),
+            "attention_mask" => padded(&mask, 0),
+            "token_type_ids" => padded(types, 0),
+            _ => panic!("the graph has an input {name}"),
+        };
+        call.ints(name, &shape, numbers)
+    })
+}
+
+/// Returns answers as the graph returns them. Those to padding are NaN.
+fn as_output(model: &Model, answers: &Hidden, padding: usize) -> Tensor {
+    let stream = &answers.stream;
+    let (rows, _, channels) = stream.dims3().unwrap();
+    match model.onnx(CLASSES).unwrap().outputs()[0].shape.len() {
+        2 => stream.squeeze(1).unwrap(),
+        3 => {
+            let shape = (rows, padding, channels);
+            let unread = Tensor::full(f32::NAN, shape, &Device::Cpu).unwrap();
+            Tensor::cat(&[stream, &unread], 1).unwrap()
+        }
+        _ => {
+            let [height, width] = answers.layout.size().unwrap();
+            let turned = stream.transpose(1, 2).unwrap().contiguous().unwrap();
+            turned.reshape((rows, channels, height, width)).unwrap()
+        }
+    }
+}

@@ -1,0 +1,57 @@
+"""Checks an ONNX file with the checker of ONNX, and its answers with ONNX Runtime.
+
+    python check.py MODEL.onnx CASES.json
+
+CASES.json is a list of {"inputs": {name: tensor}, "outputs": {name: tensor}}. A tensor is {"type", "shape", "numbers"}. A number
+of an output that is null is not compared. Prints the largest difference, relative to max(1, |number|), and exits with 1 if it is
+above 1e-4.
+"""
+
+import json
+import sys
+
+import numpy
+import onnx
+import onnxruntime
+
+TOLERANCE = 1e-4
+
+
+def tensor(described):
+    numbers = [numpy.nan if number is None else number for number in described["numbers"]]
+    return numpy.array(numbers, dtype=described["type"]).reshape(described["shape"])
+
+
+def difference(found, expected):
+    """Returns the largest difference of the numbers that are compared."""
+    if found.shape != expected.shape:
+        sys.exit(f"the output has shape {found.shape}, expected {expected.shape}")
+    compared = ~numpy.isnan(expected)
+    assert compared.any(), "no number is compared"
+    differences = numpy.abs(found - expected) / numpy.maximum(1, numpy.abs(expected))
+    differences = differences[compared]
+    return numpy.inf if numpy.isnan(differences).any() else differences.max()
+
+
+def main():
+    path, cases = sys.argv[1:]
+    onnx.checker.check_model(path, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    with open(cases) as file:
+        cases = json.load(file)
+    assert cases, "there are no cases"
+    worst = 0.0
+    for case in cases:
+        inputs = {name: tensor(described) for name, described in case["inputs"].items()}
+        names = list(case["outputs"])
+        found = session.run(names, inputs)
+        for name, output in zip(names, found):
+            worst = max(worst, difference(output, tensor(case["outputs"][name])))
+    print(f"{worst:.1e}")
+    sys.exit(not worst <= TOLERANCE)
+
+
+if __name__ == "__main__":
+    main()
