@@ -11,6 +11,7 @@ mod artifact_path;
 mod artifacts;
 mod audit;
 mod blobs;
+mod bundle;
 mod caller;
 mod capabilities;
 mod document;

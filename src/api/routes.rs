@@ -6,8 +6,8 @@ use utoipa_axum::routes;
 
 use super::state::AppState;
 use super::{
-    artifacts, audit, blobs, capabilities, document, events, frontier, health, jobs, keys, uploads,
-    usage, webhooks,
+    artifacts, audit, blobs, bundle, capabilities, document, events, frontier, health, jobs, keys,
+    uploads, usage, webhooks,
 };
 
 /// The routes, and the document that they describe.
@@ -23,6 +23,7 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(events::list))
         .routes(routes!(events::stream))
         .routes(routes!(artifacts::list))
+        .routes(routes!(bundle::get))
         .routes(routes!(artifacts::get))
         .routes(routes!(artifacts::url))
         .routes(routes!(blobs::get))

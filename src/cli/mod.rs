@@ -31,6 +31,7 @@ mod serve;
 mod service;
 mod stores;
 mod table;
+mod verify;
 mod worker;
 
 use std::panic::AssertUnwindSafe;
@@ -150,9 +151,15 @@ enum Command {
     /// If it was canceled or its deadline passed, the exit code is 1. Interrupting this command does not
     /// cancel the job.
     #[command(verbatim_doc_comment)]
-    Wait(remote::JobCommand),
+    Wait(remote::WaitCommand),
     /// Download the artifacts (result files) of a job and verify their checksums
     Download(remote::DownloadCommand),
+    /// Check the folder of a result
+    ///
+    /// Compares all files with SHA256SUMS, and the answers of the model with verify.json. The exit code
+    /// is 1 if something differs.
+    #[command(verbatim_doc_comment)]
+    Verify(verify::VerifyCommand),
     /// Do one task of a job, read from standard input (started by services and workers)
     #[command(name = crate::worker::child::COMMAND, hide = true)]
     Child,
@@ -196,6 +203,7 @@ fn run(command: Command) -> Result<(), Exit> {
     }
     match command {
         Command::Demo(command) => demo::run(&command),
+        Command::Verify(command) => verify::run(&command),
         Command::Export(command) => export::run(&command),
         Command::Inspect(command) => inspect::run(&command),
         Command::Prune(command) => prune::run(&command),

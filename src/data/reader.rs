@@ -67,6 +67,13 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Returns [`DataError`] if the tokenizer or image processor fails.
     fn checks(&self) -> Result<Checks, DataError>;
+
+    /// Returns the input of a model that these arguments of `forward` in transformers describe. They are those of a
+    /// [check](Self::checks) or of a row of [data](super::examples::Examples::arguments).
+    ///
+    /// # Errors
+    /// Returns [`DataError`] if an argument is missing or malformed, or if the model cannot read it.
+    fn input_of(&self, named: &Map<String, Value>) -> Result<Input, DataError>;
 }
 
 /// Words for users about a kind of input.
@@ -82,6 +89,8 @@ pub struct Wording {
     pub variable: &'static str,
     /// The class of transformers that opens it.
     pub auto_class: &'static str,
+    /// Python code that makes a batch with it, as arrays of NumPy.
+    pub call: &'static str,
 }
 
 /// Fixed inputs for checks.

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod merging;
 pub mod numbers;
 pub mod outcome;
+pub mod page;
 pub mod parts;
 pub mod peak;
 pub mod places;
@@ -46,8 +47,7 @@ use plan::Plan;
 use prepare::Prepared;
 use recipe::Recipe;
 use report::{AuditReport, Report};
-use score::combine::combine;
-use score::scores::Scores;
+use score::combine::{UnitImportance, combine};
 use search::Limit;
 use search::frontier::{self, Frontier};
 use stage::Stage;
@@ -91,9 +91,10 @@ pub fn run(
         };
         Ok((prepared, limit))
     })?;
+    let importance = combine(&scores, &recipe.method.for_model(&prepared.model.reads));
     let (masks, frontier) = clock.time(Stage::Searching, || {
         let masks = rounds::choose(&prepared, recipe, &limit, &scores, journal, watch)?;
-        Ok((masks, frontier(&prepared, recipe, &scores)?))
+        Ok((masks, frontier(&prepared, recipe, &importance)?))
     })?;
     let repairs = clock.time(Stage::Compensating, || {
         compensate::compensate_once(&prepared, &masks, recipe, journal, watch)
@@ -115,18 +116,30 @@ pub fn run(
         &cut,
         clock.times(),
     );
-    outcome::close(&prepared, &masks, &limit, &frontier, &report, cut)
-        .map_err(|failure| failure.in_stage(Stage::Verifying))?;
+    outcome::close(
+        &prepared,
+        &masks,
+        &limit,
+        &importance,
+        &frontier,
+        &report,
+        cut,
+    )
+    .map_err(|failure| failure.in_stage(Stage::Verifying))?;
     Ok(report)
 }
 
 /// Returns the best choice of units at every target, from the scores of the unpruned model.
-fn frontier(prepared: &Prepared, recipe: &Recipe, scores: &Scores) -> Result<Frontier, Failure> {
+fn frontier(
+    prepared: &Prepared,
+    recipe: &Recipe,
+    importance: &UnitImportance,
+) -> Result<Frontier, Failure> {
     Ok(frontier::frontier(
         &prepared.model.groups,
         &search::macs(prepared),
         &search::parameters(prepared)?,
-        &combine(scores, &recipe.method.for_model(&prepared.model.reads)),
+        importance,
         &recipe.constraints,
     ))
 }

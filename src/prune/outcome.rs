@@ -1,6 +1,7 @@
 //! The result of a run: the folder with the pruned checkpoint and its documents.
 
 use super::failure::Failure;
+use super::page::{self, Story, page};
 use super::parts;
 use super::places::Places;
 use super::plan::Plan;
@@ -11,6 +12,7 @@ use super::report::{
     AuditReport, BeforeAfter, EvaluationReport, GroupReport, Report, Size, StageTime,
 };
 use super::score;
+use super::score::combine::UnitImportance;
 use super::search::Limit;
 use super::search::frontier::{self, Frontier};
 use super::search::keep_map::KeepMap;
@@ -239,6 +241,7 @@ pub fn close(
     prepared: &Prepared,
     masks: &Masks,
     limit: &Limit,
+    importance: &UnitImportance,
     frontier: &Frontier,
     report: &Report,
     cut: Cut,
@@ -250,7 +253,7 @@ pub fn close(
         ..
     } = cut;
     draft.write_json(
-        "verify.json",
+        golden::NAME,
         &golden::golden(&model, prepared.reader.as_ref(), prepared.compared())?,
     )?;
     let data = prepared.compared();
@@ -258,10 +261,8 @@ pub fn close(
     if let Some(drawn) = &drawn {
         draft.write(pictures::NAME, drawn)?;
     }
-    draft.write_json(
-        "keep_map.json",
-        &KeepMap::new(&prepared.model.groups, masks),
-    )?;
+    let kept = KeepMap::new(&prepared.model.groups, masks);
+    draft.write_json("keep_map.json", &kept)?;
     draft.write_json(frontier::NAME, frontier)?;
     if let Some(table) = &limit.latency {
         draft.write_json(latency::NAME, table)?;
@@ -271,6 +272,14 @@ pub fn close(
         onnx::write(&model, &config, draft.path(), &draft.file(onnx::NAME)?)?;
     }
     draft.write_json("report.json", report)?;
+    let story = Story {
+        report,
+        kept: &kept,
+        importance,
+        frontier,
+        pictures: drawn.as_deref(),
+    };
+    draft.write(page::NAME, page(&story).as_bytes())?;
     draft.write(
         "README.md",
         card(

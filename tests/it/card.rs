@@ -23,6 +23,7 @@ fn the_card_names_the_device_of_the_measurement() {
             processor: "tokenizer",
             variable: "tokenizer",
             auto_class: "AutoTokenizer",
+            call: "tokenizer(texts, return_tensors=\"np\")",
         };
         let task = classes(&["a", "b"]);
         let export = Export {

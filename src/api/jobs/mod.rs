@@ -62,7 +62,7 @@ pub(super) fn succeeded(job: &Job) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = format!(
-        "the job is {}; only a job that has succeeded has scores",
+        "the job is {}; only a job that has succeeded has results",
         job.state.as_str()
     );
     Err(Problem::conflict(detail))

@@ -1,5 +1,6 @@
 //! `optin submit`, `upload`, `list`, `status`, `wait`, `download` and `cancel`: commands that call a service.
 
+mod gate;
 mod list;
 mod server;
 mod upload;
@@ -13,6 +14,7 @@ use super::progress::Bar;
 use super::recipe::{RecipeFlags, RemoteFlags};
 use super::runtime::runtime;
 use super::{output, table};
+use gate::Gate;
 pub(super) use list::{ListCommand, list};
 use server::Server;
 pub(super) use upload::{UploadCommand, upload};
@@ -44,7 +46,16 @@ pub(super) struct SubmitCommand {
     recipe: RecipeFlags,
 }
 
-/// Flags of `optin status`, `optin wait` and `optin cancel`.
+/// Flags of `optin wait`.
+#[derive(Args)]
+pub(super) struct WaitCommand {
+    #[command(flatten)]
+    job: JobCommand,
+    #[command(flatten)]
+    gate: Gate,
+}
+
+/// Flags of `optin status` and `optin cancel`.
 #[derive(Args)]
 pub(super) struct JobCommand {
     /// ID of the job, as `optin submit` and `optin list` print it
@@ -66,6 +77,8 @@ pub(super) struct DownloadCommand {
     /// Folder for the files; created if it does not exist. Existing files of the same names are replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    gate: Gate,
     #[command(flatten)]
     server: Server,
 }
@@ -91,7 +104,7 @@ pub(super) fn status(command: &JobCommand) -> Result<(), Exit> {
 }
 
 /// Waits until a job ends and prints its result.
-pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
+pub(super) fn wait(WaitCommand { job: command, gate }: &WaitCommand) -> Result<(), Exit> {
     runtime()?.block_on(async {
         let bar = Bar::new();
         let followed = command.server.client()?.follow(&command.job, &bar).await;
@@ -99,9 +112,11 @@ pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
         let (whole, job) = followed?;
         if command.json {
             output::print_json(&whole)?;
-            return job.into_report().map(|_| ());
+            return gate.check(&job.into_report()?);
         }
-        output::print(&table::before_after(&job.into_report()?))
+        let report = job.into_report()?;
+        output::print(&table::before_after(&report))?;
+        gate.check(&report)
     })
 }
 
@@ -109,6 +124,10 @@ pub(super) fn wait(command: &JobCommand) -> Result<(), Exit> {
 pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
     runtime()?.block_on(async {
         let client = command.server.client()?;
+        if command.gate.is_closed() {
+            let (_, job) = client.job(&command.job).await?;
+            command.gate.check(&job.into_report()?)?;
+        }
         let artifacts = client.artifacts(&command.job).await?;
         if artifacts.is_empty() {
             let (_, job) = client.job(&command.job).await?;

@@ -10,7 +10,10 @@ use super::raster::Raster;
 use super::rows::input;
 use crate::data::error::DataError;
 use crate::data::reader::{Check, Checks};
-use crate::model::batch::ImageShape;
+use crate::model::batch::{ImageShape, Input};
+
+/// Name under which an image is described.
+const IMAGE: &str = "image";
 
 /// Number of fixed images.
 const IMAGES: usize = 3;
@@ -34,7 +37,7 @@ pub(super) fn checks(processor: &Processor, shape: ImageShape) -> Result<Checks,
             "formula": formula(seed),
         });
         Ok(Check {
-            named: [("image", image), ("pixel_values", summary(&numbers, shape))]
+            named: [(IMAGE, image), ("pixel_values", summary(&numbers, shape))]
                 .map(|(name, value)| (name.to_owned(), value))
                 .into_iter()
                 .collect::<Map<_, _>>(),
@@ -46,6 +49,21 @@ pub(super) fn checks(processor: &Processor, shape: ImageShape) -> Result<Checks,
         // All images have the same shape, so there is no padding to check.
         batch: None,
     })
+}
+
+/// Returns the numbers of the fixed image that is described.
+///
+/// # Errors
+/// Returns [`DataError`] if there is no such image.
+pub(super) fn input_of(named: &Map<String, Value>, checks: Checks) -> Result<Input, DataError> {
+    let mut rows = checks.rows.into_iter();
+    let found = rows.find(|row| row.named.get(IMAGE) == named.get(IMAGE));
+    match found {
+        Some(row) => Ok(row.input),
+        None => Err(DataError::Invalid(
+            "the image is none of the fixed images of this version of optin".to_owned(),
+        )),
+    }
 }
 
 /// Returns the factors of the column, the row and the channel.

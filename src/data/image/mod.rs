@@ -19,7 +19,7 @@ mod window;
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::maps::Reading;
 use self::processor::steps::Processor;
@@ -36,7 +36,7 @@ use super::reader::{Checks, Reader, Wording};
 use super::table::column::Column;
 use super::truth::{ReadTruth, Truth, labeled};
 use crate::checkpoint::image_processor::{FILE, Settings};
-use crate::model::batch::ImageShape;
+use crate::model::batch::{ImageShape, Input};
 
 /// Whether a column with this name holds images, if the user names no other one.
 #[must_use]
@@ -217,6 +217,7 @@ impl Reader for ImageReader {
             processor: "image processor",
             variable: "image_processor",
             auto_class: "AutoImageProcessor",
+            call: "image_processor(images, return_tensors=\"np\")",
         }
     }
 
@@ -236,5 +237,9 @@ impl Reader for ImageReader {
 
     fn checks(&self) -> Result<Checks, DataError> {
         checks::checks(&self.processor, self.shape)
+    }
+
+    fn input_of(&self, named: &Map<String, Value>) -> Result<Input, DataError> {
+        checks::input_of(named, self.checks()?)
     }
 }

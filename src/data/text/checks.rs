@@ -7,7 +7,7 @@ use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::error::DataError;
 use crate::data::reader::{Check, Checks};
-use crate::model::batch::TextLimits;
+use crate::model::batch::{Input, TextLimits};
 
 /// Fixed texts and pairs with upper and lower case, accents, several scripts, a number, a special token and an empty
 /// text.
@@ -43,6 +43,31 @@ pub(super) fn checks(tokenizer: &Tokenizer, limits: &TextLimits) -> Result<Check
         rows,
         batch: tokenizer.pad_id().map(|pad| padded(&encodings, pad)),
     })
+}
+
+/// Returns the input that ids of tokens and of segments describe.
+///
+/// # Errors
+/// Returns [`DataError`] if they are missing, or if the model has no embedding for one of them.
+pub(super) fn input_of(
+    named: &Map<String, Value>,
+    limits: &TextLimits,
+) -> Result<Input, DataError> {
+    let ids = |name: &str| -> Result<Vec<u32>, DataError> {
+        let value = named.get(name).cloned().unwrap_or_default();
+        serde_json::from_value(value)
+            .map_err(|_| DataError::Invalid(format!("{name} is not a list of whole numbers")))
+    };
+    let encoding = Encoding {
+        ids: ids("input_ids")?,
+        types: ids("token_type_ids")?,
+    };
+    if !fits(limits, &encoding) || encoding.ids.len() != encoding.types.len() {
+        return Err(DataError::Invalid(
+            "input_ids and token_type_ids do not fit the model".to_owned(),
+        ));
+    }
+    Ok(input(&[&encoding], encoding.ids.len())?)
 }
 
 /// Whether the encoding is not empty and the model has embeddings for all of its tokens and segments.

@@ -8,6 +8,8 @@ mod encoded;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use self::columns::Columns;
 use self::encode::Source;
 use self::encoded::{Encoded, TokenRows};
@@ -23,7 +25,7 @@ use super::table::column::Column;
 use super::truth::{ReadTruth, labeled};
 use crate::checkpoint::limits::Limits as FileLimits;
 use crate::checkpoint::tokenizer::{self, Tokenizer};
-use crate::model::batch::TextLimits;
+use crate::model::batch::{Input, TextLimits};
 
 /// The reader of texts.
 pub struct TextReader {
@@ -139,6 +141,7 @@ impl Reader for TextReader {
             processor: "tokenizer",
             variable: "tokenizer",
             auto_class: "AutoTokenizer",
+            call: "tokenizer(texts, padding=True, truncation=True, return_tensors=\"np\")",
         }
     }
 
@@ -156,6 +159,10 @@ impl Reader for TextReader {
 
     fn checks(&self) -> Result<Checks, DataError> {
         checks::checks(&self.tokenizer, &self.limits)
+    }
+
+    fn input_of(&self, named: &Map<String, Value>) -> Result<Input, DataError> {
+        checks::input_of(named, &self.limits)
     }
 }
 

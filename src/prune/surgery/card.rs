@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use crate::answer::task::Answer;
 use crate::data::reader::Wording;
 use crate::model::export::{Export, Usage};
+use crate::prune::recipe::Output;
 use crate::prune::report::{BeforeAfter, Report};
+use crate::prune::surgery::onnx;
 
 /// Returns the model card as Markdown. `pictures` is the file with the pictures of both models' answers, if there is one.
 #[must_use]
@@ -133,6 +135,9 @@ fn write_card(
         Some(usage) => write_usage(card, usage, export)?,
         None => write_usage_in_transformers(card, answer, wording, export)?,
     }
+    if report.recipe.outputs.contains(&Output::Onnx) {
+        write_usage_in_onnx(card, wording, export.usage)?;
+    }
     if !report.notes.is_empty() {
         writeln!(card, "## Notes\n")?;
         for note in &report.notes {
@@ -167,6 +172,33 @@ fn write_usage(card: &mut String, usage: Usage, export: &Export) -> std::fmt::Re
         usage.code
     )?;
     write_digests(card, export)
+}
+
+fn write_usage_in_onnx(
+    card: &mut String,
+    wording: Wording,
+    usage: Option<Usage>,
+) -> std::fmt::Result {
+    let name = onnx::NAME;
+    writeln!(
+        card,
+        "## Use in ONNX Runtime\n\n```python\nimport onnxruntime\n\n\
+         session = onnxruntime.InferenceSession(\"path/to/this/folder/{name}\")"
+    )?;
+    match usage {
+        // The libraries of these folders have no processor that returns arrays.
+        Some(_) => writeln!(
+            card,
+            "inputs = {{\"pixel_values\": pixels}}  # preprocessed images: float32, [images, channels, height, width]"
+        )?,
+        None => writeln!(card, "inputs = {}", wording.call)?,
+    }
+    writeln!(
+        card,
+        "logits = session.run([\"logits\"], dict(inputs))[0]\n```\n\n\
+         `{name}` computes the same in float32, with standard operators and without code of this folder. Its properties name the\n\
+         task and the labels.\n"
+    )
 }
 
 /// Writes the digests of the Python files, with which a reader can check that they are those of this version.

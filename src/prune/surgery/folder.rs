@@ -13,6 +13,9 @@ use crate::file_name::{FileName, InvalidFileName};
 use crate::prune::digest::sha256_of;
 use crate::prune::failure::{Code, Failure};
 
+/// Name of the file with the checksums of all others.
+pub const SUMS: &str = "SHA256SUMS";
+
 /// A draft of the output folder.
 pub struct Draft {
     destination: PathBuf,
@@ -104,7 +107,7 @@ impl Draft {
             let sha256 = sha256_of(&name.within(&self.folder))?;
             sums.push_str(&format!("{sha256}  {name}\n"));
         }
-        self.write("SHA256SUMS", sums.as_bytes())?;
+        self.write(SUMS, sums.as_bytes())?;
         refuse_occupied(&self.destination)?;
         fs::rename(&self.folder, &self.destination)?;
         Ok(())

@@ -18,6 +18,9 @@ use crate::model::layer::Layer;
 use crate::model::mask::Masks;
 use crate::prune::failure::Failure;
 
+/// Name of the document.
+pub const NAME: &str = "verify.json";
+
 /// Maximum number of rows of the data in the document.
 const ROWS: usize = 8;
 
@@ -65,6 +68,53 @@ pub enum Numbers {
     Row(Vec<f32>),
     /// One list per position, if the head answers at every position.
     Positions(Vec<Vec<f32>>),
+}
+
+impl Golden {
+    /// Returns the largest difference of a model's answers from those of the rows, relative to `max(1, |number|)`.
+    ///
+    /// # Errors
+    /// Returns an error if the reader cannot make the input of a row or if the graph fails.
+    pub fn difference(
+        &self,
+        model: &Model,
+        reader: &dyn Reader,
+    ) -> std::result::Result<f64, Failure> {
+        let mut worst = 0.0f64;
+        for row in &self.rows {
+            let found = answer(model, reader.input_of(&row.inputs)?)?;
+            worst = worst.max(row.answer.difference(&found));
+        }
+        Ok(worst)
+    }
+}
+
+impl Numbers {
+    /// Returns the largest difference of another answer, relative to `max(1, |number|)`. It is infinite if the other one has
+    /// another shape or a number that is NaN.
+    fn difference(&self, other: &Self) -> f64 {
+        let of_rows = |left: &[f32], right: &[f32]| {
+            if left.len() != right.len() {
+                return f64::INFINITY;
+            }
+            let pairs = left.iter().zip(right);
+            let each = pairs.map(|(left, right)| (left - right).abs() / left.abs().max(1.0));
+            each.fold(0.0, |worst, one| match one.is_nan() {
+                true => f64::INFINITY,
+                false => worst.max(f64::from(one)),
+            })
+        };
+        match (self, other) {
+            (Self::Row(left), Self::Row(right)) => of_rows(left, right),
+            (Self::Positions(left), Self::Positions(right)) if left.len() == right.len() => {
+                let pairs = left.iter().zip(right);
+                pairs
+                    .map(|(left, right)| of_rows(left, right))
+                    .fold(0.0, f64::max)
+            }
+            _ => f64::INFINITY,
+        }
+    }
 }
 
 /// Runs the pruned model on the first rows of the data, if a result may show them, and on the fixed inputs.

@@ -4,6 +4,7 @@
 //! If the pruned model does not agree with the masked one, nothing is published.
 
 pub mod consistency;
+pub mod delivered;
 pub mod fidelity;
 pub mod golden;
 pub mod latency;

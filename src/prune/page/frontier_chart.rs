@@ -1,0 +1,81 @@
+//! The best choices at other targets.
+
+use std::fmt::Write;
+
+use maud::{Markup, PreEscaped, html};
+
+use super::units::percent;
+use crate::prune::search::frontier::Frontier;
+
+pub(super) const EXPLANATION: &str = "How much of the importance of all units the best choice keeps at each share of the FLOPs. The importance \
+    estimates the quality before any repair. A new target starts from the scores of this job, so it takes seconds: \
+    POST /v1/jobs/{id}/resolve.";
+
+/// Size of the plot, without its margins.
+const SIZE: [f64; 2] = [640.0, 220.0];
+
+/// Margins at the left and below, for the labels.
+const MARGIN: [f64; 2] = [52.0, 34.0];
+
+/// Draws the curve and the chosen point. `kept` is the share of the FLOPs that was kept.
+pub(super) fn chart(frontier: &Frontier, kept: f64) -> Markup {
+    let points = frontier.points.iter();
+    let points: Vec<[f64; 2]> = points
+        .map(|point| [point.percent as f64 / 100.0, point.importance])
+        .collect();
+    let chosen = points
+        .iter()
+        .copied()
+        .min_by(|a, b| (a[0] - kept).abs().total_cmp(&(b[0] - kept).abs()));
+    let mut path = String::new();
+    for (index, point) in points.iter().enumerate() {
+        let [x, y] = place(*point);
+        let step = if index == 0 { 'M' } else { 'L' };
+        // Writing to a string cannot fail.
+        let _ = write!(path, "{step}{x:.1} {y:.1}");
+    }
+    let view = format!(
+        "0 0 {} {}",
+        SIZE[0] + MARGIN[0] + 12.0,
+        SIZE[1] + MARGIN[1] + 12.0
+    );
+    html! {
+        svg.plot viewBox=(view) role="img" aria-label="Kept importance by share of the FLOPs" {
+            @for step in 0..=4 {
+                (grid(f64::from(step) / 4.0))
+            }
+            (PreEscaped(format!("<path class=\"curve\" d=\"{path}\"/>")))
+            @if let Some([_, y]) = chosen {
+                (mark([kept, y]))
+            }
+        }
+    }
+}
+
+/// Returns the coordinates of a point of two fractions.
+fn place([x, y]: [f64; 2]) -> [f64; 2] {
+    [MARGIN[0] + x * SIZE[0], 12.0 + (1.0 - y) * SIZE[1]]
+}
+
+/// Draws the lines and labels of a fraction on both axes.
+fn grid(fraction: f64) -> Markup {
+    let [left, across] = place([0.0, fraction]);
+    let [right, _] = place([1.0, fraction]);
+    let [at, bottom] = place([fraction, 0.0]);
+    let label = format!("{:.0} %", 100.0 * fraction);
+    html! {
+        line.grid x1=(left) x2=(right) y1=(across) y2=(across) {}
+        text.label x=(left - 8.0) y=(across + 4.0) text-anchor="end" { (label) }
+        text.label x=(at) y=(bottom + 20.0) text-anchor="middle" { (label) }
+    }
+}
+
+/// Draws the chosen point.
+fn mark(point: [f64; 2]) -> Markup {
+    let [x, y] = place(point);
+    html! {
+        line.chosen x1=(x) x2=(x) y1=(y) y2=(place([0.0, 0.0])[1]) {}
+        circle.chosen cx=(x) cy=(y) r="6" {}
+        text.mark x=(x + 12.0) y=(y + 20.0) { "this model: " (percent(point[0])) " of the FLOPs" }
+    }
+}

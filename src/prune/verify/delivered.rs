@@ -1,0 +1,103 @@
+//! Check of a result's folder: that its files are those that were written, and that its model gives the answers of
+//! `verify.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::golden::{self, Golden};
+use crate::checkpoint::config::Config;
+use crate::checkpoint::limits::Limits;
+use crate::checkpoint::weights::Weights;
+use crate::data;
+use crate::file_name::FileName;
+use crate::model::registry;
+use crate::prune::digest::sha256_of;
+use crate::prune::failure::{Code, Failure};
+use crate::prune::recipe::Method;
+use crate::prune::surgery::folder::SUMS;
+
+/// A folder that passed all checks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delivered {
+    /// Number of files with a checksum.
+    pub files: usize,
+    /// Number of inputs whose answers were compared.
+    pub rows: usize,
+    /// The largest difference of a number in an answer, relative to `max(1, |number|)`.
+    pub difference: f64,
+}
+
+/// Checks a folder that a job or `optin prune` wrote.
+///
+/// # Errors
+/// Returns [`Code::InvalidCheckpoint`] with the first file that is missing, was added or differs, or with the first answer that
+/// differs. Returns the error of reading the folder if it is not a model.
+pub fn check(folder: &Path) -> Result<Delivered, Failure> {
+    let files = sums(folder)?;
+    let limits = Limits::default();
+    let config = Config::open(folder, &limits)?;
+    let weights = Weights::open(folder, &limits)?;
+    let opened = registry::open(&config, weights, Method::default().units)?;
+    let reader = data::open(&opened.model.reads, folder)?;
+    let text = std::fs::read_to_string(folder.join(golden::NAME))?;
+    let golden: Golden = serde_json::from_str(&text)
+        .map_err(|error| refused(format!("{} is malformed: {error}", golden::NAME)))?;
+    let difference = golden.difference(&opened.model, reader.as_ref())?;
+    match difference <= golden.tolerance {
+        true => Ok(Delivered {
+            files,
+            rows: golden.rows.len(),
+            difference,
+        }),
+        false => Err(refused(format!(
+            "the answers differ from {} by {difference:.1e}; the limit is {:.0e}",
+            golden::NAME,
+            golden.tolerance
+        ))),
+    }
+}
+
+/// Checks that the checksums are those of the files, and that there is no other file. Returns the number of files.
+fn sums(folder: &Path) -> Result<usize, Failure> {
+    let path = folder.join(SUMS);
+    let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => refused(format!(
+            "{} has no {SUMS}; give the folder of a result",
+            folder.display()
+        )),
+        _ => error.into(),
+    })?;
+    let mut listed = BTreeMap::new();
+    for line in text.lines() {
+        let (digest, name) = line
+            .split_once("  ")
+            .ok_or_else(|| refused(format!("{SUMS} has the malformed line \"{line}\"")))?;
+        listed.insert(name, digest);
+    }
+    let present = FileName::all_in(folder)?;
+    let present: Vec<&FileName> = present
+        .iter()
+        .filter(|name| name.as_str() != SUMS)
+        .collect();
+    for name in &present {
+        let Some(digest) = listed.remove(name.as_str()) else {
+            return Err(refused(format!("{name} is not in {SUMS}")));
+        };
+        let found = sha256_of(&name.within(folder))?;
+        if found != digest {
+            return Err(refused(format!(
+                "{name} was changed: its SHA-256 is {found}, but {SUMS} has {digest}"
+            )));
+        }
+    }
+    match listed.into_keys().next() {
+        Some(missing) => Err(refused(format!(
+            "{missing} is missing, but {SUMS} lists it"
+        ))),
+        None => Ok(present.len()),
+    }
+}
+
+fn refused(detail: String) -> Failure {
+    Failure::new(Code::InvalidCheckpoint, detail)
+}
