@@ -1,73 +1,108 @@
-//! The stem: word, position and segment embeddings, summed and normalized.
+//! The stem: word, position and segment embeddings, summed and normalized, and a map to the channels of the layers if the
+//! embeddings have other ones.
 
 use candle_core::{Device, Result, Tensor};
 
 use super::config::BertConfig;
+use super::family::{Family, Projection};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::batch::Batch;
 use crate::model::chain::Stem;
 use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
+use crate::model::layer::sequence::Sequence;
 use crate::model::load;
-use crate::model::nn::layer_norm::LayerNorm;
+use crate::model::width::Widths;
 use crate::model::work::Work;
 
 pub(super) struct Embeddings {
     words: Tensor,
     positions: Tensor,
-    segments: Tensor,
-    norm: LayerNorm,
+    /// The id of the padding token, if positions are numbered from it.
+    padding: Option<u32>,
+    segments: Option<Tensor>,
+    /// The norm, and the map to other channels.
+    after: Sequence,
 }
 
 impl Embeddings {
     pub(super) fn load(
+        family: &Family,
         config: &BertConfig,
         weights: &Weights,
     ) -> std::result::Result<Self, CheckpointError> {
+        let width = config.embedded;
         let table = |name: &str, rows: usize| {
-            weights.tensor(
-                &format!("bert.embeddings.{name}.weight"),
-                &[rows, config.hidden],
-            )
+            let name = family.of_embeddings(&format!("{name}.weight"));
+            weights.tensor(&name, &[rows, width])
         };
+        let norm = family.of_embeddings("LayerNorm");
+        let norm = load::norm(weights, &norm, width, config.norm_epsilon)?;
         Ok(Self {
             words: table("word_embeddings", config.vocabulary)?,
             positions: table("position_embeddings", config.positions)?,
-            segments: table("token_type_embeddings", config.segments)?,
-            norm: load::layer_norm(
-                weights,
-                "bert.embeddings.LayerNorm",
-                config.hidden,
-                config.norm_epsilon,
-            )?,
+            padding: config.padding.map(|padding| padding as u32),
+            segments: match family.has_segments {
+                true => Some(table("token_type_embeddings", config.segments)?),
+                false => None,
+            },
+            after: match family.projection {
+                Some(Projection { name, .. }) if width != config.hidden => {
+                    let name = format!("{}{name}", family.prefix);
+                    norm.then(load::dense(weights, &name, width, config.hidden)?)
+                }
+                _ => norm,
+            },
         })
     }
+
+    /// Returns the embeddings of the positions, `[rows or 1, length, width]`.
+    fn of_positions(&self, ids: &Tensor) -> Result<Tensor> {
+        let (rows, length) = ids.dims2()?;
+        let Some(padding) = self.padding else {
+            return self.positions.narrow(0, 0, length)?.unsqueeze(0);
+        };
+        let numbers = ids.to_vec2::<u32>()?.into_iter().flat_map(|ids| {
+            let mut last = padding;
+            ids.into_iter().map(move |id| match id == padding {
+                true => padding,
+                false => {
+                    last += 1;
+                    last
+                }
+            })
+        });
+        let numbers = Tensor::from_iter(numbers, ids.device())?;
+        look_up(&self.positions, &numbers.reshape((rows, length))?)
+    }
+}
+
+/// Returns the rows of a table at these indices: `[rows, length]` to `[rows, length, width]`.
+fn look_up(table: &Tensor, indices: &Tensor) -> Result<Tensor> {
+    let (rows, length) = indices.dims2()?;
+    let indices = indices.flatten_all()?.to_device(table.device())?;
+    let found = table.index_select(&indices, 0)?;
+    found.reshape((rows, length, table.dim(1)?))
 }
 
 impl Stem for Embeddings {
     /// Computes the embeddings: token and segment ids `[rows, length]` to `[rows, length, hidden]`.
     fn forward(&self, batch: &Batch) -> Result<Hidden> {
         let (ids, types) = batch.input.tokens()?;
-        let (rows, length) = ids.dims2()?;
-        let hidden = self.words.dims()[1];
-        let look_up = |table: &Tensor, indices: &Tensor| {
-            let indices = indices.flatten_all()?.to_device(table.device())?;
-            table
-                .index_select(&indices, 0)?
-                .reshape((rows, length, hidden))
+        let words = look_up(&self.words, ids)?;
+        let sum = match &self.segments {
+            Some(segments) => (words + look_up(segments, types)?)?,
+            None => words,
         };
-        let sum = (look_up(&self.words, ids)? + look_up(&self.segments, types)?)?;
-        let sum = sum.broadcast_add(&self.positions.narrow(0, 0, length)?)?;
-        Ok(Hidden::sequence(self.norm.forward(&sum)?))
+        let sum = sum.broadcast_add(&self.of_positions(ids)?)?;
+        self.after.forward(&Hidden::sequence(sum))
     }
 
     /// Look-ups have no MACs.
     fn work(&self, extent: &Extent) -> Work {
-        Work {
-            written: extent.mean() * self.norm.width() as f64,
-            ..Work::default()
-        }
+        self.after.work(extent, &Widths::new(&[]))
     }
 
     fn device(&self) -> &Device {

@@ -42,6 +42,11 @@ impl LeadingPositions {
         }
     }
 
+    /// Returns the number of positions.
+    pub(super) fn count(self) -> usize {
+        self.count
+    }
+
     /// Returns the first positions of each row, `[rows, count, channels]`.
     pub(super) fn of(self, stream: &Tensor) -> Result<Tensor> {
         stream.narrow(1, 0, self.count)?.contiguous()

@@ -44,6 +44,12 @@ impl SelfAttention {
         Self { selection, ..self }
     }
 
+    /// Returns the number of queries of a row with this number of positions.
+    pub(super) fn queries_of(&self, positions: usize) -> usize {
+        self.selection
+            .map_or(positions, |selection| selection.count())
+    }
+
     /// Returns query, key and value. The last two have all positions.
     fn parts(&self, input: &Hidden) -> Result<[Tensor; 3]> {
         let [query, key, value] = self.incoming.each_ref().map(Dense::linear);
