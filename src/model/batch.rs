@@ -135,7 +135,7 @@ pub struct TextLimits {
     pub positions: usize,
     /// Number of token embeddings. Token ids must be smaller.
     pub vocabulary: usize,
-    /// Number of segment embeddings. Segment ids must be smaller.
+    /// Number of segment embeddings. Segment ids must be smaller. 0 if the model reads no segments.
     pub segments: usize,
 }
 

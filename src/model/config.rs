@@ -53,9 +53,20 @@ pub(in crate::model) fn activation_or(
     config: &Config,
     default: &str,
 ) -> Result<Activation, CheckpointError> {
-    let name = config.str_or("hidden_act", default)?;
-    Activation::named(name).map_err(|unsupported| {
-        CheckpointError::UnsupportedModel(format!("config.json has hidden_act {unsupported}"))
+    activation_of(config, "hidden_act", default)
+}
+
+/// Returns the activation that a key names, or the one with the name `default`.
+///
+/// # Errors
+/// Returns [`CheckpointError::UnsupportedModel`] if it is not supported.
+pub(in crate::model) fn activation_of(
+    config: &Config,
+    key: &str,
+    default: &str,
+) -> Result<Activation, CheckpointError> {
+    Activation::named(config.str_or(key, default)?).map_err(|unsupported| {
+        CheckpointError::UnsupportedModel(format!("config.json has {key} {unsupported}"))
     })
 }
 

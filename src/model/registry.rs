@@ -3,7 +3,9 @@
 use super::chain::Model;
 use super::convnet::library::TORCHVISION;
 use super::unit::Units;
-use super::{bert, deit, mask2former, resnet, swin, timm, vgg, vit};
+use super::{
+    bert, deit, distilbert, electra, mask2former, mpnet, resnet, roberta, swin, timm, vgg, vit,
+};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
@@ -56,6 +58,60 @@ pub const ARCHITECTURES: &[Architecture] = &[
         of_torchvision: &[],
         names: bert::todays_names,
         open: bert::open,
+    },
+    Architecture {
+        name: "roberta",
+        model_types: &["roberta"],
+        classes: roberta::CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: roberta::todays_names,
+        open: roberta::open,
+    },
+    Architecture {
+        name: "xlm-roberta",
+        model_types: &["xlm-roberta"],
+        classes: roberta::XLM_CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: roberta::todays_names,
+        open: roberta::open_xlm,
+    },
+    Architecture {
+        name: "camembert",
+        model_types: &["camembert"],
+        classes: roberta::CAMEMBERT_CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: roberta::todays_names,
+        open: roberta::open_camembert,
+    },
+    Architecture {
+        name: "distilbert",
+        model_types: &["distilbert"],
+        classes: distilbert::CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: distilbert::todays_names,
+        open: distilbert::open,
+    },
+    Architecture {
+        name: "electra",
+        model_types: &["electra"],
+        classes: electra::CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: electra::todays_names,
+        open: electra::open,
+    },
+    Architecture {
+        name: "mpnet",
+        model_types: &["mpnet"],
+        classes: mpnet::CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: mpnet::todays_names,
+        open: mpnet::open,
     },
     Architecture {
         name: "vit",

@@ -54,6 +54,7 @@ mod source;
 mod swin;
 mod tables;
 mod target;
+mod text;
 mod vit;
 mod webhook;
 mod worker;

@@ -59,8 +59,16 @@ const KNOWN: &[(&str, Kind, [bool; 2])] = &[
     ("XLMRobertaTokenizer", Kind::Other, [false, false]),
 ];
 
-/// Class of a BERT model whose files do not name a class.
+/// Class of a BERT, DistilBERT or ELECTRA whose files do not name a class.
 const DEFAULT: &str = "BertTokenizer";
+
+/// The class of a model whose files name none, by `model_type`. Others have the [default](DEFAULT).
+const OF_MODELS: &[(&str, &str)] = &[
+    ("camembert", "CamembertTokenizer"),
+    ("mpnet", "MPNetTokenizer"),
+    ("roberta", "RobertaTokenizer"),
+    ("xlm-roberta", "XLMRobertaTokenizer"),
+];
 
 /// Class that uses `tokenizer.json` unchanged; name without `Fast`.
 const GENERIC: &str = "PreTrainedTokenizer";
@@ -76,6 +84,12 @@ const PYTHON: &[&str] = &[
     "RoFormerTokenizer",
     "TapasTokenizer",
 ];
+
+/// Returns the class of a model whose files name none, if it is not the default.
+pub(super) fn of_model(model_type: &str) -> Option<&'static str> {
+    let mut models = OF_MODELS.iter();
+    models.find_map(|(model, class)| (*model == model_type).then_some(*class))
+}
 
 impl Class {
     /// Returns the class that a folder names, or the default class of BERT if it names none.

@@ -94,6 +94,17 @@ impl Tokenizer {
         })
     }
 
+    /// Makes all segment ids 0, and leaves them out of the inputs that the written tokenizer names, for a model that reads no
+    /// segments.
+    #[must_use]
+    pub fn without_segments(mut self) -> Self {
+        self.five.segments = false;
+        if let Four::Other(four) = &mut self.four {
+            four.segments = false;
+        }
+        self
+    }
+
     /// Encodes a text, or a pair of texts. An empty second text counts as missing, as in a `pipeline` of transformers.
     ///
     /// # Errors

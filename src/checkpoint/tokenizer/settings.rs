@@ -10,6 +10,7 @@ use tokenizers::{AddedToken, TruncationDirection};
 use super::super::error::CheckpointError;
 use super::super::json;
 use super::super::limits::Limits;
+use super::class;
 use super::source::Source;
 use super::token::{self, Token};
 
@@ -128,10 +129,11 @@ impl Settings {
             self.take_config(&config)?;
         }
         if self.class.is_none() {
-            // The configuration of the model may name the class.
-            let class =
-                file("config.json")?.and_then(|mut config| config.remove("tokenizer_class"));
-            self.class = class.and_then(|class| class.as_str().map(str::to_owned));
+            // The configuration of the model may name the class, and its type has one otherwise.
+            let config = file("config.json")?.unwrap_or_default();
+            let text = |key: &str| config.get(key).and_then(Value::as_str);
+            let class = text("tokenizer_class").or_else(|| class::of_model(text("model_type")?));
+            self.class = class.map(str::to_owned);
         }
         if self.has_decoder {
             return Ok(());

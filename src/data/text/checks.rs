@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::encoded::{input, named};
+use super::encoded::{arguments_of, input, named};
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::error::DataError;
@@ -33,7 +33,7 @@ pub(super) fn checks(tokenizer: &Tokenizer, limits: &TextLimits) -> Result<Check
         let encoding = tokenizer.encode(text, *pair)?;
         if fits(limits, &encoding) {
             rows.push(Check {
-                named: named(Some(text), *pair, &encoding),
+                named: named([Some(text), *pair], &encoding, limits.segments > 0),
                 input: input(&[&encoding], encoding.ids.len())?,
             });
             encodings.push(encoding);
@@ -41,7 +41,9 @@ pub(super) fn checks(tokenizer: &Tokenizer, limits: &TextLimits) -> Result<Check
     }
     Ok(Checks {
         rows,
-        batch: tokenizer.pad_id().map(|pad| padded(&encodings, pad)),
+        batch: tokenizer
+            .pad_id()
+            .map(|pad| padded(&encodings, pad, limits.segments > 0)),
     })
 }
 
@@ -58,10 +60,12 @@ pub(super) fn input_of(
         serde_json::from_value(value)
             .map_err(|_| DataError::Invalid(format!("{name} is not a list of whole numbers")))
     };
-    let encoding = Encoding {
-        ids: ids("input_ids")?,
-        types: ids("token_type_ids")?,
+    let tokens = ids("input_ids")?;
+    let types = match limits.segments {
+        0 => vec![0; tokens.len()],
+        _ => ids("token_type_ids")?,
     };
+    let encoding = Encoding { ids: tokens, types };
     if !fits(limits, &encoding) || encoding.ids.len() != encoding.types.len() {
         return Err(DataError::Invalid(
             "input_ids and token_type_ids do not fit the model".to_owned(),
@@ -75,11 +79,11 @@ fn fits(limits: &TextLimits, encoding: &Encoding) -> bool {
     let below = |values: &[u32], bound: usize| values.iter().all(|&value| (value as usize) < bound);
     !encoding.ids.is_empty()
         && below(&encoding.ids, limits.vocabulary)
-        && below(&encoding.types, limits.segments)
+        && below(&encoding.types, limits.segments.max(1))
 }
 
 /// Returns the rows as one batch, padded on the right.
-fn padded(rows: &[Encoding], pad: u32) -> Map<String, Value> {
+fn padded(rows: &[Encoding], pad: u32, has_segments: bool) -> Map<String, Value> {
     let longest = rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
     let filled = |of: fn(&Encoding) -> Vec<u32>, filler: u32| -> Value {
         let rows = rows.iter().map(|row| {
@@ -89,12 +93,10 @@ fn padded(rows: &[Encoding], pad: u32) -> Map<String, Value> {
         });
         json!(rows.collect::<Vec<_>>())
     };
-    [
+    let arguments = [
         ("input_ids", filled(|row| row.ids.clone(), pad)),
         ("token_type_ids", filled(|row| row.types.clone(), 0)),
         ("attention_mask", filled(|row| vec![1; row.ids.len()], 0)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into_iter()
-    .collect()
+    ];
+    arguments_of(arguments, has_segments)
 }

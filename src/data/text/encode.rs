@@ -91,7 +91,7 @@ impl Source<'_> {
                 self.tokenizer.vocabulary(),
             ));
         }
-        if segment >= segments {
+        if segments > 0 && segment >= segments {
             return refused(format!(
                 "{place}: the tokenizer assigns segment {segment} to the second text of a pair, but the model has embeddings for \
                  {segments} segments (type_vocab_size); use single texts, or a tokenizer without segments (model_input_names)",

@@ -22,25 +22,29 @@ pub(super) struct Encoded {
 }
 
 /// Rows as token ids.
-pub(super) struct TokenRows(pub(super) Vec<Encoding>);
+pub(super) struct TokenRows {
+    pub(super) rows: Vec<Encoding>,
+    /// Whether the model reads segments.
+    pub(super) has_segments: bool,
+}
 
 impl Examples for TokenRows {
     fn shape(&self, row: usize) -> (Layout, usize) {
-        (Layout::Sequence, self.0[row].ids.len())
+        (Layout::Sequence, self.rows[row].ids.len())
     }
 
     fn load(&self, rows: &[usize]) -> Result<Input, DataError> {
-        let length = rows.first().map_or(0, |&row| self.0[row].ids.len());
+        let length = rows.first().map_or(0, |&row| self.rows[row].ids.len());
         self.load_resized(rows, length)
     }
 
     fn load_resized(&self, rows: &[usize], positions: usize) -> Result<Input, DataError> {
-        let rows: Vec<&Encoding> = rows.iter().map(|&row| &self.0[row]).collect();
+        let rows: Vec<&Encoding> = rows.iter().map(|&row| &self.rows[row]).collect();
         Ok(input(&rows, positions)?)
     }
 
     fn arguments(&self, row: usize) -> Result<Map<String, Value>, DataError> {
-        Ok(named(None, None, &self.0[row]))
+        Ok(named([None, None], &self.rows[row], self.has_segments))
     }
 }
 
@@ -63,17 +67,27 @@ pub(super) fn input(rows: &[&Encoding], length: usize) -> candle_core::Result<In
 
 /// Returns a row under the names of the arguments of `forward`, after its texts, which are null for rows of the data.
 pub(super) fn named(
-    text: Option<&str>,
-    text_pair: Option<&str>,
+    [text, text_pair]: [Option<&str>; 2],
     encoding: &Encoding,
+    has_segments: bool,
 ) -> Map<String, Value> {
-    [
+    let arguments = [
         ("text", json!(text)),
         ("text_pair", json!(text_pair)),
         ("input_ids", json!(encoding.ids)),
         ("token_type_ids", json!(encoding.types)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into_iter()
-    .collect()
+    ];
+    arguments_of(arguments, has_segments)
+}
+
+/// Returns arguments of `forward` by their names, without the segments if the model reads none.
+pub(super) fn arguments_of<const N: usize>(
+    arguments: [(&str, Value); N],
+    has_segments: bool,
+) -> Map<String, Value> {
+    let arguments = arguments.into_iter();
+    let arguments = arguments.filter(|(name, _)| has_segments || *name != "token_type_ids");
+    arguments
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

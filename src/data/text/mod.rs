@@ -42,7 +42,10 @@ impl TextReader {
     pub fn open(limits: TextLimits, folder: &Path) -> Result<Self, DataError> {
         let tokenizer = Tokenizer::open(folder, limits.positions, &FileLimits::default())?;
         Ok(Self {
-            tokenizer,
+            tokenizer: match limits.segments {
+                0 => tokenizer.without_segments(),
+                _ => tokenizer,
+            },
             limits,
             sources: tokenizer::files_of(folder),
         })
@@ -56,6 +59,28 @@ impl TextReader {
     ) -> Result<Table, DataError> {
         let reads_list = |column: &str| columns::reads_list(mapping, column, truths);
         Table::read(path, !mapping.is_numbered(), &reads_list, limits)
+    }
+
+    /// Returns encoded rows of a table as a dataset.
+    fn dataset(
+        &self,
+        encoded: Encoded,
+        table: &Table,
+        columns: Columns,
+        labels: Option<LabelReading>,
+    ) -> Dataset {
+        Dataset {
+            examples: Arc::new(TokenRows {
+                rows: encoded.rows,
+                has_segments: self.limits.segments > 0,
+            }),
+            answers: encoded.answers,
+            mapping: columns.named(table, labels),
+            files: table.files.clone(),
+            sha256: encoded.sha256,
+            unlabelled: 0,
+            read_otherwise: encoded.read_otherwise,
+        }
     }
 
     fn source<'a>(
@@ -89,7 +114,7 @@ impl Reader for TextReader {
         let source = self.source(&table, columns, truths);
         let unlabelled = vec![None; rows.len()];
         let encoded = source.encode_all(&rows, unlabelled, sample.max_positions)?;
-        Ok(dataset(encoded, &table, columns, None))
+        Ok(self.dataset(encoded, &table, columns, None))
     }
 
     fn evaluation(
@@ -114,7 +139,7 @@ impl Reader for TextReader {
         let encoded = source.encode_all(&rows, labels, usize::MAX)?;
         Ok(Dataset {
             unlabelled,
-            ..dataset(encoded, &table, columns, mapping.labels)
+            ..self.dataset(encoded, &table, columns, mapping.labels)
         })
     }
 
@@ -163,23 +188,5 @@ impl Reader for TextReader {
 
     fn input_of(&self, named: &Map<String, Value>) -> Result<Input, DataError> {
         checks::input_of(named, &self.limits)
-    }
-}
-
-/// Returns encoded rows of a table as a dataset.
-fn dataset(
-    encoded: Encoded,
-    table: &Table,
-    columns: Columns,
-    labels: Option<LabelReading>,
-) -> Dataset {
-    Dataset {
-        examples: Arc::new(TokenRows(encoded.rows)),
-        answers: encoded.answers,
-        mapping: columns.named(table, labels),
-        files: table.files.clone(),
-        sha256: encoded.sha256,
-        unlabelled: 0,
-        read_otherwise: encoded.read_otherwise,
     }
 }

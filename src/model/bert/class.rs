@@ -1,19 +1,13 @@
 //! The classes of transformers whose heads are supported.
 
-/// Names of the classes that write supported checkpoints.
-pub const CLASSES: &[&str] = &[
-    Class::SequenceClassification.name(),
-    Class::TokenClassification.name(),
-    // Results of earlier versions of `optin` name it.
-    "OptinBertForSequenceClassification",
-];
+use super::family::Family;
 
-/// A class of transformers.
+/// A class of transformers, by the end of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// `BertForSequenceClassification`, which reads only the first token.
+    /// `..ForSequenceClassification`, which reads only the first token.
     SequenceClassification,
-    /// `BertForTokenClassification`, which reads every token.
+    /// `..ForTokenClassification`, which reads every token.
     TokenClassification,
 }
 
@@ -23,16 +17,23 @@ impl Class {
     /// Returns the class with the head of the class that wrote a checkpoint. Without such a class, it is
     /// [`SequenceClassification`](Self::SequenceClassification).
     pub(super) fn of(written: Option<&str>) -> Self {
-        let named = |class: &Self| written.is_some_and(|written| written.ends_with(class.name()));
+        let named = |class: &Self| written.is_some_and(|written| written.ends_with(class.end()));
         let class = Self::ALL.iter().copied().find(named);
         class.unwrap_or(Self::SequenceClassification)
     }
 
-    /// Returns the name of the class.
-    pub(super) const fn name(self) -> &'static str {
+    /// Returns the end of the name of the class.
+    const fn end(self) -> &'static str {
         match self {
-            Self::SequenceClassification => "BertForSequenceClassification",
-            Self::TokenClassification => "BertForTokenClassification",
+            Self::SequenceClassification => "ForSequenceClassification",
+            Self::TokenClassification => "ForTokenClassification",
         }
+    }
+
+    /// Returns the name of the class of a family.
+    pub(super) fn name(self, family: &Family) -> &'static str {
+        let mut classes = family.classes.iter().copied();
+        let class = classes.find(|class| class.ends_with(self.end()));
+        class.unwrap_or(self.end())
     }
 }

@@ -1,11 +1,13 @@
-//! The configuration of a BERT, whole (`bert`) or pruned (`optin_bert`), from `config.json`.
+//! The configuration of a text encoder, whole or pruned, from `config.json`.
 
 use super::class::Class;
+use super::family::{Family, Numbering, Projection};
 use super::pruned;
+use super::relative::Relative;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_or, norm_epsilon, size};
+use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_of, norm_epsilon, size};
 use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim, lists_heads};
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::nn::activation::Activation;
@@ -13,11 +15,19 @@ use crate::model::nn::activation::Activation;
 /// The sizes of the graph.
 pub(super) struct BertConfig {
     pub(super) hidden: usize,
+    /// Number of channels of the embeddings.
+    pub(super) embedded: usize,
     /// Width of a head of the original model.
     pub(super) head_dim: usize,
     pub(super) sizes: LayerSizes,
+    /// The numbers that layers add to the scores by the distance of two positions.
+    pub(super) relative: Option<Relative>,
     pub(super) vocabulary: usize,
+    /// Number of embeddings of positions.
     pub(super) positions: usize,
+    /// The id of the padding token, if positions are numbered from it.
+    pub(super) padding: Option<usize>,
+    /// Number of embeddings of segments. 0 if the family has none.
     pub(super) segments: usize,
     pub(super) activation: Activation,
     pub(super) norm_epsilon: f64,
@@ -30,19 +40,27 @@ pub(super) struct BertConfig {
 }
 
 impl BertConfig {
-    pub(super) fn read(config: &Config, weights: &Weights) -> Result<Self, CheckpointError> {
+    pub(super) fn read(
+        family: &Family,
+        config: &Config,
+        weights: &Weights,
+    ) -> Result<Self, CheckpointError> {
         refuse_variants(config)?;
-        let hidden = size(config, "hidden_size", MAX_WIDTH)?;
-        let head_dim = head_dim(config, hidden)?;
-        let layers = size(config, "num_hidden_layers", MAX_LAYERS)?;
+        let keys = &family.keys;
+        let hidden = size(config, keys.hidden, MAX_WIDTH)?;
+        let head_dim = head_dim(config, [keys.hidden, keys.heads], hidden)?;
+        let layers = size(config, keys.layers, MAX_LAYERS)?;
         // A list makes the common number unnecessary.
         let neurons = match config.usize_list("intermediate_size_per_layer")? {
             Some(_) => 0,
-            None => size(config, "intermediate_size", MAX_WIDTH)?,
+            None => size(config, keys.neurons, MAX_WIDTH)?,
         };
         let heads = match lists_heads(config) {
             true => vec![hidden / head_dim; layers],
-            false => pruned::heads(config, weights, layers, hidden / head_dim, head_dim)?,
+            false => {
+                let whole = vec![hidden / head_dim; layers];
+                pruned::heads(family, config, weights, whole, head_dim)?
+            }
         };
         let whole = heads.into_iter().map(|heads| Whole {
             heads,
@@ -50,15 +68,32 @@ impl BertConfig {
             neurons,
         });
         let sizes = LayerSizes::read(config, whole.collect())?;
+        let (positions, padding) = positions(family, config)?;
+        let relative = family.relative.map(|names| {
+            let whole = hidden / head_dim;
+            Relative::read(names, config, &sizes, whole)
+        });
         Ok(Self {
             hidden,
+            embedded: match family.projection {
+                Some(Projection { key, .. }) => size(config, key, MAX_WIDTH)?,
+                None => hidden,
+            },
             head_dim,
             sizes,
+            relative: relative.transpose()?,
             vocabulary: size(config, "vocab_size", usize::MAX)?,
-            positions: size(config, "max_position_embeddings", MAX_WIDTH)?,
-            segments: config.usize_or("type_vocab_size", 2)?,
-            activation: activation_or(config, "gelu")?,
-            norm_epsilon: norm_epsilon(config)?,
+            positions,
+            padding,
+            segments: match family.has_segments {
+                true => config.usize_or("type_vocab_size", 2)?,
+                false => 0,
+            },
+            activation: activation_of(config, keys.activation, "gelu")?,
+            norm_epsilon: match family.norm_epsilon {
+                Some(constant) => constant,
+                None => norm_epsilon(config)?,
+            },
             class: Class::of(config.class()?),
             labels: config.labels()?,
             counts_labels: config.counts_labels(),
@@ -67,6 +102,11 @@ impl BertConfig {
 
     pub(super) fn layers(&self) -> usize {
         self.sizes.layers()
+    }
+
+    /// Returns the maximum length of a row. Embeddings up to that of the padding are for no token.
+    pub(super) fn longest(&self) -> usize {
+        self.positions - self.padding.map_or(0, |padding| padding + 1)
     }
 
     /// Returns the selection of the positions at which a layer computes its output, or `None` for all positions. A head
@@ -78,6 +118,24 @@ impl BertConfig {
             true => LeadingPositions::one(),
             false => LeadingPositions::one().early(),
         })
+    }
+}
+
+/// Returns the number of embeddings of positions, and the id of the padding token if positions are numbered from it.
+fn positions(family: &Family, config: &Config) -> Result<(usize, Option<usize>), CheckpointError> {
+    let positions = size(config, "max_position_embeddings", MAX_WIDTH)?;
+    let padding = match family.numbering {
+        Numbering::FromZero => return Ok((positions, None)),
+        Numbering::AfterPadding => config.usize_or("pad_token_id", 1)?,
+        Numbering::After(padding) => padding,
+    };
+    match padding + 1 < positions {
+        true => Ok((positions, Some(padding))),
+        false => Err(CheckpointError::Invalid(format!(
+            "config.json: max_position_embeddings is {positions}; it must be larger than {}, because positions are numbered \
+             from the id of the padding token, {padding}",
+            padding + 1
+        ))),
     }
 }
 

@@ -1,28 +1,26 @@
-//! `config.json` of a pruned BERT. It is written from known keys, with sizes that differ by layer.
+//! `config.json` of a pruned text encoder. It is written from known keys, with sizes that differ by layer.
 //!
-//! The `model_type` stays `bert`, so the configuration and the tokenizer open without a question about custom code.
+//! The `model_type` stays that of the family, so the configuration and the tokenizer open without a question about custom code.
 //! The modeling file makes the built-in class narrower. Only the entry for that file refers to custom code.
 
 use serde_json::{Value, json};
 
 use super::config::BertConfig;
+use super::family::{Family, Numbering};
+use super::relative::COLUMNS;
 use crate::checkpoint::config::Config;
 use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
 
-/// Python code with which `transformers` opens the folder (`trust_remote_code=True`).
-const MODELING: (&str, &str) = (
-    "modeling_optin_bert.py",
-    include_str!("modeling_optin_bert.py"),
-);
-
 const KEYS: Keys = Keys {
     carried: &[
+        "attention_dropout",
         "attention_probs_dropout_prob",
         "bos_token_id",
         "classifier_dropout",
+        "dropout",
         "dtype",
         "eos_token_id",
         "finetuning_task",
@@ -30,7 +28,14 @@ const KEYS: Keys = Keys {
         "initializer_range",
         "pad_token_id",
         "problem_type",
+        "qa_dropout",
         "sep_token_id",
+        "seq_classif_dropout",
+        "sinusoidal_pos_embds",
+        "summary_activation",
+        "summary_last_dropout",
+        "summary_type",
+        "summary_use_proj",
         "tie_word_embeddings",
         "torch_dtype",
         "transformers_version",
@@ -54,39 +59,61 @@ const KEYS: Keys = Keys {
         "pooler_num_fc_layers",
         "pooler_size_per_head",
         "pooler_type",
+        "tie_weights_",
     ],
 };
 
-/// Returns the configuration and the modeling file of the pruned model.
-pub(super) fn export(config: &BertConfig, source: &Config, units: Units, masks: &Masks) -> Export {
+/// Returns the configuration and the modeling files of the pruned model.
+pub(super) fn export(
+    family: &Family,
+    config: &BertConfig,
+    source: &Config,
+    units: Units,
+    masks: &Masks,
+) -> Export {
     let source = source.map();
     let original = |key: &str, otherwise: Value| {
         let given = source.get(key).filter(|value| is_plain(value));
         given.cloned().unwrap_or(otherwise)
     };
-    let sizes = &config.sizes;
+    let (sizes, keys, class) = (&config.sizes, &family.keys, config.class.name(family));
     let written = json!({
-        "architectures": [config.class.name()],
-        "auto_map": auto_map(MODELING, config.class.name()),
-        "model_type": "bert",
+        "architectures": [class],
+        "auto_map": auto_map(family.modeling[0], class),
+        "model_type": family.model_type,
         "vocab_size": config.vocabulary,
         "max_position_embeddings": config.positions,
-        "type_vocab_size": config.segments,
-        "hidden_size": config.hidden,
-        "num_hidden_layers": config.layers(),
+        keys.hidden: config.hidden,
+        keys.layers: config.layers(),
         // The modeling file first builds the built-in class with these two sizes.
-        "num_attention_heads": config.hidden / config.head_dim,
-        "intermediate_size": original("intermediate_size", json!(sizes.most_neurons())),
-        "hidden_act": original("hidden_act", json!("gelu")),
-        "layer_norm_eps": config.norm_epsilon,
+        keys.heads: config.hidden / config.head_dim,
+        keys.neurons: original(keys.neurons, json!(sizes.most_neurons())),
+        keys.activation: original(keys.activation, json!("gelu")),
     });
     let mut map = entries(written);
+    if family.has_segments {
+        map.insert("type_vocab_size".to_owned(), json!(config.segments));
+    }
+    if family.numbering == Numbering::AfterPadding {
+        map.insert("pad_token_id".to_owned(), json!(config.padding));
+    }
+    if let Some(projection) = family.projection {
+        map.insert(projection.key.to_owned(), json!(config.embedded));
+    }
+    if let (Some(names), Some(relative)) = (family.relative, &config.relative) {
+        map.insert(names.buckets.to_owned(), json!(relative.buckets));
+        let columns = relative.kept(sizes, units, masks);
+        map.insert(COLUMNS.to_owned(), columns);
+    }
+    if family.norm_epsilon.is_none() {
+        map.insert("layer_norm_eps".to_owned(), json!(config.norm_epsilon));
+    }
     map.extend(sizes.kept(units, masks));
     map.extend(labels(&config.labels));
     let left_out = KEYS.carry(source, &mut map);
     Export {
         config: map,
-        companions: vec![MODELING],
+        companions: family.modeling.to_vec(),
         usage: None,
         left_out,
     }

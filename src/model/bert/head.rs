@@ -2,47 +2,63 @@
 
 use super::class::Class;
 use super::config::BertConfig;
+use super::family::Family;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::layer::dense::Dense;
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
-use crate::model::nn::activation::Activation;
+
+/// Name of the classifier of each token.
+const TOKEN_CLASSIFIER: &str = "classifier";
 
 /// Builds the head of the configuration's class.
-pub(super) fn head(config: &BertConfig, weights: &Weights) -> Result<Sequence, CheckpointError> {
+pub(super) fn head(
+    family: &Family,
+    config: &BertConfig,
+    weights: &Weights,
+) -> Result<Sequence, CheckpointError> {
     match config.class {
-        Class::SequenceClassification => of_first_token(config, weights),
-        Class::TokenClassification => of_every_token(config, weights),
+        Class::SequenceClassification => of_first_token(family, config, weights),
+        Class::TokenClassification => {
+            let classifier = classifier(family, config, TOKEN_CLASSIFIER, weights)?;
+            Ok(Sequence::identity().then(classifier))
+        }
     }
 }
 
-/// Builds pooler and classifier: `[rows, length, hidden]` to `[rows, 1, outputs]`.
-fn of_first_token(config: &BertConfig, weights: &Weights) -> Result<Sequence, CheckpointError> {
-    let classifier = classifier(config, weights)?;
-    let pooler = load::dense(weights, "bert.pooler.dense", config.hidden, config.hidden)?;
+/// Builds the head that reads the first token: `[rows, length, hidden]` to `[rows, 1, outputs]`.
+fn of_first_token(
+    family: &Family,
+    config: &BertConfig,
+    weights: &Weights,
+) -> Result<Sequence, CheckpointError> {
+    let head = family.head;
+    let classifier = classifier(family, config, head.classifier, weights)?;
+    let dense = load::dense(weights, head.dense, config.hidden, config.hidden)?;
     Ok(Sequence::identity()
         .then(LeadingPositions::one())
-        .then(pooler.activated(Activation::Tanh))
+        .then(dense.activated(head.activation))
         .then(classifier))
 }
 
-/// Builds a classifier at each position: `[rows, length, hidden]` to `[rows, length, outputs]`.
-fn of_every_token(config: &BertConfig, weights: &Weights) -> Result<Sequence, CheckpointError> {
-    Ok(Sequence::identity().then(classifier(config, weights)?))
-}
-
-fn classifier(config: &BertConfig, weights: &Weights) -> Result<Dense, CheckpointError> {
-    load::check_classifier(weights, "classifier", config.class.name())?;
-    if let Some(&[outputs, _]) = weights.shape("classifier.weight")
+fn classifier(
+    family: &Family,
+    config: &BertConfig,
+    name: &str,
+    weights: &Weights,
+) -> Result<Dense, CheckpointError> {
+    load::check_classifier(weights, name, config.class.name(family))?;
+    let weight = format!("{name}.weight");
+    if let Some(&[outputs, _]) = weights.shape(&weight)
         && !config.counts_labels
         && outputs != config.labels.len()
     {
         return Err(CheckpointError::Invalid(format!(
-            "tensor \"classifier.weight\" has {outputs} outputs, but config.json has no labels, and transformers then \
+            "tensor \"{weight}\" has {outputs} outputs, but config.json has no labels, and transformers then \
              assumes 2; add \"num_labels\": {outputs} (or id2label) to config.json"
         )));
     }
-    load::dense(weights, "classifier", config.hidden, config.labels.len())
+    load::dense(weights, name, config.hidden, config.labels.len())
 }

@@ -33,8 +33,11 @@ class Empty(nn.Linear):
         pass
 
 
-class NoHeads(modeling_bert.BertSelfAttention):
-    """Attention without heads, with an output of width 0. The built-in code cannot reshape an empty tensor."""
+class NoHeads:
+    """Attention without heads, with an output of width 0. The built-in code cannot reshape an empty tensor.
+
+    This class and the next one precede the built-in attention in the bases of a class.
+    """
 
     def forward(self, hidden_states, *_, **__):
         # The sum uses every parameter, because DistributedDataParallel requires a gradient for each of them.
@@ -57,7 +60,15 @@ def eager(module, query, key, value, attention_mask, scaling, dropout, head_mask
     return (weights @ value).transpose(1, 2), weights
 
 
-class NarrowHeads(modeling_bert.BertSelfAttention):
+def by_head(states, heads, size):
+    """Separates the heads: `[rows, positions, heads * size]` to `[rows, heads, positions, size]`."""
+    if size == 0:
+        # A column of zeros changes nothing. ONNX cannot reshape an empty tensor.
+        states, size = nn.functional.pad(states, (0, heads)), 1
+    return states.view(*states.shape[:-1], heads, size).transpose(1, 2)
+
+
+class NarrowHeads:
     """Attention with heads of any width. It can also compute queries for fewer positions than keys and values."""
 
     # The attention functions of transformers read this. Some take True as its default.
@@ -77,17 +88,13 @@ class NarrowHeads(modeling_bert.BertSelfAttention):
     def forward(self, hidden_states, attention_mask=None, encoder_hidden_states=None, cache=None, past_key_values=None, **kwargs):
         """With `encoder_hidden_states`, these have the positions of the keys and values. The caches are for decoders."""
         read = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        query = self.query(hidden_states), self.key(read), self.value(read)
+        return self.attend(*query, attention_mask, **kwargs)
 
-        def heads(linear, states, size):
-            projected = linear(states)
-            if size == 0:
-                # A column of zeros changes nothing. ONNX cannot reshape an empty tensor.
-                projected, size = nn.functional.pad(projected, (0, self.num_attention_heads)), 1
-            return projected.view(*states.shape[:-1], self.num_attention_heads, size).transpose(1, 2)
-
-        query = heads(self.query, hidden_states, self.query_size)
-        key = heads(self.key, read, self.query_size)
-        value = heads(self.value, read, self.value_size)
+    def attend(self, query, key, value, attention_mask, **kwargs):
+        """Returns the context of each query, and the attention weights if the implementation computes them."""
+        query, key = (by_head(states, self.num_attention_heads, self.query_size) for states in (query, key))
+        value = by_head(value, self.num_attention_heads, self.value_size)
         name = self.implementation(**kwargs)
         if name != "eager":
             # Most kernels require equal widths. Columns of zeros change nothing.
@@ -106,6 +113,14 @@ class NarrowHeads(modeling_bert.BertSelfAttention):
         return output[..., : self.value_size].flatten(2), weights
 
 
+class BertHeads(NarrowHeads, modeling_bert.BertSelfAttention):
+    pass
+
+
+class NoBertHeads(NoHeads, modeling_bert.BertSelfAttention):
+    pass
+
+
 class FirstOnly:
     """A value of `output_attentions` that means: no attentions, and only the first position of the last layer.
 
@@ -121,11 +136,9 @@ class FirstOnly:
 FIRST_ONLY = FirstOnly()
 
 
-class BertLayer(modeling_bert.BertLayer):
-    """A last layer that computes only the first position if it gets `FIRST_ONLY`.
-
-    It has the name of the built-in class, because transformers and accelerate look for layers by that name.
-    """
+class FirstOnlyLayer:
+    """A last layer that computes only the first position if it gets `FIRST_ONLY`. It precedes the built-in layer in the bases
+    of a class."""
 
     def forward(self, hidden_states, attention_mask=None, *others, **kwargs):
         if kwargs.get("output_attentions") is not FIRST_ONLY:
@@ -141,16 +154,23 @@ class BertLayer(modeling_bert.BertLayer):
         return (output,) if TRANSFORMERS_4 else output
 
 
-def first_only(forward):
-    """Makes the forward method of a built-in model request only the first position where it needs no other."""
+class BertLayer(FirstOnlyLayer, modeling_bert.BertLayer):
+    """It has the name of the built-in class, because transformers and accelerate look for layers by that name."""
+
+
+def first_only(forward, positional=7):
+    """Makes the forward method of a built-in model request only the first position where it needs no other.
+
+    Up to `positional` arguments are none of the flags if they are positional.
+    """
 
     @functools.wraps(forward)
     def narrowed_forward(self, *args, **kwargs):
         def requested(name):
             return getattr(self.config, name, False) if kwargs.get(name) is None else kwargs[name]
 
-        # The seven arguments up to the labels may be positional. Transformers 4 also allows this for the flags.
-        flags = len(args) > 7 or requested("output_attentions") or requested("output_hidden_states")
+        # The arguments up to the labels may be positional. Transformers 4 also allows this for the flags.
+        flags = len(args) > positional or requested("output_attentions") or requested("output_hidden_states")
         # The other implementations have masks whose queries cannot be sliced.
         if not flags and self.config._attn_implementation in ("eager", "sdpa"):
             kwargs["output_attentions"] = FIRST_ONLY
@@ -164,25 +184,6 @@ def narrowed(linear, inputs=None, outputs=None):
     inputs = linear.in_features if inputs is None else inputs
     outputs = linear.out_features if outputs is None else outputs
     return nn.Linear(inputs, outputs) if inputs and outputs else Empty(inputs, outputs)
-
-
-def narrow(layer, config, heads, neurons, query_size, value_size):
-    """Reduces a `BertLayer` to these numbers of heads and neurons, and its heads to these widths."""
-    attention = layer.attention.self
-    size = attention.attention_head_size
-    if heads == 0:
-        attention = NoHeads(config, layer_idx=attention.layer_idx)
-    elif (query_size, value_size) != (size, size) or isinstance(layer, BertLayer):
-        attention = NarrowHeads(config, attention.layer_idx, query_size, value_size)
-    layer.attention.self = attention
-    width = heads * value_size
-    attention.query = narrowed(attention.query, outputs=heads * query_size)
-    attention.key = narrowed(attention.key, outputs=heads * query_size)
-    attention.value = narrowed(attention.value, outputs=width)
-    attention.num_attention_heads, attention.all_head_size = heads, width
-    layer.attention.output.dense = narrowed(layer.attention.output.dense, inputs=width)
-    layer.intermediate.dense = narrowed(layer.intermediate.dense, outputs=neurons)
-    layer.output.dense = narrowed(layer.output.dense, inputs=neurons)
 
 
 def sizes(config):
@@ -210,63 +211,92 @@ def sizes(config):
 
 
 class Narrow:
-    """Makes the built-in class that follows it in the bases narrower."""
+    """Makes the built-in class that follows it in the bases narrower. `NarrowBert` has the names that a family sets."""
 
     # Whether the head of the class reads only the first position of the last layer.
     reads_only_first = False
 
     def __init__(self, config, *args, **kwargs):
-        if config.is_decoder:
+        if getattr(config, "is_decoder", False):
             raise ValueError("is_decoder must be false: a layer without heads has no keys and values to cache")
         if getattr(config, "position_embedding_type", "absolute") != "absolute":
             raise ValueError("position_embedding_type must be absolute: the other types need heads of the original width")
         of_layers = sizes(config)
         super().__init__(config, *args, **kwargs)
-        layers = self.base_model.encoder.layer
+        layers = self.layers()
         if self.reads_only_first:
-            layers[-1] = BertLayer(config, layer_idx=len(layers) - 1)
+            layers[-1] = self.last_layer(len(layers) - 1)
         for layer, of_layer in zip(layers, of_layers):
-            narrow(layer, config, *of_layer)
+            self.narrow(layer, *of_layer)
         self.post_init()
+
+    def layers(self):
+        return self.base_model.encoder.layer
+
+    def last_layer(self, index):
+        return self.layer_class(self.config, layer_idx=index)
+
+    def narrow(self, layer, heads, neurons, query_size, value_size):
+        """Reduces a layer to these numbers of heads and neurons, and its heads to these widths."""
+        attention = layer.attention.self
+        size = attention.attention_head_size
+        if heads == 0:
+            attention = self.no_heads_class(self.config, layer_idx=attention.layer_idx)
+        elif (query_size, value_size) != (size, size) or isinstance(layer, FirstOnlyLayer):
+            attention = self.heads_class(self.config, attention.layer_idx, query_size, value_size)
+        layer.attention.self = attention
+        width = heads * value_size
+        attention.query = narrowed(attention.query, outputs=heads * query_size)
+        attention.key = narrowed(attention.key, outputs=heads * query_size)
+        attention.value = narrowed(attention.value, outputs=width)
+        attention.num_attention_heads, attention.all_head_size = heads, width
+        layer.attention.output.dense = narrowed(layer.attention.output.dense, inputs=width)
+        layer.intermediate.dense = narrowed(layer.intermediate.dense, outputs=neurons)
+        layer.output.dense = narrowed(layer.output.dense, inputs=neurons)
 
     @classmethod
     def _can_set_attn_implementation(cls):
         # Transformers searches the file of the class for an attention class, which is not in this file.
-        return transformers.BertModel._can_set_attn_implementation()
+        return cls.built_in._can_set_attn_implementation()
 
 
-class BertModel(Narrow, transformers.BertModel):
+class NarrowBert(Narrow):
+    built_in, layer_class = transformers.BertModel, BertLayer
+    heads_class, no_heads_class = BertHeads, NoBertHeads
+
+
+class BertModel(NarrowBert, transformers.BertModel):
     pass
 
 
-class BertForPreTraining(Narrow, transformers.BertForPreTraining):
+class BertForPreTraining(NarrowBert, transformers.BertForPreTraining):
     pass
 
 
-class BertForMaskedLM(Narrow, transformers.BertForMaskedLM):
+class BertForMaskedLM(NarrowBert, transformers.BertForMaskedLM):
     pass
 
 
-class BertForNextSentencePrediction(Narrow, transformers.BertForNextSentencePrediction):
+class BertForNextSentencePrediction(NarrowBert, transformers.BertForNextSentencePrediction):
     reads_only_first = True
     forward = first_only(transformers.BertForNextSentencePrediction.forward)
 
 
-class BertForSequenceClassification(Narrow, transformers.BertForSequenceClassification):
+class BertForSequenceClassification(NarrowBert, transformers.BertForSequenceClassification):
     reads_only_first = True
     forward = first_only(transformers.BertForSequenceClassification.forward)
 
 
-class BertForMultipleChoice(Narrow, transformers.BertForMultipleChoice):
+class BertForMultipleChoice(NarrowBert, transformers.BertForMultipleChoice):
     reads_only_first = True
     forward = first_only(transformers.BertForMultipleChoice.forward)
 
 
-class BertForTokenClassification(Narrow, transformers.BertForTokenClassification):
+class BertForTokenClassification(NarrowBert, transformers.BertForTokenClassification):
     pass
 
 
-class BertForQuestionAnswering(Narrow, transformers.BertForQuestionAnswering):
+class BertForQuestionAnswering(NarrowBert, transformers.BertForQuestionAnswering):
     pass
 
 

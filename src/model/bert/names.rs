@@ -1,13 +1,8 @@
-//! Names of tensors in checkpoints of older and newer versions.
+//! Names of tensors: those of a layer, and those in checkpoints of older versions.
 
+use super::family::Family;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
-
-/// Prefix of the names of the body's tensors.
-const PREFIX: &str = "bert.";
-
-/// Parts of the body. A checkpoint of the body alone names them without the prefix.
-const BODY: [&str; 3] = ["embeddings.", "encoder.", "pooler."];
 
 /// Renames the tensors to the names that current versions of transformers use.
 ///
@@ -15,17 +10,38 @@ const BODY: [&str; 3] = ["embeddings.", "encoder.", "pooler."];
 ///
 /// # Errors
 /// Returns an error if a tensor exists under both names.
-pub fn todays(weights: Weights) -> Result<Weights, CheckpointError> {
+pub(in crate::model) fn todays(
+    family: &Family,
+    weights: Weights,
+) -> Result<Weights, CheckpointError> {
+    let Family { prefix, body, .. } = family;
     let prefixed = weights
         .entries()
-        .any(|entry| entry.name.starts_with(PREFIX));
+        .any(|entry| entry.name.starts_with(prefix));
     weights.renamed(|name| {
         let name = name
             .replace("LayerNorm.gamma", "LayerNorm.weight")
             .replace("LayerNorm.beta", "LayerNorm.bias");
-        match !prefixed && BODY.iter().any(|part| name.starts_with(part)) {
-            true => format!("{PREFIX}{name}"),
+        match !prefixed && body.iter().any(|part| name.starts_with(part)) {
+            true => format!("{prefix}{name}"),
             false => name,
         }
     })
+}
+
+impl Family {
+    /// Returns the name of a layer in the names of its groups.
+    pub(super) fn group(&self, layer: usize) -> String {
+        format!("{}.{layer}", self.layers.list)
+    }
+
+    /// Returns the name of a part of a layer.
+    pub(super) fn of_layer(&self, layer: usize, part: &str) -> String {
+        format!("{}{}.{layer}.{part}", self.prefix, self.layers.list)
+    }
+
+    /// Returns the name of a part of the embeddings.
+    pub(super) fn of_embeddings(&self, part: &str) -> String {
+        format!("{}embeddings.{part}", self.prefix)
+    }
 }

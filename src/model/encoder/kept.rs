@@ -45,9 +45,7 @@ impl<'a> Kept<'a> {
         match self.units {
             Units::Heads => [self.count(), whole.query, whole.value],
             Units::Dimensions => {
-                // A kept head keeps some of its values.
-                let values = self.masks.kept(self.next).into_iter();
-                let heads: BTreeSet<usize> = values.map(|value| value / whole.value).collect();
+                let heads = self.indices(whole);
                 let each = |count: usize| count.checked_div(heads.len()).unwrap_or(0);
                 let values = each(self.count());
                 let queries = match has_queries {
@@ -55,6 +53,19 @@ impl<'a> Kept<'a> {
                     false => whole.query,
                 };
                 [heads.len(), queries, values]
+            }
+        }
+    }
+
+    /// Returns the indices of the kept heads of the next group, without continuing.
+    pub(in crate::model) fn indices(&self, whole: Heads) -> Vec<usize> {
+        let kept = self.masks.kept(self.next);
+        match self.units {
+            Units::Heads => kept,
+            Units::Dimensions => {
+                // A kept head keeps some of its values.
+                let heads = kept.into_iter().map(|value| value / whole.value);
+                heads.collect::<BTreeSet<usize>>().into_iter().collect()
             }
         }
     }

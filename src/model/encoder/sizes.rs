@@ -142,6 +142,20 @@ impl LayerSizes {
     }
 }
 
+impl LayerSizes {
+    /// Returns the indices of the heads that the masks keep, by layer. See [`kept`](Self::kept).
+    pub(in crate::model) fn kept_heads(&self, units: Units, masks: &Masks) -> Vec<Vec<usize>> {
+        let mut kept = Kept::of(units, masks);
+        let layers = (0..self.layers()).map(|layer| {
+            let heads = kept.indices(self.heads(layer));
+            kept.heads(self.heads(layer), true);
+            kept.count();
+            heads
+        });
+        layers.collect()
+    }
+}
+
 /// Returns the entries of `config.json` with the sizes of each layer, one list for each key. The keys begin with `prefix`.
 pub(in crate::model) fn lists<const N: usize>(
     prefix: &str,
@@ -182,11 +196,16 @@ fn per_layer(
     Ok(())
 }
 
-/// Returns the width of a head. It is that of the original model, even if heads were pruned.
+/// Returns the width of a head. It is that of the original model, even if heads were pruned. The keys are those of the
+/// number of channels, `hidden`, and of the number of heads.
 ///
 /// # Errors
 /// Returns [`CheckpointError::Invalid`] if a key is missing or out of range, or if the heads do not divide the channels.
-pub(in crate::model) fn head_dim(config: &Config, hidden: usize) -> Result<usize, CheckpointError> {
+pub(in crate::model) fn head_dim(
+    config: &Config,
+    keys: [&str; 2],
+    hidden: usize,
+) -> Result<usize, CheckpointError> {
     // Results of earlier versions of `optin` contain the width itself.
     if config
         .map()
@@ -195,18 +214,23 @@ pub(in crate::model) fn head_dim(config: &Config, hidden: usize) -> Result<usize
     {
         return size(config, "head_dim", hidden);
     }
-    let heads = size(config, "num_attention_heads", MAX_WIDTH)?;
-    divided(hidden, heads)
+    let [_, of_heads] = keys;
+    let heads = size(config, of_heads, MAX_WIDTH)?;
+    divided(keys, hidden, heads)
 }
 
-/// Returns the width of each of `heads` heads.
+/// Returns the width of each of `heads` heads. The keys are those of both numbers.
 ///
 /// # Errors
 /// Returns [`CheckpointError::Invalid`] if the heads do not divide the channels.
-pub(in crate::model) fn divided(hidden: usize, heads: usize) -> Result<usize, CheckpointError> {
+pub(in crate::model) fn divided(
+    [of_hidden, of_heads]: [&str; 2],
+    hidden: usize,
+    heads: usize,
+) -> Result<usize, CheckpointError> {
     if !hidden.is_multiple_of(heads) {
         return Err(CheckpointError::Invalid(format!(
-            "config.json: hidden_size {hidden} is not a multiple of num_attention_heads {heads}"
+            "config.json: {of_hidden} {hidden} is not a multiple of {of_heads} {heads}"
         )));
     }
     Ok(hidden / heads)

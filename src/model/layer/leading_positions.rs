@@ -96,6 +96,7 @@ impl Layer for LeadingPositions {
             false => extent.map(|_, _| (Layout::Sequence, self.count)),
         }
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let stream = input.stream.positions(graph);
         Ok(State::sequence(self.onnx_of(graph, &stream), None).with_count(self.count))

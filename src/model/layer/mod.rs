@@ -17,6 +17,7 @@ pub mod pad_channels;
 pub mod pool;
 pub mod positioned_attention;
 pub mod queries;
+pub mod relative_attention;
 pub mod self_attention;
 pub mod semantic_map;
 pub mod sequence;

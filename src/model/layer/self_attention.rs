@@ -48,6 +48,12 @@ impl SelfAttention {
         Self { selection, ..self }
     }
 
+    /// Returns the number of queries of a row with this number of positions.
+    pub(super) fn queries_of(&self, positions: usize) -> usize {
+        self.selection
+            .map_or(positions, |selection| selection.count())
+    }
+
     /// Returns query, key and value. The last two have all positions.
     fn parts(&self, input: &Hidden) -> Result<[Tensor; 3]> {
         let [query, key, value] = self.incoming.each_ref().map(Dense::linear);
@@ -138,6 +144,37 @@ impl SelfAttention {
         ))
     }
 
+    /// Writes the layer into an ONNX graph, with these terms of the scores and those of padding and merged positions.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    pub(super) fn onnx_with(
+        &self,
+        graph: &mut Graph,
+        input: &State,
+        mut terms: Vec<Term>,
+    ) -> Result<State> {
+        let stream = input.stream.positions(graph);
+        if let Some(mask) = &input.mask {
+            terms.push(attention::of_padding(graph, mask));
+        }
+        if let Some(sizes) = input.find(Slot::Sizes) {
+            let sizes = sizes.positions(graph);
+            let log = graph.apply("Log", &[&sizes]);
+            terms.push(attention::of_keys(graph, &log));
+        }
+        let context = self.onnx_under(graph, &stream, &terms)?;
+        Ok(match self.selection {
+            None => input.with(context),
+            Some(selection) => State::sequence(context, None).with_count(selection.count()),
+        })
+    }
+
+    /// Returns the number of positions for which a context is computed. `None` for all.
+    pub(super) fn selected(&self) -> Option<usize> {
+        self.selection.map(LeadingPositions::count)
+    }
+
     /// Returns the number of channels that the layer reads, and that it returns.
     pub(super) fn channels(&self) -> [usize; 2] {
         [self.incoming[2].linear().inputs(), self.heads.values()]
@@ -226,21 +263,7 @@ impl Layer for SelfAttention {
     }
 
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
-        let stream = input.stream.positions(graph);
-        let mut terms = Vec::new();
-        if let Some(mask) = &input.mask {
-            terms.push(attention::of_padding(graph, mask));
-        }
-        if let Some(sizes) = input.find(Slot::Sizes) {
-            let sizes = sizes.positions(graph);
-            let log = graph.apply("Log", &[&sizes]);
-            terms.push(attention::of_keys(graph, &log));
-        }
-        let context = self.onnx_under(graph, &stream, &terms)?;
-        Ok(match self.selection {
-            None => input.with(context),
-            Some(selection) => State::sequence(context, None).with_count(selection.count()),
-        })
+        self.onnx_with(graph, input, Vec::new())
     }
 
     fn queries_and_keys(&self, input: &Hidden) -> Result<Option<[Tensor; 2]>> {

@@ -67,7 +67,7 @@ impl VitConfig {
         config: &Config,
     ) -> Result<Self, CheckpointError> {
         let hidden = size(config, "hidden_size", MAX_WIDTH)?;
-        let head_dim = head_dim(config, hidden)?;
+        let head_dim = head_dim(config, ["hidden_size", "num_attention_heads"], hidden)?;
         let heads = size(config, "num_attention_heads", MAX_WIDTH / head_dim)?;
         let layers = size(config, "num_hidden_layers", MAX_LAYERS)?;
         let whole = Whole {

@@ -139,7 +139,7 @@ fn read(
     };
     let whole = Whole {
         heads,
-        head_dim: divided(hidden, heads)?.max(1),
+        head_dim: divided(["embed_dim", "num_heads"], hidden, heads)?.max(1),
         neurons: neurons.min(MAX_WIDTH),
     };
     Ok(VitConfig {

@@ -29,7 +29,7 @@ use tempfile::TempDir;
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
-use crate::fixture::{convnet, mask2former, random_images, resnet, swin, vit};
+use crate::fixture::{convnet, mask2former, random_images, resnet, swin, text, vit};
 
 /// A family of models.
 trait Family {
@@ -94,6 +94,43 @@ impl Family for BertDimensions {
     fn batch(rows: usize, length: usize, seed: u64) -> Batch {
         Bert::batch(rows, length, seed)
     }
+}
+
+/// Declares families of text encoders that are built on BERT.
+macro_rules! of_texts {
+    ($($family:ident: $form:ident, $units:ident $(, $class:literal)?;)+) => {
+        $(
+            struct $family;
+
+            impl Family for $family {
+                $(const CLASS: &'static str = $class;)?
+
+                fn write(folder: &Path, dtype: Dtype) {
+                    text::Form::$form.write(folder, dtype);
+                }
+
+                fn open(folder: &Path) -> (Weights, Model) {
+                    folder::open_with(folder, Units::$units)
+                }
+
+                fn batch(rows: usize, length: usize, seed: u64) -> Batch {
+                    text::Form::$form.batch(rows, length, seed)
+                }
+            }
+        )+
+    };
+}
+
+of_texts! {
+    Roberta: Roberta, Heads;
+    RobertaDimensions: Roberta, Dimensions;
+    RobertaTokens: RobertaTokens, Dimensions, "ForTokenClassification";
+    DistilBert: DistilBert, Heads;
+    DistilBertDimensions: DistilBert, Dimensions;
+    Electra: Electra, Heads;
+    ElectraDimensions: Electra, Dimensions;
+    Mpnet: Mpnet, Heads;
+    MpnetDimensions: Mpnet, Dimensions;
 }
 
 /// Declares families that read images. The images have one size, so batches have no other length.
@@ -364,6 +401,15 @@ macro_rules! score_laws {
 laws! {
     bert: Bert;
     bert_dimensions: BertDimensions;
+    roberta: Roberta;
+    roberta_dimensions: RobertaDimensions;
+    roberta_tokens: RobertaTokens;
+    distilbert: DistilBert;
+    distilbert_dimensions: DistilBertDimensions;
+    electra: Electra;
+    electra_dimensions: ElectraDimensions;
+    mpnet: Mpnet;
+    mpnet_dimensions: MpnetDimensions;
     scratch_family: Scratch;
     vit_heads: Vit;
     vit_dimensions: VitDimensions;
@@ -391,6 +437,12 @@ laws! {
 score_laws! {
     scores_of_bert: Bert;
     scores_of_bert_dimensions: BertDimensions;
+    scores_of_roberta: Roberta;
+    scores_of_roberta_tokens: RobertaTokens;
+    scores_of_distilbert: DistilBert;
+    scores_of_electra: Electra;
+    scores_of_mpnet: Mpnet;
+    scores_of_mpnet_dimensions: MpnetDimensions;
     scores_of_scratch_family: Scratch;
     scores_of_vit_heads: Vit;
     scores_of_vit_dimensions: VitDimensions;
