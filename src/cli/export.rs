@@ -1,6 +1,7 @@
 //! `optin export`: writes a model of a folder as an ONNX file.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -10,7 +11,9 @@ use super::output;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
+use crate::file_name::is_part;
 use crate::model::registry;
+use crate::onnx::triton;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::recipe::Method;
 use crate::prune::surgery::onnx;
@@ -24,6 +27,16 @@ pub(super) struct ExportCommand {
     /// File to write (default: model.onnx in DIR)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write a model repository of the Triton inference server instead of one file
+    ///
+    /// Writes REPOSITORY/NAME/config.pbtxt and REPOSITORY/NAME/1/model.onnx. NAME is the name of DIR.
+    #[arg(
+        long,
+        verbatim_doc_comment,
+        value_name = "REPOSITORY",
+        conflicts_with = "out"
+    )]
+    triton: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -53,9 +66,14 @@ pub(super) fn run(command: &ExportCommand) -> Result<(), Exit> {
 fn export(command: &ExportCommand) -> Result<Exported, Failure> {
     let limits = Limits::default();
     let folder = &command.model;
-    let file = match &command.out {
-        Some(file) => file.clone(),
-        None => folder.join(onnx::NAME),
+    let (file, served) = match (&command.out, &command.triton) {
+        (Some(file), _) => (file.clone(), None),
+        (None, None) => (folder.join(onnx::NAME), None),
+        (None, Some(repository)) => {
+            let name = name_of(folder)?;
+            let served = repository.join(&name);
+            (served.join("1").join(onnx::NAME), Some((served, name)))
+        }
     };
     if file.exists() {
         return Err(Failure::new(
@@ -69,10 +87,31 @@ fn export(command: &ExportCommand) -> Result<Exported, Failure> {
     let config = Config::open(folder, &limits)?;
     let weights = Weights::open(folder, &limits)?;
     let opened = registry::open(&config, weights, Method::default().units)?;
-    onnx::write(&opened.model, &config, folder, &file)?;
+    if let Some((served, _)) = &served {
+        fs::create_dir_all(served.join("1"))?;
+    }
+    let graph = onnx::write(&opened.model, &config, folder, &file)?;
+    if let Some((served, name)) = &served {
+        fs::write(served.join("config.pbtxt"), triton::config(name, &graph))?;
+    }
     Ok(Exported {
         architecture: opened.architecture,
         bytes: file.metadata()?.len(),
         file,
     })
+}
+
+/// Returns the name of a folder.
+fn name_of(folder: &Path) -> Result<String, Failure> {
+    let path = folder.canonicalize()?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match is_part(&name) {
+        true => Ok(name.into_owned()),
+        false => Err(Failure::new(
+            Code::InvalidRecipe,
+            format!(
+                "the folder name \"{name}\" is not the name of a model in Triton; use letters, digits, '.', '_' and '-'"
+            ),
+        )),
+    }
 }

@@ -7,5 +7,6 @@ pub mod graph;
 pub mod node;
 mod proto;
 mod reachable;
+pub mod triton;
 pub mod value;
 pub mod write;

@@ -38,9 +38,9 @@ const MIN_EXTERNAL: usize = 1024;
 const ALIGNMENT: u64 = 4096;
 
 /// What a file tells about its graph.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// Name of the graph.
+    /// Name of the graph. It may not be empty.
     pub name: String,
     /// Other properties.
     pub properties: Vec<(String, String)>,

@@ -138,7 +138,11 @@ impl Layer for SemanticMap {
         let classes = graph.apply("Slice", &[&all, &first, &end, &axis]);
         let order = [("perm", Attribute::Ints(&[0, 2, 1]))];
         let classes = graph.apply_with("Transpose", &[&classes], &order);
-        let probabilities = graph.apply("Sigmoid", &[&masks]);
+        // Runtimes compute `Sigmoid` with a small absolute error, and the logarithm needs a small relative one.
+        let (minus, one) = (graph.apply("Neg", &[&masks]), graph.float(1.0));
+        let power = graph.apply("Exp", &[&minus]);
+        let sum = graph.apply("Add", &[&one, &power]);
+        let probabilities = graph.apply("Reciprocal", &[&sum]);
         let flat = graph.ints(&[0, 0, -1]);
         let probabilities = graph.apply("Reshape", &[&probabilities, &flat]);
         let scores = graph.apply("MatMul", &[&classes, &probabilities]);

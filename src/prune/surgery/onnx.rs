@@ -20,17 +20,17 @@ pub const NAME: &str = "model.onnx";
 /// File of the image processor, which the graph's file quotes.
 const IMAGE_PROCESSOR: &str = "preprocessor_config.json";
 
-/// Writes a model as an ONNX file. `folder` has the files beside its weights.
+/// Writes a model as an ONNX file, and returns its graph. `folder` has the files beside its weights.
 ///
 /// # Errors
 /// Returns an error if the configuration is malformed, if the device is out of memory or if the file cannot be written.
-pub fn write(model: &Model, config: &Config, folder: &Path, path: &Path) -> Result<(), Failure> {
+pub fn write(model: &Model, config: &Config, folder: &Path, path: &Path) -> Result<Graph, Failure> {
     let labels = config.labels()?;
     let graph: CandleResult<Graph> = model.onnx(labels.len());
     let graph = graph.map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
     let description = description(config, &labels, folder)?;
     write::write(&graph, &description, path, MAX_EMBEDDED)?;
-    Ok(())
+    Ok(graph)
 }
 
 /// Returns the properties that a client needs to call the graph and to read its answers.

@@ -28,7 +28,11 @@ pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
         let graph = pruned.onnx(CLASSES).unwrap();
         // The second file of large models has the same graph.
         let max_embedded = if masks.are_full(&[0]) { 0 } else { u64::MAX };
-        let written = write(&graph, &Description::default(), &file, max_embedded).unwrap();
+        let description = Description {
+            name: "tiny".to_owned(),
+            properties: Vec::new(),
+        };
+        let written = write(&graph, &description, &file, max_embedded).unwrap();
         assert_eq!(written.external.is_some(), max_embedded == 0);
         let lengths = match pruned.reads {
             Reads::Text(_) => [1, 7, 24],
