@@ -21,6 +21,7 @@ mod checkpoint;
 mod cli;
 mod convnet;
 mod data;
+mod delivered;
 mod draft;
 mod failure;
 mod faults;

@@ -65,17 +65,25 @@ fn grid(fraction: f64) -> Markup {
     let label = format!("{:.0} %", 100.0 * fraction);
     html! {
         line.grid x1=(left) x2=(right) y1=(across) y2=(across) {}
-        text.label x=(left - 8.0) y=(across + 4.0) text-anchor="end" { (label) }
-        text.label x=(at) y=(bottom + 20.0) text-anchor="middle" { (label) }
+        (words("label", "end", [left - 8.0, across + 4.0], &label))
+        (words("label", "middle", [at, bottom + 20.0], &label))
     }
 }
 
 /// Draws the chosen point.
 fn mark(point: [f64; 2]) -> Markup {
     let [x, y] = place(point);
+    let label = format!("this model: {} of the FLOPs", percent(point[0]));
     html! {
         line.chosen x1=(x) x2=(x) y1=(y) y2=(place([0.0, 0.0])[1]) {}
         circle.chosen cx=(x) cy=(y) r="6" {}
-        text.mark x=(x + 12.0) y=(y + 20.0) { "this model: " (percent(point[0])) " of the FLOPs" }
+        (words("mark", "start", [x + 12.0, y + 20.0], &label))
     }
+}
+
+/// Writes words that need no escaping, at a point.
+fn words(class: &str, anchor: &str, [x, y]: [f64; 2], words: &str) -> Markup {
+    PreEscaped(format!(
+        "<text class=\"{class}\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{words}</text>"
+    ))
 }

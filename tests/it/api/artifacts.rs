@@ -327,3 +327,47 @@ async fn downloads_honor_if_match() {
         .await
         .problem(412, "precondition_failed");
 }
+
+/// Returns the path and the content of each file of an archive.
+fn unpacked(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+        (path, content)
+    });
+    entries.collect()
+}
+
+#[tokio::test]
+async fn all_artifacts_are_one_archive() {
+    let (harness, job, _) = published().await;
+    let id = job.strip_prefix("/v1/jobs/").unwrap();
+    let path = format!("{job}/artifacts.tar");
+    let response = harness.get(&path).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.header("content-type"), "application/x-tar");
+    assert_eq!(
+        response.header("content-length"),
+        response.bytes.len().to_string()
+    );
+    let expected = (format!("{id}/model.safetensors"), CONTENT.to_vec());
+    assert_eq!(unpacked(&response.bytes), [expected]);
+    let again = harness.get(&path).await;
+    assert_eq!(again.bytes, response.bytes);
+    let etag = response.header("etag").to_owned();
+    let known = harness
+        .send("GET", &path, &[("if-none-match", &etag)], "")
+        .await;
+    assert_eq!(known.status, 304);
+}
+
+#[tokio::test]
+async fn a_job_without_a_result_has_no_archive() {
+    let harness = Harness::new().await;
+    let id = harness.create_job().await;
+    let response = harness.get(&format!("/v1/jobs/{id}/artifacts.tar")).await;
+    response.problem(409, "conflict");
+}

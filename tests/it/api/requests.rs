@@ -273,7 +273,7 @@ async fn an_integer_may_have_a_decimal_point() {
 async fn unknown_and_missing_fields_are_rejected_by_name() {
     let harness = Harness::new().await;
     for (object, key, known) in [
-        ("", "outputs", "model, calibration"),
+        ("", "webhook", "model, calibration"),
         ("", "a/b", "model, calibration"),
         ("/model", "url", "uri"),
         ("/calibration", "version", "uri, mapping"),

@@ -109,7 +109,7 @@ fn check_result(client: &Client, server: &Server, disk: &Disk, job: &Value) {
     let id = job["id"].as_str().unwrap();
     let list = client.get(&format!("{}/v1/jobs/{id}/artifacts", server.url));
     let files = list["data"].as_array().unwrap();
-    assert_eq!(files.len(), 11, "{list}");
+    assert_eq!(files.len(), 13, "{list}");
     for file in files {
         let bytes = client.bytes(&format!("{}{}", server.url, file["href"].as_str().unwrap()));
         assert_eq!(bytes.len() as u64, file["bytes"].as_u64().unwrap());
