@@ -49,6 +49,7 @@ mod reference;
 mod resnet;
 mod rounds;
 mod segmentation;
+mod sentences;
 mod service;
 mod source;
 mod swin;
