@@ -23,6 +23,7 @@ pub mod softmax;
 pub mod spans;
 pub mod task;
 pub mod tokens;
+pub mod vector;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub const TASKS: &[&Task] = &[
     &labels::TASK,
     &tokens::TASK,
     &segmentation::TASK,
+    &vector::TASK,
 ];
 
 /// Returns the task of a model. The class that wrote the checkpoint decides first, then `problem_type` and the number of

@@ -134,6 +134,12 @@ pub trait Divergence: Send + Sync {
 
     /// Returns the factor of the squared derivatives along this number of directions.
     fn scale(&self, directions: usize, positions: usize) -> f64;
+
+    /// Returns the divergence that also compares the answers of an example with those of others. `originals` are the original
+    /// answers to all examples of a sample. `None` if the answers of each example count by themselves.
+    fn among(&self, _originals: &[Outputs<'_>]) -> Option<Arc<dyn Divergence>> {
+        None
+    }
 }
 
 /// The answers of a task.

@@ -1,6 +1,7 @@
 //! Reads `config.json`: the sizes and labels of a model, and the kind of its predictions.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -8,6 +9,7 @@ use super::error::CheckpointError;
 use super::image_processor::Settings;
 use super::layout::CONFIG;
 use super::limits::Limits;
+use super::sentence::modules::Modules;
 use super::small_file;
 use super::{folder, json};
 
@@ -20,7 +22,12 @@ pub struct Config {
     map: Map<String, Value>,
     /// See [`size_of_processed_images`](Self::size_of_processed_images).
     processed: Option<[usize; 2]>,
+    /// See [`modules`](Self::modules).
+    modules: Option<Arc<Modules>>,
 }
+
+/// The class that opens a folder of sentence-transformers, whatever class wrote its encoder.
+pub const SENTENCE_TRANSFORMER: &str = "SentenceTransformer";
 
 /// Keys with the number of labels: of transformers, and of timm.
 const COUNTS: [&str; 2] = ["num_labels", "num_classes"];
@@ -54,6 +61,7 @@ impl Config {
         Ok(Self {
             map,
             processed: processor.and_then(|settings| settings.output_size()),
+            modules: Modules::open(folder, limits)?.map(Arc::new),
         })
     }
 
@@ -63,7 +71,21 @@ impl Config {
         Self {
             map,
             processed: None,
+            modules: None,
         }
+    }
+
+    /// Returns a configuration with another JSON object, beside the same files.
+    #[must_use]
+    pub fn with_map(&self, map: Map<String, Value>) -> Self {
+        let others = self.clone();
+        Self { map, ..others }
+    }
+
+    /// Returns the modules that follow the encoder in a folder of sentence-transformers. `None` in other folders.
+    #[must_use]
+    pub fn modules(&self) -> Option<&Arc<Modules>> {
+        self.modules.as_ref()
     }
 
     /// Returns the height and width of the images that the image processor of the same folder returns. `None` if it is
@@ -71,6 +93,17 @@ impl Config {
     #[must_use]
     pub fn size_of_processed_images(&self) -> Option<[usize; 2]> {
         self.processed
+    }
+
+    /// Returns the paths and contents of the files beside `config.json` of a result, which describe it further.
+    ///
+    /// # Errors
+    /// Does not fail in practice: what was read can be written.
+    pub fn files_of_result(&self) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+        match &self.modules {
+            Some(modules) => modules.written(),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Returns the whole JSON object.
@@ -105,11 +138,15 @@ impl Config {
         }
     }
 
-    /// Returns the class that wrote the checkpoint: the first of `architectures`, or `None` if there is none.
+    /// Returns the class that wrote the checkpoint: the first of `architectures`, or `None` if there is none. It is
+    /// [`SENTENCE_TRANSFORMER`] in a folder with [modules](Self::modules).
     ///
     /// # Errors
     /// Returns [`CheckpointError::Invalid`] if the key is not a list, or its first item is not a string.
     pub fn class(&self) -> Result<Option<&str>, CheckpointError> {
+        if self.modules.is_some() {
+            return Ok(Some(SENTENCE_TRANSFORMER));
+        }
         let class = self.optional("architectures", "a list of class names", |value| {
             let classes = value.as_array()?;
             classes

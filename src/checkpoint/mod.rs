@@ -17,6 +17,7 @@ pub mod limits;
 pub mod plain_names;
 pub mod read_file;
 pub mod regular_file;
+pub mod sentence;
 mod shard;
 mod small_file;
 pub mod tar_archive;

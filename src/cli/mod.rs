@@ -53,7 +53,7 @@ Exit codes:
   3    Unreachable target: no possible model is within the tolerance below the target
   130  Interrupted";
 
-/// Prune BERT models, vision transformers, ResNets and Mask2Formers without retraining them, locally or as an HTTP service
+/// Prune text encoders, vision transformers, ResNets and Mask2Formers without retraining them, locally or as an HTTP service
 #[derive(Parser)]
 #[command(name = "optin", version, after_help = AFTER_HELP)]
 struct Cli {

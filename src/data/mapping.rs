@@ -19,6 +19,9 @@ use super::label::LabelReading;
 /// indices, or a list with a 0 or 1 for each label of the model. For regression of several numbers, it is a list of
 /// numbers.
 ///
+/// For sentence embeddings, each text of a row is an example of its own. Evaluation rows have two texts and, as `label`, the
+/// score of their similarity, such as `score`.
+///
 /// For images, `text` is the column of the images or of their paths. Without it, the first of these names is used:
 /// `image`, `img`, `file_name`, `path`, `file`. Class folders and arrays have the columns `image` and `label`.
 ///

@@ -70,6 +70,16 @@ pub trait ReadTruth {
         false
     }
 
+    /// Whether each text of a row is an example of its own. The true answer of a row is then that of both.
+    fn reads_texts_apart(&self) -> bool {
+        false
+    }
+
+    /// Returns the true answer of a text whose row in the table is `row`. It is called only if the task reads texts apart.
+    fn of_row(&self, truth: Truth, _row: usize) -> Truth {
+        truth
+    }
+
     /// Whether the true answer of an example is a list.
     fn reads_lists(&self) -> bool {
         self.reads_words()

@@ -27,6 +27,6 @@ impl Merging {
     pub fn planned(&self, config: &Config, schedule: &[usize]) -> Config {
         let mut map = config.map().clone();
         map.insert(self.key.to_owned(), json!(schedule));
-        Config::new(map)
+        config.with_map(map)
     }
 }

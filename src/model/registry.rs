@@ -6,8 +6,9 @@ use super::unit::Units;
 use super::{
     bert, deit, distilbert, electra, mask2former, mpnet, resnet, roberta, swin, timm, vgg, vit,
 };
-use crate::checkpoint::config::Config;
+use crate::checkpoint::config::{Config, SENTENCE_TRANSFORMER};
 use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::sentence::names::LIST;
 use crate::checkpoint::weights::Weights;
 
 /// An architecture, with the checkpoints that it supports and the functions that open them.
@@ -266,11 +267,20 @@ fn find(config: &Config) -> Result<&'static Architecture, CheckpointError> {
         Some(class) if !architecture.classes.contains(&class) => {
             Err(CheckpointError::UnsupportedModel(format!(
                 "config.json has architectures [\"{class}\"], which is not supported; supported classes: {}",
-                architecture.classes.join(", ")
+                named(architecture.classes)
             )))
         }
         _ => Ok(architecture),
     }
+}
+
+/// Returns the names of classes for a message.
+fn named(classes: &[&str]) -> String {
+    let names = classes.iter().map(|&class| match class {
+        SENTENCE_TRANSFORMER => format!("{class} (a folder with {LIST})"),
+        class => class.to_owned(),
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the name of an architecture of timm, if the configuration has one: a folder of timm itself, or of

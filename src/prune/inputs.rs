@@ -37,7 +37,7 @@ pub struct Input {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The configuration of the model.
+    /// The configuration of the model, or a file of the modules of sentence-transformers.
     Config,
     /// A file of the tokenizer or of the image processor of the model.
     #[serde(alias = "tokenizer")]

@@ -69,6 +69,9 @@ pub fn cut(
     for (name, content) in &export.companions {
         draft.write(name, content.as_bytes())?;
     }
+    for (name, content) in prepared.config.files_of_result()? {
+        draft.write(&name, &content)?;
+    }
     for (name, content) in prepared.reader.files()? {
         draft.write(name, content.as_bytes())?;
     }

@@ -302,6 +302,8 @@ impl Prepared {
         };
         let evaluation = self.evaluation.as_ref();
         let mut inputs = self.beside_the_weights.clone();
+        let modules = self.config.modules().map(|modules| &modules.files);
+        inputs.extend(modules.map_or_else(Vec::new, |files| data(Role::Config, files)));
         inputs.extend(data(Role::Weights, self.weights.files()));
         inputs.extend(data(Role::Calibration, &self.calibration.files));
         inputs.extend(evaluation.map_or_else(Vec::new, |read| data(Role::Evaluation, &read.files)));
@@ -359,7 +361,9 @@ fn stored_in_other_type(weights: &Weights) -> Option<String> {
 
 /// Returns the digest of a whole configuration in hexadecimal.
 fn config_digest(config: &Config) -> String {
-    Digest::new("config")
-        .part("map", serde_json::json!(config.map()))
-        .hex()
+    let digest = Digest::new("config").part("map", serde_json::json!(config.map()));
+    match config.modules() {
+        Some(modules) => digest.part("modules", modules.sha256()).hex(),
+        None => digest.hex(),
+    }
 }

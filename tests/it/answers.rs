@@ -29,6 +29,7 @@ fn every_task(labels: usize) -> Vec<Value> {
         json!({"num_labels": labels, "problem_type": "multi_label_classification"}),
         json!({"num_labels": labels, "architectures": ["BertForTokenClassification"]}),
         json!({"num_labels": labels, "architectures": ["Mask2FormerForUniversalSegmentation"]}),
+        json!({"num_labels": labels, "architectures": ["SentenceTransformer"]}),
     ]
 }
 
@@ -54,6 +55,17 @@ fn directions_are_the_quadratic_form_of_the_divergence() {
                 _ => 1,
             };
             assert_is_the_form(task.as_ref(), task.task().name, [channels, positions]);
+            let mut random = ChaCha8Rng::seed_from_u64(2);
+            let mut draw = || {
+                (0..channels)
+                    .map(|_| random.random_range(-1.0f32..1.0))
+                    .collect()
+            };
+            let others: Vec<Vec<f32>> = (0..5).map(|_| draw()).collect();
+            let others: Vec<Outputs<'_>> = others.iter().map(|one| Outputs::new(one, 1)).collect();
+            if let Some(among) = task.among(&others) {
+                assert_is_the_form(among.as_ref(), "among others", [channels, positions]);
+            }
             if let Some(parts) = task.parts() {
                 // The class of no object, and a mask of 11 pixels.
                 assert_is_the_form(parts.as_ref(), "parts", [channels + 1 + 11, positions]);

@@ -80,6 +80,50 @@ fn only_the_files_of_a_model_at_the_root_or_in_one_folder_are_unpacked() {
     );
 }
 
+/// The modules of sentence-transformers have folders of their own, of which only known files are unpacked.
+#[test]
+fn the_modules_of_a_model_are_unpacked() {
+    let mut files = MODEL.to_vec();
+    files.extend([
+        ("modules.json", "[]"),
+        ("1_Pooling/config.json", "{}"),
+        ("1_Pooling/pooling.py", "import os"),
+        ("2_Dense/model.safetensors", "more weights"),
+        ("2_Dense/pytorch_model.bin", "pickle"),
+        ("2_Dense/deeper/config.json", "{}"),
+        ("onnx/config.json", "{}"),
+    ]);
+    let within = files
+        .iter()
+        .map(|(name, content)| (format!("a/{name}"), *content));
+    let within: Vec<(String, &str)> = within.collect();
+    let within: Vec<_> = within
+        .iter()
+        .map(|(name, content)| (name.as_str(), *content))
+        .collect();
+    for files in [files, within] {
+        let (root, names) = unpacked(&archive(&files), 100);
+        assert_eq!(
+            names.unwrap(),
+            [
+                "1_Pooling",
+                "2_Dense",
+                "config.json",
+                "model.safetensors",
+                "modules.json"
+            ]
+        );
+        let names = |folder: &str| -> Vec<String> {
+            let entries = std::fs::read_dir(root.path().join("folder").join(folder)).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect()
+        };
+        assert_eq!(names("1_Pooling"), ["config.json"]);
+        assert_eq!(names("2_Dense"), ["model.safetensors"]);
+    }
+}
+
 #[test]
 fn archives_without_a_complete_model_are_rejected_with_the_reason() {
     let assert_rejected = |files: &[(&str, &str)], cap, code, word: &str| {

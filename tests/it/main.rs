@@ -50,6 +50,7 @@ mod reference;
 mod resnet;
 mod rounds;
 mod segmentation;
+mod sentences;
 mod service;
 mod source;
 mod swin;

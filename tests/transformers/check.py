@@ -4,11 +4,12 @@
 
 Each folder contains `config.json`, `model.safetensors`, the tokenizer, `SHA256SUMS` and `verify.json`:
 {"dtype": "float32", "tolerance": 1e-4, "rows": [{"text", "text_pair", "input_ids", "token_type_ids", "logits"}],
-"padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `tolerance` is relative to max(1, |logit|). `text`
+"padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `token_type_ids` is missing if the model reads no
+segments. `tolerance` is relative to max(1, |logit|). `text`
 may be null. `logits` of a row is one list, or one per token for a token classification. `padded` is one batch of the rows
 with a text, or null. For a model that reads images, each row has "image" (its size and a formula in Python for its samples)
 and "pixel_values" instead. `logits` of a segmentation are the logarithms of the scores of each class, one list per pixel of
-the masks. Tokenizer, image processor and configuration must open without permission to run code. If a folder fails, prints one
+the masks. `logits` of a folder of sentence-transformers are the vector of the text. Tokenizer, image processor and configuration must open without permission to run code. If a folder fails, prints one
 line with its first fault and exits with 1.
 """
 
@@ -79,7 +80,7 @@ def check_logits(found, row, at, tolerance, how):
 def check_rows_alone(model, rows, tolerance):
     errors = []
     for at, row in enumerate(rows):
-        inputs = {key: torch.tensor([row[key]]) for key in ("input_ids", "token_type_ids")}
+        inputs = {key: torch.tensor([row[key]]) for key in ("input_ids", "token_type_ids") if key in row}
         errors.append(check_logits(model(**inputs).logits[0], row, at, tolerance, "alone"))
     return max(errors)
 
@@ -97,11 +98,9 @@ def check_rows_padded(model, rows, tolerance):
     def padded(sequences, filler):
         return torch.tensor([list(ids) + [filler] * (longest - len(ids)) for ids in sequences])
 
-    logits = model(
-        input_ids=padded([row["input_ids"] for row in rows], pad),
-        token_type_ids=padded([row["token_type_ids"] for row in rows], 0),
-        attention_mask=padded([[1] * len(row["input_ids"]) for row in rows], 0),
-    ).logits
+    names = [(name, filler) for name, filler in (("input_ids", pad), ("token_type_ids", 0)) if name in rows[0]]
+    batch = {name: padded([row[name] for row in rows], filler) for name, filler in names}
+    logits = model(**batch, attention_mask=padded([[1] * len(row["input_ids"]) for row in rows], 0)).logits
     return max(check_logits(unpadded(logits[at], row), row, at, tolerance, "in a padded batch") for at, row in enumerate(rows))
 
 
@@ -133,7 +132,7 @@ def check_texts(folder, model, rows, tolerance):
         encoded = tokenizer([row["text"]], None if row["text_pair"] is None else [row["text_pair"]], truncation=True)
         found = {"input_ids": encoded["input_ids"][0], "token_type_ids": segments(encoded)[0]}
         for key, ids in found.items():
-            require(ids == row[key], f"row {at}: the tokenizer returns {key} {ids}, expected {row[key]}")
+            require(ids == row.get(key, ids), f"row {at}: the tokenizer returns {key} {ids}, expected {row[key]}")
         if per_token:
             check_token_scores(answer, tokenizer, model, at, row, tolerance)
         elif len(row["logits"]) > 1:
@@ -182,11 +181,33 @@ def check_padded_batch(folder, model, rows, padded, tolerance):
         encoded = tokenizer(texts, others, truncation=True, padding="max_length", max_length=len(padded["input_ids"][0]), padding_side="right")
         found = {"input_ids": encoded["input_ids"], "token_type_ids": segments(encoded), "attention_mask": encoded["attention_mask"]}
         for key, batch in found.items():
-            expected = [padded[key][at] for at in chosen]
+            expected = [padded[key][at] for at in chosen] if key in padded else batch
             require(batch == expected, f"padded batch: the tokenizer returns {key} {batch}, expected {expected}")
-    logits = model(**{key: torch.tensor(padded[key]) for key in ("input_ids", "token_type_ids", "attention_mask")}).logits
+    logits = model(**{key: torch.tensor(batch) for key, batch in padded.items() if key != "logits"}).logits
     for at, (expected, (_, row)) in enumerate(zip(padded["logits"], rows)):
         check_logits(unpadded(logits[at], row), {"logits": expected}, at, tolerance, "of the padded batch")
+
+
+@torch.inference_mode()
+def check_sentences(folder, rows, tolerance):
+    """Checks that sentence-transformers opens the folder, with the model code of the folder, and returns the vectors."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu", trust_remote_code=True).float().eval()
+    body = model[0].auto_model if hasattr(model[0], "auto_model") else model[0].model
+    require("optin" in type(body).__module__, f"the encoder is {type(body)}, which is not the code of the folder")
+    stored, loaded = json.loads((folder / "config.json").read_text()), body.config
+    require(loaded.heads_per_layer == stored["heads_per_layer"], "the encoder is not narrow")
+    errors, texts = [], 0
+    for at, row in enumerate(rows):
+        batch = {key: torch.tensor([row[key]]) for key in ("input_ids", "token_type_ids") if key in row}
+        batch["attention_mask"] = torch.ones_like(batch["input_ids"])
+        errors.append(check_logits(model(batch)["sentence_embedding"][0], row, at, tolerance, "alone"))
+    single = [(at, row) for at, row in enumerate(rows) if row["text"] is not None and row["text_pair"] is None]
+    for (at, row), vector in zip(single, model.encode([row["text"] for _, row in single], convert_to_tensor=True)):
+        texts += 1
+        errors.append(check_logits(vector, row, at, tolerance, "as text in a batch"))
+    return f"{len(rows)} rows, {texts} with text; largest error {max(errors):.1e}"
 
 
 def fixed_image(described):
@@ -256,6 +277,9 @@ def check(folder):
     verify = json.loads((folder / "verify.json").read_text())
     rows, tolerance = verify["rows"], verify["tolerance"]
     require(rows, "verify.json has no rows")
+    if (folder / "modules.json").exists():
+        open_tokenizer(folder)
+        return check_sentences(folder, rows, tolerance)
     model = open_model(folder, verify["dtype"])
     check_config(folder, model)
     if "image" in rows[0]:

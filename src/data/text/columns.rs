@@ -81,6 +81,9 @@ impl Columns {
                 return Err(table.missing(what, "text"));
             }
         };
+        if with_label && truths.reads_texts_apart() && text_pair.is_none() {
+            return Err(table.missing("a column with the second text of each pair", "text_pair"));
+        }
         let label = match (with_label, &mapping.label) {
             (false, _) => None,
             (true, Some(name)) => Some(table.column(name)?),

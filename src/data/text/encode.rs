@@ -45,32 +45,51 @@ impl Source<'_> {
             if positions >= max_positions {
                 break;
             }
-            let Row {
+            for Row {
                 encoding,
                 truth,
                 agrees,
-            } = match self.truths.reads_words() {
-                true => self.encode_words(row, truth)?,
-                false => self.encode(row, truth)?,
-            };
-            self.check(row, &encoding)?;
-            digest.update((encoding.ids.len() as u64).to_le_bytes());
-            let numbers = encoding.ids.iter().chain(&encoding.types);
-            numbers.for_each(|value| digest.update(value.to_le_bytes()));
-            add_to_digest(truth.as_ref(), &mut digest);
-            if encoding.ids.is_empty() {
-                return Err(DataError::Invalid(format!(
-                    "{}: the text has no tokens",
-                    self.table.place(row)
-                )));
+            } in self.examples(row, truth)?
+            {
+                self.check(row, &encoding)?;
+                digest.update((encoding.ids.len() as u64).to_le_bytes());
+                let numbers = encoding.ids.iter().chain(&encoding.types);
+                numbers.for_each(|value| digest.update(value.to_le_bytes()));
+                add_to_digest(truth.as_ref(), &mut digest);
+                if encoding.ids.is_empty() {
+                    return Err(DataError::Invalid(format!(
+                        "{}: the text has no tokens",
+                        self.table.place(row)
+                    )));
+                }
+                positions += encoding.ids.len();
+                encoded.read_otherwise += usize::from(!agrees);
+                encoded.rows.push(encoding);
+                encoded.answers.push(truth);
             }
-            positions += encoding.ids.len();
-            encoded.read_otherwise += usize::from(!agrees);
-            encoded.rows.push(encoding);
-            encoded.answers.push(truth);
         }
         encoded.sha256 = hex::encode(digest.finalize());
         Ok(encoded)
+    }
+
+    /// Returns the examples of a row of the table: one, or one for each text.
+    fn examples(&self, row: usize, truth: Option<Truth>) -> Result<Vec<Row>, DataError> {
+        if self.truths.reads_words() {
+            return Ok(vec![self.encode_words(row, truth)?]);
+        }
+        let text = self.table.text(row, self.columns.text)?;
+        let pair = self.columns.text_pair;
+        let pair = pair
+            .map(|column| self.table.text(row, column))
+            .transpose()?;
+        if !self.truths.reads_texts_apart() {
+            return Ok(vec![self.encode(row, text, pair, truth)?]);
+        }
+        let truth = truth.map(|truth| self.truths.of_row(truth, row));
+        let texts = std::iter::once(text).chain(pair);
+        texts
+            .map(|text| self.encode(row, text, None, truth.clone()))
+            .collect()
     }
 
     /// Checks that the model has an embedding for every token and segment of a row.
@@ -113,12 +132,13 @@ impl Source<'_> {
     }
 
     /// Encodes a text or a pair of texts.
-    fn encode(&self, row: usize, truth: Option<Truth>) -> Result<Row, DataError> {
-        let text = self.table.text(row, self.columns.text)?;
-        let pair = self.columns.text_pair;
-        let pair = pair
-            .map(|column| self.table.text(row, column))
-            .transpose()?;
+    fn encode(
+        &self,
+        row: usize,
+        text: &str,
+        pair: Option<&str>,
+        truth: Option<Truth>,
+    ) -> Result<Row, DataError> {
         let failed = |error| self.failed(row, error);
         let encoding = self.tokenizer.encode(text, pair).map_err(failed)?;
         let agrees = self.tokenizer.agrees_with_4(text, pair, &encoding);

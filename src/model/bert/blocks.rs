@@ -36,7 +36,7 @@ pub(super) fn attention(
     let selection = config.selection_of(layer);
     let attention = SelfAttention::new(incoming, heads).at(selection);
     let table = match &config.relative {
-        Some(relative) => relative.table(family, config, layer, weights)?,
+        Some(relative) => relative.table(family, layer, weights)?,
         None => None,
     };
     let units = Sequence::identity();

@@ -1,6 +1,7 @@
 //! The classes of transformers whose heads are supported.
 
 use super::family::Family;
+use crate::checkpoint::config::SENTENCE_TRANSFORMER;
 
 /// A class of transformers, by the end of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,10 +10,16 @@ pub(super) enum Class {
     SequenceClassification,
     /// `..ForTokenClassification`, which reads every token.
     TokenClassification,
+    /// `SentenceTransformer`, which joins the vectors of all tokens to one.
+    SentenceTransformer,
 }
 
 impl Class {
-    const ALL: &[Self] = &[Self::SequenceClassification, Self::TokenClassification];
+    const ALL: &[Self] = &[
+        Self::SequenceClassification,
+        Self::TokenClassification,
+        Self::SentenceTransformer,
+    ];
 
     /// Returns the class with the head of the class that wrote a checkpoint. Without such a class, it is
     /// [`SequenceClassification`](Self::SequenceClassification).
@@ -27,11 +34,15 @@ impl Class {
         match self {
             Self::SequenceClassification => "ForSequenceClassification",
             Self::TokenClassification => "ForTokenClassification",
+            Self::SentenceTransformer => SENTENCE_TRANSFORMER,
         }
     }
 
-    /// Returns the name of the class of a family.
+    /// Returns the name of the class of a family that transformers opens. Sentence-transformers opens the body.
     pub(super) fn name(self, family: &Family) -> &'static str {
+        if self == Self::SentenceTransformer {
+            return family.body_class;
+        }
         let mut classes = family.classes.iter().copied();
         let class = classes.find(|class| class.ends_with(self.end()));
         class.unwrap_or(self.end())

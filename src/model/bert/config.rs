@@ -1,11 +1,14 @@
 //! The configuration of a text encoder, whole or pruned, from `config.json`.
 
+use std::sync::Arc;
+
 use super::class::Class;
 use super::family::{Family, Numbering, Projection};
 use super::pruned;
 use super::relative::Relative;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::sentence::modules::Modules;
 use crate::checkpoint::weights::Weights;
 use crate::model::config::{MAX_LAYERS, MAX_WIDTH, activation_of, norm_epsilon, size};
 use crate::model::encoder::sizes::{LayerSizes, Whole, head_dim, lists_heads};
@@ -33,6 +36,8 @@ pub(super) struct BertConfig {
     pub(super) norm_epsilon: f64,
     /// The class of transformers with this head.
     pub(super) class: Class,
+    /// What follows the encoder in a folder of sentence-transformers.
+    pub(super) modules: Option<Arc<Modules>>,
     /// Names of the outputs.
     pub(super) labels: Vec<String>,
     /// Whether `config.json` specifies the number of labels.
@@ -95,6 +100,7 @@ impl BertConfig {
                 None => norm_epsilon(config)?,
             },
             class: Class::of(config.class()?),
+            modules: config.modules().cloned(),
             labels: config.labels()?,
             counts_labels: config.counts_labels(),
         })
@@ -106,7 +112,10 @@ impl BertConfig {
 
     /// Returns the maximum length of a row. Embeddings up to that of the padding are for no token.
     pub(super) fn longest(&self) -> usize {
-        self.positions - self.padding.map_or(0, |padding| padding + 1)
+        let longest = self.positions - self.padding.map_or(0, |padding| padding + 1);
+        let modules = self.modules.as_ref();
+        let wanted = modules.and_then(|modules| modules.max_length);
+        wanted.map_or(longest, |wanted| wanted.min(longest))
     }
 
     /// Returns the selection of the positions at which a layer computes its output, or `None` for all positions. A head

@@ -10,7 +10,7 @@ use super::family::{Family, Numbering};
 use super::relative::COLUMNS;
 use crate::checkpoint::config::Config;
 use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
-use crate::model::export::Export;
+use crate::model::export::{Export, Usage};
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
 
@@ -63,6 +63,14 @@ const KEYS: Keys = Keys {
     ],
 };
 
+/// How a folder of sentence-transformers is opened.
+const USAGE: Usage = Usage {
+    library: "sentence-transformers",
+    code: "from sentence_transformers import SentenceTransformer\n\n\
+           model = SentenceTransformer(\"path/to/this/folder\", trust_remote_code=True)\n\
+           vectors = model.encode([\"a text\", \"another one\"])",
+};
+
 /// Returns the configuration and the modeling files of the pruned model.
 pub(super) fn export(
     family: &Family,
@@ -109,12 +117,14 @@ pub(super) fn export(
         map.insert("layer_norm_eps".to_owned(), json!(config.norm_epsilon));
     }
     map.extend(sizes.kept(units, masks));
-    map.extend(labels(&config.labels));
+    if config.modules.is_none() {
+        map.extend(labels(&config.labels));
+    }
     let left_out = KEYS.carry(source, &mut map);
     Export {
         config: map,
         companions: family.modeling.to_vec(),
-        usage: None,
+        usage: config.modules.as_ref().map(|_| USAGE),
         left_out,
     }
 }

@@ -9,6 +9,8 @@ pub(in crate::model) struct Family {
     pub(in crate::model) model_type: &'static str,
     /// Names of the classes that write supported checkpoints. Each ends with the name of a [class](super::class::Class).
     pub(in crate::model) classes: &'static [&'static str],
+    /// Name of the class of the body.
+    pub(in crate::model) body_class: &'static str,
     /// Start of the names of the body's tensors.
     pub(in crate::model) prefix: &'static str,
     /// Beginnings of the names of the body's tensors after the prefix. A checkpoint of the body alone has no prefix.

@@ -3,6 +3,7 @@
 use super::class::Class;
 use super::config::BertConfig;
 use super::family::Family;
+use super::sentence;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::layer::dense::Dense;
@@ -25,6 +26,7 @@ pub(super) fn head(
             let classifier = classifier(family, config, TOKEN_CLASSIFIER, weights)?;
             Ok(Sequence::identity().then(classifier))
         }
+        Class::SentenceTransformer => sentence::head(family, config, weights),
     }
 }
 

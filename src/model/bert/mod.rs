@@ -15,6 +15,7 @@ mod head;
 mod names;
 mod pruned;
 mod relative;
+mod sentence;
 
 use self::config::BertConfig;
 use self::embeddings::Embeddings;
@@ -24,7 +25,7 @@ use super::batch::{Reads, TextLimits};
 use super::chain::Model;
 use super::nn::activation::Activation;
 use super::unit::Units;
-use crate::checkpoint::config::Config;
+use crate::checkpoint::config::{Config, SENTENCE_TRANSFORMER};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
@@ -32,6 +33,7 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "BertForSequenceClassification",
     "BertForTokenClassification",
+    SENTENCE_TRANSFORMER,
     // Results of earlier versions of `optin` name it.
     "OptinBertForSequenceClassification",
 ];
@@ -48,6 +50,7 @@ pub(in crate::model) const BODY: &[&str] = &["embeddings.", "encoder.", "pooler.
 const FAMILY: Family = Family {
     model_type: "bert",
     classes: CLASSES,
+    body_class: "BertModel",
     prefix: "bert.",
     body: BODY,
     layers: LayerNames::OF_BERT,

@@ -4,7 +4,6 @@
 use candle_core::{Result, Tensor};
 use serde_json::{Value, json};
 
-use super::config::BertConfig;
 use super::family::{Family, RelativePositions};
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::{CheckpointError, reason};
@@ -21,6 +20,8 @@ pub(super) const COLUMNS: &str = "original_heads_per_layer";
 pub(super) struct Relative {
     /// Number of rows. The graph reads the first 32.
     pub(super) buckets: usize,
+    /// Number of columns.
+    whole: usize,
     /// The column of each head, by layer.
     columns: Vec<Vec<usize>>,
 }
@@ -52,7 +53,11 @@ impl Relative {
             columns.len() == heads && columns.iter().all(|&column| column < whole)
         };
         match columns.len() == sizes.layers() && columns.iter().zip(heads).all(fits) {
-            true => Ok(Self { buckets, columns }),
+            true => Ok(Self {
+                buckets,
+                whole,
+                columns,
+            }),
             false => Err(CheckpointError::Invalid(format!(
                 "config.json: {COLUMNS} must list the original index, below {whole}, of each head of each layer"
             ))),
@@ -63,7 +68,6 @@ impl Relative {
     pub(super) fn table(
         &self,
         family: &Family,
-        config: &BertConfig,
         layer: usize,
         weights: &Weights,
     ) -> std::result::Result<Option<Tensor>, CheckpointError> {
@@ -71,8 +75,7 @@ impl Relative {
             return Ok(None);
         };
         let name = format!("{}{}", family.prefix, names.table);
-        let whole = config.hidden / config.head_dim;
-        let table = weights.tensor(&name, &[self.buckets, whole])?;
+        let table = weights.tensor(&name, &[self.buckets, self.whole])?;
         let columns = &self.columns[layer];
         let select = || -> Result<Tensor> {
             let columns = columns.iter().map(|&column| column as u32);

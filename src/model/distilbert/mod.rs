@@ -5,7 +5,7 @@ use super::bert::{self, MODELING as MODELING_BERT};
 use super::chain::Model;
 use super::nn::activation::Activation;
 use super::unit::Units;
-use crate::checkpoint::config::Config;
+use crate::checkpoint::config::{Config, SENTENCE_TRANSFORMER};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
@@ -13,11 +13,13 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "DistilBertForSequenceClassification",
     "DistilBertForTokenClassification",
+    SENTENCE_TRANSFORMER,
 ];
 
 const FAMILY: Family = Family {
     model_type: "distilbert",
     classes: CLASSES,
+    body_class: "DistilBertModel",
     prefix: "distilbert.",
     body: &["embeddings.", "transformer."],
     layers: LayerNames {

@@ -15,6 +15,7 @@ pub mod merge;
 pub mod norm;
 pub mod pad_channels;
 pub mod pool;
+pub mod pool_row;
 pub mod positioned_attention;
 pub mod queries;
 pub mod relative_attention;
@@ -24,6 +25,7 @@ pub mod sequence;
 pub mod shift;
 pub mod shortcut;
 pub mod squares;
+pub mod unit_length;
 pub mod unmerge;
 pub mod windowed;
 

@@ -8,7 +8,7 @@ use super::bert::{self, BODY, MODELING as MODELING_BERT};
 use super::chain::Model;
 use super::nn::activation::Activation;
 use super::unit::Units;
-use crate::checkpoint::config::Config;
+use crate::checkpoint::config::{Config, SENTENCE_TRANSFORMER};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
@@ -16,11 +16,13 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "MPNetForSequenceClassification",
     "MPNetForTokenClassification",
+    SENTENCE_TRANSFORMER,
 ];
 
 const FAMILY: Family = Family {
     model_type: "mpnet",
     classes: CLASSES,
+    body_class: "MPNetModel",
     prefix: "mpnet.",
     body: BODY,
     layers: LayerNames {

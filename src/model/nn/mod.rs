@@ -23,5 +23,6 @@ pub mod softmax;
 mod storage;
 pub mod traced;
 pub mod unfold;
+pub mod unit_length;
 pub mod units;
 pub mod windows;

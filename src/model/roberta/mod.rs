@@ -8,7 +8,7 @@ use super::bert::{self, BODY, MODELING as MODELING_BERT};
 use super::chain::Model;
 use super::nn::activation::Activation;
 use super::unit::Units;
-use crate::checkpoint::config::Config;
+use crate::checkpoint::config::{Config, SENTENCE_TRANSFORMER};
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 
@@ -16,23 +16,27 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "RobertaForSequenceClassification",
     "RobertaForTokenClassification",
+    SENTENCE_TRANSFORMER,
 ];
 
 /// The same of XLM-RoBERTa.
 pub const XLM_CLASSES: &[&str] = &[
     "XLMRobertaForSequenceClassification",
     "XLMRobertaForTokenClassification",
+    SENTENCE_TRANSFORMER,
 ];
 
 /// The same of CamemBERT.
 pub const CAMEMBERT_CLASSES: &[&str] = &[
     "CamembertForSequenceClassification",
     "CamembertForTokenClassification",
+    SENTENCE_TRANSFORMER,
 ];
 
 const FAMILY: Family = family(
     "roberta",
     CLASSES,
+    "RobertaModel",
     &[
         (
             "modeling_optin_roberta.py",
@@ -45,6 +49,7 @@ const FAMILY: Family = family(
 const XLM: Family = family(
     "xlm-roberta",
     XLM_CLASSES,
+    "XLMRobertaModel",
     &[
         (
             "modeling_optin_xlm_roberta.py",
@@ -57,6 +62,7 @@ const XLM: Family = family(
 const CAMEMBERT: Family = family(
     "camembert",
     CAMEMBERT_CLASSES,
+    "CamembertModel",
     &[
         (
             "modeling_optin_camembert.py",
@@ -70,11 +76,13 @@ const CAMEMBERT: Family = family(
 const fn family(
     model_type: &'static str,
     classes: &'static [&'static str],
+    body_class: &'static str,
     modeling: &'static [(&'static str, &'static str)],
 ) -> Family {
     Family {
         model_type,
         classes,
+        body_class,
         prefix: "roberta.",
         body: BODY,
         layers: LayerNames::OF_BERT,

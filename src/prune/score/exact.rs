@@ -186,10 +186,8 @@ fn score_stack(
         for (divergences, variant) in divergences.iter_mut().zip(variants) {
             let examples = teacher.answers[batch].rows().zip(variant);
             divergences.extend(examples.map(|(original, &changed)| {
-                teacher
-                    .scored
-                    .answer
-                    .divergence(original, changed, method.temperature)
+                let divergence = teacher.divergence();
+                divergence.divergence(original, changed, method.temperature)
             }));
         }
     }

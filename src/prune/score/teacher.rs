@@ -4,6 +4,8 @@
 //! every feature, and the answers. If the inputs of all blocks exceed a budget, only those of every second block are
 //! kept, then of every fourth, and so on. The others are computed again from the nearest kept block.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 
 use super::super::answers::Answers;
@@ -13,6 +15,7 @@ use super::super::recipe::Recipe;
 use super::manifold::normalise;
 use super::sample::{self, Sample};
 use super::scored::Scored;
+use crate::answer::task::{Divergence, Outputs};
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
@@ -31,6 +34,8 @@ pub struct Teacher<'a> {
     pub model: &'a Model,
     /// What the answer term compares.
     pub scored: Scored<'a>,
+    /// The divergence among all answers, if the answers of examples do not count by themselves.
+    among: Option<Arc<dyn Divergence>>,
     /// The scoring rows.
     pub batches: Vec<Batch>,
     /// Kept inputs, `[batch][block / stride]`.
@@ -112,7 +117,9 @@ impl<'a> Teacher<'a> {
             }
             answers.push(Answers::of(&scored.head.forward(&hidden)?)?);
         }
+        let all: Vec<Outputs<'_>> = answers.iter().flat_map(Answers::rows).collect();
         Ok(Self {
+            among: scored.answer.among(&all),
             features,
             model,
             scored,
@@ -121,6 +128,12 @@ impl<'a> Teacher<'a> {
             stride,
             answers,
         })
+    }
+
+    /// Returns the divergence of the answer term.
+    #[must_use]
+    pub fn divergence(&self) -> &dyn Divergence {
+        self.among.as_deref().unwrap_or(self.scored.answer)
     }
 
     /// Returns the input of a block for one batch.

@@ -37,7 +37,8 @@ pub fn open(
     let tensors = cut(&prepared.weights, &prepared.model, masks, repairs)?;
     let weights = Weights::from_bytes(write::bytes(&tensors)?, &Limits::default())?;
     let weights = weights.on(&prepared.device);
-    let config = Config::new((prepared.model.export)(masks).config);
+    let config = (prepared.model.export)(masks).config;
+    let config = prepared.config.with_map(config);
     let opened = registry::open(&config, weights, prepared.units)?;
     Ok((opened.weights, config, opened.model))
 }

@@ -102,11 +102,11 @@ fn no_model(entries: &Entries) -> Failure {
     layout::refusal(&"the archive", &paths).into()
 }
 
-/// Returns the names of the files directly in a folder.
+/// Returns the paths of the files in a folder, relative to it.
 fn files_of<'a>(entries: &'a Entries, folder: &'a str) -> impl Iterator<Item = &'a str> {
-    entries.paths().filter_map(move |path| {
-        let (within, name) = path.rsplit_once('/').unwrap_or(("", path));
-        (within == folder).then_some(name)
+    entries.paths().filter_map(move |path| match folder {
+        "" => Some(path),
+        _ => path.strip_prefix(folder)?.strip_prefix('/'),
     })
 }
 
@@ -128,6 +128,9 @@ fn extract(
         let mut first: Option<&str> = None;
         for name in names {
             let path = folder.join(name);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
             let copied = match first {
                 None => {
                     let mut file = File::create(&path)?;

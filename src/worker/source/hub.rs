@@ -218,11 +218,16 @@ impl Hub {
                 digest: file.digest(),
                 cap_bytes: left,
             };
-            // A number prefix keeps the order of the paths, and makes equal names from different folders distinct.
-            let to = match numbered {
-                true => folder.join(format!("{number:05}-{}", file.name())),
-                false => folder.join(file.name()),
+            // A number prefix keeps the order of the paths, and makes equal names from different folders distinct. The files of
+            // a model keep their folders, which have known names.
+            let to = match (uri.kind, numbered) {
+                (HubKind::Model, _) => folder.join(&file.path),
+                (HubKind::Dataset, true) => folder.join(format!("{number:05}-{}", file.name())),
+                (HubKind::Dataset, false) => folder.join(file.name()),
             };
+            if let Some(parent) = to.parent() {
+                tokio::fs::create_dir_all(parent).await?;
+            }
             download(&get, &to, &expected, self.patience, watch).await?;
             left = left.saturating_sub(tokio::fs::metadata(&to).await?.len());
         }

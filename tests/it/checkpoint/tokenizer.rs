@@ -358,3 +358,41 @@ fn unsupported_settings_are_noted() {
             .contains("transformers 4 cannot open")
     );
 }
+
+/// Without a class in the files of the tokenizer, transformers takes that of the model's type.
+#[test]
+fn the_type_of_a_model_names_the_class_if_no_file_does() {
+    let opened = |model_type: &str| {
+        let folder = plain_with(json!({"tokenizer_class": null}));
+        let config = json!({"model_type": model_type}).to_string();
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        open(folder.path()).unwrap()
+    };
+    let has_segments = |tokenizer: &Tokenizer| {
+        let encoding = tokenizer.encode("the cat", Some("a dog")).unwrap();
+        encoding.types.contains(&1)
+    };
+    for (model_type, class) in [
+        ("roberta", "RobertaTokenizer"),
+        ("xlm-roberta", "XLMRobertaTokenizer"),
+        ("camembert", "CamembertTokenizer"),
+        ("mpnet", "MPNetTokenizer"),
+    ] {
+        let tokenizer = opened(model_type);
+        assert!(tokenizer.notes().join(" ").contains(class), "{model_type}");
+        assert!(!has_segments(&tokenizer), "{model_type}");
+    }
+    for model_type in ["bert", "distilbert", "electra"] {
+        let tokenizer = opened(model_type);
+        assert!(tokenizer.notes().is_empty() && has_segments(&tokenizer));
+        // A model may read no segments.
+        let tokenizer = tokenizer.without_segments();
+        assert!(!has_segments(&tokenizer));
+        let files = tokenizer.files().unwrap();
+        assert!(
+            files
+                .iter()
+                .all(|(_, file)| !file.contains("token_type_ids"))
+        );
+    }
+}

@@ -46,6 +46,9 @@ trait Family {
     /// Writes a tiny model with random weights.
     fn write(folder: &Path, dtype: Dtype);
 
+    /// Writes the files beside `config.json` that belong to it, if there are some.
+    fn write_beside(_folder: &Path) {}
+
     /// Opens a model folder.
     fn open(folder: &Path) -> (Weights, Model);
 
@@ -109,6 +112,10 @@ macro_rules! of_texts {
                     text::Form::$form.write(folder, dtype);
                 }
 
+                fn write_beside(folder: &Path) {
+                    text::Form::$form.write_modules(folder);
+                }
+
                 fn open(folder: &Path) -> (Weights, Model) {
                     folder::open_with(folder, Units::$units)
                 }
@@ -131,6 +138,7 @@ of_texts! {
     ElectraDimensions: Electra, Dimensions;
     Mpnet: Mpnet, Heads;
     MpnetDimensions: Mpnet, Dimensions;
+    MpnetSentences: MpnetSentences, Dimensions, "SentenceTransformer";
 }
 
 /// Declares families that read images. The images have one size, so batches have no other length.
@@ -272,6 +280,7 @@ fn prune<F: Family>(
     .unwrap();
     let config = serde_json::to_string(&(model.export)(masks).config).unwrap();
     std::fs::write(folder.join("config.json"), config).unwrap();
+    F::write_beside(folder);
     F::open(folder).1
 }
 
@@ -410,6 +419,7 @@ laws! {
     electra_dimensions: ElectraDimensions;
     mpnet: Mpnet;
     mpnet_dimensions: MpnetDimensions;
+    mpnet_sentences: MpnetSentences;
     scratch_family: Scratch;
     vit_heads: Vit;
     vit_dimensions: VitDimensions;
@@ -443,6 +453,7 @@ score_laws! {
     scores_of_electra: Electra;
     scores_of_mpnet: Mpnet;
     scores_of_mpnet_dimensions: MpnetDimensions;
+    scores_of_mpnet_sentences: MpnetSentences;
     scores_of_scratch_family: Scratch;
     scores_of_vit_heads: Vit;
     scores_of_vit_dimensions: VitDimensions;

@@ -64,6 +64,26 @@ async fn the_needed_files_are_fetched_once() {
     );
 }
 
+/// The modules of sentence-transformers have folders of their own.
+#[tokio::test]
+async fn the_modules_of_a_model_are_fetched() {
+    let mut files = FILES.to_vec();
+    let modules: [(&str, &[u8]); 4] = [
+        ("modules.json", b"[]"),
+        ("1_Pooling/config.json", b"pooling"),
+        ("2_Dense/config.json", b"dense"),
+        ("2_Dense/pytorch_model.bin", b"pickle"),
+    ];
+    files.extend(modules);
+    let setup = Setup::new(&files).await;
+    let model = setup.fetch().await.unwrap().places.model;
+    for (path, content) in modules {
+        let read = std::fs::read(model.join(path)).ok();
+        let is_needed = path.ends_with(".json");
+        assert_eq!(read, is_needed.then(|| content.to_vec()), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn errors_for_missing_private_and_unreachable_sources_name_the_remedy() {
     let setup = Setup::new(FILES).await;

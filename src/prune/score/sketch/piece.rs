@@ -138,7 +138,7 @@ impl Piece {
     ) -> Result<PerUnit> {
         let mut totals = zeros(teacher, wanted);
         let rows = &self.rows.rows;
-        let directions = Directions::at(teacher.scored.answer, trace.answers(), rows, form)?;
+        let directions = Directions::at(teacher.divergence(), trace.answers(), rows, form)?;
         for first in (0..directions.count()).step_by(self.copies()) {
             let count = self.copies().min(directions.count() - first);
             let cotangent = directions.cotangent(first, count)?;

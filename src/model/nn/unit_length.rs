@@ -1,0 +1,41 @@
+//! Division of vectors by their length.
+
+use candle_core::{D, Result, Tensor};
+
+use super::traced::{Traced, by_copy};
+
+/// The smallest length by which a vector is divided, as in torch.
+const SHORTEST: f32 = 1e-12;
+
+/// Divides the vectors along the last dimension by their lengths.
+///
+/// # Errors
+/// Returns an error if the tensor has no dimension.
+pub fn divided(vectors: &Tensor) -> Result<Tensor> {
+    let [units, _] = with_lengths(vectors)?;
+    Ok(units)
+}
+
+/// Computes the same as [`divided`], with a pullback.
+///
+/// # Errors
+/// Returns an error if the tensor has no dimension.
+pub fn traced(vectors: &Tensor) -> Result<Traced> {
+    let [units, lengths] = with_lengths(vectors)?;
+    Ok(Traced {
+        value: units.clone(),
+        pull: Box::new(move |cotangent| {
+            let given = by_copy(&cotangent, &units)?;
+            let along = given.broadcast_mul(&units)?.sum_keepdim(D::Minus1)?;
+            let across = (&given - along.broadcast_mul(&units)?)?;
+            across.broadcast_div(&lengths)?.reshape(cotangent.shape())
+        }),
+    })
+}
+
+/// Returns the vectors of unit length, and the lengths of the given ones.
+fn with_lengths(vectors: &Tensor) -> Result<[Tensor; 2]> {
+    let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
+    let lengths = lengths.maximum(SHORTEST)?;
+    Ok([vectors.broadcast_div(&lengths)?, lengths])
+}
