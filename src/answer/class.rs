@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::metric::{Metric, Records};
 use super::order;
 use super::softmax::{self, predicted};
-use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -16,6 +16,7 @@ use crate::data::truth::{ReadTruth, Truth};
 pub const TASK: Task = Task {
     name: "single_label_classification",
     heads: OF_ROWS,
+    output: LOGITS,
     open,
 };
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bernoulli;
 use super::diagonal;
 use super::metric::{Metric, Records, ratio};
-use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -18,6 +18,7 @@ use crate::statistics::mean;
 pub const TASK: Task = Task {
     name: "multi_label_classification",
     heads: OF_ROWS,
+    output: LOGITS,
     open,
 };
 

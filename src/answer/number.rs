@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records};
-use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -15,6 +15,7 @@ use crate::statistics::spearman;
 pub const TASK: Task = Task {
     name: "regression",
     heads: OF_ROWS,
+    output: LOGITS,
     open,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::diagonal;
 use super::metric::{Metric, Records};
-use super::task::{Answer, Divergence, Form, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -17,6 +17,7 @@ use crate::statistics::{mean, spearman};
 pub const TASK: Task = Task {
     name: "multi_target_regression",
     heads: OF_ROWS,
+    output: LOGITS,
     open,
 };
 

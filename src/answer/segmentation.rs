@@ -11,7 +11,7 @@ use super::overlap;
 use super::positions::Positions;
 use super::queries::Queries;
 use super::semantic;
-use super::task::{Answer, Divergence, Form, Head, Outputs, Task};
+use super::task::{Answer, Divergence, Form, Head, LOGITS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::LabelReading;
@@ -26,6 +26,7 @@ pub const TASK: Task = Task {
         class: "ForUniversalSegmentation",
         pipeline: "image-segmentation",
     }],
+    output: LOGITS,
     open,
 };
 

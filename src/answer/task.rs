@@ -12,6 +12,8 @@ pub struct Task {
     pub name: &'static str,
     /// The heads that answer it, one for each kind of input.
     pub heads: &'static [Head],
+    /// Name of the answers in an ONNX graph, as exporters name them.
+    pub output: &'static str,
     /// Opens the task if the configuration describes it.
     pub(super) open: Open,
 }
@@ -26,6 +28,9 @@ pub struct Head {
     /// The pipeline that serves it.
     pub pipeline: &'static str,
 }
+
+/// Name of answers that are one number for each label, in an ONNX graph.
+pub(super) const LOGITS: &str = "logits";
 
 /// The heads that answer once per row.
 pub(super) const OF_ROWS: &[Head] = &[
@@ -42,6 +47,12 @@ pub(super) const OF_ROWS: &[Head] = &[
 ];
 
 impl Task {
+    /// Whether the answers are one number for each label of the configuration.
+    #[must_use]
+    pub fn has_labels(&self) -> bool {
+        self.output == LOGITS
+    }
+
     /// Returns the head for a kind of input. If there is none, returns the first one.
     #[must_use]
     pub fn head(&self, input: &str) -> &'static Head {

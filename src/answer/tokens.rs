@@ -10,7 +10,7 @@ use super::metric::{Metric, Records, ratio};
 use super::positions::Positions;
 use super::softmax::predicted;
 use super::spans::{Span, Tag, spans};
-use super::task::{Answer, Divergence, Form, Head, Outputs, Task};
+use super::task::{Answer, Divergence, Form, Head, LOGITS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -25,6 +25,7 @@ pub const TASK: Task = Task {
         class: "ForTokenClassification",
         pipeline: "token-classification",
     }],
+    output: LOGITS,
     open,
 };
 

@@ -22,6 +22,7 @@ pub const TASK: Task = Task {
         class: SENTENCE_TRANSFORMER,
         pipeline: "sentence-similarity",
     }],
+    output: "sentence_embedding",
     open,
 };
 

@@ -6,8 +6,11 @@ use super::StreamLayer;
 use crate::model::extent::Extent;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::unit_length;
+use crate::model::symbol::state::State;
+use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
+use crate::onnx::graph::Graph;
 
 /// `x / |x|` of the vector `x` at each position.
 pub struct UnitLength {
@@ -30,6 +33,11 @@ impl StreamLayer for UnitLength {
 
     fn traced(&self, stream: &Tensor) -> Result<Traced> {
         unit_length::traced(stream)
+    }
+
+    fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
+        let vectors = input.stream.positions(graph);
+        Ok(Stream::Positions(unit_length::onnx(graph, &vectors)))
     }
 
     fn work(&self, extent: &Extent, _: &Widths<'_>) -> Work {

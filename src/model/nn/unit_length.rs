@@ -3,6 +3,9 @@
 use candle_core::{D, Result, Tensor};
 
 use super::traced::{Traced, by_copy};
+use crate::onnx::graph::Graph;
+use crate::onnx::node::Attribute;
+use crate::onnx::value::Value;
 
 /// The smallest length by which a vector is divided, as in torch.
 const SHORTEST: f32 = 1e-12;
@@ -14,6 +17,19 @@ const SHORTEST: f32 = 1e-12;
 pub fn divided(vectors: &Tensor) -> Result<Tensor> {
     let [units, _] = with_lengths(vectors)?;
     Ok(units)
+}
+
+/// Writes the division into an ONNX graph.
+#[must_use]
+pub fn onnx(graph: &mut Graph, vectors: &Value) -> Value {
+    let along = [
+        ("axes", Attribute::Ints(&[-1])),
+        ("keepdims", Attribute::Int(1)),
+    ];
+    let lengths = graph.apply_with("ReduceL2", &[vectors], &along);
+    let shortest = graph.float(SHORTEST);
+    let lengths = graph.apply("Max", &[&lengths, &shortest]);
+    graph.apply("Div", &[vectors, &lengths])
 }
 
 /// Computes the same as [`divided`], with a pullback.

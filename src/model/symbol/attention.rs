@@ -10,7 +10,7 @@ use crate::onnx::value::Value;
 
 /// The smallest f32 that is finite. Added to the score of padding, it leaves no weight. An infinite number would make a row
 /// that is nothing but padding NaN.
-const LOWEST: f32 = f32::MIN;
+pub const LOWEST: f32 = f32::MIN;
 
 /// Numbers that are added to the scores before the softmax.
 pub enum Term {

@@ -15,14 +15,19 @@ pub const LENGTH: Size = Size::Any("sequence_length");
 
 /// Declares the outputs of a head.
 ///
-/// Answers are `logits`: `[rows, outputs]`, or `[rows, positions, outputs]` if there is one at each position. Answers at the
+/// Answers have this name, for example `logits`: `[rows, outputs]`, or `[rows, positions, outputs]` if there is one at each position. Answers at the
 /// pixels of a map are `[rows, outputs, height, width]`. If they were made of the classes and the masks of queries, these are
 /// outputs as well.
 ///
 /// # Errors
 /// Returns an error if the head is inconsistent.
-pub fn declare(graph: &mut Graph, answers: &State, outputs: usize) -> Result<()> {
-    let channels = Size::Fixed(outputs);
+pub fn declare(
+    graph: &mut Graph,
+    answers: &State,
+    name: &str,
+    outputs: Option<usize>,
+) -> Result<()> {
+    let channels = outputs.map_or(Size::Any("outputs"), Size::Fixed);
     let positions = answers.positions;
     if let Layout::Map {
         height,
@@ -33,20 +38,20 @@ pub fn declare(graph: &mut Graph, answers: &State, outputs: usize) -> Result<()>
     {
         let size = [Size::Fixed(height), Size::Fixed(width)];
         let planes = answers.stream.planes(graph, [height, width]);
-        graph.output("logits", &planes, &[ROWS, channels, size[0], size[1]]);
+        graph.output(name, &planes, &[ROWS, channels, size[0], size[1]]);
         let slots = [
             (Slot::QueryClasses, "class_queries_logits"),
             (Slot::QueryMasks, "masks_queries_logits"),
         ];
-        for (slot, name) in slots {
+        for (slot, part) in slots {
             match answers.find(slot) {
                 Some(Stream::Positions(value)) => {
                     let shape = [ROWS, Size::Any("queries"), Size::Any("classes")];
-                    graph.output(name, &value.clone(), &shape);
+                    graph.output(part, &value.clone(), &shape);
                 }
                 Some(Stream::Planes(value)) => {
                     let shape = [ROWS, Size::Any("queries"), size[0], size[1]];
-                    graph.output(name, &value.clone(), &shape);
+                    graph.output(part, &value.clone(), &shape);
                 }
                 None => {}
             }
@@ -58,11 +63,11 @@ pub fn declare(graph: &mut Graph, answers: &State, outputs: usize) -> Result<()>
         Some(1) => {
             let axis = graph.ints(&[1]);
             let row = graph.apply("Squeeze", &[&stream, &axis]);
-            graph.output("logits", &row, &[ROWS, channels]);
+            graph.output(name, &row, &[ROWS, channels]);
         }
         positions => {
             let positions = positions.map_or(LENGTH, Size::Fixed);
-            graph.output("logits", &stream, &[ROWS, positions, channels]);
+            graph.output(name, &stream, &[ROWS, positions, channels]);
         }
     }
     Ok(())

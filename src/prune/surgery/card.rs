@@ -136,7 +136,7 @@ fn write_card(
         None => write_usage_in_transformers(card, answer, wording, export)?,
     }
     if report.recipe.outputs.contains(&Output::Onnx) {
-        write_usage_in_onnx(card, wording, export.usage)?;
+        write_usage_in_onnx(card, answer, wording, export.usage)?;
     }
     if !report.notes.is_empty() {
         writeln!(card, "## Notes\n")?;
@@ -176,10 +176,11 @@ fn write_usage(card: &mut String, usage: Usage, export: &Export) -> std::fmt::Re
 
 fn write_usage_in_onnx(
     card: &mut String,
+    answer: &dyn Answer,
     wording: Wording,
     usage: Option<Usage>,
 ) -> std::fmt::Result {
-    let name = onnx::NAME;
+    let (name, output) = (onnx::NAME, answer.task().output);
     writeln!(
         card,
         "## Use in ONNX Runtime\n\n```python\nimport onnxruntime\n\n\
@@ -195,7 +196,7 @@ fn write_usage_in_onnx(
     }
     writeln!(
         card,
-        "logits = session.run([\"logits\"], dict(inputs))[0]\n```\n\n\
+        "{output} = session.run([\"{output}\"], dict(inputs))[0]\n```\n\n\
          `{name}` computes the same in float32, with standard operators and without code of this folder. Its properties name the\n\
          task and the labels.\n"
     )

@@ -7,6 +7,7 @@ use candle_core::Result as CandleResult;
 use serde_json::json;
 
 use crate::answer;
+use crate::answer::task::Task;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
 use crate::model::chain::Model;
@@ -25,10 +26,15 @@ const IMAGE_PROCESSOR: &str = "preprocessor_config.json";
 /// # Errors
 /// Returns an error if the configuration is malformed, if the device is out of memory or if the file cannot be written.
 pub fn write(model: &Model, config: &Config, folder: &Path, path: &Path) -> Result<Graph, Failure> {
-    let labels = config.labels()?;
-    let graph: CandleResult<Graph> = model.onnx(labels.len());
+    let task = answer::of(config)?.task();
+    let labels = match task.has_labels() {
+        true => Some(config.labels()?),
+        false => None,
+    };
+    let outputs = labels.as_ref().map(Vec::len);
+    let graph: CandleResult<Graph> = model.onnx(task.output, outputs);
     let graph = graph.map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
-    let description = description(config, &labels, folder)?;
+    let description = description(config, task, labels, folder)?;
     write::write(&graph, &description, path, MAX_EMBEDDED)?;
     Ok(graph)
 }
@@ -36,14 +42,14 @@ pub fn write(model: &Model, config: &Config, folder: &Path, path: &Path) -> Resu
 /// Returns the properties that a client needs to call the graph and to read its answers.
 fn description(
     config: &Config,
-    labels: &[String],
+    task: &Task,
+    labels: Option<Vec<String>>,
     folder: &Path,
 ) -> Result<Description, CheckpointError> {
-    let task = answer::of(config)?.task().name;
-    let mut properties = vec![
-        ("task".to_owned(), task.to_owned()),
-        ("labels".to_owned(), json!(labels).to_string()),
-    ];
+    let mut properties = vec![("task".to_owned(), task.name.to_owned())];
+    if let Some(labels) = labels {
+        properties.push(("labels".to_owned(), json!(labels).to_string()));
+    }
     // The file was read and checked before.
     if let Ok(processor) = fs::read_to_string(folder.join(IMAGE_PROCESSOR)) {
         let name = IMAGE_PROCESSOR.trim_end_matches(".json");

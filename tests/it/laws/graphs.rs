@@ -11,8 +11,8 @@ use safetensors::Dtype;
 use super::{Family, case, prune, thinned, uneven, unrepaired};
 use crate::fixture::runtime::{Call, assert_answers};
 
-/// Number of classes of all tiny models.
-const CLASSES: usize = 3;
+/// Name of the answers.
+const NAME: &str = "logits";
 
 pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
     let case = case::<F>(Dtype::F32);
@@ -24,8 +24,19 @@ pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
         let folder = tempfile::tempdir().unwrap();
         let repairs = unrepaired(&case.model);
         let pruned = prune::<F>(&case.weights, &case.model, &masks, &repairs, folder.path());
+        let lengths = match pruned.reads {
+            Reads::Text(_) => [1, 7, 24],
+            Reads::Pixels(image) => [image.patches().1; 3],
+        };
+        let rows = [1, 5, 2].into_iter().zip(lengths);
+        let batches = rows.map(|(rows, length)| F::batch(rows, length, 1));
+        let batches: Vec<Batch> = batches.collect();
         let file = folder.path().join("model.onnx");
-        let graph = pruned.onnx(CLASSES).unwrap();
+        let first = pruned
+            .forward(&batches[0], &Masks::full(&pruned.groups))
+            .unwrap();
+        let outputs = first.stream.dim(2).unwrap();
+        let graph = pruned.onnx(NAME, Some(outputs)).unwrap();
         // The second file of large models has the same graph.
         let max_embedded = if masks.are_full(&[0]) { 0 } else { u64::MAX };
         let description = Description {
@@ -34,13 +45,6 @@ pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
         };
         let written = write(&graph, &description, &file, max_embedded).unwrap();
         assert_eq!(written.external.is_some(), max_embedded == 0);
-        let lengths = match pruned.reads {
-            Reads::Text(_) => [1, 7, 24],
-            Reads::Pixels(image) => [image.patches().1; 3],
-        };
-        let rows = [1, 5, 2].into_iter().zip(lengths);
-        let batches = rows.map(|(rows, length)| F::batch(rows, length, 1));
-        let batches: Vec<Batch> = batches.collect();
         let mut calls: Vec<Call> = batches
             .iter()
             .map(|batch| call(&pruned, batch, 0))
@@ -60,7 +64,7 @@ fn call(model: &Model, batch: &Batch, padding: usize) -> Call {
         Input::Pixels(pixels, _) => Call::default().floats("pixel_values", &planes(model, pixels)),
         Input::Tokens { ids, types } => tokens(model, ids, types, padding),
     };
-    call.expecting("logits", &as_output(model, &answers, padding))
+    call.expecting(NAME, &as_output(model, &answers, padding))
 }
 
 /// Returns images as `[rows, channels, height, width]`.
@@ -84,7 +88,7 @@ fn tokens(model: &Model, ids: &Tensor, types: &Tensor, padding: usize) -> Call {
             .collect()
     };
     let mask = Tensor::ones((rows, length), DType::U32, &Device::Cpu).unwrap();
-    let graph = model.onnx(CLASSES).unwrap();
+    let graph = model.onnx(NAME, None).unwrap();
     graph.inputs().iter().fold(Call::default(), |call, port| {
         let name = port.value.name();
         let numbers = match name {
@@ -102,7 +106,7 @@ fn tokens(model: &Model, ids: &Tensor, types: &Tensor, padding: usize) -> Call {
 fn as_output(model: &Model, answers: &Hidden, padding: usize) -> Tensor {
     let stream = &answers.stream;
     let (rows, _, channels) = stream.dims3().unwrap();
-    match model.onnx(CLASSES).unwrap().outputs()[0].shape.len() {
+    match model.onnx(NAME, None).unwrap().outputs()[0].shape.len() {
         2 => stream.squeeze(1).unwrap(),
         3 => {
             let shape = (rows, padding, channels);

@@ -39,16 +39,18 @@ class Pruned:
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         properties = self.session.get_modelmeta().custom_metadata_map
         self.task: str = properties["task"]
-        self.labels: list[str] = json.loads(properties["labels"])
+        # Embeddings have no labels.
+        self.labels: list[str] = json.loads(properties.get("labels", "[]"))
+        self._output: str = self.session.get_outputs()[0].name
         self._inputs = [own.name for own in self.session.get_inputs()]
         self._tokenizer: Any = None
 
     def run(self, **inputs: Any) -> Any:
-        """Returns the logits for arrays with the names of the graph's inputs."""
-        return self.session.run(["logits"], inputs)[0]
+        """Returns the logits, or the embeddings, for arrays with the names of the graph's inputs."""
+        return self.session.run([self._output], inputs)[0]
 
     def logits(self, texts: Sequence[str | tuple[str, str]]) -> Any:
-        """Returns the logits of texts, or of pairs of texts."""
+        """Returns the logits, or the embeddings, of texts or of pairs of texts."""
         import numpy
 
         if "input_ids" not in self._inputs:
@@ -65,6 +67,8 @@ class Pruned:
         """Returns the label of a text, or of a pair of texts."""
         import numpy
 
+        if not self.labels:
+            raise OptinError("the model answers with embeddings; use logits(...)")
         logits = self.logits([text if pair is None else (text, pair)])[0]
         if logits.ndim != 1:
             raise OptinError("the model answers at every token; use logits(...)")
