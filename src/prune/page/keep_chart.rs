@@ -9,7 +9,7 @@ use crate::prune::score::combine::UnitImportance;
 use crate::prune::search::keep_map::{KeepMap, KeptUnits};
 
 pub(super) const EXPLANATION: &str = "Each row is a group of units, in the order of the model. The filled part of a cell is the kept share of \
-    its units. Darker cells hold units that matter more: their removal does more damage to later features and to the answers.";
+    its units. Stronger colors are units that matter more: their removal does more damage to later features and to the answers.";
 
 /// Largest number of cells in a row.
 const CELLS: usize = 64;

@@ -45,7 +45,7 @@ pub struct Story<'a> {
 pub fn page(story: &Story<'_>) -> String {
     let report = story.report;
     let title = format!(
-        "{} at {} of its FLOPs",
+        "Pruned {} at {} of its FLOPs",
         report.architecture,
         percent(report.kept)
     );

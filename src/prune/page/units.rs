@@ -10,6 +10,16 @@ pub(super) fn percent(fraction: f64) -> String {
     format!("{:.1} %", 100.0 * fraction)
 }
 
+/// Formats a fraction that may be small as a percentage.
+pub(super) fn share(fraction: f64) -> String {
+    match 100.0 * fraction {
+        percent if percent >= 10.0 => format!("{percent:.0} %"),
+        percent if percent >= 1.0 => format!("{percent:.1} %"),
+        percent if percent >= 0.1 => format!("{percent:.2} %"),
+        percent => format!("{percent:.3} %"),
+    }
+}
+
 /// Formats a count with a unit of thousands, such as `285 M`.
 pub(super) fn count(number: u64) -> String {
     let steps = [

@@ -39,8 +39,8 @@ pub fn check(folder: &Path) -> Result<Delivered, Failure> {
     let weights = Weights::open(folder, &limits)?;
     let opened = registry::open(&config, weights, Method::default().units)?;
     let reader = data::open(&opened.model.reads, folder)?;
-    let text = std::fs::read_to_string(folder.join(golden::NAME))?;
-    let golden: Golden = serde_json::from_str(&text)
+    let content = std::fs::read_to_string(folder.join(golden::NAME))?;
+    let golden: Golden = serde_json::from_str(&content)
         .map_err(|error| refused(format!("{} is malformed: {error}", golden::NAME)))?;
     let difference = golden.difference(&opened.model, reader.as_ref())?;
     match difference <= golden.tolerance {
@@ -60,7 +60,7 @@ pub fn check(folder: &Path) -> Result<Delivered, Failure> {
 /// Checks that the checksums are those of the files, and that there is no other file. Returns the number of files.
 fn sums(folder: &Path) -> Result<usize, Failure> {
     let path = folder.join(SUMS);
-    let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+    let content = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => refused(format!(
             "{} has no {SUMS}; give the folder of a result",
             folder.display()
@@ -68,7 +68,7 @@ fn sums(folder: &Path) -> Result<usize, Failure> {
         _ => error.into(),
     })?;
     let mut listed = BTreeMap::new();
-    for line in text.lines() {
+    for line in content.lines() {
         let (digest, name) = line
             .split_once("  ")
             .ok_or_else(|| refused(format!("{SUMS} has the malformed line \"{line}\"")))?;

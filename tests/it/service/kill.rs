@@ -121,7 +121,7 @@ fn check_result(client: &Client, server: &Server, disk: &Disk, job: &Value) {
         );
     }
     // Only the attempt that succeeded has files.
-    assert_eq!(disk.published_files(id), [(job["attempt"].to_string(), 11)]);
+    assert_eq!(disk.published_files(id), [(job["attempt"].to_string(), 13)]);
     let events = client.get(&format!("{}/v1/jobs/{id}/events?limit=1000", server.url));
     let ends = events["data"]
         .as_array()
