@@ -19,7 +19,7 @@ use crate::fixture::hostile::{HostileFile, archives, arrays, models, tables};
 const LIMIT_KIB: u64 = 2 << 20;
 
 /// What the service itself may take at its peak, whatever it is sent, in KiB.
-const SERVICE_KIB: u64 = 192 << 10;
+const SERVICE_KIB: u64 = 384 << 10;
 
 /// Time for one answer. It is generous, because the tests share the machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
