@@ -126,7 +126,8 @@ pub(super) enum ProblemCode {
     InvalidTokenizer,
     /// The data file is invalid, lacks a column or contains a row that cannot be read. Status 422.
     InvalidData,
-    /// The model or dataset is too large for the service, or the job needs more memory than there is. Status 422.
+    /// The model or dataset is too large for the service, the job needs more memory than there is, or reading takes too long.
+    /// Status 422.
     LimitExceeded,
     /// The database or the artifact store is out of disk space. Status 507.
     StorageFull,

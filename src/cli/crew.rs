@@ -66,7 +66,7 @@ impl Crew {
         let scratch = Arc::new(Scratch::open(&storage.work_dir())?);
         // The child processes open the device. Opened here, a missing one is an error at the start.
         let _ = device::open(flags.device)?;
-        let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(flags.device)?);
+        let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(flags.device, flags, sources)?);
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy();
         // A random part makes worker names unique: machines may share a host name, and processes in containers a

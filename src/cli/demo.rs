@@ -180,6 +180,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
     let worker = WorkerFlags {
         device: DeviceFlag::Cpu,
         max_running: None,
+        max_preparing: Duration::from_secs(3_600),
         lease: Duration::from_secs(15),
     };
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));

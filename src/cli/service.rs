@@ -105,7 +105,7 @@ impl Service {
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
         let secrets = open_secrets(&server.secrets_key(storage.data_dir()), &webhooks).await?;
         let sources = source.open(storage, &artifacts).map_err(Exit::Usage)?;
-        let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(DeviceFlag::Cpu)?);
+        let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(DeviceFlag::Cpu, worker, &sources)?);
         let listener = bind(server.listen).map_err(|error| {
             Exit::Broken(format!("could not listen on {}: {error}", server.listen))
         })?;

@@ -28,6 +28,9 @@ pub struct WorkerFlags {
     /// Time without a heartbeat of a worker after which another worker takes over its job (4s to 1h)
     #[arg(long, env = "OPTIN_LEASE", value_name = "DURATION", default_value = "15s", value_parser = between("4s", "1h"))]
     pub lease: Duration,
+    /// Longest time for reading the model and the data of a job, without downloads (1s to 1d)
+    #[arg(long, env = "OPTIN_MAX_PREPARING", value_name = "DURATION", default_value = "1h", value_parser = between("1s", "1d"))]
+    pub max_preparing: Duration,
 }
 
 impl WorkerFlags {

@@ -97,9 +97,11 @@
 //! # Tools for testing a deployment
 //!
 //! ```text
-//! tests/soak/run 20       # a test on its own servers: kills services, workers, database and bucket at random for 20 minutes
+//! tests/soak/run 20       # a test on its own servers: kills services, workers, database and bucket at random for 20 minutes, among
+//!                         # hostile jobs, broken archives and clients that do not read
 //! tests/soak/overload     # measures the service while hostile clients hold thousands of connections
-//! tests/fuzz/run 180      # fuzzes the parsers of untrusted input, 180 s each
+//! tests/fuzz/run 180      # fuzzes the parsers of untrusted input, and whole models and data sets as a child process reads them, with
+//!                         # its limit of memory; 180 s each
 //! cargo bench --bench queue -- --database-url postgres://..   # measures the queue with a million ended jobs
 //! ```
 //!

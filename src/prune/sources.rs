@@ -46,6 +46,11 @@ fn unread(path: &str, source: &io::Error, invalid: Code) -> Failure {
         ErrorKind::IsADirectory => (invalid, "is a folder; it must be a file"),
         ErrorKind::InvalidInput => (invalid, "is not a regular file; copy its content into one"),
         ErrorKind::NotADirectory => (invalid, "is below a file; it must be in a folder"),
+        // An error of this process and not of the operating system.
+        ErrorKind::PermissionDenied if source.raw_os_error().is_none() => (
+            Code::SourceNotFound,
+            "leads to a file that this service may not read; copy the file into the folder in place of a link",
+        ),
         ErrorKind::UnexpectedEof => (invalid, "ends too early; copy it again"),
         _ => return Failure::new(Code::StorageError, format!("{path}: {source}")),
     };

@@ -5,35 +5,8 @@ use optin::worker::source::archive::unpack;
 use std::io::Cursor;
 use tempfile::TempDir;
 
+use crate::fixture::hostile::archives::{self, MODEL, archive};
 use crate::fixture::refusal::assert_says;
-
-fn archive(files: &[(&str, &str)]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, content) in files {
-        let mut header = tar::Header::new_gnu();
-        // Sets the name without the checks of the builder, as an attacker can.
-        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-        // `-> target` stands for a symbolic link, and `=> target` for a hard link.
-        let link = content
-            .strip_prefix("-> ")
-            .map(|to| (tar::EntryType::Symlink, to));
-        let link = link.or(content
-            .strip_prefix("=> ")
-            .map(|to| (tar::EntryType::Link, to)));
-        let content = match link {
-            Some((kind, target)) => {
-                header.set_entry_type(kind);
-                header.set_link_name(target).unwrap();
-                ""
-            }
-            None => content,
-        };
-        header.set_size(content.len() as u64);
-        header.set_cksum();
-        builder.append(&header, content.as_bytes()).unwrap();
-    }
-    builder.into_inner().unwrap()
-}
 
 fn unpacked(archive: &[u8], cap_bytes: u64) -> (TempDir, Result<Vec<String>, Failure>) {
     let root = tempfile::tempdir().unwrap();
@@ -54,8 +27,6 @@ fn unpacked(archive: &[u8], cap_bytes: u64) -> (TempDir, Result<Vec<String>, Fai
     );
     (root, outcome)
 }
-
-const MODEL: [(&str, &str); 2] = [("config.json", "{}"), ("model.safetensors", "weights")];
 
 #[test]
 fn only_the_files_of_a_model_at_the_root_or_in_one_folder_are_unpacked() {
@@ -141,27 +112,11 @@ fn archives_without_a_complete_model_are_rejected_with_the_reason() {
     );
     assert_rejected(&MODEL, 8, Code::LimitExceeded, "8 bytes");
     assert_rejected(
-        &[config, weights, config],
-        100,
-        Code::InvalidCheckpoint,
-        "twice",
-    );
-    assert_rejected(
         &[config, ("other/model.safetensors", "")],
         100,
         Code::InvalidCheckpoint,
         "weights are in another folder, other/",
     );
-    assert_rejected(
-        &[("../config.json", "{}"), ("/model.safetensors", "")],
-        100,
-        Code::SourceNotFound,
-        "config.json",
-    );
-    for noise in [&b"no archive"[..], &[0xff; 2_000]] {
-        let failure = unpacked(noise, 100).1.unwrap_err();
-        assert!(failure.detail.contains("tar"), "{failure}");
-    }
 }
 
 /// Returns the names and contents of the unpacked files.
@@ -221,22 +176,7 @@ fn the_complete_model_nearest_to_the_top_is_unpacked_in_any_order_of_entries() {
 }
 
 #[test]
-fn the_error_for_two_models_at_the_same_depth_names_both() {
-    let failure = rejection(&[
-        ("a/config.json", "{}"),
-        ("a/model.safetensors", "1"),
-        ("b/config.json", "{}"),
-        ("b/model.safetensors", "2"),
-    ]);
-    assert_says(
-        &failure,
-        Code::InvalidCheckpoint,
-        &["more than one model", "a/", "b/"],
-    );
-}
-
-#[test]
-fn links_are_followed_within_the_archive_and_rejected_if_they_lead_out_of_it() {
+fn links_are_followed_within_the_archive() {
     // The cache folder of a hub, as stored by `tar -c` and by `tar -ch`.
     for link in ["-> ../../blobs/", "=> models--org--name/blobs/"] {
         let links = [format!("{link}c"), format!("{link}w")];
@@ -251,27 +191,6 @@ fn links_are_followed_within_the_archive_and_rejected_if_they_lead_out_of_it() {
             ),
         ]);
         assert_eq!(model, pairs(&MODEL));
-    }
-    for target in [
-        "../../blobs/w",
-        "/etc/passwd",
-        "model.safetensors",
-        "../../../../x",
-    ] {
-        let link = format!("-> {target}");
-        let failure = rejection(&[
-            ("snapshots/sha/config.json", "{}"),
-            ("snapshots/sha/model.safetensors", &link),
-        ]);
-        assert_says(
-            &failure,
-            Code::InvalidCheckpoint,
-            &[
-                "links instead of files",
-                "snapshots/sha/model.safetensors",
-                "tar -h",
-            ],
-        );
     }
 }
 
@@ -298,92 +217,14 @@ fn the_error_for_an_archive_without_a_model_says_what_it_contains() {
 }
 
 #[test]
-fn other_formats_and_truncated_archives_are_rejected() {
-    let whole = archive(&MODEL);
-    for (first, words) in [
-        (&b"\x1f\x8b\x08\0"[..], ["gzip", "without compression"]),
-        (b"\x28\xb5\x2f\xfd", ["Zstandard", "without compression"]),
-        (b"PK\x03\x04....", ["zip archive", "tar -cf"]),
-        (b"<!DOCTYPE html>", ["web page", "not a tar archive"]),
-        (
-            b"version https://git-lfs.github.com/spec/v1\n",
-            ["Git LFS", "git lfs pull"],
-        ),
-        (b"", ["is empty", "fetch it again"]),
-    ] {
-        let failure = unpacked(first, 100).1.unwrap_err();
-        assert_says(&failure, Code::InvalidCheckpoint, &words);
+fn hostile_archives_are_rejected_with_the_reason() {
+    for hostile in archives::all() {
+        let failure = unpacked(&hostile.content, 1 << 40).1.unwrap_err();
+        assert_says(&failure, hostile.code, &hostile.words);
     }
-    // Each of the two entries has a header and its content, of 512 bytes each. The file ends within the second one.
-    for length in [1_024 + 513, 1_024 + 516] {
-        let failure = unpacked(&whole[..length], 100).1.unwrap_err();
-        assert_says(
-            &failure,
-            Code::InvalidCheckpoint,
-            &["truncated", "model.safetensors"],
-        );
-    }
-    // The end marker after the last file may be missing.
-    unpacked(&whole[..4 * 512], 100).1.unwrap();
-}
-
-/// Returns a tar archive of a model, with a header of this kind before it.
-fn with_header(kind: tar::EntryType, content: &[u8]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_path("././@LongLink").unwrap();
-    header.set_size(content.len() as u64);
-    header.set_cksum();
-    builder.append(&header, content).unwrap();
-    let mut bytes = builder.into_inner().unwrap();
-    bytes.truncate(bytes.len() - 1024);
-    bytes.extend(archive(&MODEL));
-    bytes
 }
 
 #[test]
-fn names_and_headers_are_limited_before_they_are_kept() {
-    for kind in [
-        tar::EntryType::GNULongName,
-        tar::EntryType::GNULongLink,
-        tar::EntryType::XHeader,
-    ] {
-        let failure = unpacked(&with_header(kind, &vec![b'a'; 20 << 20]), 100)
-            .1
-            .unwrap_err();
-        assert_says(
-            &failure,
-            Code::LimitExceeded,
-            &["more than 1048576 bytes", "shorter names"],
-        );
-    }
-    // The name of the first file is too long for one of a model.
-    let failure = unpacked(
-        &with_header(tar::EntryType::GNULongName, &[b'a'; 5_000]),
-        100,
-    )
-    .1
-    .unwrap_err();
-    assert_says(&failure, Code::SourceNotFound, &["config.json"]);
-}
-
-#[test]
-fn sparse_files_are_rejected() {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(tar::EntryType::GNUSparse);
-    header.set_path("model.safetensors").unwrap();
-    header.set_size(0);
-    let gnu = header.as_gnu_mut().unwrap();
-    // The content is one hole of 1 GiB.
-    gnu.realsize.copy_from_slice(b"010000000000");
-    gnu.sparse[0].offset.copy_from_slice(b"010000000000");
-    gnu.sparse[0].numbytes.copy_from_slice(b"000000000000");
-    header.set_cksum();
-    let mut builder = tar::Builder::new(Vec::new());
-    builder.append(&header, &b""[..]).unwrap();
-    let failure = unpacked(&builder.into_inner().unwrap(), 1 << 40)
-        .1
-        .unwrap_err();
-    assert_says(&failure, Code::InvalidCheckpoint, &["sparse", "tar -S"]);
+fn the_end_marker_after_the_last_file_may_be_missing() {
+    unpacked(&archive(&MODEL)[..4 * 512], 100).1.unwrap();
 }

@@ -6,6 +6,7 @@ mod devices;
 mod disk;
 mod download;
 mod fleet;
+mod hostile;
 mod jobs;
 mod keys;
 mod kill;

@@ -5,6 +5,10 @@ Rules that are checked:
 - A succeeded job has one published result. All its files exist and have the announced checksums and sizes.
 - The attempt number of a job never decreases.
 - Requests with the same Idempotency-Key create one job.
+- A job with a hostile model or table fails with the code of its fault. Other jobs fail only after ten attempts, or after their
+  process was crashed twice in one stage.
+- An upload of a broken archive is never completed.
+- `/livez` is answered although many clients do not read their responses, and the service does not grow.
 
 No files of other attempts may remain either, but this is not checked here.
 """
@@ -22,94 +26,28 @@ import tempfile
 import threading
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 import uuid
 
-from proxy import Proxy
+from hostile import SlowReaders, broken_archives, write_inputs
+from process import EXAMPLE, LEASE_SECONDS, PROXIES, ROOT, Process
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "debian-sections"
 TERMINAL = {"succeeded", "failed", "canceled", "expired"}
-LEASE_SECONDS = 5
 WORKERS = 3
 MAX_OPEN_JOBS = 6
 # Minimum time between two submissions: the test bucket is in memory and keeps every result until the end.
 SECONDS_PER_JOB = 6
+# Share of the jobs that are hostile.
+HOSTILE_SHARE = 0.35
+# What the service may take. It runs no job itself.
+SERVICE_BYTES = 512 << 20
 
 violations = []
-
-
-def in_front_of(url):
-    address = urllib.parse.urlsplit(url)
-    return Proxy(address.hostname, address.port)
-
-
-def behind(proxy, url):
-    """Returns the URL with the address of the proxy instead of the server."""
-    address = urllib.parse.urlsplit(url)
-    before, at, _ = address.netloc.rpartition("@")
-    return address._replace(netloc=f"{before}{at}127.0.0.1:{proxy.port}").geturl()
-
-
-PROXIES = {
-    "database": in_front_of(os.environ["OPTIN_TEST_DATABASE_URL"]),
-    "bucket": in_front_of(os.environ["OPTIN_TEST_S3_ENDPOINT"]),
-}
 
 
 def violation(text):
     print("VIOLATION", text, flush=True)
     violations.append(text)
-
-
-class Process:
-    """A service or worker process, which is restarted after each kill."""
-
-    def __init__(self, verb, name, place, extra):
-        self.command = [
-            str(place / "optin"), verb, "--listen", "127.0.0.1:0", "--log-format", "json",
-            "--data-dir", str(place / name), "--source-root", str(EXAMPLE),
-            "--lease", f"{LEASE_SECONDS}s", *extra,
-        ]
-        self.environment = {
-            **os.environ,
-            "DATABASE_URL": behind(PROXIES["database"], os.environ["OPTIN_TEST_DATABASE_URL"]),
-            "OPTIN_STORAGE_URL": f"s3://{os.environ['OPTIN_TEST_S3_BUCKET']}/soak",
-            "AWS_ENDPOINT_URL": behind(PROXIES["bucket"], os.environ["OPTIN_TEST_S3_ENDPOINT"]),
-            "AWS_ACCESS_KEY_ID": os.environ["OPTIN_TEST_S3_ACCESS_KEY"],
-            "AWS_SECRET_ACCESS_KEY": os.environ["OPTIN_TEST_S3_SECRET_KEY"],
-        }
-        self.log = place / f"{name}.log"
-        self.start()
-
-    def start(self):
-        """Starts the process and retries until it listens, because its stores may be unavailable at first."""
-        while True:
-            with self.log.open("ab") as log:
-                self.child = subprocess.Popen(self.command, env=self.environment, stderr=log, stdout=log)
-            begun = self.log.stat().st_size
-            for _ in range(300):
-                if self.child.poll() is not None:
-                    break
-                with self.log.open() as log:
-                    log.seek(begun)
-                    for line in log:
-                        fields = line.startswith("{") and line.endswith("}\n") and json.loads(line).get("fields", {})
-                        if fields and fields.get("message") == "listening":
-                            self.url = fields["url"]
-                            return
-                time.sleep(0.05)
-            self.child.kill()
-            self.child.wait()
-            time.sleep(0.5)
-
-    def kill(self, how=signal.SIGKILL):
-        self.child.send_signal(how)
-        self.child.wait()
-
-    def signal(self, what):
-        self.child.send_signal(what)
 
 
 def call(url, method="GET", body=None, headers=()):
@@ -136,6 +74,11 @@ class Soak:
         self.service = Process("serve", "service", place, ["--workers", "0", "--rate", "1000000", "--burst", "1000000"])
         self.workers = [Process("worker", f"worker-{index}", place, ["--workers", "1"]) for index in range(WORKERS)]
         self.jobs = {}  # id -> last document seen
+        self.expected = {}  # id of a hostile job -> code with which it fails
+        self.inputs = write_inputs(place / "hostile", EXAMPLE)
+        self.archives = broken_archives()
+        self.slow_readers = SlowReaders(lambda: self.service.url)
+        self.peak_bytes = 0
         self.asleep = {}
         self.counts = {}
         self.over = threading.Event()
@@ -143,10 +86,13 @@ class Soak:
     def submit(self):
         """Submits a job with one idempotency key until it is acknowledged, and sometimes again after that."""
         key = str(uuid.uuid4())
-        source = lambda name: {"uri": (EXAMPLE / name).as_uri()}
+        valid = {"model": EXAMPLE / "model", "calibration": EXAMPLE / "calibration.tsv"}
+        is_hostile = self.random.random() < HOSTILE_SHARE
+        paths, code = self.random.choice(self.inputs) if is_hostile else (valid, None)
+        sources = {name: {"uri": path.as_uri()} for name, path in paths.items()}
         body = {
-            "model": source("model"),
-            "calibration": {**source("calibration.tsv"), "max_samples": 48, "seed": self.random.randrange(1000)},
+            "model": sources["model"],
+            "calibration": {**sources["calibration"], "max_samples": 48, "seed": self.random.randrange(1000)},
             "target": {"value": f"{self.random.randrange(40, 80)}%", "tolerance": "3%"},
             "max_attempts": 10,
         }
@@ -156,6 +102,9 @@ class Soak:
             if status == 202:
                 ids.add(job["id"])
                 self.jobs.setdefault(job["id"], job)
+                if code is not None:
+                    self.expected[job["id"]] = code
+                    self.count(f"hostile job ({code})")
             elif status not in (0, 500, 503):
                 violation(f"POST returned {status}")
             else:
@@ -187,10 +136,53 @@ class Soak:
                 self.submit()
             for job_id in open_jobs:
                 self.poll(job_id)
+            if self.random.random() < 0.05:
+                self.upload_broken_archive()
             if open_jobs and self.random.random() < 0.02:
                 call(f"{self.service.url}/v1/jobs/{self.random.choice(open_jobs)}/cancel", "POST", {})
                 self.count("cancel")
             time.sleep(0.3)
+
+    def upload_broken_archive(self):
+        content = self.random.choice(self.archives)
+        body = {"name": "model.tar", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        status, upload = call(f"{self.service.url}/v1/uploads", "POST", body)
+        if status != 201:
+            return
+        request = urllib.request.Request(upload["put"]["url"], method="PUT", data=content)
+        for name, value in upload["put"]["headers"].items():
+            request.add_header(name, value)
+        try:
+            urllib.request.urlopen(request, timeout=20).close()
+        except (OSError, EOFError):
+            pass
+        url = f"{self.service.url}/v1/uploads/{upload['id']}"
+        status, _ = call(f"{url}/complete", "POST", {})
+        # 409: the content has not arrived.
+        if status not in (0, 409, 422, 500, 503):
+            violation(f"completing a broken archive returned {status}")
+        self.count(f"broken archive ({status})")
+        call(url, "DELETE")
+
+    def crash_child(self):
+        """Crashes the process of a random job."""
+        children = [child for worker in self.workers for child in worker.children()]
+        if children:
+            try:
+                os.kill(self.random.choice(children), signal.SIGABRT)
+                self.count("crashed child")
+            except ProcessLookupError:
+                pass
+
+    def check_service(self):
+        """Checks that the service answers, and what memory it takes."""
+        try:
+            urllib.request.urlopen(f"{self.service.url}/livez", timeout=20).close()
+        except OSError as error:
+            violation(f"/livez: {error}")
+        self.peak_bytes = max(self.peak_bytes, self.service.peak_bytes())
+        if self.peak_bytes > SERVICE_BYTES:
+            violation(f"the service takes {self.peak_bytes >> 20} MiB")
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -204,6 +196,7 @@ class Soak:
             "kill worker": 6, "stop worker": 4, "terminate worker": 3, "kill service": 3, "crash database": 1,
             "crash bucket": 1, "cut connections": 2, "refuse database": 2, "refuse bucket": 2, "stall database": 3,
             "stall bucket": 3, "swallow database": 8, "swallow bucket": 8,
+            "crash child": 6,
         }
         what = self.random.choices(list(harms), list(harms.values()))[0]
         self.count(what)
@@ -215,6 +208,8 @@ class Soak:
             worker = self.random.choice([worker for worker in self.workers if worker not in self.asleep])
             worker.signal(signal.SIGSTOP)
             self.asleep[worker] = time.monotonic() + self.random.uniform(1, 3 * LEASE_SECONDS)
+        elif what == "crash child":
+            self.crash_child()
         elif what == "kill service":
             self.service.kill()
             self.service.start()
@@ -257,6 +252,7 @@ class Soak:
             time.sleep(self.random.uniform(0.5, 6))
             self.wake()
             self.harm()
+            self.check_service()
             if time.monotonic() - printed > 60:
                 printed = time.monotonic()
                 states = [job["state"] for job in list(self.jobs.values())]
@@ -264,6 +260,7 @@ class Soak:
         self.over.set()
         self.wake(all_of_them=True)
         driver.join()
+        self.slow_readers.over.set()
 
     def settle(self):
         """Waits without faults until every job has ended."""
@@ -279,9 +276,7 @@ class Soak:
         ends = [name for name in types if name in TERMINAL]
         if ends != [job["state"]]:
             violation(f"{job_id} is {job['state']}, but its history has the end events {ends}")
-        # A job may fail after ten attempts, its maximum.
-        if job["state"] == "failed" and job["error"]["code"] != "attempts_exhausted":
-            violation(f"{job_id} failed: {job['error']}")
+        self.check_failure(job_id, job)
         if job["state"] != "succeeded":
             return
         files = call(f"{url}/artifacts")[1]["data"]
@@ -294,6 +289,20 @@ class Soak:
                 violation(f"{job_id}: {file['name']} does not match its announced checksum or size")
 
 
+    def check_failure(self, job_id, job):
+        expected = self.expected.get(job_id)
+        if job["state"] == "succeeded" and expected is not None:
+            violation(f"{job_id} succeeded with a hostile input ({expected})")
+        if job["state"] != "failed":
+            return
+        # A job may fail after ten attempts, its maximum, or after the second crash in one stage.
+        allowed = {"attempts_exhausted", expected}
+        if self.counts.get("crashed child", 0) >= 2:
+            allowed.add("crashed")
+        if job["error"]["code"] not in allowed:
+            violation(f"{job_id} failed, expected {expected}: {job['error']}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=20)
@@ -304,6 +313,7 @@ def main():
     place = pathlib.Path(tempfile.mkdtemp())
     # Use a copy of the binary, because a build may replace it during the test.
     shutil.copy2(ROOT / "target/debug/optin", place / "optin")
+    (place / "hostile").mkdir()
     soak = Soak(arguments, place)
     try:
         soak.run(arguments.minutes)
@@ -315,12 +325,17 @@ def main():
             process.child.kill()
     states = [job["state"] for job in soak.jobs.values()]
     attempts = [job["attempt"] for job in soak.jobs.values()]
+    codes = [job["error"]["code"] for job in soak.jobs.values() if job["state"] == "failed"]
+    failures = {code: codes.count(code) for code in sorted(set(codes))}
     print(json.dumps({
         "jobs": len(states),
         "states": {state: states.count(state) for state in sorted(set(states))},
         "attempts": sum(attempts),
         "most_attempts": max(attempts, default=0),
         "harm": soak.counts,
+        "failures": failures,
+        "slow_readers": soak.slow_readers.opened,
+        "service_peak_mib": soak.peak_bytes >> 20,
         "violations": violations,
     }))
     if violations:

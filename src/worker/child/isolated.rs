@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::message::Answer;
-use super::process::{Process, Program};
+use super::process::{Process, Program, Timeout};
 use super::task::{Paths, Task, Work};
 use crate::job::queue::Device;
 use crate::prune::admission::Kind;
@@ -16,6 +16,7 @@ use crate::prune::recipe::Recipe;
 use crate::prune::report::Report;
 use crate::prune::watch::Watch;
 use crate::worker::pruner::Pruner;
+use crate::worker::source::roots::Roots;
 
 /// Time for opening an upload, or for planning a job whose sources are on this machine.
 const READING_TIMEOUT: Duration = Duration::from_secs(120);
@@ -27,6 +28,10 @@ pub struct Isolated {
     pub program: Program,
     /// The device that the child opens.
     pub device: Device,
+    /// The folders in which sources may be. A child reads no file elsewhere, but for sources that this service has fetched.
+    pub roots: Roots,
+    /// Longest time for reading the model and the data of a job.
+    pub max_preparing: Duration,
 }
 
 impl Isolated {
@@ -36,18 +41,24 @@ impl Isolated {
         work: Work,
         journal: &dyn Journal,
         watch: &dyn Watch,
-        timeout: Option<Duration>,
+        timeout: Timeout,
     ) -> Result<Answer, Failure> {
+        let sources = work.sources().into_iter();
+        let mut readable: Vec<PathBuf> = sources
+            .flat_map(|source| self.roots.around(source))
+            .collect();
+        readable.extend(work.workplace().map(Path::to_owned));
         let task = Task {
             work,
             device: self.device,
+            readable,
         };
         Process::start(&self.program, &task)?.follow(journal, watch, timeout)
     }
 
     /// Does the same for a task that only reads.
     fn read(&self, work: Work, watch: &dyn Watch) -> Result<Answer, Failure> {
-        self.answer(work, &NoJournal, watch, Some(READING_TIMEOUT))
+        self.answer(work, &NoJournal, watch, Timeout::Whole(READING_TIMEOUT))
     }
 }
 
@@ -74,7 +85,8 @@ impl Pruner for Isolated {
             recipe: Box::new(recipe.clone()),
             exchange: exchange.clone(),
         };
-        let answer = self.answer(work, journal, watch, None);
+        let timeout = Timeout::Preparing(self.max_preparing);
+        let answer = self.answer(work, journal, watch, timeout);
         // The folder does not exist if no document passed through it.
         let _ = std::fs::remove_dir_all(&exchange);
         match answer? {

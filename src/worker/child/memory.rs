@@ -41,10 +41,18 @@ pub fn reading(places: &Places) -> u64 {
     opening(&places.model, Kind::Model) + data.map(|path| OF_DATA * size(path)).sum::<u64>()
 }
 
+/// Returns how many bytes a child may allocate beyond what it has allocated already, once the plan of its run is known.
+#[must_use]
+pub fn running(planned_bytes: u64) -> u64 {
+    planned_bytes
+        .saturating_add(planned_bytes / 2)
+        .saturating_add(RUNNING_BYTES)
+}
+
 /// Limits this process to what it has allocated, and to what its run will allocate by its plan in addition.
 pub(super) fn limit_running(planned_bytes: u64) {
     let allocated = memory::allocated().unwrap_or(0);
-    limit(allocated + planned_bytes + planned_bytes / 2 + RUNNING_BYTES);
+    limit(allocated.saturating_add(running(planned_bytes)));
 }
 
 /// Keeps the memory of this process out of files: a dump would hold the data of a tenant. If memory becomes scarce, the kernel
@@ -62,7 +70,7 @@ pub(super) fn confine() {
 /// Limits this process to this number of bytes, and to what the machine has.
 pub(super) fn limit(bytes: u64) {
     let bytes = memory::of_machine().map_or(bytes, |machine| {
-        bytes.min(machine + memory::allocated().unwrap_or(0))
+        bytes.min(machine.saturating_add(memory::allocated().unwrap_or(0)))
     });
     let allowed = getrlimit(Resource::Data).maximum;
     let limit = Rlimit {

@@ -10,6 +10,7 @@
 //! - The parent kills the child if the attempt must stop. The child exits if its standard input closes, so it never outlives
 //!   its parent.
 
+mod errors;
 mod isolated;
 mod journal;
 pub mod memory;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::errors::Errors;
 use super::message::{self, Answer, Document, Message, Reply};
 use super::task::Task;
 use crate::prune::failure::{Code, Failure};
@@ -28,12 +29,6 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Time for the exit of a child that has closed its output.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Number of bytes of the child's standard error that are kept for the log.
-const KEPT_ERROR_BYTES: usize = 4_096;
-
-/// What the standard library writes before it aborts a process without memory.
-const NO_MEMORY: &str = "memory allocation of ";
-
 /// What a child process runs.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -43,12 +38,47 @@ pub struct Program {
     pub environment: Vec<(OsString, OsString)>,
 }
 
+/// How long a child may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Timeout {
+    /// For everything.
+    Whole(Duration),
+    /// Until the model and the data are read. What follows takes as long as it takes.
+    Preparing(Duration),
+}
+
+impl Timeout {
+    /// Returns the failure of a child in this stage, if it has taken too long.
+    fn failure(self, elapsed: Duration, stage: Option<Stage>) -> Option<Failure> {
+        let (limit, remedy) = match (self, stage) {
+            (Self::Whole(limit), _) => (limit, ""),
+            (Self::Preparing(limit), None | Some(Stage::Preparing)) => (
+                limit,
+                ", or ask the operator for more time (--max-preparing)",
+            ),
+            (Self::Preparing(_), Some(_)) => return None,
+        };
+        if elapsed <= limit {
+            return None;
+        }
+        let detail = format!(
+            "reading the model and the data takes longer than {} s; use a smaller model, fewer rows or shorter texts{remedy}",
+            limit.as_secs()
+        );
+        let failure = Failure::new(Code::LimitExceeded, detail);
+        Some(match stage {
+            Some(stage) => failure.in_stage(stage),
+            None => failure,
+        })
+    }
+}
+
 /// A running child. It is killed when this value is dropped.
 pub(super) struct Process {
     child: Child,
     input: ChildStdin,
     messages: Receiver<Message>,
-    errors: Option<JoinHandle<String>>,
+    errors: Option<JoinHandle<Errors>>,
     /// The stage that the child has reported last.
     stage: Option<Stage>,
 }
@@ -79,7 +109,7 @@ impl Process {
             child,
             input,
             messages: listen(output),
-            errors: Some(std::thread::spawn(move || last_text(errors))),
+            errors: Some(std::thread::spawn(move || Errors::read(errors))),
             stage: None,
         };
         // If the child has ended already, `follow` says why.
@@ -92,16 +122,13 @@ impl Process {
         mut self,
         journal: &dyn Journal,
         watch: &dyn Watch,
-        timeout: Option<Duration>,
+        timeout: Timeout,
     ) -> Result<Answer, Failure> {
         let start = Instant::now();
         loop {
             watch.proceed()?;
-            if timeout.is_some_and(|limit| start.elapsed() > limit) {
-                return Err(Failure::new(
-                    Code::LimitExceeded,
-                    "reading the files takes too long; use a smaller model, fewer rows or shorter texts",
-                ));
+            if let Some(failure) = timeout.failure(start.elapsed(), self.stage) {
+                return Err(failure);
             }
             match self.messages.recv_timeout(CHECK_INTERVAL) {
                 Ok(Message::Stage(stage)) => {
@@ -145,7 +172,8 @@ impl Process {
         let status = self.child.wait();
         let errors = self.errors.take().and_then(|errors| errors.join().ok());
         let errors = errors.unwrap_or_default();
-        tracing::error!(?status, stage = ?self.stage, %errors, "a child process crashed");
+        let text = &errors.text;
+        tracing::error!(?status, stage = ?self.stage, errors = %text, "a child process crashed");
         let failure = match status {
             Ok(status) => explained(status, is_mute, &errors),
             Err(error) => Failure::new(Code::Internal, format!("lost a child process: {error}")),
@@ -166,10 +194,10 @@ impl Drop for Process {
 }
 
 /// Explains the exit status of a child. `is_mute` says that this process has killed it.
-fn explained(status: ExitStatus, is_mute: bool, errors: &str) -> Failure {
+fn explained(status: ExitStatus, is_mute: bool, errors: &Errors) -> Failure {
     // The kernel kills a process with SIGKILL if the machine or the control group has no memory left.
     let killed = status.signal() == Some(Signal::KILL.as_raw()) && !is_mute;
-    match killed || errors.contains(NO_MEMORY) {
+    match killed || errors.lack_memory {
         true => Failure::new(
             Code::OutOfMemory,
             "the job needs more memory than it may use; use a smaller model, fewer rows (max_samples, scoring_samples), \
@@ -198,17 +226,6 @@ fn listen(output: ChildStdout) -> Receiver<Message> {
         }
     });
     messages
-}
-
-/// Reads a stream to its end, and returns the last bytes as text.
-fn last_text(mut errors: impl Read) -> String {
-    let (mut kept, mut buffer) = (Vec::new(), [0; KEPT_ERROR_BYTES]);
-    while let Ok(count @ 1..) = errors.read(&mut buffer) {
-        kept.extend_from_slice(&buffer[..count]);
-        let surplus = kept.len().saturating_sub(KEPT_ERROR_BYTES);
-        kept.drain(..surplus);
-    }
-    String::from_utf8_lossy(&kept).trim().to_owned()
 }
 
 /// Writes a document of the stage cache to its file, if there is one.

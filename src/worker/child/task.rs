@@ -1,6 +1,6 @@
 //! The task of a child process, as the parent writes it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ pub(super) struct Task {
     pub(super) work: Work,
     /// The device to open.
     pub(super) device: queue::Device,
+    /// The folders and files that may be read.
+    pub(super) readable: Vec<PathBuf>,
 }
 
 /// The kinds of tasks, see [`Pruner`](crate::worker::pruner::Pruner).
@@ -34,6 +36,24 @@ pub(super) enum Work {
     Estimate { places: Paths, recipe: Box<Recipe> },
     /// Opens a model or a data file.
     Open { path: PathBuf, kind: Kind },
+}
+
+impl Work {
+    /// Returns the paths of the sources.
+    pub(super) fn sources(&self) -> Vec<&Path> {
+        match self {
+            Self::Open { path, .. } => vec![path],
+            Self::Run { places, .. } | Self::Estimate { places, .. } => places.sources(),
+        }
+    }
+
+    /// Returns the folder in which the work writes files and reads them back.
+    pub(super) fn workplace(&self) -> Option<&Path> {
+        match self {
+            Self::Run { places, .. } => places.out.parent(),
+            Self::Estimate { .. } | Self::Open { .. } => None,
+        }
+    }
 }
 
 /// The local paths of a run, without its device.
@@ -54,6 +74,17 @@ impl Paths {
             evaluation: places.evaluation.clone(),
             out: places.out.clone(),
         }
+    }
+
+    /// Returns the paths of the model and the data.
+    fn sources(&self) -> Vec<&Path> {
+        let evaluation = self.evaluation.as_deref();
+        let sources = [
+            Some(self.model.as_path()),
+            Some(&self.calibration),
+            evaluation,
+        ];
+        sources.into_iter().flatten().collect()
     }
 
     /// Returns the paths with a device.

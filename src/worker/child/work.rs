@@ -11,6 +11,7 @@ use super::memory;
 use super::message::{self, Answer, Message, Reply};
 use super::report::Reports;
 use super::task::{Task, Work};
+use crate::checkpoint::regular_file;
 use crate::job::queue;
 use crate::model::device::{Device, cuda};
 use crate::prune::failure::{Code, Failure};
@@ -57,7 +58,12 @@ fn listen(mut input: BufReader<io::Stdin>) -> Receiver<Reply> {
 }
 
 fn run(task: Task, reports: &Reports, replies: Receiver<Reply>) -> Result<Answer, Failure> {
-    let Task { work, device } = task;
+    let Task {
+        work,
+        device,
+        readable,
+    } = task;
+    regular_file::allow_only(&readable);
     match work {
         Work::Open { path, kind } => {
             memory::limit(memory::opening(&path, kind));

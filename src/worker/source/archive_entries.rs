@@ -13,6 +13,10 @@ const MAX_ENTRIES: usize = 10_000;
 /// Maximum length of a path, in bytes.
 const MAX_PATH_BYTES: usize = 4096;
 
+/// Maximum length of all paths and targets of links together, in bytes. They are in the memory of the service while it unpacks the
+/// archive.
+const MAX_PATHS_BYTES: usize = 4 << 20;
+
 /// Maximum number of nested folders above a file.
 const MAX_DEPTH: usize = 8;
 
@@ -26,6 +30,8 @@ pub(super) struct Entries {
     /// The paths, in the order of the archive.
     paths: Vec<String>,
     duplicates: HashSet<String>,
+    /// Length of all paths and targets of links together.
+    path_bytes: usize,
 }
 
 enum Entry {
@@ -84,6 +90,7 @@ impl Entries {
             } else {
                 continue;
             };
+            entries.count(&path, &found)?;
             if entries.found.insert(path.clone(), found).is_some() {
                 entries.duplicates.insert(path);
             } else {
@@ -91,6 +98,25 @@ impl Entries {
             }
         }
         Ok(entries)
+    }
+
+    /// Counts the bytes of an entry.
+    fn count(&mut self, path: &str, entry: &Entry) -> Result<(), Failure> {
+        let target = match entry {
+            Entry::Link(Some(target)) => target.len(),
+            Entry::Link(None) | Entry::File(_) => 0,
+        };
+        self.path_bytes += path.len() + target;
+        match self.path_bytes > MAX_PATHS_BYTES {
+            true => Err(Failure::new(
+                Code::LimitExceeded,
+                format!(
+                    "the paths in the archive have more than {MAX_PATHS_BYTES} bytes together, which is the limit; create it again \
+                     with only the files of the model"
+                ),
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Returns the paths of all files and links, without duplicates.

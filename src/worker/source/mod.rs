@@ -128,6 +128,12 @@ impl Sources {
         }
     }
 
+    /// Returns the folders of this machine that are allowed.
+    #[must_use]
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
     /// Returns the URI schemes that are enabled.
     pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
         let enabled = |scheme: &Scheme| match scheme {

@@ -31,6 +31,16 @@ impl Roots {
         self.0.is_empty()
     }
 
+    /// Returns what a process may read that reads this resolved source: the allowed folders if the source is in one of them, and
+    /// otherwise only the source, which was fetched by this service.
+    #[must_use]
+    pub fn around(&self, source: &Path) -> Vec<PathBuf> {
+        match self.0.iter().any(|root| source.starts_with(root)) {
+            true => self.0.clone(),
+            false => vec![source.to_owned()],
+        }
+    }
+
     /// Returns the path with its symbolic links resolved.
     ///
     /// # Errors

@@ -4,14 +4,9 @@
 //! section selects a file, and the rest of the section is its new content. A file that no section selects is unchanged.
 #![no_main]
 
-use std::path::Path;
-
 use libfuzzer_sys::fuzz_target;
-use optin::model::device::Device;
-use optin::prune::places::Places;
 use optin::prune::prepare::Prepared;
-use optin::prune::recipe::{
-    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Recipe, Source, Target, Output};
+use optin_fuzz::pieces::{folder, run};
 
 /// Names and default contents. A file without default content exists only if a section provides it.
 const FILES: [(&str, &[u8]); 9] = [
@@ -42,7 +37,7 @@ const FILES: [(&str, &[u8]); 9] = [
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    let folder = tempfile::tempdir_in("/dev/shm").expect("write to /dev/shm");
+    let folder = folder();
     let write = |name: &str, content: &[u8]| {
         std::fs::write(folder.path().join(name), content).expect("write to /dev/shm");
     };
@@ -55,7 +50,9 @@ fuzz_target!(|bytes: &[u8]| {
             write(FILES[usize::from(*file) % (FILES.len() - 1)].0, content);
         }
     }
-    let (places, recipe) = run(folder.path());
+    let [calibration, evaluation] =
+        ["calibration.tsv", "evaluation.jsonl"].map(|name| folder.path().join(name));
+    let (places, recipe) = run(folder.path(), &calibration, Some(&evaluation));
     let _ = Prepared::read(&places, &recipe);
 });
 
@@ -68,40 +65,4 @@ fn sections(mut bytes: &[u8]) -> Vec<&[u8]> {
     }
     sections.push(bytes);
     sections
-}
-
-/// Returns the paths and the recipe of the run.
-fn run(folder: &Path) -> (Places, Recipe) {
-    let source = || Source::new("file:///fuzz");
-    let places = Places {
-        model: folder.to_owned(),
-        calibration: folder.join("calibration.tsv"),
-        evaluation: Some(folder.join("evaluation.jsonl")),
-        out: folder.join("out"),
-        device: Device::Cpu,
-    };
-    let recipe = Recipe {
-        model: source(),
-        calibration: Calibration {
-            source: source(),
-            mapping: Mapping::default(),
-            max_samples: 64,
-            max_positions: 4_096,
-            seed: 0,
-        },
-        evaluation: Some(Evaluation {
-            source: source(),
-            mapping: Mapping::default(),
-            max_samples: None,
-        }),
-        target: Target {
-            metric: Metric::Flops,
-            keep: 0.5,
-            tolerance: 0.1,
-        },
-        constraints: Constraints::default(),
-        method: Method::default(),
-        outputs: Output::all(),
-    };
-    (places, recipe)
 }

@@ -3,7 +3,8 @@
 use image::ImageFormat;
 use optin::prune::failure::Code;
 
-use super::setup::{Setup, encoded, grey, pixels, png};
+use super::setup::{Setup, pixels};
+use crate::fixture::pictures::{encoded, grey, png};
 use crate::fixture::refusal::assert_says;
 
 /// Changes the size in the header of a PNG.

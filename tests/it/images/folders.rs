@@ -2,7 +2,8 @@
 
 use optin::prune::failure::Code;
 
-use super::setup::{Setup, levels, png, truths};
+use super::setup::{Setup, levels, truths};
+use crate::fixture::pictures::png;
 use crate::fixture::refusal::assert_says;
 
 #[test]

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::label_map_setup::{
     SIZE, encode, evaluated, evaluation, gray_map, ids, segmentation, setup,
 };
-use super::setup::{Setup, encoded, png};
+use super::setup::Setup;
+use crate::fixture::pictures::{encoded, png};
 use crate::fixture::refusal::assert_says;
 
 /// Creates a folder of one image with this label map, and returns why it is refused.

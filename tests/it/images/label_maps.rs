@@ -14,11 +14,12 @@ use png::{BitDepth, ColorType};
 use serde_json::json;
 use zip::CompressionMethod;
 
-use super::archives::{gzip, tar_of, zip_of};
 use super::label_map_setup::{
     SIZE, encode, evaluated, evaluation, gray_map, ids, palette_map, segmentation, setup,
 };
-use super::setup::{Setup, encoded, levels, png};
+use super::setup::{Setup, levels};
+use crate::fixture::hostile::packed::{gzip, tar_of, zip_of};
+use crate::fixture::pictures::{encoded, png};
 use crate::fixture::task;
 
 fn sampled(setup: &Setup, path: &Path) -> Dataset {

@@ -16,9 +16,10 @@ use optin::prune::verify::pictures::pictures;
 use safetensors::Dtype;
 use serde_json::json;
 
-use super::setup::{Setup, classes, grey};
+use super::setup::{Setup, classes};
 use crate::fixture::folder::open_with;
 use crate::fixture::mask2former::{Form, IMAGE};
+use crate::fixture::pictures::grey;
 
 /// The colors of the first classes of PASCAL VOC.
 const COLORS: [[u8; 3]; 5] = [

@@ -12,7 +12,8 @@ use optin::model::hidden::Layout;
 use optin::prune::failure::{Code, Failure};
 use serde_json::{Value, json};
 
-use super::setup::{SHAPE, Setup, classes, grey, levels, pixels, png, settings};
+use super::setup::{SHAPE, Setup, classes, levels, pixels, settings};
+use crate::fixture::pictures::{grey, png};
 use crate::fixture::refusal::assert_says;
 
 fn with_images(setup: &Setup, count: u8) -> std::path::PathBuf {

@@ -1,10 +1,8 @@
 //! A folder with an image processor, and images to read with it.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::{GrayImage, ImageFormat, RgbImage};
 use optin::answer::task::Answer;
 use optin::data;
 use optin::data::dataset::{Dataset, Sample};
@@ -105,27 +103,6 @@ impl Setup {
 /// Returns the task of the model.
 pub fn classes() -> Arc<dyn Answer> {
     task::classes(&["cat", "dog", "bird"])
-}
-
-/// Returns a PNG of one color.
-pub fn png(level: u8) -> Vec<u8> {
-    encoded(level, ImageFormat::Png)
-}
-
-/// Returns an image of 6 x 5 pixels of one color.
-pub fn encoded(level: u8, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    let image = RgbImage::from_pixel(6, 5, image::Rgb([level, level / 2, 255 - level]));
-    image.write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
-
-/// Returns a grey PNG of this size.
-pub fn grey(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    let image = GrayImage::from_fn(width, height, |x, y| image::Luma([(x * 7 + y * 3) as u8]));
-    image.write_to(&mut bytes, ImageFormat::Png).unwrap();
-    bytes.into_inner()
 }
 
 /// Returns the numbers of a row, `[pixels, channels]`.

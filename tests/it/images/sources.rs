@@ -6,8 +6,9 @@ use optin::prune::failure::{Code, Failure};
 use optin::worker::source::model_files;
 use zip::CompressionMethod;
 
-use super::archives::zip_of;
-use super::setup::{Setup, png};
+use super::setup::Setup;
+use crate::fixture::hostile::packed::zip_of;
+use crate::fixture::pictures::png;
 use crate::fixture::refusal::assert_says;
 
 #[test]

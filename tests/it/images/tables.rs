@@ -10,7 +10,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
-use super::setup::{Setup, levels, png, truths};
+use super::setup::{Setup, levels, truths};
+use crate::fixture::pictures::png;
 use crate::fixture::refusal::assert_says;
 
 /// Writes a table with these images and labels in row groups of two rows. `None` is an image without bytes.

@@ -21,9 +21,14 @@ fn folder() -> Folder {
 
 /// Starts a service with two workers and a secret in its environment.
 fn start(root: &Path) -> Server {
+    start_with(root, &[])
+}
+
+/// Starts the same service with more flags.
+fn start_with(root: &Path, flags: &[&str]) -> Server {
     let mut command = optin();
     command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
-    command.args(["--workers", "2"]);
+    command.args(["--workers", "2"]).args(flags);
     command.env("AWS_SECRET_ACCESS_KEY", "a-secret");
     command.arg("--data-dir").arg(root.join("data"));
     Server::launch(command.arg("--source-root").arg(root))
@@ -109,4 +114,24 @@ fn the_process_of_a_job_ends_when_the_job_is_canceled_and_when_the_service_is_ki
         let ended = |&id: &u32| stat(id, 0).is_none_or(|state| state == "Z");
         running.iter().all(ended)
     });
+}
+
+/// The process of the job is stopped while it reads its data, so it never gets further.
+#[test]
+fn a_job_whose_preparation_does_not_end_fails_without_a_deadline() {
+    let folder = folder();
+    let rows = "w1 w2 w3\tclass 0\n".repeat(500_000);
+    std::fs::write(folder.calibration(), format!("text\tlabel\n{rows}")).unwrap();
+    let server = start_with(folder.root.path(), &["--max-preparing", "1s"]);
+    let client = Client::new();
+    let id = client.create(&server, &folder);
+    wait_until("the job runs", || !children(server.id()).is_empty());
+    let child = children(server.id())[0].to_string();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-STOP", &child]).status().unwrap().success());
+    let job = client.wait_until_finished(&server, &id);
+    assert_eq!(job["state"], "failed", "{job}");
+    assert_eq!(job["error"]["code"], "limit_exceeded", "{job}");
+    assert_eq!(job["error"]["stage"], "preparing", "{job}");
+    assert!(children(server.id()).is_empty());
 }

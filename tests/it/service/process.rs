@@ -126,6 +126,20 @@ pub struct Client {
 
 impl Client {
     pub fn new() -> Self {
+        Self::of(reqwest::Client::new)
+    }
+
+    /// Creates a client that sends an API key with each request.
+    pub fn with_key(key: &str) -> Self {
+        let bearer = format!("Bearer {key}").parse().unwrap();
+        let headers = [(reqwest::header::AUTHORIZATION, bearer)];
+        Self::of(|| {
+            let client = reqwest::Client::builder().default_headers(headers.into_iter().collect());
+            client.build().unwrap()
+        })
+    }
+
+    fn of(http: impl FnOnce() -> reqwest::Client) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -133,7 +147,7 @@ impl Client {
             .unwrap();
         Self {
             runtime,
-            http: reqwest::Client::new(),
+            http: http(),
         }
     }
 

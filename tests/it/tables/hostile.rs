@@ -10,17 +10,13 @@ use parquet::basic::Compression;
 
 use super::parquet_files::parquet;
 use super::{DataFolder, limited};
+use crate::fixture::hostile::packed::gzip;
+use crate::fixture::hostile::tables;
 use crate::fixture::refusal::assert_says;
 
 /// Checks a file as an upload.
 fn admitted(path: &Path) -> Result<(), Failure> {
     Ok(data::check(path, &Limits::default())?)
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(content).unwrap();
-    gzip.finish().unwrap()
 }
 
 /// Asserts that a file is too large in this sense, for an upload and for a job.
@@ -37,89 +33,9 @@ fn assert_too_large(path: &Path, words: &[&str]) {
 #[test]
 fn rows_columns_and_fields_are_limited_before_they_are_kept() {
     let data = DataFolder::new();
-    let long = "x".repeat(17 << 20);
-    let keys: String = (0..=10_000).map(|key| format!("\"{key}\":1,")).collect();
-    let wide = "\t".repeat(9_999) + "\n";
-    let cases: Vec<(&str, String, &[&str])> = vec![
-        (
-            "tabs.tsv.gz",
-            "\t".repeat(15 << 20),
-            &["15728641 columns", "the limit is 10000"],
-        ),
-        (
-            "commas.csv.gz",
-            ",".repeat(15 << 20),
-            &["15728641 columns", "the limit is 10000"],
-        ),
-        (
-            "wide.tsv.gz",
-            wide.repeat(2_002),
-            &["2001 rows of 10000 columns", "20000000 fields"],
-        ),
-        (
-            "many.tsv.gz",
-            "w\n".repeat(5_000_002),
-            &["more than 5000000 rows"],
-        ),
-        (
-            "many.jsonl.gz",
-            "{}\n".repeat(5_000_001),
-            &["more than 5000000 rows"],
-        ),
-        (
-            "many.json.gz",
-            format!("[{}{{}}]", "{},".repeat(5_000_000)),
-            &["more than 5000000 rows"],
-        ),
-        (
-            "line.tsv.gz",
-            format!("text\tlabel\n{long}\t1\n"),
-            &["line 2", "16777216 bytes", "shorten"],
-        ),
-        (
-            "field.csv.gz",
-            format!("text,label\n\"{long}\",1\n"),
-            &["line 2", "16777216 bytes", "each quote is closed"],
-        ),
-        (
-            "open.csv.gz",
-            format!("text,label\na,1\n\"b,1\n{}", "c,1\n".repeat(5 << 20)),
-            &["line 3", "16777216 bytes", "each quote is closed"],
-        ),
-        (
-            "line.jsonl.gz",
-            format!("{{\"text\": \"{long}\"}}\n"),
-            &["line 1", "16777216 bytes"],
-        ),
-        (
-            "text.json.gz",
-            format!("[{{\"text\": \"a\"}}, {{\"text\": \"{long}\"}}]"),
-            &["row 2", "16777216 bytes"],
-        ),
-        (
-            "keys.jsonl",
-            format!("{{{keys}\"text\": \"a\"}}\n"),
-            &["line 1", "more than 10000 columns"],
-        ),
-        (
-            "keys.json",
-            format!("[{{{keys}\"text\": \"a\"}}]"),
-            &["row 1", "more than 10000 columns"],
-        ),
-        (
-            "columns.json.gz",
-            format!("{{\"text\": [{}0]}}", "0,".repeat(5_000_000)),
-            &["more than 5000000 values", ".jsonl"],
-        ),
-    ];
-    for (name, content, words) in cases {
-        let content = match name.ends_with(".gz") {
-            true => gzip(content.as_bytes()),
-            false => content.into_bytes(),
-        };
-        let path = data.file(name, content);
-        assert!(path.metadata().unwrap().len() < 1 << 20, "{name}");
-        assert_too_large(&path, words);
+    for hostile in tables::large() {
+        let path = data.file(hostile.name, hostile.content);
+        assert_too_large(&path, &hostile.words);
     }
 }
 
@@ -141,14 +57,9 @@ fn lists_that_nobody_needs_take_no_memory_and_the_others_are_limited() {
 #[test]
 fn values_are_not_nested_without_end() {
     let data = DataFolder::new();
-    let nested = format!("{{\"text\": {}1", "[".repeat(100_000));
-    for name in ["deep.jsonl", "deep.json"] {
-        let failure = admitted(&data.file(name, &nested)).unwrap_err();
-        assert_says(
-            &failure,
-            Code::InvalidData,
-            &[name, "middle of a JSON value"],
-        );
+    for hostile in tables::nested() {
+        let failure = admitted(&data.file(hostile.name, hostile.content)).unwrap_err();
+        assert_says(&failure, hostile.code, &hostile.words);
     }
 }
 

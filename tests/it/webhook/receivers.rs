@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::{Harness, PRIVATE_ALLOWED};
+use super::harness::{Harness, PRIVATE_ALLOWED};
 
 for_both_stores!(a_receiver_that_hangs_delays_only_itself,);
 

@@ -6,7 +6,7 @@ use optin::job::webhook::sealing::{SealingError, seal_secrets};
 use optin::job::webhook::secret::is_sealed;
 use optin::job::{Scope, TenantId};
 
-use super::{Harness, PRIVATE_ALLOWED, SECRET, sealed, secret_key};
+use super::harness::{Harness, PRIVATE_ALLOWED, SECRET, sealed, secret_key};
 
 for_both_stores!(
     secrets_in_clear_are_encrypted_and_stay_usable,

@@ -11,6 +11,7 @@ use optin::prune::watch::{Unwatched, Watch};
 use optin::prune::{estimate, run};
 use optin::worker::child::{COMMAND, Isolated, Program};
 use optin::worker::pruner::Pruner;
+use optin::worker::source::roots::Roots;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
+use crate::fixture::refusal::assert_says;
 use crate::fixture::stopping::Stopping;
 
 /// The core in child processes of the real binary.
@@ -29,6 +31,8 @@ fn isolated() -> Isolated {
             environment: vec![("RAYON_NUM_THREADS".into(), "2".into())],
         },
         device: Device::Cpu,
+        roots: Roots::default(),
+        max_preparing: Duration::from_secs(600),
     }
 }
 
@@ -47,7 +51,7 @@ fn scripted(folder: &Path, script: &str) -> Isolated {
             path: program,
             environment: environment.to_vec(),
         },
-        device: Device::Cpu,
+        ..isolated()
     }
 }
 
@@ -174,6 +178,13 @@ fn a_child_that_ends_without_an_answer_is_a_failure() {
             Code::OutOfMemory,
             None,
         ),
+        (
+            // As with a backtrace.
+            "echo 'memory allocation of 9 bytes failed' >&2; head -c 20000 /dev/zero >&2; kill -ABRT $$"
+                .to_owned(),
+            Code::OutOfMemory,
+            None,
+        ),
     ] {
         let isolated = scripted(folder.root.path(), &script);
         let failure = run_in(&isolated, &folder, &Unwatched).unwrap_err();
@@ -207,6 +218,37 @@ fn a_child_that_does_not_listen_is_killed_when_the_attempt_must_stop() {
     assert!(start.elapsed() < Duration::from_secs(10));
     let id = std::fs::read_to_string(file).unwrap();
     assert!(!Path::new("/proc").join(id.trim()).exists());
+}
+
+#[test]
+fn only_reading_has_a_time_limit_and_it_is_named() {
+    let folder = Folder::new(Tiny::default());
+    let stage = |name: &str| format!("echo '{{\"stage\":\"{name}\"}}'");
+    let [preparing, planning] = ["preparing", "planning"].map(stage);
+    let run = |script: String| {
+        let isolated = Isolated {
+            max_preparing: Duration::from_secs(1),
+            ..scripted(folder.root.path(), &script)
+        };
+        run_in(&isolated, &folder, &Unwatched).unwrap_err()
+    };
+    for (script, stage) in [
+        ("exec sleep 1000".to_owned(), None),
+        (
+            format!("{preparing}; exec sleep 1000"),
+            Some(Stage::Preparing),
+        ),
+    ] {
+        let failure = run(script);
+        assert_eq!(failure.stage, stage);
+        let words = ["longer than 1 s", "fewer rows", "--max-preparing"];
+        assert_says(&failure, Code::LimitExceeded, &words);
+    }
+    let later = run(format!("{preparing}; {planning}; sleep 2; exit 0"));
+    assert_eq!(
+        (later.code, later.stage),
+        (Code::Crashed, Some(Stage::Planning))
+    );
 }
 
 /// A child notices the end of its parent although it is busy.

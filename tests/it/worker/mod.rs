@@ -5,6 +5,7 @@ mod child;
 mod folders;
 mod housekeeping;
 mod outages;
+mod reach;
 
 use optin::artifact::health::Health;
 use optin::artifact::store::ArtifactStore;

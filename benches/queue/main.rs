@@ -12,8 +12,9 @@
     reason = "a benchmark that cannot continue reports the location"
 )]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+mod reads;
+mod times;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,8 +30,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use reads::reads;
+use times::Times;
+
 const CLAIMERS: usize = 8;
-const READERS: usize = 16;
 
 #[derive(Parser)]
 struct Flags {
@@ -49,32 +52,6 @@ struct Flags {
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-/// Durations of one kind of call.
-struct Times(Vec<Duration>);
-
-impl Times {
-    /// Collects the durations that concurrent tasks have measured.
-    async fn of(tasks: impl Iterator<Item = JoinHandle<Vec<Duration>>>) -> Self {
-        let mut times = Vec::new();
-        for task in tasks.collect::<Vec<_>>() {
-            times.extend(task.await.unwrap());
-        }
-        Self(times)
-    }
-
-    fn line(mut self, name: &str, wall: Duration) {
-        self.0.sort_unstable();
-        let at =
-            |share: f64| self.0[((self.0.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-        println!(
-            "{name:44} {:8.0} /s   p50 {:7.2} ms   p99 {:7.2} ms",
-            self.0.len() as f64 / wall.as_secs_f64(),
-            at(0.5),
-            at(0.99)
-        );
-    }
 }
 
 fn new_job() -> NewJob {
@@ -194,72 +171,6 @@ async fn queued_job(store: &dyn JobStore) -> JobId {
         unreachable!()
     };
     job.id
-}
-
-/// Measures `GET /v1/jobs/{id}` of the real service.
-async fn reads(serve: &[&str], id: JobId, name: &str) {
-    let (_server, url) = Server::start(serve);
-    let start = Instant::now();
-    let client = reqwest::Client::new();
-    let readers = (0..READERS).map(|_| {
-        let (client, url) = (client.clone(), format!("{url}/v1/jobs/{id}"));
-        tokio::spawn(async move {
-            let mut times = Vec::new();
-            while start.elapsed() < Duration::from_secs(5) {
-                let begun = Instant::now();
-                let answer = client.get(&url).send().await.unwrap();
-                assert_eq!(answer.status(), 200);
-                answer.bytes().await.unwrap();
-                times.push(begun.elapsed());
-            }
-            times
-        })
-    });
-    Times::of(readers).await.line(
-        &format!("{name}: GET /v1/jobs/{{id}}, {READERS} readers"),
-        start.elapsed(),
-    );
-}
-
-struct Server(Child);
-
-impl Server {
-    fn start(arguments: &[&str]) -> (Self, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_optin"));
-        command.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--workers",
-            "0",
-            "--log-format",
-            "json",
-        ]);
-        command
-            .args(["--rate", "1000000", "--burst", "1000000"])
-            .args(arguments);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let server = Self(child);
-        while let Some(line) = lines.next() {
-            let record: serde_json::Value =
-                serde_json::from_str(&line.unwrap()).unwrap_or_default();
-            if let Some(url) = record["fields"]["url"].as_str() {
-                let url = url.to_owned();
-                // The pipe must be read to its end, or it fills up and blocks the server.
-                std::thread::spawn(move || lines.for_each(drop));
-                return (server, url);
-            }
-        }
-        panic!("the server ended before it listened");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 async fn sqlite(flags: &Flags, folder: &std::path::Path) {
