@@ -1,6 +1,7 @@
 //! Operations on jobs.
 
 pub(super) mod cancel;
+pub(super) mod counts;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod estimate;
