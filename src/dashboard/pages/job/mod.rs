@@ -1,0 +1,131 @@
+//! `GET /jobs/{id}`: one job.
+
+mod failure;
+mod files;
+mod head;
+mod log;
+pub(crate) mod request;
+mod result;
+mod steps;
+mod usage;
+
+use axum::extract::Path;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::actions::{file_path, path};
+use crate::dashboard::api::Visitor;
+use crate::dashboard::refusal::Refusal;
+use crate::dashboard::view::layout::{Page, Tab};
+use crate::dashboard::wire::event::{Event, Events};
+use crate::dashboard::wire::frontier::Frontier;
+use crate::dashboard::wire::job::Job;
+use crate::dashboard::wire::moment::Moment;
+use crate::job::State;
+use files::Files;
+
+/// Interval at which the page of an active job is read again if there are no events.
+const BUSY_MS: u32 = 2_000;
+/// The same for a job that has ended: it can be deleted, and its files expire.
+const IDLE_MS: u32 = 60_000;
+
+/// Maximum number of events of one request to the API, and of such requests.
+const EVENTS: usize = 1_000;
+const EVENT_PAGES: usize = 10;
+
+/// Shows a job.
+pub(crate) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let job: Job = visitor.get(&path(&id, "")?).await?;
+    let (events, files, frontier, card) = tokio::join!(
+        events(&visitor, &id),
+        files(&visitor, &job),
+        frontier(&visitor, &job),
+        card(&visitor, &job),
+    );
+    let body = page(
+        &job,
+        &events?,
+        &files?,
+        frontier?.as_ref(),
+        card?.as_deref(),
+    );
+    let is_active = !job.state.is_terminal();
+    let title = format!("{} · {}", job.model_name(), job.request.target.value);
+    let page = Page::new(&title, Tab::Jobs).session(visitor.has_session);
+    let page = page.live(if is_active { BUSY_MS } else { IDLE_MS });
+    Ok(page.render(&body))
+}
+
+fn page(
+    job: &Job,
+    events: &[Event],
+    files: &Files,
+    frontier: Option<&Frontier>,
+    card: Option<&str>,
+) -> Markup {
+    let now = Moment::now();
+    let after = events.last().map_or(0, |event| event.sequence);
+    // Events of a job that has ended are complete.
+    let stream = (!job.state.is_terminal())
+        .then(|| format!("/session/v1/jobs/{}/events/stream?after={after}", job.id));
+    html! {
+        div #job data-live-part data-stream=[stream] {
+            (head::head(job, now))
+            @if let Some(error) = &job.error { (failure::failure(job, error)) }
+            @if let (State::Queued, Some(waiting)) = (job.state, &job.waiting) { (failure::waiting(waiting, now)) }
+            (steps::steps(job, events, now))
+        }
+        @if let Some(report) = &job.report {
+            (result::result(job, report, frontier))
+        }
+        div #files data-live-part { (files::files(job, files, now)) }
+        @if let Some(code) = card { (usage::usage(code)) }
+        (request::request(job))
+        div #log data-live-part { (log::log(events)) }
+        @if job.state.is_terminal() { (head::delete(job)) }
+    }
+}
+
+async fn files(visitor: &Visitor, job: &Job) -> Result<Files, Refusal> {
+    match visitor.get(&path(&job.id, "/artifacts")?).await {
+        Ok(artifacts) => Ok(Files::Here(artifacts)),
+        Err(refusal) if refusal.is_gone() => Ok(Files::Gone(refusal.problem.detail)),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+async fn frontier(visitor: &Visitor, job: &Job) -> Result<Option<Frontier>, Refusal> {
+    if job.state != State::Succeeded {
+        return Ok(None);
+    }
+    // A job whose files were removed has no frontier.
+    Ok(visitor.get(&path(&job.id, "/frontier")?).await.ok())
+}
+
+/// The example in the model card that opens the model.
+async fn card(visitor: &Visitor, job: &Job) -> Result<Option<String>, Refusal> {
+    if job.state != State::Succeeded || job.artifacts_expired_at.is_some() {
+        return Ok(None);
+    }
+    let read = visitor.file(&file_path(&job.id, "README.md")?).await;
+    let text = read
+        .ok()
+        .flatten()
+        .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+    Ok(text.as_deref().and_then(usage::example).map(str::to_owned))
+}
+
+async fn events(visitor: &Visitor, id: &str) -> Result<Vec<Event>, Refusal> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    for _ in 0..EVENT_PAGES {
+        let page: Events = visitor
+            .get(&path(id, &format!("/events?limit={EVENTS}&after={after}"))?)
+            .await?;
+        all.extend(page.data);
+        after = page.next_after;
+        if !page.has_more {
+            break;
+        }
+    }
+    Ok(all)
+}

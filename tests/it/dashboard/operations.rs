@@ -1,0 +1,73 @@
+//! The page of operations.
+
+use optin::job::key::KeyScope;
+use optin::job::queue::{Crew, Device};
+use optin::job::store::JobStore;
+
+use super::browser::Browser;
+
+#[tokio::test]
+async fn workers_keys_webhooks_and_the_audit_log_are_shown() {
+    let mut browser = Browser::with_keys().await;
+    browser.sign_in("research", KeyScope::Admin).await;
+    let page = browser.page("/operations").await;
+    assert!(page.contains("No process runs workers"), "{page}");
+    let crew = Crew {
+        name: "node-7".into(),
+        device: Device::Cpu,
+        workers: 3,
+    };
+    browser.harness.jobs.note_crew(&crew).await.unwrap();
+    let page = browser.page("/operations").await;
+    assert!(page.contains("node-7"), "{page}");
+    // A new key is shown once.
+    let created = browser
+        .send_form(
+            "/operations/keys",
+            &[("name", "<b>laptop</b>"), ("scope", "read")],
+        )
+        .await;
+    assert_eq!(created.status, 200, "{}", created.text());
+    assert_eq!(created.header("cache-control"), "no-store");
+    let text = created.text();
+    let key = text
+        .split("optk_")
+        .nth(1)
+        .map(|rest| format!("optk_{}", &rest[..97]))
+        .unwrap();
+    let page = browser.page("/operations").await;
+    assert!(
+        !page.contains("optk_") && page.contains("&lt;b&gt;laptop&lt;/b&gt;"),
+        "{page}"
+    );
+    assert!(page.contains("POST /v1/keys"), "{page}");
+    let authorization = format!("Bearer {key}");
+    let with_key = async || {
+        browser
+            .harness
+            .send("GET", "/v1/jobs", &[("authorization", &authorization)], "")
+            .await
+            .status
+    };
+    assert_eq!(with_key().await, 200);
+    let revoked = browser
+        .send_form("/operations/keys/revoke", &[("id", &key[5..37])])
+        .await;
+    assert_eq!(revoked.location(), "/operations");
+    assert_eq!(with_key().await, 401);
+}
+
+#[tokio::test]
+async fn a_key_without_the_scope_sees_what_it_lacks() {
+    let mut browser = Browser::with_keys().await;
+    browser.sign_in("research", KeyScope::Write).await;
+    let refused = browser.open("/operations").await;
+    assert_eq!(refused.status, 403);
+    assert!(
+        refused
+            .text()
+            .contains("requires an API key with the scope admin; yours has write"),
+        "{}",
+        refused.text()
+    );
+}
