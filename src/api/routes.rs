@@ -17,6 +17,7 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::counts::counts))
         .routes(routes!(jobs::estimate::estimate))
         .routes(routes!(jobs::get::get, jobs::delete::delete))
+        .routes(routes!(jobs::position::get))
         .routes(routes!(jobs::cancel::cancel))
         .routes(routes!(jobs::retry::retry))
         .routes(routes!(jobs::resolve::resolve))

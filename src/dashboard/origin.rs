@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use super::refusal::Refusal;
 use super::session::Sessions;
 
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Says whether a page of this service, of another site or the user makes a request.
+pub(crate) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Passes on requests that change nothing, and other requests only if a page of this service makes them.
 pub(crate) async fn same_origin(

@@ -7,6 +7,9 @@ use maud::html;
 use super::view::layout::{Page, Tab};
 use super::wire::problem::Problem;
 
+/// The path of the form that starts a session.
+pub(crate) const SIGN_IN: &str = "/sign-in";
+
 /// A rejection, with the status of its page.
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
@@ -50,7 +53,7 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         if self.is_unauthenticated() {
-            return Redirect::to("/sign-in").into_response();
+            return Redirect::to(SIGN_IN).into_response();
         }
         let problem = &self.problem;
         let body = html! {

@@ -104,6 +104,17 @@ pub struct HeldLease {
     pub until: UnixMs,
 }
 
+/// What a queued job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Number of queued jobs of the same tenant and device that are claimed before it.
+    pub ahead: i64,
+    /// Number of running jobs of the same tenant and device.
+    pub running: i64,
+    /// Number of workers of the device.
+    pub workers: i64,
+}
+
 /// A worker that claims jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimer {

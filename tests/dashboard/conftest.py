@@ -33,6 +33,14 @@ def idle(tmp_path_factory):
     started.stop()
 
 
+@pytest.fixture(scope="session")
+def finished(service):
+    """A job with a result, and a label that is long."""
+    created = service.create(labels={"a-long-name-of-a-label": "and-its-value-without-any-space-in-it"})
+    service.wait(created, "succeeded")
+    return created
+
+
 class Window:
     """Pages of one service, which must not ask other origins, break the policy or throw errors."""
 

@@ -112,9 +112,7 @@ def test_everything_works_with_the_keyboard(idle, window):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(service, idle, window, scheme):
-    finished = service.create()
-    service.wait(finished, "succeeded")
+def test_axe_finds_nothing_serious(service, idle, finished, window, scheme):
     queued = idle.create()
     pages = [
         (service, ["/", f"/jobs/{finished}", "/new", "/operations", f"/compare?job={finished}&job={finished}", "/sign-in"]),
@@ -136,9 +134,7 @@ def test_axe_finds_nothing_serious(service, idle, window, scheme):
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_no_page_is_wider_than_the_window(service, window, width):
-    finished = service.create(labels={"a-long-name-of-a-label": "and-its-value-without-any-space-in-it"})
-    service.wait(finished, "succeeded")
+def test_no_page_is_wider_than_the_window(service, finished, window, width):
     page = window(service, viewport={"width": width, "height": 800}).page
     for path in ("/", f"/jobs/{finished}", f"/new?from={finished}", "/operations", f"/compare?job={finished}&job={finished}"):
         page.goto(path)

@@ -7,6 +7,7 @@ pub(super) mod delete;
 pub(super) mod estimate;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod position;
 pub(super) mod resolve;
 pub(super) mod retry;
 

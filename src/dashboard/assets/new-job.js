@@ -61,7 +61,8 @@
       if (error.name !== "AbortError") place.removeAttribute("aria-busy");
     }
   };
-  form.addEventListener("change", (event) => { if (event.target !== range && event.target.type !== "file") check(); });
+  // The target does not change what is known about the sources.
+  form.addEventListener("change", (event) => { if (event.target !== range && event.target !== field && event.target.type !== "file") check(); });
   form.addEventListener("submit", (event) => {
     if (event.submitter && event.submitter.value === "check") { event.preventDefault(); check(); }
   });

@@ -85,6 +85,14 @@ pub(crate) struct Waiting {
     pub(crate) since: Moment,
 }
 
+/// The position of a queued job.
+#[derive(Deserialize)]
+pub(crate) struct Position {
+    pub(crate) ahead: u64,
+    pub(crate) running: u64,
+    pub(crate) workers: u64,
+}
+
 /// Why a job or an attempt has ended without a result.
 #[derive(Deserialize)]
 pub(crate) struct JobError {

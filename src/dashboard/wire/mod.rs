@@ -7,6 +7,7 @@ pub(crate) mod estimate;
 pub(crate) mod event;
 pub(crate) mod frontier;
 pub(crate) mod job;
+pub(crate) mod keep_map;
 pub(crate) mod key;
 pub(crate) mod moment;
 pub(crate) mod problem;

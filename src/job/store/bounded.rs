@@ -20,7 +20,7 @@ use crate::artifact::manifest::Manifest;
 use crate::job::audit::{Deed, Entry};
 use crate::job::event::{Event, NewEvent};
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
-use crate::job::queue::{Claimer, Crew, Device, HeldLease, Quota, SeenCrew};
+use crate::job::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use crate::job::webhook::{Delivery, DeliveryId, Due, NewWebhook, Tried, Webhook, WebhookId};
 use crate::job::{Job, JobId, Lease, NewJob, Scope, State, UnixMs};
 use crate::prune::stage::Stage;
@@ -142,6 +142,7 @@ bounded! {
         reads HasClaimable = has_claimable(claimer: &Claimer) -> bool;
         writes NoteCrew = note_crew(crew: &Crew) -> () => "changes nothing.";
         reads AtWork = at_work(scope: &Scope) -> (Vec<SeenCrew>, Vec<HeldLease>);
+        reads Position = position(job: &Job) -> Position;
         writes ToLookFor = to_look_for(device: Device, limit: usize, hold_ms: i64) -> Vec<Job> => "returns other jobs; the first ones are returned again after `hold_ms`.";
         writes Resume = resume(id: JobId) -> () => "changes nothing.";
         writes Heartbeat = heartbeat(lease: &Lease, stage: Option<Stage>, done: u64, total: u64, lease_ms: i64) -> Heartbeat => "renews the lease again.";

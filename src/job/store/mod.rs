@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::event::{Event, NewEvent};
-use super::queue::{Claimer, Crew, Device, HeldLease, Quota, SeenCrew};
+use super::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use super::tenant::Scope;
 use super::{Job, JobId, Lease, NewJob, State, UnixMs};
 use crate::artifact::manifest::Manifest;
@@ -178,6 +178,9 @@ pub trait JobStore: Send + Sync {
     /// [`CREW_LIFETIME_MS`](super::queue::CREW_LIFETIME_MS), by name, and the leases of the jobs in the scope, oldest job
     /// first.
     async fn at_work(&self, scope: &Scope) -> Result<(Vec<SeenCrew>, Vec<HeldLease>), StoreError>;
+
+    /// Returns what a job waits for in the queue.
+    async fn position(&self, job: &Job) -> Result<Position, StoreError>;
 
     /// Returns jobs of this device that wait for an unavailable dependency and whose next poll is due, at most `limit`,
     /// the longest due first. Hides them from other callers for `hold_ms`.

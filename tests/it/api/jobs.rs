@@ -382,6 +382,21 @@ async fn jobs_are_counted_by_state() {
 }
 
 #[tokio::test]
+async fn a_queued_job_has_a_position() {
+    let harness = Harness::new().await;
+    harness.create_job().await;
+    let id = harness.create_job().await;
+    let body = harness.get(&format!("/v1/jobs/{id}/position")).await.json();
+    assert_eq!(
+        body,
+        json!({"object": "position", "ahead": 1, "running": 0, "workers": 0})
+    );
+    let other = "job_0190c5a8-7c1e-7f3a-9d56-3f1d2b7a4c10";
+    let missing = harness.get(&format!("/v1/jobs/{other}/position")).await;
+    missing.problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn workers_are_listed_with_the_queue() {
     let harness = Harness::new().await;
     let id = harness.create_job().await;

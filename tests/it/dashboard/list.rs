@@ -1,6 +1,7 @@
 //! The list of jobs.
 
 use optin::job::Scope;
+use optin::job::queue::{Crew, Device};
 use optin::job::store::JobStore;
 use serde_json::json;
 
@@ -102,9 +103,25 @@ async fn thousands_of_jobs_are_paged() {
 #[tokio::test]
 async fn a_queued_job_shows_what_it_waits_for() {
     let browser = Browser::new().await;
+    create(&browser, "a", "x").await;
     let id = create(&browser, "a", "x").await;
-    for path in ["/".to_owned(), format!("/jobs/{id}")] {
-        let page = browser.page(&path).await;
-        assert!(page.contains("waits for a free cpu worker"), "{page}");
-    }
+    let list = browser.page("/").await;
+    assert!(list.contains("waits for a free cpu worker"), "{list}");
+    let page = browser.page(&format!("/jobs/{id}")).await;
+    assert!(page.contains("No worker runs for the device cpu"), "{page}");
+    let crew = Crew {
+        name: "node".into(),
+        device: Device::Cpu,
+        workers: 2,
+    };
+    browser.harness.jobs.note_crew(&crew).await.unwrap();
+    let page = browser.page(&format!("/jobs/{id}")).await;
+    assert!(page.contains("1 of your jobs starts before it."), "{page}");
+    browser.harness.claim().await;
+    let page = browser.page(&format!("/jobs/{id}")).await;
+    assert!(page.contains("This job is the next of yours."), "{page}");
+    assert!(
+        page.contains("1 of your jobs runs now, on 2 cpu workers."),
+        "{page}"
+    );
 }

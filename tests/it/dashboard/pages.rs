@@ -1,5 +1,6 @@
 //! Every page: headers, escaping, and the parts of a job.
 
+use optin::job::store::retention::Expiry;
 use optin::job::store::{JobStore, Outcome};
 use optin::prune::failure::{Code, Failure};
 use serde_json::json;
@@ -190,6 +191,27 @@ async fn a_result_shows_its_figures_and_leads_to_signed_downloads() {
     assert_eq!((file.status.as_u16(), file.text()), (200, card.to_owned()));
     let missing = browser.open(&format!("/jobs/{id}/files/..%2Fx")).await;
     assert_eq!(missing.status, 404, "{}", missing.text());
+}
+
+#[tokio::test]
+async fn a_result_whose_files_have_expired_says_so() {
+    let browser = Browser::new().await;
+    let id = browser.harness.create_job().await;
+    let lease = browser.harness.claim().await;
+    browser.harness.succeed(&lease, "README.md", b"x").await;
+    browser.harness.jobs.note_files_removed(id).await.unwrap();
+    let page = browser.page(&format!("/jobs/{id}")).await;
+    assert!(
+        page.contains("retention period was over; retry the job"),
+        "{page}"
+    );
+    // The report stays.
+    assert!(
+        page.contains("Quality") && !page.contains("README.md"),
+        "{page}"
+    );
+    let gone = browser.open(&format!("/jobs/{id}/files/README.md")).await;
+    assert_eq!(gone.status, 410);
 }
 
 #[tokio::test]

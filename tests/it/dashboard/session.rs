@@ -53,6 +53,55 @@ async fn a_session_lasts_until_its_key_is_revoked() {
 }
 
 #[tokio::test]
+async fn the_wanted_page_opens_after_the_sign_in() {
+    let mut browser = Browser::with_keys().await;
+    let key = browser.create_key("a", KeyScope::Read).await.reveal();
+    let place = browser.open("/?state=failed").await.location().to_owned();
+    assert_eq!(place, "/sign-in?next=%2F%3Fstate%3Dfailed");
+    let form = browser.page(&place).await;
+    assert!(
+        form.contains("name=\"next\" value=\"/?state=failed\""),
+        "{form}"
+    );
+    for (next, opened) in [
+        ("/?state=failed", "/?state=failed"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+    ] {
+        let response = browser
+            .send_form("/sign-in", &[("key", &key), ("next", next)])
+            .await;
+        assert_eq!(response.location(), opened);
+    }
+    // A link of another site sends no cookie, so the browser is made to ask again.
+    let linked = browser
+        .send(
+            "GET",
+            "/operations?a=%22b",
+            &[("sec-fetch-site", "cross-site")],
+            "",
+        )
+        .await;
+    assert_eq!(linked.status, 401);
+    let text = linked.text();
+    assert!(
+        text.contains("http-equiv=\"refresh\" content=\"0;url=/operations?a=%22b\""),
+        "{text}"
+    );
+    browser.sign_in("a", KeyScope::Admin).await;
+    let linked = browser
+        .send(
+            "GET",
+            "/operations",
+            &[("sec-fetch-site", "cross-site")],
+            "",
+        )
+        .await;
+    assert_eq!(linked.status, 200);
+}
+
+#[tokio::test]
 async fn the_cookie_has_its_attributes_and_sign_out_removes_it() {
     let mut browser = Browser::with_keys().await;
     let key = browser.create_key("a", KeyScope::Read).await;

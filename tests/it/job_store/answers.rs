@@ -164,6 +164,7 @@ async fn make(
         | Call::List
         | Call::Counts
         | Call::AtWork
+        | Call::Position
         | Call::Manifest
         | Call::Events
         | Call::HasClaimable

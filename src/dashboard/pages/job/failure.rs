@@ -1,10 +1,8 @@
-//! Why a job has ended without a result or cannot start, with the remedy first.
+//! Why a job has ended without a result, with the remedy first.
 
 use maud::{Markup, html};
 
-use crate::dashboard::view::time::age;
-use crate::dashboard::wire::job::{Job, JobError, Waiting};
-use crate::dashboard::wire::moment::Moment;
+use crate::dashboard::wire::job::{Job, JobError};
 use crate::prune::failure::Code;
 
 pub(super) fn failure(job: &Job, error: &JobError) -> Markup {
@@ -21,17 +19,6 @@ pub(super) fn failure(job: &Job, error: &JobError) -> Markup {
             @if error.retryable {
                 form method="post" action={ "/jobs/" (job.id) "/retry" } { button { "Run again" } }
             }
-        }
-    }
-}
-
-/// What a queued job waits for, if that is an outage.
-pub(super) fn waiting(waiting: &Waiting, now: Moment) -> Markup {
-    html! {
-        section.notice.warn {
-            h2 { "The job waits, and continues by itself" }
-            p.detail { (waiting.detail) }
-            p.faint { code { (waiting.code) } " · since " (age(waiting.since, now)) }
         }
     }
 }

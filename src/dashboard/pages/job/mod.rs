@@ -8,7 +8,9 @@ pub(crate) mod request;
 mod result;
 mod steps;
 mod usage;
+mod waiting;
 
+use axum::body::Bytes;
 use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -19,7 +21,8 @@ use crate::dashboard::refusal::Refusal;
 use crate::dashboard::view::layout::{Page, Tab};
 use crate::dashboard::wire::event::{Event, Events};
 use crate::dashboard::wire::frontier::Frontier;
-use crate::dashboard::wire::job::Job;
+use crate::dashboard::wire::job::{Job, Position};
+use crate::dashboard::wire::keep_map::KeepMap;
 use crate::dashboard::wire::moment::Moment;
 use crate::job::State;
 use files::Files;
@@ -33,36 +36,50 @@ const IDLE_MS: u32 = 60_000;
 const EVENTS: usize = 1_000;
 const EVENT_PAGES: usize = 10;
 
+/// What the page shows.
+struct Details {
+    job: Job,
+    events: Vec<Event>,
+    files: Files,
+    position: Option<Position>,
+    frontier: Option<Frontier>,
+    keep_map: Option<KeepMap>,
+    /// The example in the model card that opens the model.
+    example: Option<String>,
+}
+
 /// Shows a job.
 pub(crate) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Refusal> {
     let job: Job = visitor.get(&path(&id, "")?).await?;
-    let (events, files, frontier, card) = tokio::join!(
+    let (events, files, position, frontier, keep_map, card) = tokio::join!(
         events(&visitor, &id),
         files(&visitor, &job),
+        position(&visitor, &job),
         frontier(&visitor, &job),
-        card(&visitor, &job),
+        file(&visitor, &job, "keep_map.json"),
+        file(&visitor, &job, "README.md"),
     );
-    let body = page(
-        &job,
-        &events?,
-        &files?,
-        frontier?.as_ref(),
-        card?.as_deref(),
-    );
+    let keep_map = keep_map.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let card = card.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+    let details = Details {
+        events: events?,
+        files: files?,
+        position,
+        frontier,
+        keep_map,
+        example: card.as_deref().and_then(usage::example).map(str::to_owned),
+        job,
+    };
+    let job = &details.job;
     let is_active = !job.state.is_terminal();
     let title = format!("{} · {}", job.model_name(), job.request.target.value);
     let page = Page::new(&title, Tab::Jobs).session(visitor.has_session);
     let page = page.live(if is_active { BUSY_MS } else { IDLE_MS });
-    Ok(page.render(&body))
+    Ok(page.render(&content(&details)))
 }
 
-fn page(
-    job: &Job,
-    events: &[Event],
-    files: &Files,
-    frontier: Option<&Frontier>,
-    card: Option<&str>,
-) -> Markup {
+fn content(details: &Details) -> Markup {
+    let Details { job, events, .. } = details;
     let now = Moment::now();
     let after = events.last().map_or(0, |event| event.sequence);
     // Events of a job that has ended are complete.
@@ -72,14 +89,14 @@ fn page(
         div #job data-live-part data-stream=[stream] {
             (head::head(job, now))
             @if let Some(error) = &job.error { (failure::failure(job, error)) }
-            @if let (State::Queued, Some(waiting)) = (job.state, &job.waiting) { (failure::waiting(waiting, now)) }
+            @if job.state == State::Queued { (waiting::waiting(job, details.position.as_ref(), now)) }
             (steps::steps(job, events, now))
         }
         @if let Some(report) = &job.report {
-            (result::result(job, report, frontier))
+            (result::result(job, report, details.frontier.as_ref(), details.keep_map.as_ref()))
         }
-        div #files data-live-part { (files::files(job, files, now)) }
-        @if let Some(code) = card { (usage::usage(code)) }
+        div #files data-live-part { (files::files(job, &details.files, now)) }
+        @if let Some(example) = &details.example { (usage::usage(example)) }
         (request::request(job))
         div #log data-live-part { (log::log(events)) }
         @if job.state.is_terminal() { (head::delete(job)) }
@@ -94,25 +111,29 @@ async fn files(visitor: &Visitor, job: &Job) -> Result<Files, Refusal> {
     }
 }
 
-async fn frontier(visitor: &Visitor, job: &Job) -> Result<Option<Frontier>, Refusal> {
-    if job.state != State::Succeeded {
-        return Ok(None);
+/// What a queued job waits for.
+async fn position(visitor: &Visitor, job: &Job) -> Option<Position> {
+    match job.state {
+        State::Queued => visitor.get(&path(&job.id, "/position").ok()?).await.ok(),
+        _ => None,
     }
-    // A job whose files were removed has no frontier.
-    Ok(visitor.get(&path(&job.id, "/frontier")?).await.ok())
 }
 
-/// The example in the model card that opens the model.
-async fn card(visitor: &Visitor, job: &Job) -> Result<Option<String>, Refusal> {
-    if job.state != State::Succeeded || job.artifacts_expired_at.is_some() {
-        return Ok(None);
+/// The frontier. A job without a result, or whose files were removed, has none.
+async fn frontier(visitor: &Visitor, job: &Job) -> Option<Frontier> {
+    match job.state {
+        State::Succeeded => visitor.get(&path(&job.id, "/frontier").ok()?).await.ok(),
+        _ => None,
     }
-    let read = visitor.file(&file_path(&job.id, "README.md")?).await;
-    let text = read
-        .ok()
-        .flatten()
-        .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-    Ok(text.as_deref().and_then(usage::example).map(str::to_owned))
+}
+
+/// A small file of the result, if it exists and this service serves it.
+async fn file(visitor: &Visitor, job: &Job, name: &str) -> Option<Bytes> {
+    if job.state != State::Succeeded || job.artifacts_expired_at.is_some() {
+        return None;
+    }
+    let read = visitor.file(&file_path(&job.id, name).ok()?).await;
+    read.ok().flatten()
 }
 
 async fn events(visitor: &Visitor, id: &str) -> Result<Vec<Event>, Refusal> {

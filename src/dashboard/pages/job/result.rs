@@ -7,9 +7,15 @@ use crate::dashboard::view::keep_map::keep_map;
 use crate::dashboard::view::quantity::{bytes, grouped, percent, points, share, short};
 use crate::dashboard::wire::frontier::Frontier;
 use crate::dashboard::wire::job::Job;
+use crate::dashboard::wire::keep_map::KeepMap;
 use crate::prune::report::{BeforeAfter, EvaluationReport, Latency, MetricReport, Report};
 
-pub(super) fn result(job: &Job, report: &Report, frontier: Option<&Frontier>) -> Markup {
+pub(super) fn result(
+    job: &Job,
+    report: &Report,
+    frontier: Option<&Frontier>,
+    kept: Option<&KeepMap>,
+) -> Markup {
     html! {
         section #result {
             h2.visually-hidden { "Result" }
@@ -23,8 +29,8 @@ pub(super) fn result(job: &Job, report: &Report, frontier: Option<&Frontier>) ->
             div.charts {
                 @if let Some(frontier) = frontier { (other_targets(job, report, frontier)) }
                 figure {
-                    figcaption { h3 { "Kept units" } p.faint { "Units of each layer that the pruned model keeps, of those of the original." } }
-                    (keep_map(&report.groups))
+                    figcaption { h3 { "Kept units" } p.faint { "Units of each layer that the pruned model keeps, at their places in the original." } }
+                    (keep_map(&report.groups, kept))
                 }
             }
         }

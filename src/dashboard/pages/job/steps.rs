@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::pages::jobs::row::waits;
 use crate::dashboard::view::quantity::{duration, grouped};
 use crate::dashboard::view::time::span;
 use crate::dashboard::wire::event::Event;
@@ -75,7 +74,6 @@ fn current(job: &Job) -> Markup {
     let progress = &job.progress;
     html! {
         @match job.state {
-            State::Queued => p.now { (waits(job)) },
             State::Running | State::Canceling => {
                 div.now {
                     @match progress.percent {
@@ -89,7 +87,7 @@ fn current(job: &Job) -> Markup {
                     }
                 }
             }
-            State::Succeeded | State::Failed | State::Canceled | State::Expired => {}
+            State::Queued | State::Succeeded | State::Failed | State::Canceled | State::Expired => {}
         }
     }
 }

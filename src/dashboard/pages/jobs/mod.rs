@@ -2,7 +2,7 @@
 
 mod empty;
 pub(crate) mod filter;
-pub(crate) mod row;
+mod row;
 
 use axum::extract::RawQuery;
 use axum::response::Response;

@@ -86,7 +86,7 @@ fn summary(report: &Report) -> Markup {
 }
 
 /// What a queued job waits for.
-pub(crate) fn waits(job: &Job) -> String {
+fn waits(job: &Job) -> String {
     match &job.waiting {
         Some(waiting) => format!("waits: {}", waiting.detail),
         None if job.attempt > 0 => "waits for its next attempt".to_owned(),

@@ -41,7 +41,7 @@ enum Answer {
 
 /// Shows the form: empty, or with the request of the job in `from`.
 pub(crate) async fn form(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    let settings = read_settings(&visitor).await?;
+    let (known, settings) = prepare(&visitor).await?;
     let query = query.unwrap_or_default();
     let from = parse(query.as_bytes()).find(|(name, _)| name == "from");
     let mut draft = Draft::default();
@@ -55,12 +55,12 @@ pub(crate) async fn form(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         request["labels"] = json!(job.labels);
         draft = Draft::of(&request, &settings);
     }
-    render(&visitor, &settings, &draft, &Answer::None).await
+    Ok(render(&visitor, &known, &settings, &draft, &Answer::None))
 }
 
 /// Checks the form, or creates the job.
 pub(crate) async fn act(visitor: Visitor, form: Form) -> Result<Response, Refusal> {
-    let settings = read_settings(&visitor).await?;
+    let (known, settings) = prepare(&visitor).await?;
     let draft = Draft::from_fields(form.pairs());
     let request = draft.request(&settings);
     let answer = if form.get("action") == Some("create") {
@@ -80,7 +80,7 @@ pub(crate) async fn act(visitor: Visitor, form: Form) -> Result<Response, Refusa
             Err(refusal) => Answer::Problem(shown(refusal)?),
         }
     };
-    let mut response = render(&visitor, &settings, &draft, &answer).await?;
+    let mut response = render(&visitor, &known, &settings, &draft, &answer);
     if let Answer::Problem(_) = answer {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
@@ -96,19 +96,21 @@ fn shown(refusal: Refusal) -> Result<Problem, Refusal> {
     }
 }
 
-/// The settings, from the description of the API.
-async fn read_settings(visitor: &Visitor) -> Result<Settings, Refusal> {
+/// The known sources, and the settings from the description of the API. The sources come first: reading them requires an
+/// API key and counts against the rate limit, and reading the description does not.
+async fn prepare(visitor: &Visitor) -> Result<(Known, Settings), Refusal> {
+    let known = sources(visitor).await?;
     let document: Value = visitor.get("/openapi.json").await?;
-    Ok(Settings::of(&document))
+    Ok((known, Settings::of(&document)))
 }
 
-async fn render(
+fn render(
     visitor: &Visitor,
+    known: &Known,
     settings: &Settings,
     draft: &Draft,
     answer: &Answer,
-) -> Result<Response, Refusal> {
-    let known = sources(visitor).await?;
+) -> Response {
     let problem = match answer {
         Answer::Problem(problem) => Some(problem),
         Answer::None | Answer::Estimate(_) => None,
@@ -154,11 +156,11 @@ async fn render(
             }
         }
     };
-    Ok(Page::new("New job", Tab::New)
+    Page::new("New job", Tab::New)
         .session(visitor.has_session)
         .script("upload.js")
         .script("new-job.js")
-        .render(&body))
+        .render(&body)
 }
 
 fn has_settings(settings: &Settings, draft: &Draft, problem: Option<&Problem>) -> bool {

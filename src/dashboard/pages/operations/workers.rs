@@ -20,13 +20,13 @@ pub(super) async fn part(visitor: &Visitor) -> Result<Markup, Refusal> {
                 div.cards.small {
                     div.card { h3 { "Queued" } p.big { (grouped(queue.queued)) } }
                     div.card { h3 { "Oldest waits for" } p.big { @if queue.queued == 0 { "–" } @else { (duration(queue.oldest_queued_ms)) } } }
-                    div.card { h3 { "Running" } p.big { (grouped(queue.running)) span.unit { " on " (places) " workers" } } }
+                    div.card { h3 { "Running" } p.big { (grouped(queue.running)) span.unit { " on " (places) @if places == 1 { " worker" } @else { " workers" } } } }
                 }
             }
             section {
                 h2 { "Workers" }
                 @if workers.data.is_empty() {
-                    div.notice.warn { p { "No process runs workers, so queued jobs do not start. Start one with " code { "optin worker" } "." } }
+                    div.notice.warn { p { "No process runs workers, so queued jobs do not start. Start the service with " code { "--workers" } ", or with PostgreSQL also " code { "optin worker" } "." } }
                 } @else {
                     div.scroll { table {
                         thead { tr { th { "Process" } th { "Device" } th.number { "Workers" } th { "Seen" } } }

@@ -1,15 +1,15 @@
-//! The processes with workers, and the leases of running jobs.
+//! The processes with workers, the leases of running jobs, and what a queued job waits for.
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgPool, PgRow};
 use uuid::Uuid;
 
 use super::moment;
-use crate::job::JobId;
-use crate::job::queue::{CREW_LIFETIME_MS, Crew, HeldLease, SeenCrew};
+use crate::job::queue::{CREW_LIFETIME_MS, Crew, HeldLease, Position, SeenCrew};
 use crate::job::store::column::word;
 use crate::job::store::error::StoreError;
 use crate::job::tenant::Scope;
+use crate::job::{Job, JobId};
 
 /// Returns the processes that were seen a short time ago, and the leases in the scope.
 pub(super) async fn at_work(
@@ -51,4 +51,28 @@ pub(super) async fn at_work(
     let crews: Result<_, StoreError> = crews.iter().map(crew).collect();
     let leases: Result<_, StoreError> = leases.iter().map(lease).collect();
     Ok((crews?, leases?))
+}
+
+/// Returns what a job waits for.
+pub(super) async fn position(pool: &PgPool, job: &Job) -> Result<Position, StoreError> {
+    let found = sqlx::query(
+        "SELECT
+           (SELECT COUNT(*) FROM jobs, (SELECT priority AS own FROM jobs WHERE id = $1 AND state = 'queued') AS this
+            WHERE state = 'queued' AND device = $2 AND tenant = $3 AND (priority > own OR (priority = own AND id < $1)))
+             AS ahead,
+           (SELECT COUNT(*) FROM jobs WHERE state IN ('running', 'canceling') AND device = $2 AND tenant = $3) AS running,
+           (SELECT COALESCE(SUM(workers), 0)::bigint FROM crews
+            WHERE device = $2 AND seen_at > clock_timestamp() - $4 * interval '1 millisecond') AS workers",
+    )
+    .bind(job.id.uuid())
+    .bind(job.device.as_str())
+    .bind(job.tenant.as_str())
+    .bind(CREW_LIFETIME_MS)
+    .fetch_one(pool)
+    .await?;
+    Ok(Position {
+        ahead: found.try_get("ahead")?,
+        running: found.try_get("running")?,
+        workers: found.try_get("workers")?,
+    })
 }

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Crew, Device, HeldLease, Quota, SeenCrew};
+use crate::job::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use crate::job::record::Record;
 use crate::job::tenant::Scope;
 use crate::job::{Job, JobId, Lease, NewJob, State, UnixMs};
@@ -155,6 +155,10 @@ impl JobStore for Sessions {
 
     async fn at_work(&self, scope: &Scope) -> Result<(Vec<SeenCrew>, Vec<HeldLease>), StoreError> {
         at_work::at_work(&self.pool, scope).await
+    }
+
+    async fn position(&self, job: &Job) -> Result<Position, StoreError> {
+        at_work::position(&self.pool, job).await
     }
 
     async fn counts(

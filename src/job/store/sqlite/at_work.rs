@@ -1,10 +1,11 @@
-//! The processes with workers, and the leases of running jobs.
+//! The processes with workers, the leases of running jobs, and what a queued job waits for.
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use super::row;
-use crate::job::queue::{CREW_LIFETIME_MS, Crew, HeldLease, SeenCrew};
+use crate::job::Job;
+use crate::job::queue::{CREW_LIFETIME_MS, Crew, HeldLease, Position, SeenCrew};
 use crate::job::store::column::{parsed, word};
 use crate::job::store::error::StoreError;
 use crate::job::tenant::Scope;
@@ -49,4 +50,28 @@ pub(super) async fn at_work(
     let crews: Result<_, StoreError> = crews.iter().map(crew).collect();
     let leases: Result<_, StoreError> = leases.iter().map(lease).collect();
     Ok((crews?, leases?))
+}
+
+/// Returns what a job waits for.
+pub(super) async fn position(readers: &SqlitePool, job: &Job) -> Result<Position, StoreError> {
+    let mut reader = readers.acquire().await?;
+    let now = row::now(&mut reader).await?;
+    let found = sqlx::query(
+        "SELECT
+           (SELECT COUNT(*) FROM jobs, (SELECT priority AS own FROM jobs WHERE id = ?1 AND state = 'queued')
+            WHERE state = 'queued' AND device = ?2 AND tenant = ?3 AND (priority > own OR (priority = own AND id < ?1))),
+           (SELECT COUNT(*) FROM jobs WHERE state IN ('running', 'canceling') AND device = ?2 AND tenant = ?3),
+           (SELECT COALESCE(SUM(workers), 0) FROM crews WHERE device = ?2 AND seen_at > ?4)",
+    )
+    .bind(job.id.to_string())
+    .bind(job.device.as_str())
+    .bind(job.tenant.as_str())
+    .bind(now - CREW_LIFETIME_MS)
+    .fetch_one(&mut *reader)
+    .await?;
+    Ok(Position {
+        ahead: found.try_get(0)?,
+        running: found.try_get(1)?,
+        workers: found.try_get(2)?,
+    })
 }

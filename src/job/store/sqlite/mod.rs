@@ -34,7 +34,7 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Crew, Device, HeldLease, Quota, SeenCrew};
+use crate::job::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use crate::job::record::Record;
 use crate::job::store::column;
 use crate::job::tenant::Scope;
@@ -189,6 +189,10 @@ impl JobStore for SqliteFile {
 
     async fn at_work(&self, scope: &Scope) -> Result<(Vec<SeenCrew>, Vec<HeldLease>), StoreError> {
         at_work::at_work(&self.readers, scope).await
+    }
+
+    async fn position(&self, job: &Job) -> Result<Position, StoreError> {
+        at_work::position(&self.readers, job).await
     }
 
     async fn counts(

@@ -106,6 +106,7 @@ macro_rules! conformance {
             concurrent_sweepers_end_each_job_once,
             jobs_of_other_tenants_are_not_found,
             processes_with_workers_and_leases_of_the_tenant_are_listed,
+            the_position_of_a_queued_job_counts_the_jobs_that_start_before_it,
             tenants_have_separate_idempotency_keys,
             tenants_take_turns,
             jobs_with_higher_priority_are_claimed_first_within_a_tenant,
