@@ -81,6 +81,7 @@ pub(crate) struct Visitor {
 impl Visitor {
     /// The visitor of a request, with an API key in place of that of the session.
     pub(crate) fn with_key(mut self, key: &str) -> Self {
+        self.headers.remove(header::AUTHORIZATION);
         if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {key}")) {
             value.set_sensitive(true);
             self.headers.insert(header::AUTHORIZATION, value);

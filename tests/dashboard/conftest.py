@@ -46,7 +46,7 @@ class Window:
 
     def __init__(self, browser, url, **options):
         self.context = browser.new_context(base_url=url, **options)
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.foreign, self.errors = [], []
         self.expected = ()

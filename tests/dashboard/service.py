@@ -65,7 +65,7 @@ class Service:
     def create(self, key=None, **changes):
         return self.call("POST", "/v1/jobs", job(**changes), key)["id"]
 
-    def wait(self, job_id, *states, key=None, seconds=120):
+    def wait(self, job_id, *states, key=None, seconds=300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = self.call("GET", f"/v1/jobs/{job_id}", key=key)

@@ -26,7 +26,7 @@ def test_a_new_user_makes_a_job_watches_it_and_prunes_to_another_target(service,
     page.get_by_role("button", name="Create job").click()
     # The page follows the job without a reload by the reader, up to its result.
     page.wait_for_url("**/jobs/job_*")
-    page.locator(".head .state.succeeded").wait_for(timeout=120_000)
+    page.locator(".head .state.succeeded").wait_for(timeout=300_000)
     page.get_by_role("heading", name="Quality", exact=True).wait_for()
     first = page.url
     assert page.get_by_text("from_pretrained").is_visible()
@@ -53,7 +53,7 @@ def test_a_new_user_makes_a_job_watches_it_and_prunes_to_another_target(service,
     page.get_by_role("button", name="Prune to this target").click()
     page.wait_for_url(lambda url: "/jobs/job_" in url and url != first)
     assert page.get_by_role("link", name="another job").is_visible()
-    page.locator(".head .state.succeeded").wait_for(timeout=120_000)
+    page.locator(".head .state.succeeded").wait_for(timeout=300_000)
     assert page.locator("h1").inner_text().endswith("40%")
     page.get_by_role("heading", name="Quality", exact=True).wait_for()
     # Both side by side.
@@ -78,7 +78,7 @@ def test_a_failure_shows_its_remedy_and_the_edited_request_runs(service, window)
     page.get_by_role("button", name="Create job").click()
     page.wait_for_url("**/jobs/job_*")
     page.get_by_role("button", name="Cancel").click()
-    page.locator(".head .state.canceled").wait_for(timeout=30_000)
+    page.locator(".head .state.canceled").wait_for(timeout=120_000)
 
 
 def test_what_is_wrong_with_a_form_stands_at_its_field(service, window):

@@ -3,6 +3,7 @@
 use optin::job::key::KeyScope;
 use optin::job::queue::{Crew, Device};
 use optin::job::store::JobStore;
+use serde_json::json;
 
 use super::browser::Browser;
 
@@ -70,4 +71,41 @@ async fn a_key_without_the_scope_sees_what_it_lacks() {
         "{}",
         refused.text()
     );
+}
+
+#[tokio::test]
+async fn a_webhook_is_tested_and_an_event_is_delivered_again() {
+    let browser = Browser::new().await;
+    let webhook = json!({"url": "https://receiver.example/<hook>", "events": ["job.succeeded"]});
+    let created = browser.harness.post("/v1/webhooks", &webhook).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    let page = browser.page("/operations").await;
+    assert!(page.contains("Nothing was delivered yet."), "{page}");
+    assert!(
+        page.contains("receiver.example") && !page.contains("<hook>"),
+        "{page}"
+    );
+    let tested = browser.send_form("/operations/test", &[("id", &id)]).await;
+    assert_eq!(tested.location(), "/operations#webhooks");
+    let deliveries = format!("/v1/webhooks/{id}/deliveries");
+    let delivery = browser.harness.get(&deliveries).await.json()["data"][0].clone();
+    assert_eq!(delivery["event"], "webhook.test");
+    let page = browser.page("/operations").await;
+    assert!(
+        page.contains("webhook.test") && page.contains("pending"),
+        "{page}"
+    );
+    let again = [
+        ("webhook", id.as_str()),
+        ("id", delivery["id"].as_str().unwrap()),
+    ];
+    let again = browser.send_form("/operations/redeliver", &again).await;
+    assert_eq!(again.location(), "/operations#webhooks");
+    for wrong in ["wh_x", "../../jobs", ""] {
+        let refused = browser
+            .send_form("/operations/test", &[("id", wrong)])
+            .await;
+        assert_eq!(refused.status, 404, "{wrong}");
+    }
 }

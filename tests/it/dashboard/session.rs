@@ -159,6 +159,15 @@ async fn invalid_keys_are_rejected_and_guesses_are_limited() {
 }
 
 #[tokio::test]
+async fn a_text_that_no_header_can_have_is_not_the_key_of_the_session() {
+    let mut browser = Browser::with_keys().await;
+    browser.sign_in("a", KeyScope::Read).await;
+    let response = browser.send_form("/sign-in", &[("key", "a\nb")]).await;
+    assert_eq!(response.status, 403);
+    assert!(response.headers.get("set-cookie").is_none());
+}
+
+#[tokio::test]
 async fn a_key_for_metrics_cannot_sign_in() {
     let browser = Browser::with_keys().await;
     let key = browser.create_key("a", KeyScope::Metrics).await;
