@@ -188,7 +188,8 @@ mod tests {
             .list_path()
             .unwrap_or_else(|_| panic!("the filter is valid"));
         assert!(
-            path.contains("&cursor=job_01ad") && !path.contains("until"),
+            path.contains("&cursor=job_01a22ee6-b000-7000-8000-000000000000")
+                && !path.contains("until"),
             "{path}"
         );
         assert_eq!(
