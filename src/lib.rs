@@ -36,7 +36,8 @@
 //! | [`artifact`] | storage of files; the only module that uses `object_store` | `file_name`, `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
 //! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `telemetry` |
-//! | [`api`] | the HTTP API; the only module that uses `axum` and `utoipa` | `job`, `artifact`, `model::registry`, `answer::TASKS`, `prune`'s documents, `file_name`, `unique_json`, `telemetry` |
+//! | [`api`] | the HTTP API; the only module that uses `utoipa`, and with `dashboard` the only one that uses `axum` | `job`, `artifact`, `model::registry`, `answer::TASKS`, `prune`'s documents, `file_name`, `unique_json`, `telemetry` |
+//! | [`dashboard`] | pages for people, rendered from responses of the API; the only module that uses `maud` | types that these responses contain |
 //! | [`telemetry`] | tracing, metrics and health of background loops | no other module |
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
@@ -46,6 +47,7 @@
 //!
 //! - `model` never uses `prune`: a graph does not know why it is masked.
 //! - `prune` never names an architecture, a kind of input or a kind of answer.
+//! - `dashboard` and `api` never use each other. The dashboard calls the API's router like any client.
 //! - `api` and `worker` never use each other. They communicate through `job` (rows) and `artifact` (bytes).
 //! - Files do not import each other in circles. A file imports an item from the file that defines it, and not from a
 //!   parent module that imports the file.
@@ -61,6 +63,7 @@
 //! - A kind of input: `data/<name>/`, which implements [`data::reader::Reader`], and [`data::open`].
 //! - A job store: `job/store/<name>.rs` and `migrations/<name>/`.
 //! - An endpoint: a handler and one `routes!` line in `api/routes.rs`.
+//! - A page: a file in `dashboard/pages/` and one line in `dashboard/router.rs`.
 
 pub mod answer;
 pub mod api;
@@ -68,6 +71,7 @@ pub mod artifact;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
+pub mod dashboard;
 pub mod data;
 pub mod file_name;
 pub mod guide;

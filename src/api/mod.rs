@@ -43,6 +43,7 @@ mod usage;
 mod webhooks;
 mod wire;
 mod worker_routes;
+mod workers;
 
 pub use address::AddressSource;
 pub use document::yaml;

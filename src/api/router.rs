@@ -56,11 +56,6 @@ pub fn router(state: AppState) -> Router {
                 ([(header::CONTENT_TYPE, "application/yaml")], text)
             }),
         )
-        // The root leads to the documentation for a browser.
-        .route(
-            "/",
-            routing::get(|| async { axum::response::Redirect::to("/docs/") }),
-        )
         .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json")))
         .fallback(|| async { Problem::not_found("path not found; /docs lists all paths") })
         .method_not_allowed_fallback(|| async {

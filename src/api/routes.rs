@@ -7,15 +7,17 @@ use utoipa_axum::routes;
 use super::state::AppState;
 use super::{
     artifacts, audit, blobs, bundle, capabilities, document, events, frontier, health, jobs, keys,
-    uploads, usage, webhooks,
+    uploads, usage, webhooks, workers,
 };
 
 /// The routes, and the document that they describe.
 pub(super) fn documented() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(document::head())
         .routes(routes!(jobs::create::create, jobs::list::list))
+        .routes(routes!(jobs::counts::counts))
         .routes(routes!(jobs::estimate::estimate))
         .routes(routes!(jobs::get::get, jobs::delete::delete))
+        .routes(routes!(jobs::position::get))
         .routes(routes!(jobs::cancel::cancel))
         .routes(routes!(jobs::retry::retry))
         .routes(routes!(jobs::resolve::resolve))
@@ -46,6 +48,7 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::create::create, keys::list::list))
         .routes(routes!(keys::revoke::revoke))
         .routes(routes!(audit::list))
+        .routes(routes!(workers::list))
         .routes(routes!(capabilities::capabilities))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

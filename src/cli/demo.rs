@@ -141,7 +141,7 @@ pub(super) fn run(command: &DemoCommand) -> Result<(), Exit> {
             show(command, &service.url).await?;
             if !command.once {
                 output::note(&format!(
-                    "\nserving on {url} until Ctrl-C (API documentation: {url}/docs)",
+                    "\nserving until Ctrl-C: dashboard {url}/, API documentation {url}/docs",
                     url = service.url
                 ));
                 interrupted().await?;

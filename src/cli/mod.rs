@@ -95,9 +95,9 @@ enum Command {
     Bench(Box<bench::BenchCommand>),
     /// Start an HTTP service
     ///
-    /// Runs the HTTP API, the workers, the webhook sender and the removal of expired data in one
-    /// process. The documentation of the API is at /docs. Runs until SIGINT (Ctrl-C) or SIGTERM, and
-    /// then requeues the running jobs.
+    /// Runs the HTTP API, the dashboard, the workers, the webhook sender and the removal of expired
+    /// data in one process. The dashboard is at /, and the documentation of the API at /docs. Runs
+    /// until SIGINT (Ctrl-C) or SIGTERM, and then requeues the running jobs.
     ///
     /// All tenants can use everything in the source folders, in the source buckets and behind the
     /// hub token. Jobs, artifacts and uploads are visible only to their own tenant.

@@ -15,6 +15,7 @@ use super::open_files::within_open_files;
 use super::stores::{Database, open_artifacts};
 use crate::api::{AppState, Capabilities, bind, router, serve};
 use crate::artifact::health::Health;
+use crate::artifact::key_file::{self, KEY_BYTES};
 use crate::artifact::sign::SigningKey;
 use crate::config::device::DeviceFlag;
 use crate::config::limits::LimitFlags;
@@ -23,6 +24,7 @@ use crate::config::server::ServerFlags;
 use crate::config::source::SourceFlags;
 use crate::config::storage::StorageFlags;
 use crate::config::worker::{self, WorkerFlags};
+use crate::dashboard::{Sessions, with_pages};
 use crate::job::store::audit::AuditLog;
 use crate::job::store::keys::KeyStore;
 use crate::job::store::webhooks::WebhookStore;
@@ -103,7 +105,8 @@ impl Service {
         let signals = Signals::default();
         let Signals { wake, pulses, stop } = &signals;
         let signing = Arc::new(SigningKey::load_or_create(&storage.signing_key())?);
-        let secrets = open_secrets(&server.secrets_key(storage.data_dir()), &webhooks).await?;
+        let secret = open_secret(&server.secrets_key(storage.data_dir()))?;
+        let secrets = seal_webhooks(&secret, &webhooks).await?;
         let sources = source.open(storage, &artifacts).map_err(Exit::Usage)?;
         let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(DeviceFlag::Cpu, worker, &sources)?);
         let listener = bind(server.listen).map_err(|error| {
@@ -111,6 +114,7 @@ impl Service {
         })?;
         let url = format!("http://{}", listener.local_addr()?);
         let public_url = server.public_url.clone().unwrap_or_else(|| url.clone());
+        let sessions = Sessions::new(&secret, &public_url);
         let state = AppState {
             jobs: Arc::clone(&jobs),
             webhooks: Arc::clone(&webhooks),
@@ -166,7 +170,7 @@ impl Service {
         let sweeper = tokio::spawn(sweeper);
         let server = tokio::spawn(serve(
             listener,
-            router(state),
+            with_pages(router(state), sessions),
             within_open_files(limits.connections(server.client_address())),
             stop.clone(),
         ));
@@ -201,16 +205,21 @@ impl Service {
     }
 }
 
-/// Opens the key of the webhook secrets, and prepares the secrets in the database for it.
-async fn open_secrets(
-    path: &Path,
-    webhooks: &Arc<dyn WebhookStore>,
-) -> Result<Arc<SecretKey>, Exit> {
+/// Opens the key that encrypts the webhook secrets and the sessions of the dashboard.
+fn open_secret(path: &Path) -> Result<[u8; KEY_BYTES], Exit> {
     if !path.exists() {
         let path = path.display();
-        tracing::warn!(%path, "creating the key of the webhook secrets; keep a copy, and give it to all services that share the database");
+        tracing::warn!(%path, "creating the key of the webhook secrets and of the sessions; keep a copy, and give it to all services that share the database");
     }
-    let secrets = SecretKey::load_or_create(path)?;
+    Ok(key_file::load_or_create(path)?)
+}
+
+/// Prepares the webhook secrets in the database for the key.
+async fn seal_webhooks(
+    secret: &[u8; KEY_BYTES],
+    webhooks: &Arc<dyn WebhookStore>,
+) -> Result<Arc<SecretKey>, Exit> {
+    let secrets = SecretKey::from_bytes(secret);
     let sealed = seal_secrets(webhooks.as_ref(), &secrets).await;
     sealed.map_err(|error| Exit::Broken(error.to_string()))?;
     Ok(Arc::new(secrets))

@@ -28,7 +28,7 @@ pub struct ServerFlags {
     /// Allow webhooks to private addresses and over plain HTTP; only for closed networks, never on the internet
     #[arg(long, env = "OPTIN_ALLOW_PRIVATE_WEBHOOKS")]
     pub allow_private_webhooks: bool,
-    /// File with the key that encrypts the webhook secrets in the database [default: DATA_DIR/secrets.key]
+    /// File with the key that encrypts webhook secrets and dashboard sessions [default: DATA_DIR/secrets.key]
     ///
     /// 32 random bytes. The file is created if it does not exist. Keep a copy with the backups of the
     /// database. Services that share a database need the same key.
@@ -118,7 +118,7 @@ impl ServerFlags {
         }
     }
 
-    /// Returns the path of the key that encrypts the webhook secrets.
+    /// Returns the path of the key that encrypts the webhook secrets and the sessions of the dashboard.
     #[must_use]
     pub fn secrets_key(&self, data_dir: &Path) -> PathBuf {
         let key = self.secrets_key.clone();

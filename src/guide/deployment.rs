@@ -47,8 +47,8 @@
 //! - All files of a service belong to its user alone (modes 0600 and 0700): the data folder, a local artifact store (`--storage-url`),
 //!   the cache (`--cache-dir`) and a SQLite database, with the files beside it. Folders of an earlier release get these modes at the
 //!   start. A folder that others can access and that has other files, such as `/tmp`, is refused.
-//! - `secrets.key` in the data folder encrypts the secrets of the webhooks in the database (ChaCha20-Poly1305). The first start creates
-//!   the key, and encrypts the secrets that an earlier release stored in clear. Keep a copy of it apart from the backups of the
+//! - `secrets.key` in the data folder encrypts the secrets of the webhooks in the database and the sessions of the dashboard
+//!   (ChaCha20-Poly1305). The first start creates the key, and encrypts the secrets that an earlier release stored in clear. Keep a copy of it apart from the backups of the
 //!   database: both together reveal the secrets, and without the key, the webhooks must be created again.
 //! - Services that share a database need the same key: copy the file before the second one starts, or mount it and name it with
 //!   `--secrets-key`. A service with another key does not start. Workers do not need the key.
@@ -60,6 +60,10 @@
 //! A service on a loopback address requires no API key. On any other address it requires one. `optin keys create --tenant TEAM --name
 //! laptop --scope admin` creates the first key; `POST /v1/keys` creates others. The tenant of a key separates its jobs, files and
 //! webhooks from those of other tenants. All tenants can read all sources that the service can read.
+//!
+//! The dashboard takes an API key and starts a session of 12 hours. The cookie contains the encrypted key, so each service that shares the
+//! database accepts it, and it ends when the key is revoked or expires. Sign-in attempts count against the rate limit of their address.
+//! With `--public-url https://...`, browsers return the cookie only over HTTPS. The page of operations requires the scope `admin`.
 //!
 //! The service does not support TLS. Use a reverse proxy.
 //!

@@ -4,7 +4,7 @@
 //! - [`deployment`]: several machines, API keys, proxies, logs and metrics.
 //! - [`outages`]: what clients and jobs see during an outage of the database, the bucket, a source or a worker.
 //!
-//! The HTTP API is described in `openapi.yaml`, which a running service shows at `/docs`. Every flag is described by
+//! A running service has a dashboard at `/`. The HTTP API is described in `openapi.yaml`, which it shows at `/docs`. Every flag is described by
 //! `optin COMMAND --help`.
 
 pub mod deployment;

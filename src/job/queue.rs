@@ -9,6 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
+use super::id::JobId;
+use super::time::UnixMs;
+
 /// Device that a job runs on. Each device has its own queue.
 #[derive(
     Clone,
@@ -80,6 +83,37 @@ pub struct Crew {
 /// Time after which a process that has not been [noted](super::store::JobStore::note_crew) again counts as ended, in
 /// milliseconds.
 pub const CREW_LIFETIME_MS: i64 = 60_000;
+
+/// A process with workers that was seen a short time ago.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenCrew {
+    /// The process and its workers.
+    pub crew: Crew,
+    /// Time of its last note.
+    pub seen_at: UnixMs,
+}
+
+/// The lease of a running job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldLease {
+    /// The job.
+    pub job: JobId,
+    /// Name of the worker that holds the lease.
+    pub worker: String,
+    /// Expiry time.
+    pub until: UnixMs,
+}
+
+/// What a queued job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Number of queued jobs of the same tenant and device that are claimed before it.
+    pub ahead: i64,
+    /// Number of running jobs of the same tenant and device.
+    pub running: i64,
+    /// Number of workers of the device.
+    pub workers: i64,
+}
 
 /// A worker that claims jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]

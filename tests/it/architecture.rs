@@ -167,6 +167,8 @@ fn modules_import_only_the_allowed_modules() {
                 "telemetry",
             ],
         ),
+        // The dashboard is a client of the API: of the crate, it uses only types that responses contain.
+        ("dashboard/", &["job", "prune"]),
         (
             "config/",
             &["api", "worker", "artifact", "job", "telemetry", "prune"],
@@ -190,6 +192,29 @@ fn the_data_module_imports_only_inputs_of_the_model_module() {
             let inputs = ["batch", "extent", "hidden"];
             assert!(
                 inputs.iter().any(|module| path.starts_with(module)),
+                "src/{}:{}: {}",
+                line.file,
+                line.number,
+                line.text
+            );
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_imports_only_types_that_responses_of_the_api_contain() {
+    let types = [
+        "job::State",
+        "job::key::KeyScope",
+        "prune::failure::Code",
+        "prune::report::",
+        "prune::stage::Stage",
+    ];
+    for line in code(&["dashboard/"]) {
+        for path in line.text.split("crate::").skip(1) {
+            let allowed = types.iter().any(|allowed| path.starts_with(allowed));
+            assert!(
+                allowed || path.starts_with("dashboard::"),
                 "src/{}:{}: {}",
                 line.file,
                 line.number,
@@ -309,6 +334,7 @@ fn each_external_dependency_is_used_in_one_module_only() {
         "artifact",
         "cli",
         "config",
+        "dashboard",
         "job",
         "telemetry",
         "worker",
@@ -320,7 +346,9 @@ fn each_external_dependency_is_used_in_one_module_only() {
         &["sqlx", "SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"],
     );
     assert_absent(service, &["artifact"], &["object_store"]);
-    assert_absent(service, &["api", "cli"], &["axum", "utoipa"]);
+    assert_absent(service, &["api", "cli", "dashboard"], &["axum"]);
+    assert_absent(service, &["api", "cli"], &["utoipa"]);
+    assert_absent(service, &["dashboard"], &["maud"]);
     assert_absent(service, &["config", "main.rs"], &["std::env", "env::var"]);
     // Object keys are built in one file only.
     assert_absent(service, &["artifact/key.rs"], &["format!(\"jobs/"]);

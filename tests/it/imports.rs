@@ -19,6 +19,7 @@ const MODULES: &[&str] = &[
     "checkpoint",
     "cli",
     "config",
+    "dashboard",
     "data",
     "file_name",
     "guide",

@@ -20,6 +20,7 @@ mod card;
 mod checkpoint;
 mod cli;
 mod convnet;
+mod dashboard;
 mod data;
 mod delivered;
 mod draft;

@@ -65,22 +65,10 @@ pub(crate) async fn list(
 ) -> Result<Json<JobList>, Problem> {
     check_limit(page.limit, 100)?;
     let before: Option<JobId> = cursor(page.cursor.as_deref())?;
-    let label = match &page.label {
-        Some(label) => match label.split_once(':') {
-            Some((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),
-            _ => {
-                return Err(Problem::bad_request(
-                    "label",
-                    "label must have the form name:value",
-                ));
-            }
-        },
-        None => None,
-    };
     let filter = JobFilter {
         states: page.state,
         model: page.model,
-        label,
+        label: label(page.label.as_deref())?,
     };
     let (jobs, has_more) = state
         .jobs
@@ -96,4 +84,19 @@ pub(crate) async fn list(
             .collect(),
         has_more,
     }))
+}
+
+/// Parses the filter `name:value`.
+///
+/// # Errors
+/// Returns 400 if it has another form.
+pub(super) fn label(text: Option<&str>) -> Result<Option<(String, String)>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    match text.split_once(':') {
+        Some((name, value)) if !name.is_empty() => Ok(Some((name.to_owned(), value.to_owned()))),
+        _ => Err(Problem::bad_request(
+            "label",
+            "label must have the form name:value",
+        )),
+    }
 }

@@ -1,11 +1,13 @@
 //! Operations on jobs.
 
 pub(super) mod cancel;
+pub(super) mod counts;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod estimate;
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod position;
 pub(super) mod resolve;
 pub(super) mod retry;
 

@@ -20,9 +20,9 @@ use crate::artifact::manifest::Manifest;
 use crate::job::audit::{Deed, Entry};
 use crate::job::event::{Event, NewEvent};
 use crate::job::key::{ApiKey, FreshKey, KeyId, NewKey, StoredKey};
-use crate::job::queue::{Claimer, Crew, Device, Quota};
+use crate::job::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use crate::job::webhook::{Delivery, DeliveryId, Due, NewWebhook, Tried, Webhook, WebhookId};
-use crate::job::{Job, JobId, Lease, NewJob, Scope, UnixMs};
+use crate::job::{Job, JobId, Lease, NewJob, Scope, State, UnixMs};
 use crate::prune::stage::Stage;
 
 /// Timeout of a call. It is longer than the statement timeout of the database, so that the database can report the
@@ -132,6 +132,7 @@ bounded! {
         writes Create = create(job: NewJob, key: Option<IdempotencyKey>, quota: Quota) -> Created => "with the same idempotency key it returns the created job; without a key it creates a second job.";
         reads Get = get(scope: &Scope, id: JobId) -> Job;
         reads List = list(scope: &Scope, filter: &JobFilter, before: Option<JobId>, limit: usize) -> (Vec<Job>, bool);
+        reads Counts = counts(scope: &Scope, filter: &JobFilter) -> Vec<(State, i64)>;
         writes RequestCancel = request_cancel(scope: &Scope, id: JobId) -> Job => "changes nothing.";
         writes Delete = delete(scope: &Scope, id: JobId) -> Option<Manifest> => "returns `NotFound`. The files were removed before the first call.";
         reads Manifest = manifest(scope: &Scope, id: JobId) -> Option<Manifest>;
@@ -140,6 +141,8 @@ bounded! {
         writes Claimed = claimed(claimer: &Claimer) -> Option<(Job, Lease)> => "returns the same job and renews its lease again.";
         reads HasClaimable = has_claimable(claimer: &Claimer) -> bool;
         writes NoteCrew = note_crew(crew: &Crew) -> () => "changes nothing.";
+        reads AtWork = at_work(scope: &Scope) -> (Vec<SeenCrew>, Vec<HeldLease>);
+        reads Position = position(job: &Job) -> Position;
         writes ToLookFor = to_look_for(device: Device, limit: usize, hold_ms: i64) -> Vec<Job> => "returns other jobs; the first ones are returned again after `hold_ms`.";
         writes Resume = resume(id: JobId) -> () => "changes nothing.";
         writes Heartbeat = heartbeat(lease: &Lease, stage: Option<Stage>, done: u64, total: u64, lease_ms: i64) -> Heartbeat => "renews the lease again.";

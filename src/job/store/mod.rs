@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::event::{Event, NewEvent};
-use super::queue::{Claimer, Crew, Device, Quota};
+use super::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use super::tenant::Scope;
 use super::{Job, JobId, Lease, NewJob, State, UnixMs};
 use crate::artifact::manifest::Manifest;
@@ -126,6 +126,14 @@ pub trait JobStore: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<Job>, bool), StoreError>;
 
+    /// Returns the number of jobs in each state that match the filter, whatever its states. A state without jobs may be
+    /// absent.
+    async fn counts(
+        &self,
+        scope: &Scope,
+        filter: &JobFilter,
+    ) -> Result<Vec<(State, i64)>, StoreError>;
+
     /// Requests the cancellation of a job, and returns the job afterwards. A queued job is canceled at once, a running
     /// one becomes `canceling`, and a terminal one does not change.
     async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError>;
@@ -165,6 +173,14 @@ pub trait JobStore: Send + Sync {
     /// Notes that a process runs workers, for the [default quota](Quota::max_running) of running jobs. The process must
     /// repeat this within [`CREW_LIFETIME_MS`](super::queue::CREW_LIFETIME_MS).
     async fn note_crew(&self, crew: &Crew) -> Result<(), StoreError>;
+
+    /// Returns the processes with workers that were noted within
+    /// [`CREW_LIFETIME_MS`](super::queue::CREW_LIFETIME_MS), by name, and the leases of the jobs in the scope, oldest job
+    /// first.
+    async fn at_work(&self, scope: &Scope) -> Result<(Vec<SeenCrew>, Vec<HeldLease>), StoreError>;
+
+    /// Returns what a job waits for in the queue.
+    async fn position(&self, job: &Job) -> Result<Position, StoreError>;
 
     /// Returns jobs of this device that wait for an unavailable dependency and whose next poll is due, at most `limit`,
     /// the longest due first. Hides them from other callers for `hold_ms`.

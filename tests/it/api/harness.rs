@@ -11,6 +11,7 @@ use optin::artifact::key::Key;
 use optin::artifact::manifest::Manifest;
 use optin::artifact::sign::SigningKey;
 use optin::artifact::store::ArtifactStore;
+use optin::dashboard::{Sessions, with_pages};
 use optin::job::TenantId;
 use optin::job::intake::Intake;
 use optin::job::retention::Retention;
@@ -162,7 +163,10 @@ pub fn state(
     }
 }
 
-/// The API router and the stores that it uses.
+/// URL of the service.
+pub const URL: &str = "https://optin.example";
+
+/// The API router with the pages around it, and the stores that it uses.
 pub struct Harness {
     pub folder: TempDir,
     pub jobs: Arc<SqliteStore>,
@@ -233,14 +237,14 @@ impl Harness {
                 .unwrap(),
         );
         let artifacts = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
-        let state = state(options, &jobs, &artifacts, "https://optin.example");
+        let state = state(options, &jobs, &artifacts, URL);
         Self {
             folder,
             jobs,
             artifacts,
             signing: Arc::clone(&state.signing),
             pulses: state.pulses.clone(),
-            router: router(state),
+            router: with_pages(router(state), Sessions::new(&[2; 32], URL)),
         }
     }
 

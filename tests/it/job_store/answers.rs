@@ -162,6 +162,9 @@ async fn make(
         Call::SweepDeliveries => store.sweep_deliveries(0).await.map(drop),
         Call::Get
         | Call::List
+        | Call::Counts
+        | Call::AtWork
+        | Call::Position
         | Call::Manifest
         | Call::Events
         | Call::HasClaimable

@@ -4,7 +4,9 @@
 //! transaction is open while a job runs. A claim skips rows that other transactions have locked (`SKIP LOCKED`). After
 //! the commit of a new job, `NOTIFY` wakes idle workers; this is only a hint, and polling finds every job.
 
+mod at_work;
 mod audit;
+mod counts;
 mod create;
 mod error;
 mod keys;
@@ -28,10 +30,10 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Crew, Device, Quota};
+use crate::job::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use crate::job::record::Record;
 use crate::job::tenant::Scope;
-use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
+use crate::job::{Job, JobId, Lease, NewJob, State, UnixMs};
 use crate::prune::stage::Stage;
 pub use error::OpenError;
 pub use sessions::{PostgresStore, Sessions};
@@ -149,6 +151,22 @@ impl JobStore for Sessions {
             .push_bind(one_more(limit));
         let rows = query.build().fetch_all(&self.pool).await?;
         page(&rows, limit, |found| Ok(row::read(found)?.job))
+    }
+
+    async fn at_work(&self, scope: &Scope) -> Result<(Vec<SeenCrew>, Vec<HeldLease>), StoreError> {
+        at_work::at_work(&self.pool, scope).await
+    }
+
+    async fn position(&self, job: &Job) -> Result<Position, StoreError> {
+        at_work::position(&self.pool, job).await
+    }
+
+    async fn counts(
+        &self,
+        scope: &Scope,
+        filter: &JobFilter,
+    ) -> Result<Vec<(State, i64)>, StoreError> {
+        counts::counts(&self.pool, scope, filter).await
     }
 
     async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {

@@ -4,7 +4,9 @@
 //! separate connections and never wait (WAL). A call returns only after its commit is on the disk (`synchronous =
 //! FULL`).
 
+mod at_work;
 mod audit;
+mod counts;
 mod create;
 mod error;
 mod guard;
@@ -32,11 +34,11 @@ use super::{
 };
 use crate::artifact::manifest::Manifest;
 use crate::job::event::{Event, NewEvent};
-use crate::job::queue::{Claimer, Crew, Device, Quota};
+use crate::job::queue::{Claimer, Crew, Device, HeldLease, Position, Quota, SeenCrew};
 use crate::job::record::Record;
 use crate::job::store::column;
 use crate::job::tenant::Scope;
-use crate::job::{Job, JobId, Lease, NewJob, UnixMs};
+use crate::job::{Job, JobId, Lease, NewJob, State, UnixMs};
 use crate::prune::stage::Stage;
 pub use error::OpenError;
 use guard::Guard;
@@ -183,6 +185,22 @@ impl JobStore for SqliteFile {
         .fetch_all(&self.readers)
         .await?;
         column::page(&rows, limit, |found| Ok(row::read(found)?.job))
+    }
+
+    async fn at_work(&self, scope: &Scope) -> Result<(Vec<SeenCrew>, Vec<HeldLease>), StoreError> {
+        at_work::at_work(&self.readers, scope).await
+    }
+
+    async fn position(&self, job: &Job) -> Result<Position, StoreError> {
+        at_work::position(&self.readers, job).await
+    }
+
+    async fn counts(
+        &self,
+        scope: &Scope,
+        filter: &JobFilter,
+    ) -> Result<Vec<(State, i64)>, StoreError> {
+        counts::counts(&self.readers, scope, filter).await
     }
 
     async fn request_cancel(&self, scope: &Scope, id: JobId) -> Result<Job, StoreError> {

@@ -111,6 +111,45 @@ pub async fn concurrent_requests_with_one_idempotency_key_create_one_job(store: 
     assert_eq!(ids.len(), 1);
 }
 
+pub async fn jobs_are_counted_by_state_under_the_other_filters(store: Store) {
+    let mut ids = Vec::new();
+    for index in 0..5 {
+        let mut new = new_job(if index < 3 { "model" } else { "other" });
+        new.labels = BTreeMap::from([("n".to_owned(), (index % 2).to_string())]);
+        ids.push(created(store.as_ref(), new).await.id);
+    }
+    store.request_cancel(&Scope::Service, ids[0]).await.unwrap();
+    let counts = async |scope: &Scope, filter: JobFilter| {
+        let mut counts = store.counts(scope, &filter).await.unwrap();
+        counts.retain(|(_, count)| *count > 0);
+        counts.sort_by_key(|(state, _)| state.as_str());
+        counts
+    };
+    let (queued, canceled) = (State::Queued, State::Canceled);
+    let everything = JobFilter::default();
+    assert_eq!(
+        counts(&Scope::Service, everything.clone()).await,
+        [(canceled, 1), (queued, 4)]
+    );
+    // The states of the filter do not matter, so that one answer has the numbers of all of them.
+    let model = JobFilter {
+        states: vec![State::Failed],
+        model: Some("model".into()),
+        label: None,
+    };
+    assert_eq!(
+        counts(&Scope::Service, model).await,
+        [(canceled, 1), (queued, 2)]
+    );
+    let label = JobFilter {
+        label: Some(("n".into(), "1".into())),
+        ..everything.clone()
+    };
+    assert_eq!(counts(&Scope::Service, label).await, [(queued, 2)]);
+    let stranger = Scope::Tenant("stranger".parse().unwrap());
+    assert_eq!(counts(&stranger, everything).await, []);
+}
+
 pub async fn lists_are_paginated_newest_first_and_filtered(store: Store) {
     let mut ids = Vec::new();
     for index in 0..7 {

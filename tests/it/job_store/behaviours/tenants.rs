@@ -1,7 +1,7 @@
 //! Behaviors of tenants and the queue: isolation of tenants, priorities, devices, fair scheduling and quotas.
 
 use optin::job::key::{FreshKey, KeyScope, NewKey};
-use optin::job::queue::{Claimer, Crew, Quota};
+use optin::job::queue::{Claimer, Crew, Position, Quota};
 use optin::job::store::{Created, IdempotencyKey, JobFilter, StoreError};
 use optin::job::{Device, NewJob, Scope, TenantId};
 use std::collections::HashSet;
@@ -44,12 +44,89 @@ pub async fn jobs_of_other_tenants_are_not_found(store: Store) {
             .0
             .is_empty()
     );
+    assert_eq!(store.counts(&other, &everything).await.unwrap(), []);
     let own = Scope::Tenant(tenant("a"));
     assert_eq!(store.get(&own, job.id).await.unwrap(), job);
     assert_eq!(
         store.list(&own, &everything, None, 10).await.unwrap().0,
         [job]
     );
+}
+
+pub async fn processes_with_workers_and_leases_of_the_tenant_are_listed(store: Store) {
+    let own = Scope::Tenant(tenant("a"));
+    let (crews, leases) = store.at_work(&own).await.unwrap();
+    assert!(crews.is_empty() && leases.is_empty());
+    let crew = |name: &str, workers| Crew {
+        name: name.into(),
+        device: Device::Cpu,
+        workers,
+    };
+    for crew in [crew("second", 3), crew("first", 1), crew("second", 2)] {
+        store.note_crew(&crew).await.unwrap();
+    }
+    let job = created(store.as_ref(), job_of("a")).await;
+    let before = store.clock().await.unwrap();
+    store.claim(&claimer("w", LONG_MS)).await.unwrap().unwrap();
+    let (crews, leases) = store.at_work(&own).await.unwrap();
+    let known: Vec<Crew> = crews.iter().map(|seen| seen.crew.clone()).collect();
+    assert_eq!(known, [crew("first", 1), crew("second", 2)]);
+    assert!(
+        crews
+            .iter()
+            .all(|seen| (seen.seen_at - before).abs() < LONG_MS)
+    );
+    assert_eq!(leases.len(), 1);
+    assert_eq!((leases[0].job, leases[0].worker.as_str()), (job.id, "w"));
+    assert!(leases[0].until >= before + LONG_MS);
+    let (crews, leases) = store.at_work(&Scope::Tenant(tenant("b"))).await.unwrap();
+    assert_eq!((crews.len(), leases.len()), (2, 0));
+    store.request_cancel(&own, job.id).await.unwrap();
+    let (_, leases) = store.at_work(&Scope::Service).await.unwrap();
+    assert_eq!(leases.len(), 1, "a job that is being canceled has a lease");
+}
+
+pub async fn the_position_of_a_queued_job_counts_the_jobs_that_start_before_it(store: Store) {
+    let first = created(store.as_ref(), job_of("a")).await;
+    let second = created(store.as_ref(), job_of("a")).await;
+    let urgent = NewJob {
+        priority: 5,
+        ..job_of("a")
+    };
+    let urgent = created(store.as_ref(), urgent).await;
+    let elsewhere = NewJob {
+        device: Device::Cuda,
+        ..job_of("a")
+    };
+    created(store.as_ref(), elsewhere).await;
+    created(store.as_ref(), job_of("b")).await;
+    let of = async |job| {
+        let Position {
+            ahead,
+            running,
+            workers,
+        } = store.position(job).await.unwrap();
+        (ahead, running, workers)
+    };
+    assert_eq!(of(&urgent).await, (0, 0, 0));
+    assert_eq!(of(&first).await, (1, 0, 0));
+    assert_eq!(of(&second).await, (2, 0, 0));
+    for (name, device) in [
+        ("one", Device::Cpu),
+        ("two", Device::Cpu),
+        ("gpu", Device::Cuda),
+    ] {
+        let crew = Crew {
+            name: name.into(),
+            device,
+            workers: 2,
+        };
+        store.note_crew(&crew).await.unwrap();
+    }
+    let (claimed, _) = store.claim(&claimer("w", LONG_MS)).await.unwrap().unwrap();
+    assert_eq!(claimed.id, urgent.id);
+    assert_eq!(of(&second).await, (1, 1, 4));
+    assert_eq!(of(&claimed).await, (0, 1, 4));
 }
 
 pub async fn tenants_have_separate_idempotency_keys(store: Store) {

@@ -1,0 +1,9 @@
+//! Tests of the dashboard, in process: pages, forms and sessions.
+
+mod actions;
+mod browser;
+mod list;
+mod new_job;
+mod operations;
+mod pages;
+mod session;
