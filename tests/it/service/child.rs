@@ -132,6 +132,6 @@ fn a_job_whose_preparation_does_not_end_fails_without_a_deadline() {
     let job = client.wait_until_finished(&server, &id);
     assert_eq!(job["state"], "failed", "{job}");
     assert_eq!(job["error"]["code"], "limit_exceeded", "{job}");
-    assert_eq!(job["error"]["stage"], "preparing", "{job}");
+    assert_eq!(job["stage"], "preparing", "{job}");
     assert!(children(server.id()).is_empty());
 }
