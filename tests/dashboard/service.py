@@ -79,7 +79,8 @@ def job(**changes):
     """A small job: few rows, no evaluation."""
     body = {
         "model": {"uri": (EXAMPLE / "model").as_uri()},
-        "calibration": {"uri": (EXAMPLE / "calibration.tsv").as_uri(), "max_samples": 128},
+        "calibration": {"uri": (EXAMPLE / "calibration.tsv").as_uri(), "max_samples": 64},
+        "method": {"scoring_samples": 16},
         "target": {"value": "60%"},
     }
     return {**body, **changes}

@@ -68,7 +68,10 @@ def test_a_new_user_makes_a_job_watches_it_and_prunes_to_another_target(service,
 def test_a_failure_shows_its_remedy_and_the_edited_request_runs(service, window):
     failed = service.create(calibration={"uri": (EXAMPLE / "README.md").as_uri()})
     service.wait(failed, "failed")
-    page = window(service).page
+    view = window(service)
+    # The form checks the request that has failed before it is edited.
+    view.expected = ("422",)
+    page = view.page
     page.goto(f"/jobs/{failed}")
     notice = page.get_by_role("alert")
     assert notice.get_by_role("heading").inner_text().startswith("Correct the data file")
