@@ -132,7 +132,7 @@ def check_texts(folder, model, rows, tolerance):
         encoded = tokenizer([row["text"]], None if row["text_pair"] is None else [row["text_pair"]], truncation=True)
         found = {"input_ids": encoded["input_ids"][0], "token_type_ids": segments(encoded)[0]}
         for key, ids in found.items():
-            require(ids == row.get(key, ids), f"row {at}: the tokenizer returns {key} {ids}, expected {row[key]}")
+            require(ids == row.get(key, ids), f"row {at}: the tokenizer returns {key} {ids}, expected {row.get(key)}")
         if per_token:
             check_token_scores(answer, tokenizer, model, at, row, tolerance)
         elif len(row["logits"]) > 1:
