@@ -93,13 +93,21 @@ def outside(model):
     return [layer for layer in layers if layer not in known]
 
 
-def pruned(model, criterion, share, example, labeled):
-    """Returns a copy without this share of the inner channels of all blocks together."""
+def gradients(model, pixels, labels):
+    """Returns the gradient of the loss for each parameter."""
+    model = copy.deepcopy(model)
+    for some, truth in zip(pixels.split(BATCH), labels.split(BATCH)):
+        nn.functional.cross_entropy(model(some), truth).backward()
+    return [parameter.grad for parameter in model.parameters()]
+
+
+def pruned(model, criterion, share, example, slopes):
+    """Returns a copy without this share of the inner channels of all blocks together. `slopes` are the gradients."""
     model = copy.deepcopy(model)
     if criterion == "Taylor":
         importance = torch_pruning.pruner.importance.GroupTaylorImportance()
-        for pixels, labels in zip(*(part.split(BATCH) for part in labeled)):
-            nn.functional.cross_entropy(model(pixels), labels).backward()
+        for parameter, slope in zip(model.parameters(), slopes):
+            parameter.grad = slope.clone()
     else:
         importance = torch_pruning.pruner.importance.GroupMagnitudeImportance(p=2)
     pruner = torch_pruning.pruner.BasePruner(
@@ -151,18 +159,20 @@ def main():
             f"{folder}: {100 * macs(smaller, example) / whole:.1f} % of the MACs; accuracy {accuracy:.4f}, agreement {agreement:.4f}; "
             f"with new statistics {accuracy_anew:.4f}, agreement {agreement_anew:.4f}"
         )
-    for criterion in () if arguments.results else ("magnitude", "Taylor"):
+    if arguments.results:
+        return
+    orders = [torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed)) for seed in arguments.seeds]
+    slopes = [gradients(model, pixels[order[:LABELED]], labels[order[:LABELED]]) for order in orders]
+    for criterion in ("magnitude", "Taylor"):
         for target in arguments.targets:
             rows = []
-            for seed in arguments.seeds:
-                order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))
-                labeled = pixels[order[:LABELED]], labels[order[:LABELED]]
+            for order, slope in zip(orders, slopes):
                 low, high = 0.0, 1.0
                 for _ in range(10):
                     middle = (low + high) / 2
-                    kept = macs(pruned(model, criterion, middle, example, labeled), example) / whole
+                    kept = macs(pruned(model, criterion, middle, example, slope), example) / whole
                     low, high = (middle, high) if kept > target / 100 else (low, middle)
-                smaller = pruned(model, criterion, high, example, labeled)
+                smaller = pruned(model, criterion, high, example, slope)
                 anew = with_new_statistics(smaller, pixels[order])
                 rows.append([macs(smaller, example) / whole, *measured(smaller), *measured(anew)])
             means = [statistics.mean(column) for column in zip(*rows)]

@@ -71,10 +71,7 @@ def main():
         "image_mean": arguments.mean, "image_std": arguments.std, "do_resize": True, "size": square, "resample": 2,
     }  # fmt: skip
     if arguments.resize:
-        processor |= {
-            "image_processor_type": "CLIPImageProcessor",
-            "size": {"shortest_edge": arguments.resize}, "do_center_crop": True, "crop_size": square,
-        }  # fmt: skip
+        processor |= {"size": {"shortest_edge": arguments.resize}, "do_center_crop": True, "crop_size": square}
     arguments.folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, arguments.folder / "model.safetensors", {"format": "pt"})
     for name, value in {"config.json": config, "preprocessor_config.json": processor}.items():

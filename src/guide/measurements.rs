@@ -106,15 +106,22 @@
 //! statistics of the batch norms were estimated again. Without that, it is 0.6785 and 0.3425.
 //!
 //! ResNet-20 for CIFAR-10, with 1,024 of 2,000 training images, and evaluated on 2,000 other ones, where the original model has
-//! 0.9975:
+//! 0.9975. Torch-Pruning estimates the new statistics on all 2,000 images, and its Taylor term reads 1,000 labels:
 //!
 //! | FLOPs kept | default | formula of the paper, no repair | Torch-Pruning, magnitude, new statistics | Taylor, new statistics |
 //! |---|---:|---:|---:|---:|
-//! | 80 % | 0.9932 ± 0.0008 | 0.7642 ± 0.0647 | 0.9215 | 0.8485 |
-//! | 70 % | 0.9825 ± 0.0023 | 0.5495 ± 0.0993 | 0.8715 | 0.7840 |
-//! | 60 % | 0.9677 ± 0.0013 | 0.3353 ± 0.0219 | 0.7500 | 0.6545 |
-//! | 50 % | 0.9462 ± 0.0033 | 0.2840 ± 0.0505 | 0.5230 | 0.5180 |
-//! | 40 % | 0.9105 ± 0.0046 | 0.1747 ± 0.0417 | 0.3040 | |
+//! | 80 % | 0.9932 ± 0.0008 | 0.7642 ± 0.0647 | 0.9215 ± 0.0000 | 0.8798 ± 0.0273 |
+//! | 70 % | 0.9825 ± 0.0023 | 0.5495 ± 0.0993 | 0.8713 ± 0.0003 | 0.7705 ± 0.0123 |
+//! | 60 % | 0.9677 ± 0.0013 | 0.3353 ± 0.0219 | 0.7505 ± 0.0005 | 0.6552 ± 0.0031 |
+//! | 50 % | 0.9462 ± 0.0033 | 0.2840 ± 0.0505 | 0.5230 ± 0.0000 | 0.5052 ± 0.0114 |
+//! | 40 % | 0.9105 ± 0.0046 | 0.1747 ± 0.0417 | 0.3043 ± 0.0003 | 0.3368 ± 0.0284 |
+//!
+//! At each target, the default loses at most 0.14 times as much as the better one of these two. Without new statistics, they
+//! have 0.8180 and 0.4805 at 80 %, and 0.2725 and 0.1668 at 50 %. The command:
+//!
+//! ```text
+//! python benches/magnitude_taylor.py resnet20 calibration.npz evaluation.npz
+//! ```
 //!
 //! ResNet-56, in the same way but with one calibration set, loses nothing at 70 % and 0.95 points at 50 % (without the curves below
 //! 0.10 and 0.70 points).

@@ -57,6 +57,15 @@ impl Answers {
         })
     }
 
+    /// Returns the answers without the queries of which they were made.
+    #[must_use]
+    pub fn without_queries(self) -> Self {
+        Self {
+            queries: None,
+            ..self
+        }
+    }
+
     /// Returns the number of positions of a row.
     #[must_use]
     pub fn positions(&self) -> usize {

@@ -1,7 +1,9 @@
 //! Tests that run the `optin` binary: commands, services, workers, kills in each stage, and a full disk.
 
+mod bench;
 mod child;
 mod command;
+mod convnet;
 mod devices;
 mod disk;
 mod download;

@@ -18,6 +18,7 @@ use super::super::{interrupt, output, table};
 use super::judge::{Judge, Quality};
 use super::magnitude::magnitudes;
 use super::recipe::half;
+use crate::model::batch::Reads;
 use crate::prune::compensate;
 use crate::prune::failure::Failure;
 use crate::prune::journal::FolderJournal;
@@ -234,17 +235,25 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
         let recipe = half(inputs, command.constraints.constraints(), method)?;
         for units in Units::VARIANTS {
             let variants = command.variants.iter().zip(&mut scored);
-            let mut variants = variants
+            let variants: Vec<_> = variants
                 .filter(|(variant, _)| variant.of(method).units == *units)
-                .peekable();
-            if variants.peek().is_none() {
+                .collect();
+            if variants.is_empty() {
                 continue;
             }
             let mut recipe = recipe.clone();
             recipe.method.units = *units;
             let mut prepared = rotate(Prepared::read(&places, &recipe)?, &journal, &bar)?;
             let judge = Judge::new(&prepared, &bar)?;
-            let scores = score::score(&prepared, &recipe, &journal, &bar)?;
+            let variants_with_scores = variants
+                .iter()
+                .filter(|(variant, _)| !variant.is_magnitude());
+            let methods = variants_with_scores.map(|(variant, _)| variant.of(method));
+            let scoring = Recipe {
+                method: for_all(methods.collect(), recipe.method, &prepared.model.reads),
+                ..recipe.clone()
+            };
+            let scores = score::score(&prepared, &scoring, &journal, &bar)?;
             for (variant, scored) in variants {
                 let scores = match variant.is_magnitude() {
                     true => &Scores {
@@ -289,6 +298,23 @@ pub(super) fn run(command: &AccuracyCommand) -> Result<(), Exit> {
     match command.json {
         true => output::print_json(&answer),
         false => output::print(&as_text(&answer)),
+    }
+}
+
+/// Returns a method whose scores hold what each of these methods reads, and no more. `base` is the method that the flags set.
+fn for_all(methods: Vec<Method>, base: Method, reads: &Reads) -> Method {
+    let mut importances = methods
+        .iter()
+        .map(|method| method.for_model(reads).importance);
+    let measures_curves = importances.any(|importance| importance == Importance::AfterRepair);
+    let local_weights = methods.iter().map(|method| method.local_weight);
+    Method {
+        importance: match measures_curves {
+            true => Importance::AfterRepair,
+            false => Importance::Optin,
+        },
+        local_weight: local_weights.fold(0.0, f64::max),
+        ..base
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::answer::metric::Records;
 use crate::answer::task::Answer as Task;
 use crate::data::dataset::Dataset;
-use crate::model::hidden::Hidden;
 use crate::model::mask::Masks;
+use crate::prune::answers::Answers;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::prepare::Prepared;
@@ -28,7 +28,7 @@ pub(super) struct Judge {
     data: Dataset,
     dense: Vec<Vec<f64>>,
     /// Answers of the original model to each batch.
-    answers: Vec<Hidden>,
+    answers: Vec<Answers>,
 }
 
 impl Judge {
@@ -41,12 +41,12 @@ impl Judge {
         let parts = lanes::run(batches.len(), |index| {
             watch.proceed()?;
             let batch = batches.load(index)?;
-            let answers = model.forward(&batch, &full)?;
-            let records = forward::recorded(answer.as_ref(), &batches, &batch, &answers)?;
-            // What the answers carry is in the records.
-            Ok((records, Hidden::new(answers.stream, answers.layout)))
+            let answers = Answers::with_queries(&model.forward(&batch, &full)?)?;
+            let records = forward::recorded(answer.as_ref(), &batches, &batch, &answers);
+            // The records hold what the metrics read of the queries.
+            Ok((records, answers.without_queries()))
         })?;
-        let (records, answers): (Vec<Numbered>, Vec<Hidden>) = parts.into_iter().unzip();
+        let (records, answers): (Vec<Numbered>, Vec<Answers>) = parts.into_iter().unzip();
         Ok(Self {
             answer,
             data,
@@ -64,13 +64,11 @@ impl Judge {
         let parts = lanes::run(batches.len(), |index| {
             watch.proceed()?;
             let batch = batches.load(index)?;
-            let answers = student.forward(&batch)?;
-            let records = forward::recorded(self.answer.as_ref(), &batches, &batch, &answers)?;
+            let answers = Answers::with_queries(&student.forward(&batch)?)?;
+            let answer = self.answer.as_ref();
+            let records = forward::recorded(answer, &batches, &batch, &answers);
             let both = [&self.answers[index], &answers];
-            let divergences = forward::each_row(both, |[before, after]| {
-                self.answer.divergence(before, after, 1.0)
-            })?;
-            Ok((records, divergences.iter().sum::<f64>()))
+            Ok((records, forward::divergence(answer, both)))
         })?;
         let (records, divergences): (Vec<Numbered>, Vec<f64>) = parts.into_iter().unzip();
         let records = forward::joined(records);

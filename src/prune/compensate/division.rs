@@ -18,6 +18,12 @@ pub(super) struct Part {
     pub(super) judges: bool,
 }
 
+/// Returns how many of these calibration rows are fitted.
+#[must_use]
+pub fn fitted(rows: usize) -> usize {
+    rows - rows / HOLD_OUT_INTERVAL
+}
+
 /// Returns the maximum number of positions on which a fit is evaluated, for rows of similar length.
 #[must_use]
 pub fn judged(rows: usize, positions: usize) -> usize {

@@ -18,6 +18,7 @@ pub mod document;
 pub mod example;
 pub mod joint;
 mod judge;
+mod kept;
 pub mod moments;
 pub mod places;
 pub mod sensitivity;
@@ -40,11 +41,12 @@ use crate::model::mask::Masks;
 use crate::model::nn::linear::Linear;
 use joint::Pair;
 
-pub use division::{BATCH_POSITIONS, judged};
+pub use division::{BATCH_POSITIONS, fitted, judged};
 use judge::relative_error;
+pub use kept::KEPT_BYTES;
 use moments::Moments;
-pub use walk::{AT_ONCE, JOINT_BYTES, JOINT_POSITIONS, KEPT_BYTES};
-use walk::{Problem, Walks};
+pub use walk::{AT_ONCE, JOINT_BYTES, JOINT_POSITIONS};
+use walk::{Followed, Problem, Walks};
 
 /// Returns the repairs from the journal, or computes and stores them. Returns no repairs if the recipe has no
 /// compensation.
@@ -104,7 +106,8 @@ pub fn compensate_within(
     let blocks = model.blocks.len();
     let mut student = Student::new(model, masks.clone())?;
     let (batches, of_fit) = division::divide(prepared);
-    let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal, budget)?;
+    let all = (&batches, of_fit);
+    let mut walks = Walks::start(prepared, all, Followed::Both, recipe, journal, budget)?;
     let mut repairs = Repairs::none(blocks);
     let repairer = Repairer {
         prepared,
@@ -132,7 +135,8 @@ pub fn compensate_within(
     Ok(repairs)
 }
 
-/// Visits each block of the unpruned model with the moments of its projection's inputs and outputs on the calibration rows.
+/// Visits each block of the unpruned model with the moments of its projection's inputs and outputs on the calibration rows that a
+/// repair would fit.
 ///
 /// # Errors
 /// Returns an error of `visit`, or an error if the job must stop or if the graph fails.
@@ -146,7 +150,15 @@ pub fn visit_moments(
     let model = prepared.original();
     let student = Student::new(model, Masks::full(&model.groups))?;
     let (batches, of_fit) = division::divide(prepared);
-    let mut walks = Walks::start(prepared, (&batches, of_fit), recipe, journal, KEPT_BYTES)?;
+    let all = (&batches, of_fit);
+    let mut walks = Walks::start(
+        prepared,
+        all,
+        Followed::Original,
+        recipe,
+        journal,
+        KEPT_BYTES,
+    )?;
     for block in 0..model.blocks.len() {
         watch.proceed()?;
         let Posed { moments, judges } = pose(&mut walks, model, &student, block, true)?;

@@ -14,6 +14,7 @@ use super::super::score::sample::Sample;
 use super::super::student::Student;
 use super::division::Part;
 use super::example::{Example, sampled_columns};
+use super::kept::kept;
 use super::places::Places;
 use super::sensitivity::position_weights_once;
 use crate::data::dataset::Batches;
@@ -25,14 +26,20 @@ use crate::model::mask::Masks;
 /// Number of batches per lane whose activations are in memory at the same time.
 pub const AT_ONCE: usize = 4;
 
-/// Maximum size of the kept hidden states of all rows in both models, in bytes.
-pub const KEPT_BYTES: usize = 1 << 30;
-
 /// Maximum number of positions that the joint fit of two maps sees.
 pub const JOINT_POSITIONS: usize = 1 << 17;
 
 /// Maximum size of the inputs and targets of these positions, in bytes.
 pub const JOINT_BYTES: usize = 256 << 20;
+
+/// The models that are followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// The original and a student.
+    Both,
+    /// The original alone.
+    Original,
+}
 
 /// The rows of a repair, and the blocks before which their hidden states are kept.
 pub(super) struct Walks<'a> {
@@ -49,6 +56,7 @@ pub(super) struct Walk<'a> {
     index: usize,
     /// Use of these rows.
     pub(super) part: Part,
+    followed: Followed,
     places: Places,
     /// Weight of each sampled position in each block, `[block][positions]`. `None` if all positions have the same weight.
     weights: Option<Vec<Vec<f32>>>,
@@ -68,7 +76,22 @@ struct Kept {
 #[derive(Clone)]
 struct States {
     teacher: Hidden,
-    student: Hidden,
+    /// `None` if only the original is followed.
+    student: Option<Hidden>,
+}
+
+impl States {
+    /// Returns the state of the student.
+    fn of_student(&self) -> &Hidden {
+        self.student.as_ref().unwrap_or(&self.teacher)
+    }
+}
+
+/// What the original computes in a block, and the states before it.
+struct Seen {
+    states: States,
+    units: Hidden,
+    sum: Hidden,
 }
 
 /// One block's least-squares problem on one batch.
@@ -82,13 +105,14 @@ pub(super) struct Problem {
 }
 
 impl<'a> Walks<'a> {
-    /// Begins before the first block. `of_fit` batches are fitted.
+    /// Begins before the first block. `of_fit` batches are fitted. The original alone is followed on these only.
     ///
     /// # Errors
     /// Returns an error if the graph fails.
     pub(super) fn start(
         prepared: &Prepared,
         (batches, of_fit): (&'a Batches<'a>, usize),
+        followed: Followed,
         recipe: &Recipe,
         journal: &dyn Journal,
         budget: usize,
@@ -105,7 +129,11 @@ impl<'a> Walks<'a> {
             PositionWeights::Auto | PositionWeights::Uniform => None,
         };
         let mut weights = weights.map(Vec::into_iter);
-        let mut all: Vec<Walk<'a>> = (0..batches.len())
+        let count = match followed {
+            Followed::Both => batches.len(),
+            Followed::Original => of_fit,
+        };
+        let mut all: Vec<Walk<'a>> = (0..count)
             .map(|index| Walk {
                 batches,
                 index,
@@ -113,6 +141,7 @@ impl<'a> Walks<'a> {
                     fits: index < of_fit,
                     judges: index >= of_fit || none_held_out,
                 },
+                followed,
                 places,
                 weights: weights.as_mut().and_then(Iterator::next),
                 kept: None,
@@ -196,45 +225,11 @@ impl<'a> Walks<'a> {
     }
 }
 
-/// Returns whether the states before each block, and after the last one, are within the budget.
-fn kept(
-    model: &Model,
-    batches: &Batches<'_>,
-    budget: usize,
-) -> std::result::Result<Vec<bool>, Failure> {
-    let (full, mut of_blocks) = (Masks::full(&model.groups), vec![0; model.blocks.len() + 1]);
-    if batches.is_empty() {
-        return Ok(vec![true; of_blocks.len()]);
-    }
-    let extents = |batch: usize| model.extents(&batches.extent(batch));
-    for batch in 0..batches.len() {
-        for (positions, extent) in of_blocks.iter_mut().zip(extents(batch)) {
-            *positions += extent.positions();
-        }
-    }
-    let mut hidden = model.stem.forward(&batches.load(0)?)?;
-    let mut kept = Vec::with_capacity(of_blocks.len());
-    for (block, extent) in extents(0).iter().enumerate() {
-        let bytes = 2 * hidden.bytes() * of_blocks[block] / extent.positions().max(1);
-        kept.push(bytes <= budget);
-        if block < model.blocks.len() {
-            hidden = model.block(block, &hidden, &full)?;
-        }
-    }
-    Ok(kept)
-}
-
 /// Returns the target of a student's projection at each position, `[rows, positions, out]`: the original's sum less the
 /// student's residual. `like` has the positions of the student. If one of them stands for several, its target is their mean.
-fn target(
-    student: &Student<'_>,
-    block: usize,
-    like: &Hidden,
-    input: &Hidden,
-    sum: &Hidden,
-) -> Result<Tensor> {
-    let target = like.averaged(&sum.stream)?;
-    match student.model.blocks[block].residual(input)? {
+fn target(student: &Student<'_>, block: usize, like: &Hidden, seen: &Seen) -> Result<Tensor> {
+    let target = like.averaged(&seen.sum.stream)?;
+    match student.model.blocks[block].residual(seen.states.of_student())? {
         Some(residual) => target - &residual,
         None => Ok(target),
     }
@@ -250,11 +245,11 @@ impl Walk<'_> {
         block: usize,
         advances: bool,
     ) -> std::result::Result<(Problem, Option<Hidden>), Failure> {
-        let (states, sum) = self.before_with_sum(original, student, block)?;
-        let problem = self.problem(student, block, &states.student, &sum)?;
+        let seen = self.see(original, student, block)?;
+        let problem = self.problem(student, block, &seen)?;
         let next = match &self.kept {
             Some(kept) if advances && kept.block == block => {
-                Some(original.blocks[block].finish.forward(&sum)?)
+                Some(original.blocks[block].finish.forward(&seen.sum)?)
             }
             _ => None,
         };
@@ -262,18 +257,15 @@ impl Walk<'_> {
     }
 
     /// Returns the problem of fitting the student's block to the original's sum.
-    fn problem(
-        &self,
-        student: &Student<'_>,
-        block: usize,
-        input: &Hidden,
-        sum: &Hidden,
-    ) -> Result<Problem> {
-        let sample = self.sample(block, sum)?;
-        let (units, affine) = (student.units(block, input)?, student.projection(block));
-        let target = target(student, block, &units, input, sum)?;
+    fn problem(&self, student: &Student<'_>, block: usize, seen: &Seen) -> Result<Problem> {
+        let sample = self.sample(block, &seen.sum)?;
+        let units = match &seen.states.student {
+            Some(input) => student.units(block, input)?,
+            None => seen.units.clone(),
+        };
+        let target = target(student, block, &units, seen)?;
         Ok(Problem {
-            inputs: sampled_columns(affine, &units, &sample)?,
+            inputs: sampled_columns(student.projection(block), &units, &sample)?,
             target: sample.select(&target)?.flatten(0, 1)?,
             weights: self.weights(block, &sample, &units)?,
         })
@@ -303,11 +295,11 @@ impl Walk<'_> {
         block: usize,
     ) -> std::result::Result<Example, Failure> {
         let layers = &student.model.blocks[block].units;
-        let (states, sum) = self.before_with_sum(original, student, block)?;
-        let input = layers.before_last(&states.student)?;
-        let sample = self.sample(block, &sum)?;
+        let seen = self.see(original, student, block)?;
+        let input = layers.before_last(seen.states.of_student())?;
+        let sample = self.sample(block, &seen.sum)?;
         Ok(Example {
-            target: target(student, block, &input, &states.student, &sum)?,
+            target: target(student, block, &input, &seen)?,
             // All positions count equally where only a sample has weights.
             weights: match sample.places(1) {
                 Some(_) => None,
@@ -330,8 +322,8 @@ impl Walk<'_> {
     fn first(&self, original: &Model) -> std::result::Result<States, Failure> {
         let hidden = original.stem.forward(&self.batches.load(self.index)?)?;
         Ok(States {
-            teacher: hidden.clone(),
-            student: hidden,
+            student: (self.followed == Followed::Both).then(|| hidden.clone()),
+            teacher: hidden,
         })
     }
 
@@ -348,26 +340,27 @@ impl Walk<'_> {
         };
         let full = Masks::full(&original.groups);
         for earlier in first..block {
+            let follow = |state: Hidden| student.block(earlier, &state);
             states = States {
                 teacher: original.block(earlier, &states.teacher, &full)?,
-                student: student.block(earlier, &states.student)?,
+                student: states.student.map(follow).transpose()?,
             };
         }
         Ok(states)
     }
 
-    /// Returns the states before a block, and the original's sum in it.
-    fn before_with_sum(
+    /// Returns the states before a block, and what the original computes in it.
+    fn see(
         &self,
         original: &Model,
         student: &Student<'_>,
         block: usize,
-    ) -> std::result::Result<(States, Hidden), Failure> {
+    ) -> std::result::Result<Seen, Failure> {
         let states = self.before(original, student, block)?;
         let own = &original.blocks[block];
         let units = own.units.forward(&states.teacher)?;
         let sum = own.sum(&own.projection.affine, &units, &states.teacher)?;
-        Ok((states, sum))
+        Ok(Seen { states, units, sum })
     }
 
     /// Returns the states after the current block.
@@ -378,10 +371,13 @@ impl Walk<'_> {
         block: usize,
     ) -> std::result::Result<States, Failure> {
         match &self.kept {
-            Some(kept) if self.is_ahead => Ok(States {
-                teacher: kept.states.teacher.clone(),
-                student: student.block(block, &kept.states.student)?,
-            }),
+            Some(kept) if self.is_ahead => {
+                let follow = |state: &Hidden| student.block(block, state);
+                Ok(States {
+                    teacher: kept.states.teacher.clone(),
+                    student: kept.states.student.as_ref().map(follow).transpose()?,
+                })
+            }
             _ => self.before(original, student, block + 1),
         }
     }

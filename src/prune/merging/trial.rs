@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::data::dataset::Dataset;
-use crate::model::hidden::Hidden;
 use crate::model::mask::Masks;
+use crate::prune::answers::Answers;
 use crate::prune::compensate;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::{Journal, NoJournal, document_name};
@@ -16,7 +16,7 @@ use crate::prune::score::combine::UnitImportance;
 use crate::prune::search;
 use crate::prune::stage::Stage;
 use crate::prune::student::Student;
-use crate::prune::verify::run::{BATCH_POSITIONS, each_row};
+use crate::prune::verify::run::{BATCH_POSITIONS, divergence};
 use crate::prune::watch::Watch;
 
 /// Maximum number of calibration rows on which a trial is repaired, and on which it is compared.
@@ -31,7 +31,7 @@ pub(super) struct Trials<'a> {
     /// The rows on which models are compared.
     compared: Vec<usize>,
     /// Answers of the original model to each batch of these rows.
-    answers: Vec<Hidden>,
+    answers: Vec<Answers>,
     recipe: &'a Recipe,
     importance: &'a UnitImportance,
     /// What all trials share: the weights of the positions in the repair.
@@ -61,7 +61,7 @@ impl<'a> Trials<'a> {
         let model = prepared.original();
         let full = Masks::full(&model.groups);
         let answers = lanes::run(batches.len(), |index| {
-            Ok(model.forward(&batches.load(index)?, &full)?)
+            Ok(Answers::of(&model.forward(&batches.load(index)?, &full)?)?)
         })?;
         Ok(Self {
             prepared: Some(prepared),
@@ -104,11 +104,8 @@ impl<'a> Trials<'a> {
         let parts = lanes::run(batches.len(), |index| {
             watch.proceed()?;
             let batch = batches.load(index)?;
-            let both = [&self.answers[index], &student.forward(&batch)?];
-            let rows = each_row(both, |[before, after]| {
-                answer.divergence(before, after, 1.0)
-            })?;
-            Ok(rows.iter().sum::<f64>())
+            let answers = Answers::of(&student.forward(&batch)?)?;
+            Ok(divergence(answer, [&self.answers[index], &answers]))
         })?;
         Ok(Some(
             parts.iter().sum::<f64>() / self.compared.len().max(1) as f64,

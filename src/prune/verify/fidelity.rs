@@ -3,11 +3,12 @@
 
 use candle_core::{D, Result};
 
-use super::run::{Numbered, each_row, features_and_answers, joined, recorded};
+use super::run::{Numbered, divergence, features_and_answers, joined, recorded};
 use crate::answer::task::Answer;
 use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
+use crate::prune::answers::Answers;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
 use crate::prune::report::Fidelity;
@@ -91,25 +92,20 @@ fn compare(
     let product = (&before.0 * &after.0)?.sum(D::Minus1)?;
     let norms = (before.0.sqr()?.sum(D::Minus1)? * after.0.sqr()?.sum(D::Minus1)?)?.sqrt()?;
     let cosines = (product / norms)?;
-    let mut sums = Sums {
+    let (before, after) = (
+        Answers::with_queries(&before.1)?,
+        Answers::with_queries(&after.1)?,
+    );
+    let agreements = before.rows().zip(after.rows());
+    let agreements = agreements.map(|(before, after)| answer.agreement(before, after));
+    Ok(Sums {
         rows: batch.len(),
+        agreement: agreements.fold(None, sum),
+        divergence: divergence(answer, [&before, &after]),
         positions: cosines.elem_count(),
         cosine: f64::from(cosines.sum_all()?.to_scalar::<f32>()?),
-        records: [
-            recorded(answer, batches, batch, &before.1)?,
-            recorded(answer, batches, batch, &after.1)?,
-        ],
-        ..Sums::default()
-    };
-    let rows = each_row([&before.1, &after.1], |[before, after]| {
-        let divergence = answer.divergence(before, after, 1.0);
-        (answer.agreement(before, after), divergence)
-    })?;
-    for (agreement, divergence) in rows {
-        sums.agreement = sum(sums.agreement, agreement);
-        sums.divergence += divergence;
-    }
-    Ok(sums)
+        records: [&before, &after].map(|answers| recorded(answer, batches, batch, answers)),
+    })
 }
 
 /// Returns the sum of the numbers that exist.

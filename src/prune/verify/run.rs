@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::answer::task::{Answer, Outputs};
+use crate::answer::task::Answer;
 use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
 use crate::model::chain::Model;
@@ -31,35 +31,27 @@ pub fn features_and_answers(model: &Model, batch: &Batch) -> Result<(Tensor, Hid
 pub type Numbered = Vec<(usize, Vec<f64>)>;
 
 /// Returns what the metrics need of a model's answers to a batch. Rows without a true answer are left out.
-///
-/// # Errors
-/// Does not fail for f32 tensors.
+#[must_use]
 pub fn recorded(
     answer: &dyn Answer,
     batches: &Batches<'_>,
     batch: &Batch,
-    answers: &Hidden,
-) -> Result<Numbered> {
-    let answers = Answers::with_queries(answers)?;
+    answers: &Answers,
+) -> Numbered {
     let records = answers.rows().zip(&batch.rows);
     let records = records.filter_map(|(outputs, &row)| {
         let truth = batches.truth(row)?;
         Some((row, answer.record(outputs, truth)))
     });
-    Ok(records.collect())
+    records.collect()
 }
 
-/// Returns the answers of two models to each row of a batch.
-///
-/// # Errors
-/// Does not fail for f32 tensors.
-pub fn each_row<T>(
-    [before, after]: [&Hidden; 2],
-    mut row: impl FnMut([Outputs<'_>; 2]) -> T,
-) -> Result<Vec<T>> {
-    let (before, after) = (Answers::of(before)?, Answers::of(after)?);
+/// Returns the divergence of each row's answer from that of the original model, summed over the rows.
+#[must_use]
+pub fn divergence(answer: &dyn Answer, [before, after]: [&Answers; 2]) -> f64 {
     let both = before.rows().zip(after.rows());
-    Ok(both.map(|(before, after)| row([before, after])).collect())
+    both.map(|(before, after)| answer.divergence(before, after, 1.0))
+        .sum()
 }
 
 /// Joins the records of all batches in the order of the rows.
@@ -84,7 +76,8 @@ pub fn records(
     let records = lanes::run(batches.len(), |index| {
         watch.proceed()?;
         let batch = batches.load(index)?;
-        Ok(recorded(answer, batches, &batch, &forward(&batch)?)?)
+        let answers = Answers::with_queries(&forward(&batch)?)?;
+        Ok(recorded(answer, batches, &batch, &answers))
     })?;
     Ok(joined(records))
 }

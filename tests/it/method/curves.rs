@@ -287,7 +287,7 @@ fn check_cost(prepared: &Prepared, recipe: &Recipe) {
     });
     assert!(curves.unwrap().iter().any(Option::is_some));
     let ratio = cost::macs(prepared, recipe) as f64 / executed as f64;
-    // The plan counts the rows that are held out as if they were fitted, and the runs as if no channels were cut.
+    // The plan counts the runs as if no channels were cut.
     assert!((0.95..1.25).contains(&ratio), "{ratio}");
     let mut without = recipe.clone();
     without.method.importance = Importance::Optin;
