@@ -17,7 +17,7 @@ pub fn config(name: &str, graph: &Graph) -> String {
     for (kind, ports) in [("input", graph.inputs()), ("output", graph.outputs())] {
         for port in ports {
             // Writing to a string cannot fail.
-            let _ = write!(text, "{kind} [ {{ {} }} ]\n", fields(port));
+            let _ = writeln!(text, "{kind} [ {{ {} }} ]", fields(port));
         }
     }
     text

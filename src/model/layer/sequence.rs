@@ -153,8 +153,8 @@ impl Layer for Sequence {
         layers.fold(extent.clone(), |extent, layer| layer.extent(&extent))
     }
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
-        let layers = self.0.iter();
-        layers.fold(Ok(input.clone()), |state, layer| layer.onnx(graph, &state?))
+        let mut layers = self.0.iter();
+        layers.try_fold(input.clone(), |state, layer| layer.onnx(graph, &state))
     }
 
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
