@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::output;
+use crate::answer;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
@@ -86,11 +87,12 @@ fn export(command: &ExportCommand) -> Result<Exported, Failure> {
     }
     let config = Config::open(folder, &limits)?;
     let weights = Weights::open(folder, &limits)?;
+    let task = answer::of(&config)?.task();
     let opened = registry::open(&config, weights, Method::default().units)?;
     if let Some((served, _)) = &served {
         fs::create_dir_all(served.join("1"))?;
     }
-    let graph = onnx::write(&opened.model, &config, folder, &file)?;
+    let graph = onnx::write(&opened.model, task, &config, folder, &file)?;
     if let Some((served, name)) = &served {
         fs::write(served.join("config.pbtxt"), triton::config(name, &graph))?;
     }

@@ -272,7 +272,8 @@ pub fn close(
     }
     if report.recipe.outputs.contains(&Output::Onnx) {
         let config = Config::new(export.config.clone());
-        onnx::write(&model, &config, draft.path(), &draft.file(onnx::NAME)?)?;
+        let (task, path) = (prepared.answer.task(), draft.file(onnx::NAME)?);
+        onnx::write(&model, task, &config, draft.path(), &path)?;
     }
     draft.write_json("report.json", report)?;
     let story = Story {

@@ -168,7 +168,7 @@ fn what_differs_in_other_models_is_refused() {
         Form::Electra,
         "embedding_size",
         json!(12),
-        "word_embeddings",
+        "config.json requires [12]",
     );
     refuse(
         Form::Mpnet,

@@ -20,7 +20,7 @@ use crate::onnx::value::Value;
 /// inner channels are the queries.
 pub struct RelativeAttention {
     attention: SelfAttention,
-    /// The number of each head for each [bucket](bucket) of distances, `[heads, buckets]`.
+    /// The number of each head for each [`bucket`] of distances, `[heads, buckets]`.
     table: Tensor,
 }
 

@@ -6,7 +6,6 @@ use std::path::Path;
 use candle_core::Result as CandleResult;
 use serde_json::json;
 
-use crate::answer;
 use crate::answer::task::Task;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
@@ -25,8 +24,13 @@ const IMAGE_PROCESSOR: &str = "preprocessor_config.json";
 ///
 /// # Errors
 /// Returns an error if the configuration is malformed, if the device is out of memory or if the file cannot be written.
-pub fn write(model: &Model, config: &Config, folder: &Path, path: &Path) -> Result<Graph, Failure> {
-    let task = answer::of(config)?.task();
+pub fn write(
+    model: &Model,
+    task: &Task,
+    config: &Config,
+    folder: &Path,
+    path: &Path,
+) -> Result<Graph, Failure> {
     let labels = match task.has_labels() {
         true => Some(config.labels()?),
         false => None,

@@ -84,9 +84,8 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
             );
             let reference = teacher.answers.iter().flat_map(Answers::rows);
             let examples = reference.zip(answers.iter().flat_map(Answers::rows));
-            let divergences = examples.map(|(original, changed)| {
-                teacher.scored.answer.divergence(original, changed, 4.0)
-            });
+            let divergences = examples
+                .map(|(original, changed)| teacher.divergence().divergence(original, changed, 4.0));
             let expected = mean(&divergences.collect::<Vec<_>>());
             let ours = scores[index].answers[unit];
             assert!(

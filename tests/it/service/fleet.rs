@@ -124,7 +124,7 @@ impl Fleet {
         let own = format!("jobs/{id}/{}/", job["attempt"]);
         wait_until("files of other attempts are gone", || {
             let stored = self.stored_files(id);
-            stored.len() == 11 && stored.iter().all(|key| key.starts_with(&own))
+            stored.len() == 13 && stored.iter().all(|key| key.starts_with(&own))
         });
         let events = self
             .client
