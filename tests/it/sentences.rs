@@ -15,6 +15,7 @@ use optin::prune::journal::NoJournal;
 use optin::prune::run;
 use optin::prune::watch::Unwatched;
 use safetensors::Dtype;
+use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
 use crate::fixture::bert::Tiny;
@@ -114,7 +115,16 @@ fn a_result_is_a_folder_of_sentence_transformers() {
         json("1_Pooling/config.json")["pooling_mode_mean_tokens"],
         true
     );
-    let dense = |folder: &Path| std::fs::read(folder.join("2_Dense/model.safetensors")).unwrap();
+    let dense = |folder: &Path| {
+        let bytes = std::fs::read(folder.join("2_Dense/model.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let values = ["linear.weight", "linear.bias"].map(|name| {
+            let tensor = tensors.tensor(name).unwrap();
+            (tensor.shape().to_vec(), tensor.data().to_vec())
+        });
+        assert_eq!(tensors.len(), values.len());
+        values
+    };
     assert_eq!(dense(&places.out), dense(&folder.model()));
     for name in [
         "modules.json",
