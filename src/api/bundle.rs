@@ -41,7 +41,7 @@ const BLOCK: u64 = 512;
            ("If-None-Match" = Option<String>, Header, description = "ETag of the archive that the client has")),
     security(("api_key" = ["read"])),
     responses(
-        (status = 200, description = "The archive", body = inline(Bytes), content_type = "application/x-tar"),
+        (status = 200, description = "The archive", body = inline(Bytes), content_type = "application/octet-stream"),
         (status = 304, description = "The artifacts have not changed"),
     )
 )]
@@ -64,7 +64,7 @@ pub(crate) async fn get(
     let length: u64 = manifest.files.iter().map(|file| BLOCK + padded(file)).sum();
     let headers = [
         (header::ETAG, etag),
-        (header::CONTENT_TYPE, "application/x-tar".to_owned()),
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         // Two empty blocks end an archive.
         (header::CONTENT_LENGTH, (length + 2 * BLOCK).to_string()),
         (

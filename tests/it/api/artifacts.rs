@@ -348,7 +348,7 @@ async fn all_artifacts_are_one_archive() {
     let path = format!("{job}/artifacts.tar");
     let response = harness.get(&path).await;
     assert_eq!(response.status, 200, "{response:?}");
-    assert_eq!(response.header("content-type"), "application/x-tar");
+    assert_eq!(response.header("content-type"), "application/octet-stream");
     assert_eq!(
         response.header("content-length"),
         response.bytes.len().to_string()

@@ -65,15 +65,15 @@ class Client:
             body["evaluation"] = _source(body["evaluation"])
         # The same key makes a repeated request safe.
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        return self._call("POST", "/v1/jobs", json=body, headers=headers).json()
+        return _document(self._call("POST", "/v1/jobs", json=body, headers=headers))
 
     def job(self, job: Job | str) -> Job:
         """Returns the present state of a job."""
-        return self._call("GET", f"/v1/jobs/{_id(job)}").json()
+        return _document(self._call("GET", f"/v1/jobs/{_id(job)}"))
 
     def cancel(self, job: Job | str) -> Job:
         """Cancels a job."""
-        return self._call("POST", f"/v1/jobs/{_id(job)}/cancel").json()
+        return _document(self._call("POST", f"/v1/jobs/{_id(job)}/cancel"))
 
     def wait(self, job: Job | str, progress: bool | None = None, max_drop: float | None = None) -> Job:
         """Waits until a job has ended, and returns it.
@@ -85,12 +85,12 @@ class Client:
         etag = None
         try:
             while True:
-                headers = {"If-None-Match": etag} if etag else {}
+                headers: dict[str, str] = {"If-None-Match": etag} if etag else {}
                 timeout = httpx.Timeout(self._http.timeout.read, read=WAIT + 30.0)
                 path = f"/v1/jobs/{_id(job)}"
                 answer = self._call("GET", path, params={"wait": WAIT}, headers=headers, timeout=timeout)
                 if answer.status_code != 304:
-                    found = answer.json()
+                    found = _document(answer)
                     etag = answer.headers.get("ETag")
                     bar.show(found)
                     if found["state"] in TERMINAL:
@@ -105,7 +105,8 @@ class Client:
 
     def artifacts(self, job: Job | str) -> list[dict[str, Any]]:
         """Returns the files of a job's result, with sizes and SHA-256."""
-        return self._call("GET", f"/v1/jobs/{_id(job)}/artifacts").json()["data"]
+        files: list[dict[str, Any]] = _document(self._call("GET", f"/v1/jobs/{_id(job)}/artifacts"))["data"]
+        return files
 
     def download(self, job: Job | str, folder: str | Path) -> Path:
         """Downloads all files of a result into a folder, and compares their checksums.
@@ -125,7 +126,7 @@ class Client:
 
     def _fetch(self, job: str, file: dict[str, Any], path: Path) -> None:
         """Downloads one file through a signed URL."""
-        signed = self._call("GET", f"/v1/jobs/{job}/artifacts/{quote(file['name'])}/url").json()
+        signed = _document(self._call("GET", f"/v1/jobs/{job}/artifacts/{quote(file['name'])}/url"))
         draft = path.with_name(path.name + ".part")
         digest = hashlib.sha256()
         # The URL is its own permission, so the key is not sent: the URL may be that of a bucket.
@@ -164,8 +165,14 @@ class Client:
 def _problem(answer: httpx.Response) -> dict[str, Any]:
     """Returns the problem document of a response, if it has one."""
     if "json" in answer.headers.get("Content-Type", ""):
-        return answer.json()
+        return _document(answer)
     return {}
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    """Returns the JSON object of a response."""
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 def _source(source: str | Mapping[str, Any]) -> dict[str, Any]:
