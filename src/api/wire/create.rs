@@ -48,9 +48,9 @@ pub(crate) struct CreateJob {
     /// How units are scored and how the pruned model is repaired. Each omitted property has its default.
     #[serde(default)]
     pub(crate) method: Method,
-    /// The formats in which the result has the model. `safetensors` must be among them. Default: all.
+    /// The formats in which the result has the model. Every result has `safetensors`, also if it is not listed. Default: all.
     #[serde(default = "Output::all")]
-    #[schema(min_items = 1, max_items = 16)]
+    #[schema(max_items = 16)]
     pub(crate) outputs: Vec<Output>,
     /// Maximum time from creation to result: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). After
     /// it, the job gets the state `expired`. By default there is no deadline.
