@@ -31,8 +31,9 @@
 //! | [`model`] | the graphs, with their prunable units as data | `checkpoint`, `onnx` |
 //! | [`data`] | calibration and evaluation data, one reader per kind of input | `model`'s inputs, `checkpoint`, `unique_json` |
 //! | [`answer`] | what models answer, one file per task: divergence, truth, metrics | `data`, `checkpoint`, `statistics` |
+//! | [`quantity`] | numbers with their units, for people | no other module |
 //! | [`statistics`] | means, deviations and ranks of numbers | no other module |
-//! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `onnx`, `statistics`, `file_name` |
+//! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `onnx`, `statistics`, `quantity`, `file_name` |
 //! | [`artifact`] | storage of files; the only module that uses `object_store` | `file_name`, `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
 //! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `telemetry` |
@@ -42,7 +43,7 @@
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
 //!
-//! `file_name`, `unique_json`, `checkpoint`, `onnx`, `model`, `data`, `answer`, `statistics` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
+//! `file_name`, `unique_json`, `checkpoint`, `onnx`, `model`, `data`, `answer`, `quantity`, `statistics` and `prune` are the core. The core never uses tokio, HTTP, SQL, the
 //! environment or the time of day, and prints nothing. Further rules:
 //!
 //! - `model` never uses `prune`: a graph does not know why it is masked.
@@ -79,6 +80,7 @@ pub mod job;
 pub mod model;
 pub mod onnx;
 pub mod prune;
+pub mod quantity;
 pub mod statistics;
 pub mod telemetry;
 pub mod unique_json;

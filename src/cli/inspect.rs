@@ -18,6 +18,7 @@ use crate::model::registry::{self, Opened};
 use crate::model::unit::{UnitKind, Units};
 use crate::prune::failure::Failure;
 use crate::prune::recipe::Method;
+use crate::quantity::grouped;
 
 /// Flags of `optin inspect`.
 #[derive(Args)]
@@ -145,14 +146,11 @@ fn text(inspection: &Inspection) -> String {
             "SHA-256 of the weights".to_owned(),
             inspection.sha256.clone(),
         ],
-        ["bytes".to_owned(), table::grouped(inspection.bytes)],
-        [
-            "parameters".to_owned(),
-            table::grouped(inspection.parameters),
-        ],
+        ["bytes".to_owned(), grouped(inspection.bytes)],
+        ["parameters".to_owned(), grouped(inspection.parameters)],
         [
             format!("MACs, {}", inspection.row),
-            table::grouped(inspection.macs),
+            grouped(inspection.macs),
         ],
         [
             "reachable targets".to_owned(),
@@ -170,7 +168,7 @@ fn text(inspection: &Inspection) -> String {
                 group.group.clone(),
                 group.kind.as_str().to_owned(),
                 group.width.to_string(),
-                table::grouped(group.macs_per_unit),
+                grouped(group.macs_per_unit),
             ]
         })
         .collect();

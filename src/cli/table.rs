@@ -3,6 +3,7 @@
 use crate::prune::audit::gates;
 use crate::prune::report::AuditReport;
 use crate::prune::report::{BeforeAfter, Report, Size};
+use crate::quantity::grouped;
 
 /// Formats the report of a prune as a table of values before and after.
 pub(super) fn before_after(report: &Report) -> String {
@@ -139,19 +140,6 @@ fn counted(name: &str, counts: BeforeAfter<u64>) -> [String; 4] {
         grouped(counts.after),
         format!("{share:.2} %"),
     ]
-}
-
-/// Formats `1234567` as `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Formats a table. The first column is left-aligned, the others are right-aligned.

@@ -14,6 +14,7 @@ use super::progress::Bar;
 use super::recipe::{RecipeFlags, RemoteFlags};
 use super::runtime::runtime;
 use super::{output, table};
+use crate::quantity::grouped;
 use gate::Gate;
 pub(super) use list::{ListCommand, list};
 use server::Server;
@@ -142,7 +143,7 @@ pub(super) fn download(command: &DownloadCommand) -> Result<(), Exit> {
             output::note(&format!(
                 "{} ({} bytes, SHA-256 verified)",
                 artifact.name,
-                table::grouped(artifact.bytes)
+                grouped(artifact.bytes)
             ));
         }
         output::print(&command.out.display().to_string())

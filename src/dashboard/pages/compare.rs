@@ -14,11 +14,11 @@ use super::job::request::document;
 use crate::dashboard::api::Visitor;
 use crate::dashboard::refusal::Refusal;
 use crate::dashboard::view::layout::{Page, Tab};
-use crate::dashboard::view::quantity::{bytes, duration, grouped, points, short};
 use crate::dashboard::view::scatter::{Dot, scatter};
 use crate::dashboard::view::state::badge;
 use crate::dashboard::wire::job::Job;
 use crate::prune::report::Report;
+use crate::quantity::{bytes, duration, grouped, points, short};
 
 /// How many jobs can be compared.
 const FEW: std::ops::RangeInclusive<usize> = 2..=4;

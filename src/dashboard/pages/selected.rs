@@ -11,10 +11,10 @@ use crate::dashboard::api::Visitor;
 use crate::dashboard::form::Form;
 use crate::dashboard::refusal::Refusal;
 use crate::dashboard::view::layout::{Page, Tab};
-use crate::dashboard::view::quantity::grouped;
 use crate::dashboard::wire::counts::Counts;
 use crate::dashboard::wire::job::{Job, Jobs};
 use crate::job::State;
+use crate::quantity::grouped;
 
 /// Maximum number of jobs of one request.
 const MOST: usize = 100;

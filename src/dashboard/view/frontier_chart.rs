@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::quantity::short;
 use crate::dashboard::wire::frontier::Frontier;
+use crate::quantity::short;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 260.0;

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::quantity::grouped;
 use crate::dashboard::wire::keep_map::KeepMap;
 use crate::prune::report::GroupReport;
+use crate::quantity::grouped;
 
 /// Columns and height of a bar.
 const BAR: (usize, usize) = (64, 10);

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::quantity::duration;
 use crate::dashboard::wire::moment::Moment;
+use crate::quantity::duration;
 
 /// A time, as `30 Nov 19:42`, in UTC. The script shows the time zone of the reader.
 pub(crate) fn moment(moment: Moment) -> Markup {

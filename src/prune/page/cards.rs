@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::units::{bytes, count, milliseconds, percent, ratio};
+use super::units::{milliseconds, percent};
 use crate::prune::report::{BeforeAfter, EvaluationReport, Latency, MetricReport, Report};
+use crate::quantity::{bytes, share, short};
 
 pub(super) fn cards(report: &Report) -> Markup {
     let size = &report.size;
@@ -13,8 +14,8 @@ pub(super) fn cards(report: &Report) -> Markup {
                 Some(evaluation) => (quality(evaluation)),
                 None => (similarity(report)),
             }
-            (counted("Multiply-accumulates", "per row", BeforeAfter { before: size.before.macs, after: size.after.macs }, count))
-            (counted("Parameters", "", BeforeAfter { before: size.before.parameters, after: size.after.parameters }, count))
+            (counted("Multiply-accumulates", "per row", BeforeAfter { before: size.before.macs, after: size.after.macs }, short))
+            (counted("Parameters", "", BeforeAfter { before: size.before.parameters, after: size.after.parameters }, short))
             (counted("Weights", "", BeforeAfter { before: size.before.bytes, after: size.after.bytes }, bytes))
             @for latency in report.latencies() {
                 (speed(latency, report))
@@ -64,7 +65,7 @@ fn counted(name: &str, of: &str, numbers: BeforeAfter<u64>, format: fn(u64) -> S
     html! {
         div.card {
             h3 { (name) }
-            p.number { (percent(ratio(numbers.after, numbers.before))) }
+            p.number { (share(numbers.after, numbers.before)) }
             p.beside { (format(numbers.after)) " of " (format(numbers.before)) }
             @if !of.is_empty() {
                 p.beside { (of) }

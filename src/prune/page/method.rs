@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::units::{count, duration};
 use crate::prune::recipe::{Compensation, Output};
 use crate::prune::report::Report;
 use crate::prune::surgery::onnx;
+use crate::quantity::{duration, short};
 
 pub(super) fn method(report: &Report) -> Markup {
     let calibration = &report.calibration;
@@ -18,7 +18,7 @@ pub(super) fn method(report: &Report) -> Markup {
                 dt { "Data" }
                 dd {
                     (report.recipe.calibration.source.uri) ": " (calibration.rows) " unlabeled rows with "
-                    (count(calibration.positions as u64)) " " (report.position_name) "; " (calibration.scoring_rows) " of them for the scores"
+                    (short(calibration.positions as u64)) " " (report.position_name) "; " (calibration.scoring_rows) " of them for the scores"
                 }
                 @if let Some(evaluation) = &report.recipe.evaluation {
                     dt { "Evaluation" }

@@ -19,7 +19,8 @@ use super::report::Report;
 use super::score::combine::UnitImportance;
 use super::search::frontier::Frontier;
 use super::search::keep_map::KeepMap;
-use units::{percent, ratio};
+use crate::quantity::share;
+use units::percent;
 
 /// Name of the file.
 pub const NAME: &str = "report.html";
@@ -99,10 +100,7 @@ fn lead(report: &Report) -> String {
         "The model was pruned in one shot, without retraining, and what remains {repaired}. It does {} of the original's \
          multiply-accumulates and has {} of its parameters.",
         percent(report.kept),
-        percent(ratio(
-            report.size.after.parameters,
-            report.size.before.parameters
-        ))
+        share(report.size.after.parameters, report.size.before.parameters)
     )
 }
 

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::units::share;
+use super::units::small;
 use crate::prune::report::CompensationReport;
 
 pub(super) const EXPLANATION: &str = "The error of the output of each layer whose units were cut, relative to the output itself: by the cut \
@@ -23,7 +23,7 @@ pub(super) fn chart(reports: &[CompensationReport]) -> Markup {
                         rect.after width=(width(report.error_after)) height="100%" {}
                     }
                     span.share {
-                        (share(report.error_before)) " → " (share(report.error_after))
+                        (small(report.error_before)) " → " (small(report.error_after))
                         @if !report.accepted { " (not used)" }
                     }
                 }

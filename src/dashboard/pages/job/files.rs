@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::view::quantity::{bytes, grouped};
 use crate::dashboard::view::time::moment;
 use crate::dashboard::wire::artifact::Artifacts;
 use crate::dashboard::wire::job::Job;
 use crate::dashboard::wire::moment::Moment;
+use crate::quantity::{bytes, grouped};
 
 /// The files of a result.
 pub(super) enum Files {

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::view::quantity::grouped;
 use crate::dashboard::view::time::clock;
 use crate::dashboard::wire::event::Event;
+use crate::quantity::grouped;
 
 pub(super) fn log(events: &[Event]) -> Markup {
     // Of the progress of a stage, only the last event is shown.

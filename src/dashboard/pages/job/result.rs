@@ -4,11 +4,11 @@ use maud::{Markup, html};
 
 use crate::dashboard::view::frontier_chart::chart;
 use crate::dashboard::view::keep_map::keep_map;
-use crate::dashboard::view::quantity::{bytes, grouped, percent, points, share, short};
 use crate::dashboard::wire::frontier::Frontier;
 use crate::dashboard::wire::job::Job;
 use crate::dashboard::wire::keep_map::KeepMap;
 use crate::prune::report::{BeforeAfter, EvaluationReport, Latency, MetricReport, Report};
+use crate::quantity::{bytes, grouped, percent, points, share, short};
 
 pub(super) fn result(
     job: &Job,

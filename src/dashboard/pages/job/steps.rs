@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::view::quantity::{duration, grouped};
 use crate::dashboard::view::time::span;
 use crate::dashboard::wire::event::Event;
 use crate::dashboard::wire::job::Job;
 use crate::dashboard::wire::moment::Moment;
 use crate::job::State;
 use crate::prune::stage::Stage;
+use crate::quantity::{duration, grouped};
 
 /// How far a stage is.
 #[derive(Clone, Copy, PartialEq, Eq)]

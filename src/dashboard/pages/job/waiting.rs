@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::view::quantity::grouped;
 use crate::dashboard::view::time::age;
 use crate::dashboard::wire::job::{Job, Position};
 use crate::dashboard::wire::moment::Moment;
+use crate::quantity::grouped;
 
 pub(super) fn waiting(job: &Job, position: Option<&Position>, now: Moment) -> Markup {
     html! {

@@ -11,12 +11,12 @@ use maud::{Markup, html};
 use crate::dashboard::api::Visitor;
 use crate::dashboard::refusal::Refusal;
 use crate::dashboard::view::layout::{Page, Tab};
-use crate::dashboard::view::quantity::grouped;
 use crate::dashboard::view::state::name;
 use crate::dashboard::wire::counts::Counts;
 use crate::dashboard::wire::job::Jobs;
 use crate::dashboard::wire::moment::Moment;
 use crate::job::State;
+use crate::quantity::grouped;
 use filter::Filter;
 
 /// Interval at which the page is read again: while jobs are active, and otherwise.

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use crate::dashboard::view::quantity::{duration, points};
 use crate::dashboard::view::state::badge;
 use crate::dashboard::view::time::{age, span};
 use crate::dashboard::wire::job::Job;
 use crate::dashboard::wire::moment::Moment;
 use crate::job::State;
 use crate::prune::report::Report;
+use crate::quantity::{duration, points};
 
 pub(super) fn row(job: &Job, now: Moment) -> Markup {
     let href = format!("/jobs/{}", job.id);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use crate::dashboard::view::quantity::{bytes, duration, grouped, short};
 use crate::dashboard::wire::estimate::Estimate;
 use crate::dashboard::wire::problem::Problem;
+use crate::quantity::{bytes, duration, grouped, short};
 
 /// What the check does.
 pub(super) fn hint() -> Markup {

@@ -4,10 +4,10 @@ use maud::{Markup, html};
 
 use crate::dashboard::api::Visitor;
 use crate::dashboard::refusal::Refusal;
-use crate::dashboard::view::quantity::{duration, grouped};
 use crate::dashboard::view::time::age;
 use crate::dashboard::wire::moment::Moment;
 use crate::dashboard::wire::worker::Workers;
+use crate::quantity::{duration, grouped};
 
 pub(super) async fn part(visitor: &Visitor) -> Result<Markup, Refusal> {
     let workers: Workers = visitor.get("/v1/workers").await?;

@@ -1,7 +1,7 @@
 //! Numbers with their units.
 
 /// Formats `19298381` as `19,298,381`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -14,12 +14,12 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// Formats `19298381` as `19.3 M`.
-pub(crate) fn short(number: u64) -> String {
+pub fn short(number: u64) -> String {
     scaled(number as f64, 1_000.0, &["", " k", " M", " G", " T", " P"])
 }
 
 /// Formats `6819192` as `6.8 MB`.
-pub(crate) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     scaled(
         number as f64,
         1_000.0,
@@ -43,7 +43,7 @@ fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
 }
 
 /// Formats milliseconds as `4.8 s`, `2 min 05 s` or `3 h 20 min`.
-pub(crate) fn duration(ms: u64) -> String {
+pub fn duration(ms: u64) -> String {
     let seconds = ms / 1_000;
     match seconds {
         0 => format!("{ms} ms"),
@@ -56,12 +56,12 @@ pub(crate) fn duration(ms: u64) -> String {
 }
 
 /// Formats `0.8085` of a metric between -1 and 1 as `80.85 %`.
-pub(crate) fn percent(fraction: f64) -> String {
+pub fn percent(fraction: f64) -> String {
     format!("{:.2} %", fraction * 100.0)
 }
 
 /// Formats a fraction as a percentage without decimals if it is whole: `40 %`, `39.99 %`.
-pub(crate) fn share(part: u64, whole: u64) -> String {
+pub fn share(part: u64, whole: u64) -> String {
     match whole {
         0 => "–".to_owned(),
         _ => format!("{:.1} %", part as f64 * 100.0 / whole as f64),
@@ -69,7 +69,7 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 }
 
 /// Formats a difference of two metrics in points, with its sign: `+0.12`, `−1.30`.
-pub(crate) fn points(difference: f64) -> String {
+pub fn points(difference: f64) -> String {
     let points = difference * 100.0;
     let sign = if points < 0.0 { "−" } else { "+" };
     format!("{sign}{:.2}", points.abs())
