@@ -157,8 +157,7 @@ impl Affine {
                 };
                 let shape = state.shape(graph);
                 let outputs = graph.ints(&[linear.outputs() as i64]);
-                let along = [("axis", Attribute::Int(0))];
-                let shape = graph.apply_with("Concat", &[&shape, &outputs], &along);
+                let shape = graph.concat(&[&shape, &outputs], 0);
                 let bias = graph.weight(&linear.bias_or_zeros()?);
                 Stream::Positions(graph.apply("Expand", &[&bias, &shape]))
             }

@@ -5,6 +5,7 @@
 pub mod constant;
 pub mod graph;
 pub mod node;
+mod operators;
 mod proto;
 mod reachable;
 pub mod triton;

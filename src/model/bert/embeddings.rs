@@ -20,7 +20,6 @@ use crate::model::width::Widths;
 use crate::model::work::Work;
 use crate::onnx::constant::Element;
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 pub(super) struct Embeddings {
@@ -87,8 +86,7 @@ impl Embeddings {
     /// Writes the embeddings of the positions into an ONNX graph.
     fn positions_onnx(&self, graph: &mut Graph, ids: &Value) -> Value {
         let Some(padding) = self.padding else {
-            let length = [("start", Attribute::Int(1)), ("end", Attribute::Int(2))];
-            let length = graph.apply_with("Shape", &[ids], &length);
+            let length = graph.sizes(ids, 1..2);
             let (table, first) = (graph.weight(&self.positions), graph.ints(&[0]));
             let axis = graph.ints(&[0]);
             return graph.apply("Slice", &[&table, &first, &length, &axis]);
@@ -96,8 +94,7 @@ impl Embeddings {
         let padding = graph.table(&[], &[i64::from(padding)]);
         let is_padding = graph.apply("Equal", &[ids, &padding]);
         let is_token = graph.apply("Not", &[&is_padding]);
-        let whole = [("to", Attribute::Int(Element::Int as i64))];
-        let is_token = graph.apply_with("Cast", &[&is_token], &whole);
+        let is_token = graph.cast(&is_token, Element::Int);
         let axis = graph.table(&[], &[1]);
         let count = graph.apply("CumSum", &[&is_token, &axis]);
         let count = graph.apply("Mul", &[&count, &is_token]);
@@ -117,7 +114,7 @@ fn look_up(table: &Tensor, indices: &Tensor) -> Result<Tensor> {
 /// The same in an ONNX graph.
 fn look_up_onnx(graph: &mut Graph, table: &Tensor, indices: &Value) -> Value {
     let table = graph.weight(table);
-    graph.apply("Gather", &[&table, indices])
+    graph.gather(&table, indices, 0)
 }
 
 impl Stem for Embeddings {

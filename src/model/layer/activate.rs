@@ -38,6 +38,7 @@ impl StreamLayer for Activate {
     fn traced(&self, stream: &Tensor) -> Result<Traced> {
         elementwise::traced(stream, self.activation)
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
         Ok(input.stream.map(|value| self.activation.onnx(graph, value)))
     }

@@ -84,6 +84,7 @@ impl StreamLayer for Dense {
             None => self.linear.traced(stream),
         }
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
         let stream = input.stream.positions(graph);
         let output = self.linear.onnx(graph, &stream)?;

@@ -20,6 +20,7 @@ impl StreamLayer for GroupNorm {
     fn traced(&self, stream: &Tensor) -> Result<Traced> {
         self.traced(stream)
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
         let size = input.layout.size()?;
         let planes = input.stream.planes(graph, size);

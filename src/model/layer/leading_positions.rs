@@ -52,9 +52,7 @@ impl LeadingPositions {
 
     /// Writes the selection into an ONNX graph.
     pub(super) fn onnx_of(self, graph: &mut Graph, stream: &Value) -> Value {
-        let (first, end) = (graph.ints(&[0]), graph.ints(&[self.count as i64]));
-        let axis = graph.ints(&[1]);
-        graph.apply("Slice", &[stream, &first, &end, &axis])
+        graph.slice(stream, 1, 0..self.count as i64, 1)
     }
 
     /// Returns the first positions of each row, `[rows, count, channels]`.

@@ -13,7 +13,6 @@ use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::Work;
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// Returns the arrangement of a map `[height, width]`.
@@ -132,7 +131,7 @@ impl Layer for JoinLevels {
             parts.push(part.positions(graph));
         }
         let parts: Vec<&Value> = parts.iter().collect();
-        let joined = graph.apply_with("Concat", &parts, &[("axis", Attribute::Int(1))]);
+        let joined = graph.concat(&parts, 1);
         let sizes = self.0.iter().map(|level| level.size);
         let positions = sizes.map(|[height, width]| height * width).sum();
         let slots = self.0.iter().map(|level| level.slot);
@@ -235,14 +234,7 @@ impl Layer for SplitLevels {
         let sizes: Vec<i64> = sizes
             .map(|[height, width]| (height * width) as i64)
             .collect();
-        let sizes = graph.ints(&sizes);
-        let along = [("axis", Attribute::Int(1))];
-        let parts = graph.node(
-            "Split",
-            &[Some(&stream), Some(&sizes)],
-            &along,
-            self.0.len(),
-        );
+        let parts = graph.split(&stream, &sizes, 1);
         let mut output = input.clone();
         for (level, part) in self.0.iter().zip(parts) {
             let part = Stream::Positions(part);

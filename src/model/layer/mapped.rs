@@ -59,6 +59,7 @@ impl Layer for Mapped {
     fn extent(&self, extent: &Extent) -> Extent {
         self.map.affine.extent(extent)
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         self.map.affine.onnx(graph, input, self.activation)
     }

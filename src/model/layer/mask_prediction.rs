@@ -16,8 +16,8 @@ use crate::model::symbol::state::State;
 use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
+use crate::onnx::constant::Element;
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// Predicts masks from a stream of queries.
@@ -85,12 +85,10 @@ impl Masks {
     pub(super) fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Value> {
         let factors = self.embedding.onnx(graph, input)?.stream.positions(graph);
         let features = input.carried(Slot::MaskFeatures)?.planes(graph, self.size);
-        let flat = graph.ints(&[0, 0, -1]);
-        let features = graph.apply("Reshape", &[&features, &flat]);
+        let features = graph.reshape(&features, &[0, 0, -1]);
         let masks = graph.apply("MatMul", &[&factors, &features]);
         let [height, width] = self.size.map(|side| side as i64);
-        let shape = graph.ints(&[0, 0, height, width]);
-        Ok(graph.apply("Reshape", &[&masks, &shape]))
+        Ok(graph.reshape(&masks, &[0, 0, height, width]))
     }
 
     /// Returns the work of the embedding and of the products with all pixels.
@@ -161,14 +159,12 @@ impl Layer for MaskPrediction {
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let masks = self.masks.onnx(graph, input)?;
         let masks = resize::onnx(graph, &masks, self.masks.size, self.read);
-        let flat = graph.ints(&[0, 0, -1]);
-        let masks = graph.apply("Reshape", &[&masks, &flat]);
+        let masks = graph.reshape(&masks, &[0, 0, -1]);
         let probabilities = graph.apply("Sigmoid", &[&masks]);
         let half = graph.float(0.5);
         let outside = graph.apply("Less", &[&probabilities, &half]);
-        let numbers = graph.apply_with("Cast", &[&outside], &[("to", Attribute::Int(1))]);
-        let axis = graph.ints(&[2]);
-        let count = graph.apply("ReduceSum", &[&numbers, &axis]);
+        let numbers = graph.cast(&outside, Element::Float);
+        let count = graph.sum(&numbers, 2);
         let pixels = graph.float((self.read[0] * self.read[1]) as f32);
         let covers_some = graph.apply("Less", &[&count, &pixels]);
         let unread = graph.apply("And", &[&outside, &covers_some]);

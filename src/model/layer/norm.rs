@@ -21,6 +21,7 @@ impl StreamLayer for LayerNorm {
     fn traced(&self, stream: &Tensor) -> Result<Traced> {
         self.traced(stream)
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
         let stream = input.stream.positions(graph);
         Ok(Stream::Positions(self.onnx(graph, &stream)))

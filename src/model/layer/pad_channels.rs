@@ -70,12 +70,13 @@ impl Layer for PadChannels {
     fn extent(&self, extent: &Extent) -> Extent {
         extent.under(self.window())
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let window = self.window();
         let planes = input.stream.planes(graph, input.layout.size()?);
-        let (first, end) = (graph.ints(&[0, 0]), graph.ints(&[i64::MAX; 2]));
-        let (axes, steps) = (graph.ints(&[2, 3]), graph.ints(&[self.stride as i64; 2]));
-        let pixels = graph.apply("Slice", &[&planes, &first, &end, &axes, &steps]);
+        let pixels = [2, 3].into_iter().fold(planes, |planes, axis| {
+            graph.slice(&planes, axis, 0..i64::MAX, self.stride as i64)
+        });
         let (before, after) = (self.before as i64, self.after as i64);
         let added = graph.ints(&[0, before, 0, 0, 0, after, 0, 0]);
         let padded = graph.apply("Pad", &[&pixels, &added]);

@@ -146,6 +146,7 @@ impl Layer for Pool {
             (layout, layout.pixels())
         })
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let size = input.layout.size()?;
         let layout = self.layout(input.layout);

@@ -49,10 +49,7 @@ impl Layer for PoolRow {
     /// Padding takes no part.
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let stream = input.stream.positions(graph);
-        let mask = input.mask.as_ref().map(|mask| {
-            let axis = graph.ints(&[2]);
-            graph.apply("Unsqueeze", &[mask, &axis])
-        });
+        let mask = input.mask.as_ref().map(|mask| graph.unsqueeze(mask, &[2]));
         let pooled = match self.pooling {
             Pooling::Mean => mean(graph, &stream, mask.as_ref()),
             Pooling::Max => maximum(graph, &stream, mask.as_ref()),
@@ -85,10 +82,9 @@ fn mean(graph: &mut Graph, stream: &Value, mask: Option<&Value>) -> Value {
     let Some(mask) = mask else {
         return graph.apply_with("ReduceMean", &[stream], &ALONG);
     };
-    let axis = graph.ints(&[1]);
     let read = graph.apply("Mul", &[stream, mask]);
-    let sum = graph.apply("ReduceSum", &[&read, &axis]);
-    let count = graph.apply("ReduceSum", &[mask, &axis]);
+    let sum = graph.sum(&read, 1);
+    let count = graph.sum(mask, 1);
     graph.apply("Div", &[&sum, &count])
 }
 

@@ -151,8 +151,7 @@ impl Layer for PositionedAttention {
                 let positions = graph.weight(&source.positions);
                 let keys_at = graph.apply("Add", &[&map, &positions]);
                 let mask = input.carried(Slot::AttentionMask)?.positions(graph);
-                let axis = graph.ints(&[1]);
-                let mask = graph.apply("Unsqueeze", &[&mask, &axis]);
+                let mask = graph.unsqueeze(&mask, &[1]);
                 (keys_at, map, vec![Term::Same(mask)])
             }
         };

@@ -7,11 +7,10 @@ use super::levels::zeros;
 use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout, Slot};
 use crate::model::nn::traced::Traced;
-use crate::model::symbol::state::{State, rows};
+use crate::model::symbol::state::{State, for_each_row};
 use crate::model::width::Widths;
 use crate::model::work::Work;
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 
 /// Carries the stream as the features of masks. The stream becomes learned queries, the same for each row:
 /// `[rows, positions, channels]` to `[rows, queries, channels]`.
@@ -54,13 +53,10 @@ impl Layer for StartQueries {
         let queries = self.queries.dims()[1];
         extent.map(|_, _| (Layout::Sequence, queries))
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
-        let (_, queries, channels) = self.queries.dims3()?;
-        let rows = rows(graph);
-        let each = graph.ints(&[queries as i64, channels as i64]);
-        let shape = graph.apply_with("Concat", &[&rows, &each], &[("axis", Attribute::Int(0))]);
-        let learned = graph.weight(&self.queries);
-        let output = graph.apply("Expand", &[&learned, &shape]);
+        let queries = self.queries.dim(1)?;
+        let output = for_each_row(graph, &self.queries);
         let output = input.with_sequence(output, queries);
         Ok(output.carrying(Slot::MaskFeatures, input.stream.clone()))
     }

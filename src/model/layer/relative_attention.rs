@@ -13,7 +13,6 @@ use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// The context of each head, as [`SelfAttention`] computes it, whose scores depend on the distance of query and key. Its
@@ -58,17 +57,15 @@ impl RelativeAttention {
 impl RelativeAttention {
     /// Returns the bias of the scores in an ONNX graph, `[1, heads, queries, keys]`.
     fn bias_onnx(&self, graph: &mut Graph, stream: &Value) -> Result<Term> {
-        let length = [("start", Attribute::Int(1)), ("end", Attribute::Int(2))];
-        let length = graph.apply_with("Shape", &[stream], &length);
-        let length = graph.apply("Squeeze", &[&length]);
+        let length = graph.sizes(stream, 1..2);
+        let length = graph.squeeze(&length, &[0]);
         let (zero, one) = (graph.table(&[], &[0]), graph.table(&[], &[1]));
         let keys = graph.apply("Range", &[&zero, &length, &one]);
         let queries = match self.attention.selected() {
             None => keys.clone(),
             Some(count) => graph.ints(&(0..count as i64).collect::<Vec<i64>>()),
         };
-        let axis = graph.ints(&[1]);
-        let queries = graph.apply("Unsqueeze", &[&queries, &axis]);
+        let queries = graph.unsqueeze(&queries, &[1]);
         let distances = graph.apply("Sub", &[&keys, &queries]);
         let (least, most) = (
             graph.table(&[], &[-FARTHEST]),
@@ -85,10 +82,8 @@ impl RelativeAttention {
         });
         let of_distances = Tensor::from_iter(of_distances, self.table.device())?;
         let table = graph.weight(&self.table.index_select(&of_distances, 1)?);
-        let numbers =
-            graph.apply_with("Gather", &[&table, &places], &[("axis", Attribute::Int(1))]);
-        let axis = graph.ints(&[0]);
-        Ok(Term::Same(graph.apply("Unsqueeze", &[&numbers, &axis])))
+        let numbers = graph.gather(&table, &places, 1);
+        Ok(Term::Same(graph.unsqueeze(&numbers, &[0])))
     }
 }
 

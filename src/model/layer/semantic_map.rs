@@ -17,7 +17,6 @@ use crate::model::symbol::stream::Stream;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 
 /// Answers with the logarithm of the score of each class at each pixel: `[rows, queries, hidden]` to
 /// `[rows, pixels, classes]`. The answers carry the logits of which they were made, because a map in the size of the image is
@@ -132,26 +131,21 @@ impl Layer for SemanticMap {
             .stream
             .positions(graph);
         let masks = self.parts.masks.onnx(graph, input)?;
-        let all = graph.apply_with("Softmax", &[&logits], &[("axis", Attribute::Int(-1))]);
-        let (first, end) = (graph.ints(&[0]), graph.ints(&[self.count as i64]));
-        let axis = graph.ints(&[2]);
-        let classes = graph.apply("Slice", &[&all, &first, &end, &axis]);
-        let order = [("perm", Attribute::Ints(&[0, 2, 1]))];
-        let classes = graph.apply_with("Transpose", &[&classes], &order);
+        let all = graph.softmax(&logits);
+        let classes = graph.slice(&all, 2, 0..self.count as i64, 1);
+        let classes = graph.transpose(&classes, &[0, 2, 1]);
         // Runtimes compute `Sigmoid` with a small absolute error, and the logarithm needs a small relative one.
         let (minus, one) = (graph.apply("Neg", &[&masks]), graph.float(1.0));
         let power = graph.apply("Exp", &[&minus]);
         let sum = graph.apply("Add", &[&one, &power]);
         let probabilities = graph.apply("Reciprocal", &[&sum]);
-        let flat = graph.ints(&[0, 0, -1]);
-        let probabilities = graph.apply("Reshape", &[&probabilities, &flat]);
+        let probabilities = graph.reshape(&probabilities, &[0, 0, -1]);
         let scores = graph.apply("MatMul", &[&classes, &probabilities]);
         let smallest = graph.float(SMALLEST as f32);
         let scores = graph.apply("Add", &[&scores, &smallest]);
         let answers = graph.apply("Log", &[&scores]);
         let [height, width] = self.parts.masks.size.map(|side| side as i64);
-        let shape = graph.ints(&[0, 0, height, width]);
-        let answers = Stream::Planes(graph.apply("Reshape", &[&answers, &shape]));
+        let answers = Stream::Planes(graph.reshape(&answers, &[0, 0, height, width]));
         Ok(State::map(answers, map_of(self.parts.masks.size))
             .carrying(Slot::QueryClasses, Stream::Positions(logits))
             .carrying(Slot::QueryMasks, Stream::Planes(masks)))
@@ -216,13 +210,8 @@ impl Layer for QueryParts {
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let classes = self.classes.onnx(graph, input)?.stream.positions(graph);
         let masks = self.masks.onnx(graph, input)?;
-        let flat = graph.ints(&[0, 0, -1]);
-        let masks = graph.apply("Reshape", &[&masks, &flat]);
-        let parts = graph.apply_with(
-            "Concat",
-            &[&classes, &masks],
-            &[("axis", Attribute::Int(2))],
-        );
+        let masks = graph.reshape(&masks, &[0, 0, -1]);
+        let parts = graph.concat(&[&classes, &masks], 2);
         Ok(input.with(parts))
     }
 

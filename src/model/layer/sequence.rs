@@ -152,6 +152,7 @@ impl Layer for Sequence {
         let layers = self.0.iter();
         layers.fold(extent.clone(), |extent, layer| layer.extent(&extent))
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let mut layers = self.0.iter();
         layers.try_fold(input.clone(), |state, layer| layer.onnx(graph, &state))

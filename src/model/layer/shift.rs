@@ -25,6 +25,7 @@ impl StreamLayer for Shift {
             pull: Box::new(Ok),
         })
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<Stream> {
         let (stream, added) = (input.stream.positions(graph), graph.weight(&self.0));
         Ok(Stream::Positions(graph.apply("Add", &[&stream, &added])))

@@ -85,13 +85,13 @@ impl Layer for Squares {
             (layout, layout.pixels())
         })
     }
+
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let order = self.order(input.layout.size()?);
         let stream = input.stream.positions(graph);
         let ordered = order.onnx(graph, &stream);
         let squares = (order.places() / (self.side * self.side)) as i64;
-        let shape = graph.ints(&[0, squares, -1]);
-        let joined = graph.apply("Reshape", &[&ordered, &shape]);
+        let joined = graph.reshape(&ordered, &[0, squares, -1]);
         Ok(input.with_map(Stream::Positions(joined), self.arrangement(input.layout)))
     }
 

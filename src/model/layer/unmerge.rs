@@ -64,6 +64,7 @@ impl Layer for Unmerge {
     fn extent(&self, extent: &Extent) -> Extent {
         extent.map(|layout, _| (layout, self.original))
     }
+
     fn onnx(&self, _: &mut Graph, _: &State) -> Result<State> {
         // Exported graphs contain answers only.
         candle_core::bail!("features are not part of an ONNX graph")

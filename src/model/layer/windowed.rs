@@ -183,13 +183,11 @@ impl Layer for WindowedAttention {
         let [read, returned] = self.attention.channels().map(|channels| channels as i64);
         let stream = input.stream.positions(graph);
         let ordered = order.onnx(graph, &stream);
-        let shape = graph.ints(&[-1, positions, read]);
-        let windows = graph.apply("Reshape", &[&ordered, &shape]);
+        let windows = graph.reshape(&ordered, &[-1, positions, read]);
         let mut terms = vec![Term::Same(graph.weight(&self.relative))];
         terms.extend(self.separation(graph));
         let context = self.attention.onnx_under(graph, &windows, &terms)?;
-        let shape = graph.ints(&[-1, order.places() as i64, returned]);
-        let joined = graph.apply("Reshape", &[&context, &shape]);
+        let joined = graph.reshape(&context, &[-1, order.places() as i64, returned]);
         Ok(input.with(order.onnx_reverse(graph, &joined)))
     }
 

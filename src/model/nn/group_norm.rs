@@ -56,8 +56,7 @@ impl GroupNorm {
         [height, width]: [usize; 2],
     ) -> Result<Value> {
         let channels = self.width();
-        let by_group = graph.ints(&[0, self.groups as i64, -1]);
-        let groups = graph.apply("Reshape", &[planes, &by_group]);
+        let groups = graph.reshape(planes, &[0, self.groups as i64, -1]);
         let ones = graph.floats(&[self.groups], &vec![1.0; self.groups]);
         let zeros = graph.floats(&[self.groups], &vec![0.0; self.groups]);
         let standard = graph.apply_with(
@@ -65,8 +64,10 @@ impl GroupNorm {
             &[&groups, &ones, &zeros],
             &[("epsilon", Attribute::Float(self.epsilon))],
         );
-        let whole = graph.ints(&[0, channels as i64, height as i64, width as i64]);
-        let standard = graph.apply("Reshape", &[&standard, &whole]);
+        let standard = graph.reshape(
+            &standard,
+            &[0, channels as i64, height as i64, width as i64],
+        );
         let weight = graph.weight(&self.weight.reshape((channels, 1, 1))?);
         let bias = graph.weight(&self.bias.reshape((channels, 1, 1))?);
         let scaled = graph.apply("Mul", &[&standard, &weight]);

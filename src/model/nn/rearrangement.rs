@@ -3,7 +3,6 @@
 use candle_core::{Result, Tensor};
 
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// The positions of a map in another order. Every position of the map has one place. The other places are padding.
@@ -95,5 +94,5 @@ impl Rearrangement {
 fn positions(graph: &mut Graph, stream: &Value, places: &[u32]) -> Value {
     let places: Vec<i64> = places.iter().map(|&place| i64::from(place)).collect();
     let places = graph.ints(&places);
-    graph.apply_with("Gather", &[stream, &places], &[("axis", Attribute::Int(1))])
+    graph.gather(stream, &places, 1)
 }

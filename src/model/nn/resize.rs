@@ -34,14 +34,9 @@ pub fn onnx(graph: &mut Graph, planes: &Value, from: [usize; 2], to: [usize; 2])
     if from == to {
         return planes.clone();
     }
-    let channels = [("start", Attribute::Int(0)), ("end", Attribute::Int(2))];
-    let channels = graph.apply_with("Shape", &[planes], &channels);
+    let channels = graph.sizes(planes, 0..2);
     let size = graph.ints(&to.map(|side| side as i64));
-    let shape = graph.apply_with(
-        "Concat",
-        &[&channels, &size],
-        &[("axis", Attribute::Int(0))],
-    );
+    let shape = graph.concat(&[&channels, &size], 0);
     let [resized] = graph.results(
         "Resize",
         &[Some(planes), None, None, Some(&shape)],

@@ -5,7 +5,6 @@ use candle_core::{Result, Tensor};
 use crate::model::nn::attention::Heads;
 use crate::model::nn::linear::Linear;
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// The smallest f32 that is finite. Added to the score of padding, it leaves no weight. An infinite number would make a row
@@ -32,8 +31,7 @@ pub fn of_padding(graph: &mut Graph, mask: &Value) -> Term {
 /// Returns numbers for each key, `[rows, keys]`, as a term.
 #[must_use]
 pub fn of_keys(graph: &mut Graph, numbers: &Value) -> Term {
-    let axes = graph.ints(&[1, 2]);
-    Term::Same(graph.apply("Unsqueeze", &[numbers, &axes]))
+    Term::Same(graph.unsqueeze(numbers, &[1, 2]))
 }
 
 /// Returns query, key and value. The query contains the scale of the scores. Heads without queries weigh all keys equally,
@@ -80,23 +78,19 @@ pub fn attend(
     let scores = terms.iter().fold(scores, |scores, term| match term {
         Term::Same(numbers) => graph.apply("Add", &[&scores, numbers]),
         Term::OfWindows(numbers, windows) => {
-            let shape = graph.apply("Shape", &[&scores]);
-            let positions = [("start", Attribute::Int(1))];
-            let rest = graph.apply_with("Shape", &[&scores], &positions);
+            let shape = graph.sizes(&scores, 0..4);
+            let rest = graph.sizes(&scores, 1..4);
             let apart = graph.ints(&[-1, *windows as i64]);
-            let apart =
-                graph.apply_with("Concat", &[&apart, &rest], &[("axis", Attribute::Int(0))]);
+            let apart = graph.concat(&[&apart, &rest], 0);
             let scores = graph.apply("Reshape", &[&scores, &apart]);
             let sum = graph.apply("Add", &[&scores, numbers]);
             graph.apply("Reshape", &[&sum, &shape])
         }
     });
-    let weights = graph.apply_with("Softmax", &[&scores], &[("axis", Attribute::Int(-1))]);
+    let weights = graph.softmax(&scores);
     let context = graph.apply("MatMul", &[&weights, &value]);
-    let order = [("perm", Attribute::Ints(&[0, 2, 1, 3]))];
-    let context = graph.apply_with("Transpose", &[&context], &order);
-    let shape = graph.ints(&[0, 0, heads.values() as i64]);
-    graph.apply("Reshape", &[&context, &shape])
+    let context = graph.transpose(&context, &[0, 2, 1, 3]);
+    graph.reshape(&context, &[0, 0, heads.values() as i64])
 }
 
 /// Divides the channels by head, and gives the dimensions `[rows, positions, heads, width]` another order.
@@ -107,9 +101,8 @@ fn by_head(
     width: usize,
     order: [i64; 4],
 ) -> Value {
-    let shape = graph.ints(&[0, 0, heads as i64, width as i64]);
-    let parts = graph.apply("Reshape", &[stream, &shape]);
-    graph.apply_with("Transpose", &[&parts], &[("perm", Attribute::Ints(&order))])
+    let parts = graph.reshape(stream, &[0, 0, heads as i64, width as i64]);
+    graph.transpose(&parts, &order)
 }
 
 /// Returns a context without channels, that of no heads. No layer reads it.

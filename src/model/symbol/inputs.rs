@@ -4,7 +4,6 @@ use super::outputs::{LENGTH, ROWS};
 use crate::model::batch::ImageShape;
 use crate::onnx::constant::Element;
 use crate::onnx::graph::{Graph, Size};
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// Declares the pixels of preprocessed images, `[rows, channels, height, width]`.
@@ -31,6 +30,5 @@ pub fn of_tokens(graph: &mut Graph, name: &str) -> Value {
 #[must_use]
 pub fn attention_mask(graph: &mut Graph) -> Value {
     let mask = of_tokens(graph, "attention_mask");
-    let float = [("to", Attribute::Int(Element::Float as i64))];
-    graph.apply_with("Cast", &[&mask], &float)
+    graph.cast(&mask, Element::Float)
 }

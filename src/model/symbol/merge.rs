@@ -37,8 +37,7 @@ pub fn merge(
         ..
     } = division;
     let (merged, left, partners) = chosen(graph, stream, division, epsilon);
-    let axis = graph.ints(&[2]);
-    let weights = graph.apply("Unsqueeze", &[sizes, &axis]);
+    let weights = graph.unsqueeze(sizes, &[2]);
     let weighted = graph.apply("Mul", &[stream, &weights]);
     let joined = |graph: &mut Graph, all: &Value, width: usize| -> Value {
         let leading = every(graph, all, 0, lead, 1);
@@ -56,12 +55,12 @@ pub fn merge(
             0 => vec![&rest, &sums],
             _ => vec![&leading, &rest, &sums],
         };
-        graph.apply_with("Concat", &parts, &[("axis", Attribute::Int(1))])
+        graph.concat(&parts, 1)
     };
     let sums = joined(graph, &weighted, channels);
     let sizes = joined(graph, &weights, 1);
     let means = graph.apply("Div", &[&sums, &sizes]);
-    let flat = graph.apply("Squeeze", &[&sizes, &axis]);
+    let flat = graph.squeeze(&sizes, &[2]);
     [means, flat]
 }
 
@@ -86,8 +85,7 @@ fn chosen(
     let units = graph.apply("Div", &[stream, &lengths]);
     let own = every(graph, &units, lead, usize::MAX, 2);
     let others = every(graph, &units, lead + 1, usize::MAX, 2);
-    let turned = [("perm", Attribute::Ints(&[0, 2, 1]))];
-    let others = graph.apply_with("Transpose", &[&others], &turned);
+    let others = graph.transpose(&others, &[0, 2, 1]);
     let similar = graph.apply("MatMul", &[&own, &others]);
     let last = [
         ("axis", Attribute::Int(-1)),
@@ -115,15 +113,12 @@ fn chosen(
 /// Returns each `step`-th position from `first` to before `end`.
 fn every(graph: &mut Graph, all: &Value, first: usize, end: usize, step: usize) -> Value {
     let end = i64::try_from(end).unwrap_or(i64::MAX);
-    let (first, end) = (graph.ints(&[first as i64]), graph.ints(&[end]));
-    let (axis, step) = (graph.ints(&[1]), graph.ints(&[step as i64]));
-    graph.apply("Slice", &[all, &first, &end, &axis, &step])
+    graph.slice(all, 1, first as i64..end, step as i64)
 }
 
 /// Repeats indices `[rows, count]` for each channel.
 fn wide(graph: &mut Graph, indices: &Value, count: usize, channels: usize) -> Value {
-    let axis = graph.ints(&[2]);
-    let indices = graph.apply("Unsqueeze", &[indices, &axis]);
+    let indices = graph.unsqueeze(indices, &[2]);
     let shape = graph.ints(&[1, count as i64, channels as i64]);
     graph.apply("Expand", &[&indices, &shape])
 }

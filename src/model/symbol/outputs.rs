@@ -61,8 +61,7 @@ pub fn declare(
     let stream = answers.stream.positions(graph);
     match positions {
         Some(1) => {
-            let axis = graph.ints(&[1]);
-            let row = graph.apply("Squeeze", &[&stream, &axis]);
+            let row = graph.squeeze(&stream, &[1]);
             graph.output(name, &row, &[ROWS, channels]);
         }
         positions => {

@@ -26,21 +26,17 @@ impl Points<'_> {
     pub fn sum(&self, graph: &mut Graph, [values, offsets, logits]: [&Value; 3]) -> Value {
         let (heads, levels, points) = (self.heads as i64, self.sizes.len(), self.count as i64);
         let grid = self.grid(graph, offsets);
-        let shape = graph.ints(&[0, 0, heads, levels as i64 * points]);
-        let logits = graph.apply("Reshape", &[logits, &shape]);
-        let weights = graph.apply_with("Softmax", &[&logits], &[("axis", Attribute::Int(-1))]);
-        let shape = graph.ints(&[0, 0, heads, levels as i64, points]);
-        let weights = graph.apply("Reshape", &[&weights, &shape]);
+        let logits = graph.reshape(logits, &[0, 0, heads, levels as i64 * points]);
+        let weights = graph.softmax(&logits);
+        let weights = graph.reshape(&weights, &[0, 0, heads, levels as i64, points]);
         let maps = self.maps(graph, values);
         let queries = self.centers.len() as i64;
         let mut sums = Vec::with_capacity(levels);
         for (level, map) in maps.iter().enumerate() {
             let grid = of_level(graph, &grid, level, &[0, 2, 1, 3, 4]);
-            let shape = graph.ints(&[-1, queries, points, 2]);
-            let grid = graph.apply("Reshape", &[&grid, &shape]);
+            let grid = graph.reshape(&grid, &[-1, queries, points, 2]);
             let weights = of_level(graph, &weights, level, &[0, 2, 1, 3]);
-            let shape = graph.ints(&[-1, 1, queries, points]);
-            let weights = graph.apply("Reshape", &[&weights, &shape]);
+            let weights = graph.reshape(&weights, &[-1, 1, queries, points]);
             let read = graph.apply_with(
                 "GridSample",
                 &[map, &grid],
@@ -53,25 +49,18 @@ impl Points<'_> {
             sums.push(graph.apply("Mul", &[&read, &weights]));
         }
         let all: Vec<&Value> = sums.iter().collect();
-        let all = graph.apply_with("Concat", &all, &[("axis", Attribute::Int(3))]);
-        let axis = graph.ints(&[3]);
-        let flat = [("keepdims", Attribute::Int(0))];
-        let sum = graph.apply_with("ReduceSum", &[&all, &axis], &flat);
-        let shape = graph.ints(&[-1, heads * self.value as i64, queries]);
-        let sum = graph.apply("Reshape", &[&sum, &shape]);
-        graph.apply_with(
-            "Transpose",
-            &[&sum],
-            &[("perm", Attribute::Ints(&[0, 2, 1]))],
-        )
+        let all = graph.concat(&all, 3);
+        // Dimension 3, which becomes 1, belongs to the shape that follows.
+        let sum = graph.sum(&all, 3);
+        let sum = graph.reshape(&sum, &[-1, heads * self.value as i64, queries]);
+        graph.transpose(&sum, &[0, 2, 1])
     }
 
     /// Returns the points as `GridSample` reads them, from -1 at one edge of a map to 1 at the opposite one:
     /// `[rows, queries, heads, levels, points, 2]`.
     fn grid(&self, graph: &mut Graph, offsets: &Value) -> Value {
         let (heads, levels) = (self.heads as i64, self.sizes.len());
-        let shape = graph.ints(&[0, 0, heads, levels as i64, self.count as i64, 2]);
-        let offsets = graph.apply("Reshape", &[offsets, &shape]);
+        let offsets = graph.reshape(offsets, &[0, 0, heads, levels as i64, self.count as i64, 2]);
         let sizes = self.sizes.iter();
         let factors = sizes.flat_map(|&[height, width]| [2.0 / width as f32, 2.0 / height as f32]);
         let factors: Vec<f32> = factors.collect();
@@ -85,24 +74,18 @@ impl Points<'_> {
 
     /// Returns the values of each map, `[rows * heads, value, height, width]`.
     fn maps(&self, graph: &mut Graph, values: &Value) -> Vec<Value> {
-        let along = [("axis", Attribute::Int(1))];
         let sizes: Vec<i64> = self
             .sizes
             .iter()
             .map(|[height, width]| (height * width) as i64)
             .collect();
-        let sizes = graph.ints(&sizes);
-        let inputs = [Some(values), Some(&sizes)];
-        let maps = graph.node("Split", &inputs, &along, self.sizes.len());
+        let maps = graph.split(values, &sizes, 1);
         let maps = maps.iter().zip(self.sizes);
         let (heads, value) = (self.heads as i64, self.value as i64);
         maps.map(|(map, &[height, width])| {
-            let shape = graph.ints(&[0, 0, heads, value]);
-            let map = graph.apply("Reshape", &[map, &shape]);
-            let order = [("perm", Attribute::Ints(&[0, 2, 3, 1]))];
-            let map = graph.apply_with("Transpose", &[&map], &order);
-            let shape = graph.ints(&[-1, value, height as i64, width as i64]);
-            graph.apply("Reshape", &[&map, &shape])
+            let map = graph.reshape(map, &[0, 0, heads, value]);
+            let map = graph.transpose(&map, &[0, 2, 3, 1]);
+            graph.reshape(&map, &[-1, value, height as i64, width as i64])
         })
         .collect()
     }
@@ -111,6 +94,6 @@ impl Points<'_> {
 /// Returns the part of a level of what has one part for each in dimension 3, with its other dimensions in this order.
 fn of_level(graph: &mut Graph, all: &Value, level: usize, order: &[i64]) -> Value {
     let index = graph.table(&[], &[level as i64]);
-    let part = graph.apply_with("Gather", &[all, &index], &[("axis", Attribute::Int(3))]);
-    graph.apply_with("Transpose", &[&part], &[("perm", Attribute::Ints(order))])
+    let part = graph.gather(all, &index, 3);
+    graph.transpose(&part, order)
 }

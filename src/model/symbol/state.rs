@@ -1,11 +1,10 @@
 //! A hidden state in an ONNX graph. It has the parts of [`Hidden`](crate::model::hidden::Hidden).
 
-use candle_core::{Result, bail};
+use candle_core::{Result, Tensor, bail};
 
 use super::stream::Stream;
 use crate::model::hidden::{Layout, Slot};
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// A hidden state of several rows.
@@ -142,26 +141,27 @@ impl State {
             Some(positions) => graph.ints(&[positions as i64]),
             None => size_of_input(graph, 1),
         };
-        graph.apply_with(
-            "Concat",
-            &[&rows, &positions],
-            &[("axis", Attribute::Int(0))],
-        )
+        graph.concat(&[&rows, &positions], 0)
     }
 }
 
 /// Returns the number of rows of a call, `[1]`.
-#[must_use]
-pub fn rows(graph: &mut Graph) -> Value {
+fn rows(graph: &mut Graph) -> Value {
     size_of_input(graph, 0)
+}
+
+/// Repeats a tensor `[1, ..]` for each row of a call.
+#[must_use]
+pub fn for_each_row(graph: &mut Graph, tensor: &Tensor) -> Value {
+    let rows = rows(graph);
+    let others = graph.ints(&vec![1; tensor.rank() - 1]);
+    let shape = graph.concat(&[&rows, &others], 0);
+    let tensor = graph.weight(tensor);
+    graph.apply("Expand", &[&tensor, &shape])
 }
 
 /// Returns the size of a dimension of the first input, `[1]`.
 fn size_of_input(graph: &mut Graph, dimension: i64) -> Value {
     let input = graph.inputs()[0].value.clone();
-    let only = [
-        ("start", Attribute::Int(dimension)),
-        ("end", Attribute::Int(dimension + 1)),
-    ];
-    graph.apply_with("Shape", &[&input], &only)
+    graph.sizes(&input, dimension..dimension + 1)
 }

@@ -4,7 +4,6 @@
 //! changes its form only where a layer needs the other one, so a convolutional network is written without rearrangements.
 
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
 
 /// A tensor, and the order of its dimensions.
@@ -23,8 +22,7 @@ impl Stream {
         match self {
             Self::Positions(value) => value.clone(),
             Self::Planes(value) => {
-                let shape = graph.ints(&[0, 0, -1]);
-                let flat = graph.apply("Reshape", &[value, &shape]);
+                let flat = graph.reshape(value, &[0, 0, -1]);
                 turned(graph, &flat)
             }
         }
@@ -37,8 +35,7 @@ impl Stream {
             Self::Planes(value) => value.clone(),
             Self::Positions(value) => {
                 let turned = turned(graph, value);
-                let shape = graph.ints(&[0, 0, height as i64, width as i64]);
-                graph.apply("Reshape", &[&turned, &shape])
+                graph.reshape(&turned, &[0, 0, height as i64, width as i64])
             }
         }
     }
@@ -69,9 +66,5 @@ impl Stream {
 
 /// Exchanges the last two of three dimensions.
 fn turned(graph: &mut Graph, value: &Value) -> Value {
-    graph.apply_with(
-        "Transpose",
-        &[value],
-        &[("perm", Attribute::Ints(&[0, 2, 1]))],
-    )
+    graph.transpose(value, &[0, 2, 1])
 }

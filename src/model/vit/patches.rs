@@ -12,7 +12,7 @@ use crate::model::extent::Extent;
 use crate::model::hidden::{Hidden, Layout};
 use crate::model::nn::linear::Linear;
 use crate::model::symbol::inputs::pixel_values;
-use crate::model::symbol::state::{State, rows};
+use crate::model::symbol::state::{State, for_each_row};
 use crate::model::symbol::stream::Stream;
 use crate::model::work::{Terms, Work};
 use crate::onnx::graph::Graph;
@@ -111,12 +111,8 @@ impl Stem for Patches {
         let patches = Stream::Planes(patches).positions(graph);
         let positions = graph.weight(&self.positions);
         let patches = graph.apply("Add", &[&patches, &positions]);
-        let along = |axis| [("axis", Attribute::Int(axis))];
-        let (rows, shape) = (rows(graph), graph.ints(&[1, 1]));
-        let shape = graph.apply_with("Concat", &[&rows, &shape], &along(0));
-        let special = graph.weight(&self.special);
-        let special = graph.apply("Expand", &[&special, &shape]);
-        let stream = graph.apply_with("Concat", &[&special, &patches], &along(1));
+        let special = for_each_row(graph, &self.special);
+        let stream = graph.concat(&[&special, &patches], 1);
         let layout = self.with_special(self.image.patches().0);
         Ok(State::map(Stream::Positions(stream), layout))
     }

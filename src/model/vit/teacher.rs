@@ -11,7 +11,6 @@ use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
 use crate::onnx::graph::Graph;
-use crate::onnx::node::Attribute;
 
 /// `[rows, 2, hidden]` to `[rows, 1, outputs]`.
 pub(super) struct MeanOfTwo([Dense; 2]);
@@ -56,9 +55,7 @@ impl Layer for MeanOfTwo {
 
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
         let stream = input.stream.positions(graph);
-        let sizes = graph.ints(&[1, 1]);
-        let along = [("axis", Attribute::Int(1))];
-        let [first, second] = graph.results("Split", &[Some(&stream), Some(&sizes)], &along);
+        let [first, second] = [0, 1].map(|at| graph.slice(&stream, 1, at..at + 1, 1));
         let [of_first, of_second] = self.0.each_ref().map(Dense::linear);
         let (first, second) = (
             of_first.onnx(graph, &first)?,
