@@ -3,9 +3,9 @@
 //! The constants are streamed, so a file takes no more memory than its largest weight. A message of protocol buffers has at
 //! most 2 GiB. Constants of a larger model are in a second file beside it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Error, Result, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
@@ -59,8 +59,30 @@ pub struct Written {
 /// that of the first one with `.data` after it.
 ///
 /// # Errors
-/// Returns an error if a file cannot be written or a weight cannot be read.
+/// Returns an error if a file cannot be written or a weight cannot be read. The incomplete files are removed.
 pub fn write(
+    graph: &Graph,
+    description: &Description,
+    path: &Path,
+    max_embedded: u64,
+) -> Result<Written> {
+    let written = write_files(graph, description, path, max_embedded);
+    if written.is_err() {
+        // Incomplete files are useless, and the disk may be full.
+        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(beside(path));
+    }
+    written
+}
+
+/// Returns the path of the second file.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".data");
+    path.with_file_name(name)
+}
+
+fn write_files(
     graph: &Graph,
     description: &Description,
     path: &Path,
@@ -180,11 +202,11 @@ struct External {
 impl External {
     /// Creates the file beside that of the graph.
     fn create(path: &Path) -> Result<Self> {
+        let path = beside(path);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = format!("{name}.data");
         Ok(Self {
-            file: BufWriter::new(File::create(path.with_file_name(&name))?),
-            name,
+            name: name.into_owned(),
+            file: BufWriter::new(File::create(&path)?),
             written: 0,
         })
     }

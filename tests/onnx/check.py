@@ -1,10 +1,10 @@
-"""Checks an ONNX file with the checker of ONNX, and its answers with ONNX Runtime.
+"""Checks ONNX files with the checker of ONNX, and their answers with ONNX Runtime.
 
-    python check.py MODEL.onnx CASES.json
+    python check.py MODEL.onnx CASES.json [MODEL.onnx CASES.json]...
 
 CASES.json is a list of {"inputs": {name: tensor}, "outputs": {name: tensor}}. A tensor is {"type", "shape", "numbers"}. A number
-of an output that is null is not compared. Prints the largest difference, relative to max(1, |number|), and exits with 1 if it is
-above 1e-4.
+of an output that is null is not compared. Prints the largest difference of each file, relative to max(1, |number|), and exits with 1
+if one is above 1e-4.
 """
 
 import json
@@ -33,8 +33,8 @@ def difference(found, expected):
     return numpy.inf if numpy.isnan(differences).any() else differences.max()
 
 
-def main():
-    path, cases = sys.argv[1:]
+def check(path, cases):
+    """Returns the largest difference of the answers of a file."""
     onnx.checker.check_model(path, full_check=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -49,8 +49,16 @@ def main():
         found = session.run(names, inputs)
         for name, output in zip(names, found):
             worst = max(worst, difference(output, tensor(case["outputs"][name])))
-    print(f"{worst:.1e}")
-    sys.exit(not worst <= TOLERANCE)
+    return worst
+
+
+def main():
+    paths = iter(sys.argv[1:])
+    differences = [(path, check(path, cases)) for path, cases in zip(paths, paths, strict=True)]
+    assert differences, "there are no files"
+    for path, worst in differences:
+        print(f"{path}: {worst:.1e}")
+    sys.exit(not all(worst <= TOLERANCE for _, worst in differences))
 
 
 if __name__ == "__main__":
