@@ -35,11 +35,16 @@ impl ReadTruth for Number {
         column: Column<'_>,
         _: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError> {
-        let numbers = label::numbers(column)?.into_iter();
-        Ok(numbers
-            .map(|number| number.map(|number| Truth::Numbers(vec![number])))
-            .collect())
+        truths(column)
     }
+}
+
+/// Reads one number per row. A row without one has no truth.
+pub(super) fn truths(column: Column<'_>) -> Result<Vec<Option<Truth>>, DataError> {
+    let numbers = label::numbers(column)?.into_iter();
+    Ok(numbers
+        .map(|number| number.map(|number| Truth::Numbers(vec![number])))
+        .collect())
 }
 
 impl Divergence for Number {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::metric::{Metric, Records};
+use super::number::truths;
 use super::sampling::signs;
 use super::task::{Answer, Divergence, Form, Head, Outputs, Task};
 use crate::checkpoint::config::SENTENCE_TRANSFORMER;
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
-use crate::data::label::{self, LabelReading};
+use crate::data::label::LabelReading;
 use crate::data::table::column::Column;
 use crate::data::truth::{ReadTruth, Truth};
 use crate::statistics::{mean, spearman};
@@ -73,10 +74,7 @@ impl ReadTruth for Vectors {
         column: Column<'_>,
         _: Option<LabelReading>,
     ) -> Result<Vec<Option<Truth>>, DataError> {
-        let numbers = label::numbers(column)?.into_iter();
-        Ok(numbers
-            .map(|number| number.map(|number| Truth::Numbers(vec![number])))
-            .collect())
+        truths(column)
     }
 }
 

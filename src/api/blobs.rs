@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use super::document::schema::Bytes;
 use super::extract::{Named, Params};
 use super::media_type::media_type;
-use super::precondition::{check_match, is_known};
+use super::precondition::{check_match, is_current};
 use super::problem::{Problem, ProblemCode};
 use super::state::AppState;
 use super::wire::time::now_ms;
@@ -87,7 +87,7 @@ pub(crate) async fn get(
     let etag = format!("\"{}\"", query.sha256);
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     check_match(&headers, &etag)?;
-    if text(header::IF_NONE_MATCH).is_some_and(|known| is_known(known, &etag)) {
+    if is_current(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let size = state.artifacts.size(&key).await.map_err(gone)?;

@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::document::schema::Bytes;
 use super::extract::Id;
 use super::jobs::succeeded;
-use super::precondition::is_known;
+use super::precondition::is_current;
 use super::problem::Problem;
 use super::state::AppState;
 use crate::artifact::error::ArtifactError;
@@ -55,9 +55,7 @@ pub(crate) async fn get(
     succeeded(&job)?;
     let (manifest, _) = kept(&state, &caller, &job).await?;
     let etag = format!("\"{}\"", digest(&manifest));
-    let known = headers.get(header::IF_NONE_MATCH);
-    let known = known.and_then(|known| known.to_str().ok());
-    if known.is_some_and(|known| is_known(known, &etag)) {
+    if is_current(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let written = job.finished_at.unwrap_or(job.created_at) / 1_000;

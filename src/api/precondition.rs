@@ -21,6 +21,13 @@ pub(super) fn check_match(headers: &HeaderMap, etag: &str) -> Result<(), Problem
     ))
 }
 
+/// Whether `If-None-Match` is given and contains an ETag: the client has the current version.
+pub(super) fn is_current(headers: &HeaderMap, etag: &str) -> bool {
+    let known = headers.get(header::IF_NONE_MATCH);
+    let known = known.and_then(|known| known.to_str().ok());
+    known.is_some_and(|known| is_known(known, etag))
+}
+
 /// Whether an `If-None-Match` list contains an ETag, with weak comparison.
 pub(super) fn is_known(list: &str, etag: &str) -> bool {
     contains(list, |known| {

@@ -28,19 +28,16 @@ const WRITTEN: usize = 4;
 pub(super) fn checks(processor: &Processor, shape: ImageShape) -> Result<Checks, DataError> {
     let rows = (0..IMAGES).map(|seed| {
         let image = image(processor.untouched(), shape.channels, seed);
-        let (height, width) = (image.height, image.width);
-        let numbers = processor.process(image, &format!("the fixed image {seed}"))?;
-        let image = json!({
-            "height": height,
-            "width": width,
-            "channels": shape.channels,
-            "formula": formula(seed),
-        });
+        let described = described(&image, seed);
+        let numbers = processed(processor, image, seed)?;
         Ok(Check {
-            named: [(IMAGE, image), ("pixel_values", summary(&numbers, shape))]
-                .map(|(name, value)| (name.to_owned(), value))
-                .into_iter()
-                .collect::<Map<_, _>>(),
+            named: [
+                (IMAGE, described),
+                ("pixel_values", summary(&numbers, shape)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect::<Map<_, _>>(),
             input: input(&[numbers], shape)?,
         })
     });
@@ -51,19 +48,39 @@ pub(super) fn checks(processor: &Processor, shape: ImageShape) -> Result<Checks,
     })
 }
 
-/// Returns the numbers of the fixed image that is described.
+/// Returns the fixed image that is described, as input of the model.
 ///
 /// # Errors
-/// Returns [`DataError`] if there is no such image.
-pub(super) fn input_of(named: &Map<String, Value>, checks: Checks) -> Result<Input, DataError> {
-    let mut rows = checks.rows.into_iter();
-    let found = rows.find(|row| row.named.get(IMAGE) == named.get(IMAGE));
-    match found {
-        Some(row) => Ok(row.input),
-        None => Err(DataError::Invalid(
-            "the image is none of the fixed images of this version of optin".to_owned(),
-        )),
+/// Returns [`DataError`] if there is no such image, or if the image processor cannot process it.
+pub(super) fn input_of(
+    named: &Map<String, Value>,
+    processor: &Processor,
+    shape: ImageShape,
+) -> Result<Input, DataError> {
+    for seed in 0..IMAGES {
+        let image = image(processor.untouched(), shape.channels, seed);
+        if named.get(IMAGE) == Some(&described(&image, seed)) {
+            return Ok(input(&[processed(processor, image, seed)?], shape)?);
+        }
     }
+    Err(DataError::Invalid(
+        "the image is none of the fixed images of this version of optin".to_owned(),
+    ))
+}
+
+/// Describes a fixed image: its size and its formula.
+fn described(image: &Raster, seed: usize) -> Value {
+    json!({
+        "height": image.height,
+        "width": image.width,
+        "channels": image.channels,
+        "formula": formula(seed),
+    })
+}
+
+/// Returns the numbers of a fixed image after the image processor.
+fn processed(processor: &Processor, image: Raster, seed: usize) -> Result<Vec<f32>, DataError> {
+    processor.process(image, &format!("the fixed image {seed}"))
 }
 
 /// Returns the factors of the column, the row and the channel.

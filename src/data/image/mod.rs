@@ -240,6 +240,6 @@ impl Reader for ImageReader {
     }
 
     fn input_of(&self, named: &Map<String, Value>) -> Result<Input, DataError> {
-        checks::input_of(named, self.checks()?)
+        checks::input_of(named, &self.processor, self.shape)
     }
 }

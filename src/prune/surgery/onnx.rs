@@ -1,6 +1,5 @@
 //! `model.onnx`: the pruned model as an ONNX graph, for runtimes without the modeling file.
 
-use std::fs;
 use std::path::Path;
 
 use candle_core::Result as CandleResult;
@@ -9,6 +8,8 @@ use serde_json::json;
 use crate::answer::task::Task;
 use crate::checkpoint::config::Config;
 use crate::checkpoint::error::CheckpointError;
+use crate::checkpoint::image_processor::{FILE, Settings};
+use crate::checkpoint::limits::Limits;
 use crate::model::chain::Model;
 use crate::onnx::graph::Graph;
 use crate::onnx::write::{self, Description, MAX_EMBEDDED};
@@ -16,9 +17,6 @@ use crate::prune::failure::{Code, Failure};
 
 /// Name of the file. Constants of a model that is too large for one file are in a second one.
 pub const NAME: &str = "model.onnx";
-
-/// File of the image processor, which the graph's file quotes.
-const IMAGE_PROCESSOR: &str = "preprocessor_config.json";
 
 /// Writes a model as an ONNX file, and returns its graph. `folder` has the files beside its weights.
 ///
@@ -54,10 +52,9 @@ fn description(
     if let Some(labels) = labels {
         properties.push(("labels".to_owned(), json!(labels).to_string()));
     }
-    // The file was read and checked before.
-    if let Ok(processor) = fs::read_to_string(folder.join(IMAGE_PROCESSOR)) {
-        let name = IMAGE_PROCESSOR.trim_end_matches(".json");
-        properties.push((name.to_owned(), processor));
+    if let Some(settings) = Settings::open(folder, &Limits::default())? {
+        let name = FILE.trim_end_matches(".json");
+        properties.push((name.to_owned(), json!(settings.written()).to_string()));
     }
     Ok(Description {
         name: config.class()?.unwrap_or("optin").to_owned(),
