@@ -34,11 +34,12 @@
 //! | [`quantity`] | numbers with their units, for people | no other module |
 //! | [`statistics`] | means, deviations and ranks of numbers | no other module |
 //! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `onnx`, `statistics`, `quantity`, `file_name` |
+//! | [`sealing`] | encrypts the secrets of webhooks and sessions | no other module |
 //! | [`artifact`] | storage of files; the only module that uses `object_store` | `file_name`, `telemetry` |
-//! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key` |
+//! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key`, `sealing` |
 //! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `telemetry` |
 //! | [`api`] | the HTTP API; the only module that uses `utoipa`, and with `dashboard` the only one that uses `axum` | `job`, `artifact`, `model::registry`, `answer::TASKS`, `prune`'s documents, `file_name`, `unique_json`, `telemetry` |
-//! | [`dashboard`] | pages for people, rendered from responses of the API; the only module that uses `maud` | types that these responses contain |
+//! | [`dashboard`] | pages for people, rendered from responses of the API | types that these responses contain, `quantity`, `sealing` |
 //! | [`telemetry`] | tracing, metrics and health of background loops | no other module |
 //! | [`config`] | flags and environment variables, one file per concern; the only module that reads the environment | the option structs of the others |
 //! | [`cli`] | the commands; the composition root | every module |
@@ -81,6 +82,7 @@ pub mod model;
 pub mod onnx;
 pub mod prune;
 pub mod quantity;
+pub mod sealing;
 pub mod statistics;
 pub mod telemetry;
 pub mod unique_json;

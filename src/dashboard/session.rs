@@ -8,10 +8,9 @@ use std::time::{Duration, SystemTime};
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use sha2::Sha256;
 use url::Url;
+
+use crate::sealing::{KEY_BYTES, Sealing, derived};
 
 /// Lifetime of a session.
 const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
@@ -25,7 +24,7 @@ const PURPOSE: &[u8] = b"optin dashboard session 1";
 
 /// Seals and opens the cookies of sessions.
 pub struct Sessions {
-    key: LessSafeKey,
+    key: Sealing,
     secure: bool,
     origin: Option<String>,
 }
@@ -34,15 +33,10 @@ impl Sessions {
     /// Creates the sessions of a service from its secret and the URL at which clients reach it. Over HTTPS, browsers
     /// return the cookie only over HTTPS.
     #[must_use]
-    pub fn new(secret: &[u8; 32], public_url: &str) -> Self {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(secret).expect("HMAC accepts keys of any length");
-        mac.update(PURPOSE);
-        let key = mac.finalize().into_bytes();
-        let key = UnboundKey::new(&CHACHA20_POLY1305, &key).expect("the key has the right size");
+    pub fn new(secret: &[u8; KEY_BYTES], public_url: &str) -> Self {
         let url = Url::parse(public_url).ok();
         Self {
-            key: LessSafeKey::new(key),
+            key: Sealing::new(&derived(secret, PURPOSE)),
             secure: url.as_ref().is_some_and(|url| url.scheme() == "https"),
             origin: url.map(|url| url.origin().ascii_serialization()),
         }
@@ -90,26 +84,15 @@ impl Sessions {
     }
 
     fn seal(&self, key: &str, until: SystemTime) -> Option<String> {
-        let nonce: [u8; NONCE_LEN] = rand::random();
-        let mut content = seconds(until)?.to_be_bytes().to_vec();
-        content.extend_from_slice(key.as_bytes());
-        let sealing = Nonce::assume_unique_for_key(nonce);
-        let sealed = self
-            .key
-            .seal_in_place_append_tag(sealing, Aad::from(PURPOSE), &mut content);
-        sealed.ok()?;
-        Some(BASE64_URL_SAFE_NO_PAD.encode([nonce.as_slice(), &content].concat()))
+        let until = seconds(until)?.to_be_bytes();
+        let content = [until.as_slice(), key.as_bytes()].concat();
+        Some(BASE64_URL_SAFE_NO_PAD.encode(self.key.seal(PURPOSE, &content)))
     }
 
     fn open(&self, sealed: &str, now: SystemTime) -> Option<String> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, content) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        let mut content = content.to_vec();
-        let opening = Nonce::assume_unique_for_key(*nonce);
-        let opened = self
-            .key
-            .open_in_place(opening, Aad::from(PURPOSE), &mut content);
-        let (until, key) = opened.ok()?.split_first_chunk::<8>()?;
+        let content = self.key.open(PURPOSE, &sealed)?;
+        let (until, key) = content.split_first_chunk::<8>()?;
         let lasts = u64::from_be_bytes(*until) > seconds(now)?;
         lasts.then(|| String::from_utf8(key.to_vec()).ok())?
     }

@@ -1,26 +1,23 @@
 //! Encrypts the secrets of webhooks, so that the database and its backups do not contain them in clear.
 //!
-//! A sealed secret is `sealed1:` and the Base64 of a random nonce, the secret encrypted with ChaCha20-Poly1305, and the
-//! tag. The tag also covers the tenant and the URL of the webhook: a secret that was copied to another webhook, or whose
+//! A sealed secret is `sealed1:` and the Base64 of what [`Sealing`] returns. Its tag also covers the tenant and the URL of the webhook: a secret that was copied to another webhook, or whose
 //! webhook got another URL, cannot be opened.
 
 use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use sha2::Sha256;
 
 use crate::artifact::key_file::{self, KEY_BYTES};
 use crate::job::TenantId;
+use crate::sealing::{Sealing, derived};
 
 /// Start of a sealed secret.
 const SEALED: &str = "sealed1:";
 
 /// The key that seals and opens secrets.
 pub struct SecretKey {
-    key: LessSafeKey,
+    key: Sealing,
     id: String,
 }
 
@@ -28,13 +25,9 @@ impl SecretKey {
     /// Creates a key from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, bytes).expect("the key has the right size");
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(bytes).expect("HMAC accepts keys of any length");
-        mac.update(b"optin webhook key id 1");
-        let id = mac.finalize().into_bytes();
+        let id = derived(bytes, b"optin webhook key id 1");
         Self {
-            key: LessSafeKey::new(key),
+            key: Sealing::new(bytes),
             id: hex::encode(&id[..16]),
         }
     }
@@ -56,16 +49,7 @@ impl SecretKey {
     /// Encrypts the secret of a webhook of this tenant with this URL.
     #[must_use]
     pub fn seal(&self, tenant: &TenantId, url: &str, secret: &str) -> String {
-        let nonce: [u8; NONCE_LEN] = rand::random();
-        let mut text = secret.as_bytes().to_vec();
-        self.key
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                bound_to(tenant, url),
-                &mut text,
-            )
-            .expect("a secret is short");
-        let sealed = [nonce.as_slice(), &text].concat();
+        let sealed = self.key.seal(&bound_to(tenant, url), secret.as_bytes());
         format!("{SEALED}{}", BASE64_STANDARD.encode(sealed))
     }
 
@@ -73,14 +57,8 @@ impl SecretKey {
     #[must_use]
     pub fn open(&self, tenant: &TenantId, url: &str, sealed: &str) -> Option<String> {
         let sealed = BASE64_STANDARD.decode(sealed.strip_prefix(SEALED)?).ok()?;
-        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        let mut text = text.to_vec();
-        let opened = self.key.open_in_place(
-            Nonce::assume_unique_for_key(*nonce),
-            bound_to(tenant, url),
-            &mut text,
-        );
-        String::from_utf8(opened.ok()?.to_vec()).ok()
+        let secret = self.key.open(&bound_to(tenant, url), &sealed)?;
+        String::from_utf8(secret).ok()
     }
 }
 
@@ -91,6 +69,6 @@ pub fn is_sealed(stored: &str) -> bool {
 }
 
 /// Returns what the tag of a sealed secret covers. The name of a tenant contains no zero byte.
-fn bound_to(tenant: &TenantId, url: &str) -> Aad<Vec<u8>> {
-    Aad::from([tenant.as_str().as_bytes(), b"\0", url.as_bytes()].concat())
+fn bound_to(tenant: &TenantId, url: &str) -> Vec<u8> {
+    [tenant.as_str().as_bytes(), b"\0", url.as_bytes()].concat()
 }
