@@ -86,10 +86,6 @@ impl StreamLayer for DeformableAttention {
         let stream = input.stream.positions(graph);
         let positions = graph.weight(&self.positions);
         let positioned = graph.apply("Add", &[&stream, &positions]);
-        let [offsets, weights] = self.points.each_ref().map(Dense::linear);
-        let values = self.value.linear().onnx(graph, &stream)?;
-        let offsets = offsets.onnx(graph, &positioned)?;
-        let weights = weights.onnx(graph, &positioned)?;
         let points = Points {
             sizes: &self.sizes,
             centers: &centers(&place(&self.sizes)),
@@ -97,6 +93,10 @@ impl StreamLayer for DeformableAttention {
             count: self.count,
             value: outputs / self.heads,
         };
+        let [offsets, weights] = self.points.each_ref().map(Dense::linear);
+        let values = self.value.linear().onnx(graph, &stream)?;
+        let offsets = offsets.onnx(graph, &positioned)?;
+        let weights = weights.onnx(graph, &positioned)?;
         Ok(Stream::Positions(
             points.sum(graph, [&values, &offsets, &weights]),
         ))

@@ -34,8 +34,8 @@ pub fn of_keys(graph: &mut Graph, numbers: &Value) -> Term {
     Term::Same(graph.unsqueeze(numbers, &[1, 2]))
 }
 
-/// Returns query, key and value. The query contains the scale of the scores. Heads without queries weigh all keys equally,
-/// so they get one query that is zero.
+/// Returns query, key and value. The query contains the scale of the scores. The bias of the keys is left out: it adds the same
+/// number to all scores of a query. Heads without queries weigh all keys equally, so they get one query that is zero.
 ///
 /// # Errors
 /// Returns an error if the device is out of memory.
@@ -52,7 +52,10 @@ pub fn projected(
             let zero = Linear::new(Tensor::zeros(shape, weight.dtype(), weight.device())?, None);
             (zero.clone(), zero)
         }
-        _ => (query.scaled(f64::from(heads.scale))?, key.clone()),
+        _ => (
+            query.scaled(f64::from(heads.scale))?,
+            Linear::new(key.weight().clone(), None),
+        ),
     };
     Ok([
         query.onnx(graph, inputs[0])?,

@@ -1,5 +1,6 @@
 //! Multi-scale deformable attention in an ONNX graph (Zhu et al. 2021).
 
+use super::attention;
 use crate::onnx::graph::Graph;
 use crate::onnx::node::Attribute;
 use crate::onnx::value::Value;
@@ -31,8 +32,7 @@ impl Points<'_> {
         let weights = graph.reshape(&weights, &[0, 0, heads, levels as i64, points]);
         let maps = self.maps(graph, values);
         let queries = self.centers.len() as i64;
-        let mut sums = Vec::with_capacity(levels);
-        for (level, map) in maps.iter().enumerate() {
+        let products = maps.iter().enumerate().map(|(level, map)| {
             let grid = of_level(graph, &grid, level, &[0, 2, 1, 3, 4]);
             let grid = graph.reshape(&grid, &[-1, queries, points, 2]);
             let weights = of_level(graph, &weights, level, &[0, 2, 1, 3]);
@@ -46,10 +46,16 @@ impl Points<'_> {
                     ("align_corners", Attribute::Int(0)),
                 ],
             );
-            sums.push(graph.apply("Mul", &[&read, &weights]));
-        }
-        let all: Vec<&Value> = sums.iter().collect();
-        let all = graph.concat(&all, 3);
+            graph.apply("Mul", &[&read, &weights])
+        });
+        let products: Vec<Value> = products.collect();
+        let [first, others @ ..] = products.as_slice() else {
+            return attention::nothing(graph);
+        };
+        let others = others.iter();
+        let all = others.fold(first.clone(), |sum, product| {
+            graph.apply("Add", &[&sum, product])
+        });
         // Dimension 3, which becomes 1, belongs to the shape that follows.
         let sum = graph.sum(&all, 3);
         let sum = graph.reshape(&sum, &[-1, heads * self.value as i64, queries]);
@@ -59,17 +65,25 @@ impl Points<'_> {
     /// Returns the points as `GridSample` reads them, from -1 at one edge of a map to 1 at the opposite one:
     /// `[rows, queries, heads, levels, points, 2]`.
     fn grid(&self, graph: &mut Graph, offsets: &Value) -> Value {
-        let (heads, levels) = (self.heads as i64, self.sizes.len());
-        let offsets = graph.reshape(offsets, &[0, 0, heads, levels as i64, self.count as i64, 2]);
-        let sizes = self.sizes.iter();
-        let factors = sizes.flat_map(|&[height, width]| [2.0 / width as f32, 2.0 / height as f32]);
-        let factors: Vec<f32> = factors.collect();
-        let factors = graph.floats(&[1, 1, 1, levels, 1, 2], &factors);
-        let centers = self.centers.iter().flatten();
-        let centers: Vec<f32> = centers.map(|share| (2.0 * share - 1.0) as f32).collect();
-        let centers = graph.floats(&[1, self.centers.len(), 1, 1, 1, 2], &centers);
-        let offsets = graph.apply("Mul", &[&offsets, &factors]);
-        graph.apply("Add", &[&offsets, &centers])
+        let (heads, levels, points) = (self.heads, self.sizes.len(), self.count);
+        // Runtimes repeat numbers over inner dimensions slowly, so there is one factor and one center for each offset.
+        let scales = self.sizes.iter().flat_map(|&[height, width]| {
+            let scales = [2.0 / width as f32, 2.0 / height as f32];
+            std::iter::repeat_n(scales, points).flatten()
+        });
+        let scales = scales.collect::<Vec<f32>>().repeat(heads);
+        let centers = self.centers.iter().flat_map(|center| {
+            let center = center.map(|share| (2.0 * share - 1.0) as f32);
+            std::iter::repeat_n(center, heads * levels * points).flatten()
+        });
+        let centers: Vec<f32> = centers.collect();
+        let count = scales.len();
+        let scales = graph.floats(&[count], &scales);
+        let centers = graph.floats(&[1, self.centers.len(), count], &centers);
+        let scaled = graph.apply("Mul", &[offsets, &scales]);
+        let places = graph.apply("Add", &[&scaled, &centers]);
+        let shape = [0, 0, heads as i64, levels as i64, points as i64, 2];
+        graph.reshape(&places, &shape)
     }
 
     /// Returns the values of each map, `[rows * heads, value, height, width]`.

@@ -1,6 +1,5 @@
 //! Activations as operators of ONNX.
 
-use std::f32::consts::FRAC_1_SQRT_2;
 use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 
 use super::{
@@ -88,9 +87,9 @@ fn share(graph: &mut Graph, x: &Value, part: &Value) -> Value {
     with_number(graph, "Mul", &product, 0.5)
 }
 
-/// The exact GELU, in the form that runtimes replace by a fused operator.
+/// The exact GELU. ONNX Runtime replaces this form by a fused operator, and one with a product instead of the quotient not.
 fn gelu(graph: &mut Graph, x: &Value) -> Value {
-    let scaled = with_number(graph, "Mul", x, f64::from(FRAC_1_SQRT_2));
+    let scaled = with_number(graph, "Div", x, SQRT_2);
     let erf = graph.apply("Erf", &[&scaled]);
     share(graph, x, &erf)
 }
