@@ -16,7 +16,7 @@ use crate::file_name::is_part;
 use crate::model::registry;
 use crate::onnx::triton;
 use crate::prune::failure::{Code, Failure};
-use crate::prune::recipe::Method;
+use crate::prune::recipe::{Method, Output};
 use crate::prune::surgery::onnx;
 
 /// Flags of `optin export`.
@@ -25,7 +25,7 @@ pub(super) struct ExportCommand {
     /// Hugging Face folder of the model, pruned or not
     #[arg(value_name = "DIR")]
     model: PathBuf,
-    /// File to write (default: model.onnx in DIR)
+    /// File to write (default: model.onnx or model.int8.onnx in DIR)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write a model repository of the Triton inference server instead of one file
@@ -38,6 +38,9 @@ pub(super) struct ExportCommand {
         conflicts_with = "out"
     )]
     triton: Option<PathBuf>,
+    /// Write weights of 8 bits: a quarter of the size, faster on many processors, and slightly different answers
+    #[arg(long)]
+    int8: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -67,9 +70,13 @@ pub(super) fn run(command: &ExportCommand) -> Result<(), Exit> {
 fn export(command: &ExportCommand) -> Result<Exported, Failure> {
     let limits = Limits::default();
     let folder = &command.model;
+    let (format, default) = match command.int8 {
+        true => (Output::OnnxInt8, onnx::INT8_NAME),
+        false => (Output::Onnx, onnx::NAME),
+    };
     let (file, served) = match (&command.out, &command.triton) {
         (Some(file), _) => (file.clone(), None),
-        (None, None) => (folder.join(onnx::NAME), None),
+        (None, None) => (folder.join(default), None),
         (None, Some(repository)) => {
             let name = name_of(folder)?;
             let served = repository.join(&name);
@@ -89,10 +96,11 @@ fn export(command: &ExportCommand) -> Result<Exported, Failure> {
     let weights = Weights::open(folder, &limits)?;
     let task = answer::of(&config)?.task();
     let opened = registry::open(&config, weights, Method::default().units)?;
+    onnx::check(&opened.model, task, &[format])?;
     if let Some((served, _)) = &served {
         fs::create_dir_all(served.join("1"))?;
     }
-    let graph = onnx::write(&opened.model, task, &config, folder, &file)?;
+    let graph = onnx::write(&opened.model, task, &config, folder, &file, format)?;
     if let Some((served, name)) = &served {
         fs::write(served.join("config.pbtxt"), triton::config(name, &graph))?;
     }

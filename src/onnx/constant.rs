@@ -7,6 +7,8 @@ use candle_core::{DType, Result, Tensor, bail};
 pub enum Element {
     /// f32.
     Float = 1,
+    /// i8.
+    Int8 = 3,
     /// i64.
     Int = 7,
 }
@@ -22,6 +24,8 @@ pub(super) enum Constant {
     },
     /// An f32 tensor, which may be a view of another one.
     Weight(Tensor),
+    /// An f32 tensor in whole multiples of scales, which has one number or as many as the tensor in each dimension.
+    Int8 { weight: Tensor, scales: Tensor },
 }
 
 impl Constant {
@@ -45,13 +49,14 @@ impl Constant {
         match self {
             Self::Small { element, .. } => *element,
             Self::Weight(_) => Element::Float,
+            Self::Int8 { .. } => Element::Int8,
         }
     }
 
     pub(super) fn shape(&self) -> &[usize] {
         match self {
             Self::Small { shape, .. } => shape,
-            Self::Weight(tensor) => tensor.dims(),
+            Self::Weight(tensor) | Self::Int8 { weight: tensor, .. } => tensor.dims(),
         }
     }
 
@@ -60,6 +65,7 @@ impl Constant {
         match self {
             Self::Small { bytes, .. } => bytes.len(),
             Self::Weight(tensor) => tensor.elem_count() * size_of::<f32>(),
+            Self::Int8 { weight, .. } => weight.elem_count(),
         }
     }
 
@@ -77,6 +83,13 @@ impl Constant {
                 let values = tensor.flatten_all()?.to_vec1::<f32>()?;
                 Ok(values.iter().flat_map(|x| x.to_le_bytes()).collect())
             }
+            Self::Int8 { weight, scales } => {
+                let multiples = weight.broadcast_div(scales)?.flatten_all()?;
+                let multiples = multiples.to_vec1::<f32>()?.into_iter();
+                Ok(multiples
+                    .flat_map(|x| (x.round_ties_even() as i8).to_le_bytes())
+                    .collect())
+            }
         }
     }
 
@@ -89,9 +102,10 @@ impl Constant {
                 shape,
                 bytes,
             } => Key::Small(*element, shape.clone(), bytes.clone()),
-            Self::Weight(tensor) => {
+            Self::Weight(tensor) | Self::Int8 { weight: tensor, .. } => {
                 let (storage, layout) = tensor.storage_and_layout();
                 Key::Weight {
+                    element: self.element(),
                     memory: std::ptr::from_ref(&*storage) as usize,
                     first: layout.start_offset(),
                     shape: layout.dims().to_vec(),
@@ -107,6 +121,7 @@ impl Constant {
 pub(super) enum Key {
     Small(Element, Vec<usize>, Vec<u8>),
     Weight {
+        element: Element,
         memory: usize,
         first: usize,
         shape: Vec<usize>,

@@ -114,7 +114,17 @@ impl Graph {
         self.constant(Constant::ints(shape, values))
     }
 
-    fn constant(&mut self, constant: Constant) -> Value {
+    /// Returns the inputs, outputs and constants without the nodes.
+    pub(super) fn without_nodes(&self) -> Self {
+        Self {
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            constants: self.constants.clone(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn constant(&mut self, constant: Constant) -> Value {
         let key = constant.key();
         if let Some(known) = self.known_constants.get(&key) {
             return known.clone();

@@ -4,6 +4,7 @@
 
 pub mod constant;
 pub mod graph;
+mod int8;
 pub mod node;
 mod operators;
 mod proto;

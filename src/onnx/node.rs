@@ -26,6 +26,14 @@ pub(super) struct Node {
     pub(super) outputs: Vec<Value>,
 }
 
+impl Node {
+    /// Returns a setting that is a whole number.
+    pub(super) fn int(&self, name: &str) -> Option<i64> {
+        let mut named = self.attributes.iter();
+        named.find(|attribute| attribute.name == name)?.i
+    }
+}
+
 impl Attribute<'_> {
     pub(super) fn named(self, name: &str) -> AttributeProto {
         let mut message = AttributeProto {

@@ -26,6 +26,7 @@ pub fn config(name: &str, graph: &Graph) -> String {
 fn fields(port: &Port) -> String {
     let element = match port.element {
         Element::Float => "TYPE_FP32",
+        Element::Int8 => "TYPE_INT8",
         Element::Int => "TYPE_INT64",
     };
     let sizes = port.shape.iter().skip(1).map(|size| match size {

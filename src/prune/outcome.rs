@@ -1,5 +1,7 @@
 //! The result of a run: the folder with the pruned checkpoint and its documents.
 
+use strum::VariantArray;
+
 use super::failure::Failure;
 use super::page::{self, Story, page};
 use super::parts;
@@ -270,10 +272,15 @@ pub fn close(
     if let Some(table) = &limit.latency {
         draft.write_json(latency::NAME, table)?;
     }
-    if report.recipe.outputs.contains(&Output::Onnx) {
-        let config = Config::new(export.config.clone());
-        let (task, path) = (prepared.answer.task(), draft.file(onnx::NAME)?);
-        onnx::write(&model, task, &config, draft.path(), &path)?;
+    let config = Config::new(export.config.clone());
+    for format in Output::VARIANTS
+        .iter()
+        .filter(|format| report.recipe.outputs.contains(format))
+    {
+        if let Some(name) = onnx::name(*format) {
+            let (task, path) = (prepared.answer.task(), draft.file(name)?);
+            onnx::write(&model, task, &config, draft.path(), &path, *format)?;
+        }
     }
     draft.write_json("report.json", report)?;
     let story = Story {

@@ -12,6 +12,7 @@ use super::places::Places;
 use super::recipe::{AnswerTerm, Recipe};
 use super::report::CalibrationUse;
 use super::score::scored::Scored;
+use super::surgery::onnx;
 use crate::answer;
 use crate::answer::task::{Answer, Divergence};
 use crate::checkpoint::config::Config;
@@ -81,6 +82,7 @@ impl Prepared {
             unused,
         } = registry::open(&config, weights, recipe.method.units)?;
         let answer = answer::of(&config)?;
+        onnx::check(&model, answer.task(), &recipe.outputs)?;
         let parts = match recipe.method.answer_term {
             AnswerTerm::Answers => None,
             AnswerTerm::Parts => model.parts.as_ref().and_then(|_| answer.parts()),

@@ -3,9 +3,16 @@
 
 use std::path::Path;
 
+use optin::answer;
+use optin::checkpoint::config::Config;
 use optin::checkpoint::limits::Limits;
 use optin::checkpoint::weights::Weights;
 use optin::checkpoint::write::{OutTensor, encode, write};
+use optin::model::registry;
+use optin::model::unit::Units;
+use optin::prune::failure::Code;
+use optin::prune::recipe::Output;
+use optin::prune::surgery::onnx;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
@@ -186,4 +193,28 @@ fn a_norm_may_have_a_scale_of_zero() {
     let (_, model) = folder::open_with(folder.path(), optin::model::unit::Units::Heads);
     let weight = model.blocks[0].projection.linear().weight().abs().unwrap();
     assert_eq!(weight.max_all().unwrap().to_scalar::<f32>().unwrap(), 0.0);
+}
+
+/// Convolutions stay f32, so a file with weights of 8 bits would hardly be smaller.
+#[test]
+fn weights_of_eight_bits_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    Form::Cifar.write(folder.path(), Dtype::F32);
+    let limits = Limits::default();
+    let config = Config::open(folder.path(), &limits).unwrap();
+    let weights = Weights::open(folder.path(), &limits).unwrap();
+    let model = registry::open(&config, weights, Units::Heads)
+        .unwrap()
+        .model;
+    let answer = answer::of(&config).unwrap();
+    onnx::check(&model, answer.task(), &Output::usual()).unwrap();
+    let failure = onnx::check(&model, answer.task(), &[Output::OnnxInt8]).unwrap_err();
+    assert_eq!(failure.code, Code::InvalidRecipe);
+    assert!(
+        failure
+            .detail
+            .starts_with("outputs has onnx-int8, but only "),
+        "{}",
+        failure.detail
+    );
 }

@@ -41,7 +41,7 @@ fn files(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_result_passes_its_check_and_fails_after_one_flipped_byte_in_any_file() {
-    let (_folder, out) = result(&Output::all());
+    let (_folder, out) = result(&Output::usual());
     let checked = check(&out).unwrap();
     let names = files(&out);
     assert_eq!(checked.files, names.len());
@@ -82,7 +82,7 @@ fn a_result_passes_its_check_and_fails_after_one_flipped_byte_in_any_file() {
 /// Checksums alone do not show that the model gives the stated answers.
 #[test]
 fn a_model_with_other_answers_fails_its_check() {
-    let (_folder, out) = result(&Output::all());
+    let (_folder, out) = result(&Output::usual());
     let path = out.join("verify.json");
     let mut golden: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     let logit = &mut golden["rows"][0]["logits"][0];
@@ -103,7 +103,7 @@ fn a_model_with_other_answers_fails_its_check() {
 
 #[test]
 fn the_graph_of_a_result_gives_the_answers_of_its_verify_json() {
-    let (_folder, out) = result(&Output::all());
+    let (_folder, out) = result(&Output::usual());
     let golden: Value =
         serde_json::from_str(&fs::read_to_string(out.join("verify.json")).unwrap()).unwrap();
     let calls = golden["rows"].as_array().unwrap().iter().map(|row| {
@@ -143,7 +143,7 @@ fn a_result_has_the_formats_that_its_recipe_names() {
 
 #[test]
 fn the_report_is_one_page_that_refers_to_no_other_file() {
-    let (_folder, out) = result(&Output::all());
+    let (_folder, out) = result(&Output::usual());
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for part in [
         "What was kept",

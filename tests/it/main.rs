@@ -31,6 +31,7 @@ mod fixture;
 mod ids;
 mod images;
 mod imports;
+mod int8;
 mod job_state;
 mod job_store;
 mod kernels;

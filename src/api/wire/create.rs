@@ -48,8 +48,8 @@ pub(crate) struct CreateJob {
     /// How units are scored and how the pruned model is repaired. Each omitted property has its default.
     #[serde(default)]
     pub(crate) method: Method,
-    /// The formats in which the result has the model. Every result has `safetensors`, also if it is not listed. Default: all.
-    #[serde(default = "Output::all")]
+    /// The formats in which the result has the model. Every result has `safetensors`, also if it is not listed. Default: `safetensors` and `onnx`.
+    #[serde(default = "Output::usual")]
     #[schema(max_items = 16)]
     pub(crate) outputs: Vec<Output>,
     /// Maximum time from creation to result: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). After

@@ -51,7 +51,7 @@ impl RecipeFlags {
             ..self.method.method()
         };
         let outputs = match self.outputs.is_empty() {
-            true => Output::all(),
+            true => Output::usual(),
             false => self.outputs.clone(),
         };
         let constraints = self.target.constraints();
@@ -102,7 +102,7 @@ pub(super) fn recipe(
         target,
         constraints,
         method,
-        outputs: Output::all(),
+        outputs: Output::usual(),
     };
     Ok(recipe.validated()?)
 }

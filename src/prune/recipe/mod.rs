@@ -44,7 +44,7 @@ pub struct Recipe {
     /// How units are scored and how the pruned model is repaired.
     pub method: Method,
     /// The formats in which the result has the model.
-    #[serde(default = "Output::all")]
+    #[serde(default = "Output::usual")]
     pub outputs: Vec<Output>,
 }
 

@@ -138,6 +138,14 @@ fn write_card(
     if report.recipe.outputs.contains(&Output::Onnx) {
         write_usage_in_onnx(card, answer, wording, export.usage)?;
     }
+    if report.recipe.outputs.contains(&Output::OnnxInt8) {
+        writeln!(
+            card,
+            "`{}` has weights of 8 bits and rounds the inputs of linear maps to 8 bits in each call. Its answers differ slightly.\n\
+             This report does not measure them.\n",
+            onnx::INT8_NAME
+        )?;
+    }
     if !report.notes.is_empty() {
         writeln!(card, "## Notes\n")?;
         for note in &report.notes {

@@ -110,7 +110,7 @@ pub fn run(model: &Path, calibration: &Path, evaluation: Option<&Path>) -> (Plac
         },
         constraints: Constraints::default(),
         method: Method::default(),
-        outputs: Output::all(),
+        outputs: Output::usual(),
     };
     (places, recipe)
 }
