@@ -1,7 +1,7 @@
 """Times a result in ONNX Runtime beside the original model:  python benches/onnx_runtime.py ORIGINAL RESULT [--length 128]
 
 Needs `pip install torch transformers onnx onnxruntime`. ORIGINAL is a folder of transformers, which PyTorch's exporter writes as
-ONNX, as most people do. RESULT is a folder that `optin` wrote with `model.onnx`, and perhaps with `model.int8.onnx`. In each round the
+ONNX, as most people do, or an ONNX file. RESULT is a folder that `optin` wrote with `model.onnx`, and perhaps with `model.int8.onnx`. In each round the
 models run one after the other. The table has the medians of the times and of the ratios, for 1 and 2 threads and for 1 and 8 rows.
 The ideal speed-up is that of the FLOPs.
 """
@@ -102,9 +102,10 @@ def main():
     print(f"{kept:.1%} of the FLOPs; times in ms, and speed-ups as multiples and as shares of the ideal one")
     for rows in arguments.rows:
         with tempfile.TemporaryDirectory() as folder:
-            original = Path(folder) / "original.onnx"
-            given = inputs(session(files[0], 1), rows, arguments.length)
-            exported(arguments.original, [name for name in [*TEXT, "pixel_values"] if name in given], given, original)
+            original, given = arguments.original, inputs(session(files[0], 1), rows, arguments.length)
+            if original.is_dir():
+                original = Path(folder) / "original.onnx"
+                exported(arguments.original, [name for name in [*TEXT, "pixel_values"] if name in given], given, original)
             for threads in arguments.threads:
                 models = [session(path, threads) for path in [original, *files]]
                 rounds = max(15, int(DURATION / seconds(models[0], given) / len(models)))
