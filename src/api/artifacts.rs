@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,13 +14,15 @@ use super::accept::prefers;
 use super::artifact_path::href;
 use super::caller::Caller;
 use super::document::schema::Bytes;
-use super::extract::{Id, Named};
+use super::extract::{Id, Named, Params};
 use super::media_type::media_type;
 use super::problem::Problem;
 use super::state::AppState;
 use super::wire::time::{now_ms, rfc3339};
-use crate::artifact::manifest::Manifest;
+use crate::artifact::key::Key;
+use crate::artifact::manifest::{Manifest, StoredFile};
 use crate::job::{Job, JobId, State, UnixMs};
+use crate::prune::failure::Failure;
 
 /// Lifetime of a download URL.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -110,10 +113,22 @@ pub(crate) struct FilePath {
     name: String,
 }
 
+/// How an artifact is downloaded.
+#[derive(Deserialize)]
+pub(crate) struct Delivery {
+    #[serde(default = "yes")]
+    redirect: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// Downloads an artifact.
 ///
 /// Redirects to a signed URL that is valid for 15 minutes. If `Accept` prefers `application/json`, the response is that
-/// of `getArtifactUrl`.
+/// of `getArtifactUrl`. With `redirect=false`, the response is the content itself: for clients that reach the service, but
+/// not the bucket with the artifacts.
 ///
 /// Specific errors:
 ///
@@ -121,19 +136,24 @@ pub(crate) struct FilePath {
 /// - `gone`: The artifacts were removed after their retention period.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts", operation_id = "getArtifact",
-    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact, in which each `/` is sent as `%2F` or as it is")),
+    params(("id" = String, Path, description = "Id of the job"), ("name" = String, Path, description = "Name of the artifact, in which each `/` is sent as `%2F` or as it is"),
+           ("redirect" = Option<bool>, Query, description = "Whether the response redirects to a signed URL. Default: true")),
     security(("api_key" = ["read"])),
     responses(
         (status = 307, description = "Redirect to the signed URL", headers(("Location" = String, description = "The signed URL"))),
-        (status = 200, description = "The content, after the redirect", body = inline(Bytes), content_type = "application/octet-stream"),
+        (status = 200, description = "The content, after the redirect or without one", body = inline(Bytes), content_type = "application/octet-stream"),
     )
 )]
 pub(crate) async fn get(
     Shared(state): Shared<AppState>,
     caller: Caller,
     Named(path): Named<FilePath>,
+    Params(delivery): Params<Delivery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if !delivery.redirect {
+        return content(&state, &caller, &path).await;
+    }
     let usual = media_type(&path.name);
     let signed = signed_url(&state, &caller, &path).await?;
     if prefers(&headers, "application/json", usual) {
@@ -169,12 +189,53 @@ pub(crate) async fn url(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(signed)).into_response())
 }
 
+/// Returns the content of an artifact.
+async fn content(state: &AppState, caller: &Caller, path: &FilePath) -> Result<Response, Problem> {
+    let (file, _) = find(state, caller, path).await?;
+    let key = Key::parse(&file.key).map_err(|error| Problem::internal(&error))?;
+    let content = state.artifacts.read(&key, None).await;
+    let content = content.map_err(Failure::from)?;
+    let headers = [
+        (header::ETAG, format!("\"{}\"", file.sha256)),
+        (header::CONTENT_LENGTH, file.bytes.to_string()),
+        (header::CONTENT_TYPE, media_type(&path.name).to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{}\"", file.name.last()),
+        ),
+        (header::CACHE_CONTROL, "private, no-transform".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(content)).into_response())
+}
+
 /// Signs a URL of an artifact.
 async fn signed_url(
     state: &AppState,
     caller: &Caller,
     path: &FilePath,
 ) -> Result<SignedUrl, Problem> {
+    let (file, expires_at) = find(state, caller, path).await?;
+    // No URL outlives its file.
+    let left =
+        expires_at.map(|moment| Duration::from_millis((moment - now_ms()).max(0).unsigned_abs()));
+    let lifetime = left.map_or(LIFETIME, |left| left.min(LIFETIME));
+    let signed = state
+        .artifacts
+        .signed_url(&file, media_type(file.name.as_str()), lifetime)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(SignedUrl {
+        url: signed.url,
+        expires_at: rfc3339(signed.expires_at * 1_000),
+    })
+}
+
+/// Returns an artifact and the time when it expires.
+async fn find(
+    state: &AppState,
+    caller: &Caller,
+    path: &FilePath,
+) -> Result<(StoredFile, Option<UnixMs>), Problem> {
     let id: JobId = path
         .id
         .parse()
@@ -187,19 +248,7 @@ async fn signed_url(
             path.name
         ))
     })?;
-    // No URL outlives its file.
-    let left =
-        expires_at.map(|moment| Duration::from_millis((moment - now_ms()).max(0).unsigned_abs()));
-    let lifetime = left.map_or(LIFETIME, |left| left.min(LIFETIME));
-    let signed = state
-        .artifacts
-        .signed_url(file, media_type(file.name.as_str()), lifetime)
-        .await
-        .map_err(|error| Problem::internal(&error))?;
-    Ok(SignedUrl {
-        url: signed.url,
-        expires_at: rfc3339(signed.expires_at * 1_000),
-    })
+    Ok((file.clone(), expires_at))
 }
 
 /// The artifacts of a job and when they expire.

@@ -14,6 +14,7 @@ mod blobs;
 mod bundle;
 mod caller;
 mod capabilities;
+mod datasets;
 mod document;
 mod events;
 mod extract;

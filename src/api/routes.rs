@@ -6,8 +6,8 @@ use utoipa_axum::routes;
 
 use super::state::AppState;
 use super::{
-    artifacts, audit, blobs, bundle, capabilities, document, events, frontier, health, jobs, keys,
-    uploads, usage, webhooks, workers,
+    artifacts, audit, blobs, bundle, capabilities, datasets, document, events, frontier, health,
+    jobs, keys, uploads, usage, webhooks, workers,
 };
 
 /// The routes, and the document that they describe.
@@ -16,6 +16,7 @@ pub(super) fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::create::create, jobs::list::list))
         .routes(routes!(jobs::counts::counts))
         .routes(routes!(jobs::estimate::estimate))
+        .routes(routes!(datasets::inspect))
         .routes(routes!(jobs::get::get, jobs::delete::delete))
         .routes(routes!(jobs::position::get))
         .routes(routes!(jobs::cancel::cancel))

@@ -11,18 +11,13 @@ use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tower::ServiceExt;
-use url::Url;
 
 use super::refusal::Refusal;
 use super::session::Sessions;
-use super::wire::artifact::SignedUrl;
 use super::wire::problem::Problem;
 
 /// Maximum size of a response. The largest is a page of events or a frontier.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
-
-/// Start of the paths at which the service serves files itself.
-const BLOBS: &str = "/v1/blobs/";
 
 /// Headers that belong to the request of a page, and not to the calls that the page makes.
 const OWN_HEADERS: [HeaderName; 17] = [
@@ -176,17 +171,10 @@ impl Visitor {
         )
     }
 
-    /// Reads a small file of a result. `None` if a bucket serves it, which only browsers ask.
-    pub(crate) async fn file(&self, url_path: &str) -> Result<Option<Bytes>, Refusal> {
-        let signed: SignedUrl = self.get(url_path).await?;
-        let Ok(url) = Url::parse(&signed.url) else {
-            return Ok(None);
-        };
-        if !url.path().starts_with(BLOBS) {
-            return Ok(None);
-        }
-        let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-        self.answer(Method::GET, &path, None).await.map(Some)
+    /// Reads a small file of a result, wherever it is stored.
+    pub(crate) async fn file(&self, path: &str) -> Result<Bytes, Refusal> {
+        self.answer(Method::GET, &format!("{path}?redirect=false"), None)
+            .await
     }
 
     /// Deletes a resource.

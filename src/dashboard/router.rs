@@ -56,6 +56,14 @@ pub fn with_pages(api: Router, sessions: Sessions) -> Router {
             "/operations/redeliver",
             post(pages::operations::webhooks::redeliver),
         )
+        .route(
+            "/operations/webhooks",
+            post(pages::operations::webhooks::create),
+        )
+        .route(
+            "/operations/webhooks/delete",
+            post(pages::operations::webhooks::delete),
+        )
         .route("/operations/test", post(pages::operations::webhooks::test))
         .route("/jobs/selected", post(pages::selected::act))
         .route("/jobs/{id}", get(pages::job::show))

@@ -9,6 +9,7 @@ pub mod error;
 pub mod examples;
 pub mod format;
 pub mod image;
+pub mod inspection;
 pub mod label;
 pub mod label_map;
 pub mod limits;

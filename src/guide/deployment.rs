@@ -107,6 +107,8 @@
 //! tests/fuzz/run 180      # fuzzes the parsers of untrusted input, and whole models and data sets as a child process reads them, with
 //!                         # its limit of memory; 180 s each
 //! cargo bench --bench queue -- --database-url postgres://..   # measures the queue with a million ended jobs
+//! python3 benches/pages.py target/release/optin --database-url postgres://..   # measures the pages of the dashboard beside 5,000
+//!                         # jobs, on SQLite and on an empty database
 //! ```
 //!
 //! The files in `docker/` (CPU, CUDA, and a compose file with PostgreSQL and Garage) were written without a container engine and

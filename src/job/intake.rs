@@ -5,9 +5,10 @@ use async_trait::async_trait;
 
 use super::TenantId;
 use crate::artifact::incoming::Upload;
+use crate::prune::admission::Inspection;
 use crate::prune::failure::Failure;
 use crate::prune::plan::Plan;
-use crate::prune::recipe::Recipe;
+use crate::prune::recipe::{Mapping, Recipe, Source};
 
 /// Checks the sources of recipes, and uploads.
 #[async_trait]
@@ -18,6 +19,14 @@ pub trait Intake: Send + Sync {
 
     /// Reads the model and the data, and returns the plan. Queues nothing.
     async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure>;
+
+    /// Reads the columns and the first rows of a dataset.
+    async fn inspect(
+        &self,
+        tenant: &TenantId,
+        source: &Source,
+        mapping: Mapping,
+    ) -> Result<Inspection, Failure>;
 
     /// Reads an upload, and checks that it has the announced content and opens as the kind of file that its name says.
     async fn admit(&self, tenant: &TenantId, upload: &Upload) -> Result<(), Failure>;

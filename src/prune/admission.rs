@@ -1,4 +1,4 @@
-//! Checks that a file or folder can be opened, before a job names it.
+//! Checks that a file or folder can be opened, and shows what a dataset holds, before a job names it.
 
 use std::path::Path;
 
@@ -9,6 +9,8 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::limits::Limits;
 use crate::checkpoint::weights::Weights;
 use crate::data;
+pub use crate::data::inspection::Inspection;
+use crate::data::mapping::Mapping;
 
 /// Kinds of sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,4 +36,13 @@ pub fn open(path: &Path, kind: Kind) -> Result<(), Failure> {
         Kind::Data => data::check(path, &data::limits::Limits::default())?,
     }
     Ok(())
+}
+
+/// Reads the columns and the first rows of a dataset.
+///
+/// # Errors
+/// Returns what is wrong with the dataset.
+pub fn inspect(path: &Path, mapping: &Mapping) -> Result<Inspection, Failure> {
+    let limits = data::limits::Limits::default();
+    Ok(data::inspection::inspect(path, mapping, &limits)?)
 }

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::lanes;
 use super::peak;
 use super::prepare::Prepared;
-use super::recipe::{Metric, Recipe};
+use super::recipe::{Mapping, Metric, Recipe};
 use super::report::{CalibrationUse, Size};
 use super::score::teacher::STACKED_POSITIONS;
 use super::score::{self, sketch};
@@ -39,6 +39,10 @@ pub struct Plan {
     pub groups: Vec<GroupPlan>,
     /// What will be used of the calibration file.
     pub calibration: CalibrationUse,
+    /// The columns of the calibration file that will be read. None are named for images.
+    pub calibration_columns: Mapping,
+    /// The columns of the evaluation file that will be read.
+    pub evaluation_columns: Option<Mapping>,
     /// MACs that scoring will execute, without the audit.
     pub scoring_macs: u64,
     /// Scoring time in milliseconds, extrapolated from timed forward passes on this machine.
@@ -97,6 +101,11 @@ pub fn draw_up(prepared: &Prepared, recipe: &Recipe, limit: &Cost) -> Result<Pla
         reachable_cost: search::least(groups, limit, &recipe.constraints),
         groups: group_plans.collect(),
         calibration,
+        calibration_columns: prepared.calibration.mapping.clone(),
+        evaluation_columns: prepared
+            .evaluation
+            .as_ref()
+            .map(|data| data.mapping.clone()),
         scoring_macs,
         scoring_ms: (scoring_macs as f64 * ms_per_mac(prepared, recipe)?) as u64,
         peak_bytes: peak::bytes(prepared, recipe),

@@ -15,10 +15,11 @@ use crate::artifact::incoming::Upload;
 use crate::checkpoint::folder;
 use crate::job::TenantId;
 use crate::job::intake::Intake;
+use crate::prune::admission::{Inspection, Kind};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::memory::of_machine as available;
 use crate::prune::plan::Plan;
-use crate::prune::recipe::Recipe;
+use crate::prune::recipe::{Mapping, Recipe, Source};
 use crate::prune::stage::Stage;
 use crate::prune::watch::{Unwatched, Watch};
 
@@ -90,13 +91,7 @@ impl Intake for LocalIntake {
 
     async fn estimate(&self, tenant: &TenantId, recipe: Recipe) -> Result<Plan, Failure> {
         let sources = self.sources.of(tenant);
-        let fetched = sources.fetch(&recipe, PathBuf::new(), &Unwatched);
-        let fetched = tokio::time::timeout(FETCH_TIMEOUT, fetched).await.map_err(|_| {
-            Failure::new(
-                Code::SourceUnavailable,
-                "the sources could not be fetched in time; the files that arrived are kept, retry later",
-            )
-        })??;
+        let fetched = in_time(sources.fetch(&recipe, PathBuf::new(), &Unwatched)).await?;
         let places = fetched.places.clone();
         let bytes = memory::reading(&places);
         let estimate = self.in_turn(bytes, move |pruner, watch| {
@@ -106,6 +101,37 @@ impl Intake for LocalIntake {
             .await
             .map_err(|failure| fetched.name_sources(failure))
     }
+
+    async fn inspect(
+        &self,
+        tenant: &TenantId,
+        source: &Source,
+        mapping: Mapping,
+    ) -> Result<Inspection, Failure> {
+        let sources = self.sources.of(tenant);
+        let fetched = in_time(sources.dataset(source, &Unwatched)).await?;
+        let path = fetched.path.clone();
+        let bytes = memory::opening(&path, Kind::Data);
+        let inspection = self.in_turn(bytes, move |pruner, watch| {
+            pruner.inspect(&path, &mapping, watch)
+        });
+        inspection
+            .await
+            .map_err(|failure| fetched.names.name_sources(failure))
+    }
+}
+
+/// Waits until sources are fetched, but not for ever.
+async fn in_time<T>(fetched: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = |_| {
+        Failure::new(
+            Code::SourceUnavailable,
+            "the sources could not be fetched in time; the files that arrived are kept, retry later",
+        )
+    };
+    tokio::time::timeout(FETCH_TIMEOUT, fetched)
+        .await
+        .map_err(late)?
 }
 
 impl LocalIntake {

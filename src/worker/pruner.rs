@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::model::device::Device;
-use crate::prune::admission::{Kind, open};
+use crate::prune::admission::{Inspection, Kind, inspect, open};
 use crate::prune::failure::Failure;
 use crate::prune::journal::Journal;
 use crate::prune::places::Places;
 use crate::prune::plan::Plan;
-use crate::prune::recipe::Recipe;
+use crate::prune::recipe::{Mapping, Recipe};
 use crate::prune::report::Report;
 use crate::prune::watch::Watch;
 use crate::prune::{estimate, run};
@@ -43,6 +43,17 @@ pub trait Pruner: Send + Sync {
     /// # Errors
     /// Returns the reason why it cannot.
     fn open(&self, path: &Path, kind: Kind, watch: &dyn Watch) -> Result<(), Failure>;
+
+    /// Reads the columns and the first rows of a dataset, see [`inspect`]. Stops early if `watch` asks for it.
+    ///
+    /// # Errors
+    /// Returns what is wrong with the dataset.
+    fn inspect(
+        &self,
+        path: &Path,
+        mapping: &Mapping,
+        watch: &dyn Watch,
+    ) -> Result<Inspection, Failure>;
 }
 
 /// The core, running on this device.
@@ -70,5 +81,14 @@ impl Pruner for Core {
 
     fn open(&self, path: &Path, kind: Kind, _: &dyn Watch) -> Result<(), Failure> {
         open(path, kind)
+    }
+
+    fn inspect(
+        &self,
+        path: &Path,
+        mapping: &Mapping,
+        _: &dyn Watch,
+    ) -> Result<Inspection, Failure> {
+        inspect(path, mapping)
     }
 }

@@ -70,6 +70,9 @@ def before_call(context, case, kwargs):
         name_existing_files(case.body)
         if case.path.endswith("estimate"):
             suit_the_files(case.body)
+    elif case.method == "POST" and case.path == "/v1/datasets/inspect":
+        case.body["uri"] = uri("calibration.tsv")
+        case.body.pop("mapping", None)
     elif case.method == "POST" and case.path == "/v1/webhooks":
         # No resolver knows this name, so nothing is sent.
         case.body["url"] = "https://receiver.invalid/hook"

@@ -21,12 +21,15 @@ class Service:
     def __init__(self, data, *flags, tenants=()):
         self.data = pathlib.Path(data)
         self.log = self.data / "service.log"
+        # A folder for data of the tests.
+        self.sources = self.data / "sources"
+        self.sources.mkdir()
         # Only one process can use the database, so the keys are created first.
         self.keys = {tenant: self._key(tenant) for tenant in tenants}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.data / "data"),
-                 "--source-root", str(ROOT / "examples"), "--rate", "10000", "--burst", "10000", *flags],
+                 "--source-root", str(ROOT / "examples"), "--source-root", str(self.sources), "--rate", "10000", "--burst", "10000", *flags],
                 stdout=log, stderr=subprocess.STDOUT,
             )
         self.url = self._url()

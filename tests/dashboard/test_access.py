@@ -71,6 +71,38 @@ def test_operations_show_a_new_key_once_and_revoke_it(closed, window):
     page.get_by_role("row", name="laptop").get_by_text("revoked").wait_for()
 
 
+def test_a_webhook_is_created_with_its_events_and_deleted(closed, window):
+    key = closed.keys["team"]
+    view = window(closed)
+    view.expected = ("422",)
+    page = view.page
+    sign_in(page, key)
+    page.get_by_role("link", name="Operations").click()
+    page.get_by_text("Create a webhook").click()
+    create = page.get_by_role("button", name="Create webhook")
+    page.get_by_label("URL").fill("https://127.0.0.1/hook")
+    create.click()
+    # A private address is rejected at the form, which keeps the URL.
+    page.locator("#create-webhook").get_by_role("alert").wait_for()
+    assert page.get_by_label("URL").input_value() == "https://127.0.0.1/hook"
+    page.get_by_label("URL").fill("https://receiver.example/hook")
+    page.get_by_label("job.expired").uncheck()
+    page.get_by_label("job.started").check()
+    create.click()
+    secret = page.locator("#new-secret").inner_text()
+    assert secret.startswith("whsec_")
+    hook = closed.call("GET", "/v1/webhooks", key=key)["data"][0]
+    assert hook["events"] == ["job.started", "job.succeeded", "job.failed", "job.canceled"]
+    page.get_by_role("link", name="Back to operations").click()
+    assert secret not in page.content()
+    page.get_by_text("Delete", exact=True).click()
+    # The page is read again every five seconds, and what was opened stays open.
+    page.wait_for_timeout(6_000)
+    page.get_by_role("button", name="Delete this webhook").click()
+    page.get_by_text("A webhook sends the events of jobs to a URL.").wait_for()
+    assert closed.call("GET", "/v1/webhooks", key=key)["data"] == []
+
+
 def test_hostile_texts_do_nothing(idle, window):
     labels = {HOSTILE[:60]: HOSTILE[:60]}
     created = idle.create(model={"uri": job()["model"]["uri"]}, labels=labels)

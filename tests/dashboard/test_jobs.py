@@ -10,8 +10,16 @@ def test_a_new_user_makes_a_job_watches_it_and_prunes_to_another_target(service,
     page = view.page
     page.goto("/")
     page.get_by_role("link", name="New job").first.click()
-    page.get_by_label("Model", exact=True).fill((EXAMPLE / "model").as_uri())
+    # What a dataset holds is shown before there is a model.
     page.get_by_label("Calibration data", exact=True).fill((EXAMPLE / "calibration.tsv").as_uri())
+    page.get_by_label("Model", exact=True).focus()
+    sample = page.locator("[id='calibration.uri-found'] table")
+    sample.wait_for()
+    assert sample.locator("tbody tr").count() == 3
+    first = (EXAMPLE / "calibration.tsv").read_text().splitlines()[:2]
+    assert sample.locator("th").first.inner_text() == first[0].split("\t")[0]
+    assert sample.locator("td").first.inner_text()[:20] == first[1].split("\t")[0][:20]
+    page.get_by_label("Model", exact=True).fill((EXAMPLE / "model").as_uri())
     # The check starts by itself when the sources are known.
     page.get_by_label("Evaluation data", exact=True).focus()
     page.get_by_text("The model and the data can be used.").wait_for()
@@ -29,7 +37,12 @@ def test_a_new_user_makes_a_job_watches_it_and_prunes_to_another_target(service,
     page.locator(".head .state.succeeded").wait_for(timeout=300_000)
     page.get_by_role("heading", name="Quality", exact=True).wait_for()
     first = page.url
-    assert page.get_by_text("from_pretrained").is_visible()
+    usage = page.locator("#usage")
+    for library, code in (("transformers", "AutoModelForSequenceClassification.from_pretrained"), ("ONNX Runtime", "onnxruntime.InferenceSession")):
+        assert usage.get_by_role("heading", name=library).is_visible()
+        block = usage.locator(".code", has_text=code)
+        assert block.get_by_role("button", name="Copy").is_visible()
+    assert page.locator(".keepmap path.on").count() > 0
     with page.expect_download() as download:
         page.get_by_role("link", name="report.json").click()
     assert download.value.suggested_filename == "report.json"
@@ -94,6 +107,40 @@ def test_what_is_wrong_with_a_form_stands_at_its_field(service, window):
     page.get_by_role("button", name="Check").click()
     page.get_by_role("alert").wait_for()
     assert page.get_by_label("Model", exact=True).input_value() == "file:///etc"
+
+
+def test_hostile_rows_of_a_dataset_do_nothing(service, window):
+    folder = service.sources
+    texts = ["<script>alert(1)</script><img src=x onerror=alert(2)>", "\x1b[2J\u202eright to left", "long " * 100_000]
+    rows = "".join(f"{text}\t<b>{number}</b>\n" for number, text in enumerate(texts))
+    (folder / "hostile.tsv").write_text(f"text\t</table><script>alert(3)</script>\n{rows}")
+    for scheme in ("light", "dark"):
+        page = window(service, color_scheme=scheme, viewport={"width": 400, "height": 800}).page
+        page.goto("/new")
+        page.get_by_label("Calibration data", exact=True).fill((folder / "hostile.tsv").as_uri())
+        page.get_by_label("Model", exact=True).focus()
+        sample = page.locator("[id='calibration.uri-found']")
+        sample.locator("tbody tr").nth(2).wait_for()
+        assert sample.get_by_text("3 rows").is_visible()
+        assert "<script>alert(1)</script>" in sample.inner_text() and "\x1b" not in page.content()
+        assert sample.bounding_box()["height"] < 600
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # A file without a column that a job reads still shows its columns, beside what is missing.
+    (folder / "unnamed.csv").write_text("body,stars\na,1\nb,2\n")
+    view = window(service)
+    view.expected = ("422",)
+    page = view.page
+    page.goto("/new")
+    page.get_by_label("Model", exact=True).fill((EXAMPLE / "model").as_uri())
+    page.get_by_label("Calibration data", exact=True).fill((folder / "unnamed.csv").as_uri())
+    page.get_by_label("Evaluation data", exact=True).focus()
+    page.get_by_role("alert").get_by_text("name the column in mapping").wait_for()
+    assert page.get_by_role("columnheader", name="body").is_visible()
+    page.get_by_text("Settings", exact=True).click()
+    page.locator("[name='calibration.mapping.text']").fill("body")
+    page.locator("[name='calibration.mapping.label']").focus()
+    page.get_by_text("The model and the data can be used.").wait_for()
+    assert page.get_by_text("The job reads body.").is_visible()
 
 
 def test_a_job_is_deleted_after_its_consequences_were_told(idle, window):

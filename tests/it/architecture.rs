@@ -211,6 +211,7 @@ fn the_dashboard_imports_only_types_that_responses_of_the_api_contain() {
     let types = [
         "job::State",
         "job::key::KeyScope",
+        "job::webhook::Topic",
         "prune::failure::Code",
         "prune::report::",
         "prune::stage::Stage",

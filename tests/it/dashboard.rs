@@ -2,6 +2,7 @@
 
 mod actions;
 mod browser;
+mod changed;
 mod list;
 mod new_job;
 mod operations;

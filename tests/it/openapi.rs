@@ -40,7 +40,7 @@ fn every_operation_has_an_id_a_tag_a_summary_and_problem_responses() {
             operations += 1;
         }
     }
-    assert_eq!(operations, 45);
+    assert_eq!(operations, 46);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod disk;
 mod download;
 mod fleet;
 mod hostile;
+mod inspect;
 mod jobs;
 mod keys;
 mod kill;

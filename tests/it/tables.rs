@@ -16,6 +16,7 @@ use self::parquet_files::parquet;
 use crate::fixture::refusal::assert_says;
 
 mod hostile;
+mod inspection;
 mod limits;
 mod lists;
 mod parquet_files;

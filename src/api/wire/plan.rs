@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::prune::plan::Plan;
+use crate::prune::recipe::Mapping;
 use crate::prune::report::CalibrationUse;
 
 /// Estimated work, cost and size of a job.
@@ -31,6 +32,10 @@ pub(crate) struct EstimateBody {
     groups: Vec<GroupBody>,
     /// The part of the calibration dataset that the job uses.
     calibration: CalibrationUse,
+    /// Columns of the calibration dataset that the job reads. All are null for images.
+    calibration_columns: Mapping,
+    /// Columns of the evaluation dataset that the job reads. Null if there is none.
+    evaluation_columns: Option<Mapping>,
     /// MACs of scoring in all rounds, without the score audit.
     scoring_macs: u64,
     /// Estimated scoring time in milliseconds, extrapolated from timed forward passes on the machine of the service.
@@ -75,6 +80,8 @@ impl From<Plan> for EstimateBody {
             reachable_percent,
             groups: groups.collect(),
             calibration: plan.calibration,
+            calibration_columns: plan.calibration_columns,
+            evaluation_columns: plan.evaluation_columns,
             scoring_macs: plan.scoring_macs,
             scoring_ms: plan.scoring_ms,
             peak_bytes: plan.peak_bytes,

@@ -35,7 +35,7 @@
   // Checks the form like its button does, and shows the answer in place.
   let running = null;
   const check = async () => {
-    if (!name("model.uri").value.trim() || !name("calibration.uri").value.trim()) return;
+    if (!name("calibration.uri").value.trim() && !name("evaluation.uri").value.trim()) return;
     if (running) running.abort();
     running = new AbortController();
     const place = document.getElementById("check");
@@ -51,9 +51,15 @@
       const commands = page.querySelector(".commands");
       const own = form.querySelector(".commands");
       if (commands) { if (own) own.replaceWith(commands); else form.querySelector(".side").append(commands); enhance(commands); }
-      for (const hint of page.querySelectorAll(".hint[id]")) {
+      for (const hint of page.querySelectorAll(".hint[id], .found[id]")) {
         const here = document.getElementById(hint.id);
         if (here) here.replaceChildren(...document.importNode(hint, true).childNodes);
+      }
+      for (const field of page.querySelectorAll("#newjob [aria-describedby]")) {
+        const here = document.getElementById(field.id);
+        if (!here) continue;
+        if (field.hasAttribute("aria-invalid")) here.setAttribute("aria-invalid", "true");
+        else here.removeAttribute("aria-invalid");
       }
       show();
       place.removeAttribute("aria-busy");

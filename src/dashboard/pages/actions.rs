@@ -52,7 +52,7 @@ pub(crate) async fn download(
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let path = file_path(&id, &name)?;
-    let signed: SignedUrl = visitor.get(&path).await?;
+    let signed: SignedUrl = visitor.get(&format!("{path}/url")).await?;
     Ok(Redirect::to(&signed.url).into_response())
 }
 
@@ -75,15 +75,12 @@ pub(crate) fn path(id: &str, end: &str) -> Result<String, Refusal> {
     }
 }
 
-/// The path of the signed URL of a file in the API.
+/// The path of a file in the API.
 ///
 /// # Errors
 /// Returns 404 if the id is not one.
 pub(crate) fn file_path(id: &str, name: &str) -> Result<String, Refusal> {
     // Spaces become `+` in forms, and `%20` in paths.
     let escaped: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    path(
-        id,
-        &format!("/artifacts/{}/url", escaped.replace('+', "%20")),
-    )
+    path(id, &format!("/artifacts/{}", escaped.replace('+', "%20")))
 }

@@ -12,8 +12,18 @@ pub(crate) struct Estimate {
     pub(crate) reachable_percent: f64,
     pub(crate) groups: Vec<Group>,
     pub(crate) calibration: Rows,
+    pub(crate) calibration_columns: Columns,
+    pub(crate) evaluation_columns: Option<Columns>,
     pub(crate) scoring_ms: u64,
     pub(crate) peak_bytes: u64,
+}
+
+/// The columns of a dataset that the job reads.
+#[derive(Deserialize)]
+pub(crate) struct Columns {
+    pub(crate) text: Option<String>,
+    pub(crate) text_pair: Option<String>,
+    pub(crate) label: Option<String>,
 }
 
 /// A group of prunable units.

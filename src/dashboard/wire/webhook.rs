@@ -17,6 +17,8 @@ pub(crate) struct Webhook {
     pub(crate) url: String,
     pub(crate) events: Vec<String>,
     pub(crate) enabled: bool,
+    /// Present only in the response that creates it.
+    pub(crate) secret: Option<String>,
 }
 
 /// The deliveries of a webhook, newest first.

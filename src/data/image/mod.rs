@@ -33,6 +33,7 @@ use super::label::LabelReading;
 use super::limits::Limits;
 use super::mapping::Mapping;
 use super::reader::{Checks, Reader, Wording};
+use super::table::Table;
 use super::table::column::Column;
 use super::truth::{ReadTruth, Truth, labeled};
 use crate::checkpoint::image_processor::{FILE, Settings};
@@ -55,6 +56,36 @@ pub fn check(path: &Path, limits: &Limits) -> Result<(), DataError> {
         limits,
     };
     source::open(path, &opening).map(drop)
+}
+
+/// Returns the list of the images of a source as a table, with their labels or label maps. No image is read.
+///
+/// # Errors
+/// Returns [`DataError`] if the source holds no images.
+pub fn list(path: &Path, mapping: &Mapping, limits: &Limits) -> Result<Table, DataError> {
+    let opening = Opening {
+        mapping,
+        truths: &AnyMap,
+        limits,
+    };
+    source::open(path, &opening).map(|source| source.table)
+}
+
+/// Reads no true answers, but finds label maps.
+struct AnyMap;
+
+impl ReadTruth for AnyMap {
+    fn map_classes(&self) -> Option<usize> {
+        Some(usize::MAX)
+    }
+
+    fn read(
+        &self,
+        column: Column<'_>,
+        wanted: Option<LabelReading>,
+    ) -> Result<Vec<Option<Truth>>, DataError> {
+        Unread.read(column, wanted)
+    }
 }
 
 /// Reads no true answers.

@@ -34,7 +34,7 @@ pub(super) struct Contents {
 pub(super) struct Rows<'a> {
     file: &'a str,
     limits: &'a Limits,
-    keeps_all: bool,
+    most: usize,
     kept: Vec<Row>,
     count: usize,
     /// Number of items of all lists.
@@ -47,7 +47,7 @@ impl<'a> Rows<'a> {
         Self {
             file,
             limits: reading.limits,
-            keeps_all: reading.keeps_rows,
+            most: reading.most_kept,
             kept: Vec::new(),
             count: 0,
             items: 0,
@@ -75,8 +75,7 @@ impl<'a> Rows<'a> {
         self.count += 1;
         self.items += items;
         check_fields(self.file, self.count, columns, self.items, self.limits)?;
-        // A single row shows that the table is not empty.
-        if self.keeps_all || self.kept.is_empty() {
+        if self.kept.len() < self.most {
             self.kept.push(row());
         }
         Ok(())
@@ -108,8 +107,8 @@ pub(super) struct Reading<'a> {
     pub(super) lists: &'a dyn Fn(&str) -> bool,
     /// Returns whether the values of a column of a Parquet file are left out, by the name of the column.
     pub(super) left_out: &'a dyn Fn(&str) -> bool,
-    /// Whether all rows are kept, and not only the first one. A check needs no rows.
-    pub(super) keeps_rows: bool,
+    /// Maximum number of rows of a file that are kept. A single one shows that the table is not empty.
+    pub(super) most_kept: usize,
     pub(super) limits: &'a Limits,
 }
 

@@ -5,6 +5,7 @@ pub mod column;
 mod content;
 pub mod contents;
 mod delimited;
+mod first;
 mod json;
 mod json_objects;
 mod json_row;
@@ -32,6 +33,8 @@ pub struct Table {
     pub names: Vec<String>,
     /// Rows, each with one field per column.
     pub rows: Vec<Row>,
+    /// Number of rows of the file, including those that are not kept.
+    pub count: usize,
     /// The files that were read, in order.
     pub files: Vec<ReadFile>,
     /// Class names by column, for columns of class indices, or of lists of class indices, whose file contains the
@@ -79,7 +82,7 @@ impl Table {
             has_header,
             lists,
             left_out,
-            keeps_rows: true,
+            most_kept: usize::MAX,
             limits,
         };
         Self::open(path, &reading)
@@ -98,7 +101,7 @@ impl Table {
             has_header: true,
             lists: &|_| false,
             left_out,
-            keeps_rows: false,
+            most_kept: 1,
             limits,
         };
         Self::open(path, &reading).map(drop)
@@ -133,7 +136,7 @@ impl Table {
             has_header,
             lists,
             left_out: &|_| false,
-            keeps_rows: true,
+            most_kept: usize::MAX,
             limits,
         };
         let read = ReadFile::of(file, &bytes);
@@ -149,6 +152,7 @@ impl Table {
         rows: Vec<Vec<Cell>>,
         entries: Vec<String>,
     ) -> Self {
+        let count = rows.len();
         let rows = rows.into_iter().enumerate();
         let rows = rows.map(|(index, cells)| Row {
             line: index + 1,
@@ -156,6 +160,7 @@ impl Table {
         });
         Self {
             file,
+            count,
             names: names.iter().map(|&name| name.to_owned()).collect(),
             rows: rows.collect(),
             files: Vec::new(),
@@ -188,6 +193,7 @@ impl Table {
             files: vec![read],
             names: contents.names,
             rows: contents.rows,
+            count: contents.count,
             classes: contents.classes,
             unit: contents.unit,
             shards: Vec::new(),

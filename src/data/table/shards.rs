@@ -105,6 +105,7 @@ impl Table {
                 self.names.push(name);
             }
         }
+        self.count += contents.count;
         let columns = self.names.len();
         for row in &mut self.rows {
             row.cells.resize(columns, Cell::Null);

@@ -54,7 +54,9 @@ pub struct NewWebhook {
 }
 
 /// Type of the event of a delivery. A webhook can subscribe to all types except `webhook.test`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, VariantArray,
+)]
 #[schemars(rename = "EventType")]
 pub enum Topic {
     /// A worker started an attempt of a job.
@@ -80,6 +82,12 @@ pub enum Topic {
 impl Topic {
     /// Default topics of a webhook: every end of a job.
     pub const ENDS: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Canceled, Self::Expired];
+
+    /// Returns the topics that webhooks can subscribe to.
+    pub fn of_jobs() -> impl Iterator<Item = Self> {
+        let all = Self::VARIANTS.iter().copied();
+        all.filter(|topic| *topic != Self::Test)
+    }
 
     /// Returns the topic of an event, if webhooks can subscribe to it.
     #[must_use]

@@ -191,8 +191,19 @@ fn write_usage_in_onnx(
     let (name, output) = (onnx::NAME, answer.task().output);
     writeln!(
         card,
-        "## Use in ONNX Runtime\n\n```python\nimport onnxruntime\n\n\
-         session = onnxruntime.InferenceSession(\"path/to/this/folder/{name}\")"
+        "## Use in ONNX Runtime\n\n```python\nimport onnxruntime"
+    )?;
+    if usage.is_none() {
+        writeln!(
+            card,
+            "from transformers import {class}\n\n{} = {class}.from_pretrained(\"path/to/this/folder\")",
+            wording.variable,
+            class = wording.auto_class
+        )?;
+    }
+    writeln!(
+        card,
+        "session = onnxruntime.InferenceSession(\"path/to/this/folder/{name}\")"
     )?;
     match usage {
         // The libraries of these folders have no processor that returns arrays.

@@ -7,12 +7,12 @@ use super::message::Answer;
 use super::process::{Process, Program, Timeout};
 use super::task::{Paths, Task, Work};
 use crate::job::queue::Device;
-use crate::prune::admission::Kind;
+use crate::prune::admission::{Inspection, Kind};
 use crate::prune::failure::{Code, Failure};
 use crate::prune::journal::{Journal, NoJournal};
 use crate::prune::places::Places;
 use crate::prune::plan::Plan;
-use crate::prune::recipe::Recipe;
+use crate::prune::recipe::{Mapping, Recipe};
 use crate::prune::report::Report;
 use crate::prune::watch::Watch;
 use crate::worker::pruner::Pruner;
@@ -91,7 +91,7 @@ impl Pruner for Isolated {
         let _ = std::fs::remove_dir_all(&exchange);
         match answer? {
             Answer::Report(report) => Ok(*report),
-            Answer::Plan(_) | Answer::Opened => Err(unasked()),
+            _ => Err(unasked()),
         }
     }
 
@@ -107,7 +107,7 @@ impl Pruner for Isolated {
         };
         match self.read(work, watch)? {
             Answer::Plan(plan) => Ok(*plan),
-            Answer::Report(_) | Answer::Opened => Err(unasked()),
+            _ => Err(unasked()),
         }
     }
 
@@ -118,7 +118,23 @@ impl Pruner for Isolated {
         };
         match self.read(work, watch)? {
             Answer::Opened => Ok(()),
-            Answer::Report(_) | Answer::Plan(_) => Err(unasked()),
+            _ => Err(unasked()),
+        }
+    }
+
+    fn inspect(
+        &self,
+        path: &Path,
+        mapping: &Mapping,
+        watch: &dyn Watch,
+    ) -> Result<Inspection, Failure> {
+        let work = Work::Inspect {
+            path: path.to_owned(),
+            mapping: mapping.clone(),
+        };
+        match self.read(work, watch)? {
+            Answer::Inspected(inspection) => Ok(*inspection),
+            _ => Err(unasked()),
         }
     }
 }

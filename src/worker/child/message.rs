@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::prune::admission::Inspection;
 use crate::prune::failure::Failure;
 use crate::prune::plan::Plan;
 use crate::prune::report::Report;
@@ -58,6 +59,8 @@ pub(super) enum Answer {
     Plan(Box<Plan>),
     /// The model or the data file is readable.
     Opened,
+    /// What the dataset holds.
+    Inspected(Box<Inspection>),
 }
 
 /// The reply to a request for a document.

@@ -8,7 +8,7 @@ use crate::job::queue;
 use crate::model::device::Device;
 use crate::prune::admission::Kind;
 use crate::prune::places::Places;
-use crate::prune::recipe::Recipe;
+use crate::prune::recipe::{Mapping, Recipe};
 
 /// What a child process does before it ends.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,13 +36,15 @@ pub(super) enum Work {
     Estimate { places: Paths, recipe: Box<Recipe> },
     /// Opens a model or a data file.
     Open { path: PathBuf, kind: Kind },
+    /// Reads the columns and the first rows of a dataset.
+    Inspect { path: PathBuf, mapping: Mapping },
 }
 
 impl Work {
     /// Returns the paths of the sources.
     pub(super) fn sources(&self) -> Vec<&Path> {
         match self {
-            Self::Open { path, .. } => vec![path],
+            Self::Open { path, .. } | Self::Inspect { path, .. } => vec![path],
             Self::Run { places, .. } | Self::Estimate { places, .. } => places.sources(),
         }
     }
@@ -51,7 +53,7 @@ impl Work {
     pub(super) fn workplace(&self) -> Option<&Path> {
         match self {
             Self::Run { places, .. } => places.out.parent(),
-            Self::Estimate { .. } | Self::Open { .. } => None,
+            Self::Estimate { .. } | Self::Open { .. } | Self::Inspect { .. } => None,
         }
     }
 }

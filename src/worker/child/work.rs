@@ -14,6 +14,7 @@ use super::task::{Task, Work};
 use crate::checkpoint::regular_file;
 use crate::job::queue;
 use crate::model::device::{Device, cuda};
+use crate::prune::admission::Kind;
 use crate::prune::failure::{Code, Failure};
 use crate::worker::panic::failure_of;
 use crate::worker::pruner::{Core, Pruner};
@@ -69,6 +70,11 @@ fn run(task: Task, reports: &Reports, replies: Receiver<Reply>) -> Result<Answer
             memory::limit(memory::opening(&path, kind));
             let core = Core(Device::Cpu);
             core.open(&path, kind, reports).map(|()| Answer::Opened)
+        }
+        Work::Inspect { path, mapping } => {
+            memory::limit(memory::opening(&path, Kind::Data));
+            let inspection = Core(Device::Cpu).inspect(&path, &mapping, reports)?;
+            Ok(Answer::Inspected(Box::new(inspection)))
         }
         Work::Estimate { places, recipe } => {
             let places = places.on(Device::Cpu);

@@ -6,6 +6,7 @@ mod archive_entries;
 pub mod bucket;
 pub mod cache;
 mod data_files;
+pub mod dataset;
 mod download;
 mod expected;
 pub mod fetched;

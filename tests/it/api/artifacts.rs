@@ -239,6 +239,32 @@ async fn the_url_endpoint_returns_a_signed_url_and_accept_chooses_by_order_and_q
 }
 
 #[tokio::test]
+async fn an_artifact_can_be_read_without_a_redirect() {
+    let (harness, job, _) = published().await;
+    let path = format!("{job}/artifacts/model.safetensors?redirect=false");
+    for accept in ["*/*", "application/json"] {
+        let response = fetch(&harness, &path, &[("accept", accept)]).await;
+        assert_eq!(
+            (response.status.as_u16(), response.bytes.as_slice()),
+            (200, CONTENT)
+        );
+        assert_eq!(response.header("content-length"), "16");
+        assert_eq!(
+            response.header("content-disposition"),
+            "attachment; filename=\"model.safetensors\""
+        );
+    }
+    let redirected = fetch(&harness, &path.replace("false", "true"), &[]).await;
+    assert_eq!(redirected.status, 307);
+    let wrong = fetch(&harness, &path.replace("false", "no"), &[]).await;
+    wrong.problem(400, "invalid_request");
+    let missing = path.replace("model.safetensors", "none.bin");
+    fetch(&harness, &missing, &[])
+        .await
+        .problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn the_name_of_an_artifact_in_a_folder_is_accepted_in_both_forms() {
     let harness = Harness::new().await;
     let id = harness.create_job().await;

@@ -23,9 +23,10 @@ use optin::job::store::{JobStore, Outcome};
 use optin::job::webhook::address::Policy;
 use optin::job::webhook::secret::SecretKey;
 use optin::job::{JobId, Lease};
+use optin::prune::admission::Inspection;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::plan::Plan;
-use optin::prune::recipe::Recipe;
+use optin::prune::recipe::{Mapping, Recipe, Source};
 use optin::prune::report::CalibrationUse;
 use optin::telemetry::metric;
 use optin::telemetry::pulse::Pulses;
@@ -89,9 +90,37 @@ impl Intake for ScriptedIntake {
                 mean_length: 3.0,
                 gram_positions: 3,
             },
+            calibration_columns: Mapping {
+                text: Some("text".into()),
+                ..Mapping::default()
+            },
+            evaluation_columns: None,
             scoring_macs: 1,
             scoring_ms: 1,
             peak_bytes: 1,
+        })
+    }
+
+    /// Three rows whose content is hostile to pages and terminals.
+    async fn inspect(
+        &self,
+        _: &TenantId,
+        source: &Source,
+        _: Mapping,
+    ) -> Result<Inspection, Failure> {
+        if source.uri.ends_with("missing") {
+            return Err(Failure::new(Code::SourceNotFound, "data not found"));
+        }
+        let row = |text: &str| vec![Some(text.to_owned()), None];
+        Ok(Inspection {
+            rows: 68_221,
+            columns: vec!["text".into(), "<b>label</b>".into()],
+            column_count: 2,
+            sample: vec![
+                row("<script>alert(1)</script>"),
+                row("\u{1b}[2J\u{202e}\u{7}bell"),
+                row(&"\"&'".repeat(60)),
+            ],
         })
     }
 }

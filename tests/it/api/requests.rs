@@ -458,7 +458,14 @@ async fn a_repeated_property_is_rejected_by_name_everywhere() {
     let upload = harness.post("/v1/uploads", &upload).await.json();
     let parts = format!("/v1/uploads/{}/parts", upload["id"].as_str().unwrap());
     let mut paths = vec![parts, format!("/v1/jobs/{id}/resolve")];
-    let simple = ["jobs", "jobs/estimate", "uploads", "webhooks", "keys"];
+    let simple = [
+        "jobs",
+        "jobs/estimate",
+        "datasets/inspect",
+        "uploads",
+        "webhooks",
+        "keys",
+    ];
     paths.extend(simple.map(|path| format!("/v1/{path}")));
     for path in &paths {
         for (body, pointer) in [

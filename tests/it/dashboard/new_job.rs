@@ -92,6 +92,51 @@ async fn a_job_is_checked_and_created_once() {
 }
 
 #[tokio::test]
+async fn a_dataset_shows_its_columns_and_rows_before_there_is_a_model() {
+    let browser = Browser::new().await;
+    let fields = [
+        ("calibration.uri", "file:///data/train.tsv"),
+        ("evaluation.uri", "file:///data/missing"),
+        ("target.value", "60"),
+        ("action", "check"),
+    ];
+    let response = browser.send_form("/new", &fields).await;
+    assert_eq!(response.status, 200);
+    let page = response.text();
+    let found = page.split("id=\"calibration.uri-found\"").nth(1).unwrap();
+    let found = found.split("</table>").next().unwrap();
+    for text in [
+        "68,221 rows",
+        "<th>text</th><th>&lt;b&gt;label&lt;/b&gt;</th>",
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+        "\u{fffd}[2J",
+        "no value",
+    ] {
+        assert!(found.contains(text), "{text}: {found}");
+    }
+    assert!(
+        !page.contains("<script>alert") && !page.contains('\u{1b}'),
+        "{page}"
+    );
+    // What is wrong with the other one stands at its field.
+    let hint = page.split("id=\"evaluation.uri-hint\"").nth(1).unwrap();
+    assert!(
+        hint.starts_with("><span class=\"wrong\">data not found"),
+        "{hint}"
+    );
+    // With a model, it is known which columns the job reads.
+    let checked = send(&browser, &[("action", "check")]).await.text();
+    assert!(
+        checked.contains("The job reads <code>text</code>."),
+        "{checked}"
+    );
+    assert!(
+        checked.contains("<th class=\"unread\">&lt;b&gt;label"),
+        "{checked}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_wrong_stands_at_its_field() {
     let browser = Browser::new().await;
     for action in ["check", "create"] {

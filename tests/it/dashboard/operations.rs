@@ -59,6 +59,83 @@ async fn workers_keys_webhooks_and_the_audit_log_are_shown() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_created_with_its_events_and_deleted() {
+    let browser = Browser::new().await;
+    let page = browser.page("/operations").await;
+    for (event, checked) in [
+        ("job.started", false),
+        ("job.succeeded", true),
+        ("job.failed", true),
+        ("job.canceled", true),
+        ("job.expired", true),
+    ] {
+        let field = format!(
+            "name=\"events\" value=\"{event}\"{}",
+            if checked { " checked" } else { ">" }
+        );
+        assert!(page.contains(&field), "{field}: {page}");
+    }
+    assert!(!page.contains("value=\"webhook.test\""), "{page}");
+    let url = "https://receiver.example/<hook>";
+    let create =
+        async |fields: &[(&str, &str)]| browser.send_form("/operations/webhooks", fields).await;
+    let fields = [
+        ("url", url),
+        ("events", "job.started"),
+        ("events", "job.failed"),
+    ];
+    // Another site cannot create or delete one.
+    let foreign = browser
+        .send_form_from("cross-site", "/operations/webhooks", &fields)
+        .await;
+    assert_eq!(foreign.status, 403);
+    let created = create(&fields).await;
+    assert_eq!(created.status, 200, "{}", created.text());
+    assert_eq!(created.header("cache-control"), "no-store");
+    assert!(created.text().contains("whsec_"), "{}", created.text());
+    let listed = browser.harness.get("/v1/webhooks").await.json()["data"].clone();
+    assert_eq!(listed[0]["events"], json!(["job.started", "job.failed"]));
+    let page = browser.page("/operations").await;
+    assert!(
+        !page.contains("whsec_") && !page.contains("<hook>"),
+        "{page}"
+    );
+    // What is wrong stands at the form, which keeps what was filled in.
+    for (fields, detail) in [
+        (&[("url", url)][..], "choose at least one event"),
+        (
+            &[("url", "http://10.0.0.1/a"), ("events", "job.failed")],
+            "https",
+        ),
+    ] {
+        let rejected = create(fields).await;
+        assert_eq!(rejected.status, 422);
+        let page = rejected.text();
+        let form = page.split("id=\"create-webhook\"").nth(1).unwrap();
+        assert!(form.starts_with(" open>"), "{form}");
+        assert!(form.contains(detail), "{detail}: {form}");
+        let kept = fields[0].1.replace('<', "&lt;").replace('>', "&gt;");
+        assert!(form.contains(&format!("value=\"{kept}\"")), "{form}");
+    }
+    let id = listed[0]["id"].as_str().unwrap();
+    let path = "/operations/webhooks/delete";
+    let foreign = browser
+        .send_form_from("same-site", path, &[("id", id)])
+        .await;
+    assert_eq!(foreign.status, 403);
+    let deleted = browser.send_form(path, &[("id", id)]).await;
+    assert_eq!(deleted.location(), "/operations");
+    assert_eq!(
+        browser.harness.get("/v1/webhooks").await.json()["data"],
+        json!([])
+    );
+    for wrong in [id, "../keys", ""] {
+        let refused = browser.send_form(path, &[("id", wrong)]).await;
+        assert_eq!(refused.status, 404, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_without_the_scope_sees_what_it_lacks() {
     let mut browser = Browser::with_keys().await;
     browser.sign_in("research", KeyScope::Write).await;

@@ -169,7 +169,8 @@ async fn a_result_shows_its_figures_and_leads_to_signed_downloads() {
     let browser = Browser::new().await;
     let id = browser.harness.create_job().await;
     let lease = browser.harness.claim().await;
-    let card = "# Model\n\n```python\nfrom transformers import X\n```\n";
+    let card = "---\nlibrary_name: transformers\n---\n# Model\n\n## Use\n\n```python\nfrom transformers import X\n```\n\n\
+                ## Use in ONNX Runtime\n\n```python\nimport onnxruntime\n```\n";
     browser
         .harness
         .succeed(&lease, "README.md", card.as_bytes())
@@ -177,7 +178,12 @@ async fn a_result_shows_its_figures_and_leads_to_signed_downloads() {
     let page = browser.page(&format!("/jobs/{id}")).await;
     assert!(page.contains("Quality") && page.contains("Speed"), "{page}");
     assert!(
-        page.contains("<code>from transformers import X</code>"),
+        page.contains("<h3>transformers</h3>")
+            && page.contains("<code>from transformers import X</code>"),
+        "{page}"
+    );
+    assert!(
+        page.contains("<h3>ONNX Runtime</h3>") && page.contains("<code>import onnxruntime</code>"),
         "{page}"
     );
     let sum = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(card));

@@ -121,6 +121,12 @@ impl Fleet {
                 file["sha256"].as_str().unwrap()
             );
         }
+        // The page reads files of the result from the bucket.
+        let page = self.client.bytes(&format!("{}/jobs/{id}", service.url));
+        let page = String::from_utf8(page).unwrap();
+        for text in ["class=\"on level", "from_pretrained", "onnxruntime"] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
         let own = format!("jobs/{id}/{}/", job["attempt"]);
         wait_until("files of other attempts are gone", || {
             let stored = self.stored_files(id);

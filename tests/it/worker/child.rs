@@ -1,16 +1,18 @@
 //! Tests of the child process that runs the core: its results, its limits and its end.
 
 use optin::job::queue::Device;
+use optin::model::device::Device as CpuOrCuda;
 use optin::prune::admission::Kind;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::journal::{FolderJournal, NoJournal};
 use optin::prune::plan::Plan;
+use optin::prune::recipe::Mapping;
 use optin::prune::report::Report;
 use optin::prune::stage::Stage;
 use optin::prune::watch::{Unwatched, Watch};
 use optin::prune::{estimate, run};
 use optin::worker::child::{COMMAND, Isolated, Program};
-use optin::worker::pruner::Pruner;
+use optin::worker::pruner::{Core, Pruner};
 use optin::worker::source::roots::Roots;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -123,6 +125,12 @@ fn a_child_plans_jobs_and_opens_sources() {
     let open = |path: &Path, kind| isolated().open(path, kind, &Unwatched);
     open(&folder.model(), Kind::Model).unwrap();
     open(&folder.calibration(), Kind::Data).unwrap();
+    let inspect = |pruner: &dyn Pruner| {
+        pruner.inspect(&folder.calibration(), &Mapping::default(), &Unwatched)
+    };
+    let inspection = inspect(&isolated()).unwrap();
+    assert_eq!(inspection.sample.len(), 3);
+    assert_eq!(inspection, inspect(&Core(CpuOrCuda::Cpu)).unwrap());
     let failure = open(&folder.root.path().join("none"), Kind::Model).unwrap_err();
     assert_eq!(failure.code, Code::SourceNotFound, "{failure:?}");
     let unreachable = isolated()

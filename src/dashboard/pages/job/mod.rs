@@ -1,5 +1,6 @@
 //! `GET /jobs/{id}`: one job.
 
+mod changed;
 mod failure;
 mod files;
 mod head;
@@ -26,6 +27,7 @@ use crate::dashboard::wire::keep_map::KeepMap;
 use crate::dashboard::wire::moment::Moment;
 use crate::job::State;
 use files::Files;
+use usage::Example;
 
 /// Interval at which the page of an active job is read again if there are no events.
 const BUSY_MS: u32 = 2_000;
@@ -44,8 +46,8 @@ struct Details {
     position: Option<Position>,
     frontier: Option<Frontier>,
     keep_map: Option<KeepMap>,
-    /// The example in the model card that opens the model.
-    example: Option<String>,
+    /// The examples in the model card that open the model.
+    examples: Vec<Example>,
 }
 
 /// Shows a job.
@@ -67,7 +69,7 @@ pub(crate) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Res
         position,
         frontier,
         keep_map,
-        example: card.as_deref().and_then(usage::example).map(str::to_owned),
+        examples: card.as_deref().map(usage::examples).unwrap_or_default(),
         job,
     };
     let job = &details.job;
@@ -92,11 +94,12 @@ fn content(details: &Details) -> Markup {
             @if job.state == State::Queued { (waiting::waiting(job, details.position.as_ref(), now)) }
             (steps::steps(job, events, now))
         }
-        @if let Some(report) = &job.report {
-            (result::result(job, report, details.frontier.as_ref(), details.keep_map.as_ref()))
+        @if let Some(full) = &job.report {
+            (result::result(job, &full.report, details.frontier.as_ref(), details.keep_map.as_ref()))
+            (changed::changed(&full.changed_rows))
         }
         div #files data-live-part { (files::files(job, &details.files, now)) }
-        @if let Some(example) = &details.example { (usage::usage(example)) }
+        (usage::usage(&details.examples))
         (request::request(job))
         div #log data-live-part { (log::log(events)) }
         @if job.state.is_terminal() { (head::delete(job)) }
@@ -127,13 +130,12 @@ async fn frontier(visitor: &Visitor, job: &Job) -> Option<Frontier> {
     }
 }
 
-/// A small file of the result, if it exists and this service serves it.
+/// A small file of the result, if it exists.
 async fn file(visitor: &Visitor, job: &Job, name: &str) -> Option<Bytes> {
     if job.state != State::Succeeded || job.artifacts_expired_at.is_some() {
         return None;
     }
-    let read = visitor.file(&file_path(&job.id, name).ok()?).await;
-    read.ok().flatten()
+    visitor.file(&file_path(&job.id, name).ok()?).await.ok()
 }
 
 async fn events(visitor: &Visitor, id: &str) -> Result<Vec<Event>, Refusal> {

@@ -23,6 +23,14 @@ pub(super) fn problem(problem: &Problem) -> Markup {
     }
 }
 
+/// A problem that stands at its field.
+pub(super) fn at_field() -> Markup {
+    html! {
+        h2 { "Check" }
+        div.notice.bad role="alert" { p { "The data cannot be used. The field of the data says why." } }
+    }
+}
+
 pub(super) fn estimate(estimate: &Estimate, metric: Option<&str>) -> Markup {
     let mut units: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for group in &estimate.groups {

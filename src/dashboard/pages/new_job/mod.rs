@@ -1,10 +1,12 @@
 //! `/new`: a form that creates a job.
 
 mod commands;
+mod data;
 mod draft;
 mod inspection;
 mod main_fields;
 mod settings;
+mod sources;
 
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
@@ -25,9 +27,11 @@ use crate::dashboard::wire::estimate::Estimate;
 use crate::dashboard::wire::job::{Job, Jobs};
 use crate::dashboard::wire::problem::Problem;
 use crate::dashboard::wire::upload::Uploads;
+use data::Found;
 use draft::Draft;
-use main_fields::{CALIBRATION, EVALUATION, MAIN, METRIC, MODEL, TARGET};
+use main_fields::{CALIBRATION, MAIN, METRIC, MODEL, TARGET};
 use settings::{Setting, Settings};
+use sources::SOURCES;
 
 /// Percentage of a new form.
 const USUAL_TARGET: &str = "60";
@@ -55,7 +59,8 @@ pub(crate) async fn form(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         request["labels"] = json!(job.labels);
         draft = Draft::of(&request, &settings);
     }
-    Ok(render(&visitor, &known, &settings, &draft, &Answer::None))
+    let (answer, found) = (Answer::None, Found::default());
+    Ok(render(&visitor, &known, &settings, &draft, &answer, &found))
 }
 
 /// Checks the form, or creates the job.
@@ -63,28 +68,37 @@ pub(crate) async fn act(visitor: Visitor, form: Form) -> Result<Response, Refusa
     let (known, settings) = prepare(&visitor).await?;
     let draft = Draft::from_fields(form.pairs());
     let request = draft.request(&settings);
-    let answer = if form.get("action") == Some("create") {
+    let (answer, found) = if form.get("action") == Some("create") {
         // A form that is sent twice creates one job.
         let once = form.get("once").unwrap_or_default();
         let once = hex::encode(Sha256::digest(format!("{once}{request}")));
         match visitor.post_once::<Job>("/v1/jobs", &request, &once).await {
             Ok(job) => return Ok(Redirect::to(&format!("/jobs/{}", job.id)).into_response()),
-            Err(refusal) => Answer::Problem(shown(refusal)?),
+            Err(refusal) => (Answer::Problem(shown(refusal)?), Found::default()),
         }
     } else {
-        match visitor
-            .post::<Estimate>("/v1/jobs/estimate", Some(&request))
-            .await
-        {
-            Ok(estimate) => Answer::Estimate(Box::new(estimate)),
-            Err(refusal) => Answer::Problem(shown(refusal)?),
-        }
+        let (answer, found) = tokio::join!(
+            estimated(&visitor, &draft, &request),
+            Found::of(&visitor, &draft, &request),
+        );
+        (answer?, found)
     };
-    let mut response = render(&visitor, &known, &settings, &draft, &answer);
+    let mut response = render(&visitor, &known, &settings, &draft, &answer, &found);
     if let Answer::Problem(_) = answer {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
     Ok(response)
+}
+
+/// The estimate of a draft. Without a model or calibration data there is none yet.
+async fn estimated(visitor: &Visitor, draft: &Draft, request: &Value) -> Result<Answer, Refusal> {
+    if !draft.has(MODEL) || !draft.has(CALIBRATION) {
+        return Ok(Answer::None);
+    }
+    match visitor.post("/v1/jobs/estimate", Some(request)).await {
+        Ok(estimate) => Ok(Answer::Estimate(Box::new(estimate))),
+        Err(refusal) => Ok(Answer::Problem(shown(refusal)?)),
+    }
 }
 
 /// A problem that the form shows. Rejections that are not about the form have their own page.
@@ -110,15 +124,17 @@ fn render(
     settings: &Settings,
     draft: &Draft,
     answer: &Answer,
+    found: &Found,
 ) -> Response {
     let problem = match answer {
         Answer::Problem(problem) => Some(problem),
         Answer::None | Answer::Estimate(_) => None,
     };
-    let macs = match answer {
-        Answer::Estimate(estimate) => Some(estimate.macs),
+    let estimate = match answer {
+        Answer::Estimate(estimate) => Some(estimate.as_ref()),
         Answer::None | Answer::Problem(_) => None,
     };
+    let macs = estimate.map(|estimate| estimate.macs);
     let body = html! {
         div.head { h1 { "New job" } }
         form.newjob #newjob method="post" action="/new" data-check {
@@ -127,7 +143,7 @@ fn render(
                 div {
                     fieldset {
                         legend { "Sources" }
-                        @for field in &SOURCES { (source(field, draft, problem)) }
+                        @for field in &SOURCES { (field.render(draft, error(problem, field.path), found, estimate)) }
                         (datalist("models", &known.models))
                         (datalist("data", &known.data))
                         p.faint { "Addresses begin with " code { "file://" } ", " code { "hf://" } ", " code { "s3://" } " or " code { "upload://" } "." }
@@ -143,6 +159,7 @@ fn render(
                     div #check aria-live="polite" {
                         @match answer {
                             Answer::None => (inspection::hint()),
+                            Answer::Problem(problem) if found.says(problem) => (inspection::at_field()),
                             Answer::Problem(problem) => (inspection::problem(problem)),
                             Answer::Estimate(estimate) => (inspection::estimate(estimate, draft.get(METRIC))),
                         }
@@ -176,67 +193,6 @@ fn error<'a>(problem: Option<&'a Problem>, path: &str) -> Option<&'a str> {
     let errors = &problem?.errors;
     let own = errors.iter().find(|error| error.pointer == pointer);
     own.map(|error| error.detail.as_str())
-}
-
-/// A field for the address of a model or a dataset.
-struct SourceField {
-    path: &'static str,
-    name: &'static str,
-    sentence: &'static str,
-    /// The list of known addresses.
-    list: &'static str,
-    required: bool,
-    /// What is uploaded: a folder or a file.
-    upload: &'static str,
-}
-
-const SOURCES: [SourceField; 3] = [
-    SourceField {
-        path: MODEL,
-        name: "Model",
-        sentence: "A folder of Hugging Face or timm with safetensors weights",
-        list: "models",
-        required: true,
-        upload: "folder",
-    },
-    SourceField {
-        path: CALIBRATION,
-        name: "Calibration data",
-        sentence: "1,000 to 8,000 of the usual inputs; labels are not needed",
-        list: "data",
-        required: true,
-        upload: "file",
-    },
-    SourceField {
-        path: EVALUATION,
-        name: "Evaluation data",
-        sentence: "Optional, with labels: the result compares both models on it",
-        list: "data",
-        required: false,
-        upload: "file",
-    },
-];
-
-fn source(field: &SourceField, draft: &Draft, problem: Option<&Problem>) -> Markup {
-    let SourceField {
-        path,
-        name,
-        sentence,
-        list,
-        required,
-        upload,
-    } = *field;
-    let wrong = error(problem, path);
-    html! {
-        div.field {
-            label for=(path) { (name) }
-            div.with-button {
-                input id=(path) name=(path) value=[draft.get(path)] list=(list) required[required] autocomplete="off" spellcheck="false" placeholder="file:///srv/…" aria-invalid=[wrong.map(|_| "true")] aria-describedby={ (path) "-hint" };
-                button type="button" data-upload=(upload) data-into=(path) hidden { "Upload…" }
-            }
-            p.hint id={ (path) "-hint" } { @match wrong { Some(wrong) => span.wrong { (wrong) }, None => (sentence) } }
-        }
-    }
 }
 
 fn target(

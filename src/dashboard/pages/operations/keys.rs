@@ -1,12 +1,11 @@
 //! API keys.
 
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 use strum::VariantArray;
 
-use super::frame::frame;
+use super::frame::answer;
 use crate::dashboard::api::Visitor;
 use crate::dashboard::form::Form;
 use crate::dashboard::refusal::Refusal;
@@ -63,7 +62,7 @@ fn row(key: &Key, now: Moment) -> Markup {
             } }
             td.number { @if !is_over {
                 form method="post" action="/operations/keys/revoke" {
-                    details.confirm { summary { "Revoke" } p { "Clients and sessions with this key are rejected at once." } button.bad name="id" value=(key.id) { "Revoke " (key.name) } }
+                    details.confirm id={ "revoke-" (key.id) } { summary { "Revoke" } p { "Clients and sessions with this key are rejected at once." } button.bad name="id" value=(key.id) { "Revoke " (key.name) } }
                 }
             } }
         }
@@ -76,16 +75,8 @@ pub(crate) async fn create(visitor: Visitor, form: Form) -> Result<Response, Ref
     let fields = fields.filter_map(|name| Some((name.to_owned(), form.get(name)?.into())));
     let body = Value::Object(fields.collect::<Map<_, _>>());
     let created: CreatedKey = visitor.post("/v1/keys", Some(&body)).await?;
-    let mut response = frame(
-        visitor.has_session,
-        &[part(&visitor, Some(&created.key)).await?],
-    );
-    // The key must not stay in a cache.
-    let no_store = HeaderValue::from_static("no-store");
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, no_store);
-    Ok(response)
+    let part = part(&visitor, Some(&created.key)).await?;
+    Ok(answer(visitor.has_session, &part))
 }
 
 /// Revokes a key.

@@ -12,6 +12,7 @@ use url::form_urlencoded::parse;
 
 use crate::dashboard::api::Visitor;
 use crate::dashboard::refusal::Refusal;
+use webhooks::Shown;
 
 /// Shows all parts.
 pub(crate) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
@@ -21,7 +22,7 @@ pub(crate) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     let (workers, keys, webhooks, audit) = tokio::join!(
         workers::part(&visitor),
         keys::part(&visitor, None),
-        webhooks::part(&visitor),
+        webhooks::part(&visitor, &Shown::Closed),
         audit::part(&visitor, cursor.as_deref()),
     );
     Ok(frame::frame(

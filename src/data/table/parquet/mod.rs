@@ -87,10 +87,7 @@ fn decode(file: &str, bytes: Vec<u8>, reading: &Reading<'_>) -> Result<Contents,
             }
             all += batch;
             check_fields(file, all, names.len(), made.items, limits).map_err(Stop::Limit)?;
-            if !reading.keeps_rows {
-                // A single row shows that the table is not empty.
-                rows.truncate(1);
-            }
+            rows.truncate(reading.most_kept);
         }
     }
     Ok(Contents {
