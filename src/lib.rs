@@ -30,7 +30,7 @@
 //! | [`onnx`] | builds ONNX graphs and writes ONNX files | no other module |
 //! | [`model`] | the graphs, with their prunable units as data | `checkpoint`, `onnx` |
 //! | [`data`] | calibration and evaluation data, one reader per kind of input | `model`'s inputs, `checkpoint`, `unique_json` |
-//! | [`answer`] | what models answer, one file per task: divergence, truth, metrics | `data`, `checkpoint`, `statistics` |
+//! | [`answer`] | what models answer, one file per task: divergence, truth, metrics, description | `data`, `checkpoint`, `statistics`, `quantity` |
 //! | [`quantity`] | numbers with their units, for people | no other module |
 //! | [`statistics`] | means, deviations and ranks of numbers | no other module |
 //! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `onnx`, `statistics`, `quantity`, `file_name` |

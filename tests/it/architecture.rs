@@ -123,7 +123,7 @@ fn modules_import_only_the_allowed_modules() {
         ("onnx/", &[]),
         ("model/", &["checkpoint", "onnx"]),
         ("data/", &["model", "checkpoint", "unique_json"]),
-        ("answer/", &["data", "checkpoint", "statistics"]),
+        ("answer/", &["data", "checkpoint", "statistics", "quantity"]),
         ("quantity.rs", &[]),
         ("statistics.rs", &[]),
         (
