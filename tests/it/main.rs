@@ -55,6 +55,7 @@ mod rounds;
 mod segmentation;
 mod sentences;
 mod service;
+mod signature;
 mod source;
 mod swin;
 mod tables;

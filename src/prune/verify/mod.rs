@@ -12,6 +12,7 @@ pub mod latency;
 pub mod pictures;
 pub mod quality;
 pub mod run;
+mod runtime;
 pub mod trajectory;
 
 use self::fidelity::Compared;
