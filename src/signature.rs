@@ -9,7 +9,9 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use minisign::{PublicKeyBox, SecretKeyBox, SignatureBox};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use minisign::{PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
 
 /// What is appended to the name of a file to name that of its signature.
 const SUFFIX: &str = ".minisig";
@@ -37,7 +39,7 @@ pub enum SignatureError {
 }
 
 /// A secret key.
-pub struct Signer(minisign::SecretKey);
+pub struct Signer(SecretKey);
 
 /// Hides the key.
 impl std::fmt::Debug for Signer {
@@ -54,22 +56,32 @@ impl Signer {
     pub fn open(path: &Path, password: Option<&str>) -> Result<Self, SignatureError> {
         let text = small_file(path)?;
         let place = path.display();
-        let read = || SecretKeyBox::from(text.clone());
-        if let Ok(key) = read().into_unencrypted_secret_key() {
-            return Ok(Self(key));
-        }
-        let Some(password) = password else {
-            return Err(SignatureError::Key(format!(
-                "{place} is not an unencrypted secret key of minisign; write one with \"minisign -G -W\", or set \
-                 OPTIN_SIGNING_KEY_PASSWORD to the password of an encrypted one"
-            )));
+        let wrong = || SignatureError::Key(format!("{place} is not a secret key of minisign"));
+        // The tool writes no checksum of a key without a password, and the crate would refuse such a key for it.
+        let line = text.lines().nth(1).unwrap_or_default();
+        let bytes = BASE64_STANDARD.decode(line).map_err(|_| wrong())?;
+        let stored = SecretKey::from_bytes(&bytes).map_err(|_| wrong())?;
+        let key = match (stored.is_encrypted(), password) {
+            (false, _) => stored,
+            (true, Some(password)) => {
+                let key = SecretKeyBox::from(text).into_secret_key(Some(password.to_owned()));
+                key.map_err(|_| {
+                    SignatureError::Key(format!(
+                        "could not decrypt {place}; check OPTIN_SIGNING_KEY_PASSWORD"
+                    ))
+                })?
+            }
+            (true, None) => {
+                return Err(SignatureError::Key(format!(
+                    "{place} is encrypted; set OPTIN_SIGNING_KEY_PASSWORD to its password, or write a key without one with \
+                     \"minisign -G -W\""
+                )));
+            }
         };
-        let key = read().into_secret_key(Some(password.to_owned()));
-        key.map(Self).map_err(|_| {
-            SignatureError::Key(format!(
-                "{place} is not a secret key of minisign, or OPTIN_SIGNING_KEY_PASSWORD is not its password"
-            ))
-        })
+        // A damaged key gives wrong signatures.
+        let public = PublicKey::from_secret_key(&key).map_err(|_| wrong())?;
+        let tried = minisign::sign(Some(&public), &key, Cursor::new([]), None, None);
+        tried.map(|_| Self(key)).map_err(|_| wrong())
     }
 
     /// Signs a file, and writes the signature beside it. Returns the path of the signature. `about` becomes a part of the
@@ -114,7 +126,7 @@ impl Signer {
 }
 
 /// A public key.
-pub struct Verifier(minisign::PublicKey);
+pub struct Verifier(PublicKey);
 
 impl Verifier {
     /// Reads a public key: its text, which begins with `RW`, or the path of its file.
@@ -122,7 +134,7 @@ impl Verifier {
     /// # Errors
     /// Returns [`SignatureError`] if it is neither.
     pub fn open(key: &str) -> Result<Self, SignatureError> {
-        if let Ok(key) = minisign::PublicKey::from_base64(key) {
+        if let Ok(key) = PublicKey::from_base64(key) {
             return Ok(Self(key));
         }
         let path = Path::new(key);

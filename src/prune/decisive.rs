@@ -42,8 +42,8 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
     "other"
 };
 
-fn sha256(text: &str) -> String {
-    hex::encode(Sha256::digest(text))
+fn sha256(written: &str) -> String {
+    hex::encode(Sha256::digest(written))
 }
 
 /// Returns the digest of the files of the model.

@@ -209,7 +209,7 @@ pub struct Fidelity {
 
 /// How much the features of the pruned model differ from those of the original, block by block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Trajectory")]
+#[schemars(rename = "Damage")]
 pub struct TrajectoryReport {
     /// Number of compared rows.
     pub rows: usize,

@@ -48,9 +48,9 @@ impl Decisive {
     /// Returns the hash with what it covers.
     #[must_use]
     pub fn hashed(self) -> Reproducibility {
-        let text = json!(self).to_string();
+        let written = json!(self).to_string();
         Reproducibility {
-            hash: hex::encode(Sha256::digest(text)),
+            hash: hex::encode(Sha256::digest(written)),
             of: self,
         }
     }

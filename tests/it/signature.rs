@@ -114,7 +114,7 @@ fn a_wrong_key_is_explained() {
     );
     let public = message("plain.pub", None);
     assert!(
-        public.contains("is not an unencrypted secret key of minisign"),
+        public.contains("is not a secret key of minisign"),
         "{public}"
     );
     let missing = message("missing.key", None);

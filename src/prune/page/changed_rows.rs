@@ -21,8 +21,8 @@ pub(super) fn list(rows: &[ChangedRow]) -> Markup {
 
 fn one(row: &ChangedRow) -> Markup {
     html! {
-        @for text in row.input.iter().flatten() {
-            p.input { bdi { (text) } }
+        @for shown in row.input.iter().flatten() {
+            p.input { bdi { (shown) } }
         }
         dl {
             dt { "Original" }

@@ -94,7 +94,8 @@ pub(super) fn below(anchor: &str, fraction: f64, label: &str) -> Markup {
 
 /// Writes words at these coordinates.
 pub(super) fn words(class: &str, anchor: &str, [x, y]: [f64; 2], words: &str) -> Markup {
-    html! {
-        text class=(class) text-anchor=(anchor) x=(format!("{x:.1}")) y=(format!("{y:.1}")) { (words) }
-    }
+    let escaped = html! { (words) }.into_string();
+    PreEscaped(format!(
+        "<text class=\"{class}\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{escaped}</text>"
+    ))
 }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use candle_core::Tensor;
-
 use super::golden::{Golden, Numbers};
 use crate::data::reader::Reader;
 use crate::model::batch::{Input, Reads};
+use crate::model::feed::feed;
 use crate::onnx::runtime::{Array, Numbers as OfInput, Runtime, RuntimeError};
 use crate::prune::failure::{Code, Failure};
 
@@ -40,31 +39,13 @@ pub(super) fn difference(
 
 /// Returns the input of a graph with this name.
 fn array(name: &str, input: &Input, reads: Reads) -> Result<Array<OfInput>, Failure> {
-    let ints = |tensor: &Tensor| -> Result<Array<OfInput>, Failure> {
-        let numbers = tensor.flatten_all()?.to_vec1::<u32>()?;
-        Ok(Array {
-            shape: tensor.dims().to_vec(),
-            numbers: OfInput::Ints(numbers.into_iter().map(i64::from).collect()),
-        })
-    };
-    match (name, input, reads) {
-        ("input_ids", Input::Tokens { ids, .. }, _) => ints(ids),
-        ("token_type_ids", Input::Tokens { types, .. }, _) => ints(types),
-        // Rows are compared one by one, without padding.
-        ("attention_mask", Input::Tokens { ids, .. }, _) => ints(&ids.ones_like()?),
-        ("pixel_values", Input::Pixels(pixels, _), Reads::Pixels(image)) => {
-            let rows = pixels.dim(0)?;
-            let planes = pixels.transpose(1, 2)?.flatten_all()?;
-            Ok(Array {
-                shape: vec![rows, image.channels, image.height, image.width],
-                numbers: OfInput::Floats(planes.to_vec1()?),
-            })
-        }
-        _ => Err(Failure::new(
+    let missing = || {
+        Failure::new(
             Code::InvalidCheckpoint,
             format!("the graph has the input {name}, which models of this kind do not have"),
-        )),
-    }
+        )
+    };
+    feed(name, input, reads)?.ok_or_else(missing)
 }
 
 /// Returns the answer to one row as `verify.json` has it.
