@@ -27,17 +27,18 @@
 //! | [`file_name`] | the names of a result's files | no other module |
 //! | [`unique_json`] | parses JSON without repeated keys | no other module |
 //! | [`checkpoint`] | reads and writes Hugging Face folders | `unique_json` |
-//! | [`onnx`] | builds ONNX graphs and writes ONNX files | no other module |
+//! | [`onnx`] | builds ONNX graphs and writes ONNX files, and runs them where ONNX Runtime is | no other module |
 //! | [`model`] | the graphs, with their prunable units as data | `checkpoint`, `onnx` |
 //! | [`data`] | calibration and evaluation data, one reader per kind of input | `model`'s inputs, `checkpoint`, `unique_json` |
-//! | [`answer`] | what models answer, one file per task: divergence, truth, metrics | `data`, `checkpoint`, `statistics` |
+//! | [`answer`] | what models answer, one file per task: divergence, truth, metrics, description | `data`, `checkpoint`, `statistics`, `quantity` |
 //! | [`quantity`] | numbers with their units, for people | no other module |
 //! | [`statistics`] | means, deviations and ranks of numbers | no other module |
 //! | [`prune`] | the method, one folder per arrow | `answer`, `model`, `data`, `checkpoint`, `onnx`, `statistics`, `quantity`, `file_name` |
 //! | [`sealing`] | encrypts the secrets of webhooks and sessions | no other module |
+//! | [`signature`] | signs and verifies results in the format of minisign | no other module |
 //! | [`artifact`] | storage of files; the only module that uses `object_store` | `file_name`, `telemetry` |
 //! | [`job`] | jobs and the job store; the only module with SQL | `prune`'s documents, `artifact::key`, `sealing` |
-//! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `telemetry` |
+//! | [`worker`] | runs jobs | `job`, `artifact`, the core, `file_name`, `signature`, `telemetry` |
 //! | [`api`] | the HTTP API; the only module that uses `utoipa`, and with `dashboard` the only one that uses `axum` | `job`, `artifact`, `model::registry`, `answer::TASKS`, `prune`'s documents, `file_name`, `unique_json`, `telemetry` |
 //! | [`dashboard`] | pages for people, rendered from responses of the API | types that these responses contain, `quantity`, `sealing` |
 //! | [`telemetry`] | tracing, metrics and health of background loops | no other module |
@@ -83,6 +84,7 @@ pub mod onnx;
 pub mod prune;
 pub mod quantity;
 pub mod sealing;
+pub mod signature;
 pub mod statistics;
 pub mod telemetry;
 pub mod unique_json;

@@ -3,7 +3,7 @@
 //! Near `d = 0`, `T^2 KL(sigmoid(z/T) || sigmoid((z+d)/T))` is `p (1 - p) d^2 / 2` at `p = sigmoid(z/T)`.
 
 /// Returns `sigmoid(logit / T)`.
-fn probability(logit: f32, temperature: f64) -> f64 {
+pub(super) fn probability(logit: f32, temperature: f64) -> f64 {
     1.0 / (1.0 + (-f64::from(logit) / temperature).exp())
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::metric::{Metric, Records};
 use super::order;
 use super::softmax::{self, predicted};
-use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Description, Divergence, Example, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
 use crate::data::table::column::Column;
 use crate::data::truth::{ReadTruth, Truth};
+use crate::quantity::percent;
 
 /// The task.
 pub const TASK: Task = Task {
@@ -95,6 +96,20 @@ impl Answer for Classes {
             |record| record[0],
             constant,
         )]
+    }
+
+    /// Names the predicted class, with its probability.
+    fn describe(&self, example: &Example<'_>) -> Description {
+        let answer = |outputs: Outputs<'_>| {
+            let class = predicted(outputs.values);
+            let probability = softmax::probabilities(outputs.values, 1.0)[class];
+            format!("{} ({})", self.0[class], percent(probability))
+        };
+        example.each(answer, |truth| self.0[truth.class()].clone())
+    }
+
+    fn became_wrong(&self, before: &[f64], after: &[f64]) -> bool {
+        after[0] < before[0]
     }
 
     fn hint(&self, truths: &[&Truth], original: &[Vec<f64>]) -> Option<String> {

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use super::bernoulli;
+use super::description::listed;
 use super::diagonal;
 use super::metric::{Metric, Records, ratio};
-use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
+use super::softmax::predicted;
+use super::task::{Answer, Description, Divergence, Example, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
 use crate::data::table::column::Column;
 use crate::data::table::list::List;
 use crate::data::truth::{ReadTruth, Truth};
+use crate::quantity::percent;
 use crate::statistics::mean;
 
 /// The task.
@@ -132,6 +135,45 @@ impl Answer for Labels {
                 [predicted * truth, predicted, truth]
             })
             .collect()
+    }
+
+    /// Names the predicted labels, with their probabilities. If there is none, names the most probable label.
+    fn describe(&self, example: &Example<'_>) -> Description {
+        let answer = |outputs: Outputs<'_>| {
+            let named = |label: usize| {
+                let probability = bernoulli::probability(outputs.values[label], 1.0);
+                format!("{} ({})", self.0[label], percent(probability))
+            };
+            let present: Vec<usize> = (0..self.0.len())
+                .filter(|&label| outputs.values[label] > 0.0)
+                .collect();
+            match present.is_empty() {
+                true => format!(
+                    "no label; most probable is {}",
+                    named(predicted(outputs.values))
+                ),
+                false => listed(present.into_iter().map(named)),
+            }
+        };
+        let truth = |truth: &Truth| {
+            let labels = self.0.iter().zip(truth.numbers());
+            let present = labels.filter(|(_, truth)| **truth > 0.0);
+            let present: Vec<String> = present.map(|(label, _)| label.clone()).collect();
+            match present.is_empty() {
+                true => "no label".to_owned(),
+                false => listed(present.into_iter()),
+            }
+        };
+        example.each(answer, truth)
+    }
+
+    fn became_wrong(&self, before: &[f64], after: &[f64]) -> bool {
+        let right = |record: &[f64]| {
+            let labels = record.chunks_exact(3);
+            // The number of labels that are predicted and true, or neither.
+            labels.filter(|label| label[1] == label[2]).count()
+        };
+        right(after) < right(before)
     }
 
     /// Returns the F1 score over all labels together, and the mean of the F1 scores of the labels. The F1 score of a

@@ -7,6 +7,7 @@
 mod bernoulli;
 pub mod bilinear;
 pub mod class;
+mod description;
 pub mod diagonal;
 pub mod labels;
 pub mod metric;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::metric::{Metric, Records};
-use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Description, Divergence, Example, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -74,6 +74,14 @@ impl Answer for Number {
     /// Returns the predicted number and the truth.
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
         vec![f64::from(outputs.values[0]), f64::from(truth.numbers()[0])]
+    }
+
+    fn describe(&self, example: &Example<'_>) -> Description {
+        let number = |numbers: &[f32]| format!("{:.4}", numbers[0]);
+        example.each(
+            |outputs| number(outputs.values),
+            |truth| number(truth.numbers()),
+        )
     }
 
     fn metrics(&self, _: &[&Truth], records: Records<'_>) -> Vec<Metric> {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::description::listed;
 use super::diagonal;
 use super::metric::{Metric, Records};
-use super::task::{Answer, Divergence, Form, LOGITS, OF_ROWS, Outputs, Task};
+use super::task::{Answer, Description, Divergence, Example, Form, LOGITS, OF_ROWS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -97,6 +98,14 @@ impl Answer for Numbers {
     fn record(&self, outputs: Outputs<'_>, truth: &Truth) -> Vec<f64> {
         let numbers = outputs.values.iter().chain(truth.numbers());
         numbers.map(|&number| f64::from(number)).collect()
+    }
+
+    fn describe(&self, example: &Example<'_>) -> Description {
+        let told = |numbers: &[f32]| listed(numbers.iter().map(|number| format!("{number:.4}")));
+        example.each(
+            |outputs| told(outputs.values),
+            |truth| told(truth.numbers()),
+        )
     }
 
     /// Returns the mean over the numbers of Spearman's rank correlation.

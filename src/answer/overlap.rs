@@ -44,7 +44,7 @@ fn sum<'a>(images: impl Iterator<Item = &'a [f64]>, classes: usize) -> Vec<f64> 
 
 /// Returns the mean over the classes that occur, in the prediction or in truth, of intersection over union. 0 if no
 /// class occurs.
-fn mean_iou(counts: &[f64], classes: usize) -> f64 {
+pub(super) fn mean_iou(counts: &[f64], classes: usize) -> f64 {
     let of_classes = (0..classes).map(|class| parts(counts, class));
     let occurring = of_classes.filter(|(_, union)| *union > 0.0);
     let (sum, count) = occurring.fold((0.0, 0), |(sum, count), (intersection, union)| {

@@ -6,17 +6,20 @@
 
 use std::sync::Arc;
 
+use super::description::listed;
 use super::metric::{Metric, Records};
 use super::overlap;
 use super::positions::Positions;
 use super::queries::Queries;
 use super::semantic;
-use super::task::{Answer, Divergence, Form, Head, LOGITS, Outputs, Task};
+use super::task::{Answer, Description, Divergence, Example, Form, Head, LOGITS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::LabelReading;
+use crate::data::label_map::LabelMap;
 use crate::data::table::column::Column;
 use crate::data::truth::{ReadTruth, Truth};
+use crate::quantity::percent;
 
 /// The task.
 pub const TASK: Task = Task {
@@ -63,6 +66,20 @@ fn open(_: &str, labels: &[String]) -> Option<Result<Arc<dyn Answer>, Checkpoint
 impl Pixels {
     fn positions(&self) -> Positions {
         Positions(self.labels.len())
+    }
+
+    /// Names the largest classes of a map of this many pixels, with their shares.
+    fn shares(&self, map: impl Iterator<Item = Option<usize>>, pixels: usize) -> String {
+        let mut counts = vec![0usize; self.labels.len()];
+        map.flatten().for_each(|class| counts[class] += 1);
+        let mut present: Vec<usize> = (0..counts.len())
+            .filter(|&class| counts[class] > 0)
+            .collect();
+        present.sort_by_key(|&class| std::cmp::Reverse(counts[class]));
+        listed(present.into_iter().map(|class| {
+            let share = counts[class] as f64 / pixels.max(1) as f64;
+            format!("{} {}", self.labels[class], percent(share))
+        }))
     }
 
     /// Returns the predicted class of each pixel of an image of this size.
@@ -124,6 +141,50 @@ impl Answer for Pixels {
         let map = truth.map().expect("the truth of a segmentation is a map");
         let predicted = self.map(outputs, map.size());
         overlap::record(&predicted, self.labels.len(), map)
+    }
+
+    /// Names the largest classes of both maps, with their shares of the pixels. Tells how many pixels changed, and the mean
+    /// over the classes of intersection over union: with the true map if it is known, or else of both maps.
+    fn describe(&self, example: &Example<'_>) -> Description {
+        let truth = example.truth.and_then(Truth::map);
+        let own = example.before.size.unwrap_or([example.before.positions, 1]);
+        let size = truth.map_or(own, LabelMap::size);
+        let [before, after] =
+            [example.before, example.after].map(|outputs| self.map(outputs, size));
+        let changed = before.iter().zip(&after);
+        let changed = changed.filter(|(before, after)| before != after).count();
+        let changed = percent(changed as f64 / before.len().max(1) as f64);
+        let classes = self.labels.len();
+        let overlap = |own: &[usize], other: &LabelMap| {
+            percent(overlap::mean_iou(
+                &overlap::record(own, classes, other),
+                classes,
+            ))
+        };
+        let shares = |map: &[usize]| self.shares(map.iter().copied().map(Some), map.len());
+        let (of_before, of_after) = (shares(&before), shares(&after));
+        match truth {
+            Some(truth) => Description {
+                before: format!("{of_before}; mean IoU {}", overlap(&before, truth)),
+                after: format!(
+                    "{of_after}; mean IoU {}; {changed} of the pixels changed",
+                    overlap(&after, truth)
+                ),
+                truth: Some(self.shares(truth.classes(), before.len())),
+            },
+            None => {
+                let pixels = before.iter().map(|&class| Some(class as u16));
+                let before = LabelMap::new(size, classes, pixels);
+                Description {
+                    before: of_before,
+                    after: format!(
+                        "{of_after}; {changed} of the pixels changed, mean IoU of both maps {}",
+                        overlap(&after, &before)
+                    ),
+                    truth: None,
+                }
+            }
+        }
     }
 
     fn parts(&self) -> Option<Arc<dyn Divergence>> {

@@ -132,6 +132,45 @@ impl<'a> Outputs<'a> {
     }
 }
 
+/// An example whose answers are described.
+#[derive(Clone, Copy, Debug)]
+pub struct Example<'a> {
+    /// The answer of the original model.
+    pub before: Outputs<'a>,
+    /// The answer of the pruned model.
+    pub after: Outputs<'a>,
+    /// The true answer, if it is known.
+    pub truth: Option<&'a Truth>,
+    /// Names of the positions, such as the tokens of a text. Empty if they have none.
+    pub positions: &'a [String],
+}
+
+/// The answers to an example in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The answer of the original model.
+    pub before: String,
+    /// The answer of the pruned model.
+    pub after: String,
+    /// The true answer, if it is known.
+    pub truth: Option<String>,
+}
+
+impl Example<'_> {
+    /// Describes both answers in the same way, each by itself.
+    pub(super) fn each(
+        &self,
+        answer: impl Fn(Outputs<'_>) -> String,
+        truth: impl Fn(&Truth) -> String,
+    ) -> Description {
+        Description {
+            before: answer(self.before),
+            after: answer(self.after),
+            truth: self.truth.map(truth),
+        }
+    }
+}
+
 /// How far two answers are apart.
 pub trait Divergence: Send + Sync {
     /// Returns the divergence of an example's answers from those of the original model.
@@ -166,6 +205,15 @@ pub trait Answer: Divergence + ReadTruth + Send + Sync {
 
     /// Returns the metrics of two models on the same examples. The first one is the main metric.
     fn metrics(&self, truths: &[&Truth], records: Records<'_>) -> Vec<Metric>;
+
+    /// Describes both answers to an example and the true one, for people.
+    fn describe(&self, example: &Example<'_>) -> Description;
+
+    /// Whether the answer of the pruned model to an example is less right than that of the original, by what the metrics
+    /// need of both. False if answers are not right or wrong.
+    fn became_wrong(&self, _before: &[f64], _after: &[f64]) -> bool {
+        false
+    }
 
     /// Returns the divergence of the parts from which the answers are computed, if they can be compared in place of the
     /// answers.

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use super::description::listed;
 use super::metric::{Metric, Records, ratio};
 use super::positions::Positions;
 use super::softmax::predicted;
 use super::spans::{Span, Tag, spans};
-use super::task::{Answer, Divergence, Form, Head, LOGITS, Outputs, Task};
+use super::task::{Answer, Description, Divergence, Example, Form, Head, LOGITS, Outputs, Task};
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
 use crate::data::label::{self, LabelReading};
@@ -151,6 +152,41 @@ impl Answer for Tokens {
             record.extend(counts.map(|count| count as f64));
         }
         record
+    }
+
+    /// Names the labels of the positions whose labels differ.
+    fn describe(&self, example: &Example<'_>) -> Description {
+        let classes = |outputs: Outputs<'_>| outputs.rows().map(predicted).collect::<Vec<usize>>();
+        let (before, after) = (classes(example.before), classes(example.after));
+        let positions = 0..before.len().min(after.len());
+        let changed: Vec<usize> = positions
+            .filter(|&position| before[position] != after[position])
+            .collect();
+        let told = |label: &dyn Fn(usize) -> Option<usize>| {
+            let all = changed.iter().map(|&position| {
+                let label = label(position).map_or("no label", |class| &self.labels[class]);
+                match example.positions.get(position) {
+                    Some(name) => format!("{name}: {label}"),
+                    None => format!("position {}: {label}", position + 1),
+                }
+            });
+            listed(all)
+        };
+        Description {
+            before: told(&|position| Some(before[position])),
+            after: told(&|position| Some(after[position])),
+            truth: example.truth.map(|truth| {
+                let classes = truth.numbers();
+                told(&|position| {
+                    let class = classes.get(position).filter(|class| **class != IGNORED);
+                    class.map(|class| *class as usize)
+                })
+            }),
+        }
+    }
+
+    fn became_wrong(&self, before: &[f64], after: &[f64]) -> bool {
+        after[0] < before[0]
     }
 
     /// Returns the F1 score of entities (only exact spans of the right type count), if the labels have prefixes, and the

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::metric::{Metric, Records};
 use super::number::truths;
 use super::sampling::signs;
-use super::task::{Answer, Divergence, Form, Head, Outputs, Task};
+use super::task::{Answer, Description, Divergence, Example, Form, Head, Outputs, Task};
 use crate::checkpoint::config::SENTENCE_TRANSFORMER;
 use crate::checkpoint::error::CheckpointError;
 use crate::data::error::DataError;
@@ -158,6 +158,19 @@ impl Answer for Vectors {
         let (unit, _) = unit(outputs.values);
         let pair = truth.numbers().iter().map(|&number| f64::from(number));
         pair.chain(unit).collect()
+    }
+
+    /// Tells the cosine between both vectors. There is no true vector.
+    fn describe(&self, example: &Example<'_>) -> Description {
+        let ((before, _), (after, _)) = (unit(example.before.values), unit(example.after.values));
+        Description {
+            before: format!("{} numbers", before.len()),
+            after: format!(
+                "cosine with the vector of the original: {:.4}",
+                product(&before, &after)
+            ),
+            truth: None,
+        }
     }
 
     /// Returns Spearman's rank correlation between the cosines of the pairs and their scores.

@@ -67,6 +67,11 @@ impl Crew {
         // The child processes open the device. Opened here, a missing one is an error at the start.
         let _ = device::open(flags.device)?;
         let pruner: Arc<dyn Pruner> = Arc::new(child::isolated(flags.device, flags, sources)?);
+        // A wrong key is an error at the start, and not that of each job.
+        let signer = match flags.signing.signer() {
+            Ok(signer) => signer.map(Arc::new),
+            Err(error) => return Err(Exit::Usage(error.to_string())),
+        };
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy();
         // A random part makes worker names unique: machines may share a host name, and processes in containers a
@@ -94,6 +99,7 @@ impl Crew {
                 heartbeat: HEARTBEAT_INTERVAL,
                 poll: POLL_INTERVAL,
                 after_outage: OUTAGE_PAUSE,
+                signer: signer.clone(),
             };
             let worker = Worker::new(
                 database.jobs(),

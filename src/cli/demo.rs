@@ -18,6 +18,7 @@ use crate::config::device::DeviceFlag;
 use crate::config::limits::LimitFlags;
 use crate::config::retention::RetentionFlags;
 use crate::config::server::ServerFlags;
+use crate::config::signing::SigningFlags;
 use crate::config::source::SourceFlags;
 use crate::config::storage::{DatabaseFlags, StorageFlags};
 use crate::config::worker::WorkerFlags;
@@ -182,6 +183,7 @@ async fn serve(command: &DemoCommand) -> Result<Service, Exit> {
         max_running: None,
         max_preparing: Duration::from_secs(3_600),
         lease: Duration::from_secs(15),
+        signing: SigningFlags::default(),
     };
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
     let free = tokio::net::TcpListener::bind(usual).await.is_ok();

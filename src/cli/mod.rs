@@ -156,8 +156,9 @@ enum Command {
     Download(remote::DownloadCommand),
     /// Check the folder of a result
     ///
-    /// Compares all files with SHA256SUMS, and the answers of the model with verify.json. The exit code
-    /// is 1 if something differs.
+    /// Compares all files with SHA256SUMS, and the answers of the model with verify.json. Where the library
+    /// of ONNX Runtime is, does the same for model.onnx. With a key, also checks the signature of
+    /// SHA256SUMS. The exit code is 1 if something differs.
     #[command(verbatim_doc_comment)]
     Verify(verify::VerifyCommand),
     /// Do one task of a job, read from standard input (started by services and workers)

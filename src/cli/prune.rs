@@ -8,9 +8,11 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::recipe::{INPUT_HEADING, LocalFlags, RecipeFlags};
 use super::{interrupt, output, table};
+use crate::config::signing::SigningFlags;
 use crate::prune::journal::{FolderJournal, Journal, NoJournal};
 use crate::prune::memory;
 use crate::prune::run as prune;
+use crate::prune::surgery::folder::SUMS;
 
 /// Shown at the end of the help.
 const EXAMPLES: &str = "\
@@ -46,6 +48,8 @@ pub(super) struct PruneCommand {
     evaluation: Option<PathBuf>,
     #[command(flatten)]
     recipe: RecipeFlags,
+    #[command(flatten)]
+    signing: SigningFlags,
 }
 
 /// Prunes the model and prints a summary or the report.
@@ -58,11 +62,17 @@ pub(super) fn run(command: &PruneCommand) -> Result<(), Exit> {
         Some(folder) => Box::new(FolderJournal::open(folder)?),
         None => Box::new(NoJournal),
     };
+    let signer = command.signing.signer();
+    let signer = signer.map_err(|error| Exit::Usage(error.to_string()))?;
     interrupt::listen()?;
     let bar = Bar::new();
     let outcome = prune(&places, &recipe, journal.as_ref(), &bar);
     bar.clear();
     let report = outcome?;
+    if let Some(signer) = signer {
+        let signed = signer.sign_file(&command.out.join(SUMS), None);
+        signed.map_err(|error| Exit::Broken(error.to_string()))?;
+    }
     if command.json {
         return output::print_json(&report);
     }

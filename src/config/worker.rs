@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::device::DeviceFlag;
 use super::duration::between;
+use super::signing::SigningFlags;
 use crate::job::queue::Quota;
 
 /// Help heading of the flags for workers.
@@ -31,6 +32,9 @@ pub struct WorkerFlags {
     /// Longest time for reading the model and the data of a job, without downloads (1s to 1d)
     #[arg(long, env = "OPTIN_MAX_PREPARING", value_name = "DURATION", default_value = "1h", value_parser = between("1s", "1d"))]
     pub max_preparing: Duration,
+    /// The key that signs results.
+    #[command(flatten)]
+    pub signing: SigningFlags,
 }
 
 impl WorkerFlags {

@@ -140,6 +140,12 @@ impl Batches<'_> {
         self.data.answers[row].as_ref()
     }
 
+    /// Returns the examples of all batches.
+    #[must_use]
+    pub fn examples(&self) -> &dyn Examples {
+        self.data.examples.as_ref()
+    }
+
     /// Loads a batch.
     ///
     /// # Errors

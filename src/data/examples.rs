@@ -7,6 +7,15 @@ use super::picture::Picture;
 use crate::model::batch::Input;
 use crate::model::hidden::Layout;
 
+/// Where a row of a dataset comes from, for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Number of the row in the data, counted from 1, without a header.
+    pub row: usize,
+    /// The beginnings of its texts, or the name of its file. Empty if the data has neither.
+    pub shown: Vec<String>,
+}
+
 /// The inputs of the rows of a dataset.
 pub trait Examples: Send + Sync {
     /// Returns the arrangement and the number of the positions of a row. They are known without loading the row.
@@ -30,6 +39,14 @@ pub trait Examples: Send + Sync {
     /// # Errors
     /// Returns [`DataError`] if the row cannot be read. The message names the row.
     fn arguments(&self, row: usize) -> Result<Map<String, Value>, DataError>;
+
+    /// Returns where a row comes from.
+    fn origin(&self, row: usize) -> Origin;
+
+    /// Returns the names of the positions of a row, such as its tokens. Empty if they have none.
+    fn positions(&self, _row: usize) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Returns a row as a picture whose longer side has this length, in pixels. `None` if rows are not images.
     ///

@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod draw;
 pub mod error;
 pub mod examples;
+pub mod excerpt;
 pub mod format;
 pub mod image;
 pub mod inspection;

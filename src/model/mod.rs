@@ -21,6 +21,7 @@ mod encoder;
 pub mod entry;
 pub mod export;
 pub mod extent;
+pub mod feed;
 pub mod head_maps;
 pub mod hidden;
 mod image_config;

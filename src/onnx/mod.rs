@@ -9,6 +9,7 @@ pub mod node;
 mod operators;
 mod proto;
 mod reachable;
+pub mod runtime;
 pub mod triton;
 pub mod value;
 pub mod write;

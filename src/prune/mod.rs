@@ -8,6 +8,7 @@ pub mod answers;
 pub mod audit;
 pub mod compensate;
 pub mod curves;
+pub mod decisive;
 pub mod digest;
 pub mod failure;
 pub mod inputs;
@@ -26,6 +27,7 @@ pub mod prepare;
 pub mod recipe;
 pub mod repairs;
 pub mod report;
+pub mod reproducibility;
 pub mod rotate;
 pub mod rounds;
 pub mod score;
@@ -103,7 +105,7 @@ pub fn run(
         outcome::cut(places, &prepared, &masks, &repairs)
     })?;
     let measured = clock.time(Stage::Verifying, || {
-        outcome::verify(&prepared, &masks, &repairs, &cut, watch)
+        outcome::verify(&prepared, &masks, &repairs, &cut, recipe.report.rows, watch)
     })?;
     let report = outcome::report(
         &prepared,

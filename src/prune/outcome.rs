@@ -2,6 +2,7 @@
 
 use strum::VariantArray;
 
+use super::decisive;
 use super::failure::Failure;
 use super::page::{self, Story, page};
 use super::parts;
@@ -100,7 +101,7 @@ pub fn cut(
     })
 }
 
-/// Measures the pruned model.
+/// Measures the pruned model. At most `most_shown` changed rows are kept.
 ///
 /// # Errors
 /// Returns an error if the pruned model does not agree with the masked one, if the job must stop, or if a graph fails.
@@ -109,6 +110,7 @@ pub fn verify(
     masks: &Masks,
     repairs: &Repairs,
     cut: &Cut,
+    most_shown: usize,
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
     let student = Student::repaired(&prepared.model, masks.clone(), repairs)?;
@@ -123,7 +125,7 @@ pub fn verify(
         Some((student, cut)) => (student, *cut),
         None => (&student, &cut.model),
     };
-    verify::verify(prepared, &cut.model, &student, both, watch)
+    verify::verify(prepared, &cut.model, &student, both, most_shown, watch)
 }
 
 /// Builds the report.
@@ -172,6 +174,7 @@ pub fn report(
         optin_version: env!("CARGO_PKG_VERSION").to_owned(),
         recipe: recipe.clone(),
         inputs: prepared.inputs(),
+        reproducibility: decisive::reproducibility(prepared, recipe),
         architecture: prepared.architecture.to_owned(),
         task: prepared.answer.task().name.to_owned(),
         position_name: prepared.reader.wording().positions.to_owned(),
@@ -190,6 +193,8 @@ pub fn report(
         compensation: repairs.reports,
         consistency: measured.consistency,
         fidelity: measured.fidelity,
+        trajectory: measured.trajectory,
+        changed_rows: measured.changed_rows,
         evaluation: measured.evaluation,
         latency: measured.latency,
         latency_single: Some(measured.latency_single),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inputs::Input;
 use super::recipe::{Estimator, Recipe};
+use super::reproducibility::Reproducibility;
 use crate::model::device::{Device, kind};
 
 /// The report of a job: the request, what was done, and the measured results. Also the artifact `report.json`.
@@ -20,6 +21,10 @@ pub struct Report {
     /// Files that the job read.
     #[serde(default)]
     pub inputs: Vec<Input>,
+    /// What decides the bytes of the pruned model. Null for `latency_ms` targets, because latencies are measured, and in reports of
+    /// older releases.
+    #[serde(default)]
+    pub reproducibility: Option<Reproducibility>,
     /// Architecture of the model, for example `bert`.
     pub architecture: String,
     /// Name of the model's task, one of `tasks` in `getCapabilities`. Empty in reports of older releases.
@@ -63,6 +68,15 @@ pub struct Report {
     /// Similarity of the outputs of both models on the evaluation rows, or on calibration rows if there are no
     /// evaluation rows.
     pub fidelity: Fidelity,
+    /// Damage along the trajectory, on some of the rows of `fidelity`. Null if the features of the models cannot be compared, and
+    /// in reports of older releases.
+    #[serde(default)]
+    pub trajectory: Option<TrajectoryReport>,
+    /// The rows of `fidelity` whose answers changed most, the most telling one first: rows whose answer became wrong, then rows
+    /// with another prediction, then others, each by their divergence. At most `recipe.report.rows`. Rows whose answers read the
+    /// same are left out.
+    #[serde(default)]
+    pub changed_rows: Vec<ChangedRow>,
     /// Scores of both models on the evaluation rows. Null without an evaluation dataset.
     pub evaluation: Option<EvaluationReport>,
     /// Time of a forward pass of both models, measured alternately on the machine of the worker.
@@ -191,6 +205,48 @@ pub struct Fidelity {
     pub divergence: f64,
     /// Mean cosine similarity between the last features of both models, per position.
     pub feature_cosine: f64,
+}
+
+/// How much the features of the pruned model differ from those of the original, block by block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Damage")]
+pub struct TrajectoryReport {
+    /// Number of compared rows.
+    pub rows: usize,
+    /// The blocks whose output is a feature, in the order of the model.
+    pub blocks: Vec<BlockDamage>,
+}
+
+/// How much the features after one block differ from those of the original.
+///
+/// If the pruned model has fewer channels there, the remaining ones are compared. If positions were merged, each one is compared
+/// with the mean of those that it stands for. If the numbers of positions differ otherwise, means over the positions are compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockDamage {
+    /// Name of the block: the names of its groups, or of its weight if it has none.
+    pub block: String,
+    /// Relative squared error of the features: the sum of the squared differences, divided by that of the squared features of the
+    /// original.
+    pub error: f64,
+    /// The same for the pruned model without repair. Null if nothing was repaired.
+    pub error_without_repair: Option<f64>,
+}
+
+/// A row of the data whose answer changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangedRow {
+    /// Number of the row in the data, counted from 1, without a header.
+    pub row: usize,
+    /// The first 300 characters of each of its texts, or the name of the file of its image. Null if the data has neither.
+    pub input: Option<Vec<String>>,
+    /// The answer of the original model in words, for example `positive (93.10 %)`.
+    pub before: String,
+    /// The answer of the pruned model in words.
+    pub after: String,
+    /// The true answer in words. Null if it is not known.
+    pub truth: Option<String>,
+    /// Divergence of the answer, as in `fidelity.divergence`.
+    pub divergence: f64,
 }
 
 /// Scores of the original and the pruned model on the evaluation rows.

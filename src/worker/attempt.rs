@@ -23,6 +23,7 @@ use crate::prune::failure::{Code, Failure};
 use crate::prune::places::Places;
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
+use crate::prune::surgery::folder::SUMS;
 use crate::prune::watch::Watch;
 use crate::telemetry::metric;
 
@@ -164,9 +165,18 @@ impl Worker {
             reporter: Arc::clone(&reporter),
         };
         let (sender, receiver) = oneshot::channel();
+        let (signer, about) = (self.options.signer.clone(), format!("job:{}", job.id));
         let run = move || {
-            let run =
-                AssertUnwindSafe(|| pruner.run(&places, &recipe, &journal, reporter.as_ref()));
+            let run = AssertUnwindSafe(|| {
+                let report = pruner.run(&places, &recipe, &journal, reporter.as_ref())?;
+                // Signed here, because the process that prunes gets no secrets.
+                if let Some(signer) = signer {
+                    signer
+                        .sign_file(&places.out.join(SUMS), Some(&about))
+                        .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+                }
+                Ok(report)
+            });
             let ended = std::panic::catch_unwind(run)
                 .unwrap_or_else(|panic| Err(failure_of(panic.as_ref())));
             // The receiver is gone only if the process is ending.

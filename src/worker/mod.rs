@@ -34,6 +34,7 @@ use crate::job::queue::{Claimer, Device, Quota};
 use crate::job::store::{JobStore, StoreError};
 use crate::job::trace::TraceParent;
 use crate::job::{Job, Lease};
+use crate::signature::Signer;
 use crate::telemetry::metric;
 use crate::telemetry::pulse::Pulse;
 use pruner::Pruner;
@@ -63,6 +64,8 @@ pub struct Options {
     pub after_outage: Duration,
     /// Heartbeat of the worker's loop, for `/livez`.
     pub pulse: Pulse,
+    /// Signs the checksums of each result. `None` if results are not signed.
+    pub signer: Option<Arc<Signer>>,
 }
 
 /// Longest time between two beats of a worker's [`Pulse`] with this lease duration, even if a dependency hangs.

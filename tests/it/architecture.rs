@@ -123,7 +123,7 @@ fn modules_import_only_the_allowed_modules() {
         ("onnx/", &[]),
         ("model/", &["checkpoint", "onnx"]),
         ("data/", &["model", "checkpoint", "unique_json"]),
-        ("answer/", &["data", "checkpoint", "statistics"]),
+        ("answer/", &["data", "checkpoint", "statistics", "quantity"]),
         ("quantity.rs", &[]),
         ("statistics.rs", &[]),
         (
@@ -145,6 +145,7 @@ fn modules_import_only_the_allowed_modules() {
         ("telemetry/", &[]),
         ("job/", &["prune", "artifact", "model", "sealing"]),
         ("sealing.rs", &[]),
+        ("signature.rs", &[]),
         (
             "worker/",
             &[
@@ -155,6 +156,7 @@ fn modules_import_only_the_allowed_modules() {
                 "data",
                 "checkpoint",
                 "file_name",
+                "signature",
                 "telemetry",
             ],
         ),
@@ -176,7 +178,15 @@ fn modules_import_only_the_allowed_modules() {
         ("dashboard/", &["job", "prune", "quantity", "sealing"]),
         (
             "config/",
-            &["api", "worker", "artifact", "job", "telemetry", "prune"],
+            &[
+                "api",
+                "worker",
+                "artifact",
+                "job",
+                "telemetry",
+                "prune",
+                "signature",
+            ],
         ),
     ];
     for (prefix, allowed) in allowed {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use optin::prune::failure::Code;
 use optin::prune::journal::NoJournal;
@@ -42,7 +43,7 @@ fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn a_result_passes_its_check_and_fails_after_one_flipped_byte_in_any_file() {
     let (_folder, out) = result(&Output::usual());
-    let checked = check(&out).unwrap();
+    let checked = check(&out, None).unwrap();
     let names = files(&out);
     assert_eq!(checked.files, names.len());
     assert!(checked.rows > 0 && checked.difference < 1e-5);
@@ -53,7 +54,7 @@ fn a_result_passes_its_check_and_fails_after_one_flipped_byte_in_any_file() {
         let middle = changed.len() / 2;
         changed[middle] ^= 1;
         fs::write(&path, changed).unwrap();
-        let failure = check(&out).unwrap_err();
+        let failure = check(&out, None).unwrap_err();
         assert_eq!(failure.code, Code::InvalidCheckpoint, "{name}");
         assert!(
             failure.detail.starts_with(&format!("{name} was changed")),
@@ -64,7 +65,7 @@ fn a_result_passes_its_check_and_fails_after_one_flipped_byte_in_any_file() {
     }
     fs::write(out.join("added.txt"), "").unwrap();
     assert!(
-        check(&out)
+        check(&out, None)
             .unwrap_err()
             .detail
             .starts_with("added.txt is not in")
@@ -72,7 +73,7 @@ fn a_result_passes_its_check_and_fails_after_one_flipped_byte_in_any_file() {
     fs::remove_file(out.join("added.txt")).unwrap();
     fs::remove_file(out.join("keep_map.json")).unwrap();
     assert!(
-        check(&out)
+        check(&out, None)
             .unwrap_err()
             .detail
             .starts_with("keep_map.json is missing")
@@ -93,7 +94,7 @@ fn a_model_with_other_answers_fails_its_check() {
     let sums = fs::read_to_string(out.join("SHA256SUMS")).unwrap();
     let sums = sums.replace(&old, &hex::encode(Sha256::digest(&text)));
     fs::write(out.join("SHA256SUMS"), sums).unwrap();
-    let failure = check(&out).unwrap_err();
+    let failure = check(&out, None).unwrap_err();
     assert!(
         failure.detail.starts_with("the answers differ"),
         "{}",
@@ -125,6 +126,63 @@ fn the_graph_of_a_result_gives_the_answers_of_its_verify_json() {
     assert_answers(&[(file, calls)]);
 }
 
+/// Returns the library of ONNX Runtime in the Python that `tests/run` installs.
+fn library() -> PathBuf {
+    let python = std::env::var("OPTIN_TEST_ONNX_PYTHON")
+        .expect("OPTIN_TEST_ONNX_PYTHON is set by tests/run; this test needs ONNX Runtime");
+    let script = "import glob, onnxruntime.capi as capi; \
+                  print(glob.glob(capi.__path__[0] + '/libonnxruntime.so*')[0])";
+    let found = Command::new(python).args(["-c", script]).output().unwrap();
+    assert!(found.status.success(), "{found:?}");
+    String::from_utf8(found.stdout).unwrap().trim().into()
+}
+
+/// Runs `optin verify` with a library. Returns its exit code and what it printed.
+fn verified(folder: &Path, library: &Path) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_optin"));
+    command
+        .arg("verify")
+        .arg(folder)
+        .env_remove("ORT_DYLIB_PATH");
+    let ended = command.arg("--onnxruntime").arg(library).output().unwrap();
+    let printed = [ended.stdout, ended.stderr].concat();
+    (ended.status.code(), String::from_utf8(printed).unwrap())
+}
+
+#[test]
+fn the_graph_of_a_result_is_checked_in_onnx_runtime() {
+    let (folder, out) = result(&Output::usual());
+    let library = library();
+    let (code, printed) = verified(&out, &library);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(
+        printed.contains("those of model.onnx in ONNX Runtime differ by at most"),
+        "{printed}"
+    );
+    let (code, printed) = verified(&out, &out.join("config.json"));
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(
+        printed.contains("could not load ONNX Runtime from"),
+        "{printed}"
+    );
+    // The graph of another model, with the right checksum.
+    let recipe = folder.recipe(0.4);
+    run(&folder.places("other"), &recipe, &NoJournal, &Unwatched).unwrap();
+    let digest = |path: &Path| hex::encode(Sha256::digest(fs::read(path).unwrap()));
+    let graph = out.join("model.onnx");
+    let old = digest(&graph);
+    fs::copy(folder.root.path().join("other/model.onnx"), &graph).unwrap();
+    let sums = fs::read_to_string(out.join("SHA256SUMS")).unwrap();
+    fs::write(out.join("SHA256SUMS"), sums.replace(&old, &digest(&graph))).unwrap();
+    assert_eq!(check(&out, None).unwrap().onnx_difference, None);
+    let (code, printed) = verified(&out, &library);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(
+        printed.contains("the answers of model.onnx in ONNX Runtime differ from verify.json"),
+        "{printed}"
+    );
+}
+
 #[test]
 fn a_result_has_the_formats_that_its_recipe_names() {
     let (folder, out) = result(&[Output::Safetensors]);
@@ -132,7 +190,7 @@ fn a_result_has_the_formats_that_its_recipe_names() {
     assert!(!names.contains(&"model.onnx".to_owned()), "{names:?}");
     let card = fs::read_to_string(out.join("README.md")).unwrap();
     assert!(!card.contains("ONNX"), "{card}");
-    check(&out).unwrap();
+    check(&out, None).unwrap();
     let recipe = Recipe {
         outputs: vec![Output::Onnx; 17],
         ..folder.recipe(0.6)
@@ -148,6 +206,8 @@ fn the_report_is_one_page_that_refers_to_no_other_file() {
     for part in [
         "What was kept",
         "What the repair mended",
+        "Damage along the trajectory",
+        "Answers that changed",
         "Other sizes",
         "Speed",
         "<svg",

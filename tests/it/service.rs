@@ -19,6 +19,7 @@ mod process;
 mod resolve;
 mod resume;
 mod segmentation;
+mod signing;
 mod sources;
 mod tasks;
 mod upload;

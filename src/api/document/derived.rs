@@ -13,7 +13,7 @@ use crate::job::webhook::DeliveryState;
 use crate::job::{Device, State};
 use crate::prune::recipe::{
     AnswerTerm, Compensation, Constraints, Estimator, FeatureTerm, Importance, LabelReading,
-    Mapping, Method, Metric, Output, PositionWeights, Trajectory, Units,
+    Mapping, Method, Metric, Output, PositionWeights, Reporting, Trajectory, Units,
 };
 use crate::prune::report::CalibrationUse;
 use crate::prune::stage::Stage;
@@ -58,6 +58,7 @@ derived!(
     Metric,
     Output,
     PositionWeights,
+    Reporting,
     Stage,
     State,
     AnswerTerm,

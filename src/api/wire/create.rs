@@ -14,7 +14,8 @@ use crate::job::queue::PRIORITIES;
 use crate::job::{Device, NewJob, TenantId};
 use crate::prune::failure::Failure;
 use crate::prune::recipe::{
-    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Output, Recipe, Source, Target,
+    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Output, Recipe, Reporting,
+    Source, Target,
 };
 
 /// Maximum number of labels of a job.
@@ -52,6 +53,9 @@ pub(crate) struct CreateJob {
     #[serde(default = "Output::usual")]
     #[schema(max_items = 16)]
     pub(crate) outputs: Vec<Output>,
+    /// What the report contains beside the figures.
+    #[serde(default)]
+    pub(crate) report: Reporting,
     /// Maximum time from creation to result: a number of at most five digits and a unit (`s`, `m`, `h` or `d`). After
     /// it, the job gets the state `expired`. By default there is no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -289,6 +293,7 @@ impl CreateJob {
             constraints: self.constraints,
             method: self.method,
             outputs: self.outputs,
+            report: self.report,
         };
         recipe.validated().map_err(|failure| {
             // The detail begins with the field's path, as `method.ridge is ..`.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::create::{CalibrationBody, EvaluationBody, ModelBody, TargetBody};
-use crate::prune::recipe::{Constraints, Method, Output, Recipe};
+use crate::prune::recipe::{Constraints, Method, Output, Recipe, Reporting};
 
 /// The request that created the job, with defaults filled in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +25,8 @@ pub(crate) struct RequestEcho {
     method: Method,
     /// The formats in which the result has the model.
     outputs: Vec<Output>,
+    /// What the report contains beside the figures.
+    report: Reporting,
 }
 
 impl From<&Recipe> for RequestEcho {
@@ -53,6 +55,7 @@ impl From<&Recipe> for RequestEcho {
             constraints: recipe.constraints.clone(),
             method: recipe.method,
             outputs: recipe.outputs.clone(),
+            report: recipe.report,
         }
     }
 }

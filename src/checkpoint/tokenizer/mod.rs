@@ -224,6 +224,12 @@ impl Tokenizer {
         self.five.inner.token_to_id(token)
     }
 
+    /// Returns the token with this index, or `None` if there is none.
+    #[must_use]
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.five.inner.id_to_token(id)
+    }
+
     /// Returns the largest index of a token plus one.
     #[must_use]
     pub fn vocabulary(&self) -> usize {

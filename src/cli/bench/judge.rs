@@ -68,7 +68,7 @@ impl Judge {
             let answer = self.answer.as_ref();
             let records = forward::recorded(answer, &batches, &batch, &answers);
             let both = [&self.answers[index], &answers];
-            Ok((records, forward::divergence(answer, both)))
+            Ok((records, forward::divergences(answer, both).sum::<f64>()))
         })?;
         let (records, divergences): (Vec<Numbered>, Vec<f64>) = parts.into_iter().unzip();
         let records = forward::joined(records);

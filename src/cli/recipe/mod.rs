@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 use super::exit::Exit;
 use super::one_of::explained;
 use crate::job::Device;
-use crate::prune::recipe::{Constraints, Method, Output, Recipe, Target};
+use crate::prune::recipe::{Constraints, Method, Output, Recipe, Reporting, Target};
 pub(super) use constraints::ConstraintFlags;
 pub(super) use method::{MethodFlags, RoundFlags, ScoringFlags};
+use range::ranged;
 pub(super) use sources::{
     DataFlags, INPUT_HEADING, Inputs, LabelFlags, LocalFlags, RemoteFlags, Uris,
 };
@@ -39,6 +40,8 @@ pub(super) struct RecipeFlags {
     /// Formats of the result's model; repeat the flag for more [default: all]
     #[arg(long = "output", value_name = "FORMAT", value_parser = explained::<Output>())]
     outputs: Vec<Output>,
+    #[arg(long, value_name = "ROWS", default_value_t = Reporting::default().rows, help = ranged::<Reporting>("rows", "Maximum number of rows of the data that the report shows: those whose answers changed most; 0 shows none"))]
+    report_rows: usize,
 }
 
 impl RecipeFlags {
@@ -56,7 +59,15 @@ impl RecipeFlags {
         };
         let constraints = self.target.constraints();
         let recipe = recipe(inputs, self.target.target()?, constraints, method)?;
-        Ok(Recipe { outputs, ..recipe }.validated()?)
+        let report = Reporting {
+            rows: self.report_rows,
+        };
+        Ok(Recipe {
+            outputs,
+            report,
+            ..recipe
+        }
+        .validated()?)
     }
 
     /// Returns the recipe for these inputs as the body of `POST /v1/jobs`.
@@ -82,6 +93,7 @@ impl RecipeFlags {
         request.insert("constraints".to_owned(), json!(recipe.constraints));
         request.insert("method".to_owned(), json!(recipe.method));
         request.insert("outputs".to_owned(), json!(recipe.outputs));
+        request.insert("report".to_owned(), json!(recipe.report));
         let device = Device::from(self.data.device);
         request.insert("device".to_owned(), json!(device.as_str()));
         Ok(Value::Object(request))
@@ -103,6 +115,7 @@ pub(super) fn recipe(
         constraints,
         method,
         outputs: Output::usual(),
+        report: Reporting::default(),
     };
     Ok(recipe.validated()?)
 }

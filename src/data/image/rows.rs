@@ -11,7 +11,7 @@ use super::raster::Raster;
 use super::resize::{Filter, resize};
 use super::source::pictures::Form;
 use crate::data::error::DataError;
-use crate::data::examples::Examples;
+use crate::data::examples::{Examples, Origin};
 use crate::data::picture::Picture;
 use crate::model::batch::{ImageShape, Input};
 use crate::model::hidden::Layout;
@@ -20,6 +20,8 @@ use crate::model::hidden::Layout;
 pub(super) struct Image {
     /// Its location, for messages.
     pub(super) place: String,
+    /// Where it comes from, for documents.
+    pub(super) origin: Origin,
     /// Its bytes.
     pub(super) held: Held,
 }
@@ -35,7 +37,7 @@ pub(super) struct ImageRows {
 impl ImageRows {
     /// Returns an image with this number of channels.
     fn raster(&self, row: usize, channels: usize) -> Result<Raster, DataError> {
-        let Image { place, held } = &self.images[row];
+        let Image { place, held, .. } = &self.images[row];
         let bytes = held.read(place)?;
         Ok(match self.form {
             Form::Encoded => decode::decode(&bytes, channels, place)?,
@@ -95,6 +97,10 @@ impl Examples for ImageRows {
         Ok([("pixel_values".to_owned(), json!([planes]))]
             .into_iter()
             .collect())
+    }
+
+    fn origin(&self, row: usize) -> Origin {
+        self.images[row].origin.clone()
     }
 
     fn picture(&self, row: usize, side: usize) -> Result<Option<Picture>, DataError> {

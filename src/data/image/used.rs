@@ -13,6 +13,8 @@ use super::source::pictures::{Form, Source};
 use crate::checkpoint::read_file::ReadFile;
 use crate::data::dataset::Dataset;
 use crate::data::error::DataError;
+use crate::data::examples::Origin;
+use crate::data::excerpt::excerpt;
 use crate::data::limits::Limits;
 use crate::data::mapping::Mapping;
 use crate::data::truth::{Truth, add_to_digest};
@@ -48,6 +50,10 @@ impl Used<'_> {
         let held = source.pictures.take(rows)?;
         let images = rows.iter().zip(held).map(|(&row, held)| Image {
             place: self.place(row),
+            origin: Origin {
+                row: row + 1,
+                shown: self.path(row).map(excerpt).into_iter().collect(),
+            },
             held,
         });
         let images: Vec<Image> = images.collect();

@@ -8,6 +8,8 @@ use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::error::DataError;
+use crate::data::examples::Origin;
+use crate::data::excerpt::excerpt;
 use crate::data::table::Table;
 use crate::data::truth::{ReadTruth, Truth, add_to_digest};
 use crate::model::batch::TextLimits;
@@ -25,6 +27,8 @@ pub(super) struct Source<'a> {
 /// An encoded row.
 struct Row {
     encoding: Encoding,
+    /// The beginnings of its texts.
+    shown: Vec<String>,
     truth: Option<Truth>,
     /// Whether transformers 4 gives the same tokens.
     agrees: bool,
@@ -47,6 +51,7 @@ impl Source<'_> {
             }
             for Row {
                 encoding,
+                shown,
                 truth,
                 agrees,
             } in self.examples(row, truth)?
@@ -66,6 +71,10 @@ impl Source<'_> {
                 encoded.read_otherwise += usize::from(!agrees);
                 encoded.rows.push(encoding);
                 encoded.answers.push(truth);
+                encoded.origins.push(Origin {
+                    row: row + 1,
+                    shown,
+                });
             }
         }
         encoded.sha256 = hex::encode(digest.finalize());
@@ -144,6 +153,7 @@ impl Source<'_> {
         let agrees = self.tokenizer.agrees_with_4(text, pair, &encoding);
         Ok(Row {
             agrees: agrees.map_err(failed)?,
+            shown: std::iter::once(text).chain(pair).map(excerpt).collect(),
             encoding,
             truth,
         })
@@ -168,6 +178,7 @@ impl Source<'_> {
         Ok(Row {
             agrees: agrees.map_err(failed)?,
             truth: truth.map(|truth| self.truths.align(truth, &encoded.words)),
+            shown: vec![excerpt(&words.join(" "))],
             encoding: encoded.encoding,
         })
     }

@@ -1,11 +1,14 @@
 //! Encoded rows, as the examples of a dataset.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor};
 use serde_json::{Map, Value, json};
 
+use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::error::DataError;
-use crate::data::examples::Examples;
+use crate::data::examples::{Examples, Origin};
 use crate::data::truth::Truth;
 use crate::model::batch::Input;
 use crate::model::hidden::Layout;
@@ -15,6 +18,7 @@ use crate::model::hidden::Layout;
 pub(super) struct Encoded {
     pub(super) rows: Vec<Encoding>,
     pub(super) answers: Vec<Option<Truth>>,
+    pub(super) origins: Vec<Origin>,
     /// SHA-256 over the tokens and true answers of all rows, hex.
     pub(super) sha256: String,
     /// Number of rows that transformers 4 encodes differently.
@@ -24,6 +28,8 @@ pub(super) struct Encoded {
 /// Rows as token ids.
 pub(super) struct TokenRows {
     pub(super) rows: Vec<Encoding>,
+    pub(super) origins: Vec<Origin>,
+    pub(super) tokenizer: Arc<Tokenizer>,
     /// Whether the model reads segments.
     pub(super) has_segments: bool,
 }
@@ -45,6 +51,16 @@ impl Examples for TokenRows {
 
     fn arguments(&self, row: usize) -> Result<Map<String, Value>, DataError> {
         Ok(named([None, None], &self.rows[row], self.has_segments))
+    }
+
+    fn origin(&self, row: usize) -> Origin {
+        self.origins[row].clone()
+    }
+
+    fn positions(&self, row: usize) -> Vec<String> {
+        let ids = self.rows[row].ids.iter();
+        ids.map(|&id| self.tokenizer.token(id).unwrap_or_default())
+            .collect()
     }
 }
 

@@ -29,7 +29,7 @@ use crate::model::batch::{Input, TextLimits};
 
 /// The reader of texts.
 pub struct TextReader {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     limits: TextLimits,
     sources: Vec<&'static str>,
 }
@@ -42,10 +42,10 @@ impl TextReader {
     pub fn open(limits: TextLimits, folder: &Path) -> Result<Self, DataError> {
         let tokenizer = Tokenizer::open(folder, limits.positions, &FileLimits::default())?;
         Ok(Self {
-            tokenizer: match limits.segments {
+            tokenizer: Arc::new(match limits.segments {
                 0 => tokenizer.without_segments(),
                 _ => tokenizer,
-            },
+            }),
             limits,
             sources: tokenizer::files_of(folder),
         })
@@ -72,6 +72,8 @@ impl TextReader {
         Dataset {
             examples: Arc::new(TokenRows {
                 rows: encoded.rows,
+                origins: encoded.origins,
+                tokenizer: Arc::clone(&self.tokenizer),
                 has_segments: self.limits.segments > 0,
             }),
             answers: encoded.answers,

@@ -16,7 +16,7 @@ use crate::prune::score::combine::UnitImportance;
 use crate::prune::search;
 use crate::prune::stage::Stage;
 use crate::prune::student::Student;
-use crate::prune::verify::run::{BATCH_POSITIONS, divergence};
+use crate::prune::verify::run::{BATCH_POSITIONS, divergences};
 use crate::prune::watch::Watch;
 
 /// Maximum number of calibration rows on which a trial is repaired, and on which it is compared.
@@ -105,7 +105,7 @@ impl<'a> Trials<'a> {
             watch.proceed()?;
             let batch = batches.load(index)?;
             let answers = Answers::of(&student.forward(&batch)?)?;
-            Ok(divergence(answer, [&self.answers[index], &answers]))
+            Ok(divergences(answer, [&self.answers[index], &answers]).sum())
         })?;
         Ok(Some(
             parts.iter().sum::<f64>() / self.compared.len().max(1) as f64,

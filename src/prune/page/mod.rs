@@ -4,11 +4,14 @@
 //! method in words. Charts are SVG. Colors follow the scheme of the reader, and the page can be printed.
 
 mod cards;
+mod changed_rows;
 mod frontier_chart;
 mod keep_chart;
 mod latency_chart;
 mod method;
+mod plot;
 mod repair_chart;
+mod trajectory_chart;
 mod units;
 
 use base64::Engine;
@@ -16,6 +19,7 @@ use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::report::Report;
+use super::reproducibility::Reproducibility;
 use super::score::combine::UnitImportance;
 use super::search::frontier::Frontier;
 use super::search::keep_map::KeepMap;
@@ -73,9 +77,15 @@ pub fn page(story: &Story<'_>) -> String {
                             img.pictures src=(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(pictures))) alt="Images with the classes by both models";
                         }))
                     }
+                    @if !report.changed_rows.is_empty() {
+                        (section("Answers that changed", changed_rows::EXPLANATION, changed_rows::list(&report.changed_rows)))
+                    }
                     (section("What was kept", keep_chart::EXPLANATION, keep_chart::chart(story.kept, story.importance)))
                     @if !report.compensation.is_empty() {
                         (section("What the repair mended", repair_chart::EXPLANATION, repair_chart::chart(&report.compensation)))
+                    }
+                    @if let Some(trajectory) = &report.trajectory {
+                        (section("Damage along the trajectory", trajectory_chart::EXPLANATION, trajectory_chart::chart(trajectory)))
                     }
                     (section("Other sizes", frontier_chart::EXPLANATION, frontier_chart::chart(story.frontier, report.kept)))
                     (section("Speed", latency_chart::EXPLANATION, latency_chart::charts(report)))
@@ -83,6 +93,10 @@ pub fn page(story: &Story<'_>) -> String {
                 }
                 footer {
                     p { "Written by optin " (report.optin_version) ". All figures are in " code { "report.json" } "." }
+                    @if let Some(reproducibility) = &report.reproducibility {
+                        p { (reproducible(reproducibility)) }
+                        p { "Reproducibility hash: " code.hash { (reproducibility.hash) } }
+                    }
                 }
             }
         }
@@ -101,6 +115,16 @@ fn lead(report: &Report) -> String {
          multiply-accumulates and has {} of its parameters.",
         percent(report.kept),
         share(report.size.after.parameters, report.size.before.parameters)
+    )
+}
+
+/// Says what the reproducibility hash means.
+fn reproducible(reproducibility: &Reproducibility) -> String {
+    let machine = &reproducibility.of.machine;
+    format!(
+        "The same model files, data, recipe and version of optin give the same bytes of the model on machines of this kind \
+         ({}, {}, {}).",
+        machine.architecture, machine.instructions, machine.device
     )
 }
 

@@ -7,6 +7,7 @@
 mod method;
 mod outputs;
 mod range;
+mod reporting;
 mod target;
 
 use schemars::JsonSchema;
@@ -24,6 +25,7 @@ pub use method::{
 pub use outputs::Output;
 pub use range::bounds;
 use range::check;
+pub use reporting::Reporting;
 pub use target::{Metric, Target};
 
 /// The request of a job, validated. Except for `latency_ms` targets, the same recipe and the same input files give the
@@ -46,6 +48,9 @@ pub struct Recipe {
     /// The formats in which the result has the model.
     #[serde(default = "Output::usual")]
     pub outputs: Vec<Output>,
+    /// What the report contains beside the figures.
+    #[serde(default)]
+    pub report: Reporting,
 }
 
 impl Recipe {
@@ -136,6 +141,7 @@ impl Recipe {
         check("calibration", &self.calibration)?;
         check("method", &self.method)?;
         check("constraints", &self.constraints)?;
+        check("report", &self.report)?;
         self.target.validated()?;
         Output::check(&self.outputs)?;
         Ok(self)

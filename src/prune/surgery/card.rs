@@ -170,7 +170,15 @@ fn write_card(
     writeln!(
         card,
         "\n`keep_map.json` lists the kept units by their indices in the original. `report.json` contains all figures."
-    )
+    )?;
+    if let Some(reproducibility) = &report.reproducibility {
+        writeln!(
+            card,
+            "\nReproducibility hash: `{}`. Jobs with the same hash give the same model files, bit for bit.",
+            reproducibility.hash
+        )?;
+    }
+    Ok(())
 }
 
 fn write_usage(card: &mut String, usage: Usage, export: &Export) -> std::fmt::Result {

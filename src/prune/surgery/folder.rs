@@ -16,6 +16,9 @@ use crate::prune::failure::{Code, Failure};
 /// Name of the file with the checksums of all others.
 pub const SUMS: &str = "SHA256SUMS";
 
+/// Name of the signature of the checksums, if a result is signed. It has no checksum.
+pub const SIGNATURE: &str = "SHA256SUMS.minisig";
+
 /// A draft of the output folder.
 pub struct Draft {
     destination: PathBuf,

@@ -3,21 +3,28 @@
 
 use candle_core::{D, Result};
 
-use super::run::{Numbered, divergence, features_and_answers, joined, recorded};
-use crate::answer::task::Answer;
+use super::changed::{Change, Changed, Kind};
+use super::run::{Numbered, divergences, joined, recorded};
+use super::trajectory::{self, Damage, Models};
+use crate::answer::task::{Answer, Example};
 use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
-use crate::model::chain::Model;
+use crate::model::hidden::Hidden;
+use crate::model::layer::Layer;
 use crate::prune::answers::Answers;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
-use crate::prune::report::Fidelity;
+use crate::prune::report::{ChangedRow, Fidelity, TrajectoryReport};
 use crate::prune::watch::Watch;
 
 /// The result of a comparison of two models.
 pub struct Compared {
     /// The similarity of their features and answers.
     pub fidelity: Fidelity,
+    /// The damage along the trajectory. `None` if no features were compared.
+    pub trajectory: Option<TrajectoryReport>,
+    /// The rows whose answers changed most.
+    pub changed_rows: Vec<ChangedRow>,
     /// What the metrics need of the answers of the original model, in the order of the rows. Empty if labels are not read.
     pub before: Vec<Vec<f64>>,
     /// The same of the pruned model.
@@ -32,25 +39,31 @@ struct Sums {
     divergence: f64,
     positions: usize,
     cosine: f64,
+    damage: Damage,
     /// The records of both models.
     records: [Numbered; 2],
 }
 
-/// Compares both models on these batches.
+/// Compares both models on these batches. At most `most_shown` changed rows are kept.
 ///
 /// # Errors
 /// Returns an error if the job must stop or if a graph fails.
 pub fn fidelity(
     answer: &dyn Answer,
-    original: &Model,
-    cut: &Model,
+    models: Models<'_>,
     batches: &Batches<'_>,
+    most_shown: usize,
     watch: &dyn Watch,
 ) -> std::result::Result<Compared, Failure> {
+    let changed = Changed::new(answer, batches.examples(), most_shown);
     let parts = lanes::run(batches.len(), |index| {
         watch.proceed()?;
         let batch = batches.load(index)?;
-        Ok(compare(answer, [original, cut], batches, &batch)?)
+        let mut damage = Damage::default();
+        let wanted = trajectory::compares(index, batches.len()).then_some(&mut damage);
+        let both = models.follow(&batch, wanted)?;
+        let sums = compare(answer, models, both, batches, &batch, &changed)?;
+        Ok(Sums { damage, ..sums })
     })?;
     let mut total = Sums::default();
     let mut records = [Vec::new(), Vec::new()];
@@ -63,6 +76,7 @@ pub fn fidelity(
         total.divergence += part.divergence;
         total.positions += part.positions;
         total.cosine += part.cosine;
+        total.damage.add(&part.damage);
     }
     let rows = total.rows.max(1) as f64;
     let fidelity = Fidelity {
@@ -74,38 +88,65 @@ pub fn fidelity(
     let [before, after] = records.map(joined);
     Ok(Compared {
         fidelity,
+        trajectory: total.damage.report(&models),
+        changed_rows: changed.rows(),
         before,
         after,
     })
 }
 
+/// Compares the last features and the answers to a batch.
 fn compare(
     answer: &dyn Answer,
-    [original, cut]: [&Model; 2],
+    models: Models<'_>,
+    [before, after]: [Hidden; 2],
     batches: &Batches<'_>,
     batch: &Batch,
+    changed: &Changed<'_>,
 ) -> Result<Sums> {
+    let product = (&before.stream * &after.stream)?.sum(D::Minus1)?;
+    let [own, other] = [&before, &after].map(|features| features.stream.sqr()?.sum(D::Minus1));
+    let cosines = (product / (own? * other?)?.sqrt()?)?;
     let (before, after) = (
-        features_and_answers(original, batch)?,
-        features_and_answers(cut, batch)?,
+        Answers::with_queries(&models.original.head.forward(&before)?)?,
+        Answers::with_queries(&models.cut.head.forward(&after)?)?,
     );
-    let product = (&before.0 * &after.0)?.sum(D::Minus1)?;
-    let norms = (before.0.sqr()?.sum(D::Minus1)? * after.0.sqr()?.sum(D::Minus1)?)?.sqrt()?;
-    let cosines = (product / norms)?;
-    let (before, after) = (
-        Answers::with_queries(&before.1)?,
-        Answers::with_queries(&after.1)?,
-    );
-    let agreements = before.rows().zip(after.rows());
-    let agreements = agreements.map(|(before, after)| answer.agreement(before, after));
-    Ok(Sums {
+    let records = [&before, &after].map(|answers| recorded(answer, batches, batch, answers));
+    let wrong = records[0].iter().zip(&records[1]);
+    let wrong = wrong.filter(|((_, before), (_, after))| answer.became_wrong(before, after));
+    let wrong: Vec<usize> = wrong.map(|((row, _), _)| *row).collect();
+    let mut sums = Sums {
         rows: batch.len(),
-        agreement: agreements.fold(None, sum),
-        divergence: divergence(answer, [&before, &after]),
         positions: cosines.elem_count(),
         cosine: f64::from(cosines.sum_all()?.to_scalar::<f32>()?),
-        records: [&before, &after].map(|answers| recorded(answer, batches, batch, answers)),
-    })
+        records,
+        ..Sums::default()
+    };
+    let answers = before.rows().zip(after.rows()).zip(&batch.rows);
+    let answers = answers.zip(divergences(answer, [&before, &after]));
+    for (((before, after), &row), divergence) in answers {
+        let agreement = answer.agreement(before, after);
+        sums.agreement = sum(sums.agreement, agreement);
+        sums.divergence += divergence;
+        let kind = match agreement {
+            _ if wrong.contains(&row) => Kind::Wrong,
+            Some(agreement) if agreement < 1.0 => Kind::Other,
+            _ => Kind::Same,
+        };
+        let example = Example {
+            before,
+            after,
+            truth: batches.truth(row),
+            positions: &[],
+        };
+        let change = Change {
+            kind,
+            divergence,
+            example: row,
+        };
+        changed.offer(change, example);
+    }
+    Ok(sums)
 }
 
 /// Returns the sum of the numbers that exist.

@@ -80,10 +80,20 @@ impl Golden {
         model: &Model,
         reader: &dyn Reader,
     ) -> std::result::Result<f64, Failure> {
+        self.compared(|row| Ok(answer(model, reader.input_of(&row.inputs)?)?))
+    }
+
+    /// Returns the largest difference of the answers that `answer` gives to the rows, relative to `max(1, |number|)`.
+    ///
+    /// # Errors
+    /// Returns the error of `answer`.
+    pub(super) fn compared(
+        &self,
+        mut answer: impl FnMut(&GoldenRow) -> std::result::Result<Numbers, Failure>,
+    ) -> std::result::Result<f64, Failure> {
         let mut worst = 0.0f64;
         for row in &self.rows {
-            let found = answer(model, reader.input_of(&row.inputs)?)?;
-            worst = worst.max(row.answer.difference(&found));
+            worst = worst.max(row.answer.difference(&answer(row)?));
         }
         Ok(worst)
     }

@@ -3,6 +3,7 @@
 //! Input: the original model, the pruned model, and examples. Output: the measured parts of the report.
 //! If the pruned model does not agree with the masked one, nothing is published.
 
+pub mod changed;
 pub mod consistency;
 pub mod delivered;
 pub mod fidelity;
@@ -11,11 +12,14 @@ pub mod latency;
 pub mod pictures;
 pub mod quality;
 pub mod run;
+mod runtime;
+pub mod trajectory;
 
 use self::fidelity::Compared;
+use self::trajectory::Models;
 use super::failure::Failure;
 use super::prepare::Prepared;
-use super::report::{EvaluationReport, Fidelity, Latency};
+use super::report::{ChangedRow, EvaluationReport, Fidelity, Latency, TrajectoryReport};
 use super::student::Student;
 use super::timing::ROWS;
 use super::watch::Watch;
@@ -30,6 +34,10 @@ pub struct Measured {
     pub consistency: f64,
     /// See [`fidelity::fidelity`].
     pub fidelity: Fidelity,
+    /// See [`trajectory`].
+    pub trajectory: Option<TrajectoryReport>,
+    /// See [`changed`].
+    pub changed_rows: Vec<ChangedRow>,
     /// See [`quality::compare`]. `None` without labeled rows.
     pub evaluation: Option<EvaluationReport>,
     /// See [`latency::measure`].
@@ -47,6 +55,8 @@ const PARTS: u64 = 4;
 /// `both` are the masked and the pruned model without planned merging of positions. Rounding may decide which of two
 /// equally similar pairs is merged, so models that merge do not agree to the last digits.
 ///
+/// At most `most_shown` changed rows are kept.
+///
 /// # Errors
 /// Returns an error if the pruned model does not agree with the masked one, if the job must stop, or if a graph fails.
 pub fn verify(
@@ -54,6 +64,7 @@ pub fn verify(
     cut: &Model,
     student: &Student<'_>,
     both: (&Student<'_>, &Model),
+    most_shown: usize,
     watch: &dyn Watch,
 ) -> Result<Measured, Failure> {
     let original = prepared.original();
@@ -61,7 +72,13 @@ pub fn verify(
     let batches = data.batches(run::BATCH_POSITIONS);
     let consistency = consistency::check(both, &batches.load(batches.len() / 2)?)?;
     watch.progress(1, PARTS);
-    let compared = fidelity::fidelity(prepared.answer.as_ref(), original, cut, &batches, watch)?;
+    let models = Models {
+        original,
+        cut,
+        student,
+    };
+    let answer = prepared.answer.as_ref();
+    let compared = fidelity::fidelity(answer, models, &batches, most_shown, watch)?;
     watch.progress(2, PARTS);
     let evaluation = match &prepared.evaluation {
         Some(data) => Some(evaluate(
@@ -76,6 +93,8 @@ pub fn verify(
     Ok(Measured {
         consistency,
         fidelity: compared.fidelity,
+        trajectory: compared.trajectory,
+        changed_rows: compared.changed_rows,
         evaluation,
         latency,
         latency_single,

@@ -1,14 +1,11 @@
 //! Runs models over the same rows.
 
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 
 use crate::answer::task::Answer;
 use crate::data::dataset::Batches;
 use crate::model::batch::Batch;
-use crate::model::chain::Model;
 use crate::model::hidden::Hidden;
-use crate::model::layer::Layer;
-use crate::model::mask::Masks;
 use crate::prune::answers::Answers;
 use crate::prune::failure::Failure;
 use crate::prune::lanes;
@@ -16,16 +13,6 @@ use crate::prune::watch::Watch;
 
 /// Maximum number of positions in one forward pass.
 pub const BATCH_POSITIONS: usize = 1_024;
-
-/// Returns the last features `[rows, positions, channels]` and the answers of a batch.
-///
-/// # Errors
-/// Returns an error if the batch does not match the graph.
-pub fn features_and_answers(model: &Model, batch: &Batch) -> Result<(Tensor, Hidden)> {
-    let features = model.features(batch, &Masks::full(&model.groups))?;
-    let answers = model.head.forward(&features)?;
-    Ok((features.stream, answers))
-}
 
 /// What the metrics need of the answers to some rows, each with the index of its row.
 pub type Numbered = Vec<(usize, Vec<f64>)>;
@@ -46,12 +33,13 @@ pub fn recorded(
     records.collect()
 }
 
-/// Returns the divergence of each row's answer from that of the original model, summed over the rows.
-#[must_use]
-pub fn divergence(answer: &dyn Answer, [before, after]: [&Answers; 2]) -> f64 {
+/// Returns the divergence of each row's answer from that of the original model.
+pub fn divergences<'a>(
+    answer: &'a dyn Answer,
+    [before, after]: [&'a Answers; 2],
+) -> impl Iterator<Item = f64> {
     let both = before.rows().zip(after.rows());
     both.map(|(before, after)| answer.divergence(before, after, 1.0))
-        .sum()
 }
 
 /// Joins the records of all batches in the order of the rows.

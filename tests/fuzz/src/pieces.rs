@@ -7,7 +7,7 @@ use std::path::Path;
 use optin::model::device::Device;
 use optin::prune::places::Places;
 use optin::prune::recipe::{
-    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Output, Recipe, Source, Target,
+    Calibration, Constraints, Evaluation, Mapping, Method, Metric, Output, Recipe, Reporting, Source, Target,
 };
 use tempfile::TempDir;
 
@@ -111,6 +111,7 @@ pub fn run(model: &Path, calibration: &Path, evaluation: Option<&Path>) -> (Plac
         constraints: Constraints::default(),
         method: Method::default(),
         outputs: Output::usual(),
+        report: Reporting::default(),
     };
     (places, recipe)
 }

@@ -172,6 +172,7 @@ impl Environment {
                 poll: Duration::from_millis(100),
                 after_outage: Duration::from_millis(300),
                 pulse: Pulses::default().watch("worker", Duration::MAX),
+                signer: None,
             },
         );
         let stop = stop.clone();

@@ -7,6 +7,7 @@ mod masks;
 mod restarts;
 mod round_trips;
 mod scores;
+mod trajectories;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -370,6 +371,11 @@ macro_rules! laws {
                 #[test]
                 fn the_backward_pass_equals_finite_differences() {
                     gradients::the_backward_pass_equals_finite_differences::<$family>();
+                }
+
+                #[test]
+                fn the_damage_after_each_block_is_that_of_the_masked_model() {
+                    trajectories::the_damage_after_each_block_is_that_of_the_masked_model::<$family>();
                 }
 
                 #[test]

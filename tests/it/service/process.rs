@@ -27,6 +27,8 @@ pub fn optin() -> Command {
         "OPTIN_SECRETS_KEY",
         "OPTIN_API_KEY",
         "OPTIN_SERVER",
+        "OPTIN_SIGNING_KEY",
+        "OPTIN_SIGNING_KEY_PASSWORD",
     ] {
         command.env_remove(name);
     }

@@ -118,6 +118,7 @@ impl Harness {
             poll: Duration::from_millis(50),
             after_outage: Duration::from_millis(500),
             pulse: Pulses::default().watch("worker", Duration::MAX),
+            signer: None,
         };
         let pruner = Scripted::new(Box::new(script));
         let silent_hub = TcpListener::bind("127.0.0.1:0").unwrap();
