@@ -143,7 +143,7 @@ const ROWS: &[(&str, Figure)] = &[
 fn row(name: &str, jobs: &[Job], value: Figure) -> Markup {
     let values: Vec<Option<String>> = jobs
         .iter()
-        .map(|job| job.report().and_then(value))
+        .map(|job| job.report.as_ref().and_then(value))
         .collect();
     html! {
         @if values.iter().any(Option::is_some) {
@@ -201,7 +201,7 @@ fn chart(jobs: &[Job]) -> Markup {
     let reports = || {
         jobs.iter()
             .enumerate()
-            .filter_map(|(index, job)| Some((index, job.report()?)))
+            .filter_map(|(index, job)| Some((index, job.report.as_ref()?)))
     };
     let metrics =
         reports().filter_map(|(_, report)| Some(report.evaluation.as_ref()?.main.metric.as_str()));

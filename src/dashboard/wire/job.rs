@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::moment::Moment;
-use super::report::FullReport;
 use crate::job::State;
 use crate::prune::report::Report;
 use crate::prune::stage::Stage;
@@ -34,7 +33,7 @@ pub(crate) struct Job {
     pub(crate) retry_of: Option<String>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) error: Option<JobError>,
-    pub(crate) report: Option<FullReport>,
+    pub(crate) report: Option<Report>,
     pub(crate) created_at: Moment,
     pub(crate) started_at: Option<Moment>,
     pub(crate) finished_at: Option<Moment>,
@@ -104,11 +103,6 @@ pub(crate) struct JobError {
 }
 
 impl Job {
-    /// The report, without the parts that only some releases write.
-    pub(crate) fn report(&self) -> Option<&Report> {
-        self.report.as_ref().map(|full| &full.report)
-    }
-
     /// The name of the model: the last part of its URI.
     pub(crate) fn model_name(&self) -> &str {
         let uri = self.request.model.uri.trim_end_matches('/');

@@ -12,7 +12,6 @@ pub(crate) mod keep_map;
 pub(crate) mod key;
 pub(crate) mod moment;
 pub(crate) mod problem;
-pub(crate) mod report;
 pub(crate) mod upload;
 pub(crate) mod webhook;
 pub(crate) mod worker;

@@ -94,9 +94,9 @@ fn content(details: &Details) -> Markup {
             @if job.state == State::Queued { (waiting::waiting(job, details.position.as_ref(), now)) }
             (steps::steps(job, events, now))
         }
-        @if let Some(full) = &job.report {
-            (result::result(job, &full.report, details.frontier.as_ref(), details.keep_map.as_ref()))
-            (changed::changed(&full.changed_rows))
+        @if let Some(report) = &job.report {
+            (result::result(job, report, details.frontier.as_ref(), details.keep_map.as_ref()))
+            (changed::changed(&report.changed_rows))
         }
         div #files data-live-part { (files::files(job, &details.files, now)) }
         (usage::usage(&details.examples))

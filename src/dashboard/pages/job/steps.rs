@@ -111,7 +111,7 @@ fn of_attempt(job: &Job, events: &[Event], now: Moment) -> Vec<Step> {
     let is_over = job.state.is_terminal();
     let last = begun.last().map(|(stage, _)| *stage);
     // The report has exact times. Events are written with the heartbeats.
-    let measured = job.report().map(|report| &report.stages);
+    let measured = job.report.as_ref().map(|report| &report.stages);
     let steps = Stage::ALL.iter().filter_map(|&stage| {
         let Some(index) = begun.iter().position(|(own, _)| *own == stage) else {
             // Stages that an ended job has not reached, or does not have, are not shown.

@@ -59,7 +59,7 @@ fn result(job: &Job) -> Markup {
                 @if let Some(eta) = job.progress.eta_ms { span.faint { " " (duration(eta)) " left" } }
             }
         },
-        State::Succeeded => match job.report() {
+        State::Succeeded => match &job.report {
             Some(report) => summary(report),
             None => html! {},
         },
