@@ -228,7 +228,8 @@ pub struct BlockDamage {
     /// Relative squared error of the features: the sum of the squared differences, divided by that of the squared features of the
     /// original.
     pub error: f64,
-    /// The same for the pruned model without repair. Null if nothing was repaired.
+    /// The same for the pruned model without repair. Null if nothing was repaired, or if the pruned model merges positions and the
+    /// model without repair does not.
     pub error_without_repair: Option<f64>,
 }
 
@@ -289,7 +290,8 @@ pub struct MetricReport {
     pub standard_error: BeforeAfter<f64>,
     /// Half-width of the 95 % confidence interval of the paired difference of the scores, `after - before`.
     pub difference_interval: f64,
-    /// Score of the pruned model without repair. Null if nothing was repaired.
+    /// Score of the pruned model without repair. Null if nothing was repaired, or if the pruned model merges positions and the
+    /// model without repair does not.
     pub without_compensation: Option<f64>,
     /// Score of a model that always gives the most frequent answer. Null if the task has no such answer.
     pub constant: Option<f64>,

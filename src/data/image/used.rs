@@ -52,7 +52,7 @@ impl Used<'_> {
             place: self.place(row),
             origin: Origin {
                 row: row + 1,
-                shown: self.path(row).map(excerpt).into_iter().collect(),
+                shown: self.file(row).map(excerpt).into_iter().collect(),
             },
             held,
         });
@@ -107,6 +107,14 @@ impl Used<'_> {
         match self.path(row) {
             Some(path) if !place.ends_with(path) => format!("{place} (\"{path}\")"),
             _ => place,
+        }
+    }
+
+    /// Returns the name of the file of an image. `None` if the images are parts of arrays.
+    fn file(&self, row: usize) -> Option<&str> {
+        match self.source.form {
+            Form::Encoded => self.path(row),
+            Form::Pixels { .. } => None,
         }
     }
 

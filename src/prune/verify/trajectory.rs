@@ -19,14 +19,33 @@ use crate::prune::student::Student;
 const BATCHES: usize = 8;
 
 /// What the features of a block add up to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Squares {
     /// The squares of the original features.
     original: f64,
     /// The squares of the differences of the pruned model.
     pruned: f64,
-    /// Those of the pruned model without repair.
-    bare: f64,
+    /// Those of the pruned model without repair. `None` if there is none that can be compared in the same way.
+    bare: Option<f64>,
+}
+
+impl Squares {
+    fn add(&mut self, other: &Self) {
+        self.original += other.original;
+        self.pruned += other.pruned;
+        self.bare = match (self.bare, other.bare) {
+            (Some(own), Some(other)) => Some(own + other),
+            _ => None,
+        };
+    }
+}
+
+/// Adds what the features of a block add up to on other rows.
+fn add(sums: &mut Option<Squares>, squares: Squares) {
+    match sums {
+        Some(sums) => sums.add(&squares),
+        None => *sums = Some(squares),
+    }
 }
 
 /// Sums over some batches.
@@ -89,10 +108,7 @@ impl Models<'_> {
             if let Some(damage) = &mut damage
                 && let Some(squares) = self.squares(block, &hidden, bare.as_ref())?
             {
-                let sums = damage.blocks[block].get_or_insert_default();
-                sums.original += squares.original;
-                sums.pruned += squares.pruned;
-                sums.bare += squares.bare;
+                add(&mut damage.blocks[block], squares);
             }
         }
         Ok(hidden)
@@ -126,11 +142,15 @@ impl Models<'_> {
             };
         }
         let [original, pruned] = differences(&whole, &own)?;
-        let bare = bare.map(|bare| differences(&whole, &bare)).transpose()?;
+        // The model without repair may merge other positions, or none.
+        let bare = match bare {
+            Some(bare) if is_alike(&own, &bare)? => Some(differences(&whole, &bare)?),
+            _ => None,
+        };
         Ok(Some(Squares {
             original,
             pruned,
-            bare: bare.map_or(0.0, |[_, bare]| bare),
+            bare: bare.map(|[_, bare]| bare),
         }))
     }
 
@@ -145,6 +165,12 @@ impl Models<'_> {
         kept.map(|kept| Tensor::new(kept, model.device()))
             .transpose()
     }
+}
+
+/// Whether the positions of features stand for as many original ones, and tell for which.
+fn is_alike(one: &Hidden, other: &Hidden) -> Result<bool> {
+    let tells = |hidden: &Hidden| hidden.carried(Slot::Origins).is_some();
+    Ok(one.positions()? == other.positions()? && tells(one) == tells(other))
 }
 
 /// Returns the sum of the squares of the original features, and of their differences from others.
@@ -174,10 +200,7 @@ impl Damage {
         self.blocks.resize(longer, None);
         for (sums, squares) in self.blocks.iter_mut().zip(&other.blocks) {
             if let Some(squares) = squares {
-                let sums = sums.get_or_insert_default();
-                sums.original += squares.original;
-                sums.pruned += squares.pruned;
-                sums.bare += squares.bare;
+                add(sums, *squares);
             }
         }
     }
@@ -185,14 +208,13 @@ impl Damage {
     /// Returns the damage of each feature, in the order of the blocks. `None` if no features were compared.
     #[must_use]
     pub fn report(&self, models: &Models<'_>) -> Option<TrajectoryReport> {
-        let repaired = models.student.is_repaired();
         let blocks = self.blocks.iter().enumerate();
         let blocks = blocks.filter_map(|(block, squares)| {
             let squares = squares.filter(|squares| squares.original > 0.0)?;
             Some(BlockDamage {
                 block: models.original.block_name(block),
                 error: squares.pruned / squares.original,
-                error_without_repair: repaired.then_some(squares.bare / squares.original),
+                error_without_repair: squares.bare.map(|bare| bare / squares.original),
             })
         });
         let blocks: Vec<BlockDamage> = blocks.collect();
