@@ -48,7 +48,7 @@ struct Input {
     seed: u8,
     end: u8,
     json: Vec<Change>,
-    /// Number of times that the table is doubled. The whole stays below 4 MiB.
+    /// Number of times that the table is doubled. The whole stays below 1 MiB.
     doublings: u8,
     changes: Vec<(u16, u8, Vec<u8>)>,
     /// Changes of the packed file.
@@ -95,7 +95,7 @@ fn content(input: &Input) -> Vec<u8> {
     for (at, over, change) in input.changes.iter().take(8) {
         splice(&mut content, *at, *over, change);
     }
-    let times = (1_usize << (input.doublings % 17)).min((4 << 20) / content.len().max(1));
+    let times = (1_usize << (input.doublings % 17)).min((1 << 20) / content.len().max(1));
     content.repeat(times.max(1))
 }
 
