@@ -1,6 +1,7 @@
 //! The user guide.
 //!
-//! - [`measurements`]: accuracy, speed and variants of the method.
+//! - [`measurements`]: accuracy, scoring cost and variants of the method.
+//! - [`speed`]: speed of the engine and of results.
 //! - [`deployment`]: several machines, API keys, proxies, logs and metrics.
 //! - [`outages`]: what clients and jobs see during an outage of the database, the bucket, a source or a worker.
 //!
@@ -10,3 +11,4 @@
 pub mod deployment;
 pub mod measurements;
 pub mod outages;
+pub mod speed;
