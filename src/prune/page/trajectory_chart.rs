@@ -30,10 +30,12 @@ pub(super) fn chart(trajectory: &TrajectoryReport) -> Markup {
             .filter_map(|(index, block)| Some([index as f64 / last, powers.height(error(block)?)]))
             .collect()
     };
-    let (own, bare) = (
-        points(|block| Some(block.error)),
-        points(|block| block.error_without_repair),
-    );
+    let own = points(|block| Some(block.error));
+    let mut bare = points(|block| block.error_without_repair);
+    // A curve with gaps would tell little.
+    if bare.len() < own.len() {
+        bare.clear();
+    }
     let content = html! {
         (powers.levels())
         @if let Some(first) = blocks.first() {
