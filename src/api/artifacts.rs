@@ -198,7 +198,7 @@ async fn content(state: &AppState, caller: &Caller, path: &FilePath) -> Result<R
     let headers = [
         (header::ETAG, format!("\"{}\"", file.sha256)),
         (header::CONTENT_LENGTH, file.bytes.to_string()),
-        (header::CONTENT_TYPE, media_type(&path.name).to_owned()),
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (
             header::CONTENT_DISPOSITION,
             format!("attachment; filename=\"{}\"", file.name.last()),

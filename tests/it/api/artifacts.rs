@@ -249,6 +249,7 @@ async fn an_artifact_can_be_read_without_a_redirect() {
             (200, CONTENT)
         );
         assert_eq!(response.header("content-length"), "16");
+        assert_eq!(response.header("content-type"), "application/octet-stream");
         assert_eq!(
             response.header("content-disposition"),
             "attachment; filename=\"model.safetensors\""

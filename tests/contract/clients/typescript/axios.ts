@@ -95,7 +95,7 @@ async function journey(receiver: Receiver): Promise<void> {
   });
 
   await step("download an artifact", async () => {
-    const file = (await artifacts.getArtifact(job.id, weights.name, { responseType: "blob" })).data;
+    const file = (await artifacts.getArtifact(job.id, weights.name, undefined, { responseType: "blob" })).data;
     assert.equal(sha256(await file.bytes()), weights.sha256);
   });
 
