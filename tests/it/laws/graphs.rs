@@ -15,6 +15,9 @@ use crate::fixture::runtime::{Call, assert_answers};
 /// Name of the answers.
 const NAME: &str = "logits";
 
+/// Tiny models with random weights amplify rounding: the largest difference among them is 1.4e-4.
+const TOLERANCE: f64 = 2e-4;
+
 pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
     let case = case::<F>(Dtype::F32);
     let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
@@ -67,7 +70,8 @@ fn call(model: &Model, graph: &Graph, batch: &Batch, padding: usize) -> Call {
         Input::Pixels(pixels, _) => Call::default().floats("pixel_values", &planes(model, pixels)),
         Input::Tokens { ids, types } => tokens(graph, ids, types, padding),
     };
-    call.expecting(NAME, &as_output(graph, &answers, padding))
+    call.within(TOLERANCE)
+        .expecting(NAME, &as_output(graph, &answers, padding))
 }
 
 /// Returns images as `[rows, channels, height, width]`.
