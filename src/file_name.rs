@@ -46,6 +46,14 @@ pub fn is_part(text: &str) -> bool {
         && text.bytes().all(allowed)
 }
 
+/// Returns the path of the file or folder beside another one whose name has this suffix after it.
+#[must_use]
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
 impl FileName {
     /// Returns the name as text.
     #[must_use]

@@ -3,7 +3,6 @@
 //! minisign needs no service and no network: one small key signs, another small key verifies, and Linux distributions have the
 //! tool. sigstore would prove more, such as when a result was signed, but it needs identities and a public log.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use minisign::{PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
+
+use crate::file_name::beside;
 
 /// What is appended to the name of a file to name that of its signature.
 const SUFFIX: &str = ".minisig";
@@ -119,7 +120,7 @@ impl Signer {
                 path.display()
             ))
         })?;
-        let own = beside(path);
+        let own = signature_of(path);
         fs::write(&own, signed.into_string()).map_err(failed(&own))?;
         Ok(own)
     }
@@ -157,7 +158,7 @@ impl Verifier {
     /// # Errors
     /// Returns [`SignatureError`] if there is no signature, or if it is not one of this file by this key.
     pub fn verify_file(&self, path: &Path) -> Result<String, SignatureError> {
-        let own = beside(path);
+        let own = signature_of(path);
         if !own.exists() {
             return Err(SignatureError::Signature(format!(
                 "{} has no signature; {} is missing",
@@ -192,10 +193,8 @@ impl Verifier {
 
 /// Returns the path of the signature of a file.
 #[must_use]
-pub fn beside(path: &Path) -> PathBuf {
-    let mut name: OsString = path.to_owned().into_os_string();
-    name.push(SUFFIX);
-    name.into()
+pub fn signature_of(path: &Path) -> PathBuf {
+    beside(path, SUFFIX)
 }
 
 /// Reads a file of at most [`MAX_KEY_BYTES`].

@@ -11,7 +11,7 @@ use crate::config::onnx_runtime::OnnxRuntimeFlags;
 use crate::onnx::runtime::Runtime;
 use crate::prune::surgery::folder::SUMS;
 use crate::prune::verify::delivered::{self, Delivered};
-use crate::signature::{Verifier, beside};
+use crate::signature::{Verifier, signature_of};
 
 /// Shown at the end of the help.
 const EXAMPLES: &str = "\
@@ -50,7 +50,7 @@ impl Signature {
     fn of(folder: &Path, key: Option<&str>) -> Result<Self, Exit> {
         let sums = folder.join(SUMS);
         let Some(key) = key else {
-            return Ok(match beside(&sums).exists() {
+            return Ok(match signature_of(&sums).exists() {
                 true => Self::Unchecked,
                 false => Self::None,
             });

@@ -1,12 +1,18 @@
-//! Beginnings of texts, for documents that show some rows of the data.
+//! Beginnings of texts, for people who look at some rows of the data.
 
 /// Maximum number of characters of an excerpt.
 pub const CHARACTERS: usize = 300;
 
-/// Returns the beginning of a text. It ends with an ellipsis if something was cut off.
+/// Returns the beginning of a text for a document.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(CHARACTERS) {
+    beginning(text, CHARACTERS)
+}
+
+/// Returns at most this number of characters of a text. They end with an ellipsis if something was cut off.
+#[must_use]
+pub fn beginning(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }

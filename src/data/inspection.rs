@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
+use super::excerpt::beginning;
 use super::format::Format;
 use super::image;
 use super::limits::Limits;
@@ -100,12 +101,8 @@ fn value(cell: &Cell) -> Option<String> {
     }
 }
 
-/// The beginning of a text. What is left out shows as `…`.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    beginning(text, MAX_CHARS)
 }
 
 #[cfg(test)]

@@ -93,6 +93,14 @@ impl Constant {
         }
     }
 
+    /// Returns a weight that is a matrix.
+    pub(super) fn matrix(&self) -> Option<&Tensor> {
+        match self {
+            Self::Weight(tensor) if tensor.rank() == 2 => Some(tensor),
+            _ => None,
+        }
+    }
+
     /// Returns what equal constants have in common. Small numbers are compared, weights are the same views of the same
     /// memory.
     pub(super) fn key(&self) -> Key {
@@ -102,10 +110,13 @@ impl Constant {
                 shape,
                 bytes,
             } => Key::Small(*element, shape.clone(), bytes.clone()),
-            Self::Weight(tensor) | Self::Int8 { weight: tensor, .. } => {
+            Self::Int8 { weight, scales } => {
+                let weight = Self::Weight(weight.clone()).key();
+                Key::Int8(Box::new(weight), scales.dims().to_vec())
+            }
+            Self::Weight(tensor) => {
                 let (storage, layout) = tensor.storage_and_layout();
                 Key::Weight {
-                    element: self.element(),
                     memory: std::ptr::from_ref(&*storage) as usize,
                     first: layout.start_offset(),
                     shape: layout.dims().to_vec(),
@@ -120,8 +131,9 @@ impl Constant {
 #[derive(PartialEq, Eq, Hash)]
 pub(super) enum Key {
     Small(Element, Vec<usize>, Vec<u8>),
+    /// A weight, and the shape of its scales.
+    Int8(Box<Key>, Vec<usize>),
     Weight {
-        element: Element,
         memory: usize,
         first: usize,
         shape: Vec<usize>,

@@ -13,7 +13,7 @@ use candle_core::{Result, Tensor};
 
 use super::constant::{Constant, Element};
 use super::graph::Graph;
-use super::node::Node;
+use super::reachable::needed;
 use super::value::Value;
 
 /// The largest whole number in a column of a linear map.
@@ -29,6 +29,11 @@ impl Graph {
     /// # Errors
     /// Returns an error if a weight cannot be read.
     pub fn int8(&self) -> Result<Self> {
+        let weights = self.constants.iter();
+        let weights: HashMap<&Value, &Tensor> = weights
+            .filter_map(|(name, constant)| Some((name, constant.matrix()?)))
+            .filter(|(_, weight)| weight.elem_count() >= MIN_ELEMENTS)
+            .collect();
         let mut graph = self.without_nodes();
         graph.enter("int8/");
         let mut replaced: HashMap<Value, Value> = HashMap::new();
@@ -39,7 +44,20 @@ impl Graph {
                     *input = replacement.clone();
                 }
             }
-            match graph.rounded(&node)? {
+            let rounded = match (node.operator, node.inputs.as_slice()) {
+                ("MatMul", [Some(input), Some(weight)]) => match weights.get(weight) {
+                    Some(weight) => Some(graph.product(input, weight)?),
+                    None => None,
+                },
+                ("Gather", [Some(table), Some(indices)]) if node.int("axis") == Some(0) => {
+                    match weights.get(table) {
+                        Some(table) => Some(graph.rows(table, indices)?),
+                        None => None,
+                    }
+                }
+                _ => None,
+            };
+            match rounded {
                 Some(value) => {
                     replaced.insert(node.outputs[0].clone(), value);
                 }
@@ -50,55 +68,17 @@ impl Graph {
     }
 
     /// Returns the share of the bytes of this graph's weights that [`int8`](Self::int8) makes smaller.
-    #[must_use]
-    pub fn int8_share(&self) -> f64 {
-        let needed = super::reachable::needed(self);
-        let total: usize = needed
-            .constants
-            .iter()
-            .map(|(_, weight)| weight.len())
-            .sum();
-        let mut rounded: Vec<&Value> = needed
-            .nodes
-            .iter()
-            .filter_map(|node| self.weight_of(node).map(|(name, _)| name))
-            .collect();
-        rounded.sort();
-        rounded.dedup();
-        let constants = needed.constants.iter();
-        let rounded = constants.filter(|(name, _)| rounded.binary_search(name).is_ok());
-        let rounded: usize = rounded.map(|(_, weight)| weight.len()).sum();
-        rounded as f64 / total.max(1) as f64
-    }
-
-    /// Adds the form of a node with a weight of 8 bits. `None` if the node has none.
-    fn rounded(&mut self, node: &Node) -> Result<Option<Value>> {
-        let Some((_, weight)) = self.weight_of(node) else {
-            return Ok(None);
-        };
-        let weight = weight.clone();
-        let inputs: Vec<&Value> = node.inputs.iter().flatten().collect();
-        Ok(Some(match node.operator {
-            "MatMul" => self.product(inputs[0], &weight)?,
-            _ => self.rows(&weight, inputs[1])?,
-        }))
-    }
-
-    /// Returns the matrix of a node that multiplies by a matrix or reads rows of one.
-    fn weight_of<'a>(&'a self, node: &'a Node) -> Option<(&'a Value, &'a Tensor)> {
-        let name = match (node.operator, node.inputs.as_slice()) {
-            ("MatMul", [Some(_), Some(weight)]) => weight,
-            ("Gather", [Some(table), Some(_)]) if node.int("axis") == Some(0) => table,
-            _ => return None,
-        };
-        match self.constants.iter().find(|(value, _)| value == name) {
-            Some((name, Constant::Weight(weight)))
-                if weight.rank() == 2 && weight.elem_count() >= MIN_ELEMENTS =>
-            {
-                Some((name, weight))
-            }
-            _ => None,
-        }
+    ///
+    /// # Errors
+    /// Returns an error if a weight cannot be read.
+    pub fn int8_share(&self) -> Result<f64> {
+        let graph = self.int8()?;
+        let small = needed(&graph).constants.into_iter();
+        let small = small.filter(|(_, constant)| constant.element() == Element::Int8);
+        let small: usize = small.map(|(_, constant)| constant.len()).sum();
+        let all = needed(self).constants.into_iter();
+        let all: usize = all.map(|(_, constant)| constant.len()).sum();
+        Ok((small * size_of::<f32>()) as f64 / all.max(1) as f64)
     }
 
     /// Multiplies `[.., in]` by a weight `[in, out]`.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use optin::signature::{Signer, Verifier, beside};
+use optin::signature::{Signer, Verifier, signature_of};
 
 fn golden(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/signature");
@@ -48,16 +48,20 @@ fn a_changed_file_or_signature_is_refused() {
     let message = refused(|path| fs::write(path, "0124  model.safetensors\n").unwrap());
     assert!(message.ends_with(wrong), "{message}");
     let message = refused(|path| {
-        let signature = fs::read_to_string(beside(path)).unwrap();
-        fs::write(beside(path), signature.replace("a comment", "a Comment")).unwrap();
+        let signature = fs::read_to_string(signature_of(path)).unwrap();
+        fs::write(
+            signature_of(path),
+            signature.replace("a comment", "a Comment"),
+        )
+        .unwrap();
     });
     assert!(message.ends_with(wrong), "{message}");
-    let message = refused(|path| fs::write(beside(path), "nothing").unwrap());
+    let message = refused(|path| fs::write(signature_of(path), "nothing").unwrap());
     assert!(
         message.ends_with("is not a signature of minisign"),
         "{message}"
     );
-    let message = refused(|path| fs::remove_file(beside(path)).unwrap());
+    let message = refused(|path| fs::remove_file(signature_of(path)).unwrap());
     assert!(message.contains("has no signature"), "{message}");
 }
 

@@ -37,8 +37,8 @@ pub(super) struct RecipeFlags {
     /// Add a score audit to the report: compare estimated scores with exact scores of a sample of units
     #[arg(long, help_heading = method::METHOD_HEADING)]
     audit: bool,
-    /// Formats of the result's model; repeat the flag for more [default: all]
-    #[arg(long = "output", value_name = "FORMAT", value_parser = explained::<Output>())]
+    /// Formats of the result's model; repeat the flag for more
+    #[arg(long = "output", value_name = "FORMAT", value_parser = explained::<Output>(), default_values = Output::usual().into_iter().map(<&str>::from))]
     outputs: Vec<Output>,
     #[arg(long, value_name = "ROWS", default_value_t = Reporting::default().rows, help = ranged::<Reporting>("rows", "Maximum number of rows of the data that the report shows: those whose answers changed most; 0 shows none"))]
     report_rows: usize,
@@ -53,17 +53,13 @@ impl RecipeFlags {
             audit: self.audit,
             ..self.method.method()
         };
-        let outputs = match self.outputs.is_empty() {
-            true => Output::usual(),
-            false => self.outputs.clone(),
-        };
         let constraints = self.target.constraints();
         let recipe = recipe(inputs, self.target.target()?, constraints, method)?;
         let report = Reporting {
             rows: self.report_rows,
         };
         Ok(Recipe {
-            outputs,
+            outputs: self.outputs.clone(),
             report,
             ..recipe
         }

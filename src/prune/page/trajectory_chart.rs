@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::plot::{Powers, below, curve, place, plot};
 use super::units::small;
+use crate::data::excerpt::beginning;
 use crate::prune::report::{BlockDamage, TrajectoryReport};
 
 pub(super) const EXPLANATION: &str = "How far the features of the pruned model are from those of the original after each block, from the first \
@@ -39,10 +40,10 @@ pub(super) fn chart(trajectory: &TrajectoryReport) -> Markup {
     let content = html! {
         (powers.levels())
         @if let Some(first) = blocks.first() {
-            (below("start", 0.0, &short(&first.block)))
+            (below("start", 0.0, &beginning(&first.block, NAME)))
         }
         @if let Some(last) = blocks.last().filter(|_| blocks.len() > 1) {
-            (below("end", 1.0, &short(&last.block)))
+            (below("end", 1.0, &beginning(&last.block, NAME)))
         }
         (curve("curve bare", &bare))
         (curve("curve", &own))
@@ -89,12 +90,4 @@ fn powers(errors: impl Iterator<Item = f64>) -> Powers {
     let top = (most.log10().ceil() as i32).max(LEAST + 1);
     let bottom = (least.log10().floor() as i32).clamp(LEAST, top - 1);
     Powers { top, bottom }
-}
-
-/// Returns the beginning of a name.
-fn short(name: &str) -> String {
-    match name.char_indices().nth(NAME) {
-        None => name.to_owned(),
-        Some((end, _)) => format!("{}…", &name[..end]),
-    }
 }

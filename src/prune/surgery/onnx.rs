@@ -43,7 +43,7 @@ pub fn check(model: &Model, task: &Task, formats: &[Output]) -> Result<(), Failu
     if !formats.contains(&Output::OnnxInt8) {
         return Ok(());
     }
-    let share = graph(model, task, None)?.int8_share();
+    let share = graph(model, task, None)?.int8_share()?;
     if share >= MIN_INT8_SHARE {
         return Ok(());
     }

@@ -29,23 +29,16 @@ struct Squares {
     bare: Option<f64>,
 }
 
-impl Squares {
-    fn add(&mut self, other: &Self) {
-        self.original += other.original;
-        self.pruned += other.pruned;
-        self.bare = match (self.bare, other.bare) {
-            (Some(own), Some(other)) => Some(own + other),
-            _ => None,
-        };
-    }
-}
-
 /// Adds what the features of a block add up to on other rows.
 fn add(sums: &mut Option<Squares>, squares: Squares) {
-    match sums {
-        Some(sums) => sums.add(&squares),
-        None => *sums = Some(squares),
-    }
+    let Some(sums) = sums else {
+        *sums = Some(squares);
+        return;
+    };
+    sums.original += squares.original;
+    sums.pruned += squares.pruned;
+    let both = sums.bare.zip(squares.bare);
+    sums.bare = both.map(|(own, other)| own + other);
 }
 
 /// Sums over some batches.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::message::Answer;
 use super::process::{Process, Program, Timeout};
 use super::task::{Paths, Task, Work};
+use crate::file_name::beside;
 use crate::job::queue::Device;
 use crate::prune::admission::{Inspection, Kind};
 use crate::prune::failure::{Code, Failure};
@@ -79,7 +80,7 @@ impl Pruner for Isolated {
         watch: &dyn Watch,
     ) -> Result<Report, Failure> {
         // Beside the output folder, which must appear only when it is complete.
-        let exchange = beside(&places.out);
+        let exchange = beside(&places.out, ".exchange");
         let work = Work::Run {
             places: Paths::of(places),
             recipe: Box::new(recipe.clone()),
@@ -137,11 +138,4 @@ impl Pruner for Isolated {
             _ => Err(unasked()),
         }
     }
-}
-
-/// Returns the path of the folder through which documents pass.
-fn beside(out: &Path) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".exchange");
-    out.with_file_name(name)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::process::{Client, Server, optin, run, text};
+use super::process::{Client, Server, optin, write_key};
 use super::upload::{archive, complete, create_upload, upload_file};
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder::Folder;
@@ -23,17 +23,6 @@ const SERVICE_KIB: u64 = 384 << 10;
 
 /// Time for one answer. It is generous, because the tests share the machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Creates an API key of a tenant.
-fn key(data: &Path, tenant: &str) -> String {
-    let mut command = optin();
-    command.args(["keys", "create", "--scope", "write", "--name", "test"]);
-    command.args(["--json", "--tenant", tenant, "--data-dir"]);
-    let created = run(command.arg(data));
-    let created: Value = serde_json::from_slice(&created.stdout)
-        .unwrap_or_else(|_| panic!("{}", text(&created.stderr)));
-    created["key"].as_str().unwrap().to_owned()
-}
 
 /// Starts a service with two workers and little memory.
 fn start(data: &Path) -> Server {
@@ -230,7 +219,7 @@ fn files() -> [Vec<HostileFile>; 3] {
 fn hostile_inputs_are_refused_while_another_tenant_works() {
     let root = tempfile::tempdir().unwrap();
     let data = root.path().join("data");
-    let [hostile, peaceful] = ["hostile", "peaceful"].map(|tenant| key(&data, tenant));
+    let [hostile, peaceful] = ["hostile", "peaceful"].map(|tenant| write_key(&data, tenant));
     let server = start(&data);
     let valid = Folder::new(Tiny::default());
     let over = AtomicBool::new(false);

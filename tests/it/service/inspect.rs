@@ -5,21 +5,11 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::process::{Client, Running, optin, run, text, wait_until};
+use super::process::{Client, Running, optin, wait_until, write_key};
 use super::upload::upload_file;
 
 /// A text of the dataset, which only the response may contain.
 const SECRET: &str = "diagnosis of patient 4711";
-
-fn key(data: &Path, tenant: &str) -> String {
-    let mut command = optin();
-    command.args(["keys", "create", "--scope", "write", "--name", "test"]);
-    command.args(["--json", "--tenant", tenant, "--data-dir"]);
-    let created = run(command.arg(data));
-    let created: Value = serde_json::from_slice(&created.stdout)
-        .unwrap_or_else(|_| panic!("{}", text(&created.stderr)));
-    created["key"].as_str().unwrap().to_owned()
-}
 
 /// Returns the files below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -45,7 +35,7 @@ fn rows_are_shown_to_their_tenant_and_kept_nowhere() {
         "text\tlabel\n{SECRET}\t1\n\u{1b}[2J<script>alert(1)</script>\t0\n{huge}\t0\nlast\t1\n"
     );
     std::fs::write(&table, rows).unwrap();
-    let [own, other] = ["a", "b"].map(|tenant| key(&data, tenant));
+    let [own, other] = ["a", "b"].map(|tenant| write_key(&data, tenant));
     let log = folder.path().join("log");
     let _service = Running(
         optin()

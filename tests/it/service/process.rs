@@ -43,6 +43,17 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Creates an API key of a tenant with the scope `write`, before the service starts.
+pub fn write_key(data: &Path, tenant: &str) -> String {
+    let mut command = optin();
+    command.args(["keys", "create", "--scope", "write", "--name", "test"]);
+    command.args(["--json", "--tenant", tenant, "--data-dir"]);
+    let created = run(command.arg(data));
+    let created: Value = serde_json::from_slice(&created.stdout)
+        .unwrap_or_else(|_| panic!("{}", text(&created.stderr)));
+    created["key"].as_str().unwrap().to_owned()
+}
+
 /// A process that is killed when it is dropped.
 pub struct Running(pub Child);
 

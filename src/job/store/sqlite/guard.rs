@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, flock, statfs};
 
 use super::error::OpenError;
 use crate::artifact::private;
+use crate::file_name::beside;
 
 /// Magic numbers (`statfs(2)`) of network file systems: nfs, smb, cifs, smb2, afs, ceph, 9p, coda, fuse.
 const NETWORK: &[u64] = &[
@@ -48,14 +49,12 @@ impl Guard {
         if NETWORK.contains(&(found.f_type as u64 & 0xffff_ffff)) {
             return Err(OpenError::NetworkFileSystem { path: path() });
         }
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
         let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .open(name)
+            .open(beside(database, ".lock"))
             .map_err(failed)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| OpenError::InUse { path: path() })?;
