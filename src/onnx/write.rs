@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Error, Result, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
@@ -20,12 +20,16 @@ use super::proto::{
 };
 use super::reachable::{Needed, needed};
 use super::value::Value;
+use crate::file_name::beside;
 
 /// The version of the standard operators.
 pub const OPSET: i64 = 17;
 
 /// The version of the file format that came with [`OPSET`].
 const IR_VERSION: i64 = 8;
+
+/// The second file has the name of the file of the graph and this suffix.
+const SECOND: &str = ".data";
 
 /// The largest number of bytes of constants in the file of the graph. It leaves space for the graph itself.
 pub const MAX_EMBEDDED: u64 = 1_900_000_000;
@@ -70,16 +74,9 @@ pub fn write(
     if written.is_err() {
         // Incomplete files are useless, and the disk may be full.
         let _ = fs::remove_file(path);
-        let _ = fs::remove_file(beside(path));
+        let _ = fs::remove_file(beside(path, SECOND));
     }
     written
-}
-
-/// Returns the path of the second file.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".data");
-    path.with_file_name(name)
 }
 
 fn write_files(
@@ -202,7 +199,7 @@ struct External {
 impl External {
     /// Creates the file beside that of the graph.
     fn create(path: &Path) -> Result<Self> {
-        let path = beside(path);
+        let path = beside(path, SECOND);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         Ok(Self {
             name: name.into_owned(),

@@ -66,9 +66,7 @@ impl Guard {
             .open(database)
             .map_err(failed)?;
         for end in ["", ".lock", "-wal", "-shm"] {
-            let mut name = database.as_os_str().to_owned();
-            name.push(end);
-            private::file(Path::new(&name)).map_err(failed)?;
+            private::file(&beside(database, end)).map_err(failed)?;
         }
         Ok(Self { _file: file })
     }
