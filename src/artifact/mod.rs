@@ -20,5 +20,6 @@ mod s3_failure;
 pub mod sign;
 pub mod source;
 pub mod store;
+mod turns;
 mod upload;
 pub mod url;

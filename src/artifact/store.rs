@@ -10,6 +10,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use tokio::sync::SemaphorePermit;
 
 use super::error::ArtifactError;
 use super::key::{FOLDERS, Key};
@@ -18,6 +19,7 @@ use super::progress::Patience;
 use super::s3::{Bucket, S3Options};
 use super::s3_failure::Purpose;
 use super::sign::{LocalUrls, SigningKey};
+use super::turns::Turns;
 use crate::telemetry::metric;
 
 /// Default time limits. The S3 client retries a request for up to a minute, and one part of a file is one request.
@@ -43,6 +45,7 @@ pub(super) enum Backend {
     Local {
         folder: PathBuf,
         urls: Option<LocalUrls>,
+        turns: Turns,
     },
     S3(Arc<Bucket>),
 }
@@ -60,6 +63,7 @@ impl ArtifactStore {
         let backend = Backend::Local {
             folder: root.to_owned(),
             urls: None,
+            turns: Turns::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -118,6 +122,7 @@ impl ArtifactStore {
     /// Returns [`ArtifactError::NotFound`] if there is no such object, and another [`ArtifactError`] if the store
     /// fails.
     pub async fn size(&self, key: &Key) -> Result<u64, ArtifactError> {
+        let _turn = self.turn().await;
         Ok(self
             .with_timeout(self.inner.head(&self.at(key)))
             .await?
@@ -135,14 +140,28 @@ impl ArtifactStore {
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, Result<Bytes, ArtifactError>>, ArtifactError> {
         let options = GetOptions::new().with_range(range.map(GetRange::Bounded));
+        let turn = self.turn().await;
         let found = self
             .with_timeout(self.inner.get_opts(&self.at(key), options))
             .await?;
+        drop(turn);
         let store = self.clone();
-        Ok(found
+        let content = found
             .into_stream()
             .map_err(move |error| store.failed(error))
-            .boxed())
+            .boxed();
+        Ok(match &self.backend {
+            Backend::Local { turns, .. } => turns.clone().per_item(content),
+            Backend::S3(_) => content,
+        })
+    }
+
+    /// Waits for a turn on a local file system. A bucket has no turns.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        match &self.backend {
+            Backend::Local { turns, .. } => turns.wait().await,
+            Backend::S3(_) => None,
+        }
     }
 
     /// Removes all objects under a prefix. In a local folder, also removes the drafts of interrupted uploads. Succeeds

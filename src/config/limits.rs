@@ -62,8 +62,9 @@ pub struct LimitFlags {
     pub stall_timeout: Duration,
     /// Maximum number of concurrent connections (1 to 1000000)
     ///
-    /// A further connection takes the place of one that has sent and read nothing for half a second. If
-    /// all are in use, further connections can only call /livez, /readyz and /metrics.
+    /// A further connection takes the place of one that has sent and read nothing for half a second, or
+    /// of one of the client address that has the most, if that has at least two more. Otherwise, it can
+    /// only call /livez, /readyz and /metrics.
     #[arg(long, verbatim_doc_comment, env = "OPTIN_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
     /// Maximum number of concurrent connections per client address (1 to 1000000)

@@ -80,6 +80,8 @@
 //! - If `--max-connections` (1,024) or `--max-connections-per-address` (256) is reached, a new connection takes the place of an idle
 //!   one, which has sent and read nothing for half a second: of the address with the most connections, the one that has been idle for
 //!   the longest time.
+//! - If none of `--max-connections` is idle, the address with the most connections loses its newest one to a client of another address,
+//!   provided that it has at least two more than that one. A download that breaks off can continue with a `Range`.
 //! - If all connections are in use, `/livez`, `/readyz` and `/metrics` are still answered, on 256 more connections. Other requests get
 //!   429 `rate_limited` if their address has too many connections, and otherwise 503 `unavailable`.
 //! - Behind a proxy, all connections are those of the proxy. Set `--client-address` (or `--keys proxied`):

@@ -2,8 +2,10 @@
 //!
 //! When the places are taken, a new connection gets the place of an idle one, which has sent no complete request or does
 //! not read its response: of the address with the most connections, the one that has been idle for the longest time. If
-//! none is idle, the new one gets a reserved place, on which only the probes are answered. A probe is known only after its
-//! head, so a new connection always gets a place at once.
+//! none is idle, it gets the place of the newest connection of that address, provided that the address has at least two
+//! connections more than that of the new one. So a flood from some addresses does not shut out the others. Otherwise the
+//! new connection gets a reserved place, on which only the probes are answered. A probe is known only after its head, so a
+//! new connection always gets a place at once.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -136,7 +138,7 @@ impl Places {
             let freed = taken.free(|seat| seat.network == network);
             (!freed).then_some(Crowded::Address(self.most_per_address))
         } else if taken.seats.len() >= self.most {
-            let freed = taken.free(|_| true);
+            let freed = taken.free(|_| true) || taken.balance(here);
             (!freed).then_some(Crowded::Service(self.most))
         } else {
             None
@@ -175,10 +177,32 @@ impl Taken {
         let Some((_, _, id)) = idle.max() else {
             return false;
         };
+        self.evict(id);
+        true
+    }
+
+    /// Closes the newest connection of the address with the most connections, if it has at least two more than the
+    /// address of a new connection, which has `here`. Returns whether it has.
+    fn balance(&mut self, here: usize) -> bool {
+        let largest = self.networks.iter().max_by_key(|(_, held)| **held);
+        let Some((network, _)) = largest.filter(|(_, held)| **held >= here + 2) else {
+            return false;
+        };
+        let theirs = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| seat.network == *network);
+        let Some(id) = theirs.map(|(id, _)| *id).max() else {
+            return false;
+        };
+        self.evict(id);
+        true
+    }
+
+    fn evict(&mut self, id: u64) {
         if let Some(seat) = self.remove(id) {
             close(&seat);
         }
-        true
     }
 
     fn reserve(&mut self, id: u64, seat: &Arc<Seat>) {

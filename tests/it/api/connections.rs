@@ -213,7 +213,9 @@ async fn if_all_connections_are_in_use_only_probes_are_answered() {
     assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
     assert_eq!(json_body(&refused)["code"], "rate_limited");
     assert!(served.get(3, "/v1/jobs").await.contains("200 OK"));
-    polls.push(served.ask(4, &poll).await);
+    // One connection of each of three addresses: none has to give one up.
+    drop(polls.pop());
+    polls.extend([served.ask(4, &poll).await, served.ask(5, &poll).await]);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let refused = served.get(3, "/v1/jobs").await;
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
@@ -230,6 +232,27 @@ async fn if_all_connections_are_in_use_only_probes_are_answered() {
         }
     }
     drop(polls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_many_connections_gives_one_up_for_another_address() {
+    let connections = Connections { most: 3, ..wide() };
+    let served = Served::start(Options::default(), connections).await;
+    let id = served.harness.create_job().await;
+    let poll = format!("/v1/jobs/{id}?wait=60");
+    let mut polls = Vec::new();
+    for _ in 0..3 {
+        polls.push(served.ask(2, &poll).await);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(served.get(3, "/v1/jobs").await.contains("200 OK"));
+    let newest = polls.pop().unwrap();
+    let ended = tokio::time::timeout(TIMEOUT, received(newest)).await;
+    assert_eq!(ended.expect("the newest connection is closed"), "");
+    for mut poll in polls {
+        let read = tokio::time::timeout(Duration::from_millis(300), poll.read_u8()).await;
+        assert!(read.is_err(), "the older connections stay open");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
