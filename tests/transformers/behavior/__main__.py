@@ -23,7 +23,7 @@ import tools  # noqa: F401
 import torch
 import training  # noqa: F401
 import transformers
-from pairs import CLASSES, MODELING, WHOLE_HEADS, Fault, random_pair, widened_pair
+from pairs import CLASSES, MODELING, WHOLE_HEADS, Fault, auto_class, random_pair, widened_pair
 from registry import CLASSIFIERS, checks_of
 
 
@@ -48,6 +48,9 @@ def pairs(folder, arguments):
     for auto in CLASSIFIERS:
         yield random_pair(folder / f"{auto}-whole", auto, modeling, kept=WHOLE_HEADS)
     for at, result in enumerate(arguments.results):
+        if auto_class(result) is None:
+            print(f"skip {result}: only results of {MODELING.name} have these checks")
+            continue
         yield widened_pair(folder / f"result-{at}", result, arguments.modeling)
 
 

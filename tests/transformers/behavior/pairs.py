@@ -247,10 +247,15 @@ def random_pair(folder, auto, modeling=MODELING, labels=3, kept=NARROW_HEADS):
     return pair
 
 
+def auto_class(result):
+    """Returns the auto class of a result of optin. None if its class is not in the modeling file."""
+    architectures = json.loads((result / "config.json").read_text())["architectures"]
+    return next((auto for auto, name in CLASSES.items() if [name] == architectures), None)
+
+
 def widened_pair(folder, result, modeling=None):
     """Writes the built-in model that a result of optin must agree with, and a copy of the result without dropout."""
-    config = json.loads((result / "config.json").read_text())
-    auto = next(auto for auto, name in CLASSES.items() if [name] == config["architectures"])
+    config, auto = json.loads((result / "config.json").read_text()), auto_class(result)
     hidden, heads, neurons = (config[key] for key in ("hidden_size", "num_attention_heads", "intermediate_size"))
     head_size = hidden // heads
     counts = [config.pop("heads_per_layer"), config.pop("intermediate_size_per_layer")]
