@@ -21,7 +21,8 @@ pub(super) const PROMPTS: &str = "config_sentence_transformers.json";
 pub(super) const CONFIG: &str = "config.json";
 
 /// Whether a folder can be that of a module, for example `1_Pooling`.
-pub(super) fn is_folder(name: &str) -> bool {
+#[must_use]
+pub fn is_folder(name: &str) -> bool {
     let Some((index, kind)) = name.split_once('_') else {
         return false;
     };

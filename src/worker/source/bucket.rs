@@ -12,7 +12,9 @@ use crate::artifact::progress::Patience;
 use crate::artifact::s3::S3Options;
 use crate::artifact::source::{Found, SourceBucket};
 use crate::checkpoint::layout;
+use crate::checkpoint::sentence::names as sentence;
 use crate::data::format as data_format;
+use crate::file_name::beside;
 use crate::prune::digest::Digest;
 use crate::prune::failure::{Code, Failure};
 use crate::prune::watch::Watch;
@@ -101,15 +103,13 @@ impl Buckets {
         model: bool,
         pinned: Option<&str>,
     ) -> Result<(Vec<Found>, String), Failure> {
-        let found = self.bucket(uri)?.find(&uri.path).await;
+        let found = self.bucket(uri)?.find(&uri.path, sentence::is_folder).await;
         let mut found = found.map_err(|error| unreadable(uri, error))?;
-        let name = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
         if model {
-            let names: Vec<String> = found.iter().map(|file| name(&file.key)).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let names: Vec<&str> = found.iter().map(|file| file.name.as_str()).collect();
             layout::check(uri, &names)?;
-            found.retain(|file| model_files::belongs(&name(&file.key)));
-        } else if found.len() != 1 || found[0].key != uri.path || !is_plain(&name(&uri.path)) {
+            found.retain(|file| model_files::belongs(&file.name));
+        } else if found.len() != 1 || found[0].key != uri.path || !is_plain(&found[0].name) {
             return Err(Failure::new(
                 Code::SourceNotFound,
                 format!(
@@ -142,13 +142,15 @@ impl Buckets {
         let bucket = self.bucket(uri)?;
         for file in found {
             watch.proceed()?;
-            let name = file.key.rsplit('/').next().unwrap_or_default();
-            let path = draft.join(name);
+            let path = draft.join(&file.name);
             // Reuse files that an interrupted fill completed; incomplete files have the extension `.part`.
             if path.is_file() {
                 continue;
             }
-            let partial = draft.join(format!("{name}.part"));
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            let partial = beside(&path, ".part");
             let copied = bucket.copy_to_file(file, &partial).await;
             copied.map_err(|error| unreadable(uri, error))?;
             std::fs::rename(partial, path)?;

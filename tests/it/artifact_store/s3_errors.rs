@@ -64,7 +64,7 @@ async fn the_error_of_a_store_names_the_cause_and_the_remedy() {
 async fn the_error_for_a_denied_source_names_the_required_rights() {
     let options = bucket(Ill::Denies).await;
     let source = SourceBucket::open(options.clone()).unwrap();
-    let error = source.find("model").await.unwrap_err();
+    let error = source.find("model", |_| false).await.unwrap_err();
     assert!(matches!(error, ArtifactError::Refused(_)), "{error:?}");
     assert_message(
         &error,

@@ -3,6 +3,7 @@
 use optin::artifact::progress::Patience;
 use optin::artifact::s3::S3Options;
 use optin::artifact::source::SourceBucket;
+use optin::file_name::FileName;
 use optin::prune::failure::{Code, Failure};
 use optin::prune::recipe::Recipe;
 use optin::prune::watch::Unwatched;
@@ -76,6 +77,57 @@ async fn a_source_in_a_bucket_is_pinned_to_a_version() {
 }
 
 #[tokio::test]
+async fn modules_of_sentence_transformers_keep_their_folders() {
+    let (folder, options) = (tempfile::tempdir().unwrap(), bucket::options());
+    let path = format!("{}/model", options.prefix);
+    let put = async |name: &str| {
+        bucket::put(&options, &format!("{path}/{name}"), name.into()).await;
+    };
+    let read = [
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        "1_Pooling/config.json",
+        "2_Dense/config.json",
+        "2_Dense/model.safetensors",
+    ];
+    for name in read {
+        put(name).await;
+    }
+    for name in [
+        "onnx/model.onnx",
+        "2_Dense/pytorch_model.bin",
+        "2_Dense/deeper/config.json",
+    ] {
+        put(name).await;
+    }
+    let sources = sources(&options, folder.path());
+    let mut requested = recipe(&format!("s3://{}/{path}", options.bucket));
+    bucket::put(
+        &options,
+        &format!("{}/train.tsv", options.prefix),
+        b"text\na\n".to_vec(),
+    )
+    .await;
+    requested.calibration.source.uri =
+        format!("s3://{}/{}/train.tsv", options.bucket, options.prefix);
+    let pinned = sources.pin(requested).await.unwrap();
+    let fetched = fetch(&sources, &pinned).await.unwrap();
+    let mut found: Vec<String> = FileName::all_in(&fetched.places.model)
+        .unwrap()
+        .into_iter()
+        .map(String::from)
+        .collect();
+    let mut expected = read.map(str::to_owned);
+    (found.sort(), expected.sort());
+    assert_eq!(found, expected);
+    for name in read {
+        let content = std::fs::read_to_string(fetched.places.model.join(name));
+        assert_eq!(content.unwrap(), name);
+    }
+}
+
+#[tokio::test]
 async fn a_resumed_fetch_does_not_read_complete_files_again() {
     let (folder, options) = (tempfile::tempdir().unwrap(), bucket::options());
     let path = format!("{}/model", options.prefix);
@@ -106,7 +158,7 @@ async fn an_object_that_is_overwritten_between_listing_and_reading_is_rejected()
     let key = format!("{}/train.tsv", options.prefix);
     bucket::put(&options, &key, b"one".to_vec()).await;
     let source = SourceBucket::open(options.clone()).unwrap();
-    let found = source.find(&key).await.unwrap();
+    let found = source.find(&key, |_| false).await.unwrap();
     let path = folder.path().join("train.tsv");
     source.copy_to_file(&found[0], &path).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"one");
