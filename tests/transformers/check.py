@@ -9,15 +9,18 @@ segments. `tolerance` is relative to max(1, |logit|). `text`
 may be null. `logits` of a row is one list, or one per token for a token classification. `padded` is one batch of the rows
 with a text, or null. For a model that reads images, each row has "image" (its size and a formula in Python for its samples)
 and "pixel_values" instead. `logits` of a segmentation are the logarithms of the scores of each class, one list per pixel of
-the masks. `logits` of a folder of sentence-transformers are the vector of the text. Tokenizer, image processor and configuration must open without permission to run code. If a folder fails, prints one
-line with its first fault and exits with 1.
+the masks. `logits` of a folder of sentence-transformers are the vector of the text. A model of another library is opened with
+the loader in its folder. Tokenizer, image processor and configuration must open without permission to run code. If a folder
+fails, prints one line with its first fault and exits with 1.
 """
 
 import argparse
 import builtins
 import hashlib
+import importlib.util
 import json
 import sys
+import types
 from pathlib import Path
 
 import numpy
@@ -46,6 +49,25 @@ def check_sums(folder):
     for path, digest in listed.items():
         found = hashlib.sha256((folder / path).read_bytes()).hexdigest()
         require(found == digest, f"{path} has digest {found}, but SHA256SUMS has {digest}")
+
+
+class Loaded(torch.nn.Module):
+    """A model that the folder's own loader opened, which answers as those of transformers do."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values):
+        return types.SimpleNamespace(logits=self.model(pixel_values))
+
+
+def open_with(loader, folder):
+    """Opens the model with the function `load` of a file of the folder, as its card says."""
+    spec = importlib.util.spec_from_file_location(loader.stem, loader)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Loaded(module.load(folder)).eval()
 
 
 def open_model(folder, dtype):
@@ -247,7 +269,8 @@ def check_images(folder, model, rows, tolerance):
 
     processor = AutoImageProcessor.from_pretrained(folder)
     segments_images = "ForUniversalSegmentation" in type(model).__name__
-    classify = None if segments_images else pipeline("image-classification", model=model, image_processor=processor)
+    has_pipeline = not segments_images and not isinstance(model, Loaded)
+    classify = None if not has_pipeline else pipeline("image-classification", model=model, image_processor=processor)
     errors, all_pixels = [], []
     for at, row in enumerate(rows):
         samples = fixed_image(row["image"])
@@ -261,6 +284,7 @@ def check_images(folder, model, rows, tolerance):
         all_pixels.append(pixels)
         if segments_images:
             check_segmentation(processor, model, pixels, row, at)
+        if classify is None:
             continue
         scores = torch.tensor(row["logits"]).softmax(0)
         # The pipeline reads grey and colour images alike, and processors of grey images do not convert them.
@@ -280,6 +304,9 @@ def check(folder):
     if (folder / "modules.json").exists():
         open_tokenizer(folder)
         return check_sentences(folder, rows, tolerance)
+    loader = next(folder.glob("optin_*.py"), None)
+    if loader is not None:
+        return check_images(folder, open_with(loader, folder), rows, tolerance)
     model = open_model(folder, verify["dtype"])
     check_config(folder, model)
     if "image" in rows[0]:
