@@ -59,6 +59,19 @@
 //! optin bench accuracy --model minilm-l6-sst2 --calibration train.tsv --evaluation dev.tsv --text sentence --label label --max-samples 2048 --targets 60%,50%,40%,30%,25%,20%,15% --stage-cache scores --variants default,heads
 //! ```
 //!
+//! # Sentence embeddings
+//!
+//! all-MiniLM-L6-v2 (6 layers, hidden size 384) of sentence-transformers. Calibration reads 1,024 random texts of the training file of STS-B, without
+//! their scores. Spearman's correlation of the cosine with the scores on the 1,500 pairs of its development file, mean ± standard deviation over three
+//! calibration sets. The original model has 0.8672, with a standard error of 0.0078:
+//!
+//! | FLOPs kept | default |
+//! |---|---:|
+//! | 70 % | 0.8656 ± 0.0003 |
+//! | 60 % | 0.8642 ± 0.0010 |
+//! | 50 % | 0.8634 ± 0.0005 |
+//! | 40 % | 0.8598 ± 0.0007 |
+//!
 //! # Vision transformers
 //!
 //! The model `coarse` of `examples/fashion-mnist` (6 layers, hidden size 128, 4 heads, FFN size 256, 49 patches), with 1,024
