@@ -119,7 +119,8 @@ async fn modules_of_sentence_transformers_keep_their_folders() {
         .map(String::from)
         .collect();
     let mut expected = read.map(str::to_owned);
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
     for name in read {
         let content = std::fs::read_to_string(fetched.places.model.join(name));
