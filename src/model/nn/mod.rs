@@ -18,6 +18,7 @@ pub mod meter;
 pub mod pool;
 pub mod rearrangement;
 pub mod resize;
+pub mod rotary;
 pub mod sine;
 pub mod softmax;
 mod storage;
