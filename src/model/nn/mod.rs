@@ -10,6 +10,7 @@ mod biased;
 pub mod convolution;
 pub mod deformable;
 pub mod elementwise;
+pub mod gate;
 pub mod group_norm;
 pub mod kernel;
 pub mod layer_norm;
