@@ -30,17 +30,29 @@ pub(in crate::model) fn size(
     Ok(value)
 }
 
-/// Returns `layer_norm_eps`, which is added to the variance so that the norm never divides by 0.
+/// Returns `layer_norm_eps`. See [`norm_epsilon_of`].
 ///
 /// # Errors
 /// Returns [`CheckpointError::Invalid`] if it is not between 0 and 1.
 pub(in crate::model) fn norm_epsilon(config: &Config) -> Result<f64, CheckpointError> {
-    let epsilon = config.f64_or("layer_norm_eps", 1e-12)?;
+    norm_epsilon_of(config, "layer_norm_eps", 1e-12)
+}
+
+/// Returns the number that is added to the variance so that the norm never divides by 0.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if it is not between 0 and 1.
+pub(in crate::model) fn norm_epsilon_of(
+    config: &Config,
+    key: &str,
+    default: f64,
+) -> Result<f64, CheckpointError> {
+    let epsilon = config.f64_or(key, default)?;
     // The norms compute in float32, in which a smaller number is 0.
     match epsilon >= f64::from(f32::MIN_POSITIVE) && epsilon < 1.0 {
         true => Ok(epsilon),
         false => Err(CheckpointError::Invalid(format!(
-            "config.json: layer_norm_eps is {epsilon:?}; it must be between 0 and 1, and not be 0 in float32"
+            "config.json: {key} is {epsilon:?}; it must be between 0 and 1, and not be 0 in float32"
         ))),
     }
 }

@@ -18,11 +18,19 @@ pub(in crate::model) fn linear(
     inputs: usize,
     outputs: usize,
 ) -> Result<Linear, CheckpointError> {
+    linear_with(weights, name, [inputs, outputs], true)
+}
+
+/// Loads a linear map from `{name}.weight` `[outputs, inputs]` and, if it has a bias, `{name}.bias` `[outputs]`.
+pub(in crate::model) fn linear_with(
+    weights: &Weights,
+    name: &str,
+    [inputs, outputs]: [usize; 2],
+    has_bias: bool,
+) -> Result<Linear, CheckpointError> {
     let weight = weights.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
-    Ok(Linear::new(
-        weight,
-        weights.tensor(&format!("{name}.bias"), &[outputs])?,
-    ))
+    let bias = has_bias.then(|| weights.tensor(&format!("{name}.bias"), &[outputs]));
+    Ok(Linear::new(weight, bias.transpose()?))
 }
 
 /// Loads the rows of a map that belong to heads, `[rows, inputs]`. The stored tensors have `stored` rows, which is more than
@@ -78,12 +86,25 @@ pub(in crate::model) fn layer_norm(
     width: usize,
     epsilon: f64,
 ) -> Result<LayerNorm, CheckpointError> {
+    layer_norm_with(weights, name, width, epsilon, true)
+}
+
+/// Loads a layer norm from `{name}.weight` and, if it has a bias, `{name}.bias`, both `[width]`.
+pub(in crate::model) fn layer_norm_with(
+    weights: &Weights,
+    name: &str,
+    width: usize,
+    epsilon: f64,
+    has_bias: bool,
+) -> Result<LayerNorm, CheckpointError> {
     let weight = weights.tensor(&format!("{name}.weight"), &[width])?;
-    Ok(LayerNorm::new(
-        weight,
-        weights.tensor(&format!("{name}.bias"), &[width])?,
-        epsilon,
-    ))
+    let bias = match has_bias {
+        true => weights.tensor(&format!("{name}.bias"), &[width])?,
+        false => weight
+            .zeros_like()
+            .map_err(|error| CheckpointError::Invalid(reason(&error)))?,
+    };
+    Ok(LayerNorm::new(weight, bias, epsilon))
 }
 
 /// Returns a sequence that begins with a [layer norm](layer_norm).
@@ -109,6 +130,30 @@ pub(in crate::model) fn check_classifier(
             "the checkpoint has no {name}.weight, so it is not a {class}; fine-tune it with a head for its task first"
         ))),
     }
+}
+
+/// Loads the classifier of this class, a linear map to these labels. `counted` says whether `config.json` specifies their
+/// number.
+pub(in crate::model) fn classifier(
+    weights: &Weights,
+    name: &str,
+    class: &str,
+    inputs: usize,
+    labels: usize,
+    counted: bool,
+) -> Result<Dense, CheckpointError> {
+    check_classifier(weights, name, class)?;
+    let weight = format!("{name}.weight");
+    if let Some(&[outputs, _]) = weights.shape(&weight)
+        && !counted
+        && outputs != labels
+    {
+        return Err(CheckpointError::Invalid(format!(
+            "tensor \"{weight}\" has {outputs} outputs, but config.json has no labels, and transformers then \
+             assumes 2; add \"num_labels\": {outputs} (or id2label) to config.json"
+        )));
+    }
+    dense(weights, name, inputs, labels)
 }
 
 /// Renames the tensors with `part` in their names from the names of modules in memory of transformers 5 to those in files:

@@ -30,6 +30,7 @@ mod load;
 pub mod mask;
 pub mod mask2former;
 pub mod merging;
+pub mod modernbert;
 pub mod mpnet;
 pub mod nn;
 mod pixels;

@@ -4,7 +4,8 @@ use super::chain::Model;
 use super::convnet::library::TORCHVISION;
 use super::unit::Units;
 use super::{
-    bert, deit, distilbert, electra, mask2former, mpnet, resnet, roberta, swin, timm, vgg, vit,
+    bert, deit, distilbert, electra, mask2former, modernbert, mpnet, resnet, roberta, swin, timm,
+    vgg, vit,
 };
 use crate::checkpoint::config::{Config, SENTENCE_TRANSFORMER};
 use crate::checkpoint::error::CheckpointError;
@@ -113,6 +114,15 @@ pub const ARCHITECTURES: &[Architecture] = &[
         of_torchvision: &[],
         names: mpnet::todays_names,
         open: mpnet::open,
+    },
+    Architecture {
+        name: "modernbert",
+        model_types: &["modernbert"],
+        classes: modernbert::CLASSES,
+        of_timm: &[],
+        of_torchvision: &[],
+        names: modernbert::names_of_classes,
+        open: modernbert::open,
     },
     Architecture {
         name: "vit",

@@ -44,6 +44,7 @@ mod mask2former;
 mod memory;
 mod merging;
 mod method;
+mod modernbert;
 mod openapi;
 mod proxy;
 mod prune;

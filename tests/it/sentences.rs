@@ -32,7 +32,7 @@ fn vectors_equal_those_of_sentence_transformers() {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
-    assert_eq!(folders.len(), 5);
+    assert_eq!(folders.len(), 6);
     for folder in folders {
         let (_, model) = open_with(&folder, Units::Dimensions);
         let Reads::Text(limits) = model.reads else {

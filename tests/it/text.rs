@@ -31,7 +31,7 @@ fn goldens() -> Vec<PathBuf> {
 }
 
 /// Compares a model with its golden, at every layer and for rows of different lengths.
-fn compare(model: &Model, folder: &Path) {
+pub fn compare(model: &Model, folder: &Path) {
     let golden = folder.join("golden.safetensors");
     let golden = candle_core::safetensors::load(golden, &Device::Cpu).unwrap();
     let full = Masks::full(&model.groups);
@@ -69,7 +69,7 @@ fn compare(model: &Model, folder: &Path) {
                 agree(&format!("hidden.{layer}"), &hidden.stream);
             }
         }
-        assert_eq!(layer, 3);
+        assert!(tensor(&format!("hidden.{}", layer + 1)).is_none());
         let answers = model.head.forward(&hidden).unwrap().stream;
         let expected = tensor("logits").unwrap();
         agree("logits", &answers.reshape(expected.shape()).unwrap());

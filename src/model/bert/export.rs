@@ -10,7 +10,8 @@ use super::family::{Family, Numbering};
 use super::relative::COLUMNS;
 use crate::checkpoint::config::Config;
 use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
-use crate::model::export::{Export, Usage};
+use crate::model::encoder::sentence::USAGE;
+use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
 
@@ -61,14 +62,6 @@ const KEYS: Keys = Keys {
         "pooler_type",
         "tie_weights_",
     ],
-};
-
-/// How a folder of sentence-transformers is opened.
-const USAGE: Usage = Usage {
-    library: "sentence-transformers",
-    code: "from sentence_transformers import SentenceTransformer\n\n\
-           model = SentenceTransformer(\"path/to/this/folder\", trust_remote_code=True)\n\
-           vectors = model.encode([\"a text\", \"another one\"])",
 };
 
 /// Returns the configuration and the modeling files of the pruned model.

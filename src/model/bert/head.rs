@@ -3,9 +3,9 @@
 use super::class::Class;
 use super::config::BertConfig;
 use super::family::Family;
-use super::sentence;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
+use crate::model::encoder::sentence;
 use crate::model::layer::dense::Dense;
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::sequence::Sequence;
@@ -13,6 +13,9 @@ use crate::model::load;
 
 /// Name of the classifier of each token.
 const TOKEN_CLASSIFIER: &str = "classifier";
+
+/// The pooler of the body. Nothing here reads it, but `AutoModel` of transformers has it.
+const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
 
 /// Builds the head of the configuration's class.
 pub(super) fn head(
@@ -26,7 +29,7 @@ pub(super) fn head(
             let classifier = classifier(family, config, TOKEN_CLASSIFIER, weights)?;
             Ok(Sequence::identity().then(classifier))
         }
-        Class::SentenceTransformer => sentence::head(family, config, weights),
+        Class::SentenceTransformer => of_text(family, config, weights),
     }
 }
 
@@ -45,22 +48,34 @@ fn of_first_token(
         .then(classifier))
 }
 
+/// Builds the head of a folder of sentence-transformers: `[rows, length, hidden]` to `[rows, 1, channels]`.
+fn of_text(
+    family: &Family,
+    config: &BertConfig,
+    weights: &Weights,
+) -> Result<Sequence, CheckpointError> {
+    let Some(modules) = &config.modules else {
+        let missing = "the folder has no modules.json".to_owned();
+        return Err(CheckpointError::Invalid(missing));
+    };
+    for name in POOLER {
+        weights.keep(&format!("{}{name}", family.prefix));
+    }
+    sentence::after(Sequence::identity(), modules, config.hidden, weights)
+}
+
 fn classifier(
     family: &Family,
     config: &BertConfig,
     name: &str,
     weights: &Weights,
 ) -> Result<Dense, CheckpointError> {
-    load::check_classifier(weights, name, config.class.name(family))?;
-    let weight = format!("{name}.weight");
-    if let Some(&[outputs, _]) = weights.shape(&weight)
-        && !config.counts_labels
-        && outputs != config.labels.len()
-    {
-        return Err(CheckpointError::Invalid(format!(
-            "tensor \"{weight}\" has {outputs} outputs, but config.json has no labels, and transformers then \
-             assumes 2; add \"num_labels\": {outputs} (or id2label) to config.json"
-        )));
-    }
-    load::dense(weights, name, config.hidden, config.labels.len())
+    load::classifier(
+        weights,
+        name,
+        config.class.name(family),
+        config.hidden,
+        config.labels.len(),
+        config.counts_labels,
+    )
 }

@@ -15,7 +15,6 @@ mod head;
 mod names;
 mod pruned;
 mod relative;
-mod sentence;
 
 use self::config::BertConfig;
 use self::embeddings::Embeddings;

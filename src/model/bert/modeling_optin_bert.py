@@ -183,7 +183,8 @@ def narrowed(linear, inputs=None, outputs=None):
     """Returns a new layer with these sizes instead of those of `linear`."""
     inputs = linear.in_features if inputs is None else inputs
     outputs = linear.out_features if outputs is None else outputs
-    return nn.Linear(inputs, outputs) if inputs and outputs else Empty(inputs, outputs)
+    bias = linear.bias is not None
+    return nn.Linear(inputs, outputs, bias) if inputs and outputs else Empty(inputs, outputs, bias)
 
 
 def sizes(config):

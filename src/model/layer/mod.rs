@@ -6,9 +6,11 @@
 pub mod activate;
 pub mod deformable_attention;
 pub mod dense;
+pub mod gated;
 pub mod group_norm;
 pub mod leading_positions;
 pub mod levels;
+pub mod local_attention;
 pub mod mapped;
 pub mod mask_prediction;
 pub mod merge;

@@ -156,7 +156,7 @@ impl Layer for PositionedAttention {
             }
         };
         let inputs = [&positioned, &keys_at, &values_at];
-        let [query, key, value] = attention::projected(graph, maps, inputs, self.heads)?;
+        let [query, key, value] = attention::projected(graph, maps, inputs, self.heads, None)?;
         let context = attention::attend(graph, [&query, &key, &value], self.heads, &terms);
         Ok(input.with(context))
     }

@@ -11,9 +11,11 @@ use crate::model::nn::attention::{Heads, attend_with};
 use crate::model::nn::attention_back;
 use crate::model::nn::bias::Bias;
 use crate::model::nn::linear::Linear;
+use crate::model::nn::rotary::Rotary;
 use crate::model::nn::traced::Traced;
 use crate::model::nn::units::mask_derivative;
 use crate::model::symbol::attention::{self, Term};
+use crate::model::symbol::rotary::Turns;
 use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::{Terms, Work};
@@ -26,6 +28,8 @@ pub struct SelfAttention {
     /// Maps to query, key and value.
     incoming: [Dense; 3],
     heads: Heads,
+    /// How queries and keys are turned by their positions. `None` if they are not.
+    rotary: Option<Rotary>,
     /// The selection of the positions for which a context is computed. `None` for all positions.
     selection: Option<LeadingPositions>,
 }
@@ -37,7 +41,18 @@ impl SelfAttention {
         Self {
             incoming,
             heads,
+            rotary: None,
             selection: None,
+        }
+    }
+
+    /// Turns the queries and keys of each head by their positions, which are numbered from 0. The heads have as many queries
+    /// as `rotary` turns.
+    #[must_use]
+    pub fn turned(self, rotary: Rotary) -> Self {
+        Self {
+            rotary: Some(rotary),
+            ..self
         }
     }
 
@@ -62,7 +77,12 @@ impl SelfAttention {
             None => query.forward(all)?,
             Some(selection) => query.forward(&selection.of(all)?)?,
         };
-        Ok([query, key.forward(all)?, value.forward(all)?])
+        let key = key.forward(all)?;
+        let (query, key) = match &self.rotary {
+            Some(rotary) => (rotary.turn(&query)?, rotary.turn(&key)?),
+            None => (query, key),
+        };
+        Ok([query, key, value.forward(all)?])
     }
 
     /// Runs the layer with its queries multiplied by `factors`, f32 `[inner]` or `[rows, 1, inner]`, and this bias of the
@@ -99,6 +119,7 @@ impl SelfAttention {
         let attention = attention_back::traced_with(query, key, value, self.heads, bias)?;
         let backward = Backward {
             incoming: self.incoming.each_ref().map(|map| map.linear().clone()),
+            rotary: self.rotary.clone(),
             selects: self.selection.is_some(),
             layout: input.layout,
         };
@@ -116,7 +137,7 @@ impl SelfAttention {
     }
 
     /// Writes the layer into an ONNX graph, with these terms of the scores: `[rows, positions, hidden]` to
-    /// `[rows, positions, heads * value]`.
+    /// `[rows, positions, heads * value]`. `length` is the number of positions, `[1]`.
     ///
     /// # Errors
     /// Returns an error if the device is out of memory.
@@ -124,6 +145,7 @@ impl SelfAttention {
         &self,
         graph: &mut Graph,
         stream: &Value,
+        length: &Value,
         terms: &[Term],
     ) -> Result<Value> {
         if self.heads.values() == 0 {
@@ -135,7 +157,19 @@ impl SelfAttention {
         };
         let maps = self.incoming.each_ref().map(Dense::linear);
         let inputs = [&queries_at, stream, stream];
-        let [query, key, value] = attention::projected(graph, maps, inputs, self.heads)?;
+        let turns = self.rotary.as_ref().map(|rotary| {
+            let of_keys = Turns::of(graph, rotary, length);
+            let of_queries = match self.selection {
+                None => of_keys.clone(),
+                Some(selection) => {
+                    let count = graph.ints(&[selection.count() as i64]);
+                    Turns::of(graph, rotary, &count)
+                }
+            };
+            [of_queries, of_keys]
+        });
+        let turns = turns.as_ref().map(|[queries, keys]| [queries, keys]);
+        let [query, key, value] = attention::projected(graph, maps, inputs, self.heads, turns)?;
         Ok(attention::attend(
             graph,
             [&query, &key, &value],
@@ -163,7 +197,8 @@ impl SelfAttention {
             let log = graph.apply("Log", &[&sizes]);
             terms.push(attention::of_keys(graph, &log));
         }
-        let context = self.onnx_under(graph, &stream, &terms)?;
+        let length = input.length(graph);
+        let context = self.onnx_under(graph, &stream, &length, &terms)?;
         Ok(match self.selection {
             None => input.with(context),
             Some(selection) => State::sequence(context, None).with_count(selection.count()),
@@ -221,6 +256,7 @@ fn bias(input: &Hidden) -> Result<Bias> {
 /// The way back from query, key and value to the input.
 struct Backward {
     incoming: [Linear; 3],
+    rotary: Option<Rotary>,
     /// Whether the queries are those of the first positions.
     selects: bool,
     /// Arrangement of the positions of the input.
@@ -231,6 +267,10 @@ impl Backward {
     /// Maps cotangents on query, key and value to the cotangent on the input. `cotangent` is that on the output.
     fn input(&self, cotangent: &Hidden, [query, key, value]: [Tensor; 3]) -> Result<Hidden> {
         let [of_query, of_key, of_value] = &self.incoming;
+        let (query, key) = match &self.rotary {
+            Some(rotary) => (rotary.turn_back(&query)?, rotary.turn_back(&key)?),
+            None => (query, key),
+        };
         let all = (of_key.pull(&key)? + of_value.pull(&value)?)?;
         let query = of_query.pull(&query)?;
         if !self.selects {

@@ -186,7 +186,10 @@ impl Layer for WindowedAttention {
         let windows = graph.reshape(&ordered, &[-1, positions, read]);
         let mut terms = vec![Term::Same(graph.weight(&self.relative))];
         terms.extend(self.separation(graph));
-        let context = self.attention.onnx_under(graph, &windows, &terms)?;
+        let length = graph.ints(&[positions]);
+        let context = self
+            .attention
+            .onnx_under(graph, &windows, &length, &terms)?;
         let joined = graph.reshape(&context, &[-1, order.places() as i64, returned]);
         Ok(input.with(order.onnx_reverse(graph, &joined)))
     }

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::rotary::Turns;
 use crate::model::nn::attention::Heads;
 use crate::model::nn::linear::Linear;
 use crate::onnx::graph::Graph;
@@ -34,8 +35,9 @@ pub fn of_keys(graph: &mut Graph, numbers: &Value) -> Term {
     Term::Same(graph.unsqueeze(numbers, &[1, 2]))
 }
 
-/// Returns query, key and value. The query contains the scale of the scores. The bias of the keys is left out: it adds the same
-/// number to all scores of a query. Heads without queries weigh all keys equally, so they get one query that is zero.
+/// Returns query, key and value. The query contains the scale of the scores. The bias of the keys is left out where it adds the
+/// same number to all scores of a query, which it does unless `turns` turn queries and keys by their positions. Heads without
+/// queries weigh all keys equally, so they get one query that is zero.
 ///
 /// # Errors
 /// Returns an error if the device is out of memory.
@@ -44,24 +46,30 @@ pub fn projected(
     [query, key, value]: [&Linear; 3],
     inputs: [&Value; 3],
     heads: Heads,
+    turns: Option<[&Turns; 2]>,
 ) -> Result<[Value; 3]> {
-    let (query, key) = match heads.query {
-        0 => {
+    let (query, key) = match (heads.query, turns) {
+        (0, _) => {
             let weight = query.weight();
             let shape = (heads.count, query.inputs());
             let zero = Linear::new(Tensor::zeros(shape, weight.dtype(), weight.device())?, None);
             (zero.clone(), zero)
         }
-        _ => (
+        (_, None) => (
             query.scaled(f64::from(heads.scale))?,
             Linear::new(key.weight().clone(), None),
         ),
+        (_, Some(_)) => (query.scaled(f64::from(heads.scale))?, key.clone()),
     };
-    Ok([
-        query.onnx(graph, inputs[0])?,
-        key.onnx(graph, inputs[1])?,
-        value.onnx(graph, inputs[2])?,
-    ])
+    let (query, key) = (query.onnx(graph, inputs[0])?, key.onnx(graph, inputs[1])?);
+    let (query, key) = match turns {
+        Some([of_queries, of_keys]) => (
+            of_queries.turned(graph, &query, heads.count),
+            of_keys.turned(graph, &key, heads.count),
+        ),
+        None => (query, key),
+    };
+    Ok([query, key, value.onnx(graph, inputs[2])?])
 }
 
 /// Writes `softmax(q k^T + terms) v` of each head: [`projected`] queries `[rows, positions, heads * query]`, keys

@@ -4,6 +4,7 @@ pub mod attention;
 pub mod inputs;
 pub mod merge;
 pub mod outputs;
+pub mod rotary;
 pub mod sampling;
 pub mod state;
 pub mod stream;

@@ -136,12 +136,17 @@ impl State {
     /// Returns `[rows, positions]`, one-dimensional.
     #[must_use]
     pub fn shape(&self, graph: &mut Graph) -> Value {
-        let rows = rows(graph);
-        let positions = match self.positions {
+        let (rows, length) = (rows(graph), self.length(graph));
+        graph.concat(&[&rows, &length], 0)
+    }
+
+    /// Returns the number of positions of a row, `[1]`.
+    #[must_use]
+    pub fn length(&self, graph: &mut Graph) -> Value {
+        match self.positions {
             Some(positions) => graph.ints(&[positions as i64]),
             None => size_of_input(graph, 1),
-        };
-        graph.concat(&[&rows, &positions], 0)
+        }
     }
 }
 

@@ -25,6 +25,9 @@ HIDDEN, LONGEST = 24, 20
 SIZES = {"vocab_size": 60, "hidden_size": HIDDEN, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 30}
 AFTER_PADDING = {"max_position_embeddings": 26, "pad_token_id": 1}
 
+OF_MODERNBERT = {"max_position_embeddings": 24, "pad_token_id": 1, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3}
+OF_MODERNBERT |= {"sep_token_id": 3, "local_attention": 8}
+
 
 def dense(outputs, bias, activation):
     return Dense(HIDDEN, outputs, bias=bias, activation_function=activation)
@@ -36,6 +39,7 @@ CASES = {
     "distilbert_max": ("DistilBert", {"max_position_embeddings": 24, "hidden_dim": 30}, "max", lambda: []),
     "roberta_mean": ("Roberta", AFTER_PADDING, "mean", lambda: [dense(12, False, torch.nn.Identity())]),
     "older_bert_mean": ("Bert", {"max_position_embeddings": 24}, "mean", lambda: [dense(8, True, torch.nn.GELU()), Normalize()]),
+    "modernbert_mean": ("ModernBert", OF_MODERNBERT, "mean", lambda: [dense(8, True, torch.nn.Tanh()), Normalize()]),
 }
 
 

@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use crate::fixture::bert::Tiny;
 use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
-use crate::fixture::{convnet, mask2former, random_images, resnet, swin, text, vit};
+use crate::fixture::{convnet, mask2former, modernbert, random_images, resnet, swin, text, vit};
 
 /// A family of models.
 trait Family {
@@ -100,9 +100,9 @@ impl Family for BertDimensions {
     }
 }
 
-/// Declares families of text encoders that are built on BERT.
+/// Declares families of text encoders.
 macro_rules! of_texts {
-    ($($family:ident: $form:ident, $units:ident $(, $class:literal)?;)+) => {
+    ($module:ident; $($family:ident: $form:ident, $units:ident $(, $class:literal)?;)+) => {
         $(
             struct $family;
 
@@ -110,11 +110,11 @@ macro_rules! of_texts {
                 $(const CLASS: &'static str = $class;)?
 
                 fn write(folder: &Path, dtype: Dtype) {
-                    text::Form::$form.write(folder, dtype);
+                    $module::Form::$form.write(folder, dtype);
                 }
 
                 fn write_beside(folder: &Path) {
-                    text::Form::$form.write_modules(folder);
+                    $module::Form::$form.write_modules(folder);
                 }
 
                 fn open(folder: &Path) -> (Weights, Model) {
@@ -122,7 +122,7 @@ macro_rules! of_texts {
                 }
 
                 fn batch(rows: usize, length: usize, seed: u64) -> Batch {
-                    text::Form::$form.batch(rows, length, seed)
+                    $module::Form::$form.batch(rows, length, seed)
                 }
             }
         )+
@@ -130,6 +130,7 @@ macro_rules! of_texts {
 }
 
 of_texts! {
+    text;
     Roberta: Roberta, Heads;
     RobertaDimensions: Roberta, Dimensions;
     RobertaTokens: RobertaTokens, Dimensions, "ForTokenClassification";
@@ -140,6 +141,16 @@ of_texts! {
     Mpnet: Mpnet, Heads;
     MpnetDimensions: Mpnet, Dimensions;
     MpnetSentences: MpnetSentences, Dimensions, "SentenceTransformer";
+}
+
+of_texts! {
+    modernbert;
+    ModernBert: First, Heads;
+    ModernBertDimensions: First, Dimensions;
+    ModernBertMean: Mean, Heads;
+    ModernBertMeanDimensions: Mean, Dimensions;
+    ModernBertTokens: Tokens, Dimensions, "ForTokenClassification";
+    ModernBertSentences: Sentences, Dimensions, "SentenceTransformer";
 }
 
 /// Declares families that read images. The images have one size, so batches have no other length.
@@ -426,6 +437,12 @@ laws! {
     mpnet: Mpnet;
     mpnet_dimensions: MpnetDimensions;
     mpnet_sentences: MpnetSentences;
+    modernbert_heads: ModernBert;
+    modernbert_dimensions: ModernBertDimensions;
+    modernbert_mean: ModernBertMean;
+    modernbert_mean_dimensions: ModernBertMeanDimensions;
+    modernbert_tokens: ModernBertTokens;
+    modernbert_sentences: ModernBertSentences;
     scratch_family: Scratch;
     vit_heads: Vit;
     vit_dimensions: VitDimensions;
@@ -460,6 +477,11 @@ score_laws! {
     scores_of_mpnet: Mpnet;
     scores_of_mpnet_dimensions: MpnetDimensions;
     scores_of_mpnet_sentences: MpnetSentences;
+    scores_of_modernbert: ModernBert;
+    scores_of_modernbert_dimensions: ModernBertDimensions;
+    scores_of_modernbert_mean_dimensions: ModernBertMeanDimensions;
+    scores_of_modernbert_tokens: ModernBertTokens;
+    scores_of_modernbert_sentences: ModernBertSentences;
     scores_of_scratch_family: Scratch;
     scores_of_vit_heads: Vit;
     scores_of_vit_dimensions: VitDimensions;

@@ -2,12 +2,11 @@
 
 use candle_core::{Result, Tensor};
 
-use super::config::BertConfig;
-use super::family::Family;
 use crate::checkpoint::error::{CheckpointError, reason};
 use crate::checkpoint::sentence::dense::DenseStep;
-use crate::checkpoint::sentence::modules::{PoolingMode, Step};
+use crate::checkpoint::sentence::modules::{Modules, PoolingMode, Step};
 use crate::checkpoint::weights::Weights;
+use crate::model::export::Usage;
 use crate::model::layer::dense::Dense;
 use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::pool_row::PoolRow;
@@ -17,35 +16,37 @@ use crate::model::nn::activation::Activation;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::pool::Pooling;
 
-/// The pooler of the body. Nothing here reads it, but `AutoModel` of transformers has it.
-const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
+/// How a folder of sentence-transformers is opened.
+pub(in crate::model) const USAGE: Usage = Usage {
+    library: "sentence-transformers",
+    code: "from sentence_transformers import SentenceTransformer\n\n\
+           model = SentenceTransformer(\"path/to/this/folder\", trust_remote_code=True)\n\
+           vectors = model.encode([\"a text\", \"another one\"])",
+};
 
-/// Builds the pooling and what follows it: `[rows, length, hidden]` to `[rows, 1, channels]`.
-pub(super) fn head(
-    family: &Family,
-    config: &BertConfig,
+/// Appends the pooling and what follows it to a sequence: `[rows, length, hidden]` to `[rows, 1, channels]`.
+///
+/// # Errors
+/// Returns [`CheckpointError::Invalid`] if the modules do not fit to this number of channels, or to each other.
+pub(in crate::model) fn after(
+    body: Sequence,
+    modules: &Modules,
+    hidden: usize,
     weights: &Weights,
 ) -> std::result::Result<Sequence, CheckpointError> {
     let invalid = |what: String| CheckpointError::Invalid(what);
-    let Some(modules) = &config.modules else {
-        return Err(invalid("the folder has no modules.json".to_owned()));
-    };
-    if modules.hidden != config.hidden {
+    if modules.hidden != hidden {
         return Err(invalid(format!(
-            "modules.json: the pooling reads {} channels, but the encoder has {}",
-            modules.hidden, config.hidden
+            "modules.json: the pooling reads {} channels, but the encoder has {hidden}",
+            modules.hidden
         )));
     }
-    for name in POOLER {
-        weights.keep(&format!("{}{name}", family.prefix));
-    }
-    let head = Sequence::identity();
     let mut head = match modules.pooling {
-        PoolingMode::First => head.then(LeadingPositions::one()),
-        PoolingMode::Mean => head.then(PoolRow::new(Pooling::Mean, config.hidden)),
-        PoolingMode::Max => head.then(PoolRow::new(Pooling::Max, config.hidden)),
+        PoolingMode::First => body.then(LeadingPositions::one()),
+        PoolingMode::Mean => body.then(PoolRow::new(Pooling::Mean, hidden)),
+        PoolingMode::Max => body.then(PoolRow::new(Pooling::Max, hidden)),
     };
-    let mut channels = config.hidden;
+    let mut channels = hidden;
     for (index, step) in modules.steps.iter().enumerate() {
         head = match step {
             Step::Normalize => head.then(UnitLength::new(channels)),
