@@ -224,14 +224,14 @@ class Narrow:
             raise ValueError("position_embedding_type must be absolute: the other types need heads of the original width")
         of_layers = sizes(config)
         super().__init__(config, *args, **kwargs)
-        layers = self.layers()
+        layers = self.encoder_layers()
         if self.reads_only_first:
             layers[-1] = self.last_layer(len(layers) - 1)
         for layer, of_layer in zip(layers, of_layers):
             self.narrow(layer, *of_layer)
         self.post_init()
 
-    def layers(self):
+    def encoder_layers(self):
         return self.base_model.encoder.layer
 
     def last_layer(self, index):

@@ -64,7 +64,7 @@ class TransformerBlock(modeling_distilbert.TransformerBlock):
 class NarrowDistilBert(Narrow):
     built_in, layer_class = transformers.DistilBertModel, TransformerBlock
 
-    def layers(self):
+    def encoder_layers(self):
         return self.base_model.transformer.layer
 
     def last_layer(self, index):

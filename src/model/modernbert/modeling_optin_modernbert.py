@@ -152,7 +152,7 @@ class NarrowModernBert(Narrow):
         check_layer_types(config)
         super().__init__(config, *args, **kwargs)
 
-    def layers(self):
+    def encoder_layers(self):
         return self.base_model.layers
 
     def last_layer(self, index):
@@ -161,7 +161,7 @@ class NarrowModernBert(Narrow):
     def narrow(self, layer, heads, neurons, query_size, value_size):
         if heads and query_size != layer.attn.head_dim:
             raise ValueError(f"query_size_per_layer has the entry {query_size}; it must be {layer.attn.head_dim}")
-        index = [one is layer for one in self.layers()].index(True)
+        index = [one is layer for one in self.encoder_layers()].index(True)
         layer.attn = NarrowAttention(self.config, index, heads, value_size)
         layer.mlp.Wi = narrowed(layer.mlp.Wi, outputs=2 * neurons)
         layer.mlp.Wo = narrowed(layer.mlp.Wo, inputs=neurons)

@@ -76,7 +76,7 @@ class NarrowMPNet(Narrow):
         return self.layer_class(self.config)
 
     def narrow(self, layer, heads, neurons, query_size, value_size):
-        at = [one is layer for one in self.layers()].index(True)
+        at = [one is layer for one in self.encoder_layers()].index(True)
         columns = self.config.original_heads_per_layer[at]
         if len(columns) != heads:
             raise ValueError(f"original_heads_per_layer has {len(columns)} entries for layer {at}, which has {heads} heads")

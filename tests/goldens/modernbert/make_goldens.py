@@ -126,7 +126,17 @@ def check_padded(model, rows, promised):
         torch.testing.assert_close(logits, expected, rtol=2e-5, atol=2e-5)
 
 
-def check_modeling(config, weights, rows, promised):
+@torch.no_grad()
+def check_body(folder, stock, rows):
+    """Requires that the body of a pruned model opens alone."""
+    body = transformers.AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
+    assert type(body).__module__.endswith(MODELING), type(body)
+    for ids in rows:
+        states, expected = (model(input_ids=ids).last_hidden_state for model in (body, stock.base_model))
+        torch.testing.assert_close(states, expected, rtol=2e-5, atol=2e-5)
+
+
+def check_modeling(config, weights, rows, promised, stock):
     """Requires that the folder of a pruned model opens, and gives the same logits in both ways of computing the last layer, in
     a padded batch, and with each implementation of attention."""
     with tempfile.TemporaryDirectory() as folder:
@@ -135,6 +145,7 @@ def check_modeling(config, weights, rows, promised):
         save_file(weights, folder / "model.safetensors", {"format": "pt"})
         for file in (MODELS / f"modernbert/{MODELING}.py", MODELS / "bert/modeling_optin_bert.py"):
             shutil.copy(file, folder)
+        check_body(folder, stock, rows)
         auto = getattr(transformers, "AutoModel" + config["architectures"][0].removeprefix("ModernBert"))
         for attention in ("eager", "sdpa"):
             options = {"attn_implementation": attention, "trust_remote_code": True, "output_loading_info": True}
@@ -178,7 +189,10 @@ def make(name, seed, writes):
             "intermediate_size_per_layer": [neurons for _, neurons, _ in KEPT],
             "query_size_per_layer": [HEAD_SIZE] * LAYERS,
             "value_size_per_layer": [value_size for *_, value_size in KEPT],
-            "auto_map": {"AutoModel" + class_name.removeprefix("ModernBert"): f"{MODELING}.{class_name}"},
+            "auto_map": {
+                "AutoModel": f"{MODELING}.ModernBertModel",
+                "AutoModel" + class_name.removeprefix("ModernBert"): f"{MODELING}.{class_name}",
+            },
         }
         for key, tensor in weights.items():
             if kept(key) is not None:
@@ -199,7 +213,7 @@ def make(name, seed, writes):
         save_file(weights, folder / "model.safetensors", {"format": "pt"})
         save_file(promised, folder / "golden.safetensors")
     if pruned:
-        check_modeling(config, weights, rows, promised)
+        check_modeling(config, weights, rows, promised, stock)
 
 
 if __name__ == "__main__":
