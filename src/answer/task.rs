@@ -12,8 +12,8 @@ pub struct Task {
     pub name: &'static str,
     /// The heads that answer it, one for each kind of input.
     pub heads: &'static [Head],
-    /// Name of the answers in an ONNX graph, as exporters name them.
-    pub output: &'static str,
+    /// Names of the answers in an ONNX graph, as exporters name them: one name of all channels, or one for each channel.
+    pub outputs: &'static [&'static str],
     /// Opens the task if the configuration describes it.
     pub(super) open: Open,
 }
@@ -30,7 +30,7 @@ pub struct Head {
 }
 
 /// Name of answers that are one number for each label, in an ONNX graph.
-pub(super) const LOGITS: &str = "logits";
+pub(super) const LOGITS: &[&str] = &["logits"];
 
 /// The heads that answer once per row.
 pub(super) const OF_ROWS: &[Head] = &[
@@ -50,7 +50,7 @@ impl Task {
     /// Whether the answers are one number for each label of the configuration.
     #[must_use]
     pub fn has_labels(&self) -> bool {
-        self.output == LOGITS
+        self.outputs == LOGITS
     }
 
     /// Returns the head for a kind of input. If there is none, returns the first one.

@@ -210,12 +210,12 @@ impl Model {
         self.head.forward(&self.features(batch, masks)?)
     }
 
-    /// Returns the model as an ONNX graph. `name` is that of the answers, and `outputs` the number of outputs of its head, if
-    /// it is known.
+    /// Returns the model as an ONNX graph. `names` are those of the answers: one for all channels, or one for each channel.
+    /// `outputs` is the number of outputs of its head, if it is known.
     ///
     /// # Errors
     /// Returns an error if a layer cannot be written.
-    pub fn onnx(&self, name: &str, outputs: Option<usize>) -> Result<Graph> {
+    pub fn onnx(&self, names: &[&str], outputs: Option<usize>) -> Result<Graph> {
         let mut graph = Graph::default();
         graph.enter("stem/");
         let mut state = self.stem.onnx(&mut graph)?;
@@ -225,7 +225,7 @@ impl Model {
         }
         graph.enter("head/");
         let answers = self.head.onnx(&mut graph, &state)?;
-        outputs::declare(&mut graph, &answers, name, outputs)?;
+        outputs::declare(&mut graph, &answers, names, outputs)?;
         Ok(graph)
     }
 

@@ -196,7 +196,7 @@ fn write_usage_in_onnx(
     wording: Wording,
     usage: Option<Usage>,
 ) -> std::fmt::Result {
-    let (name, output) = (onnx::NAME, answer.task().output);
+    let (name, outputs) = (onnx::NAME, answer.task().outputs);
     writeln!(
         card,
         "## Use in ONNX Runtime\n\n```python\nimport onnxruntime"
@@ -223,9 +223,11 @@ fn write_usage_in_onnx(
     }
     writeln!(
         card,
-        "{output} = session.run([\"{output}\"], dict(inputs))[0]\n```\n\n\
+        "{} = session.run({outputs:?}, dict(inputs)){}\n```\n\n\
          `{name}` computes the same in float32, with standard operators and without code of this folder. Its properties name the\n\
-         task and the labels.\n"
+         task and the labels.\n",
+        outputs.join(", "),
+        if outputs.len() == 1 { "[0]" } else { "" },
     )
 }
 

@@ -41,6 +41,9 @@ trait Family {
     /// Rounding error of the sum of all features and answers.
     const ROUNDING: f64 = 0.0;
 
+    /// Names of the answers in an ONNX graph.
+    const ANSWERS: &'static [&'static str] = &["logits"];
+
     /// Part of the name of the class that wrote the checkpoint.
     const CLASS: &'static str = "ForSequenceClassification";
 
