@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::metric::{Metric, Records};
 use crate::checkpoint::error::CheckpointError;
+use crate::data::passage::Passage;
 use crate::data::truth::{ReadTruth, Truth};
 
 /// A task, and how a configuration names it.
@@ -46,6 +47,14 @@ pub(super) const OF_ROWS: &[Head] = &[
     },
 ];
 
+impl Head {
+    /// Returns the name of the auto class of transformers that opens a model with this head.
+    #[must_use]
+    pub fn auto_class(&self) -> String {
+        format!("AutoModel{}", self.class.trim_start_matches("Model"))
+    }
+}
+
 impl Task {
     /// Whether the answers are one number for each label of the configuration.
     #[must_use]
@@ -80,6 +89,10 @@ pub struct Outputs<'a> {
     pub positions: usize,
     /// Height and width if the positions are the pixels of a map, in raster order.
     pub size: Option<[usize; 2]>,
+    /// 1 at each position whose answers count, and 0 at all others. `None` if all count.
+    pub asked: Option<&'a [u32]>,
+    /// The text of which the answer is a part, if it is.
+    pub passage: Option<&'a Passage>,
     /// The queries of which the answers were made, if they were.
     pub queries: Option<QueryOutputs<'a>>,
 }
@@ -110,6 +123,8 @@ impl<'a> Outputs<'a> {
             values,
             positions,
             size: None,
+            asked: None,
+            passage: None,
             queries: None,
         }
     }
@@ -121,8 +136,22 @@ impl<'a> Outputs<'a> {
             values,
             positions: size.iter().product(),
             size: Some(size),
+            asked: None,
+            passage: None,
             queries: None,
         }
+    }
+
+    /// Returns the same answers as parts of a text.
+    #[must_use]
+    pub fn within(self, passage: Option<&'a Passage>) -> Self {
+        Self { passage, ..self }
+    }
+
+    /// Whether the answers at a position count.
+    #[must_use]
+    pub fn is_asked(&self, position: usize) -> bool {
+        self.asked.is_none_or(|asked| asked[position] != 0)
     }
 
     /// Returns the channels of each position.

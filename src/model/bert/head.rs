@@ -1,4 +1,4 @@
-//! The heads: a classifier that reads only the first token, or one that reads every token.
+//! The heads: a classifier that reads only the first token, one that reads every token, or none.
 
 use super::class::Class;
 use super::config::BertConfig;
@@ -11,6 +11,9 @@ use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
 
+/// Name of the map to the start and the end of an answer.
+const QUESTION_OUTPUTS: &str = "qa_outputs";
+
 /// Name of the classifier of each token.
 const TOKEN_CLASSIFIER: &str = "classifier";
 
@@ -22,9 +25,11 @@ pub(super) fn head(
 ) -> Result<Sequence, CheckpointError> {
     match config.class {
         Class::SequenceClassification => of_first_token(family, config, weights),
-        Class::TokenClassification => {
-            let classifier = classifier(family, config, TOKEN_CLASSIFIER, weights)?;
-            Ok(Sequence::identity().then(classifier))
+        Class::TokenClassification => of_each_token(family, config, TOKEN_CLASSIFIER, weights),
+        Class::QuestionAnswering => of_each_token(family, config, QUESTION_OUTPUTS, weights),
+        Class::Encoder => {
+            family.keep_pooler(weights);
+            Ok(Sequence::identity())
         }
         Class::SentenceTransformer => sentence::head(family, config, weights),
     }
@@ -43,6 +48,17 @@ fn of_first_token(
         .then(LeadingPositions::one())
         .then(dense.activated(head.activation))
         .then(classifier))
+}
+
+/// Builds the head that reads every token: `[rows, length, hidden]` to `[rows, length, outputs]`.
+fn of_each_token(
+    family: &Family,
+    config: &BertConfig,
+    name: &str,
+    weights: &Weights,
+) -> Result<Sequence, CheckpointError> {
+    let classifier = classifier(family, config, name, weights)?;
+    Ok(Sequence::identity().then(classifier))
 }
 
 fn classifier(

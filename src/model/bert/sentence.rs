@@ -17,9 +17,6 @@ use crate::model::nn::activation::Activation;
 use crate::model::nn::linear::Linear;
 use crate::model::nn::pool::Pooling;
 
-/// The pooler of the body. Nothing here reads it, but `AutoModel` of transformers has it.
-const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
-
 /// Builds the pooling and what follows it: `[rows, length, hidden]` to `[rows, 1, channels]`.
 pub(super) fn head(
     family: &Family,
@@ -36,9 +33,7 @@ pub(super) fn head(
             modules.hidden, config.hidden
         )));
     }
-    for name in POOLER {
-        weights.keep(&format!("{}{name}", family.prefix));
-    }
+    family.keep_pooler(weights);
     let head = Sequence::identity();
     let mut head = match modules.pooling {
         PoolingMode::First => head.then(LeadingPositions::one()),

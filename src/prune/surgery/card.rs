@@ -251,15 +251,15 @@ fn write_usage_in_transformers(
     wording: Wording,
     export: &Export,
 ) -> std::fmt::Result {
-    let class = answer.task().head(wording.input).class;
+    let class = answer.task().head(wording.input).auto_class();
     writeln!(
         card,
-        "## Use\n\n```python\nfrom transformers import AutoModel{class}, {}\n",
+        "## Use\n\n```python\nfrom transformers import {class}, {}\n",
         wording.auto_class
     )?;
     writeln!(
         card,
-        "model = AutoModel{class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
+        "model = {class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
     )?;
     writeln!(
         card,

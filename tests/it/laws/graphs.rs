@@ -65,7 +65,7 @@ fn call<F: Family>(model: &Model, graph: &Graph, batch: &Batch, padding: usize) 
     let answers = model.forward(batch, &full).unwrap();
     let call = match &batch.input {
         Input::Pixels(pixels, _) => Call::default().floats("pixel_values", &planes(model, pixels)),
-        Input::Tokens { ids, types } => tokens(graph, ids, types, padding),
+        Input::Tokens { ids, types, .. } => tokens(graph, ids, types, padding),
     };
     let call = call.within(TOLERANCE);
     let [name] = F::ANSWERS else {
