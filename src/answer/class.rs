@@ -17,7 +17,7 @@ use crate::quantity::percent;
 pub const TASK: Task = Task {
     name: "single_label_classification",
     heads: OF_ROWS,
-    output: LOGITS,
+    outputs: LOGITS,
     open,
 };
 

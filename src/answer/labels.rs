@@ -21,7 +21,7 @@ use crate::statistics::mean;
 pub const TASK: Task = Task {
     name: "multi_label_classification",
     heads: OF_ROWS,
-    output: LOGITS,
+    outputs: LOGITS,
     open,
 };
 

@@ -25,6 +25,8 @@ pub struct Records<'a> {
 pub struct Metric {
     /// Name of the metric.
     pub name: String,
+    /// Number of the parts that it compares, such as the pairs of texts or the questions. An example may be a part of one.
+    pub count: usize,
     /// The original model's score.
     pub before: Estimate,
     /// The pruned model's score.
@@ -81,6 +83,7 @@ impl Metric {
         };
         Self {
             name: name.into(),
+            count: before.len(),
             before: estimate(&before),
             after: estimate(&after),
             difference_error: standard_error(&differences),
@@ -117,6 +120,7 @@ impl Metric {
         };
         Self {
             name: name.into(),
+            count: records.before.len(),
             before: estimate(records.before, before),
             after: estimate(records.after, after),
             difference_error,

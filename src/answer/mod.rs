@@ -5,10 +5,12 @@
 //! and a line in [`TASKS`].
 
 mod bernoulli;
+mod best_span;
 pub mod bilinear;
 pub mod class;
 mod description;
 pub mod diagonal;
+pub mod hidden_states;
 pub mod labels;
 pub mod metric;
 pub mod number;
@@ -17,11 +19,13 @@ pub mod order;
 mod overlap;
 mod positions;
 mod queries;
+pub mod question_answering;
 mod sampling;
 pub mod segmentation;
 mod semantic;
 pub mod softmax;
 pub mod spans;
+pub mod squad;
 pub mod task;
 pub mod tokens;
 pub mod vector;
@@ -40,8 +44,10 @@ pub const TASKS: &[&Task] = &[
     &numbers::TASK,
     &labels::TASK,
     &tokens::TASK,
+    &question_answering::TASK,
     &segmentation::TASK,
     &vector::TASK,
+    &hidden_states::TASK,
 ];
 
 /// Returns the task of a model. The class that wrote the checkpoint decides first, then `problem_type` and the number of

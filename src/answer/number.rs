@@ -15,7 +15,7 @@ use crate::statistics::spearman;
 pub const TASK: Task = Task {
     name: "regression",
     heads: OF_ROWS,
-    output: LOGITS,
+    outputs: LOGITS,
     open,
 };
 

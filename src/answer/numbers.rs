@@ -18,7 +18,7 @@ use crate::statistics::{mean, spearman};
 pub const TASK: Task = Task {
     name: "multi_target_regression",
     heads: OF_ROWS,
-    output: LOGITS,
+    outputs: LOGITS,
     open,
 };
 

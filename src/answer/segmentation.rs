@@ -29,7 +29,7 @@ pub const TASK: Task = Task {
         class: "ForUniversalSegmentation",
         pipeline: "image-segmentation",
     }],
-    output: LOGITS,
+    outputs: LOGITS,
     open,
 };
 

@@ -55,6 +55,16 @@ pub(super) fn directions(logits: &[f32], temperature: f64, row: usize, seed: u64
     directions.collect()
 }
 
+/// Returns one random direction at these logits. The expectation of its outer product is `F`.
+pub(super) fn random_direction(
+    logits: &[f32],
+    temperature: f64,
+    (row, index): (usize, usize),
+    seed: u64,
+) -> Vec<f32> {
+    random(&square_roots(logits, temperature), row, index, seed)
+}
+
 /// Returns `sqrt(p) * x - p <sqrt(p), x>` for random signs `x`. The expectation of its outer product is `F`.
 fn random(root: &[f64], row: usize, index: usize, seed: u64) -> Vec<f32> {
     let mut sign = signs(row, index, seed);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::metric::{Metric, Records};
 use crate::checkpoint::error::CheckpointError;
+use crate::data::passage::Passage;
 use crate::data::truth::{ReadTruth, Truth};
 
 /// A task, and how a configuration names it.
@@ -12,8 +13,8 @@ pub struct Task {
     pub name: &'static str,
     /// The heads that answer it, one for each kind of input.
     pub heads: &'static [Head],
-    /// Name of the answers in an ONNX graph, as exporters name them.
-    pub output: &'static str,
+    /// Names of the answers in an ONNX graph, as exporters name them: one name of all channels, or one for each channel.
+    pub outputs: &'static [&'static str],
     /// Opens the task if the configuration describes it.
     pub(super) open: Open,
 }
@@ -30,7 +31,7 @@ pub struct Head {
 }
 
 /// Name of answers that are one number for each label, in an ONNX graph.
-pub(super) const LOGITS: &str = "logits";
+pub(super) const LOGITS: &[&str] = &["logits"];
 
 /// The heads that answer once per row.
 pub(super) const OF_ROWS: &[Head] = &[
@@ -46,11 +47,19 @@ pub(super) const OF_ROWS: &[Head] = &[
     },
 ];
 
+impl Head {
+    /// Returns the name of the auto class of transformers that opens a model with this head.
+    #[must_use]
+    pub fn auto_class(&self) -> String {
+        format!("AutoModel{}", self.class.trim_start_matches("Model"))
+    }
+}
+
 impl Task {
     /// Whether the answers are one number for each label of the configuration.
     #[must_use]
     pub fn has_labels(&self) -> bool {
-        self.output == LOGITS
+        self.outputs == LOGITS
     }
 
     /// Returns the head for a kind of input. If there is none, returns the first one.
@@ -80,6 +89,10 @@ pub struct Outputs<'a> {
     pub positions: usize,
     /// Height and width if the positions are the pixels of a map, in raster order.
     pub size: Option<[usize; 2]>,
+    /// 1 at each position whose answers count, and 0 at all others. `None` if all count.
+    pub asked: Option<&'a [u32]>,
+    /// The text of which the answer is a part, if it is.
+    pub passage: Option<&'a Passage>,
     /// The queries of which the answers were made, if they were.
     pub queries: Option<QueryOutputs<'a>>,
 }
@@ -110,6 +123,8 @@ impl<'a> Outputs<'a> {
             values,
             positions,
             size: None,
+            asked: None,
+            passage: None,
             queries: None,
         }
     }
@@ -121,8 +136,22 @@ impl<'a> Outputs<'a> {
             values,
             positions: size.iter().product(),
             size: Some(size),
+            asked: None,
+            passage: None,
             queries: None,
         }
+    }
+
+    /// Returns the same answers as parts of a text.
+    #[must_use]
+    pub fn within(self, passage: Option<&'a Passage>) -> Self {
+        Self { passage, ..self }
+    }
+
+    /// Whether the answers at a position count.
+    #[must_use]
+    pub fn is_asked(&self, position: usize) -> bool {
+        self.asked.is_none_or(|asked| asked[position] != 0)
     }
 
     /// Returns the channels of each position.

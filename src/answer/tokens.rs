@@ -26,7 +26,7 @@ pub const TASK: Task = Task {
         class: "ForTokenClassification",
         pipeline: "token-classification",
     }],
-    output: LOGITS,
+    outputs: LOGITS,
     open,
 };
 

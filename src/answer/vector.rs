@@ -23,7 +23,7 @@ pub const TASK: Task = Task {
         class: SENTENCE_TRANSFORMER,
         pipeline: "sentence-similarity",
     }],
-    output: "sentence_embedding",
+    outputs: &["sentence_embedding"],
     open,
 };
 

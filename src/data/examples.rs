@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::DataError;
+use super::passage::Passage;
 use super::picture::Picture;
 use crate::model::batch::Input;
 use crate::model::hidden::Layout;
@@ -42,6 +43,11 @@ pub trait Examples: Send + Sync {
 
     /// Returns where a row comes from.
     fn origin(&self, row: usize) -> Origin;
+
+    /// Returns the text of which the answer to a row is a part. `None` if answers are not parts of texts.
+    fn passage(&self, _row: usize) -> Option<&Passage> {
+        None
+    }
 
     /// Returns the names of the positions of a row, such as its tokens. Empty if they have none.
     fn positions(&self, _row: usize) -> Vec<String> {

@@ -11,6 +11,8 @@ pub enum Format {
     JsonLines,
     /// An array of objects, an object of columns of equal length, or JSON lines in a file with this extension.
     Json,
+    /// A word and its labels per line, in columns that white space separates, and an empty line after each sentence.
+    Conll,
     /// Apache Parquet.
     Parquet,
     /// A zip archive of images.
@@ -41,11 +43,12 @@ const TGZ: &str = ".tgz";
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Tsv,
         Self::Csv,
         Self::JsonLines,
         Self::Json,
+        Self::Conll,
         Self::Parquet,
         Self::Zip,
         Self::Tar,
@@ -62,6 +65,7 @@ impl Format {
             Self::Csv => &["csv"],
             Self::JsonLines => &["jsonl", "ndjson"],
             Self::Json => &["json"],
+            Self::Conll => &["conll"],
             Self::Parquet => &["parquet"],
             Self::Zip => &["zip"],
             Self::Tar => &["tar"],
@@ -82,7 +86,9 @@ impl Format {
     #[must_use]
     pub fn is_table(self) -> bool {
         match self {
-            Self::Tsv | Self::Csv | Self::JsonLines | Self::Json | Self::Parquet => true,
+            Self::Tsv | Self::Csv | Self::JsonLines | Self::Json | Self::Conll | Self::Parquet => {
+                true
+            }
             Self::Zip | Self::Tar | Self::Npy | Self::Npz | Self::Idx => false,
         }
     }
@@ -150,7 +156,7 @@ pub fn ends() -> Vec<String> {
     ends
 }
 
-/// Lists the formats of tables for a message: ".tsv, .csv, .jsonl, .ndjson, .json or .parquet; all but Parquet also as
+/// Lists the formats of tables for a message: ".tsv, .csv, .jsonl, .ndjson, .json, .conll or .parquet; all but Parquet also as
 /// .gz or .zst".
 #[must_use]
 pub fn tables() -> String {

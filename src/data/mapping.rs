@@ -13,11 +13,17 @@ use super::label::LabelReading;
 /// String`), `sentence`, `review`, `content`, `description`. Without `label`, the first of these names is used:
 /// `label`, `labels`, `class`, `category`, `target`, `score`, `Quality`, `gold_label`.
 ///
-/// For token classification, a row is a list of words and a list with the label of each word, in JSON or Parquet.
-/// Without `text`, the words are in `tokens` or `words`. Without `label`, the labels are in the first of `ner_tags`,
+/// For token classification, a row is a list of words and a list with the label of each word, in JSON or Parquet,
+/// or a sentence of a CoNLL file, whose first column is `tokens`, whose last column is `tags`, and whose other columns are numbers
+/// from 1. Without `text`, the words are in `tokens` or `words`. Without `label`, the labels are in the first of `ner_tags`,
 /// `tags`, `labels`, `pos_tags`, `chunk_tags`, `label`. For multi-label classification, the label is a list of names or
 /// indices, or a list with a 0 or 1 for each label of the model. For regression of several numbers, it is a list of
 /// numbers.
+///
+/// For question answering, a row has a question, the text that contains its answer, and the answers. Without `text`, `text_pair`
+/// and `label`, they are in `question`, `context`, and `answers` or `answer`. Answers are an object with a list `text`, a list of
+/// objects with a `text`, a list of texts, or a text, in JSON or Parquet. An empty list means that there is no answer. A JSON
+/// document in the form of SQuAD (`data`, `paragraphs`, `qas`) has these columns as well.
 ///
 /// For sentence embeddings, each text of a row is an example of its own. Evaluation rows have two texts and, as `label`, the
 /// score of their similarity, such as `score`.
@@ -30,15 +36,15 @@ use super::label::LabelReading;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ColumnMapping")]
 pub struct Mapping {
-    /// Column of the text, of the first text of a pair, of the list of words, or of the images or their paths. Detected by
+    /// Column of the text, of the first text of a pair, of the question, of the list of words, or of the images or their paths. Detected by
     /// name by default.
     pub text: Option<String>,
-    /// Column of the second text of a pair. If `text` is given, the default is that there is none. Otherwise it is
-    /// detected by name.
+    /// Column of the second text of a pair, or of the text that contains the answers. If `text` is given, the default for pairs is
+    /// that there is none. Otherwise it is detected by name.
     pub text_pair: Option<String>,
     /// Column of the label: a class name in `id2label` of the model, a class index, a number for regression, or a list
-    /// of names or indices for several labels per row or a label per word. Detected by name by default. Calibration
-    /// ignores it.
+    /// of names or indices for several labels per row or a label per word, or the answers to a question.
+    /// Detected by name by default. Calibration ignores it.
     pub label: Option<String>,
     /// How the label column identifies classes. Detected from its values by default. If names and indices are both
     /// possible and differ, the job fails with `invalid_data`.

@@ -15,6 +15,7 @@ pub mod label;
 pub mod label_map;
 pub mod limits;
 pub mod mapping;
+pub mod passage;
 pub mod picture;
 pub mod reader;
 pub mod table;

@@ -14,15 +14,17 @@ pub enum Truth {
     Numbers(Vec<f32>),
     /// A class for each pixel of an image.
     Map(LabelMap),
+    /// Texts, each of which is right. Empty if there is no answer.
+    Texts(Vec<String>),
 }
 
 impl Truth {
-    /// Returns the numbers. Empty for a label map.
+    /// Returns the numbers. Empty for other answers.
     #[must_use]
     pub fn numbers(&self) -> &[f32] {
         match self {
             Self::Numbers(numbers) => numbers,
-            Self::Map(_) => &[],
+            Self::Map(_) | Self::Texts(_) => &[],
         }
     }
 
@@ -32,12 +34,21 @@ impl Truth {
         self.numbers().first().copied().unwrap_or_default() as usize
     }
 
-    /// Returns the label map. `None` for numbers.
+    /// Returns the label map. `None` for other answers.
     #[must_use]
     pub fn map(&self) -> Option<&LabelMap> {
         match self {
-            Self::Numbers(_) => None,
             Self::Map(map) => Some(map),
+            Self::Numbers(_) | Self::Texts(_) => None,
+        }
+    }
+
+    /// Returns the texts. Empty for other answers.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Self::Texts(texts) => texts,
+            Self::Numbers(_) | Self::Map(_) => &[],
         }
     }
 }
@@ -47,6 +58,7 @@ pub(super) fn add_to_digest(answer: Option<&Truth>, digest: &mut Sha256) {
     match answer {
         None => digest.update("none"),
         Some(Truth::Numbers(numbers)) => digest.update(format!("{numbers:?}")),
+        Some(Truth::Texts(texts)) => digest.update(format!("{texts:?}")),
         Some(Truth::Map(map)) => {
             digest.update(format!("map of {:?}", map.size()));
             // The numbers are the same for each type of the pixels.
@@ -60,6 +72,11 @@ pub(super) fn add_to_digest(answer: Option<&Truth>, digest: &mut Sha256) {
 
 /// Reader of true answers.
 pub trait ReadTruth {
+    /// Whether answers are right or wrong. If not, there is nothing to evaluate.
+    fn has_truth(&self) -> bool {
+        true
+    }
+
     /// Returns common names of columns with true answers.
     fn columns(&self) -> &'static [&'static str] {
         label::COLUMNS
@@ -72,6 +89,12 @@ pub trait ReadTruth {
 
     /// Whether each text of a row is an example of its own. The true answer of a row is then that of both.
     fn reads_texts_apart(&self) -> bool {
+        false
+    }
+
+    /// Whether an example is a question and a text of which its answer is a part. A long text is divided into windows, each of
+    /// which is an example.
+    fn reads_passages(&self) -> bool {
         false
     }
 

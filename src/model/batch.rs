@@ -20,12 +20,14 @@ pub struct Batch {
 /// The content of a batch, by kind of input.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Token ids and segment ids, both u32 `[rows, length]`.
+    /// Token ids and segment ids, and which positions are asked, all u32 `[rows, length]`.
     Tokens {
         /// Vocabulary indices.
         ids: Tensor,
         /// 0 for the first text of a pair, 1 for the second.
         types: Tensor,
+        /// 1 at each position whose answers count, and 0 at all others. `None` if all count.
+        asked: Option<Tensor>,
     },
     /// Preprocessed images, f32 `[rows, pixels, channels]`, and the arrangement of their [patches](ImageShape::patch).
     Pixels(Tensor, Layout),
@@ -226,9 +228,10 @@ impl Batch {
         Ok(Self {
             rows: self.rows[first..first + count].to_vec(),
             input: match &self.input {
-                Input::Tokens { ids, types } => Input::Tokens {
+                Input::Tokens { ids, types, asked } => Input::Tokens {
                     ids: rows(ids)?,
                     types: rows(types)?,
+                    asked: asked.as_ref().map(rows).transpose()?,
                 },
                 Input::Pixels(values, layout) => Input::Pixels(rows(values)?, *layout),
             },
@@ -243,8 +246,30 @@ impl Input {
     /// Returns an error for images.
     pub fn tokens(&self) -> Result<(&Tensor, &Tensor)> {
         match self {
-            Self::Tokens { ids, types } => Ok((ids, types)),
+            Self::Tokens { ids, types, .. } => Ok((ids, types)),
             Self::Pixels(..) => candle_core::bail!("the model reads token ids, not images"),
+        }
+    }
+
+    /// Returns which positions are asked: 1 at each position whose answers count, u32 `[rows, length]`. `None` if all count.
+    #[must_use]
+    pub fn asked(&self) -> Option<&Tensor> {
+        match self {
+            Self::Tokens { asked, .. } => asked.as_ref(),
+            Self::Pixels(..) => None,
+        }
+    }
+
+    /// Returns the same token ids with other positions that are asked. Images stay.
+    #[must_use]
+    pub fn asking(self, positions: Tensor) -> Self {
+        match self {
+            Self::Tokens { ids, types, .. } => Self::Tokens {
+                ids,
+                types,
+                asked: Some(positions),
+            },
+            images @ Self::Pixels(..) => images,
         }
     }
 

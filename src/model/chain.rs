@@ -8,7 +8,7 @@ use super::cost::Cost;
 use super::export::Export;
 use super::extent::Extent;
 use super::head_maps::HeadMaps;
-use super::hidden::Hidden;
+use super::hidden::{Hidden, Slot};
 use super::layer::Layer;
 use super::layer::sequence::Sequence;
 use super::mask::Masks;
@@ -179,6 +179,18 @@ impl Model {
         }
     }
 
+    /// Returns the input of the first block. It carries which positions are asked, if the batch says so.
+    ///
+    /// # Errors
+    /// Returns an error if the batch does not match the model.
+    pub fn start(&self, batch: &Batch) -> Result<Hidden> {
+        let hidden = self.stem.forward(batch)?;
+        Ok(match batch.input.asked() {
+            Some(asked) => hidden.carrying(Slot::Asked, asked.to_device(self.device())?),
+            None => hidden,
+        })
+    }
+
     /// Runs one block with some of its units masked.
     ///
     /// # Errors
@@ -198,8 +210,8 @@ impl Model {
     /// # Errors
     /// Returns an error if the batch does not match the graph.
     pub fn features(&self, batch: &Batch, masks: &Masks) -> Result<Hidden> {
-        let stem = self.stem.forward(batch)?;
-        (0..self.blocks.len()).try_fold(stem, |hidden, block| self.block(block, &hidden, masks))
+        let start = self.start(batch)?;
+        (0..self.blocks.len()).try_fold(start, |hidden, block| self.block(block, &hidden, masks))
     }
 
     /// Runs the whole model and returns the answers, `[rows, positions, outputs]`.
@@ -210,12 +222,12 @@ impl Model {
         self.head.forward(&self.features(batch, masks)?)
     }
 
-    /// Returns the model as an ONNX graph. `name` is that of the answers, and `outputs` the number of outputs of its head, if
-    /// it is known.
+    /// Returns the model as an ONNX graph. `names` are those of the answers: one for all channels, or one for each channel.
+    /// `outputs` is the number of outputs of its head, if it is known.
     ///
     /// # Errors
     /// Returns an error if a layer cannot be written.
-    pub fn onnx(&self, name: &str, outputs: Option<usize>) -> Result<Graph> {
+    pub fn onnx(&self, names: &[&str], outputs: Option<usize>) -> Result<Graph> {
         let mut graph = Graph::default();
         graph.enter("stem/");
         let mut state = self.stem.onnx(&mut graph)?;
@@ -225,7 +237,7 @@ impl Model {
         }
         graph.enter("head/");
         let answers = self.head.onnx(&mut graph, &state)?;
-        outputs::declare(&mut graph, &answers, name, outputs)?;
+        outputs::declare(&mut graph, &answers, names, outputs)?;
         Ok(graph)
     }
 

@@ -60,6 +60,8 @@ pub enum Slot {
     /// The position that stands for each original position, u32 `[rows, original positions]`. Empty while nothing is
     /// merged.
     Origins,
+    /// 1 at each position whose answers count, and 0 at all others, u32 `[rows, positions]`. Empty if all count.
+    Asked,
 }
 
 impl Layout {

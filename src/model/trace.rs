@@ -32,7 +32,7 @@ impl<'a> Trace<'a> {
     /// [`Model::first_traceable`].
     pub fn follow(model: &'a Model, head: &Sequence, batch: &Batch, lowest: usize) -> Result<Self> {
         let full = Masks::full(&model.groups);
-        let mut hidden = model.stem.forward(batch)?;
+        let mut hidden = model.start(batch)?;
         for block in 0..lowest {
             hidden = model.block(block, &hidden, &full)?;
         }

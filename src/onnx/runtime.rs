@@ -44,7 +44,7 @@ pub enum Numbers {
     Floats(Vec<f32>),
 }
 
-/// An input or the output of a graph.
+/// An input or an output of a graph.
 pub struct Array<T> {
     /// The size of each dimension.
     pub shape: Vec<usize>,
@@ -95,14 +95,14 @@ impl OpenGraph {
         inputs.map(|input| input.name().to_owned()).collect()
     }
 
-    /// Runs the graph, and returns its first output.
+    /// Runs the graph, and returns its outputs in their order.
     ///
     /// # Errors
     /// Returns [`RuntimeError`] if an input is missing or has another shape, or if the graph cannot be run.
     pub fn run(
         &mut self,
         inputs: Vec<(String, Array<Numbers>)>,
-    ) -> Result<Array<Vec<f32>>, RuntimeError> {
+    ) -> Result<Vec<Array<Vec<f32>>>, RuntimeError> {
         let inputs = inputs.into_iter().map(|(name, Array { shape, numbers })| {
             let value: SessionInputValue<'_> = match numbers {
                 Numbers::Ints(numbers) => Tensor::from_array((shape, numbers))?.into(),
@@ -113,10 +113,13 @@ impl OpenGraph {
         let inputs: Vec<(String, SessionInputValue<'_>)> =
             inputs.collect::<Result<_, ort::Error>>()?;
         let outputs = self.0.run(inputs)?;
-        let (shape, numbers) = outputs[0].try_extract_tensor::<f32>()?;
-        Ok(Array {
-            shape: shape.iter().map(|&size| size as usize).collect(),
-            numbers: numbers.to_vec(),
-        })
+        let arrays = (0..outputs.len()).map(|index| {
+            let (shape, numbers) = outputs[index].try_extract_tensor::<f32>()?;
+            Ok(Array {
+                shape: shape.iter().map(|&size| size as usize).collect(),
+                numbers: numbers.to_vec(),
+            })
+        });
+        arrays.collect()
     }
 }

@@ -14,6 +14,8 @@ pub struct Answers {
     positions: usize,
     /// Height and width if the positions are the pixels of a map.
     size: Option<[usize; 2]>,
+    /// See [`Outputs::asked`], of all rows.
+    asked: Option<Vec<u32>>,
     queries: Option<Queries>,
 }
 
@@ -35,11 +37,14 @@ impl Answers {
         let (rows, positions, _) = head.stream.dims3()?;
         // A head that reads one position of a map keeps the arrangement of the map.
         let size = head.layout.size().ok();
+        let asked = head.carried(Slot::Asked);
+        let asked = asked.map(|asked| asked.flatten_all()?.to_vec1());
         Ok(Self {
             values: numbers(&head.stream)?,
             rows,
             positions,
             size: size.filter(|[height, width]| height * width == positions),
+            asked: asked.transpose()?,
             queries: None,
         })
     }
@@ -75,7 +80,7 @@ impl Answers {
     /// Returns the answers to each row.
     pub fn rows(&self) -> impl Iterator<Item = Outputs<'_>> {
         (0..self.rows).map(|row| {
-            let of_row = |all| part(all, row, self.rows);
+            let of_row = |all| part::<f32>(all, row, self.rows);
             let values = of_row(&self.values);
             let queries = self.queries.as_ref().map(|queries| QueryOutputs {
                 classes: of_row(&queries.classes),
@@ -85,7 +90,11 @@ impl Answers {
                 Some(size) => Outputs::of_map(values, size),
                 None => Outputs::new(values, self.positions),
             };
-            Outputs { queries, ..outputs }
+            Outputs {
+                asked: self.asked.as_ref().map(|asked| part(asked, row, self.rows)),
+                queries,
+                ..outputs
+            }
         })
     }
 }
@@ -96,7 +105,7 @@ fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
 }
 
 /// Returns one of several equal parts.
-fn part(all: &[f32], index: usize, count: usize) -> &[f32] {
+fn part<T>(all: &[T], index: usize, count: usize) -> &[T] {
     let length = all.len() / count;
     &all[index * length..][..length]
 }

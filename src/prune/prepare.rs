@@ -108,6 +108,13 @@ impl Prepared {
             },
             &data_limits,
         )?;
+        if recipe.evaluation.is_some() && !answer.has_truth() {
+            return Err(Failure::new(
+                Code::InvalidRecipe,
+                "the recipe has an evaluation, but the model has no head, so none of its answers is right or wrong; leave the \
+                 evaluation out: the report compares both models on the calibration rows",
+            ));
+        }
         let evaluation = match (&places.evaluation, &recipe.evaluation) {
             (Some(path), Some(wanted)) => Some(reader.evaluation(
                 path,

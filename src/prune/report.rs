@@ -257,7 +257,8 @@ pub struct EvaluationReport {
     /// The main metric of the task, for example `accuracy` for classification.
     #[serde(flatten)]
     pub main: MetricReport,
-    /// Number of evaluated rows, which are the same for both models.
+    /// Number of evaluated rows, which are the same for both models. A pair of texts that are embedded, or a question with a long
+    /// text, is one row.
     pub rows: usize,
     /// Further metrics of the task. Absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -152,7 +152,7 @@ impl<'a> Student<'a> {
     /// # Errors
     /// Returns an error if the batch does not match the graph.
     pub fn forward(&self, batch: &Batch) -> Result<Hidden> {
-        let mut hidden = self.model.stem.forward(batch)?;
+        let mut hidden = self.model.start(batch)?;
         for block in 0..self.projections.len() {
             hidden = self.block(block, &hidden)?;
         }

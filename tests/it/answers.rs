@@ -28,8 +28,10 @@ fn every_task(labels: usize) -> Vec<Value> {
         json!({"num_labels": labels, "problem_type": "regression"}),
         json!({"num_labels": labels, "problem_type": "multi_label_classification"}),
         json!({"num_labels": labels, "architectures": ["BertForTokenClassification"]}),
+        json!({"num_labels": 2, "architectures": ["BertForQuestionAnswering"]}),
         json!({"num_labels": labels, "architectures": ["Mask2FormerForUniversalSegmentation"]}),
         json!({"num_labels": labels, "architectures": ["SentenceTransformer"]}),
+        json!({"num_labels": labels, "architectures": ["BertModel"]}),
     ]
 }
 
@@ -51,7 +53,9 @@ fn directions_are_the_quadratic_form_of_the_divergence() {
             let task = task(config.clone());
             let channels = config["num_labels"].as_u64().unwrap() as usize;
             let positions = match task.task().head("text").class {
-                "ForTokenClassification" | "ForUniversalSegmentation" => positions,
+                "ForTokenClassification" | "ForUniversalSegmentation" | "Model" => positions,
+                // A single position has the whole probability.
+                "ForQuestionAnswering" => positions + 5,
                 _ => 1,
             };
             assert_is_the_form(task.as_ref(), task.task().name, [channels, positions]);

@@ -73,6 +73,7 @@ fn outputs_equal_those_of_transformers() {
             let input = optin::model::batch::Input::Tokens {
                 ids: ids("input_ids"),
                 types: ids("token_type_ids"),
+                asked: None,
             };
             let batch = optin::model::batch::Batch {
                 rows: vec![row],

@@ -131,7 +131,7 @@ fn missing_empty_and_unsupported_files_are_rejected() {
     assert_rejected(
         read(&setup.file("c.xlsx", "PK")),
         Code::InvalidData,
-        &["c.xlsx", ".json or .parquet", ".gz or .zst"],
+        &["c.xlsx", ".conll or .parquet", ".gz or .zst"],
     );
 }
 
@@ -452,6 +452,29 @@ fn the_digest_depends_only_on_the_texts() {
         "the digest must not depend on labels"
     );
     assert_ne!(first, data("text\tlabel\nw2\t0\n"));
+}
+
+#[test]
+fn sentences_of_a_conll_file_are_lists_of_words() {
+    let setup = Setup::new();
+    let file = setup.file("a.conll", "w1 NN O\nw2 NN B-X\n\nw3 NN O\n");
+    let tokens = task::task(json!({
+        "id2label": {"0": "O", "1": "B-X"},
+        "architectures": ["BertForTokenClassification"],
+    }));
+    let mapping = Mapping::default();
+    let (truths, limits) = (tokens.as_ref(), Limits::default());
+    let data = setup
+        .reader
+        .evaluation(&file, &mapping, truths, None, &limits)
+        .unwrap();
+    let truth = |labels: &[f32]| Some(Truth::Numbers(labels.to_vec()));
+    let expected = [
+        truth(&[-100.0, 0.0, 1.0, -100.0]),
+        truth(&[-100.0, 0.0, -100.0]),
+    ];
+    assert_eq!(data.answers, expected);
+    assert_eq!(data.mapping.label.as_deref(), Some("tags"));
 }
 
 #[test]

@@ -194,6 +194,7 @@ fn a_run_writes_a_complete_and_self_describing_folder() {
         let input = optin::model::batch::Input::Tokens {
             ids: tensor("input_ids"),
             types: tensor("token_type_ids"),
+            asked: None,
         };
         let logits = model
             .forward(

@@ -50,7 +50,11 @@ fn vectors_equal_those_of_sentence_transformers() {
             let types = ids.zeros_like().unwrap();
             let batch = Batch {
                 rows: vec![row],
-                input: Input::Tokens { ids, types },
+                input: Input::Tokens {
+                    ids,
+                    types,
+                    asked: None,
+                },
             };
             let ours = model.forward(&batch, &full).unwrap().stream;
             let expected = &golden[&format!("row.{row}.vector")];
@@ -90,8 +94,8 @@ fn a_result_is_a_folder_of_sentence_transformers() {
     let evaluation = report.evaluation.unwrap();
     assert_eq!(evaluation.main.metric, "spearman");
     assert!(evaluation.main.score.before.is_finite() && evaluation.main.score.after.is_finite());
+    assert_eq!(evaluation.rows, 40);
     // Each text of a pair is an example.
-    assert_eq!(evaluation.rows, 80);
     assert_eq!(report.calibration.rows, 128);
     let inputs = report.inputs.iter();
     let inputs = inputs.filter(|input| input.role == Role::Config);
@@ -262,17 +266,19 @@ fn other_modules_and_settings_are_refused() {
     );
 }
 
-/// A body without a head answers nothing that could be compared.
+/// A body without modules answers with a vector for each token.
 #[test]
-fn a_body_without_modules_is_refused() {
+fn a_body_without_modules_has_no_pooling() {
     let folder = tempfile::tempdir().unwrap();
     Form::MpnetSentences.write(folder.path(), Dtype::F32);
     std::fs::remove_file(folder.path().join("modules.json")).unwrap();
     let mut config = Form::MpnetSentences.config();
     config.insert("architectures".to_owned(), json!(["MPNetModel"]));
-    let message = crate::fixture::folder::refusal(folder.path(), &Value::Object(config));
-    assert!(
-        message.contains("MPNetModel") && message.contains("modules.json"),
-        "{message}"
-    );
+    let path = folder.path().join("config.json");
+    std::fs::write(path, Value::Object(config).to_string()).unwrap();
+    let (_, model) = open(folder.path());
+    let full = Masks::full(&model.groups);
+    let batch = Form::MpnetSentences.batch(2, 7, 1);
+    let answers = model.forward(&batch, &full).unwrap().stream;
+    assert_eq!(answers.dims(), [2, 7, 24]);
 }

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use self::parquet_files::parquet;
 use crate::fixture::refusal::assert_says;
 
+mod conll;
 mod hostile;
 mod inspection;
 mod limits;
@@ -91,8 +92,8 @@ fn the_file_name_determines_format_and_compression() {
         Format::of("train-images-idx3-ubyte.gz"),
         Some((Format::Idx, Packing::Gzip))
     );
-    // Six ends of tables and five of images; those of five and two also in two compressions; and .tgz.
-    assert_eq!(ends().len(), 6 + 5 + 2 * (5 + 2) + 1);
+    // Seven ends of tables and five of images; those of six and two also in two compressions; and .tgz.
+    assert_eq!(ends().len(), 7 + 5 + 2 * (6 + 2) + 1);
 }
 
 #[test]

@@ -44,7 +44,11 @@ pub fn compare(model: &Model, folder: &Path) {
         };
         let batch = Batch {
             rows: vec![row],
-            input: Input::Tokens { ids, types },
+            input: Input::Tokens {
+                ids,
+                types,
+                asked: None,
+            },
         };
         let agree = |name: &str, ours: &Tensor| {
             let mut expected = tensor(name).unwrap().clone();
@@ -95,7 +99,7 @@ fn older_names_are_read() {
         let path = folder.join("model.safetensors");
         let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
         let renamed = tensors.into_iter().map(|(name, tensor)| {
-            let body = ["roberta.", "distilbert.", "electra.", "mpnet."];
+            let body = ["bert.", "roberta.", "distilbert.", "electra.", "mpnet."];
             let bare = body.iter().find_map(|prefix| name.strip_prefix(prefix));
             let name = bare.unwrap_or(&name).to_owned();
             let name = name.replace("LayerNorm.weight", "LayerNorm.gamma");

@@ -6,7 +6,8 @@ Each folder contains `config.json`, `model.safetensors`, the tokenizer, `SHA256S
 {"dtype": "float32", "tolerance": 1e-4, "rows": [{"text", "text_pair", "input_ids", "token_type_ids", "logits"}],
 "padded": {"input_ids", "token_type_ids", "attention_mask", "logits"}}. `token_type_ids` is missing if the model reads no
 segments. `tolerance` is relative to max(1, |logit|). `text`
-may be null. `logits` of a row is one list, or one per token for a token classification. `padded` is one batch of the rows
+may be null. `logits` of a row is one list, or one per token for a token classification, or the start and the end for each token
+for a question answering, or the vector of each token for a body without a head. `padded` is one batch of the rows
 with a text, or null. For a model that reads images, each row has "image" (its size and a formula in Python for its samples)
 and "pixel_values" instead. `logits` of a segmentation are the logarithms of the scores of each class, one list per pixel of
 the masks. `logits` of a folder of sentence-transformers are the vector of the text. A model of another library is opened with
@@ -73,7 +74,8 @@ def open_with(loader, folder):
 def open_model(folder, dtype):
     """Opens the model. Requires that each of its tensors is in the file and each tensor of the file is used."""
     class_name = json.loads((folder / "config.json").read_text())["architectures"][0]
-    auto_class = getattr(transformers, "AutoModel" + class_name[class_name.rindex("For"):])
+    head = class_name[class_name.rindex("For"):] if "For" in class_name else ""
+    auto_class = getattr(transformers, "AutoModel" + head)
     model, loading = auto_class.from_pretrained(
         folder, dtype=getattr(torch, dtype), output_loading_info=True, **TRUSTED
     )
@@ -98,12 +100,19 @@ def check_logits(found, row, at, tolerance, how):
     return error
 
 
+def logits_of(output):
+    """Returns the logits. Those of the start and the end of an answer are two at each token. Those of a body are its vectors."""
+    if "last_hidden_state" in output:
+        return output.last_hidden_state
+    return torch.stack((output.start_logits, output.end_logits), -1) if "start_logits" in output else output.logits
+
+
 @torch.inference_mode()
 def check_rows_alone(model, rows, tolerance):
     errors = []
     for at, row in enumerate(rows):
         inputs = {key: torch.tensor([row[key]]) for key in ("input_ids", "token_type_ids") if key in row}
-        errors.append(check_logits(model(**inputs).logits[0], row, at, tolerance, "alone"))
+        errors.append(check_logits(logits_of(model(**inputs))[0], row, at, tolerance, "alone"))
     return max(errors)
 
 
@@ -122,7 +131,7 @@ def check_rows_padded(model, rows, tolerance):
 
     names = [(name, filler) for name, filler in (("input_ids", pad), ("token_type_ids", 0)) if name in rows[0]]
     batch = {name: padded([row[name] for row in rows], filler) for name, filler in names}
-    logits = model(**batch, attention_mask=padded([[1] * len(row["input_ids"]) for row in rows], 0)).logits
+    logits = logits_of(model(**batch, attention_mask=padded([[1] * len(row["input_ids"]) for row in rows], 0)))
     return max(check_logits(unpadded(logits[at], row), row, at, tolerance, "in a padded batch") for at, row in enumerate(rows))
 
 
@@ -148,14 +157,23 @@ def check_texts(folder, model, rows, tolerance):
     """Checks that the tokenizer returns the expected IDs, and the standard pipeline the expected labels and scores."""
     tokenizer = open_tokenizer(folder)
     per_token = "ForTokenClassification" in type(model).__name__
-    task = "token-classification" if per_token else "text-classification"
-    answer = pipeline(task, model=str(folder), dtype=torch.float32, **TRUSTED)
+    answers_questions = "ForQuestionAnswering" in type(model).__name__
+    is_body = "For" not in type(model).__name__
+    task = "token-classification" if per_token else "feature-extraction" if is_body else "text-classification"
+    task = "question-answering" if answers_questions else task
+    # Transformers 5 has no pipeline for questions.
+    served = not answers_questions or transformers.__version__.startswith("4.")
+    answer = pipeline(task, model=str(folder), dtype=torch.float32, **TRUSTED) if served else None
     for at, row in rows:
         encoded = tokenizer([row["text"]], None if row["text_pair"] is None else [row["text_pair"]], truncation=True)
         found = {"input_ids": encoded["input_ids"][0], "token_type_ids": segments(encoded)[0]}
         for key, ids in found.items():
             require(ids == row.get(key, ids), f"row {at}: the tokenizer returns {key} {ids}, expected {row.get(key)}")
-        if per_token:
+        if answers_questions:
+            check_answer(answer, tokenizer, at, row, tolerance)
+        elif is_body:
+            check_vectors(answer, at, row, tolerance)
+        elif per_token:
             check_token_scores(answer, tokenizer, model, at, row, tolerance)
         elif len(row["logits"]) > 1:
             check_scores(answer, model, at, row, tolerance)
@@ -172,6 +190,28 @@ def check_scores(classify, model, at, row, tolerance):
     for index, score in enumerate(expected.tolist()):
         label = model.config.id2label[index]
         require(abs(scores[label] - score) <= tolerance, f"row {at}: the pipeline returns {label} {scores[label]}, expected {score}")
+
+
+def check_answer(answer, tokenizer, at, row, tolerance):
+    """Checks the score of the best answer in the standard pipeline. It divides texts that do not fit, so they are left out."""
+    if answer is None or not row["text"] or not row["text_pair"]:
+        return
+    sequences = tokenizer(row["text"], row["text_pair"]).sequence_ids()
+    if len(sequences) != len(row["input_ids"]):
+        return
+    counts = torch.tensor([sequence == 1 or position == 0 for position, sequence in enumerate(sequences)])
+    start, end = torch.tensor(row["logits"]).masked_fill(~counts[:, None], -10000.0).softmax(0).unbind(1)
+    scores = torch.outer(start, end).triu().tril(14)[1:, 1:]
+    found = answer(question=row["text"], context=row["text_pair"], max_answer_len=15, align_to_words=False)
+    best = scores.max().item()
+    require(abs(found["score"] - best) <= tolerance, f"row {at}: the pipeline returns {found}, expected {best}")
+    require(found["answer"] in row["text_pair"], f"row {at}: the pipeline returns {found}, which is no part of the text")
+
+
+def check_vectors(extract, at, row, tolerance):
+    """Checks the vectors in the standard pipeline, which reads single texts only."""
+    if row["text_pair"] is None:
+        check_logits(torch.tensor(extract(row["text"], truncation=True)[0]), row, at, tolerance, "in the pipeline")
 
 
 def check_token_scores(classify, tokenizer, model, at, row, tolerance):
@@ -205,7 +245,7 @@ def check_padded_batch(folder, model, rows, padded, tolerance):
         for key, batch in found.items():
             expected = [padded[key][at] for at in chosen] if key in padded else batch
             require(batch == expected, f"padded batch: the tokenizer returns {key} {batch}, expected {expected}")
-    logits = model(**{key: torch.tensor(batch) for key, batch in padded.items() if key != "logits"}).logits
+    logits = logits_of(model(**{key: torch.tensor(batch) for key, batch in padded.items() if key != "logits"}))
     for at, (expected, (_, row)) in enumerate(zip(padded["logits"], rows)):
         check_logits(unpadded(logits[at], row), {"logits": expected}, at, tolerance, "of the padded batch")
 

@@ -44,6 +44,7 @@ const MAX_NORMALIZED_BYTES: f64 = (2 << 20) as f64;
 const PIECE_BYTES: usize = 1 << 10;
 
 /// How much longer the normalizer of a tokenizer makes texts.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Growth {
     /// Maximum factor of the length of any text.
     most: f64,

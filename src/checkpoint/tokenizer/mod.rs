@@ -13,6 +13,7 @@ mod settings;
 mod source;
 mod token;
 mod versioned;
+pub mod windows;
 mod written;
 
 use std::path::Path;

@@ -70,6 +70,35 @@ impl VersionedTokenizer {
         })
     }
 
+    /// Returns the same tokenizer without a maximum length.
+    ///
+    /// # Errors
+    /// Does not fail in practice, because nothing is truncated.
+    pub(super) fn without_truncation(&self) -> Result<Self, CheckpointError> {
+        let mut inner = self.inner.clone();
+        inner.with_truncation(None).map_err(unencodable)?;
+        Ok(Self {
+            inner,
+            segments: self.segments,
+            cut: None,
+            growth: self.growth,
+            max_length: usize::MAX,
+        })
+    }
+
+    /// Encodes a pair of texts, and returns the encoding with all that the library knows about it.
+    ///
+    /// # Errors
+    /// Returns [`CheckpointError::Tokenizer`] if the texts cannot be encoded, and [`CheckpointError::Limit`] if they are too
+    /// long.
+    pub(super) fn encode_whole(
+        &self,
+        [text, pair]: [&str; 2],
+    ) -> Result<tokenizers::Encoding, CheckpointError> {
+        self.check(&[text, pair])?;
+        caught(|| self.inner.encode((text, pair), true))
+    }
+
     /// Returns whether both have the same definition, so that they produce the same encoding of every text.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let document = |tokenizer: &Self| tokenizer.inner.to_string(false).ok();

@@ -130,7 +130,11 @@ fn tokens(rows: usize, length: usize, limits: TextLimits) -> Result<Input, Exit>
     let shape = (rows, length);
     let input = Tensor::from_vec::<_, u32>(ids, shape, &Device::Cpu).and_then(|ids| {
         let types = ids.zeros_like()?;
-        Ok(Input::Tokens { ids, types })
+        Ok(Input::Tokens {
+            ids,
+            types,
+            asked: None,
+        })
     });
     Ok(input.map_err(Failure::from)?)
 }

@@ -13,13 +13,20 @@ pub enum Cell {
     Null,
     /// A list of texts, numbers and booleans.
     List(Box<List>),
-    /// A value that is not read: an object, bytes, a list of such values, or a list in a column whose lists are not
+    /// A value that is not read: an object without [`TEXT`], bytes, a list of such values, or a list in a column whose lists are not
     /// read. The string names the kind.
     Nested(&'static str),
 }
 
 /// The name of a list in messages.
 pub(super) const LIST: &str = "a list";
+
+/// The name of an object in messages.
+pub(super) const OBJECT: &str = "an object";
+
+/// The key of an object that is read in place of the object, in columns whose lists are read. The answers of questions are
+/// objects with their text or texts, and where these begin.
+pub(super) const TEXT: &str = "text";
 
 /// The name of a list that cannot be read, in messages.
 pub(super) const NESTED_LIST: &str = "a list of lists or objects";

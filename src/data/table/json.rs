@@ -6,10 +6,12 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::cell::{self, Cell};
+use super::cell::Cell;
 use super::contents::{Contents, Reading, Row, Rows, check_fields};
 use super::json_objects::Objects;
 use super::json_row::{Fields, Refused};
+use super::json_squad;
+use super::json_value::cell;
 use super::list::List;
 use crate::data::error::DataError;
 use crate::unique_json::{self, Refusal};
@@ -82,8 +84,8 @@ fn too_long(place: &str, reading: &Reading<'_>) -> DataError {
     ))
 }
 
-/// Reads a whole document: an array of objects, an object that contains one such array, an object of columns, a single
-/// object as one row, or JSON lines. A column is an array, or an object whose keys are row indices.
+/// Reads a whole document: an array of objects, an object that contains one such array, a nested document of question
+/// answering, an object of columns, a single object as one row, or JSON lines. A column is an array, or an object whose keys are row indices.
 ///
 /// # Errors
 /// Returns [`DataError::Invalid`] if the document is none of these, and [`DataError::Limit`] if the table exceeds the
@@ -210,6 +212,9 @@ fn of_one_object(
         && is_array_of_objects(&fields[name])
         && let Some(Value::Array(rows)) = fields.remove(name)
     {
+        if json_squad::is_nested(&rows) {
+            return json_squad::read(file, rows, reading);
+        }
         let rows = rows.into_iter().filter_map(|row| match row {
             Value::Object(fields) => Some(fields),
             _ => None,
@@ -292,33 +297,6 @@ fn of_columns(
 /// Returns the number of items of an array, and 0 for other values.
 fn items_of(value: &Value) -> usize {
     value.as_array().map_or(0, Vec::len)
-}
-
-/// Returns the value as a cell. If `with_lists` is false, a list is not read. Texts are not longer than the document.
-fn cell(value: Value, with_lists: bool) -> Cell {
-    match value {
-        Value::Null => Cell::Null,
-        Value::Bool(flag) => Cell::Flag(flag),
-        Value::Number(number) => Cell::Text(number.to_string()),
-        Value::String(text) => Cell::Text(text),
-        Value::Array(items) if with_lists => {
-            list(items).map_or(Cell::Nested(cell::NESTED_LIST), Cell::from)
-        }
-        Value::Array(_) => Cell::Nested(cell::LIST),
-        Value::Object(_) => Cell::Nested("an object"),
-    }
-}
-
-/// Returns the items as a list, or `None` if an item is a list or an object.
-fn list(items: Vec<Value>) -> Option<List> {
-    let mut list = List::default();
-    for item in items {
-        match cell(item, false) {
-            Cell::Nested(_) => return None,
-            item => list.push(item.text()),
-        }
-    }
-    Some(list)
 }
 
 fn no_object(place: &str) -> DataError {

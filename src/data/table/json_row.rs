@@ -71,9 +71,11 @@ impl<'de> Visitor<'de> for Fields<'_> {
             if names.len() > self.limits.columns {
                 return Err(self.refuse(Refused::TooWide));
             }
+            let is_wanted = (self.lists)(&name);
             let content = Content {
                 row: self,
-                with_lists: (self.lists)(&name),
+                with_lists: is_wanted,
+                with_objects: is_wanted,
             };
             let content = map.next_value_seed(content)?;
             fields.push((name, content));
@@ -116,6 +118,8 @@ struct Content<'a> {
     row: Fields<'a>,
     /// Whether a list is read.
     with_lists: bool,
+    /// Whether an object is read as its [text](cell::TEXT).
+    with_objects: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Content<'_> {
@@ -186,7 +190,22 @@ impl<'de> Visitor<'de> for Content<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Cell::Nested("an object"))
+        let inner = Content {
+            with_objects: false,
+            ..self
+        };
+        let mut text = None;
+        while let Some(key) = map.next_key::<String>()? {
+            match self.with_objects && key == cell::TEXT {
+                true if text.is_some() => {
+                    return Err(self.row.refuse(Refused::Duplicate(key)));
+                }
+                true => text = Some(map.next_value_seed(inner)?),
+                false => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(text.unwrap_or(Cell::Nested(cell::OBJECT)))
     }
 }

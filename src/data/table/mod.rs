@@ -2,6 +2,7 @@
 
 pub mod cell;
 pub mod column;
+mod conll;
 mod content;
 pub mod contents;
 mod delimited;
@@ -9,6 +10,8 @@ mod first;
 mod json;
 mod json_objects;
 mod json_row;
+mod json_squad;
+mod json_value;
 pub mod list;
 pub(in crate::data) mod parquet;
 mod shards;
@@ -356,6 +359,7 @@ fn parsed(
         match format {
             Format::Tsv | Format::Csv => delimited::read(name, &text, format, reading)?,
             Format::JsonLines => json::lines(name, &text, reading)?,
+            Format::Conll => conll::read(name, &text, reading)?,
             _ => json::document(name, &text, reading)?,
         }
     };

@@ -19,6 +19,8 @@ pub const TEXTS: &[(&str, Option<&str>)] = &[
     ("content", None),
     ("description", None),
 ];
+/// Common names of the columns with a question and with the text in which its answer is.
+pub const QUESTION: (&str, &str) = ("question", "context");
 /// Common names of columns with a list of words in public data sets.
 pub const WORDS: &[&str] = &["tokens", "words"];
 
@@ -55,6 +57,9 @@ impl Columns {
         truths: &dyn ReadTruth,
         with_label: bool,
     ) -> Result<Self, DataError> {
+        if truths.reads_passages() {
+            return Self::of_questions(mapping, table, truths, with_label);
+        }
         let common = match (&mapping.text, truths.reads_words()) {
             (Some(_), _) => None,
             (None, true) => table.first_of(WORDS)?.map(|words| (words, None)),
@@ -84,18 +89,32 @@ impl Columns {
         if with_label && truths.reads_texts_apart() && text_pair.is_none() {
             return Err(table.missing("a column with the second text of each pair", "text_pair"));
         }
-        let label = match (with_label, &mapping.label) {
-            (false, _) => None,
-            (true, Some(name)) => Some(table.column(name)?),
-            (true, None) => {
-                let common = table.first_of(truths.columns())?;
-                Some(common.ok_or_else(|| table.missing("a label column", "label"))?)
-            }
-        };
         Ok(Self {
             text,
             text_pair,
-            label,
+            label: label(mapping, table, truths, with_label)?,
+        })
+    }
+
+    /// Finds the columns of questions and of the texts with their answers.
+    fn of_questions(
+        mapping: &Mapping,
+        table: &Table,
+        truths: &dyn ReadTruth,
+        with_label: bool,
+    ) -> Result<Self, DataError> {
+        let column = |given: &Option<String>, common: &str, what: &str, key: &str| match given {
+            Some(name) => table.column(name),
+            None => table
+                .position(common)?
+                .ok_or_else(|| table.missing(what, key)),
+        };
+        let (question, context) = QUESTION;
+        let what = "a column with the text that contains the answer of each question";
+        Ok(Self {
+            text: column(&mapping.text, question, "a column of questions", "text")?,
+            text_pair: Some(column(&mapping.text_pair, context, what, "text_pair")?),
+            label: label(mapping, table, truths, with_label)?,
         })
     }
 
@@ -110,6 +129,23 @@ impl Columns {
             ignored_label: None,
         }
     }
+}
+
+/// Returns the column of the label, if labels are read.
+fn label(
+    mapping: &Mapping,
+    table: &Table,
+    truths: &dyn ReadTruth,
+    with_label: bool,
+) -> Result<Option<usize>, DataError> {
+    Ok(match (with_label, &mapping.label) {
+        (false, _) => None,
+        (true, Some(name)) => Some(table.column(name)?),
+        (true, None) => {
+            let common = table.first_of(truths.columns())?;
+            Some(common.ok_or_else(|| table.missing("a label column", "label"))?)
+        }
+    })
 }
 
 /// Returns the first text column with a common name, and the column of the second text of its pair.

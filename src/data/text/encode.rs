@@ -1,5 +1,7 @@
 //! Encodes the rows of a table.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use super::columns::Columns;
@@ -7,9 +9,11 @@ use super::encoded::Encoded;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
+use crate::checkpoint::tokenizer::windows::Windows;
 use crate::data::error::DataError;
 use crate::data::examples::Origin;
 use crate::data::excerpt::excerpt;
+use crate::data::passage::Passage;
 use crate::data::table::Table;
 use crate::data::truth::{ReadTruth, Truth, add_to_digest};
 use crate::model::batch::TextLimits;
@@ -19,6 +23,8 @@ pub(super) struct Source<'a> {
     pub(super) table: &'a Table,
     pub(super) columns: Columns,
     pub(super) tokenizer: &'a Tokenizer,
+    /// What divides the texts of questions into windows, if rows are questions.
+    pub(super) windows: Option<&'a Windows>,
     /// What the model has embeddings for.
     pub(super) limits: TextLimits,
     pub(super) truths: &'a dyn ReadTruth,
@@ -30,6 +36,8 @@ struct Row {
     /// The beginnings of its texts.
     shown: Vec<String>,
     truth: Option<Truth>,
+    /// The text of which the answer is a part.
+    passage: Option<Passage>,
     /// Whether transformers 4 gives the same tokens.
     agrees: bool,
 }
@@ -53,6 +61,7 @@ impl Source<'_> {
                 encoding,
                 shown,
                 truth,
+                passage,
                 agrees,
             } in self.examples(row, truth)?
             {
@@ -61,6 +70,9 @@ impl Source<'_> {
                 let numbers = encoding.ids.iter().chain(&encoding.types);
                 numbers.for_each(|value| digest.update(value.to_le_bytes()));
                 add_to_digest(truth.as_ref(), &mut digest);
+                if let Some(passage) = &passage {
+                    digest.update(passage.whole());
+                }
                 if encoding.ids.is_empty() {
                     return Err(DataError::Invalid(format!(
                         "{}: the text has no tokens",
@@ -71,6 +83,7 @@ impl Source<'_> {
                 encoded.read_otherwise += usize::from(!agrees);
                 encoded.rows.push(encoding);
                 encoded.answers.push(truth);
+                encoded.passages.extend(passage);
                 encoded.origins.push(Origin {
                     row: row + 1,
                     shown,
@@ -91,6 +104,9 @@ impl Source<'_> {
         let pair = pair
             .map(|column| self.table.text(row, column))
             .transpose()?;
+        if let (Some(windows), Some(context)) = (self.windows, pair) {
+            return self.encode_question(row, windows, [text, context], truth);
+        }
         if !self.truths.reads_texts_apart() {
             return Ok(vec![self.encode(row, text, pair, truth)?]);
         }
@@ -156,7 +172,34 @@ impl Source<'_> {
             shown: std::iter::once(text).chain(pair).map(excerpt).collect(),
             encoding,
             truth,
+            passage: None,
         })
+    }
+
+    /// Encodes a question with each window of its text.
+    fn encode_question(
+        &self,
+        row: usize,
+        windows: &Windows,
+        [question, context]: [&str; 2],
+        truth: Option<Truth>,
+    ) -> Result<Vec<Row>, DataError> {
+        let failed = |error| self.failed(row, error);
+        let encoded = windows.encode(question, context).map_err(failed)?;
+        let agrees = windows.agrees_with_4([question, context], &encoded);
+        let agrees = agrees.map_err(failed)?;
+        let text: Arc<str> = context.into();
+        let rows = encoded.into_iter().map(|window| {
+            let passage = Passage::new(row, Arc::clone(&text), window.places);
+            Row {
+                agrees,
+                shown: vec![excerpt(question), excerpt(passage.whole())],
+                encoding: window.encoding,
+                truth: truth.clone(),
+                passage: Some(passage),
+            }
+        });
+        Ok(rows.collect())
     }
 
     /// Encodes a list of words.
@@ -180,6 +223,7 @@ impl Source<'_> {
             truth: truth.map(|truth| self.truths.align(truth, &encoded.words)),
             shown: vec![excerpt(&words.join(" "))],
             encoding: encoded.encoding,
+            passage: None,
         })
     }
 }

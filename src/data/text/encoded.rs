@@ -9,6 +9,7 @@ use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::tokenizer::encoding::Encoding;
 use crate::data::error::DataError;
 use crate::data::examples::{Examples, Origin};
+use crate::data::passage::Passage;
 use crate::data::truth::Truth;
 use crate::model::batch::Input;
 use crate::model::hidden::Layout;
@@ -19,6 +20,8 @@ pub(super) struct Encoded {
     pub(super) rows: Vec<Encoding>,
     pub(super) answers: Vec<Option<Truth>>,
     pub(super) origins: Vec<Origin>,
+    /// The texts of which the answers are parts, one for each row, or none.
+    pub(super) passages: Vec<Passage>,
     /// SHA-256 over the tokens and true answers of all rows, hex.
     pub(super) sha256: String,
     /// Number of rows that transformers 4 encodes differently.
@@ -29,6 +32,8 @@ pub(super) struct Encoded {
 pub(super) struct TokenRows {
     pub(super) rows: Vec<Encoding>,
     pub(super) origins: Vec<Origin>,
+    /// See [`Encoded::passages`].
+    pub(super) passages: Vec<Passage>,
     pub(super) tokenizer: Arc<Tokenizer>,
     /// Whether the model reads segments.
     pub(super) has_segments: bool,
@@ -45,8 +50,18 @@ impl Examples for TokenRows {
     }
 
     fn load_resized(&self, rows: &[usize], positions: usize) -> Result<Input, DataError> {
-        let rows: Vec<&Encoding> = rows.iter().map(|&row| &self.rows[row]).collect();
-        Ok(input(&rows, positions)?)
+        let encodings: Vec<&Encoding> = rows.iter().map(|&row| &self.rows[row]).collect();
+        let input = input(&encodings, positions)?;
+        if self.passages.is_empty() {
+            return Ok(input);
+        }
+        let asked = rows.iter().flat_map(|&row| {
+            let asked: Vec<u32> = self.passages[row].asked().collect();
+            asked.into_iter().cycle().take(positions)
+        });
+        let shape = (rows.len(), positions);
+        let asked = Tensor::from_vec(asked.collect::<Vec<u32>>(), shape, &Device::Cpu)?;
+        Ok(input.asking(asked))
     }
 
     fn arguments(&self, row: usize) -> Result<Map<String, Value>, DataError> {
@@ -55,6 +70,10 @@ impl Examples for TokenRows {
 
     fn origin(&self, row: usize) -> Origin {
         self.origins[row].clone()
+    }
+
+    fn passage(&self, row: usize) -> Option<&Passage> {
+        self.passages.get(row)
     }
 
     fn positions(&self, row: usize) -> Vec<String> {
@@ -78,6 +97,7 @@ pub(super) fn input(rows: &[&Encoding], length: usize) -> candle_core::Result<In
     Ok(Input::Tokens {
         ids: stacked(|row| &row.ids)?,
         types: stacked(|row| &row.types)?,
+        asked: None,
     })
 }
 

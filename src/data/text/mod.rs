@@ -22,7 +22,7 @@ use super::mapping::Mapping;
 use super::reader::{Checks, Reader, Wording};
 use super::table::Table;
 use super::table::column::Column;
-use super::truth::{ReadTruth, labeled};
+use super::truth::{ReadTruth, Truth, labeled};
 use crate::checkpoint::limits::Limits as FileLimits;
 use crate::checkpoint::tokenizer::{self, Tokenizer};
 use crate::model::batch::{Input, TextLimits};
@@ -73,6 +73,7 @@ impl TextReader {
             examples: Arc::new(TokenRows {
                 rows: encoded.rows,
                 origins: encoded.origins,
+                passages: encoded.passages,
                 tokenizer: Arc::clone(&self.tokenizer),
                 has_segments: self.limits.segments > 0,
             }),
@@ -85,19 +86,26 @@ impl TextReader {
         }
     }
 
-    fn source<'a>(
-        &'a self,
-        table: &'a Table,
+    /// Encodes rows of a table, until they have this number of tokens.
+    fn encoded(
+        &self,
+        table: &Table,
         columns: Columns,
-        truths: &'a dyn ReadTruth,
-    ) -> Source<'a> {
-        Source {
+        truths: &dyn ReadTruth,
+        (rows, labels): (&[usize], Vec<Option<Truth>>),
+        max_positions: usize,
+    ) -> Result<Encoded, DataError> {
+        let windows = truths.reads_passages().then(|| self.tokenizer.windows());
+        let windows = windows.transpose()?;
+        let source = Source {
             table,
             columns,
             tokenizer: &self.tokenizer,
+            windows: windows.as_ref(),
             limits: self.limits,
             truths,
-        }
+        };
+        source.encode_all(rows, labels, max_positions)
     }
 }
 
@@ -113,9 +121,8 @@ impl Reader for TextReader {
         let table = Self::table(path, mapping, truths, limits)?;
         let rows = draw(table.rows.len(), sample.max_rows, sample.seed);
         let columns = Columns::resolve(mapping, &table, truths, false)?;
-        let source = self.source(&table, columns, truths);
-        let unlabelled = vec![None; rows.len()];
-        let encoded = source.encode_all(&rows, unlabelled, sample.max_positions)?;
+        let rows = (&rows[..], vec![None; rows.len()]);
+        let encoded = self.encoded(&table, columns, truths, rows, sample.max_positions)?;
         Ok(self.dataset(encoded, &table, columns, None))
     }
 
@@ -136,9 +143,9 @@ impl Reader for TextReader {
             None => vec![None; rows.len()],
         };
         let (rows, labels) = labeled(&rows, labels);
-        let source = self.source(&table, columns, truths);
         let unlabelled = wanted - rows.len();
-        let encoded = source.encode_all(&rows, labels, usize::MAX)?;
+        let rows = (&rows[..], labels);
+        let encoded = self.encoded(&table, columns, truths, rows, usize::MAX)?;
         Ok(Dataset {
             unlabelled,
             ..self.dataset(encoded, &table, columns, mapping.labels)

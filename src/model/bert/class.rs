@@ -10,6 +10,10 @@ pub(super) enum Class {
     SequenceClassification,
     /// `..ForTokenClassification`, which reads every token.
     TokenClassification,
+    /// `..ForQuestionAnswering`, which reads every token and gives the start and the end of an answer.
+    QuestionAnswering,
+    /// `..Model`, the encoder without a head.
+    Encoder,
     /// `SentenceTransformer`, which joins the vectors of all tokens to one.
     SentenceTransformer,
 }
@@ -18,6 +22,8 @@ impl Class {
     const ALL: &[Self] = &[
         Self::SequenceClassification,
         Self::TokenClassification,
+        Self::QuestionAnswering,
+        Self::Encoder,
         Self::SentenceTransformer,
     ];
 
@@ -34,8 +40,18 @@ impl Class {
         match self {
             Self::SequenceClassification => "ForSequenceClassification",
             Self::TokenClassification => "ForTokenClassification",
+            Self::QuestionAnswering => "ForQuestionAnswering",
+            Self::Encoder => "Model",
             Self::SentenceTransformer => SENTENCE_TRANSFORMER,
         }
+    }
+
+    /// Whether the outputs of the head have names.
+    pub(super) fn has_labels(self) -> bool {
+        matches!(
+            self,
+            Self::SequenceClassification | Self::TokenClassification
+        )
     }
 
     /// Returns the name of the class of a family that transformers opens. Sentence-transformers opens the body.

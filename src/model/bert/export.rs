@@ -110,7 +110,7 @@ pub(super) fn export(
         map.insert("layer_norm_eps".to_owned(), json!(config.norm_epsilon));
     }
     map.extend(sizes.kept(units, masks));
-    if config.modules.is_none() {
+    if config.class.has_labels() {
         map.extend(labels(&config.labels));
     }
     let left_out = KEYS.carry(source, &mut map);

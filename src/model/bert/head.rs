@@ -1,4 +1,4 @@
-//! The heads: a classifier that reads only the first token, or one that reads every token.
+//! The heads: a classifier that reads only the first token, one that reads every token, or none.
 
 use super::class::Class;
 use super::config::BertConfig;
@@ -11,11 +11,11 @@ use crate::model::layer::leading_positions::LeadingPositions;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
 
+/// Name of the map to the start and the end of an answer.
+const QUESTION_OUTPUTS: &str = "qa_outputs";
+
 /// Name of the classifier of each token.
 const TOKEN_CLASSIFIER: &str = "classifier";
-
-/// The pooler of the body. Nothing here reads it, but `AutoModel` of transformers has it.
-const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
 
 /// Builds the head of the configuration's class.
 pub(super) fn head(
@@ -25,9 +25,11 @@ pub(super) fn head(
 ) -> Result<Sequence, CheckpointError> {
     match config.class {
         Class::SequenceClassification => of_first_token(family, config, weights),
-        Class::TokenClassification => {
-            let classifier = classifier(family, config, TOKEN_CLASSIFIER, weights)?;
-            Ok(Sequence::identity().then(classifier))
+        Class::TokenClassification => of_each_token(family, config, TOKEN_CLASSIFIER, weights),
+        Class::QuestionAnswering => of_each_token(family, config, QUESTION_OUTPUTS, weights),
+        Class::Encoder => {
+            family.keep_pooler(weights);
+            Ok(Sequence::identity())
         }
         Class::SentenceTransformer => of_text(family, config, weights),
     }
@@ -58,10 +60,19 @@ fn of_text(
         let missing = "the folder has no modules.json".to_owned();
         return Err(CheckpointError::Invalid(missing));
     };
-    for name in POOLER {
-        weights.keep(&format!("{}{name}", family.prefix));
-    }
+    family.keep_pooler(weights);
     sentence::after(Sequence::identity(), modules, config.hidden, weights)
+}
+
+/// Builds the head that reads every token: `[rows, length, hidden]` to `[rows, length, outputs]`.
+fn of_each_token(
+    family: &Family,
+    config: &BertConfig,
+    name: &str,
+    weights: &Weights,
+) -> Result<Sequence, CheckpointError> {
+    let classifier = classifier(family, config, name, weights)?;
+    Ok(Sequence::identity().then(classifier))
 }
 
 fn classifier(

@@ -1,6 +1,7 @@
 //! BERT with a classifier on top (Devlin et al. 2019), and what the families built on it share.
 //!
-//! The tensor names are those of Hugging Face's `BertForSequenceClassification` and `BertForTokenClassification`.
+//! The tensor names are those of Hugging Face's `BertForSequenceClassification`, `BertForTokenClassification` and
+//! `BertForQuestionAnswering`.
 //!
 //! Each layer is two blocks of the chain: attention with its heads, then the feed-forward layer with
 //! its neurons. Layers may have different numbers of both, so a pruned model is the same kind of graph.
@@ -32,6 +33,8 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "BertForSequenceClassification",
     "BertForTokenClassification",
+    "BertForQuestionAnswering",
+    "BertModel",
     SENTENCE_TRANSFORMER,
     // Results of earlier versions of `optin` name it.
     "OptinBertForSequenceClassification",

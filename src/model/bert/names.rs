@@ -29,7 +29,17 @@ pub(in crate::model) fn todays(
     })
 }
 
+/// The pooler of the body.
+const POOLER: [&str; 2] = ["pooler.dense.weight", "pooler.dense.bias"];
+
 impl Family {
+    /// Keeps the pooler of the body in the result. No answer depends on it, but `AutoModel` of transformers has it.
+    pub(super) fn keep_pooler(&self, weights: &Weights) {
+        for name in POOLER {
+            weights.keep(&format!("{}{name}", self.prefix));
+        }
+    }
+
     /// Returns the name of a layer in the names of its groups.
     pub(super) fn group(&self, layer: usize) -> String {
         format!("{}.{layer}", self.layers.list)

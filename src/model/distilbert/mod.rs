@@ -13,6 +13,8 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "DistilBertForSequenceClassification",
     "DistilBertForTokenClassification",
+    "DistilBertForQuestionAnswering",
+    "DistilBertModel",
     SENTENCE_TRANSFORMER,
 ];
 

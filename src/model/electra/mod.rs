@@ -13,6 +13,8 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "ElectraForSequenceClassification",
     "ElectraForTokenClassification",
+    "ElectraForQuestionAnswering",
+    "ElectraModel",
     SENTENCE_TRANSFORMER,
 ];
 

@@ -16,6 +16,8 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "MPNetForSequenceClassification",
     "MPNetForTokenClassification",
+    "MPNetForQuestionAnswering",
+    "MPNetModel",
     SENTENCE_TRANSFORMER,
 ];
 

@@ -16,6 +16,8 @@ use crate::checkpoint::weights::Weights;
 pub const CLASSES: &[&str] = &[
     "RobertaForSequenceClassification",
     "RobertaForTokenClassification",
+    "RobertaForQuestionAnswering",
+    "RobertaModel",
     SENTENCE_TRANSFORMER,
 ];
 
@@ -23,6 +25,8 @@ pub const CLASSES: &[&str] = &[
 pub const XLM_CLASSES: &[&str] = &[
     "XLMRobertaForSequenceClassification",
     "XLMRobertaForTokenClassification",
+    "XLMRobertaForQuestionAnswering",
+    "XLMRobertaModel",
     SENTENCE_TRANSFORMER,
 ];
 
@@ -30,6 +34,8 @@ pub const XLM_CLASSES: &[&str] = &[
 pub const CAMEMBERT_CLASSES: &[&str] = &[
     "CamembertForSequenceClassification",
     "CamembertForTokenClassification",
+    "CamembertForQuestionAnswering",
+    "CamembertModel",
     SENTENCE_TRANSFORMER,
 ];
 

@@ -15,18 +15,28 @@ pub const LENGTH: Size = Size::Any("sequence_length");
 
 /// Declares the outputs of a head.
 ///
-/// Answers have this name, for example `logits`: `[rows, outputs]`, or `[rows, positions, outputs]` if there is one at each position. Answers at the
-/// pixels of a map are `[rows, outputs, height, width]`. If they were made of the classes and the masks of queries, these are
-/// outputs as well.
+/// With one name, for example `logits`, it is that of all answers: `[rows, outputs]`, or `[rows, positions, outputs]` if there is one at each position.
+/// Answers at the pixels of a map are `[rows, outputs, height, width]`. If they were made of the classes and the masks of
+/// queries, these are outputs as well. With several names, each is that of one channel at each position: `[rows, positions]`.
 ///
 /// # Errors
 /// Returns an error if the head is inconsistent.
 pub fn declare(
     graph: &mut Graph,
     answers: &State,
-    name: &str,
+    names: &[&str],
     outputs: Option<usize>,
 ) -> Result<()> {
+    let &[name] = names else {
+        let stream = answers.stream.positions(graph);
+        let positions = answers.positions.map_or(LENGTH, Size::Fixed);
+        for (channel, name) in names.iter().enumerate() {
+            let index = graph.table(&[], &[channel as i64]);
+            let values = graph.gather(&stream, &index, 2);
+            graph.output(name, &values, &[ROWS, positions]);
+        }
+        return Ok(());
+    };
     let channels = outputs.map_or(Size::Any("outputs"), Size::Fixed);
     let positions = answers.positions;
     if let Layout::Map {

@@ -24,7 +24,7 @@ pub(super) fn kept(
             *positions += extent.positions();
         }
     }
-    let mut hidden = model.stem.forward(&batches.load(0)?)?;
+    let mut hidden = model.start(&batches.load(0)?)?;
     let mut kept = Vec::with_capacity(of_blocks.len());
     for (block, extent) in extents(0).iter().enumerate() {
         let bytes = 2 * hidden.bytes() * of_blocks[block] / extent.positions().max(1);

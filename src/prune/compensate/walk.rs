@@ -320,7 +320,7 @@ impl Walk<'_> {
 
     /// Returns the states before the first block. Merging begins after the stem, so both models have the same ones.
     fn first(&self, original: &Model) -> std::result::Result<States, Failure> {
-        let hidden = original.stem.forward(&self.batches.load(self.index)?)?;
+        let hidden = original.start(&self.batches.load(self.index)?)?;
         Ok(States {
             student: (self.followed == Followed::Both).then(|| hidden.clone()),
             teacher: hidden,

@@ -149,7 +149,7 @@ pub(super) fn measure(
 }
 
 fn of_batch(model: &Model, batch: &Batch) -> Result<Vec<Moments>> {
-    let mut hidden = model.stem.forward(batch)?;
+    let mut hidden = model.start(batch)?;
     let mut moments = Vec::with_capacity(model.head_maps.len());
     for (index, block) in model.blocks.iter().enumerate() {
         let units = block.units.forward(&hidden)?;

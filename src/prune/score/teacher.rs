@@ -96,7 +96,7 @@ impl<'a> Teacher<'a> {
         let (mut stride, mut bytes) = (1, 0);
         for (index, batch) in batches.iter().enumerate() {
             inputs.push(Vec::new());
-            let mut hidden = model.stem.forward(batch)?;
+            let mut hidden = model.start(batch)?;
             for (at, block) in model.blocks.iter().enumerate() {
                 let next = model.block(at, &hidden, &full)?;
                 if let (Some(layers), Some(feature)) = (&block.feature, &mut features[at]) {

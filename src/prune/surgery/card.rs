@@ -196,7 +196,7 @@ fn write_usage_in_onnx(
     wording: Wording,
     usage: Option<Usage>,
 ) -> std::fmt::Result {
-    let (name, output) = (onnx::NAME, answer.task().output);
+    let (name, outputs) = (onnx::NAME, answer.task().outputs);
     writeln!(
         card,
         "## Use in ONNX Runtime\n\n```python\nimport onnxruntime"
@@ -223,9 +223,11 @@ fn write_usage_in_onnx(
     }
     writeln!(
         card,
-        "{output} = session.run([\"{output}\"], dict(inputs))[0]\n```\n\n\
+        "{} = session.run({outputs:?}, dict(inputs)){}\n```\n\n\
          `{name}` computes the same in float32, with standard operators and without code of this folder. Its properties name the\n\
-         task and the labels.\n"
+         task and the labels.\n",
+        outputs.join(", "),
+        if outputs.len() == 1 { "[0]" } else { "" },
     )
 }
 
@@ -249,15 +251,15 @@ fn write_usage_in_transformers(
     wording: Wording,
     export: &Export,
 ) -> std::fmt::Result {
-    let class = answer.task().head(wording.input).class;
+    let class = answer.task().head(wording.input).auto_class();
     writeln!(
         card,
-        "## Use\n\n```python\nfrom transformers import AutoModel{class}, {}\n",
+        "## Use\n\n```python\nfrom transformers import {class}, {}\n",
         wording.auto_class
     )?;
     writeln!(
         card,
-        "model = AutoModel{class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
+        "model = {class}.from_pretrained(\"path/to/this/folder\", trust_remote_code=True)"
     )?;
     writeln!(
         card,

@@ -83,7 +83,7 @@ pub fn write(
 }
 
 fn graph(model: &Model, task: &Task, outputs: Option<usize>) -> CandleResult<Graph> {
-    model.onnx(task.output, outputs)
+    model.onnx(task.outputs, outputs)
 }
 
 /// Returns the properties that a client needs to call the graph and to read its answers.

@@ -66,7 +66,7 @@ fn difference(student: &Student<'_>, cut: &Model, batch: &Batch) -> Result<f64> 
 
 fn masked_answers(student: &Student<'_>, batch: &Batch) -> Result<Hidden> {
     let model = student.model;
-    let mut hidden = model.stem.forward(batch)?;
+    let mut hidden = model.start(batch)?;
     for (index, block) in model.blocks.iter().enumerate() {
         let units = units(student, index, &hidden)?;
         let masked = match model.factors(index, Channels::Columns, &student.masks)? {

@@ -133,9 +133,10 @@ fn compare(
             Some(agreement) if agreement < 1.0 => Kind::Other,
             _ => Kind::Same,
         };
+        let passage = batches.examples().passage(row);
         let example = Example {
-            before,
-            after,
+            before: before.within(passage),
+            after: after.within(passage),
             truth: batches.truth(row),
             positions: &[],
         };

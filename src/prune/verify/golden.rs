@@ -24,6 +24,9 @@ pub const NAME: &str = "verify.json";
 /// Maximum number of rows of the data in the document.
 const ROWS: usize = 8;
 
+/// Maximum number of numbers in the answers to rows of the data. The first row is written if it has more.
+const NUMBERS: usize = 1 << 20;
+
 /// `verify.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
@@ -100,6 +103,14 @@ impl Golden {
 }
 
 impl Numbers {
+    /// Returns how many numbers there are.
+    fn count(&self) -> usize {
+        match self {
+            Self::Row(numbers) => numbers.len(),
+            Self::Positions(positions) => positions.iter().map(Vec::len).sum(),
+        }
+    }
+
     /// Returns the largest difference of another answer, relative to `max(1, |number|)`. It is infinite if the other one has
     /// another shape or a number that is NaN.
     fn difference(&self, other: &Self) -> f64 {
@@ -143,17 +154,27 @@ pub fn golden(
             input: data.examples.load(&[row])?,
         })
     });
-    let mut rows: Vec<Check> = of_data.collect::<std::result::Result<_, DataError>>()?;
-    let checks = reader.checks()?;
-    let first_check = rows.len();
-    rows.extend(checks.rows);
-    let rows = rows.into_iter().map(|row| {
+    let of_data: Vec<Check> = of_data.collect::<std::result::Result<_, DataError>>()?;
+    let answered = |row: Check| -> Result<GoldenRow> {
         Ok(GoldenRow {
             answer: answer(cut, row.input)?,
             inputs: row.named,
         })
-    });
-    let rows: Vec<GoldenRow> = rows.collect::<Result<_>>()?;
+    };
+    let (mut rows, mut numbers): (Vec<GoldenRow>, usize) = (Vec::new(), 0);
+    for row in of_data {
+        let row = answered(row)?;
+        numbers += row.answer.count();
+        if numbers > NUMBERS && !rows.is_empty() {
+            break;
+        }
+        rows.push(row);
+    }
+    let checks = reader.checks()?;
+    let first_check = rows.len();
+    for row in checks.rows {
+        rows.push(answered(row)?);
+    }
     let answers = rows[first_check..].iter().map(|row| row.answer.clone());
     let padded = checks.batch.map(|inputs| PaddedBatch {
         inputs,

@@ -11,11 +11,12 @@ const TWO_SIDED_95: f64 = 1.96;
 /// Compares the records of two models on the same examples.
 #[must_use]
 pub fn compare(answer: &dyn Answer, truths: &[&Truth], records: Records<'_>) -> EvaluationReport {
-    let mut metrics = answer.metrics(truths, records).into_iter().map(report);
+    let mut metrics = answer.metrics(truths, records).into_iter();
+    let main = metrics.next().expect("every task has a metric");
     EvaluationReport {
-        rows: truths.len(),
-        main: metrics.next().expect("every task has a metric"),
-        others: metrics.collect(),
+        rows: main.count,
+        main: report(main),
+        others: metrics.map(report).collect(),
         unlabeled_rows: 0,
         hint: answer.hint(truths, records.before),
     }

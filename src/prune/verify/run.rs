@@ -28,6 +28,7 @@ pub fn recorded(
     let records = answers.rows().zip(&batch.rows);
     let records = records.filter_map(|(outputs, &row)| {
         let truth = batches.truth(row)?;
+        let outputs = outputs.within(batches.examples().passage(row));
         Some((row, answer.record(outputs, truth)))
     });
     records.collect()

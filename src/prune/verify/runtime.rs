@@ -49,9 +49,23 @@ fn array(name: &str, input: &Input, reads: Reads) -> Result<Array<OfInput>, Fail
 }
 
 /// Returns the answer to one row as `verify.json` has it.
-fn numbers(output: &Array<Vec<f32>>) -> Numbers {
-    let Array { shape, numbers } = output;
+fn numbers(outputs: &[Array<Vec<f32>>]) -> Numbers {
+    let Some(Array { shape, numbers }) = outputs.first() else {
+        return Numbers::Row(Vec::new());
+    };
     match shape.as_slice() {
+        // Each output is one channel at each position.
+        [1, positions] if outputs.len() > 1 => {
+            let channels = |position: usize| {
+                let outputs = outputs.iter();
+                outputs.filter_map(move |output| output.numbers.get(position).copied())
+            };
+            Numbers::Positions(
+                (0..*positions)
+                    .map(|position| channels(position).collect())
+                    .collect(),
+            )
+        }
         // The pixels of a map are the last dimensions, and in `verify.json` the first ones.
         [1, channels, height, width] => {
             let pixels = height * width;

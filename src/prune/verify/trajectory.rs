@@ -81,9 +81,9 @@ impl Models<'_> {
             student,
         } = *self;
         let full = [original, cut].map(|model| Masks::full(&model.groups));
-        let mut hidden = [original.stem.forward(batch)?, cut.stem.forward(batch)?];
+        let mut hidden = [original.start(batch)?, cut.start(batch)?];
         let mut bare = match damage.is_some() && student.is_repaired() {
-            true => Some(student.model.stem.forward(batch)?),
+            true => Some(student.model.start(batch)?),
             false => None,
         };
         if let Some(damage) = &mut damage {

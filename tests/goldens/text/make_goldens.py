@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 MODELS = HERE.parents[2] / "src/model"
 HEADS, HEAD_SIZE, LAYERS, NEURONS = 4, 6, 3, 40
 HIDDEN = HEADS * HEAD_SIZE
-SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"
+SEQUENCES, TOKENS, QUESTIONS, BODY = "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "Model"
 
 # Sizes of the layers of a pruned model: heads of the original, neurons, and the widths of queries and values of a head.
 KEPT = (([0, 2, 3], 17, 4, 5), ([], 40, 6, 6), ([3], 0, 0, 2))
@@ -99,6 +99,12 @@ CASES["pruned_distilbert_tokens"] = ("distilbert", TOKENS, NAMED)
 CASES["pruned_mpnet_tokens"] = ("mpnet", TOKENS, NAMED)
 # Another activation of the neurons leaves that of the head as it is.
 CASES["roberta_regression"] = ("roberta", SEQUENCES, {"num_labels": 1, "problem_type": "regression", "hidden_act": "relu"})
+# The seed of a case is its place in the list, so later ones follow.
+FAMILIES["bert"] = Family("Bert", transformers.BertConfig, "bert", "modeling_optin_bert")
+for family in ("bert", "roberta", "xlm_roberta", "camembert", "distilbert", "electra", "mpnet"):
+    CASES |= {f"{family}_questions": (family, QUESTIONS, {}), f"pruned_{family}_questions": (family, QUESTIONS, {})}
+for family in ("bert", "roberta", "distilbert", "electra", "mpnet"):
+    CASES |= {f"{family}_body": (family, BODY, {}), f"pruned_{family}_body": (family, BODY, {})}
 
 
 def random_weights(model, generator):
@@ -123,6 +129,13 @@ def row(family, length, generator):
     return given
 
 
+def logits(output):
+    """Returns the logits. Those of the start and the end of an answer are two at each position. Those of a body are its vectors."""
+    if hasattr(output, "last_hidden_state"):
+        return output.last_hidden_state.clone()
+    return output.logits if hasattr(output, "logits") else torch.stack((output.start_logits, output.end_logits), -1)
+
+
 @torch.no_grad()
 def golden(model, rows):
     tensors = {}
@@ -130,7 +143,7 @@ def golden(model, rows):
         output = model(**given, output_hidden_states=True)
         tensors |= {f"row.{at}.{name}": ids for name, ids in given.items()}
         tensors |= {f"row.{at}.hidden.{depth}": state.contiguous() for depth, state in enumerate(output.hidden_states)}
-        tensors[f"row.{at}.logits"] = output.logits
+        tensors[f"row.{at}.logits"] = logits(output)
     return tensors
 
 
@@ -144,7 +157,7 @@ def check_modeling(family, config, weights, rows, promised):
         save_file(weights, folder / "model.safetensors", {"format": "pt"})
         for file in (MODELS / family.folder / f"{family.modeling}.py", MODELS / "bert/modeling_optin_bert.py"):
             shutil.copy(file, folder)
-        auto = getattr(transformers, "AutoModel" + config["architectures"][0].removeprefix(family.prefix))
+        auto = getattr(transformers, "AutoModel" + config["architectures"][0].removeprefix(family.prefix).removeprefix("Model"))
         for attention in ("eager", "sdpa") if family.prefix != "MPNet" else ("eager",):
             options = {"attn_implementation": attention} if family.prefix not in ("MPNet", "Electra") else {}
             model, loading = auto.from_pretrained(folder, trust_remote_code=True, output_loading_info=True, **options)
@@ -156,7 +169,7 @@ def check_modeling(family, config, weights, rows, promised):
                 torch.testing.assert_close(tensor, promised[key], rtol=1e-5, atol=1e-5, msg=lambda text: f"{key}: {text}")
             # Without hidden states, a head that reads the first position gets only that one from the last layer.
             seen = []
-            neurons = dict(model.named_modules())[f"{model.base_model_prefix}.{family.list}.{LAYERS - 1}.{family.names[4]}"]
+            neurons = dict(model.base_model.named_modules())[f"{family.list}.{LAYERS - 1}.{family.names[4]}"]
             neurons.register_forward_hook(lambda _, args, __: seen.append(args[0].shape[1]))
             padded(model, rows, promised)
             assert seen == [1 if SEQUENCES in config["architectures"][0] else max(family.lengths)], seen
@@ -172,10 +185,10 @@ def padded(model, rows, promised):
     # MPNet numbers positions from 1, whatever pad_token_id is.
     batch = {name: joined(name, pad if name == "input_ids" else 0) for name in rows[0]}
     batch["attention_mask"] = torch.stack([(torch.arange(longest) < given["input_ids"].shape[1]).long() for given in rows])
-    for at, logits in enumerate(model(**batch).logits):
+    for at, found in enumerate(logits(model(**batch))):
         expected = promised[f"row.{at}.logits"][0]
-        logits = logits[: len(expected)] if logits.dim() == 2 else logits
-        torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+        found = found[: len(expected)] if found.dim() == 2 else found
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def make(name, seed, writes):
@@ -194,7 +207,7 @@ def make(name, seed, writes):
             "query_size_per_layer": [query_size for *_, query_size, _ in KEPT],
             "value_size_per_layer": [value_size for *_, value_size in KEPT],
             "original_heads_per_layer": [heads for heads, *_ in KEPT],
-            "auto_map": {"AutoModel" + head: f"{family.modeling}.{family.prefix}{head}"},
+            "auto_map": {"AutoModel" + head.removeprefix("Model"): f"{family.modeling}.{family.prefix}{head}"},
         }
         if family.prefix != "MPNet":
             del config["original_heads_per_layer"]

@@ -106,7 +106,11 @@ fn unused_tensors_are_listed_and_not_kept() {
 #[test]
 fn classes_with_other_heads_are_rejected() {
     let folder = tiny();
-    for class in ["BertForQuestionAnswering", "BertForMaskedLM", "BertModel"] {
+    for class in [
+        "BertForMaskedLM",
+        "BertForMultipleChoice",
+        "BertLMHeadModel",
+    ] {
         set_config(folder.path(), "architectures", json!([class]));
         assert_rejected(
             folder.path(),

@@ -56,7 +56,7 @@ pub fn extents_equal_the_positions_of_a_run<F: Family>() {
     for length in [1, 2, 7, 24] {
         let batch = F::batch(2, length, 1);
         let extents = model.extents(&batch.extent());
-        let mut hidden = model.stem.forward(&batch).unwrap();
+        let mut hidden = model.start(&batch).unwrap();
         for (index, block) in model.blocks.iter().enumerate() {
             assert_eq!(hidden.positions().unwrap(), extents[index].longest());
             let units = block.units.forward(&hidden).unwrap();

@@ -76,7 +76,7 @@ pub fn the_backward_pass_equals_finite_differences<F: Family>() {
 
 fn equals_finite_differences<F: Family>(model: &Model, head: &Sequence) {
     let batch = F::batch(2, 7, 4);
-    let input = model.stem.forward(&batch).unwrap();
+    let input = model.start(&batch).unwrap();
     // Two copies of the rows: the probes are the same cotangents, and twice these.
     let twice = |tensor: Tensor| Tensor::cat(&[&tensor, &(&tensor * 2.0).unwrap()], 0).unwrap();
     let trace = Trace::follow(model, head, &batch, 0).unwrap();

@@ -12,9 +12,6 @@ use safetensors::Dtype;
 use super::{Family, case, prune, thinned, uneven, unrepaired};
 use crate::fixture::runtime::{Call, assert_answers};
 
-/// Name of the answers.
-const NAME: &str = "logits";
-
 /// Tiny models with random weights amplify rounding: the largest difference among them is 1.4e-4.
 const TOLERANCE: f64 = 2e-4;
 
@@ -41,7 +38,7 @@ pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
             .forward(&batches[0], &Masks::full(&pruned.groups))
             .unwrap();
         let outputs = first.stream.dim(2).unwrap();
-        let graph = pruned.onnx(NAME, Some(outputs)).unwrap();
+        let graph = pruned.onnx(F::ANSWERS, Some(outputs)).unwrap();
         // The second file of large models has the same graph.
         let max_embedded = if masks.are_full(&[0]) { 0 } else { u64::MAX };
         let description = Description {
@@ -52,10 +49,10 @@ pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
         assert_eq!(written.external.is_some(), max_embedded == 0);
         let mut calls: Vec<Call> = batches
             .iter()
-            .map(|batch| call(&pruned, &graph, batch, 0))
+            .map(|batch| call::<F>(&pruned, &graph, batch, 0))
             .collect();
         if let Input::Tokens { .. } = batches[1].input {
-            calls.push(call(&pruned, &graph, &batches[1], 4));
+            calls.push(call::<F>(&pruned, &graph, &batches[1], 4));
         }
         (file, calls)
     });
@@ -63,15 +60,25 @@ pub fn an_onnx_graph_equals_the_pruned_model<F: Family>() {
 }
 
 /// Returns a call with the answers of the model. Texts are padded with this number of tokens.
-fn call(model: &Model, graph: &Graph, batch: &Batch, padding: usize) -> Call {
+fn call<F: Family>(model: &Model, graph: &Graph, batch: &Batch, padding: usize) -> Call {
     let full = Masks::full(&model.groups);
     let answers = model.forward(batch, &full).unwrap();
     let call = match &batch.input {
         Input::Pixels(pixels, _) => Call::default().floats("pixel_values", &planes(model, pixels)),
-        Input::Tokens { ids, types } => tokens(graph, ids, types, padding),
+        Input::Tokens { ids, types, .. } => tokens(graph, ids, types, padding),
     };
-    call.within(TOLERANCE)
-        .expecting(NAME, &as_output(graph, &answers, padding))
+    let call = call.within(TOLERANCE);
+    let [name] = F::ANSWERS else {
+        return F::ANSWERS
+            .iter()
+            .enumerate()
+            .fold(call, |call, (index, name)| {
+                let channel = answers.stream.narrow(2, index, 1).unwrap();
+                let padded = padded(&channel, padding).squeeze(2).unwrap();
+                call.expecting(name, &padded)
+            });
+    };
+    call.expecting(name, &as_output(graph, &answers, padding))
 }
 
 /// Returns images as `[rows, channels, height, width]`.
@@ -108,17 +115,20 @@ fn tokens(graph: &Graph, ids: &Tensor, types: &Tensor, padding: usize) -> Call {
     })
 }
 
+/// Returns answers at each position and to padding, which are NaN.
+fn padded(stream: &Tensor, padding: usize) -> Tensor {
+    let (rows, _, channels) = stream.dims3().unwrap();
+    let unread = Tensor::full(f32::NAN, (rows, padding, channels), &Device::Cpu).unwrap();
+    Tensor::cat(&[stream, &unread], 1).unwrap()
+}
+
 /// Returns answers as the graph returns them. Those to padding are NaN.
 fn as_output(graph: &Graph, answers: &Hidden, padding: usize) -> Tensor {
     let stream = &answers.stream;
     let (rows, _, channels) = stream.dims3().unwrap();
     match graph.outputs()[0].shape.len() {
         2 => stream.squeeze(1).unwrap(),
-        3 => {
-            let shape = (rows, padding, channels);
-            let unread = Tensor::full(f32::NAN, shape, &Device::Cpu).unwrap();
-            Tensor::cat(&[stream, &unread], 1).unwrap()
-        }
+        3 => padded(stream, padding),
         _ => {
             let [height, width] = answers.layout.size().unwrap();
             let turned = stream.transpose(1, 2).unwrap().contiguous().unwrap();

@@ -18,7 +18,7 @@ pub fn full_masks_change_nothing<F: Family>() {
     let model = case::<F>(Dtype::F32).model;
     let batch = F::batch(3, 9, 1);
     let masked = model.forward(&batch, &Masks::full(&model.groups)).unwrap();
-    let mut hidden = model.stem.forward(&batch).unwrap();
+    let mut hidden = model.start(&batch).unwrap();
     for block in &model.blocks {
         let units = block.units.forward(&hidden).unwrap();
         let sum = block
@@ -41,7 +41,7 @@ fn difference(left: &Hidden, right: &Hidden) -> f64 {
 pub fn a_mask_removes_exactly_the_contribution_of_the_unit<F: Family>() {
     let model = case::<F>(Dtype::F32).model;
     let full = Masks::full(&model.groups);
-    let mut hidden = model.stem.forward(&F::batch(2, 6, 2)).unwrap();
+    let mut hidden = model.start(&F::batch(2, 6, 2)).unwrap();
     for (index, block) in model.blocks.iter().enumerate() {
         let units = block.units.forward(&hidden).unwrap();
         let sum = block

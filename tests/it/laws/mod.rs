@@ -41,6 +41,9 @@ trait Family {
     /// Rounding error of the sum of all features and answers.
     const ROUNDING: f64 = 0.0;
 
+    /// Names of the answers in an ONNX graph.
+    const ANSWERS: &'static [&'static str] = &["logits"];
+
     /// Part of the name of the class that wrote the checkpoint.
     const CLASS: &'static str = "ForSequenceClassification";
 
@@ -102,12 +105,15 @@ impl Family for BertDimensions {
 
 /// Declares families of text encoders.
 macro_rules! of_texts {
-    ($module:ident; $($family:ident: $form:ident, $units:ident $(, $class:literal)?;)+) => {
+    ($module:ident; $($family:ident: $form:ident, $units:ident $(, $class:literal $(, $answers:expr)?)?;)+) => {
         $(
             struct $family;
 
             impl Family for $family {
-                $(const CLASS: &'static str = $class;)?
+                $(
+                    const CLASS: &'static str = $class;
+                    $(const ANSWERS: &'static [&'static str] = $answers;)?
+                )?
 
                 fn write(folder: &Path, dtype: Dtype) {
                     $module::Form::$form.write(folder, dtype);
@@ -134,6 +140,8 @@ of_texts! {
     Roberta: Roberta, Heads;
     RobertaDimensions: Roberta, Dimensions;
     RobertaTokens: RobertaTokens, Dimensions, "ForTokenClassification";
+    RobertaQuestions: RobertaQuestions, Dimensions, "ForQuestionAnswering", &["start_logits", "end_logits"];
+    RobertaBody: RobertaBody, Dimensions, "RobertaModel", &["last_hidden_state"];
     DistilBert: DistilBert, Heads;
     DistilBertDimensions: DistilBert, Dimensions;
     Electra: Electra, Heads;
@@ -238,7 +246,7 @@ fn case<F: Family>(dtype: Dtype) -> Case {
         folder,
         weights,
         model,
-        task: task(F::CLASS),
+        task: task(F::CLASS, F::ANSWERS),
     }
 }
 
@@ -301,9 +309,11 @@ fn unrepaired(model: &Model) -> Repairs {
     Repairs::none(model.blocks.len())
 }
 
-/// Returns the task of a model whose class has this in its name, with three classes, as all tiny models have them.
-fn task(class: &str) -> Arc<dyn Answer> {
-    let config = serde_json::json!({"num_labels": 3, "architectures": [class]});
+/// Returns the task of a model whose class has this in its name, with three classes, as tiny models have them, or with an answer of
+/// each name.
+fn task(class: &str, answers: &[&str]) -> Arc<dyn Answer> {
+    let labels = if answers.len() > 1 { answers.len() } else { 3 };
+    let config = serde_json::json!({"num_labels": labels, "architectures": [class]});
     answer::of(&Config::new(config.as_object().unwrap().clone())).unwrap()
 }
 
@@ -430,6 +440,8 @@ laws! {
     roberta: Roberta;
     roberta_dimensions: RobertaDimensions;
     roberta_tokens: RobertaTokens;
+    roberta_questions: RobertaQuestions;
+    roberta_body: RobertaBody;
     distilbert: DistilBert;
     distilbert_dimensions: DistilBertDimensions;
     electra: Electra;
@@ -472,6 +484,8 @@ score_laws! {
     scores_of_bert_dimensions: BertDimensions;
     scores_of_roberta: Roberta;
     scores_of_roberta_tokens: RobertaTokens;
+    scores_of_roberta_questions: RobertaQuestions;
+    scores_of_roberta_body: RobertaBody;
     scores_of_distilbert: DistilBert;
     scores_of_electra: Electra;
     scores_of_mpnet: Mpnet;

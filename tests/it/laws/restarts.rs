@@ -16,7 +16,7 @@ pub fn a_run_that_resumes_at_a_block_equals_the_whole_run<F: Family>() {
     masks.drop_unit(4, model.groups[4].width - 1);
     let whole = model.forward(&batch, &masks).unwrap();
     let full = Masks::full(&model.groups);
-    let mut hidden = model.stem.forward(&batch).unwrap();
+    let mut hidden = model.start(&batch).unwrap();
     for block in 0..model.groups[4].seat.block {
         hidden = model.block(block, &hidden, &full).unwrap();
     }

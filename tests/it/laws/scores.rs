@@ -60,7 +60,7 @@ pub fn exact_scores_equal_those_of_one_masked_run_per_unit<F: Family>() {
             masks.drop_unit(index, unit);
             let (mut expected, mut answers) = (0.0, Vec::new());
             for (at, batch) in teacher.batches.iter().enumerate() {
-                let mut hidden = model.stem.forward(batch).unwrap();
+                let mut hidden = model.start(batch).unwrap();
                 for block in 0..model.blocks.len() {
                     hidden = model.block(block, &hidden, &masks).unwrap();
                     let layers = model.blocks[block].feature.as_ref();

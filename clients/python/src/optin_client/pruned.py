@@ -39,15 +39,23 @@ class Pruned:
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         properties = self.session.get_modelmeta().custom_metadata_map
         self.task: str = properties["task"]
-        # Embeddings have no labels.
+        # Embeddings and answers to questions have no labels.
         self.labels: list[str] = json.loads(properties.get("labels", "[]"))
-        self._output: str = self.session.get_outputs()[0].name
+        names = [own.name for own in self.session.get_outputs()]
+        # The start and the end of an answer to a question are two outputs.
+        self._outputs = names if names[0] == "start_logits" else names[:1]
         self._inputs = [own.name for own in self.session.get_inputs()]
         self._tokenizer: Any = None
 
     def run(self, **inputs: Any) -> Any:
-        """Returns the logits, or the embeddings, for arrays with the names of the graph's inputs."""
-        return self.session.run([self._output], inputs)[0]
+        """Returns the logits, or the embeddings, for arrays with the names of the graph's inputs.
+
+        The logits of the start and of the end of an answer are the last dimension.
+        """
+        import numpy
+
+        outputs = self.session.run(self._outputs, inputs)
+        return outputs[0] if len(outputs) == 1 else numpy.stack(outputs, axis=-1)
 
     def logits(self, texts: Sequence[str | tuple[str, str]]) -> Any:
         """Returns the logits, or the embeddings, of texts or of pairs of texts."""
@@ -68,7 +76,7 @@ class Pruned:
         import numpy
 
         if not self.labels:
-            raise OptinError("the model answers with embeddings; use logits(...)")
+            raise OptinError("the model does not answer with labels; use logits(...)")
         logits = self.logits([text if pair is None else (text, pair)])[0]
         if logits.ndim != 1:
             raise OptinError("the model answers at every token; use logits(...)")

@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path, opening: &Opening<'_>) -> Result<Source, DataErr
         Format::Npz => npz::open(path, &name, opening),
         Format::Idx => idx::open(path, &name, packing, opening),
         Format::Parquet => parquet::open(path, opening),
-        Format::Tsv | Format::Csv | Format::JsonLines | Format::Json => {
+        Format::Tsv | Format::Csv | Format::JsonLines | Format::Json | Format::Conll => {
             folder::of_table(path, opening)
         }
     }

@@ -7,7 +7,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::{SchemaDescriptor, Type};
 use serde_json::Value;
 
-use super::super::cell::{LIST, NESTED_LIST};
+use super::super::cell::{LIST, NESTED_LIST, TEXT};
 
 /// A column that can be read.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +32,8 @@ pub(super) enum Shape {
     },
 }
 
-/// Returns the columns of single values, and the columns of lists of single values whose name `lists` accepts, but not
-/// those whose name `left_out` accepts.
+/// Returns the columns of single values, and the columns of lists of single values, or of objects with a [text](TEXT), whose
+/// name `lists` accepts, but not those whose name `left_out` accepts.
 pub(super) fn readable(
     schema: &SchemaDescriptor,
     lists: &dyn Fn(&str) -> bool,
@@ -43,8 +43,14 @@ pub(super) fn readable(
     let columns = leaves.filter_map(|leaf| {
         let position = schema.get_column_root_idx(leaf);
         let root = schema.root_schema().get_fields().get(position)?;
-        let shape = shape(root)?;
-        let is_read = (shape == Shape::Single || lists(root.name())) && !left_out(root.name());
+        let path = schema.column(leaf).path().parts().to_vec();
+        let (shape, is_single) = match shape(root) {
+            Some(shape) => (shape, shape == Shape::Single),
+            // The other parts of an object are not read.
+            None if path.get(1).is_some_and(|part| part == TEXT) => (shape_of_text(root)?, false),
+            None => return None,
+        };
+        let is_read = (is_single || lists(root.name())) && !left_out(root.name());
         is_read.then_some(Column {
             position,
             leaf,
@@ -52,6 +58,23 @@ pub(super) fn readable(
         })
     });
     columns.collect()
+}
+
+/// Returns the shape of the [text](TEXT) of a column of objects. `None` if there is no such text.
+fn shape_of_text(column: &Type) -> Option<Shape> {
+    if !column.is_group() || is_list(column) {
+        return None;
+    }
+    let text = column
+        .get_fields()
+        .iter()
+        .find(|part| part.name() == TEXT)?;
+    Some(match shape(text)? {
+        Shape::Single => Shape::Single,
+        Shape::List { empty } => Shape::List {
+            empty: empty + i16::from(repetition(column) == Repetition::OPTIONAL),
+        },
+    })
 }
 
 /// Returns the kind of the values in a column that is not read, for messages.
