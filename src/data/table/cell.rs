@@ -13,7 +13,7 @@ pub enum Cell {
     Null,
     /// A list of texts, numbers and booleans.
     List(Box<List>),
-    /// A value that is not read: an object without [`TEXT`], bytes, a list of such values, or a list in a column whose lists are not
+    /// A value that is not read: an object without a `text`, bytes, a list of such values, or a list in a column whose lists are not
     /// read. The string names the kind.
     Nested(&'static str),
 }
