@@ -46,8 +46,8 @@ pub trait Reader: Send + Sync {
     /// Returns [`DataError`] if the tokenizer or image processor fails.
     fn notes(&self, truths: &dyn ReadTruth, data: &[&Dataset]) -> Result<Vec<String>, DataError>;
 
-    /// Returns the words for users about this kind of input.
-    fn wording(&self) -> Wording;
+    /// Returns the words for users about this kind of input, as a task with these true answers reads it.
+    fn wording(&self, truths: &dyn ReadTruth) -> Wording;
 
     /// Returns the names of the files in the model's folder that the reader uses.
     fn sources(&self) -> &[&'static str];

@@ -177,7 +177,11 @@ pub fn report(
         reproducibility: decisive::reproducibility(prepared, recipe),
         architecture: prepared.architecture.to_owned(),
         task: prepared.answer.task().name.to_owned(),
-        position_name: prepared.reader.wording().positions.to_owned(),
+        position_name: prepared
+            .reader
+            .wording(prepared.answer.as_ref())
+            .positions
+            .to_owned(),
         device: kind(&prepared.device).to_owned(),
         estimator: score::estimator(&prepared.model, recipe),
         audit,
@@ -301,7 +305,7 @@ pub fn close(
         card(
             report,
             prepared.answer.as_ref(),
-            prepared.reader.wording(),
+            prepared.reader.wording(prepared.answer.as_ref()),
             &export,
             drawn.map(|_| pictures::NAME),
         )

@@ -98,13 +98,13 @@ pub(in super::super) struct Uris {
 #[derive(Args)]
 #[command(next_help_heading = INPUT_HEADING)]
 pub(in super::super) struct DataFlags {
-    /// Column of the text, or of the first text of a pair [default: a common name, such as text or sentence1]
+    /// Column of the text, of the first text of a pair, or of the question [default: a common name, such as text or sentence1]
     ///
     /// All columns are given by name or by number from 0. If all given columns are numbers, the file is
     /// read without a header row.
     #[arg(long, verbatim_doc_comment, value_name = "COLUMN")]
     text: Option<String>,
-    /// Column of the second text of a pair [default: detected if --text is not given]
+    /// Column of the second text of a pair, or of the text that contains the answers [default: detected if --text is not given]
     #[arg(long, value_name = "COLUMN")]
     text_pair: Option<String>,
     #[arg(long, value_name = "ROWS", default_value_t = Calibration::default_max_samples(), help = ranged::<Calibration>("max_samples", "Maximum number of rows to sample from the calibration data"))]

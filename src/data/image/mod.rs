@@ -238,7 +238,7 @@ impl Reader for ImageReader {
         Ok(Vec::new())
     }
 
-    fn wording(&self) -> Wording {
+    fn wording(&self, _: &dyn ReadTruth) -> Wording {
         Wording {
             input: "image",
             positions: match self.shape.patch {

@@ -168,14 +168,20 @@ impl Reader for TextReader {
         Ok(notes)
     }
 
-    fn wording(&self) -> Wording {
+    fn wording(&self, truths: &dyn ReadTruth) -> Wording {
         Wording {
             input: "text",
             positions: "tokens",
             processor: "tokenizer",
             variable: "tokenizer",
             auto_class: "AutoTokenizer",
-            call: "tokenizer(texts, padding=True, truncation=True, return_tensors=\"np\")",
+            call: if truths.reads_passages() {
+                "tokenizer(questions, contexts, padding=True, truncation=\"only_second\", return_tensors=\"np\")"
+            } else if truths.reads_words() {
+                "tokenizer(words, is_split_into_words=True, padding=True, truncation=True, return_tensors=\"np\")"
+            } else {
+                "tokenizer(texts, padding=True, truncation=True, return_tensors=\"np\")"
+            },
         }
     }
 

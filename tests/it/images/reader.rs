@@ -162,7 +162,7 @@ fn the_known_settings_of_the_image_processor_are_copied() {
     std::fs::write(folder.path().join("config.json"), timm).unwrap();
     let reader = data::open(&Reads::Pixels(SHAPE), folder.path()).unwrap();
     assert!(reader.files().unwrap().is_empty() && reader.sources().is_empty());
-    let wording = reader.wording();
+    let wording = reader.wording(classes().as_ref());
     assert_eq!(
         (wording.positions, wording.processor, wording.auto_class),
         ("pixels", "image processor", "AutoImageProcessor")

@@ -88,6 +88,7 @@ fn a_model_of_questions_is_pruned() {
     for part in [
         "pipeline_tag: question-answering",
         "AutoModelForQuestionAnswering.from_pretrained",
+        "inputs = tokenizer(questions, contexts, padding=True, truncation=\"only_second\", ",
         "start_logits, end_logits = session.run([\"start_logits\", \"end_logits\"], dict(inputs))",
     ] {
         assert!(card.contains(part), "{part}: {card}");
