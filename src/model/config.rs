@@ -107,6 +107,17 @@ pub(in crate::model) fn is_plain(value: &Value) -> bool {
     is_plain_to(value, MAX_LIST_DEPTH)
 }
 
+/// Returns what a result says about the original: its entry under this key, or `otherwise` if it has none that [may be
+/// copied](is_plain).
+pub(in crate::model) fn original(
+    source: &Map<String, Value>,
+    key: &str,
+    otherwise: Value,
+) -> Value {
+    let given = source.get(key).filter(|value| is_plain(value));
+    given.cloned().unwrap_or(otherwise)
+}
+
 fn is_plain_to(value: &Value, depth: usize) -> bool {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,

@@ -7,8 +7,9 @@ use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
 use crate::model::encoder::units::{AttentionMaps, neurons};
 use crate::model::head_maps::RowMap;
+use crate::model::layer::distance_attention::DistanceAttention;
+use crate::model::layer::distance_table::DistanceTable;
 use crate::model::layer::mapped::Mapped;
-use crate::model::layer::relative_attention::RelativeAttention;
 use crate::model::layer::self_attention::SelfAttention;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
@@ -43,7 +44,7 @@ pub(super) fn attention(
     let skip = Sequence::identity();
     Ok(Block {
         units: match table {
-            Some(table) => units.then(RelativeAttention::new(attention, table)),
+            Some(table) => units.then(DistanceAttention::new(attention, DistanceTable::new(table))),
             None => units.then(attention),
         },
         projection: load::stored(weights, &output, heads.values(), config.hidden)?,

@@ -3,13 +3,13 @@
 //! The `model_type` stays that of the family, so the configuration and the tokenizer open without a question about custom code.
 //! The modeling file makes the built-in class narrower. Only the entry for that file refers to custom code.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::config::BertConfig;
 use super::family::{Family, Numbering};
 use super::relative::COLUMNS;
 use crate::checkpoint::config::Config;
-use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
+use crate::model::config::{Keys, auto_map, entries, labels, original};
 use crate::model::encoder::sentence::USAGE;
 use crate::model::export::Export;
 use crate::model::mask::Masks;
@@ -73,10 +73,6 @@ pub(super) fn export(
     masks: &Masks,
 ) -> Export {
     let source = source.map();
-    let original = |key: &str, otherwise: Value| {
-        let given = source.get(key).filter(|value| is_plain(value));
-        given.cloned().unwrap_or(otherwise)
-    };
     let (sizes, keys, class) = (&config.sizes, &family.keys, config.class.name(family));
     let written = json!({
         "architectures": [class],
@@ -88,8 +84,8 @@ pub(super) fn export(
         keys.layers: config.layers(),
         // The modeling file first builds the built-in class with these two sizes.
         keys.heads: config.hidden / config.head_dim,
-        keys.neurons: original(keys.neurons, json!(sizes.most_neurons())),
-        keys.activation: original(keys.activation, json!("gelu")),
+        keys.neurons: original(source, keys.neurons, json!(sizes.most_neurons())),
+        keys.activation: original(source, keys.activation, json!("gelu")),
     });
     let mut map = entries(written);
     if family.has_segments {

@@ -9,7 +9,7 @@ use crate::checkpoint::config::Config;
 use crate::checkpoint::error::{CheckpointError, reason};
 use crate::checkpoint::weights::Weights;
 use crate::model::encoder::sizes::LayerSizes;
-use crate::model::layer::relative_attention::BUCKETS;
+use crate::model::layer::distance_table::BUCKETS;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
 

@@ -6,8 +6,9 @@ use super::positions::Kind;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::weights::Weights;
 use crate::model::block::Block;
+use crate::model::layer::distance_attention::DistanceAttention;
 use crate::model::layer::gated::Gated;
-use crate::model::layer::local_attention::LocalAttention;
+use crate::model::layer::reach::Reach;
 use crate::model::layer::self_attention::SelfAttention;
 use crate::model::layer::sequence::Sequence;
 use crate::model::load;
@@ -43,7 +44,10 @@ pub(super) fn attention(
     Ok(Block {
         units: match kind {
             Kind::Global => norm.then(attention),
-            Kind::Local => norm.then(LocalAttention::new(attention, config.positions.reach)),
+            Kind::Local => {
+                let reach = Reach::new(config.positions.reach, weights.device());
+                norm.then(DistanceAttention::new(attention, reach))
+            }
         },
         projection: projection(
             weights,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::config::{ModernBertConfig, POOLING, Reading};
 use crate::checkpoint::config::Config;
 use crate::model::bert::MODELING as MODELING_BERT;
-use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
+use crate::model::config::{Keys, auto_map, entries, labels, original};
 use crate::model::encoder::kept::Kept;
 use crate::model::encoder::sentence::USAGE;
 use crate::model::encoder::sizes;
@@ -71,10 +71,6 @@ pub(super) fn export(
     masks: &Masks,
 ) -> Export {
     let source = source.map();
-    let original = |key: &str, otherwise: Value| {
-        let given = source.get(key).filter(|value| is_plain(value));
-        given.cloned().unwrap_or(otherwise)
-    };
     let class = config.class();
     let written = json!({
         "architectures": [class],
@@ -86,8 +82,8 @@ pub(super) fn export(
         "num_hidden_layers": config.sizes.layers(),
         // The modeling file first builds the built-in class with these two sizes.
         "num_attention_heads": config.hidden / config.head_dim,
-        "intermediate_size": original("intermediate_size", json!(config.sizes.most_neurons())),
-        "hidden_activation": original("hidden_activation", json!("gelu")),
+        "intermediate_size": original(source, "intermediate_size", json!(config.sizes.most_neurons())),
+        "hidden_activation": original(source, "hidden_activation", json!("gelu")),
         "norm_eps": config.norm_epsilon,
         "attention_bias": config.has_bias.attention,
         "mlp_bias": config.has_bias.feed_forward,

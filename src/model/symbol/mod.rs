@@ -4,6 +4,7 @@ pub mod attention;
 pub mod inputs;
 pub mod merge;
 pub mod outputs;
+pub mod range;
 pub mod rotary;
 pub mod sampling;
 pub mod state;

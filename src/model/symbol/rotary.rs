@@ -1,5 +1,6 @@
 //! Rotary positions in an ONNX graph.
 
+use super::range::range;
 use crate::model::nn::rotary::Rotary;
 use crate::onnx::constant::Element;
 use crate::onnx::graph::Graph;
@@ -53,12 +54,4 @@ impl Turns {
         let turned = graph.concat(&[&first, &second], 3);
         graph.reshape(&turned, &[0, 0, heads * width])
     }
-}
-
-/// Returns the whole numbers from 0 to `length - 1`. `length` is `[1]`.
-#[must_use]
-pub fn range(graph: &mut Graph, length: &Value) -> Value {
-    let length = graph.squeeze(length, &[0]);
-    let (zero, one) = (graph.table(&[], &[0]), graph.table(&[], &[1]));
-    graph.apply("Range", &[&zero, &length, &one])
 }

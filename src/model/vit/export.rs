@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::config::{Family, MERGED, PLANNED, VitConfig};
 use crate::checkpoint::config::Config;
-use crate::model::config::{Keys, auto_map, entries, is_plain, labels};
+use crate::model::config::{Keys, auto_map, entries, labels, original};
 use crate::model::export::Export;
 use crate::model::mask::Masks;
 use crate::model::unit::Units;
@@ -40,10 +40,6 @@ pub(super) fn export(
     masks: &Masks,
 ) -> Export {
     let source = source.map();
-    let original = |key: &str, otherwise: Value| {
-        let given = source.get(key).filter(|value| is_plain(value));
-        given.cloned().unwrap_or(otherwise)
-    };
     // The modeling file first builds the built-in class with the sizes of the original.
     let written = json!({
         "architectures": [config.class],
@@ -51,9 +47,9 @@ pub(super) fn export(
         "model_type": family.model_type,
         "hidden_size": config.hidden,
         "num_hidden_layers": config.sizes.layers(),
-        "num_attention_heads": original("num_attention_heads", Value::Null),
-        "intermediate_size": original("intermediate_size", Value::Null),
-        "hidden_act": original("hidden_act", json!("gelu")),
+        "num_attention_heads": original(source, "num_attention_heads", Value::Null),
+        "intermediate_size": original(source, "intermediate_size", Value::Null),
+        "hidden_act": original(source, "hidden_act", json!("gelu")),
         "layer_norm_eps": config.norm_epsilon,
         MERGED: config.merged,
     });

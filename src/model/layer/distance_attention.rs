@@ -1,4 +1,4 @@
-//! Self-attention in which each position reads only those near it.
+//! Self-attention whose scores depend on the distance of query and key, too.
 
 use candle_core::{Result, Tensor};
 
@@ -8,49 +8,57 @@ use crate::model::extent::Extent;
 use crate::model::hidden::Hidden;
 use crate::model::nn::bias::Bias;
 use crate::model::nn::traced::Traced;
-use crate::model::symbol::attention::{LOWEST, Term};
-use crate::model::symbol::rotary::range;
+use crate::model::symbol::attention::Term;
+use crate::model::symbol::range::range;
 use crate::model::symbol::state::State;
 use crate::model::width::Widths;
 use crate::model::work::Work;
 use crate::onnx::graph::Graph;
+use crate::onnx::value::Value;
 
-/// The context of each head, as [`SelfAttention`] computes it, in which a position reads positions up to a distance. Its inner
-/// channels are the queries.
-pub struct LocalAttention {
-    attention: SelfAttention,
-    /// The largest distance of a position and another one that it reads.
-    reach: usize,
+/// What is added to the scores.
+pub trait DistanceScores: Send + Sync {
+    /// Returns the numbers for the scores of the first `queries` positions of a row with each of its `keys` positions,
+    /// `[1, heads, queries, keys]` or `[1, 1, queries, keys]`, or `None` if all are 0.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    fn numbers(&self, queries: usize, keys: usize) -> Result<Option<Tensor>>;
+
+    /// Writes the same numbers into an ONNX graph. `distances` are the positions of the keys minus those of the queries,
+    /// `[queries, keys]`.
+    ///
+    /// # Errors
+    /// Returns an error if the device is out of memory.
+    fn onnx(&self, graph: &mut Graph, distances: &Value) -> Result<Value>;
 }
 
-impl LocalAttention {
-    /// Creates a layer in which a position reads positions on both sides up to the distance `reach`.
+/// The context of each head, as [`SelfAttention`] computes it, with [numbers](DistanceScores) added to the scores. Its inner
+/// channels are the queries.
+pub struct DistanceAttention<S> {
+    attention: SelfAttention,
+    scores: S,
+}
+
+impl<S: DistanceScores> DistanceAttention<S> {
+    /// Creates a layer.
     #[must_use]
-    pub fn new(attention: SelfAttention, reach: usize) -> Self {
-        Self { attention, reach }
+    pub fn new(attention: SelfAttention, scores: S) -> Self {
+        Self { attention, scores }
     }
 
     /// Returns the bias of the scores.
     fn bias(&self, input: &Hidden) -> Result<Bias> {
         let keys = input.positions()?;
-        if keys <= self.reach + 1 {
-            return Ok(Bias::none());
-        }
         let queries = self.attention.queries_of(keys);
-        let numbers = (0..queries).flat_map(|query| {
-            (0..keys).map(move |key| match query.abs_diff(key) <= self.reach {
-                true => 0.0,
-                false => f32::NEG_INFINITY,
-            })
-        });
-        let numbers = numbers.collect::<Vec<f32>>();
-        let shape = (1, 1, queries, keys);
-        let numbers = Tensor::from_vec(numbers, shape, input.stream.device())?;
-        Ok(Bias::none().plus(numbers))
+        Ok(match self.scores.numbers(queries, keys)? {
+            Some(numbers) => Bias::none().plus(numbers),
+            None => Bias::none(),
+        })
     }
 
-    /// Returns the bias of the scores in an ONNX graph, `[1, 1, queries, keys]`.
-    fn bias_onnx(&self, graph: &mut Graph, input: &State) -> Term {
+    /// Returns the bias of the scores in an ONNX graph.
+    fn bias_onnx(&self, graph: &mut Graph, input: &State) -> Result<Term> {
         let length = input.length(graph);
         let keys = range(graph, &length);
         let queries = match self.attention.selected() {
@@ -59,16 +67,11 @@ impl LocalAttention {
         };
         let queries = graph.unsqueeze(&queries, &[1]);
         let distances = graph.apply("Sub", &[&keys, &queries]);
-        let distances = graph.apply("Abs", &[&distances]);
-        let reach = graph.table(&[], &[self.reach as i64]);
-        let is_near = graph.apply("LessOrEqual", &[&distances, &reach]);
-        let (zero, lowest) = (graph.float(0.0), graph.float(LOWEST));
-        let numbers = graph.apply("Where", &[&is_near, &zero, &lowest]);
-        Term::Same(graph.unsqueeze(&numbers, &[0, 1]))
+        Ok(Term::Same(self.scores.onnx(graph, &distances)?))
     }
 }
 
-impl Layer for LocalAttention {
+impl<S: DistanceScores> Layer for DistanceAttention<S> {
     fn forward(&self, input: &Hidden) -> Result<Hidden> {
         self.attention.under(input, None, &self.bias(input)?)
     }
@@ -91,7 +94,7 @@ impl Layer for LocalAttention {
     }
 
     fn onnx(&self, graph: &mut Graph, input: &State) -> Result<State> {
-        let bias = self.bias_onnx(graph, input);
+        let bias = self.bias_onnx(graph, input)?;
         self.attention.onnx_with(graph, input, vec![bias])
     }
 
@@ -103,8 +106,7 @@ impl Layer for LocalAttention {
         self.attention.extent(extent)
     }
 
-    /// Returns the work over all pairs of positions. Scores of positions that are far from each other are computed, too, as in
-    /// PyTorch and in ONNX graphs.
+    /// Returns the work of the attention over all pairs of positions. Numbers that are added have no MACs.
     fn work(&self, extent: &Extent, widths: &Widths<'_>) -> Work {
         self.attention.work(extent, widths)
     }
