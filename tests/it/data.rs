@@ -20,6 +20,8 @@ use crate::fixture::refusal::assert_says;
 use crate::fixture::sentences::write_tokenizer;
 use crate::fixture::task;
 
+mod conll;
+
 const READS: Reads = Reads::Text(TextLimits {
     positions: 12,
     vocabulary: 100,
@@ -452,29 +454,6 @@ fn the_digest_depends_only_on_the_texts() {
         "the digest must not depend on labels"
     );
     assert_ne!(first, data("text\tlabel\nw2\t0\n"));
-}
-
-#[test]
-fn sentences_of_a_conll_file_are_lists_of_words() {
-    let setup = Setup::new();
-    let file = setup.file("a.conll", "w1 NN O\nw2 NN B-X\n\nw3 NN O\n");
-    let tokens = task::task(json!({
-        "id2label": {"0": "O", "1": "B-X"},
-        "architectures": ["BertForTokenClassification"],
-    }));
-    let mapping = Mapping::default();
-    let (truths, limits) = (tokens.as_ref(), Limits::default());
-    let data = setup
-        .reader
-        .evaluation(&file, &mapping, truths, None, &limits)
-        .unwrap();
-    let truth = |labels: &[f32]| Some(Truth::Numbers(labels.to_vec()));
-    let expected = [
-        truth(&[-100.0, 0.0, 1.0, -100.0]),
-        truth(&[-100.0, 0.0, -100.0]),
-    ];
-    assert_eq!(data.answers, expected);
-    assert_eq!(data.mapping.label.as_deref(), Some("tags"));
 }
 
 #[test]

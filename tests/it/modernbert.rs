@@ -1,9 +1,9 @@
 //! Properties of ModernBERT: parity with Hugging Face transformers, both spellings of its positions, what is refused, and whole
 //! runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use optin::model::batch::Reads;
 use optin::model::mask::Masks;
 use optin::model::nn::attention::{Heads, attend};
@@ -20,43 +20,29 @@ use serde_json::{Map, Value, json};
 use crate::fixture::bert::Tiny;
 use crate::fixture::difference::relative_difference;
 use crate::fixture::folder::{Folder, open, open_with, refusal};
+use crate::fixture::goldens;
 use crate::fixture::modernbert::{Form, LONGEST};
-use crate::text::compare;
+use crate::text::{compare, compare_all};
 
-/// Returns the folders of the goldens, which transformers computed (`make_goldens.py` there).
+/// Returns the folders of the goldens of transformers.
 fn goldens() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/modernbert");
-    let entries = std::fs::read_dir(root).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let folders: Vec<PathBuf> = paths.filter(|path| path.is_dir()).collect();
+    let folders = goldens::folders("modernbert");
     assert_eq!(folders.len(), 8, "{folders:?}");
     folders
 }
 
 #[test]
 fn outputs_equal_those_of_transformers() {
-    for folder in goldens() {
-        for units in [Units::Heads, Units::Dimensions] {
-            compare(&open_with(&folder, units).1, &folder);
-        }
-    }
+    compare_all(&goldens());
 }
 
 /// A body that was saved alone has no prefix.
 #[test]
 fn a_body_without_prefix_is_read() {
     for folder in goldens() {
-        let bare = tempfile::tempdir().unwrap();
-        let config = std::fs::read(folder.join("config.json")).unwrap();
-        std::fs::write(bare.path().join("config.json"), config).unwrap();
-        let path = folder.join("model.safetensors");
-        let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
-        let renamed = tensors.into_iter().map(|(name, tensor)| {
-            let name = name.strip_prefix("model.").unwrap_or(&name).to_owned();
-            (name, tensor)
+        let bare = goldens::renamed(&folder, |name| {
+            name.strip_prefix("model.").unwrap_or(name).to_owned()
         });
-        let path = bare.path().join("model.safetensors");
-        candle_core::safetensors::save(&renamed.collect(), path).unwrap();
         compare(&open(bare.path()).1, &folder);
     }
 }

@@ -1,6 +1,6 @@
 //! Folders of sentence-transformers: parity with the library, whole runs, and what is refused.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{DType, Device};
 use optin::checkpoint::config::Config;
@@ -21,17 +21,14 @@ use serde_json::{Value, json};
 use crate::fixture::bert::Tiny;
 use crate::fixture::difference::relative_difference;
 use crate::fixture::folder::{Folder, open, open_with};
+use crate::fixture::goldens;
 use crate::fixture::sentences::words;
 use crate::fixture::text::Form;
 
 /// Sentence-transformers computed the vectors of the goldens (`make_goldens.py` there).
 #[test]
 fn vectors_equal_those_of_sentence_transformers() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/sentences");
-    let entries = std::fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    let folders = goldens::folders("sentences");
     assert_eq!(folders.len(), 6);
     for folder in folders {
         let (_, model) = open_with(&folder, Units::Dimensions);

@@ -15,17 +15,12 @@ use serde_json::{Map, Value, json};
 
 use crate::fixture::difference::relative_difference;
 use crate::fixture::folder::{open, open_with, refusal};
+use crate::fixture::goldens;
 use crate::fixture::text::{Form, LONGEST};
 
-/// Returns the folders of the goldens. The text encoders of transformers computed them (`make_goldens.py` there).
+/// Returns the folders of the goldens of transformers.
 fn goldens() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/text");
-    let entries = std::fs::read_dir(root).unwrap();
-    let mut folders: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
-        .collect();
-    folders.sort();
+    let folders = goldens::folders("text");
     assert!(folders.len() >= 20, "{folders:?}");
     folders
 }
@@ -80,34 +75,31 @@ pub fn compare(model: &Model, folder: &Path) {
     }
 }
 
-#[test]
-fn outputs_equal_those_of_transformers() {
-    for folder in goldens() {
+/// Compares the models of these folders with their goldens, with each kind of units.
+pub fn compare_all(folders: &[PathBuf]) {
+    for folder in folders {
         for units in [Units::Heads, Units::Dimensions] {
-            compare(&open_with(&folder, units).1, &folder);
+            compare(&open_with(folder, units).1, folder);
         }
     }
+}
+
+#[test]
+fn outputs_equal_those_of_transformers() {
+    compare_all(&goldens());
 }
 
 /// A body that was saved alone has no prefix, and early checkpoints call the parameters of norms otherwise.
 #[test]
 fn older_names_are_read() {
     for folder in goldens() {
-        let older = tempfile::tempdir().unwrap();
-        let config = std::fs::read(folder.join("config.json")).unwrap();
-        std::fs::write(older.path().join("config.json"), config).unwrap();
-        let path = folder.join("model.safetensors");
-        let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
-        let renamed = tensors.into_iter().map(|(name, tensor)| {
+        let older = goldens::renamed(&folder, |name| {
             let body = ["bert.", "roberta.", "distilbert.", "electra.", "mpnet."];
             let bare = body.iter().find_map(|prefix| name.strip_prefix(prefix));
-            let name = bare.unwrap_or(&name).to_owned();
+            let name = bare.unwrap_or(name);
             let name = name.replace("LayerNorm.weight", "LayerNorm.gamma");
-            (name.replace("LayerNorm.bias", "LayerNorm.beta"), tensor)
+            name.replace("LayerNorm.bias", "LayerNorm.beta")
         });
-        let renamed = renamed.collect();
-        let path = older.path().join("model.safetensors");
-        candle_core::safetensors::save(&renamed, path).unwrap();
         let older = open(older.path()).1;
         compare(&older, &folder);
     }

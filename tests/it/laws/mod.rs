@@ -7,6 +7,7 @@ mod masks;
 mod restarts;
 mod round_trips;
 mod scores;
+mod texts;
 mod trajectories;
 
 use std::path::Path;
@@ -27,10 +28,10 @@ use optin::prune::surgery;
 use safetensors::Dtype;
 use tempfile::TempDir;
 
-use crate::fixture::bert::Tiny;
+use self::texts::*;
 use crate::fixture::folder;
 use crate::fixture::scratch::Scratch;
-use crate::fixture::{convnet, mask2former, modernbert, random_images, resnet, swin, text, vit};
+use crate::fixture::{convnet, mask2former, random_images, resnet, swin, vit};
 
 /// A family of models.
 trait Family {
@@ -63,102 +64,6 @@ trait Family {
     fn row(length: usize) -> (Layout, usize) {
         (Layout::Sequence, length)
     }
-}
-
-/// BERT.
-struct Bert;
-
-impl Family for Bert {
-    fn write(folder: &Path, dtype: Dtype) {
-        let tiny = Tiny {
-            dtype,
-            ..Tiny::default()
-        };
-        tiny.write(folder);
-    }
-
-    fn open(folder: &Path) -> (Weights, Model) {
-        folder::open_with(folder, Units::Heads)
-    }
-
-    fn batch(rows: usize, length: usize, seed: u64) -> Batch {
-        Tiny::default().batch(rows, length, seed)
-    }
-}
-
-/// BERT with the channels of its heads as units.
-struct BertDimensions;
-
-impl Family for BertDimensions {
-    fn write(folder: &Path, dtype: Dtype) {
-        Bert::write(folder, dtype);
-    }
-
-    fn open(folder: &Path) -> (Weights, Model) {
-        folder::open_with(folder, Units::Dimensions)
-    }
-
-    fn batch(rows: usize, length: usize, seed: u64) -> Batch {
-        Bert::batch(rows, length, seed)
-    }
-}
-
-/// Declares families of text encoders.
-macro_rules! of_texts {
-    ($module:ident; $($family:ident: $form:ident, $units:ident $(, $class:literal $(, $answers:expr)?)?;)+) => {
-        $(
-            struct $family;
-
-            impl Family for $family {
-                $(
-                    const CLASS: &'static str = $class;
-                    $(const ANSWERS: &'static [&'static str] = $answers;)?
-                )?
-
-                fn write(folder: &Path, dtype: Dtype) {
-                    $module::Form::$form.write(folder, dtype);
-                }
-
-                fn write_beside(folder: &Path) {
-                    $module::Form::$form.write_modules(folder);
-                }
-
-                fn open(folder: &Path) -> (Weights, Model) {
-                    folder::open_with(folder, Units::$units)
-                }
-
-                fn batch(rows: usize, length: usize, seed: u64) -> Batch {
-                    $module::Form::$form.batch(rows, length, seed)
-                }
-            }
-        )+
-    };
-}
-
-of_texts! {
-    text;
-    Roberta: Roberta, Heads;
-    RobertaDimensions: Roberta, Dimensions;
-    RobertaTokens: RobertaTokens, Dimensions, "ForTokenClassification";
-    RobertaQuestions: RobertaQuestions, Dimensions, "ForQuestionAnswering", &["start_logits", "end_logits"];
-    RobertaBody: RobertaBody, Dimensions, "RobertaModel", &["last_hidden_state"];
-    DistilBert: DistilBert, Heads;
-    DistilBertDimensions: DistilBert, Dimensions;
-    Electra: Electra, Heads;
-    ElectraDimensions: Electra, Dimensions;
-    Mpnet: Mpnet, Heads;
-    MpnetDimensions: Mpnet, Dimensions;
-    MpnetSentences: MpnetSentences, Dimensions, "SentenceTransformer";
-}
-
-of_texts! {
-    modernbert;
-    ModernBert: First, Heads;
-    ModernBertDimensions: First, Dimensions;
-    ModernBertMean: Mean, Heads;
-    ModernBertMeanDimensions: Mean, Dimensions;
-    ModernBertTokens: Tokens, Dimensions, "ForTokenClassification";
-    ModernBertSentences: Sentences, Dimensions, "SentenceTransformer";
 }
 
 /// Declares families that read images. The images have one size, so batches have no other length.
