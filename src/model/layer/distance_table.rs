@@ -6,7 +6,7 @@ use super::distance_attention::DistanceScores;
 use crate::onnx::graph::Graph;
 use crate::onnx::value::Value;
 
-/// The number of each head for each [`bucket`] of distances.
+/// The number of each head for each bucket of distances.
 pub struct DistanceTable {
     /// The numbers, `[heads, buckets]`.
     numbers: Tensor,
